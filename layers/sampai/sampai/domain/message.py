@@ -1,0 +1,255 @@
+"""A message and every change that may happen to it. Each change is a new value; the store decides who wins."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from sampai.domain.failure import Failure, Reason
+from sampai.domain.report import Report
+from sampai.domain.status import Source, Status, advance
+
+MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}", re.ASCII)
+"""What a message_id may be. Match with `fullmatch`."""
+
+HISTORY_LIMIT: Final = 50
+"""Entries of the history that are kept; a message that waits out a long outage loses its middle, not its start."""
+
+
+class Channel(StrEnum):
+    SMS = "sms"
+    WHATSAPP = "whatsapp"
+    WHATSAPP_OFFICIAL = "whatsapp_official"
+
+
+class Category(StrEnum):
+    OTP = "otp"
+    TRANSACTIONAL = "transactional"
+    PROMOTIONAL = "promotional"
+
+
+class OnUnknown(StrEnum):
+    HOLD = "hold"
+    RESEND = "resend"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    text: str
+
+    def __repr__(self) -> str:
+        return "Text(…)"
+
+
+Content = Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    status: Status
+    at: datetime
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One text to one recipient, as the store keeps it.
+
+    `revision` counts writes: a change is written only over the revision that it was made from; a draft that was never
+    stored has 0. `sequence` counts changes of status: it numbers the events. `due_at` is the time by which somebody
+    must look at the message again; it is None exactly when the status is final. `attempt` counts claims; `attempt_id`
+    names the latest one.
+    """
+
+    message_id: str
+    status: Status
+    revision: int = 0
+    sequence: int = 0
+    channel: Channel = Channel.SMS
+    category: Category = Category.TRANSACTIONAL
+    recipient: str | None = field(default=None, repr=False)
+    sender: str | None = None
+    content: Content | None = None
+    route: tuple[str, ...] = ()
+    """Providers that may still take the message, the next one first."""
+    provider: str | None = None
+    provider_message_id: str | None = None
+    provider_status: str | None = None
+    provider_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    on_unknown: OnUnknown = OnUnknown.HOLD
+    send_at: datetime | None = None
+    expires_at: datetime | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
+    attempt: int = 0
+    attempt_id: str | None = None
+    attempted_at: datetime | None = None
+    due_at: datetime | None = None
+    lookups: int = 0
+    """Look-ups since the last attempt: the place in the polling schedule."""
+    misses: int = 0
+    """Look-ups since the last attempt that reached the vendor and did not find the message."""
+    failure: Failure | None = None
+    fingerprint: str | None = field(default=None, repr=False)
+    """Keyed digest of the request, by which a second request under the same id is compared."""
+    created_at: datetime
+    updated_at: datetime
+    occurred_at: datetime
+    history: tuple[HistoryEntry, ...] = ()
+
+    def is_expired(self, now: datetime) -> bool:
+        return self.expires_at is not None and now >= self.expires_at
+
+
+def schedule(message: Message, *, now: datetime, due_at: datetime) -> Message:
+    return _move(message, Status.SCHEDULED, now=now, source=Source.SEND, due_at=due_at)
+
+
+def hold(message: Message, *, now: datetime, due_at: datetime) -> Message:
+    """Return the message queued without an attempt: no provider of its route can be asked now."""
+    return _move(message, Status.QUEUED, now=now, source=Source.SEND, due_at=due_at)
+
+
+def claim(message: Message, *, provider: str, attempt_id: str, now: datetime, lease: timedelta) -> Message:
+    """Return the message claimed for one attempt at one provider: nothing goes to a vendor before this is stored."""
+    return _move(
+        message,
+        Status.SENDING,
+        now=now,
+        source=Source.SEND,
+        provider=provider,
+        provider_message_id=None,
+        provider_status=None,
+        attempt=max(message.attempt, 1),
+        attempt_id=attempt_id,
+        attempted_at=now,
+        due_at=now + lease,
+        lookups=0,
+        misses=0,
+    )
+
+
+def accept(
+    message: Message,
+    *,
+    provider_message_id: str,
+    provider_status: str | None,
+    now: datetime,
+    due_at: datetime,
+    source: Source,
+) -> Message:
+    """Return the message with the vendor's id; a status that is already beyond `accepted` stays."""
+    named = replace(
+        message, provider_message_id=provider_message_id, provider_status=message.provider_status or provider_status
+    )
+    if advance(message.status, Status.ACCEPTED) is message.status:
+        return replace(named, revision=message.revision + 1, updated_at=now)
+    return _move(named, Status.ACCEPTED, now=now, source=source, due_at=due_at)
+
+
+def wait(
+    message: Message,
+    *,
+    route: tuple[str, ...],
+    failure: Failure | None,
+    now: datetime,
+    due_at: datetime,
+    source: Source,
+) -> Message:
+    """Return the message queued for a further attempt: the last one was definitely not taken, or may be repeated."""
+    return _move(
+        message,
+        Status.QUEUED,
+        now=now,
+        source=source,
+        route=route,
+        failure=failure,
+        attempt=message.attempt + 1,
+        due_at=due_at,
+    )
+
+
+def lose(message: Message, *, now: datetime, due_at: datetime, source: Source) -> Message:
+    """Return the message as `unknown`: its attempt ended without our learning what came of it."""
+    return _move(message, Status.UNKNOWN, now=now, source=source, due_at=due_at)
+
+
+def fail(message: Message, failure: Failure, *, now: datetime, source: Source) -> Message:
+    return _move(message, Status.FAILED, now=now, source=source, failure=failure)
+
+
+def cancel(message: Message, *, now: datetime) -> Message:
+    return _move(message, Status.CANCELED, now=now, source=Source.CALLER)
+
+
+def give_up(message: Message, *, now: datetime) -> Message:
+    """Return the message as `unconfirmed`: the report horizon passed without final evidence."""
+    return _move(message, Status.UNCONFIRMED, now=now, source=Source.SWEEP)
+
+
+def look_again(message: Message, *, now: datetime, due_at: datetime, missed: bool = False) -> Message:
+    """Return the message with its next look-up set; `missed` counts a look-up that did not find it at the vendor."""
+    return replace(
+        message,
+        revision=message.revision + 1,
+        updated_at=now,
+        due_at=due_at,
+        lookups=message.lookups + 1,
+        misses=message.misses + missed,
+    )
+
+
+def postpone(message: Message, *, now: datetime, due_at: datetime) -> Message:
+    """Return the message with a later `due_at` and nothing else changed."""
+    return replace(message, revision=message.revision + 1, updated_at=now, due_at=due_at)
+
+
+def apply_report(message: Message, report: Report, *, now: datetime, source: Source) -> Message:
+    """Return the message after one piece of evidence, or the same object if the report says nothing new.
+
+    The final status depends on the set of reports alone: only a higher rank moves it. The vendor's word is kept also
+    when we do not know it.
+    """
+    named = replace(message, provider_message_id=message.provider_message_id or report.provider_message_id)
+    status = advance(message.status, report.status)
+    if status is message.status:
+        is_news = report.status is None and report.provider_status != message.provider_status
+        if not is_news and named == message:
+            return message
+        word = report.provider_status if is_news else message.provider_status
+        return replace(named, revision=message.revision + 1, updated_at=now, provider_status=word)
+    failure = Failure(reason=report.reason or Reason.UNREACHABLE, provider_code=report.provider_code)
+    return _move(
+        named,
+        status,
+        now=now,
+        source=source,
+        provider_status=report.provider_status,
+        failure=failure if status.is_failure else None,
+        occurred_at=report.occurred_at or now,
+    )
+
+
+def _move(message: Message, status: Status, *, now: datetime, source: Source, **changes: Any) -> Message:
+    entry = HistoryEntry(status=status, at=now, source=source)
+    history = (*message.history, entry)
+    if len(history) > HISTORY_LIMIT:
+        history = (*history[: HISTORY_LIMIT // 2], *history[-HISTORY_LIMIT // 2 :])
+    moved = replace(
+        message,
+        status=status,
+        revision=message.revision + 1,
+        sequence=message.sequence + 1,
+        updated_at=now,
+        history=history,
+        **{"occurred_at": now, "failure": None, **changes},
+    )
+    return _settled(moved)
+
+
+def _settled(message: Message) -> Message:
+    """A final message keeps neither its words nor a date to be looked at."""
+    if not message.status.is_final:
+        return message
+    return replace(message, content=None, due_at=None, provider_options={})

@@ -1,0 +1,47 @@
+"""What an attempt to send came to: taken, not taken, or unknown."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from sampai.domain.failure import Reason
+
+
+class About(Enum):
+    """Whom a refusal concerns."""
+
+    MESSAGE = "message"
+    PROVIDER = "provider"
+    """The account at the vendor is out of order; the message itself is blameless."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """The vendor accepted the message and named it."""
+
+    provider_message_id: str
+    provider_status: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotTaken:
+    """The vendor definitely did not accept the message.
+
+    `is_final` says that this vendor will never take this message. `retry_after_seconds` is the vendor's own wish.
+    """
+
+    reason: Reason
+    is_final: bool
+    about: About = About.MESSAGE
+    provider_code: str | None = None
+    detail: str | None = None
+    retry_after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """It cannot be told whether the vendor accepted the message."""
+
+    why: str
+
+
+Outcome = Taken | NotTaken | Unknown

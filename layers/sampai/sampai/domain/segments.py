@@ -1,0 +1,50 @@
+"""How many parts a text is billed as, after 3GPP TS 23.038 (alphabets) and 23.040 (concatenation)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+_GSM7_BASIC = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_GSM7_EXTENDED = frozenset("\f^{}\\[~]|€")
+
+
+class Encoding(StrEnum):
+    GSM7 = "gsm7"
+    UCS2 = "ucs2"
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    encoding: Encoding
+    count: int
+
+
+def encoding_of(text: str) -> Encoding:
+    """Return the smallest encoding that can carry the text."""
+    return Encoding.GSM7 if all(c in _GSM7_BASIC or c in _GSM7_EXTENDED for c in text) else Encoding.UCS2
+
+
+def segments_of(text: str) -> Segments:
+    """Count the segments of a text: 160 septets or 70 UTF-16 units alone, 153 or 67 in each part of several.
+
+    A character is never split: an escape sequence or a surrogate pair that does not fit goes to the next part.
+    """
+    encoding = encoding_of(text)
+    alone, joined = (160, 153) if encoding is Encoding.GSM7 else (70, 67)
+    widths = [_width(c, encoding) for c in text]
+    if sum(widths) <= alone:
+        return Segments(encoding, 1)
+    count, used = 1, 0
+    for width in widths:
+        if used + width > joined:
+            count, used = count + 1, 0
+        used += width
+    return Segments(encoding, count)
+
+
+def _width(character: str, encoding: Encoding) -> int:
+    if encoding is Encoding.GSM7:
+        return 2 if character in _GSM7_EXTENDED else 1
+    return 2 if ord(character) > 0xFFFF else 1

@@ -1,0 +1,64 @@
+"""The statuses of a message and their order."""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    ACCEPTED = "accepted"
+    SENT = "sent"
+    UNCONFIRMED = "unconfirmed"
+    CANCELED = "canceled"
+    FAILED = "failed"
+    UNDELIVERED = "undelivered"
+    DELIVERED = "delivered"
+    READ = "read"
+
+    @property
+    def rank(self) -> int:
+        return _RANKS[self]
+
+    @property
+    def is_final(self) -> bool:
+        return self.rank >= _RANKS[Status.UNCONFIRMED]
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the status carries a failure: no vendor took the message, or it did not arrive."""
+        return self in (Status.FAILED, Status.UNDELIVERED)
+
+
+_RANKS = {
+    Status.SCHEDULED: 0,
+    Status.QUEUED: 10,
+    Status.SENDING: 20,
+    Status.UNKNOWN: 30,
+    Status.ACCEPTED: 40,
+    Status.SENT: 50,
+    Status.UNCONFIRMED: 60,
+    Status.CANCELED: 70,
+    Status.FAILED: 70,
+    Status.UNDELIVERED: 75,
+    Status.DELIVERED: 80,
+    Status.READ: 90,
+}
+
+
+def advance(current: Status, reported: Status | None) -> Status:
+    """Return the status to keep after a report: a late, repeated or unknown report never moves it back."""
+    if reported is None or reported.rank <= current.rank:
+        return current
+    return reported
+
+
+class Source(StrEnum):
+    """Where the news of a status came from."""
+
+    SEND = "send"
+    WEBHOOK = "webhook"
+    POLL = "poll"
+    SWEEP = "sweep"
+    CALLER = "caller"

@@ -1,0 +1,157 @@
+"""HTTP as values: what a provider builds and reads. Nothing here sends."""
+
+import json
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+BODY_LIMIT: Final = 64 * 1024
+"""Bytes of a vendor's answer or callback that are read; more is refused."""
+
+
+class MalformedWebhookError(ValueError):
+    """A callback that cannot be read, or that contradicts itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """A request to a vendor. Its `repr` shows the method alone: the rest holds credentials and texts."""
+
+    method: str
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    response_limit: int = BODY_LIMIT
+    """Bytes of the answer that are worth reading."""
+
+    @classmethod
+    def get(
+        cls,
+        url: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str],
+        response_limit: int = BODY_LIMIT,
+    ) -> "HttpRequest":
+        address = f"{url}?{urlencode(query)}" if query else url
+        return cls(method="GET", url=address, headers=headers, response_limit=response_limit)
+
+    @classmethod
+    def post_json(cls, url: str, document: Any, *, headers: Mapping[str, str]) -> "HttpRequest":
+        body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        return cls(method="POST", url=url, headers={**headers, "Content-Type": "application/json"}, body=body)
+
+    @classmethod
+    def post_form(cls, url: str, fields: Mapping[str, str], *, headers: Mapping[str, str]) -> "HttpRequest":
+        form = {**headers, "Content-Type": "application/x-www-form-urlencoded"}
+        return cls(method="POST", url=url, headers=form, body=urlencode(fields).encode())
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).netloc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpResponse:
+    """A vendor's whole answer. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+
+    def json(self) -> Any:
+        """Return the body's JSON value, or raise ValueError for whatever is not UTF-8 JSON."""
+        return _load_json(self.body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookRequest:
+    """A callback as it arrived: raw query string, header names in lower case, decoded body."""
+
+    method: str
+    query: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> "WebhookRequest":
+        """Read an API Gateway event of payload format 2.0. Raises MalformedWebhookError for broken base64."""
+        body: bytes = (event.get("body") or "").encode("utf-8", "surrogatepass")
+        if event.get("isBase64Encoded"):
+            try:
+                body = b64decode(body, validate=True)
+            except ValueError as error:
+                raise MalformedWebhookError("body") from error
+        return cls(
+            method=event["requestContext"]["http"]["method"],
+            query=event.get("rawQueryString") or "",
+            headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+            body=body,
+        )
+
+    @property
+    def media_type(self) -> str:
+        return self.headers.get("content-type", "").split(";")[0].strip().lower()
+
+    def fields(self) -> dict[str, str]:
+        """Return the fields of query, form and JSON object as one, or raise MalformedWebhookError.
+
+        A name that comes twice must come with one value: a callback that contradicts itself is not believed.
+        """
+        merged: dict[str, str] = {}
+        for name, value in [*self._pairs(self.query.encode("utf-8", "surrogatepass")), *self._body_pairs()]:
+            if _is_unstorable(name) or _is_unstorable(value):
+                raise MalformedWebhookError("fields")
+            if merged.setdefault(name, value) != value:
+                raise MalformedWebhookError("contradicting fields")
+        return merged
+
+    def document(self) -> dict[str, Any]:
+        """Return the body's JSON object, or raise MalformedWebhookError."""
+        try:
+            document = _load_json(self.body, object_pairs_hook=_single)
+        except ValueError as error:
+            raise MalformedWebhookError("body") from error
+        if not isinstance(document, dict):
+            raise MalformedWebhookError("body")
+        return document
+
+    def _body_pairs(self) -> list[tuple[str, str]]:
+        if not self.body.strip():
+            return []
+        if self.media_type == "application/json" or self.body.lstrip()[:1] == b"{":
+            document = self.document()
+            if any(isinstance(value, dict | list | bool | float) for value in document.values()):
+                raise MalformedWebhookError("nested fields")
+            return [(name, str(value)) for name, value in document.items() if value is not None]
+        return self._pairs(self.body.strip())
+
+    @staticmethod
+    def _pairs(encoded: bytes) -> list[tuple[str, str]]:
+        try:
+            return parse_qsl(
+                encoded.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=50, separator="&"
+            )
+        except ValueError as error:
+            raise MalformedWebhookError("fields") from error
+
+
+def _is_unstorable(text: str) -> bool:
+    """Whether a text holds NUL or half of a surrogate pair, which JSON can write and UTF-8 cannot."""
+    return any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in text)
+
+
+def _single(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a name comes twice")
+    return document
+
+
+def _load_json(body: bytes, **options: Any) -> Any:
+    try:
+        return json.loads(body.decode("utf-8"), **options)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error

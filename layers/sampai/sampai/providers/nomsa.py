@@ -1,0 +1,216 @@
+"""Nomsa, Cambodia: SMS. Facts, guesses and quirks: docs/reference/providers/nomsa.md."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+from sampai.domain.failure import Reason
+from sampai.domain.message import Channel, Message
+from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
+from sampai.domain.report import Report
+from sampai.domain.status import Status
+from sampai.domain.times import read_vendor_time, to_text
+from sampai.providers.base import (
+    Capabilities,
+    Listed,
+    ListPage,
+    Provider,
+    UnreadableAnswerError,
+    Window,
+    readable_id,
+    retry_after_seconds,
+)
+from sampai.providers.http import HttpRequest, HttpResponse
+
+PAGE_SIZE: Final = 100
+PAGE_LIMIT_BYTES: Final = 1024 * 1024
+
+# Seen in "Programmatic SMS API": UNSENT, SENT, DELIVERED. ACCEPTED and ERROR: public code of the related Postman.
+# UNSENT is no entry: it says nothing by itself, the row may have been accepted or not.
+STATUSES: Final = {
+    "ACCEPTED": Status.ACCEPTED,
+    "SENT": Status.SENT,
+    "DELIVERED": Status.DELIVERED,
+    "ERROR": Status.UNDELIVERED,
+}
+
+# The time that goes with a status, the strongest sign first. That a time counts as much as the word is a guess that
+# the vendor's own examples force: UNSENT rows with `accepted_at`, DELIVERED ones without `delivered_at`.
+TIMES: Final = {
+    Status.UNDELIVERED: "errored_at",
+    Status.DELIVERED: "delivered_at",
+    Status.SENT: "sent_at",
+    Status.ACCEPTED: "accepted_at",
+}
+
+# "API Response Formats": `code` is reliable. `rate_limit` is the vendor's own; the others: public code of Postman.
+FAILURES: Final = {
+    "api_validation": Reason.INVALID_CONTENT,
+    "invalid_parameters": Reason.INVALID_CONTENT,
+    "invalid_template": Reason.INVALID_CONTENT,
+    "malformed": Reason.PROVIDER_ERROR,
+    "invalid_recipient": Reason.INVALID_RECIPIENT,
+    "invalid_credentials": Reason.INVALID_SENDER,  # also the answer to an unknown label
+    "invalid_credential_label": Reason.INVALID_SENDER,
+    "unauthenticated": Reason.AUTHENTICATION,
+    "unauthorized": Reason.AUTHENTICATION,
+    "already_sent": Reason.PROVIDER_ERROR,
+    "not_found": Reason.PROVIDER_ERROR,
+    "rate_limit": Reason.RATE_LIMITED,
+}
+
+_REFUSALS: Final = {
+    400: Reason.PROVIDER_ERROR,
+    401: Reason.AUTHENTICATION,
+    403: Reason.AUTHENTICATION,
+    404: Reason.PROVIDER_ERROR,
+    413: Reason.INVALID_CONTENT,
+    422: Reason.PROVIDER_ERROR,
+    429: Reason.RATE_LIMITED,
+}
+"""The HTTP statuses that say that nothing was taken, with the reason where the vendor's code tells none."""
+
+_CODE: Final = re.compile(r"(?!.*[0-9]{7})[A-Za-z0-9_.-]{1,40}", re.ASCII)
+"""A word or code that is fit to be kept: nothing in it can be somebody's number or text."""
+
+
+class Nomsa(Provider):
+    name = "nomsa"
+    capabilities = Capabilities(
+        channels=frozenset({Channel.SMS}),
+        countries=frozenset({"KH"}),
+        credentials=frozenset({"api_key"}),
+        max_characters=918,  # a guess, the vendor states none: six joined parts of 153
+        has_lookup=True,
+        has_list=True,
+    )
+    default_base_url = "https://api.nomsa.gov.kh/v1"
+    default_sender = "mcs-otp"
+
+    def build_send(self, message: Message) -> HttpRequest:
+        document = {"body": self.text_of(message), "recipient": message.recipient, "label": self.sender_of(message)}
+        return HttpRequest.post_json(f"{self._sms_url}/send", document, headers=self._headers)
+
+    def parse_send(self, response: HttpResponse) -> Outcome:
+        if 200 <= response.status < 300:
+            return _taken(response)
+        if response.status in _REFUSALS:
+            return _refused(response)
+        return Unknown(why=f"HTTP {response.status}")
+
+    def build_lookup(self, provider_message_id: str) -> HttpRequest:
+        return HttpRequest.get(f"{self._sms_url}/{quote(provider_message_id, safe='')}", headers=self._headers)
+
+    def parse_lookup(self, response: HttpResponse) -> Report | None:
+        match response.status:
+            case 404:
+                return None
+            case 410:
+                return Report(provider_message_id="", status=None, provider_status="redacted")
+        return _report(_document(response))
+
+    def build_list(self, window: Window, page: int) -> HttpRequest:
+        query = {
+            "limit": str(PAGE_SIZE),
+            "offset": str(page * PAGE_SIZE),
+            "created_at[gte]": to_text(window.since),
+            "created_at[lte]": to_text(window.until),
+        }
+        return HttpRequest.get(self._sms_url, query=query, headers=self._headers, response_limit=PAGE_LIMIT_BYTES)
+
+    def parse_list(self, response: HttpResponse, page: int) -> ListPage:
+        """Read one page of the list. A row without a readable id is left out; it hides no other."""
+        document = _document(response)
+        rows = document.get("data")
+        if not isinstance(rows, list):
+            raise UnreadableAnswerError("no data")
+        has_more = document.get("has_more", len(rows) >= PAGE_SIZE)
+        readable = (row for row in rows if isinstance(row, dict) and readable_id(row.get("id")))
+        return ListPage(entries=tuple(_listed(row) for row in readable), is_last=not (rows and has_more))
+
+    @property
+    def _sms_url(self) -> str:
+        return f"{self.account.base_url}/transactional/sms"
+
+    @property
+    def _headers(self) -> Mapping[str, str]:
+        return {"Authorization": f"Bearer {self.account.credentials['api_key']}"}
+
+
+def _taken(response: HttpResponse) -> Outcome:
+    row = response.json()
+    provider_message_id = readable_id(row.get("id"))
+    if provider_message_id is None:
+        return Unknown(why="success without an id")
+    return Taken(provider_message_id=provider_message_id, provider_status=_code(row.get("status")))
+
+
+def _refused(response: HttpResponse) -> NotTaken:
+    error = _error(response)
+    code = _code(error.get("code"))
+    reason = FAILURES.get(code or "", _REFUSALS[response.status])
+    # One code for two things: the demo credential's ten messages, which never come back, and an ordinary throttle.
+    is_throttled = reason is Reason.RATE_LIMITED and "demo" not in str(error.get("message")).lower()
+    is_account = reason is Reason.AUTHENTICATION
+    return NotTaken(
+        reason=reason,
+        is_final=not (is_throttled or is_account),
+        about=About.PROVIDER if is_account else About.MESSAGE,
+        provider_code=code or str(response.status),
+        retry_after_seconds=retry_after_seconds(response) if is_throttled else None,
+    )
+
+
+def _error(response: HttpResponse) -> Mapping[str, Any]:
+    """Return the documented error body, or an empty one: the HTTP status alone has decided already."""
+    try:
+        error = response.json()
+    except ValueError:
+        return {}
+    return error if isinstance(error, dict) else {}
+
+
+def _document(response: HttpResponse) -> Mapping[str, Any]:
+    if not 200 <= response.status < 300:
+        raise UnreadableAnswerError(f"HTTP {response.status}")
+    document = response.json()
+    if not isinstance(document, dict):
+        raise UnreadableAnswerError("not an object")
+    return document
+
+
+def _report(row: Mapping[str, Any]) -> Report:
+    provider_message_id = readable_id(row.get("id"))
+    if provider_message_id is None:
+        raise UnreadableAnswerError("no id")
+    status = _status(row)
+    return Report(
+        provider_message_id=provider_message_id,
+        status=status,
+        provider_status=_code(row.get("status")) or "(unreadable)",
+        provider_code=_code(row.get("error_code")),
+        occurred_at=read_vendor_time(row.get(TIMES[status])) if status else None,
+    )
+
+
+def _status(row: Mapping[str, Any]) -> Status | None:
+    """Return the strongest of what the word and the times say, or None if they say nothing that we know."""
+    said = {STATUSES.get(str(row.get("status")).upper())} | {status for status, time in TIMES.items() if row.get(time)}
+    return next((status for status in TIMES if status in said), None)
+
+
+def _listed(row: Mapping[str, Any]) -> Listed:
+    report = _report(row)
+    # The vendor stores its row before it calls the carrier: such a row proves nothing.
+    is_bare = report.status is None and report.provider_status.upper() == "UNSENT"
+    return Listed(
+        report=None if is_bare else report,
+        recipient=str(row.get("recipient") or ""),
+        text=str(row.get("body") or ""),
+        created_at=read_vendor_time(row.get("created_at")),
+    )
+
+
+def _code(value: object) -> str | None:
+    return value if isinstance(value, str) and _CODE.fullmatch(value) else None

@@ -1,0 +1,98 @@
+"""The shape of a provider's case file: literals only, in the vendor's own words."""
+
+from dataclasses import dataclass, field
+
+from sampai.domain.failure import Failure
+from sampai.domain.message import Message
+from sampai.domain.outcome import Outcome
+from sampai.domain.report import Report
+from sampai.domain.status import Status
+from sampai.providers.base import Account, ListPage, Window
+from sampai.providers.http import HttpRequest, HttpResponse, WebhookRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Send:
+    """A message and the whole request that it becomes."""
+
+    title: str
+    message: Message
+    request: HttpRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """An answer to a send and the outcome that it means."""
+
+    title: str
+    response: HttpResponse
+    outcome: Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """A message that the provider refuses before anything is sent."""
+
+    title: str
+    message: Message
+    failure: Failure
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookupAnswer:
+    """An answer to a look-up; `unreadable` for one that says nothing of any message."""
+
+    title: str
+    response: HttpResponse
+    report: Report | None = None
+    unreadable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListAnswer:
+    """An answer to the list call for a page; `page` is None for one that says nothing."""
+
+    title: str
+    response: HttpResponse
+    number: int = 0
+    page: ListPage | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Webhook:
+    """A genuine callback and the reports in it."""
+
+    title: str
+    kind: str
+    request: WebhookRequest
+    reports: tuple[Report, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadWebhook:
+    """A callback that is refused as malformed."""
+
+    title: str
+    kind: str
+    request: WebhookRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderCases:
+    """Everything that is known of how one vendor speaks. A case module holds one of these as `CASES`."""
+
+    account: Account
+    sends: tuple[Send, ...]
+    answers: tuple[Answer, ...]
+    refusals: tuple[Refusal, ...] = ()
+    lookup: tuple[str, HttpRequest] | None = None
+    """A provider_message_id and the request that looks it up."""
+    lookup_answers: tuple[LookupAnswer, ...] = ()
+    list_requests: tuple[tuple[Window, int, HttpRequest], ...] = ()
+    list_answers: tuple[ListAnswer, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
+    bad_webhooks: tuple[BadWebhook, ...] = ()
+    unknown_word: Status | None = None
+    """What a status word outside the provider's tables means. None (it moves nothing) unless the vendor says more."""
+    secrets: tuple[str, ...] = field(default=())
+    """Texts that must appear in no repr, error or log: credentials, tokens, message texts."""

@@ -1,0 +1,527 @@
+"""How SMSPoh v3 speaks. Answers, rows and callbacks are those of its page, with the stars in its numbers filled in."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sampai.domain.failure import Failure, Reason
+from sampai.domain.message import Channel, Message, Text
+from sampai.domain.outcome import About, NotTaken, Taken, Unknown
+from sampai.domain.report import Report
+from sampai.domain.status import Status
+from sampai.providers.base import Account, Listed, ListPage, Window
+from sampai.providers.http import HttpRequest, HttpResponse, WebhookRequest
+from tests.conformance.case import Answer, BadWebhook, ListAnswer, ProviderCases, Refusal, Send, Webhook
+
+BASE = "https://smspoh.example/api/rest"
+RECEIPT_URL = "https://sampai.example/webhooks/smspoh/receipt/not-a-real-token"
+AUTH = {"Authorization": "Bearer bm90LWEta2V5Om5vdC1hLXNlY3JldA==", "Accept": "application/json"}
+JSON_HEADERS = {**AUTH, "Content-Type": "application/json"}
+T0 = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+
+LONG_ID = "campaign:2026-11-21:branch-0042:customer-000000000001"
+"""53 characters: three more than the vendor takes."""
+
+
+def message(**changes: Any) -> Message:
+    plain: dict[str, Any] = {
+        "message_id": "abcde12345",
+        "status": Status.SENDING,
+        "recipient": "+959123456789",
+        "sender": "SMSPoh",
+        "content": Text(text="Hello World"),
+        "created_at": T0,
+        "updated_at": T0,
+        "occurred_at": T0,
+    }
+    return Message(**{**plain, **changes})
+
+
+def posted(body: str) -> HttpRequest:
+    return HttpRequest(method="POST", url=f"{BASE}/send", headers=JSON_HEADERS, body=body.encode())
+
+
+SENDS = (
+    Send(
+        title="a plain message",
+        message=message(),
+        request=posted(
+            '{"to":"+959123456789","message":"Hello World","from":"SMSPoh","clientReference":"abcde12345",'
+            f'"deliveryReceiptUrl":"{RECEIPT_URL}"}}'
+        ),
+    ),
+    Send(
+        title="Burmese, the sender of the settings, options as numbers, and an id that is too long for a reference",
+        message=message(
+            message_id=LONG_ID,
+            sender=None,
+            content=Text(text='မင်္ဂလာပါ "1234"\n😀'),
+            provider_options={"smspoh": {"unicode": True, "test": False}, "nomsa": {"unheard": 1}},
+        ),
+        request=posted(
+            '{"to":"+959123456789","message":"မင်္ဂလာပါ \\"1234\\"\\n😀","from":"Sampai",'
+            '"clientReference":"campaign:2026-11-~a339f824829d9284a77fe085d7e4a600","unicode":1,"test":0,'
+            f'"deliveryReceiptUrl":"{RECEIPT_URL}"}}'
+        ),
+    ),
+    Send(
+        title="a number abroad, and the longest id that is a reference as it is",
+        message=message(message_id="x" * 50, recipient="+66912345678", content=Text(text="Hello Thailand")),
+        request=posted(
+            '{"to":"+66912345678","message":"Hello Thailand","from":"SMSPoh",'
+            f'"clientReference":"{"x" * 50}","deliveryReceiptUrl":"{RECEIPT_URL}"}}'
+        ),
+    ),
+)
+
+TAKEN: dict[str, Any] = {
+    "messageId": "F5BR4DB-44A1C-446C-8R69-J50248VB9ORE",
+    "message": "Hello World",
+    "to": "959123456789",
+    "clientReference": "abcde12345",
+    "scheduledAt": None,
+    "createdAt": "2024-12-20 12:09:48",
+    "messageCount": 1,
+    "from": "SMSPoh",
+    "network": "MPT",
+    "type": "sms.text",
+    "status": "Accepted",
+    "test": False,
+}
+UNAUTHORIZED = {
+    "name": "Unauthorized",
+    "message": "Your request was made with invalid credentials.",
+    "code": 0,
+    "status": 401,
+}
+
+
+def said(status: int, document: object, **headers: str) -> HttpResponse:
+    return HttpResponse(status=status, headers=headers, body=json.dumps(document).encode())
+
+
+def entry(http: int = 201, **changes: Any) -> HttpResponse:
+    return said(http, {"messages": [{**TAKEN, **changes}]})
+
+
+def embedded(text: object, **more: Any) -> HttpResponse:
+    return said(201, {"messages": [{"status": False, "message": text, **more}]})
+
+
+def yii(status: int, name: str, message: str, **headers: str) -> HttpResponse:
+    return said(status, {"name": name, "message": message, "code": 0, "status": status}, **headers)
+
+
+def refused(reason: Reason, code: str | None) -> NotTaken:
+    return NotTaken(reason=reason, is_final=True, provider_code=code)
+
+
+def out_of_order(code: str) -> NotTaken:
+    return NotTaken(reason=Reason.AUTHENTICATION, is_final=False, about=About.PROVIDER, provider_code=code)
+
+
+ANSWERS = (
+    Answer(
+        title="accepted, under an id that is no GUID",
+        response=entry(),
+        outcome=Taken(provider_message_id="F5BR4DB-44A1C-446C-8R69-J50248VB9ORE", provider_status="Accepted"),
+    ),
+    Answer(
+        title="any 2xx is a success",
+        response=entry(200),
+        outcome=Taken(provider_message_id="F5BR4DB-44A1C-446C-8R69-J50248VB9ORE", provider_status="Accepted"),
+    ),
+    Answer(
+        title="rejected with an id: it was taken, and the report says the rest",
+        response=entry(status="Rejected"),
+        outcome=Taken(provider_message_id="F5BR4DB-44A1C-446C-8R69-J50248VB9ORE", provider_status="Rejected"),
+    ),
+    Answer(
+        title="a success that is a failure",
+        response=embedded("Invalid Sender ID"),
+        outcome=refused(Reason.INVALID_SENDER, "Invalid Sender ID"),
+    ),
+    Answer(
+        title="a success that is a failure nobody has described: its text is not kept",
+        response=embedded("959123456789 cannot be reached with: Hello World", messageId=None),
+        outcome=refused(Reason.PROVIDER_ERROR, None),
+    ),
+    Answer(
+        title="a refusal with an id contradicts itself",
+        response=embedded("Invalid Sender ID", messageId="133FF6AC-6EDB-4024-8965-F5DA5FEC7F80"),
+        outcome=Unknown(why=""),
+    ),
+    Answer(title="a refusal without a text", response=embedded(None), outcome=Unknown(why="")),
+    Answer(
+        title="a status word without an id",
+        response=said(201, {"messages": [{"status": "Accepted", "message": "Hello World"}]}),
+        outcome=Unknown(why=""),
+    ),
+    Answer(title="an id without a status", response=entry(status=None), outcome=Unknown(why="")),
+    Answer(title="an empty id", response=entry(messageId=""), outcome=Unknown(why="")),
+    Answer(title="a number for an id", response=entry(messageId=26), outcome=Unknown(why="")),
+    Answer(title="an id that fits no key", response=entry(messageId="A" * 101), outcome=Unknown(why="")),
+    Answer(title="an id of two lines", response=entry(messageId="A\n"), outcome=Unknown(why="")),
+    Answer(title="two messages for one", response=said(201, {"messages": [TAKEN, TAKEN]}), outcome=Unknown(why="")),
+    Answer(title="no message", response=said(201, {"messages": []}), outcome=Unknown(why="")),
+    Answer(title="an object for the list", response=said(201, {"messages": {"0": TAKEN}}), outcome=Unknown(why="")),
+    Answer(title="an error under 200", response=said(200, UNAUTHORIZED), outcome=Unknown(why="")),
+    Answer(title="success without a body", response=HttpResponse(status=204), outcome=Unknown(why="")),
+    Answer(
+        title="wrong credentials, or an address not listed",
+        response=said(401, UNAUTHORIZED),
+        outcome=out_of_order("401"),
+    ),
+    Answer(
+        title="not allowed",
+        response=yii(403, "Forbidden", "You are not allowed to perform this action."),
+        outcome=out_of_order("403"),
+    ),
+    Answer(
+        title="a bad request",
+        response=yii(400, "Bad Request", "missing or invalid parameters"),
+        outcome=refused(Reason.INVALID_REQUEST, "400"),
+    ),
+    Answer(
+        title="no such page",
+        response=yii(404, "Not Found", "Page not found."),
+        outcome=refused(Reason.PROVIDER_ERROR, "404"),
+    ),
+    Answer(
+        title="too large",
+        response=HttpResponse(status=413, body=b"<html>413 Request Entity Too Large</html>"),
+        outcome=refused(Reason.TOO_LONG, "413"),
+    ),
+    Answer(
+        title="a field that the API does not like",
+        response=said(422, [{"field": "test", "message": "Test must be a number."}]),
+        outcome=refused(Reason.INVALID_REQUEST, "422"),
+    ),
+    Answer(
+        title="too many requests",
+        response=yii(429, "Too Many Requests", "Rate limit exceeded.", **{"retry-after": "7"}),
+        outcome=NotTaken(reason=Reason.RATE_LIMITED, is_final=False, provider_code="429", retry_after_seconds=7.0),
+    ),
+    Answer(
+        title="a status that the vendor does not describe",
+        response=yii(405, "Method Not Allowed", "Method Not Allowed."),
+        outcome=Unknown(why=""),
+    ),
+    Answer(title="an outage, whatever its body says", response=entry(500), outcome=Unknown(why="")),
+    Answer(title="a redirect", response=entry(302), outcome=Unknown(why="")),
+    Answer(title="a time-out at the vendor", response=entry(408), outcome=Unknown(why="")),
+)
+
+REFUSALS = (
+    Refusal(
+        title="a channel that is not offered",
+        message=message(channel=Channel.WHATSAPP),
+        failure=Failure(reason=Reason.UNSUPPORTED, detail="channel: smspoh does not offer it"),
+    ),
+    Refusal(
+        title="an option that is not offered",
+        message=message(provider_options={"smspoh": {"encrypt": True}}),
+        failure=Failure(reason=Reason.UNSUPPORTED, detail="provider_options.smspoh: option not offered"),
+    ),
+    Refusal(
+        title="a number for a yes or no",
+        message=message(provider_options={"smspoh": {"test": 1}}),
+        failure=Failure(reason=Reason.INVALID_REQUEST, detail="provider_options.smspoh.test: wrong type"),
+    ),
+    Refusal(
+        title="too long",
+        message=message(content=Text(text="x" * 919)),
+        failure=Failure(reason=Reason.TOO_LONG, detail="content.text: smspoh takes 918 characters"),
+    ),
+)
+
+LIST_REQUESTS = (
+    (
+        # 17:29:59 and 17:30:00 UTC are the last second of a day in Yangon, and the first of the next.
+        Window(since=datetime(2026, 11, 20, 17, 29, 59, tzinfo=UTC), until=datetime(2026, 11, 20, 17, 30, tzinfo=UTC)),
+        1,
+        HttpRequest(
+            method="GET",
+            url=f"{BASE}/messages?limit=100&page=2&filterByCreatedDateFrom=2026-11-20&filterByCreatedDateTo=2026-11-22",
+            headers=AUTH,
+            response_limit=1024 * 1024,
+        ),
+    ),
+)
+
+SUCCESS_ROW: dict[str, Any] = {
+    "messageId": "5CF5EF38-4A1C-446C-8169-7FF202ABB883",
+    "message": "This is a test message.",
+    "to": "959123456789",
+    "clientReference": "",
+    "scheduledAt": None,
+    "createdAt": "2025-01-20 12:09:48",
+    "messageCount": 1,
+    "from": "SMSPoh",
+    "network": "MPT",
+    "type": "sms.text",
+    "status": "Success",
+    "test": False,
+    "finishedAt": "2025-01-20 12:36:26",
+}
+SENT_ROW: dict[str, Any] = {
+    **SUCCESS_ROW,
+    "messageId": "5CF5EF38-219D-434F-B7E9-C6A40575D9C7",
+    "clientReference": "abcde12345",
+    "createdAt": "2025-01-20 12:09:29",
+    "network": "Telenor",
+    "status": "Sent",
+    "finishedAt": None,
+}
+LINKS = {
+    "self": "https://v3.smspoh.com/api/rest/messages/index?page=1",
+    "first": "https://v3.smspoh.com/api/rest/messages/index?page=1",
+    "last": "https://v3.smspoh.com/api/rest/messages/index?page=8",
+    "next": "https://v3.smspoh.com/api/rest/messages/index?page=2",
+}
+SUCCESS_LISTED = Listed(
+    report=Report(
+        provider_message_id="5CF5EF38-4A1C-446C-8169-7FF202ABB883",
+        status=Status.DELIVERED,
+        provider_status="Success",
+        occurred_at=datetime(2025, 1, 20, 6, 6, 26, tzinfo=UTC),
+    ),
+    recipient="959123456789",
+    text="This is a test message.",
+    created_at=datetime(2025, 1, 20, 5, 39, 48, tzinfo=UTC),
+)
+SENT_REPORT = Report(
+    provider_message_id="5CF5EF38-219D-434F-B7E9-C6A40575D9C7",
+    status=Status.SENT,
+    provider_status="Sent",
+    reference="abcde12345",
+)
+SENT_LISTED = Listed(
+    report=SENT_REPORT,
+    recipient="959123456789",
+    text="This is a test message.",
+    created_at=datetime(2025, 1, 20, 5, 39, 29, tzinfo=UTC),
+)
+
+
+def history(rows: object, **page: Any) -> HttpResponse:
+    return said(200, {"messages": rows, "links": LINKS, **page})
+
+
+LIST_ANSWERS = (
+    ListAnswer(
+        title="the first of two pages",
+        response=history([SUCCESS_ROW, SENT_ROW], limit=100, records=152, start=0),
+        page=ListPage(entries=(SUCCESS_LISTED, SENT_LISTED), is_last=False),
+    ),
+    ListAnswer(
+        title="the last of two pages, though the links still name a next one",
+        response=history([SENT_ROW], limit=100, records=152, start=100),
+        number=1,
+        page=ListPage(entries=(SENT_LISTED,), is_last=True),
+    ),
+    ListAnswer(
+        title="pages that the vendor made smaller than was asked",
+        response=history([SENT_ROW], limit=20, records=152, start=20),
+        number=1,
+        page=ListPage(entries=(SENT_LISTED,), is_last=False),
+    ),
+    ListAnswer(
+        title="no count, and fewer rows than fit",
+        response=said(201, {"messages": [SENT_ROW]}),
+        page=ListPage(entries=(SENT_LISTED,), is_last=True),
+    ),
+    ListAnswer(
+        title="no count, and as many rows as fit",
+        response=history([SENT_ROW], limit=1),
+        page=ListPage(entries=(SENT_LISTED,), is_last=False),
+    ),
+    ListAnswer(
+        title="no rows, whatever the count says",
+        response=history([], limit=100, records=152),
+        page=ListPage(entries=(), is_last=True),
+    ),
+    ListAnswer(
+        title="rows that cannot be read hide no other, and other people's references are dropped",
+        response=history(
+            [
+                None,
+                {**SENT_ROW, "messageId": None},
+                {**SENT_ROW, "status": False},
+                {**SUCCESS_ROW, "clientReference": "r" * 51},
+                SENT_ROW,
+            ],
+            records=5,
+        ),
+        page=ListPage(entries=(SUCCESS_LISTED, SENT_LISTED), is_last=True),
+    ),
+    ListAnswer(
+        title="a word that nobody has described",
+        response=history([{**SENT_ROW, "status": "?"}], records=1),
+        page=ListPage(
+            entries=(replace(SENT_LISTED, report=replace(SENT_REPORT, status=None, provider_status="?")),), is_last=True
+        ),
+    ),
+    ListAnswer(title="wrong credentials", response=said(401, UNAUTHORIZED)),
+    ListAnswer(title="an error under 200", response=said(200, UNAUTHORIZED)),
+    ListAnswer(title="an outage, whatever its body says", response=said(503, {"messages": [SENT_ROW]})),
+    ListAnswer(title="no object", response=said(200, [SENT_ROW])),
+    ListAnswer(title="a page of HTML", response=HttpResponse(status=200, body=b"<html>login</html>")),
+    ListAnswer(title="an object for the list", response=history({"0": SENT_ROW})),
+)
+
+WEBHOOK_ID = "133FF6AC-6EDB-4024-8965-F5DA5FEC7F80"
+UPDATED_AT = datetime(2024, 12, 22, 17, 30, tzinfo=UTC)
+FINISHED_AT = datetime(2024, 12, 22, 17, 32, tzinfo=UTC)
+QUERY = (
+    f"messageId={WEBHOOK_ID}&to=959123456789&clientReference=abcde12345&status=Success"
+    "&updatedAt=2024-12-23 00:00:00&finishedAt=updatedAt=2024-12-23 00:02:00"
+)
+FORM = "application/x-www-form-urlencoded"
+
+
+def reported(word: str, status: Status | None, reason: Reason | None = None) -> tuple[Report, ...]:
+    is_final = status in (Status.DELIVERED, Status.UNDELIVERED)
+    return (
+        Report(
+            provider_message_id=WEBHOOK_ID,
+            status=status,
+            provider_status=word,
+            reference="abcde12345",
+            reason=reason,
+            occurred_at=FINISHED_AT if is_final else UPDATED_AT,
+        ),
+    )
+
+
+def posted_form(body: str) -> WebhookRequest:
+    return WebhookRequest(method="POST", headers={"content-type": FORM}, body=body.encode())
+
+
+def posted_json(**fields: Any) -> WebhookRequest:
+    return WebhookRequest(method="POST", headers={"content-type": "application/json"}, body=json.dumps(fields).encode())
+
+
+def worded(word: str, status: Status | None, reason: Reason | None = None) -> Webhook:
+    body = (
+        f"messageId={WEBHOOK_ID}&to=959123456789&clientReference=abcde12345&status={word}"
+        "&updatedAt=2024-12-23+00%3A00%3A00&finishedAt=2024-12-23+00%3A02%3A00"
+    )
+    return Webhook(
+        title=f"the word {word}", kind="receipt", request=posted_form(body), reports=reported(word, status, reason)
+    )
+
+
+WEBHOOKS = (
+    Webhook(
+        title="the page's own example: blanks in the query, and one name in front of another's value",
+        kind="receipt",
+        request=WebhookRequest(method="GET", query=QUERY),
+        reports=reported("Success", Status.DELIVERED),
+    ),
+    Webhook(
+        title="the same by POST, with an empty body",
+        kind="receipt",
+        request=WebhookRequest(method="POST", query=QUERY, headers={"content-type": FORM}),
+        reports=reported("Success", Status.DELIVERED),
+    ),
+    Webhook(
+        title="query and form that agree",
+        kind="receipt",
+        request=WebhookRequest(method="POST", query=QUERY, headers={"content-type": FORM}, body=QUERY.encode()),
+        reports=reported("Success", Status.DELIVERED),
+    ),
+    Webhook(
+        title="JSON, with a field that nobody knows",
+        kind="receipt",
+        request=posted_json(
+            messageId=WEBHOOK_ID,
+            to="959123456789",
+            clientReference="abcde12345",
+            status="DELIVERED",
+            updatedAt="2024-12-23 00:00:00",
+            finishedAt="2024-12-23 00:02:00",
+            cost=25,
+        ),
+        reports=reported("DELIVERED", Status.DELIVERED),
+    ),
+    Webhook(
+        title="no reference, and times that cannot be read",
+        kind="receipt",
+        request=posted_json(
+            messageId=WEBHOOK_ID, clientReference="", status="Success", updatedAt=None, finishedAt="0000-00-00 00:00:00"
+        ),
+        reports=(Report(provider_message_id=WEBHOOK_ID, status=Status.DELIVERED, provider_status="Success"),),
+    ),
+    Webhook(
+        title="a final word without its time takes the time of the update",
+        kind="receipt",
+        request=posted_json(messageId=WEBHOOK_ID, status="Expired", updatedAt="2024-12-23 00:00:00"),
+        reports=(
+            Report(
+                provider_message_id=WEBHOOK_ID,
+                status=Status.UNDELIVERED,
+                provider_status="Expired",
+                reason=Reason.EXPIRED,
+                occurred_at=UPDATED_AT,
+            ),
+        ),
+    ),
+    worded("Accepted", Status.ACCEPTED),
+    worded("Sent", Status.SENT),
+    worded("Pending", Status.SENT),
+    worded("Success", Status.DELIVERED),
+    worded("Delivered", Status.DELIVERED),
+    worded("Rejected", Status.UNDELIVERED, Reason.BLOCKED),
+    worded("Error", Status.UNDELIVERED, Reason.UNREACHABLE),
+    worded("Failed", Status.UNDELIVERED, Reason.PROVIDER_ERROR),
+    worded("Undelivered", Status.UNDELIVERED, Reason.UNREACHABLE),
+    worded("Expired", Status.UNDELIVERED, Reason.EXPIRED),
+    worded("?", None),
+    worded("Escalated", None),
+)
+
+BAD_WEBHOOKS = tuple(
+    BadWebhook(title=title, kind="receipt", request=request)
+    for title, request in (
+        ("no id", posted_form("status=Success")),
+        ("an empty id", posted_form("messageId=&status=Success")),
+        ("an id of blanks", posted_form("messageId=+&status=Success")),
+        ("an id that fits no key", posted_form(f"messageId={'A' * 101}&status=Success")),
+        ("an id of two lines", posted_form("messageId=A%0AB&status=Success")),
+        ("no status", posted_form(f"messageId={WEBHOOK_ID}")),
+        ("an empty status", posted_form(f"messageId={WEBHOOK_ID}&status=")),
+        ("a status that is a speech", posted_form(f"messageId={WEBHOOK_ID}&status={'A' * 65}")),
+        ("half a character", posted_json(messageId=WEBHOOK_ID, status="\ud800")),
+        ("two statuses", posted_form(f"messageId={WEBHOOK_ID}&status=Success&status=Error")),
+        ("a query and a form that differ", WebhookRequest(method="POST", query=QUERY, body=b"status=Error")),
+        ("nested JSON", posted_json(messageId=[WEBHOOK_ID], status="Success")),
+        ("broken JSON", WebhookRequest(method="POST", headers={"content-type": "application/json"}, body=b'{"a":')),
+    )
+)
+
+CASES = ProviderCases(
+    account=Account(
+        base_url=BASE,
+        credentials={"api_key": "not-a-key", "api_secret": "not-a-secret"},
+        sender="Sampai",
+        receipt_url=RECEIPT_URL,
+    ),
+    sends=SENDS,
+    answers=ANSWERS,
+    refusals=REFUSALS,
+    list_requests=LIST_REQUESTS,
+    list_answers=LIST_ANSWERS,
+    webhooks=WEBHOOKS,
+    bad_webhooks=BAD_WEBHOOKS,
+    secrets=(
+        "not-a-key",
+        "not-a-secret",
+        "bm90LWEta2V5Om5vdC1hLXNlY3JldA==",
+        "not-a-real-token",
+        "Hello World",
+        "မင်္ဂလာပါ",
+        "This is a test message.",
+    ),
+)

@@ -1,0 +1,501 @@
+"""What every provider owes to the services, asked of each registered one with its own cases."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import cache, partial
+from importlib import import_module
+from itertools import product
+from typing import Any, Final
+from urllib.parse import unquote_plus
+
+import pytest
+
+from sampai.domain.failure import Reason
+from sampai.domain.message import Text
+from sampai.domain.outcome import NotTaken, Outcome, Taken, Unknown
+from sampai.domain.report import Report
+from sampai.domain.times import from_text
+from sampai.providers.base import Provider, Window
+from sampai.providers.http import HttpResponse, MalformedWebhookError, WebhookRequest
+from sampai.providers.registry import PROVIDERS, load
+from tests.conformance.case import Answer, BadWebhook, ListAnswer, LookupAnswer, ProviderCases, Refusal, Send, Webhook
+
+NAMES: Final = sorted(PROVIDERS)
+by_provider = pytest.mark.parametrize("name", NAMES)
+
+GARBAGE: Final = {
+    "nothing": b"",
+    "a page": b"<!doctype html><html><body>Welcome</body></html>",
+    "a JSON null": b"null",
+    "a JSON list": b"[]",
+    "a list of lists": b"[[[]]]",
+    "a JSON number": b"7",
+    "a JSON text": b'"ok"',
+    "an empty object": b"{}",
+    "an object of nothing that we know": b'{"x":{"y":[1,null,true]}}',
+    "objects for lists": b'{"data":{},"messages":{},"results":{}}',
+    "texts for lists": b'{"data":"","messages":"","results":""}',
+    "half an object": b'{"id":"1","data":{"uid":"1","messages":[{"messageId":"1"',
+    "deep nesting": b"[" * 100_000,
+    "a deep object": b'{"data":' * 100_000,
+    "a huge number": b'{"id":' + b"9" * 5_000 + b"}",
+    "not UTF-8": b'{"id":"\xff\xfe"}',
+    "NUL bytes": b"\x00\x00\x00",
+}
+SAYS_NOTHING: Final = (200, 201, 204, 302, 408, 500, 502, 503)
+REFUSES: Final = (400, 401, 403, 404, 422, 429)
+PAGE: Final = 0
+
+
+# --- cases ----------------------------------------------------------------------------------------------------------
+
+
+@cache
+def cases_of(name: str) -> ProviderCases:
+    """Return a provider's cases. A provider without a case module fails; it is never skipped."""
+    try:
+        cases = import_module(f"tests.conformance.cases.{name}").CASES
+    except ModuleNotFoundError as error:
+        raise AssertionError(f"{name} is registered and has no cases") from error
+    assert isinstance(cases, ProviderCases)
+    return cases
+
+
+def provider_of(name: str) -> Provider:
+    return load(name)(cases_of(name).account)
+
+
+def each(field: str) -> pytest.MarkDecorator:
+    """Parametrise over every entry of one field of every provider's cases; a missing case module is reported once."""
+    params = []
+    for name in NAMES:
+        try:
+            entries = getattr(cases_of(name), field)
+        except Exception:  # noqa: S112 - reported by the test that asks for cases
+            continue
+        params += [pytest.param(name, entry, id=f"{name}-{entry.title}") for entry in entries]
+    return pytest.mark.parametrize(("name", "case"), params)
+
+
+def tables(name: str, suffix: str) -> dict[str, Any]:
+    """Return the words of a provider's public tables `STATUSES` or `FAILURES` (also `SMS_STATUSES` and the like)."""
+    module = import_module(load(name).__module__)
+    words: dict[str, Any] = {}
+    for attribute, table in vars(module).items():
+        if attribute.endswith(suffix) and not attribute.startswith("_") and isinstance(table, dict):
+            words |= {str(word): meaning for word, meaning in table.items()}
+    return words
+
+
+def outcome_of(provider: Provider, response: HttpResponse) -> Outcome:
+    """Read an answer as the services do: a parser that raises has learned nothing."""
+    try:
+        return provider.parse_send(response)
+    except Exception as error:
+        return Unknown(why=type(error).__name__)
+
+
+def is_same(actual: Outcome, expected: Outcome) -> bool:
+    """Whether two outcomes are one; why an outcome is unknown is for people alone."""
+    if isinstance(expected, Unknown):
+        return isinstance(actual, Unknown)
+    return actual == expected
+
+
+def wire_of(cases: ProviderCases) -> dict[str, str]:
+    """Return what the vendor writes, in lower case, by the way it comes."""
+    told = [answer.response.body for answer in cases.lookup_answers]
+    told += [answer.response.body for answer in cases.list_answers]
+    told += [part for case in cases.webhooks for part in (case.request.query.encode(), case.request.body)]
+    return {"answers": _text(answer.response.body for answer in cases.answers), "reports": _text(told)}
+
+
+def _text(parts: Iterable[bytes]) -> str:
+    """Return the parts as they are and as a form would be read: words may stand in either."""
+    text = b"\n".join(parts).decode("utf-8", "replace").lower()
+    return f"{text}\n{unquote_plus(text)}"
+
+
+def has_word(wire: str, word: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(word.lower())}(?!\w)", wire) is not None
+
+
+# --- registry and capabilities --------------------------------------------------------------------------------------
+
+
+@by_provider
+def test_every_registered_provider_has_cases(name: str) -> None:
+    assert cases_of(name).sends
+
+
+@by_provider
+def test_a_provider_is_registered_under_its_own_name_and_module(name: str) -> None:
+    found = load(name)
+
+    assert (found.name, found.__module__, found.__name__) == (name, f"sampai.providers.{name}", PROVIDERS[name])
+
+
+def test_a_name_that_is_not_registered_is_not_loaded() -> None:
+    with pytest.raises(KeyError):
+        load("nobody")
+
+
+@by_provider
+def test_the_account_of_the_cases_has_exactly_the_declared_credentials(name: str) -> None:
+    assert cases_of(name).account.credentials.keys() == load(name).capabilities.credentials
+
+
+@by_provider
+def test_the_default_address_is_https_without_a_slash_at_its_end(name: str) -> None:
+    assert re.fullmatch(r"https://[^?#]*[^/?#]", load(name).default_base_url)
+
+
+# --- send -----------------------------------------------------------------------------------------------------------
+
+
+@each("sends")
+def test_a_message_becomes_exactly_this_request(name: str, case: Send) -> None:
+    provider = provider_of(name)
+
+    assert provider.refusal(case.message) is None
+    assert provider.build_send(case.message) == case.request
+
+
+@each("answers")
+def test_an_answer_comes_to_this_outcome(name: str, case: Answer) -> None:
+    actual = outcome_of(provider_of(name), case.response)
+
+    assert is_same(actual, case.outcome), f"{actual} is not {case.outcome}"
+
+
+@by_provider
+def test_the_cases_show_all_three_outcomes(name: str) -> None:
+    assert {type(answer.outcome) for answer in cases_of(name).answers} == {Taken, NotTaken, Unknown}
+
+
+@by_provider
+@pytest.mark.parametrize("body", GARBAGE.values(), ids=GARBAGE)
+def test_garbage_that_is_no_refusal_leaves_the_outcome_unknown(name: str, body: bytes) -> None:
+    provider = provider_of(name)
+
+    outcomes = {status: outcome_of(provider, HttpResponse(status=status, body=body)) for status in SAYS_NOTHING}
+
+    assert {status: out for status, out in outcomes.items() if not isinstance(out, Unknown)} == {}
+
+
+@by_provider
+@pytest.mark.parametrize("body", GARBAGE.values(), ids=GARBAGE)
+def test_garbage_under_a_refusal_is_never_taken(name: str, body: bytes) -> None:
+    provider = provider_of(name)
+
+    outcomes = {status: outcome_of(provider, HttpResponse(status=status, body=body)) for status in REFUSES}
+
+    assert {status: out for status, out in outcomes.items() if isinstance(out, Taken)} == {}
+
+
+@by_provider
+@pytest.mark.parametrize("body", [b"", b"<html>slow down</html>", b"{}"], ids=["nothing", "a page", "an object"])
+def test_429_is_not_taken_and_may_be_tried_again_when_the_vendor_says(name: str, body: bytes) -> None:
+    response = HttpResponse(status=429, headers={"retry-after": "7"}, body=body)
+
+    outcome = provider_of(name).parse_send(response)
+
+    assert isinstance(outcome, NotTaken)
+    assert (outcome.reason, outcome.is_final, outcome.retry_after_seconds) == (Reason.RATE_LIMITED, False, 7.0)
+
+
+@by_provider
+def test_a_bare_401_is_about_the_account_and_not_the_message(name: str) -> None:
+    outcome = provider_of(name).parse_send(HttpResponse(status=401))
+
+    assert isinstance(outcome, NotTaken)
+    assert (outcome.reason, outcome.is_final, outcome.about.value) == (Reason.AUTHENTICATION, False, "provider")
+
+
+@each("answers")
+def test_unknown_fields_of_an_answer_are_ignored(name: str, case: Answer) -> None:
+    provider = provider_of(name)
+
+    assert is_same(outcome_of(provider, with_more_fields(case.response)), case.outcome)
+
+
+# --- refusals -------------------------------------------------------------------------------------------------------
+
+
+@each("refusals")
+def test_a_message_is_refused_before_anything_is_sent(name: str, case: Refusal) -> None:
+    assert provider_of(name).refusal(case.message) == case.failure
+
+
+@by_provider
+@pytest.mark.parametrize("too_many", [False, True], ids=["the limit", "one more"])
+def test_a_text_is_refused_when_it_is_longer_than_declared(name: str, too_many: bool) -> None:
+    provider = provider_of(name)
+    text = Text(text="x" * (provider.capabilities.max_characters + too_many))
+
+    failure = provider.refusal(replace(cases_of(name).sends[0].message, content=text))
+
+    assert (failure is not None and failure.reason is Reason.TOO_LONG) is too_many
+
+
+@by_provider
+def test_an_option_that_is_not_declared_is_refused(name: str) -> None:
+    message = replace(cases_of(name).sends[0].message, provider_options={name: {"no_such_option": True}})
+
+    failure = provider_of(name).refusal(message)
+
+    assert failure is not None
+    assert failure.reason is Reason.UNSUPPORTED
+
+
+@by_provider
+def test_an_option_for_another_provider_is_not_ours_to_refuse(name: str) -> None:
+    message = replace(cases_of(name).sends[0].message, provider_options={"another": {"no_such_option": True}})
+
+    assert provider_of(name).refusal(message) is None
+
+
+# --- the vendor's words ---------------------------------------------------------------------------------------------
+
+
+@by_provider
+def test_every_status_word_appears_in_a_report(name: str) -> None:
+    wire = wire_of(cases_of(name))["reports"]
+
+    assert [word for word in tables(name, "STATUSES") if not has_word(wire, word)] == []
+
+
+@by_provider
+def test_every_failure_appears_in_an_answer(name: str) -> None:
+    wire = wire_of(cases_of(name))["answers"]
+
+    assert [word for word in tables(name, "FAILURES") if not has_word(wire, word)] == []
+
+
+def ways_of(cases: ProviderCases) -> Iterator[tuple[str, list[Report]]]:
+    """Yield the reports of the cases by the way they come: look-up, list, and each kind of webhook."""
+    yield "look-up", [answer.report for answer in cases.lookup_answers if answer.report]
+    pages = [answer.page for answer in cases.list_answers if answer.page]
+    yield "list", [entry.report for page in pages for entry in page.entries if entry.report]
+    for kind in {webhook.kind for webhook in cases.webhooks}:
+        yield kind, [report for webhook in cases.webhooks if webhook.kind == kind for report in webhook.reports]
+
+
+@by_provider
+def test_a_word_that_nobody_documented_is_read_and_moves_nothing(name: str) -> None:
+    cases = cases_of(name)
+    known = {word.lower() for word in tables(name, "STATUSES")}
+
+    for way, reports in ways_of(cases):
+        strange = [report.status for report in reports if report.provider_status.lower() not in known]
+        assert not reports or cases.unknown_word in strange, f"{way}: no case shows an unknown status word"
+
+
+# --- look-up and list -----------------------------------------------------------------------------------------------
+
+
+@by_provider
+def test_what_is_declared_has_cases_and_what_is_not_is_not_implemented(name: str) -> None:
+    provider, cases, can = provider_of(name), cases_of(name), load(name).capabilities
+    window = Window(since=from_text("2026-11-21T10:00:00.000Z"), until=from_text("2026-11-21T11:00:00.000Z"))
+    response, callback = HttpResponse(status=200), WebhookRequest(method="POST")
+    undeclared: list[Callable[[], object]] = []
+    if not can.has_lookup:
+        undeclared += [lambda: provider.build_lookup("1"), lambda: provider.parse_lookup(response)]
+    if not can.has_list:
+        undeclared += [lambda: provider.build_list(window, PAGE), lambda: provider.parse_list(response, PAGE)]
+    if not can.webhooks:
+        undeclared += [lambda: provider.parse_webhook("receipt", callback)]
+
+    for call in undeclared:
+        with pytest.raises(NotImplementedError):
+            call()
+    assert (cases.lookup is not None, bool(cases.lookup_answers)) == (can.has_lookup, can.has_lookup)
+    assert (bool(cases.list_requests), bool(cases.list_answers)) == (can.has_list, can.has_list)
+    assert {webhook.kind for webhook in cases.webhooks} == can.webhooks
+
+
+@by_provider
+def test_a_look_up_is_exactly_this_request(name: str) -> None:
+    lookup = cases_of(name).lookup
+    if lookup is not None:
+        provider_message_id, request = lookup
+        assert provider_of(name).build_lookup(provider_message_id) == request
+
+
+@each("lookup_answers")
+def test_an_answer_to_a_look_up_is_read(name: str, case: LookupAnswer) -> None:
+    provider = provider_of(name)
+
+    for response in (case.response, with_more_fields(case.response)):
+        if case.unreadable:
+            with pytest.raises(Exception):  # noqa: B017, PT011 - a parser may raise whatever it likes
+                provider.parse_lookup(response)
+        else:
+            assert provider.parse_lookup(response) == case.report
+
+
+@by_provider
+def test_a_page_of_the_list_is_exactly_this_request(name: str) -> None:
+    for window, page, request in cases_of(name).list_requests:
+        assert provider_of(name).build_list(window, page) == request
+
+
+@each("list_answers")
+def test_an_answer_to_a_list_is_read(name: str, case: ListAnswer) -> None:
+    provider = provider_of(name)
+
+    for response in (case.response, with_more_fields(case.response)):
+        if case.page is None:
+            with pytest.raises(Exception):  # noqa: B017, PT011 - a parser may raise whatever it likes
+                provider.parse_list(response, case.number)
+        else:
+            assert provider.parse_list(response, case.number) == case.page
+
+
+@by_provider
+@pytest.mark.parametrize("body", GARBAGE.values(), ids=GARBAGE)
+def test_garbage_is_never_read_as_the_absence_of_a_message(name: str, body: bytes) -> None:
+    provider, can = provider_of(name), load(name).capabilities
+
+    for status in (*SAYS_NOTHING, 401, 403, 429):
+        response = HttpResponse(status=status, body=body)
+        if can.has_lookup:
+            with pytest.raises(Exception):  # noqa: B017, PT011 - a parser may raise whatever it likes
+                provider.parse_lookup(response)
+        if can.has_list:
+            with pytest.raises(Exception):  # noqa: B017, PT011 - a parser may raise whatever it likes
+                provider.parse_list(response, PAGE)
+
+
+# --- webhooks -------------------------------------------------------------------------------------------------------
+
+
+@each("webhooks")
+def test_a_genuine_webhook_is_read(name: str, case: Webhook) -> None:
+    assert load(name).parse_webhook(case.kind, case.request) == case.reports
+
+
+@each("webhooks")
+def test_a_webhook_with_a_further_field_is_read_alike(name: str, case: Webhook) -> None:
+    more = replace(case.request, query=f"{case.request.query}&x_new=1" if case.request.query else "x_new=1")
+    if case.request.method == "POST" and not case.request.query:
+        more = replace(case.request, body=with_one_more_field(case.request))
+
+    assert load(name).parse_webhook(case.kind, more) == case.reports
+
+
+@each("bad_webhooks")
+def test_a_malformed_webhook_is_refused(name: str, case: BadWebhook) -> None:
+    with pytest.raises(MalformedWebhookError):
+        load(name).parse_webhook(case.kind, case.request)
+
+
+@by_provider
+@pytest.mark.parametrize("body", GARBAGE.values(), ids=GARBAGE)
+@pytest.mark.parametrize("media_type", ["", "application/json", "application/x-www-form-urlencoded"])
+def test_garbage_is_a_malformed_webhook_of_every_kind(name: str, media_type: str, body: bytes) -> None:
+    request = WebhookRequest(method="POST", headers={"content-type": media_type}, body=body)
+
+    for kind in load(name).capabilities.webhooks:
+        with pytest.raises(MalformedWebhookError):
+            load(name).parse_webhook(kind, request)
+
+
+@each("webhooks")
+def test_a_webhook_that_contradicts_itself_is_refused(name: str, case: Webhook) -> None:
+    with pytest.raises(MalformedWebhookError):
+        load(name).parse_webhook(case.kind, contradicting(case.request))
+
+
+# --- discretion -----------------------------------------------------------------------------------------------------
+
+
+def secrets_of(cases: ProviderCases) -> set[str]:
+    """Return what must show nowhere: credentials, texts, numbers, and what the cases name besides."""
+    told = set(cases.secrets) | set(cases.account.credentials.values())
+    told |= {case.message.content.text for case in cases.sends if case.message.content}
+    return told | {case.message.recipient.removeprefix("+") for case in cases.sends if case.message.recipient}
+
+
+def shown_by(name: str) -> Iterator[str]:
+    """Yield whatever a log might come to hold of a provider's work."""
+    provider, cases = provider_of(name), cases_of(name)
+    yield repr(cases.account)
+    for send in cases.sends:
+        yield from (repr(send.message), repr(provider.build_send(send.message)))
+    for refusal in cases.refusals:
+        yield repr(provider.refusal(refusal.message))
+    if cases.lookup is not None:
+        yield repr(provider.build_lookup(cases.lookup[0]))
+    yield from (repr(provider.build_list(window, page)) for window, page, _ in cases.list_requests)
+    for response in answers_of(cases):
+        yield repr(response)
+        yield shown(partial(provider.parse_send, response))
+        yield shown(partial(provider.parse_lookup, response))
+        yield shown(partial(provider.parse_list, response, PAGE))
+    calls = [(case.kind, case.request) for case in cases.webhooks]
+    calls += [(case.kind, case.request) for case in cases.bad_webhooks]
+    for kind, request in calls:
+        yield from (repr(request), shown(partial(provider.parse_webhook, kind, request)))
+
+
+def answers_of(cases: ProviderCases) -> Iterator[HttpResponse]:
+    yield from (answer.response for answer in cases.answers)
+    yield from (answer.response for answer in cases.lookup_answers)
+    yield from (answer.response for answer in cases.list_answers)
+    for secret, status in product(secrets_of(cases), (200, 400, 500)):
+        for body in (secret, f"<p>{secret}", json.dumps(secret), json.dumps({"message": secret, "error": secret})):
+            yield HttpResponse(status=status, body=body.encode())
+
+
+def shown(call: Callable[[], object]) -> str:
+    try:
+        return repr(call())
+    except Exception as error:
+        return f"{error} {error!r}"
+
+
+@by_provider
+def test_no_credential_text_or_number_shows_in_a_repr_or_an_error(name: str) -> None:
+    secrets = secrets_of(cases_of(name))
+    everything = "\n".join(shown_by(name))
+
+    assert [secret for secret in secrets if secret in everything] == []
+
+
+# --- more fields than we know ---------------------------------------------------------------------------------------
+
+
+def with_more_fields(response: HttpResponse) -> HttpResponse:
+    """Return a JSON answer with a field that nobody knows in each of its objects; any other as it is."""
+    try:
+        document = response.json()
+    except ValueError:
+        return response
+    return replace(response, body=json.dumps(_grown(document)).encode())
+
+
+def _grown(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {**{name: _grown(entry) for name, entry in value.items()}, "x_new": {"y": [1, None]}}
+    return [_grown(entry) for entry in value] if isinstance(value, list) else value
+
+
+def with_one_more_field(request: WebhookRequest) -> bytes:
+    if request.body.lstrip()[:1] == b"{":
+        return json.dumps({**json.loads(request.body), "x_new": "1"}).encode()
+    return request.body.rstrip() + b"&x_new=1"
+
+
+def contradicting(request: WebhookRequest) -> WebhookRequest:
+    """Return a callback whose first field comes a second time, with another value."""
+    if request.query:
+        return replace(request, query=f"{request.query}&{request.query.partition('=')[0]}=another")
+    body = request.body.strip()
+    if body[:1] == b"{":
+        first = next(iter(json.loads(body)))
+        return replace(request, body=b'{"%b":"another",%b' % (first.encode(), body[1:]))
+    return replace(request, body=b"%b&%b=another" % (body, body.partition(b"=")[0]))

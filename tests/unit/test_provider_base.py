@@ -1,0 +1,437 @@
+"""What all providers share: requests and answers as values, callbacks as fields, refusals told by the HTTP status."""
+
+import json
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+import pytest
+
+from sampai.domain.failure import Failure, Reason
+from sampai.domain.message import Channel, Message, Text
+from sampai.domain.outcome import About, NotTaken, Outcome, Unknown
+from sampai.domain.status import Status
+from sampai.providers.base import (
+    Account,
+    Capabilities,
+    Provider,
+    Window,
+    readable_id,
+    refused_by_status,
+    retry_after_seconds,
+)
+from sampai.providers.http import BODY_LIMIT, HttpRequest, HttpResponse, MalformedWebhookError, WebhookRequest
+
+ANSWERED_AT = "Sat, 21 Nov 2026 10:00:00 GMT"
+T0 = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+
+
+# --- Retry-After ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wish", "seconds"),
+    [
+        ("7", 7.0),
+        (" 7 ", 7.0),
+        ("0", 1.0),
+        ("3600", 3600.0),
+        ("3601", 3600.0),
+        ("999999999", 3600.0),
+        ("-5", None),
+        ("1.5", None),
+        ("1e3", None),
+        ("soon", None),
+        ("", None),
+        ("٣", None),
+        ("²", None),
+        ("Sat, 21 Nov 2026 10:00:30 GMT", 30.0),
+        ("Sat, 21 Nov 2026 17:00:30 +0700", 30.0),
+        ("Sat, 21 Nov 2026 10:00:00 GMT", 1.0),
+        ("Fri, 20 Nov 2026 10:00:00 GMT", 1.0),
+        ("Sat, 21 Nov 9998 10:00:00 GMT", 3600.0),
+        ("Sat, 21 Nov 2026 10:00:30 -0000", None),
+        ("Sat, 99 Nov 2026 10:00:30 GMT", None),
+        ("Sat, 21 Nov 2026 10:00:30 +99999999999999", None),
+    ],
+)
+def test_a_vendors_wish_to_wait_is_read_and_kept_within_bounds(wish: str, seconds: float | None) -> None:
+    response = HttpResponse(status=429, headers={"retry-after": wish, "date": ANSWERED_AT})
+
+    assert retry_after_seconds(response) == seconds
+
+
+@pytest.mark.parametrize("headers", [{}, {"date": "yesterday"}, {"date": ""}])
+def test_a_date_to_wait_for_means_nothing_without_the_date_of_the_answer(headers: dict[str, str]) -> None:
+    wish = {"retry-after": "Sat, 21 Nov 2026 10:00:30 GMT"}
+
+    assert retry_after_seconds(HttpResponse(status=429, headers=wish | headers)) is None
+
+
+def test_an_answer_without_the_header_wishes_nothing() -> None:
+    assert retry_after_seconds(HttpResponse(status=429, headers={"date": ANSWERED_AT})) is None
+
+
+# --- what the HTTP status alone tells -------------------------------------------------------------------------------
+
+OUT_OF_ORDER = NotTaken(reason=Reason.AUTHENTICATION, is_final=False, about=About.PROVIDER, provider_code="401")
+THROTTLED = NotTaken(reason=Reason.RATE_LIMITED, is_final=False, provider_code="429", retry_after_seconds=7.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (401, OUT_OF_ORDER),
+        (429, THROTTLED),
+        *[(status, Unknown(why=f"HTTP {status}")) for status in (100, 199, 300, 302, 399, 408, 500, 502, 503, 599)],
+        *[(status, None) for status in (200, 201, 204, 299, 400, 403, 404, 410, 413, 422)],
+    ],
+)
+def test_the_http_status_tells_of_a_send(status: int, outcome: Outcome | None) -> None:
+    assert refused_by_status(HttpResponse(status=status, headers={"retry-after": "7"})) == outcome
+
+
+# --- a vendor's id --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", ["26", "609681630f78b", "A B", "х", "9" * 200])
+def test_an_id_that_can_be_stored_is_kept_as_it_is(value: str) -> None:
+    assert readable_id(value) == value
+
+
+@pytest.mark.parametrize(
+    "value", [None, 26, True, ["26"], {"id": "26"}, "", " ", "2\n6", "2\x006", "\ud800", "9" * 201]
+)
+def test_whatever_else_stands_for_an_id_is_none(value: object) -> None:
+    assert readable_id(value) is None
+
+
+# --- a provider's own refusals --------------------------------------------------------------------------------------
+
+
+class Toy(Provider):
+    name = "toy"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        channels=frozenset({Channel.SMS}),
+        countries=frozenset(),
+        credentials=frozenset(),
+        max_characters=5,
+        options={"loud": bool, "times": int},
+    )
+    default_base_url = "https://toy.example"
+
+    def build_send(self, message: Message) -> HttpRequest:
+        return HttpRequest.post_json(self.account.base_url, {}, headers={})
+
+    def parse_send(self, response: HttpResponse) -> Outcome:
+        return Unknown(why="toy")
+
+
+class SilentToy(Toy):
+    needs_sender = False
+
+
+ACCOUNT = Account(base_url="https://toy.example", credentials={}, sender="toys")
+MESSAGE = Message(
+    message_id="m-1",
+    status=Status.QUEUED,
+    recipient="+85591234511",
+    content=Text(text="12345"),
+    created_at=T0,
+    updated_at=T0,
+    occurred_at=T0,
+)
+
+
+def test_a_message_within_the_declared_limits_is_carried() -> None:
+    message = replace(MESSAGE, provider_options={"toy": {"loud": True}, "other": {"x": 1}})
+
+    assert Toy(ACCOUNT).refusal(message) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "failure"),
+    [
+        (
+            {"channel": Channel.WHATSAPP},
+            Failure(reason=Reason.UNSUPPORTED, detail="channel: toy does not offer it"),
+        ),
+        (
+            {"provider_options": {"toy": {"quiet": True}}},
+            Failure(reason=Reason.UNSUPPORTED, detail="provider_options.toy: option not offered"),
+        ),
+        (
+            {"provider_options": {"toy": {"loud": "yes"}}},
+            Failure(reason=Reason.INVALID_REQUEST, detail="provider_options.toy.loud: wrong type"),
+        ),
+        (
+            {"content": Text(text="123456")},
+            Failure(reason=Reason.TOO_LONG, detail="content.text: toy takes 5 characters"),
+        ),
+    ],
+)
+def test_a_message_outside_of_them_is_refused(changes: dict[str, Any], failure: Failure) -> None:
+    assert Toy(ACCOUNT).refusal(replace(MESSAGE, **changes)) == failure
+
+
+def test_the_sender_is_the_messages_own_or_else_the_accounts() -> None:
+    provider = Toy(ACCOUNT)
+
+    assert provider.sender_of(MESSAGE) == "toys"
+    assert provider.sender_of(replace(MESSAGE, sender="mine")) == "mine"
+
+
+def test_a_message_without_any_sender_is_refused_where_the_vendor_needs_one() -> None:
+    nobody = replace(ACCOUNT, sender=None)
+
+    assert Toy(nobody).refusal(MESSAGE) == Failure(
+        reason=Reason.INVALID_SENDER, detail="sender: none given and none in the settings"
+    )
+    assert SilentToy(nobody).refusal(MESSAGE) is None
+
+
+def test_a_settled_message_has_no_text_to_send() -> None:
+    with pytest.raises(ValueError, match="no content"):
+        Toy(ACCOUNT).text_of(replace(MESSAGE, content=None))
+
+
+def test_what_a_provider_does_not_declare_is_not_implemented() -> None:
+    provider, response = Toy(ACCOUNT), HttpResponse(status=200)
+    calls: list[Callable[[], object]] = [
+        lambda: provider.build_lookup("1"),
+        lambda: provider.parse_lookup(response),
+        lambda: provider.build_list(Window(since=T0, until=T0), 0),
+        lambda: provider.parse_list(response, 0),
+        lambda: Toy.parse_webhook("receipt", WebhookRequest(method="GET")),
+    ]
+
+    for call in calls:
+        with pytest.raises(NotImplementedError):
+            call()
+
+
+def test_an_account_shows_neither_credentials_nor_the_receipt_address() -> None:
+    account = Account(
+        base_url="https://toy.example",
+        credentials={"api_key": "not-a-real-key"},
+        receipt_url="https://ours.example/webhooks/toy/receipt/not-a-real-token",
+    )
+
+    assert "not-a-real" not in repr(account)
+
+
+# --- requests and answers -------------------------------------------------------------------------------------------
+
+
+def test_a_get_carries_its_query_in_the_address() -> None:
+    request = HttpRequest.get("https://v.example/a", query={"a[b]": "1 ü&"}, headers={"X": "1"}, response_limit=9)
+
+    assert request == HttpRequest(
+        method="GET", url="https://v.example/a?a%5Bb%5D=1+%C3%BC%26", headers={"X": "1"}, response_limit=9
+    )
+
+
+def test_a_get_without_a_query_has_a_plain_address() -> None:
+    assert HttpRequest.get("https://v.example/a", headers={}) == HttpRequest(
+        method="GET", url="https://v.example/a", response_limit=BODY_LIMIT
+    )
+
+
+def test_a_json_post_is_utf_8_and_compact() -> None:
+    assert HttpRequest.post_json("https://v.example", {"a": "ü", "b": [1, None]}, headers={"X": "1"}) == HttpRequest(
+        method="POST",
+        url="https://v.example",
+        headers={"X": "1", "Content-Type": "application/json"},
+        body='{"a":"ü","b":[1,null]}'.encode(),
+    )
+
+
+def test_a_form_post_is_urlencoded() -> None:
+    assert HttpRequest.post_form("https://v.example", {"a": "1 ü&"}, headers={"X": "1"}) == HttpRequest(
+        method="POST",
+        url="https://v.example",
+        headers={"X": "1", "Content-Type": "application/x-www-form-urlencoded"},
+        body=b"a=1+%C3%BC%26",
+    )
+
+
+def test_a_request_names_its_host() -> None:
+    assert HttpRequest.get("https://v.example:8443/a?b", headers={}).host == "v.example:8443"
+
+
+def test_a_request_shows_its_method_and_nothing_that_it_carries() -> None:
+    request = HttpRequest(
+        method="POST",
+        url="https://secret-host.example/secret-path?q=secret-query",
+        headers={"Authorization": "secret-header"},
+        body=b"secret-body",
+    )
+
+    assert repr(request) == f"HttpRequest(method='POST', response_limit={BODY_LIMIT})"
+
+
+def test_an_answer_and_a_callback_do_not_show_what_they_say() -> None:
+    response = HttpResponse(status=200, body=b"secret-body")
+    request = WebhookRequest(method="GET", query="q=secret-query", headers={"x": "secret-header"}, body=b"secret-body")
+
+    assert "secret" not in repr(response)
+    assert repr(request) == "WebhookRequest(method='GET')"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b"{", b'{"a":"\xff"}', b"\xef\xbb\xbf{}", b"[" * 100_000, b"9" * 5_000],
+    ids=["nothing", "a page", "half", "not UTF-8", "a byte order mark", "deep nesting", "a huge number"],
+)
+def test_an_answer_that_is_no_json_is_a_value_error(body: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - any ValueError is the contract
+        HttpResponse(status=200, body=body).json()
+
+
+# --- callbacks ------------------------------------------------------------------------------------------------------
+
+JSON = {"content-type": "application/json; charset=utf-8"}
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    return {
+        "requestContext": {"http": {"method": "POST"}},
+        "rawQueryString": "a=1",
+        "headers": {"Content-Type": "text/plain"},
+        "body": "b=2",
+        "isBase64Encoded": False,
+        **changes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "request_"),
+    [
+        ({}, WebhookRequest(method="POST", query="a=1", headers={"content-type": "text/plain"}, body=b"b=2")),
+        (
+            {"body": b64encode(b"b=\xff").decode(), "isBase64Encoded": True},
+            WebhookRequest(method="POST", query="a=1", headers={"content-type": "text/plain"}, body=b"b=\xff"),
+        ),
+        ({"body": None, "headers": None, "rawQueryString": None}, WebhookRequest(method="POST")),
+    ],
+    ids=["plain", "base64", "nothing"],
+)
+def test_an_event_of_the_gateway_becomes_a_callback(changes: dict[str, Any], request_: WebhookRequest) -> None:
+    assert WebhookRequest.from_event(event(**changes)) == request_
+
+
+@pytest.mark.parametrize("body", ["%%%", "YWJ", "ü"])
+def test_an_event_with_broken_base64_is_malformed(body: str) -> None:
+    with pytest.raises(MalformedWebhookError):
+        WebhookRequest.from_event(event(body=body, isBase64Encoded=True))
+
+
+@pytest.mark.parametrize(
+    ("request_", "fields"),
+    [
+        (WebhookRequest(method="GET"), {}),
+        (WebhookRequest(method="GET", query="a=1&b="), {"a": "1", "b": ""}),
+        (WebhookRequest(method="GET", query="a=1+%2B%C3%BC"), {"a": "1 +ü"}),
+        (WebhookRequest(method="POST", query="a=1", headers=FORM, body=b"b=2"), {"a": "1", "b": "2"}),
+        (WebhookRequest(method="POST", headers=FORM, body=b"  b=2\r\n"), {"b": "2"}),
+        (WebhookRequest(method="POST", query="a=1", headers=JSON, body=b'{"b":"2","c":null}'), {"a": "1", "b": "2"}),
+        (
+            WebhookRequest(method="POST", headers=JSON, body=b'{"a":12345678901234567890}'),
+            {"a": "12345678901234567890"},
+        ),
+        (WebhookRequest(method="POST", headers=FORM, body=b'{"a":"1"}'), {"a": "1"}),
+        (WebhookRequest(method="GET", query="a=1&a=1"), {"a": "1"}),
+        (WebhookRequest(method="POST", query="a=1", headers=FORM, body=b"a=1"), {"a": "1"}),
+        (WebhookRequest(method="POST", query="a=1", headers=JSON, body=b'{"a":1}'), {"a": "1"}),
+        (WebhookRequest(method="POST", headers=JSON, body=b"  "), {}),
+    ],
+    ids=[
+        "nothing",
+        "query",
+        "escapes",
+        "query and form",
+        "a form with blanks around it",
+        "query and JSON",
+        "a long number keeps its digits",
+        "JSON that calls itself a form",
+        "twice the same in the query",
+        "the same in query and form",
+        "the same in query and JSON",
+        "a blank body",
+    ],
+)
+def test_query_form_and_json_are_read_as_one(request_: WebhookRequest, fields: dict[str, str]) -> None:
+    assert request_.fields() == fields
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        WebhookRequest(method="GET", query="a=1&a=2"),
+        WebhookRequest(method="GET", query="a=1&a="),
+        WebhookRequest(method="POST", query="a=1", headers=FORM, body=b"a=2"),
+        WebhookRequest(method="POST", query="a=1", headers=JSON, body=b'{"a":"2"}'),
+        WebhookRequest(method="POST", headers=JSON, body=b'{"a":"1","a":"2"}'),
+        WebhookRequest(method="POST", headers=JSON, body=b'{"a":{"b":1}}'),
+        WebhookRequest(method="POST", headers=JSON, body=b'{"a":[1]}'),
+        WebhookRequest(method="POST", headers=JSON, body=b'{"a":true}'),
+        WebhookRequest(method="POST", headers=JSON, body=b'{"a":1.0}'),
+        WebhookRequest(method="POST", headers=JSON, body=b'{"a":NaN}'),
+        WebhookRequest(method="POST", headers=JSON, body=b'[{"a":"1"}]'),
+        WebhookRequest(method="POST", headers=JSON, body=b"a=1"),
+        WebhookRequest(method="POST", headers=JSON, body=b'{"a":' * 100_000),
+        WebhookRequest(method="POST", headers=JSON, body=b'{"a":' + b"9" * 5_000 + b"}"),
+        WebhookRequest(method="GET", query="a=%00"),
+        WebhookRequest(method="POST", headers=FORM, body=b"a\x00=1"),
+        WebhookRequest(method="POST", headers=JSON, body=json.dumps({"a": "\x00"}).encode()),
+        WebhookRequest(method="POST", headers=JSON, body=json.dumps({"a\x00": "1"}).encode()),
+        WebhookRequest(method="POST", headers=JSON, body=b'{"a":"\\ud800"}'),
+        WebhookRequest(method="GET", query="a=%ff"),
+        WebhookRequest(method="GET", query="a=\ud800"),
+        WebhookRequest(method="POST", headers=FORM, body=b"a=\xff"),
+        WebhookRequest(method="POST", headers=JSON, body=b'{"a":"\xff"}'),
+        WebhookRequest(method="GET", query="&".join(f"f{n}=1" for n in range(51))),
+    ],
+    ids=[
+        "two values in the query",
+        "a value and none",
+        "query against form",
+        "query against JSON",
+        "two values in JSON",
+        "an object in JSON",
+        "a list in JSON",
+        "a boolean in JSON",
+        "a fraction in JSON",
+        "no number in JSON",
+        "a JSON list",
+        "a form that calls itself JSON",
+        "deep nesting",
+        "a huge number",
+        "NUL in the query",
+        "NUL in a name of the form",
+        "NUL in JSON",
+        "NUL in a name in JSON",
+        "half a surrogate pair in JSON",
+        "no UTF-8 in the query",
+        "half a surrogate pair in the query",
+        "no UTF-8 in the form",
+        "no UTF-8 in JSON",
+        "more fields than any vendor has",
+    ],
+)
+def test_a_callback_that_cannot_be_read_as_one_is_malformed(request_: WebhookRequest) -> None:
+    with pytest.raises(MalformedWebhookError):
+        request_.fields()
+
+
+def test_a_document_may_be_nested() -> None:
+    assert WebhookRequest(method="POST", body=b'{"a":{"b":[1]}}').document() == {"a": {"b": [1]}}
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b'"a"', b"{", b'{"a":{"b":1,"b":1}}', b"\xff"])
+def test_a_body_that_is_no_json_object_is_malformed(body: bytes) -> None:
+    with pytest.raises(MalformedWebhookError):
+        WebhookRequest(method="POST", body=body).document()
