@@ -1,0 +1,14 @@
+"""The door of the request queues."""
+
+from typing import Any
+
+from sampai.bootstrap import send_service, telemetry
+from sampai.services.send import Record
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Take an SQS batch and name the records that must be delivered again."""
+    records = [Record(record_id=record["messageId"], body=record["body"]) for record in event["Records"]]
+    with telemetry().invocation(context):
+        unfinished = send_service().handle(records, remaining=lambda: context.get_remaining_time_in_millis() / 1000)
+    return {"batchItemFailures": [{"itemIdentifier": record_id} for record_id in unfinished]}

@@ -1,0 +1,36 @@
+"""The door of the vendors' callbacks."""
+
+from typing import Any, Final
+
+from sampai.bootstrap import receive_service, telemetry
+from sampai.providers.http import MalformedWebhookError, WebhookRequest
+from sampai.services.receive import Answer
+
+_BODIES: Final = {
+    Answer.RECEIVED: "ok",
+    Answer.MALFORMED: "malformed",
+    Answer.NOT_FOUND: "not found",
+    Answer.UNAVAILABLE: "try again",
+}
+_HEADERS: Final = {"content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff"}
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Take an HTTP API request (payload 2.0) and answer with a constant body."""
+    with telemetry().invocation(context):
+        answer = _answer(event)
+    return {"statusCode": answer.value, "headers": _HEADERS, "body": _BODIES[answer]}
+
+
+def _answer(event: dict[str, Any]) -> Answer:
+    place = event["pathParameters"]
+    return receive_service().handle(
+        provider=place["provider"], kind=place["kind"], token=place["token"], request=_request(event)
+    )
+
+
+def _request(event: dict[str, Any]) -> WebhookRequest | None:
+    try:
+        return WebhookRequest.from_event(event)
+    except MalformedWebhookError:
+        return None

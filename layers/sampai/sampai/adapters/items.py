@@ -1,0 +1,197 @@
+"""Messages and meeting points as DynamoDB items, and back."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+from zlib import crc32
+
+from sampai.domain.failure import Failure, Reason
+from sampai.domain.message import Category, Channel, HistoryEntry, Message, OnUnknown, Text
+from sampai.domain.report import Report
+from sampai.domain.status import Source, Status
+from sampai.domain.times import from_text, to_text
+from sampai.services.ports import Meeting
+
+Item = dict[str, Any]
+"""An item in DynamoDB's own JSON: `{"status": {"S": "sent"}}`."""
+
+DUE_SHARDS: Final = 8
+"""Partitions of the due index. More of them spread the writes of a higher rate; each costs one query a run."""
+
+RETENTION: Final = timedelta(days=90)
+"""How long items are kept after the message was asked for, or after its `send_at`."""
+
+PARKED_RETENTION: Final = timedelta(days=7)
+"""How long a report waits for a message that claims it."""
+
+_REPORT_PREFIX: Final = "report_"
+
+
+def due_shard_of(message_id: str) -> str:
+    return str(crc32(message_id.encode()) % DUE_SHARDS)
+
+
+def to_item(message: Message) -> Item:
+    """Return the item of a message; what is absent in the message is absent in the item."""
+    kept_until = (message.send_at or message.created_at) + RETENTION
+    texts = {
+        "message_id": message.message_id,
+        "status": message.status,
+        "channel": message.channel,
+        "category": message.category,
+        "recipient": message.recipient,
+        "sender": message.sender,
+        "provider": message.provider,
+        "provider_message_id": message.provider_message_id,
+        "provider_status": message.provider_status,
+        "provider_options": json.dumps(message.provider_options) if message.provider_options else None,
+        "on_unknown": message.on_unknown,
+        "attempt_id": message.attempt_id,
+        "fingerprint": message.fingerprint,
+        "due_shard": due_shard_of(message.message_id) if message.due_at else None,
+    }
+    times = {
+        "send_at": message.send_at,
+        "expires_at": message.expires_at,
+        "attempted_at": message.attempted_at,
+        "due_at": message.due_at,
+        "created_at": message.created_at,
+        "updated_at": message.updated_at,
+        "occurred_at": message.occurred_at,
+    }
+    numbers = {
+        "revision": message.revision,
+        "sequence": message.sequence,
+        "attempt": message.attempt,
+        "lookups": message.lookups,
+        "misses": message.misses,
+        "ttl": int(kept_until.timestamp()),
+    }
+    item: Item = {name: {"S": str(value)} for name, value in texts.items() if value is not None}
+    item |= {name: {"S": to_text(value)} for name, value in times.items() if value is not None}
+    item |= {name: {"N": str(value)} for name, value in numbers.items()}
+    item["route"] = {"L": [{"S": name} for name in message.route]}
+    item["metadata"] = {"M": {name: {"S": value} for name, value in message.metadata.items()}}
+    item["history"] = {"L": [_history_entry(entry) for entry in message.history]}
+    if message.content is not None:
+        item["content"] = {"M": {"type": {"S": "text"}, "text": {"S": message.content.text}}}
+    if message.failure is not None:
+        item["failure"] = {"M": _strings(_failure_fields(message.failure))}
+    return item
+
+
+def from_item(item: Mapping[str, Any]) -> Message:
+    """Read what `to_item` wrote."""
+
+    def text(name: str) -> str | None:
+        value = item.get(name)
+        return None if value is None else str(value["S"])
+
+    def time(name: str) -> datetime | None:
+        value = item.get(name)
+        return None if value is None else from_text(value["S"])
+
+    def number(name: str) -> int:
+        return int(item[name]["N"]) if name in item else 0
+
+    options = text("provider_options")
+    return Message(
+        message_id=item["message_id"]["S"],
+        status=Status(item["status"]["S"]),
+        revision=number("revision"),
+        sequence=number("sequence"),
+        channel=Channel(item["channel"]["S"]),
+        category=Category(item["category"]["S"]),
+        recipient=text("recipient"),
+        sender=text("sender"),
+        content=Text(text=item["content"]["M"]["text"]["S"]) if "content" in item else None,
+        route=tuple(name["S"] for name in item["route"]["L"]),
+        provider=text("provider"),
+        provider_message_id=text("provider_message_id"),
+        provider_status=text("provider_status"),
+        provider_options=json.loads(options) if options else {},
+        on_unknown=OnUnknown(item["on_unknown"]["S"]),
+        send_at=time("send_at"),
+        expires_at=time("expires_at"),
+        metadata={name: value["S"] for name, value in item["metadata"]["M"].items()},
+        attempt=number("attempt"),
+        attempt_id=text("attempt_id"),
+        attempted_at=time("attempted_at"),
+        due_at=time("due_at"),
+        lookups=number("lookups"),
+        misses=number("misses"),
+        failure=_failure(item["failure"]["M"]) if "failure" in item else None,
+        fingerprint=text("fingerprint"),
+        created_at=from_text(item["created_at"]["S"]),
+        updated_at=from_text(item["updated_at"]["S"]),
+        occurred_at=from_text(item["occurred_at"]["S"]),
+        history=tuple(_entry(entry["M"]) for entry in item["history"]["L"]),
+    )
+
+
+def to_report_attribute(report: Report) -> tuple[str, Item]:
+    """Return the attribute under which a parked report is kept.
+
+    One for each status, and one for all words that we do not know: repeats take no room, and nothing that decides is
+    ever crowded out.
+    """
+    fields = {
+        "provider_message_id": report.provider_message_id,
+        "provider_status": report.provider_status,
+        "status": report.status,
+        "reference": report.reference,
+        "reason": report.reason,
+        "provider_code": report.provider_code,
+        "occurred_at": to_text(report.occurred_at) if report.occurred_at else None,
+    }
+    return f"{_REPORT_PREFIX}{report.status or 'other'}", {"M": _strings(fields)}
+
+
+def to_meeting(item: Mapping[str, Any]) -> Meeting:
+    """Read an item of the table of meeting points."""
+    owner = item.get("message_id")
+    parked = [value["M"] for name, value in sorted(item.items()) if name.startswith(_REPORT_PREFIX)]
+    return Meeting(
+        key=item["meeting_key"]["S"],
+        message_id=owner["S"] if owner else None,
+        reports=tuple(_report(fields) for fields in parked),
+    )
+
+
+def _report(fields: Mapping[str, Any]) -> Report:
+    values = {name: value["S"] for name, value in fields.items()}
+    return Report(
+        provider_message_id=values["provider_message_id"],
+        provider_status=values["provider_status"],
+        status=Status(values["status"]) if "status" in values else None,
+        reference=values.get("reference"),
+        reason=Reason(values["reason"]) if "reason" in values else None,
+        provider_code=values.get("provider_code"),
+        occurred_at=from_text(values["occurred_at"]) if "occurred_at" in values else None,
+    )
+
+
+def _history_entry(entry: HistoryEntry) -> Item:
+    return {"M": _strings({"status": entry.status, "at": to_text(entry.at), "source": entry.source})}
+
+
+def _entry(fields: Mapping[str, Any]) -> HistoryEntry:
+    return HistoryEntry(
+        status=Status(fields["status"]["S"]), at=from_text(fields["at"]["S"]), source=Source(fields["source"]["S"])
+    )
+
+
+def _failure_fields(failure: Failure) -> dict[str, str | None]:
+    return {"reason": failure.reason, "provider_code": failure.provider_code, "detail": failure.detail}
+
+
+def _failure(fields: Mapping[str, Any]) -> Failure:
+    values = {name: value["S"] for name, value in fields.items()}
+    return Failure(
+        reason=Reason(values["reason"]), provider_code=values.get("provider_code"), detail=values.get("detail")
+    )
+
+
+def _strings(fields: Mapping[str, str | None]) -> Item:
+    return {name: {"S": str(value)} for name, value in fields.items() if value is not None}

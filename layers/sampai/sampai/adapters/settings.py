@@ -1,0 +1,56 @@
+"""The settings: a parameter of SSM's Parameter Store."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from sampai.adapters.aws import unavailable
+from sampai.adapters.document import BrokenDocumentError, Document
+from sampai.contract.settings import BrokenSettingsError, Settings, parse_settings
+from sampai.services.ports import Clock, Telemetry, UnavailableError
+
+OLDER_VERSIONS: Final = 10
+"""How many versions before the newest a cold start looks at for a good one. Parameter Store keeps a hundred."""
+
+
+class SsmSettings(Document[Settings]):
+    """Implements `ports.SettingsSource`.
+
+    `client` returns a client of SSM; it is called when there is something to read.
+    """
+
+    name = "settings"
+    broken_metric = "SettingsBroken"
+
+    def __init__(self, client: Callable[[], Any], *, name: str, clock: Clock, telemetry: Telemetry) -> None:
+        super().__init__(clock=clock, telemetry=telemetry)
+        self._client = client
+        self._parameter_name = name
+        self._newest = 0
+
+    def _read(self) -> Settings:
+        parameter = self._get(self._parameter_name)
+        self._newest = parameter["Version"]
+        return _parse(parameter["Value"])
+
+    def _read_older(self) -> Settings | None:
+        for version in range(self._newest - 1, max(self._newest - 1 - OLDER_VERSIONS, 0), -1):
+            try:
+                settings = _parse(self._get(f"{self._parameter_name}:{version}")["Value"])
+            except BrokenDocumentError:
+                continue
+            except UnavailableError:
+                return None
+            self._telemetry.warning("older settings in use", version=version)
+            return settings
+        return None
+
+    def _get(self, name: str) -> Any:
+        with unavailable("settings"):
+            return self._client().get_parameter(Name=name)["Parameter"]
+
+
+def _parse(document: str) -> Settings:
+    try:
+        return parse_settings(document)
+    except BrokenSettingsError as error:
+        raise BrokenDocumentError(str(error)) from None

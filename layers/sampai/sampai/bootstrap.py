@@ -1,0 +1,137 @@
+"""The one place where services meet their adapters: lazily, once for each sandbox, from the environment."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from sampai.adapters.aws import Aws
+from sampai.adapters.secret import SecretsManagerSecret
+from sampai.adapters.store import DynamoStore
+from sampai.adapters.telemetry import PowertoolsTelemetry
+
+if TYPE_CHECKING:
+    from sampai.adapters.events import EventBridgeBus
+    from sampai.adapters.queue import SqsQueue
+    from sampai.adapters.settings import SsmSettings
+    from sampai.services.follow_up import FollowUpService
+    from sampai.services.receive import ReceiveService
+    from sampai.services.send import SendService
+
+
+def clock() -> datetime:
+    """Return the present instant as finely as the store keeps it, in milliseconds."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def new_id() -> str:
+    return uuid4().hex
+
+
+@cache
+def telemetry() -> PowertoolsTelemetry:
+    return PowertoolsTelemetry()
+
+
+# A function imports only what it uses: pydantic and requests cost a webhook more than all of its work.
+
+
+@cache
+def send_service() -> "SendService":
+    from sampai.adapters.transport import RequestsTransport
+    from sampai.services.send import SendService
+
+    return SendService(
+        store=_store(),
+        queue=_queue(),
+        bus=event_bus(),
+        transport=RequestsTransport(),
+        settings=_settings(),
+        secret=_secret(),
+        clock=clock,
+        new_id=new_id,
+        telemetry=telemetry(),
+        webhook_base_url=os.environ["WEBHOOK_BASE_URL"],
+        new_pool=ThreadPoolExecutor,
+        lease=timedelta(seconds=int(os.environ["LEASE_SECONDS"])),
+    )
+
+
+@cache
+def receive_service() -> "ReceiveService":
+    from sampai.services.receive import ReceiveService
+
+    return ReceiveService(store=_store(), secret=_secret(), clock=clock, telemetry=telemetry())
+
+
+@cache
+def follow_up_service() -> "FollowUpService":
+    from sampai.adapters.transport import RequestsTransport
+    from sampai.services.follow_up import FollowUpService
+
+    return FollowUpService(
+        store=_store(),
+        queue=_queue(),
+        transport=RequestsTransport(),
+        settings=_settings(),
+        secret=_secret(),
+        clock=clock,
+        telemetry=telemetry(),
+        webhook_base_url=os.environ["WEBHOOK_BASE_URL"],
+        new_pool=ThreadPoolExecutor,
+    )
+
+
+@cache
+def event_bus() -> "EventBridgeBus":
+    from sampai.adapters.events import EventBridgeBus
+
+    return EventBridgeBus(_aws().client("events"), bus_name=os.environ["EVENT_BUS_NAME"])
+
+
+@cache
+def _aws() -> Aws:
+    return Aws()
+
+
+@cache
+def _store() -> DynamoStore:
+    return DynamoStore(
+        _aws().client("dynamodb"),
+        messages_table=os.environ["MESSAGES_TABLE"],
+        meetings_table=os.environ["MEETINGS_TABLE"],
+        clock=clock,
+    )
+
+
+@cache
+def _queue() -> "SqsQueue":
+    from sampai.adapters.queue import SqsQueue
+
+    return SqsQueue(
+        _aws().client("sqs"), send_url=os.environ["SEND_QUEUE_URL"], urgent_url=os.environ["URGENT_QUEUE_URL"]
+    )
+
+
+@cache
+def _settings() -> "SsmSettings":
+    from sampai.adapters.settings import SsmSettings
+
+    return SsmSettings(
+        lambda: _aws().client("ssm"), name=os.environ["SETTINGS_PARAMETER"], clock=clock, telemetry=telemetry()
+    )
+
+
+@cache
+def _secret() -> SecretsManagerSecret:
+    return SecretsManagerSecret(
+        lambda: _aws().client("secretsmanager"),
+        arn=os.environ["PROVIDER_SECRET_ARN"],
+        # Only the send function compares requests.
+        fingerprint_arn=os.environ.get("FINGERPRINT_SECRET_ARN"),
+        clock=clock,
+        telemetry=telemetry(),
+    )

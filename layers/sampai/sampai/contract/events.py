@@ -1,0 +1,77 @@
+"""The events that leave on the stack's bus. Shapes only; `docs/reference` holds the schemas made from them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypedDict
+
+from sampai.domain.message import Message
+from sampai.domain.phone import mask
+from sampai.domain.status import Status
+from sampai.domain.times import to_text
+
+SOURCE: Final = "sampai"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    detail_type: str
+    detail: Mapping[str, Any]
+
+
+class FailureDetail(TypedDict):
+    reason: str
+    provider_code: str | None
+    detail: str | None
+
+
+class MessageStatusChanged(TypedDict):
+    """A message has a new status. `sequence` counts 1, 2, … without gaps for each message."""
+
+    message_id: str
+    sequence: int
+    status: str
+    previous_status: str | None
+    channel: str
+    recipient: str | None
+    provider: str | None
+    provider_message_id: str | None
+    occurred_at: str
+    source: str
+    failure: FailureDetail | None
+    metadata: Mapping[str, str]
+
+
+class RequestRejected(TypedDict):
+    """A request changed nothing: its id stands for another request, or no request could be read."""
+
+    message_id: str
+    reason: str
+    detail: str
+
+
+def status_changed(message: Message, *, previous: Status | None) -> Event:
+    """Return the event of a message's latest change of status. The number is masked; the text is not there."""
+    failure = message.failure
+    detail = MessageStatusChanged(
+        message_id=message.message_id,
+        sequence=message.sequence,
+        status=message.status,
+        previous_status=previous,
+        channel=message.channel,
+        recipient=mask(message.recipient) if message.recipient else None,
+        provider=message.provider,
+        provider_message_id=message.provider_message_id,
+        occurred_at=to_text(message.occurred_at),
+        source=message.history[-1].source,
+        failure=None
+        if failure is None
+        else FailureDetail(reason=failure.reason, provider_code=failure.provider_code, detail=failure.detail),
+        metadata=message.metadata,
+    )
+    return Event(detail_type="Message Status Changed", detail=detail)
+
+
+def request_rejected(message_id: str, reason: str, detail: str) -> Event:
+    """Return the event of a request that changed nothing; `detail` names the field, never the value."""
+    rejected = RequestRejected(message_id=message_id, reason=reason, detail=detail)
+    return Event(detail_type="Request Rejected", detail=rejected)

@@ -1,0 +1,108 @@
+"""What becomes of a message after an attempt: one pure decision, taken in one place."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sampai.contract.settings import Settings
+from sampai.domain.failure import Failure, Reason
+from sampai.domain.message import Category, Message, accept, fail, lose, wait
+from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
+from sampai.domain.status import Source, Status
+from sampai.services.circuits import OPEN_FOR
+from sampai.services.ports import Resumption
+
+BACKOFF_SECONDS: Final = (5, 15, 60, 300, 900, 1800, 3600)
+
+NOTE_RANGE: Final = timedelta(seconds=900)
+"""The longest delay that SQS knows; what waits longer is found by the due index alone."""
+
+NOTE_SLACK: Final = timedelta(seconds=120)
+"""How long after its note was due a waiting message is found by the due index, should the note be lost."""
+
+NOTED_ATTEMPTS: Final = 8
+"""Lambda stops a function that feeds its own queue for sixteen rounds; later attempts start from the schedule."""
+
+
+def settle(message: Message, outcome: Outcome, *, now: datetime, settings: Settings) -> Message:
+    """Return a message of which an attempt has ended, as its outcome leaves it."""
+    first_look = now + timedelta(seconds=settings.poll_seconds[0])
+    match outcome:
+        case Taken():
+            return accept(
+                message,
+                provider_message_id=outcome.provider_message_id,
+                provider_status=outcome.provider_status,
+                now=now,
+                due_at=first_look,
+                source=Source.SEND,
+            )
+        case Unknown():
+            return lose(message, now=now, due_at=first_look, source=Source.SEND)
+        case NotTaken():
+            return _refused(message, outcome, now=now, settings=settings)
+
+
+def may_settle(current: Message, outcome: Outcome, *, attempt_id: str) -> bool:
+    """Whether the outcome of an attempt still counts for a message that has changed meanwhile.
+
+    A superseded attempt changes nothing. One that was only overtaken, by a report or by the end of its lease, may say
+    what it learned.
+    """
+    if current.attempt_id != attempt_id:
+        return False
+    match outcome:
+        case Taken():
+            return True
+        case NotTaken():
+            return current.status in (Status.SENDING, Status.UNKNOWN)
+        case Unknown():
+            return current.status is Status.SENDING
+
+
+def release(
+    message: Message, *, at: datetime, now: datetime, from_schedule: bool = False
+) -> tuple[datetime, Resumption | None]:
+    """Return when the due index shall look at a message that waits until `at`, and the note that wakes it before."""
+    if at - now > NOTE_RANGE or (message.attempt > NOTED_ATTEMPTS and not from_schedule):
+        return at, None
+    note = Resumption(
+        message_id=message.message_id,
+        attempt=message.attempt,
+        is_urgent=message.category is Category.OTP,
+        delay_seconds=max(0, round((at - now).total_seconds())),
+    )
+    return max(at, now) + NOTE_SLACK, note
+
+
+def is_past_horizon(message: Message, *, now: datetime, settings: Settings) -> bool:
+    """Whether a message has been on its way, or waited for a vendor, for the whole report horizon."""
+    begun = message.attempted_at or message.send_at or message.created_at
+    if message.status in (Status.SCHEDULED, Status.QUEUED):
+        begun = message.send_at or message.created_at
+    return now - begun >= timedelta(hours=settings.report_horizon_hours)
+
+
+def _refused(message: Message, outcome: NotTaken, *, now: datetime, settings: Settings) -> Message:
+    failure = Failure(reason=outcome.reason, provider_code=outcome.provider_code, detail=outcome.detail)
+    others = tuple(name for name in message.route if name != message.provider)
+    route = others if outcome.is_final else (*others, message.provider or "")
+    if message.is_expired(now) and outcome.reason is Reason.EXPIRED:
+        return fail(message, failure, now=now, source=Source.SEND)
+    if not route or is_past_horizon(message, now=now, settings=settings):
+        return fail(message, failure, now=now, source=Source.SEND)
+    at = now + _delay(message, outcome, untried=len(others))
+    if message.is_expired(at):
+        late = f"expires_at: passes before a further attempt; last refusal: {outcome.reason}"
+        expired = Failure(reason=Reason.EXPIRED, provider_code=outcome.provider_code, detail=late)
+        return fail(message, expired, now=now, source=Source.SEND)
+    return wait(message, route=route, failure=failure, now=now, due_at=at, source=Source.SEND)
+
+
+def _delay(message: Message, outcome: NotTaken, *, untried: int) -> timedelta:
+    """The next provider is asked at once, as long as the route has one that this round has not asked."""
+    if untried and (outcome.is_final or message.attempt <= untried):
+        return timedelta(0)
+    step = BACKOFF_SECONDS[min(message.attempt, len(BACKOFF_SECONDS)) - 1]
+    seconds = max(step, outcome.retry_after_seconds or 0)
+    waited = timedelta(seconds=seconds)
+    return max(waited, OPEN_FOR) if outcome.about is About.PROVIDER else waited

@@ -1,0 +1,216 @@
+"""The seams to the outside. Services know these; adapters and the fakes of the tests implement them."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sampai.contract.events import Event
+from sampai.domain.message import Message
+from sampai.domain.report import Report
+from sampai.providers.http import HttpRequest, HttpResponse
+
+if TYPE_CHECKING:
+    # Settings need pydantic, which half of the functions do not import.
+    from sampai.contract.settings import Settings
+
+Clock = Callable[[], datetime]
+"""Returns the present instant, aware, in UTC."""
+
+NewId = Callable[[], str]
+"""Returns an id that nobody had before."""
+
+Remaining = Callable[[], float]
+"""Returns the seconds that are left to this invocation."""
+
+NewPool = Callable[[int], Executor]
+"""Returns a pool of so many workers for the vendor calls of one invocation."""
+
+
+class UnavailableError(Exception):
+    """A store, queue or bus did not answer, or answered that it cannot. Nothing is known of the effect."""
+
+
+# --- store ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meeting:
+    """Where the sender, who knows the message, and the webhook, who has its report, find each other.
+
+    The key is `{provider}#{provider_message_id}`. Whoever comes first writes it.
+    """
+
+    key: str
+    message_id: str | None = None
+    reports: tuple[Report, ...] = ()
+    """Reports that came before anybody knew whose they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Insert:
+    """Store a message under an id that is not taken."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replace:
+    """Store a message over the revision that it was made from."""
+
+    before: Message
+    message: Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meet:
+    """Store whose message a vendor's id names, if nobody has written under that id."""
+
+    key: str
+    message_id: str
+
+
+Write = Insert | Replace | Meet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What came of a write. Refused with `current`: the condition failed and that is what stands there.
+
+    Not done and no `current`: the store did not say; the write may or may not have happened.
+    """
+
+    done: bool
+    current: Message | Meeting | None = None
+
+
+class Store(Protocol):
+    def commit(self, writes: Sequence[Write]) -> list[Written]:
+        """Make independent conditional writes in as few calls as the store allows, and say what came of each.
+
+        Never raises for an outage. A refused write whose `current` equals what was to be written counts as done: an
+        answer was lost and the client library asked twice.
+        """
+        ...
+
+    def read(self, message_ids: Collection[str]) -> dict[str, Message]:
+        """Return the messages that exist, strongly consistent. Raises UnavailableError."""
+        ...
+
+    def due(self, now: datetime, limit: int) -> list[str]:
+        """Return ids of messages with `due_at` at or before now, the longest due first. May lag behind writes."""
+        ...
+
+    def meetings(self, keys: Collection[str]) -> dict[str, Meeting]:
+        """Return the meeting points that exist, strongly consistent. Raises UnavailableError."""
+        ...
+
+    def park(self, key: str, report: Report, now: datetime) -> Meeting | None:
+        """Keep a report for whoever claims the vendor's id, or return the meeting if a message has claimed it.
+
+        Durable when it returns. At most a fixed number of reports wait under one key; further ones are dropped.
+        Raises UnavailableError.
+        """
+        ...
+
+    def adopt(self, key: str, message_id: str) -> Meeting:
+        """Claim a vendor's id for a message, unless another has it, and return what stands there now.
+
+        Raises UnavailableError.
+        """
+        ...
+
+
+def meeting_key(provider: str, provider_message_id: str) -> str:
+    return f"{provider}#{provider_message_id}"
+
+
+# --- queue, events --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumption:
+    """A note to the send function to look at a waiting message after some seconds (0 to 900)."""
+
+    message_id: str
+    attempt: int
+    is_urgent: bool
+    delay_seconds: int
+
+
+class Queue(Protocol):
+    def put(self, resumptions: Sequence[Resumption]) -> None:
+        """Queue the notes. Raises UnavailableError; the due index finds what was not queued."""
+        ...
+
+
+class EventBus(Protocol):
+    def put(self, events: Sequence[Event]) -> None:
+        """Publish in order. Raises UnavailableError if any was not taken; those before may be published again."""
+        ...
+
+
+# --- vendors --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoResponse:
+    """A vendor call that brought no answer. `may_have_been_sent` is False only if no byte of it left us."""
+
+    may_have_been_sent: bool
+    why: str
+
+
+class Transport(Protocol):
+    def call(self, request: HttpRequest, *, deadline_seconds: float) -> HttpResponse | NoResponse:
+        """Make one HTTP call that ends, whatever the other side does, within the deadline. Never raises."""
+        ...
+
+
+# --- configuration --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """The secret document, read."""
+
+    webhook_tokens: tuple[str, ...] = field(default=(), repr=False)
+    """The first one is handed to vendors; all are accepted."""
+    credentials: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    """By provider."""
+
+
+class SettingsSource(Protocol):
+    def current(self) -> "Settings":
+        """Return the settings, at most a minute old. Raises UnavailableError if there never were good ones."""
+        ...
+
+
+class SecretSource(Protocol):
+    def current(self) -> Secret:
+        """Return the secret, at most a minute old. Raises UnavailableError if there never was one."""
+        ...
+
+    def refresh(self) -> None:
+        """Forget the cached secret: a vendor or a caller disagrees with it."""
+        ...
+
+    def fingerprint_key(self) -> bytes:
+        """Return the key under which requests are compared; it never changes."""
+        ...
+
+
+# --- telemetry ------------------------------------------------------------------------------------------------------
+
+
+class Telemetry(Protocol):
+    """Logs and metrics. Fields are ids and facts: never a text, a whole number, a token or a credential."""
+
+    def info(self, what: str, **fields: Any) -> None: ...
+
+    def warning(self, what: str, **fields: Any) -> None: ...
+
+    def error(self, what: str, **fields: Any) -> None: ...
+
+    def count(self, metric: str, *, provider: str | None = None) -> None: ...

@@ -1,0 +1,116 @@
+"""Receive: verify a vendor's callback, read it, make it durable, answer."""
+
+import hmac
+from collections.abc import Sequence
+from enum import Enum
+from hashlib import sha256
+from typing import Final
+
+from sampai.domain.message import MESSAGE_ID, Message
+from sampai.domain.report import Report
+from sampai.domain.status import Source
+from sampai.providers.base import Provider
+from sampai.providers.http import BODY_LIMIT, MalformedWebhookError, WebhookRequest
+from sampai.providers.registry import PROVIDERS, load
+from sampai.services.ports import Clock, SecretSource, Store, Telemetry, UnavailableError, meeting_key
+from sampai.services.reports import Reports
+
+QUERY_LIMIT: Final = 8 * 1024
+"""Characters of a query string that are read."""
+
+
+class Answer(Enum):
+    """What the vendor is told. It never depends on whether a message is known."""
+
+    RECEIVED = 200
+    MALFORMED = 400
+    NOT_FOUND = 404
+    UNAVAILABLE = 503
+
+
+class ReceiveService:
+    def __init__(self, *, store: Store, secret: SecretSource, clock: Clock, telemetry: Telemetry) -> None:
+        self._store = store
+        self._secret = secret
+        self._clock = clock
+        self._telemetry = telemetry
+        self._reports = Reports(store=store, clock=clock, telemetry=telemetry)
+
+    def handle(self, *, provider: str, kind: str, token: str, request: WebhookRequest | None) -> Answer:
+        """Take in one callback; None stands for one that could not be decoded.
+
+        `RECEIVED` is answered only once every report in it is durable.
+        """
+        try:
+            if not self._is_valid(token) or provider not in PROVIDERS:
+                return Answer.NOT_FOUND
+            translator = load(provider)
+            if kind not in translator.capabilities.webhooks:
+                return Answer.NOT_FOUND
+            return self._take_in(translator, kind, request)
+        except UnavailableError as error:
+            self._telemetry.error("webhook not stored", provider=provider, error=str(error))
+            return Answer.UNAVAILABLE
+
+    def _take_in(self, provider: type[Provider], kind: str, request: WebhookRequest | None) -> Answer:
+        if request is None:
+            return self._malformed(provider, kind, "not decoded")
+        if len(request.body) > BODY_LIMIT or len(request.query) > QUERY_LIMIT:
+            return self._malformed(provider, kind, "too large")
+        try:
+            reports = provider.parse_webhook(kind, request)
+        except MalformedWebhookError as error:
+            return self._malformed(provider, kind, str(error))
+        except Exception as error:
+            return self._malformed(provider, kind, type(error).__name__)
+        self._telemetry.count("WebhookReceived", provider=provider.name)
+        for report in reports:
+            self._bring(provider.name, report)
+        return Answer.RECEIVED
+
+    def _malformed(self, provider: type[Provider], kind: str, why: str) -> Answer:
+        self._telemetry.warning("malformed webhook", provider=provider.name, kind=kind, why=why)
+        self._telemetry.count("WebhookMalformed", provider=provider.name)
+        return Answer.MALFORMED
+
+    def _bring(self, provider: str, report: Report) -> None:
+        """Apply a report to its message, or park it for the sender that has not stored the vendor's id yet."""
+        message = self._referred_to(provider, report) or self._met(provider, report)
+        if message is not None:
+            self._reports.apply(message, [report], source=Source.WEBHOOK)
+            self._telemetry.info(
+                "report received", message_id=message.message_id, provider=provider, status=report.status
+            )
+
+    def _referred_to(self, provider: str, report: Report) -> Message | None:
+        """Find the message by our own reference, if the vendor's id does not belong to another attempt."""
+        reference = report.reference
+        if reference is None or MESSAGE_ID.fullmatch(reference) is None:
+            return None
+        message = self._store.read([reference]).get(reference)
+        if message is None or message.provider != provider or message.attempt_id is None:
+            return None
+        return message if message.provider_message_id in (None, report.provider_message_id) else None
+
+    def _met(self, provider: str, report: Report) -> Message | None:
+        key = meeting_key(provider, report.provider_message_id)
+        meeting = self._store.meetings([key]).get(key)
+        if meeting is None or meeting.message_id is None:
+            meeting = self._store.park(key, report, self._clock())
+        if meeting is None or meeting.message_id is None:
+            self._telemetry.info("report parked", provider=provider, status=report.status)
+            return None
+        return self._store.read([meeting.message_id]).get(meeting.message_id)
+
+    def _is_valid(self, token: str) -> bool:
+        if _matches(token, self._secret.current().webhook_tokens):
+            return True
+        self._secret.refresh()
+        return _matches(token, self._secret.current().webhook_tokens)
+
+
+def _matches(token: str, valid: Sequence[str]) -> bool:
+    """Compare in constant time, with every token: neither length nor place of a difference shows."""
+    given = sha256(token.encode("utf-8", "surrogatepass")).digest()
+    matches = [hmac.compare_digest(given, sha256(other.encode()).digest()) for other in valid]
+    return any(matches)

@@ -1,0 +1,393 @@
+"""Send: claim, call, write down. Nothing reaches a vendor before its claim is stored."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from sampai.contract.events import Event, request_rejected
+from sampai.contract.request import (
+    CancelRequest,
+    InvalidRequest,
+    Request,
+    ResumeRequest,
+    SendRequest,
+    digest,
+    parse_request,
+)
+from sampai.contract.settings import Settings
+from sampai.domain.message import Message, cancel, lose
+from sampai.domain.outcome import About, NotTaken, Outcome, Taken
+from sampai.domain.status import Source, Status
+from sampai.services.admission import Admitted, Desk, admit, nothing, reject, start
+from sampai.services.attempt import may_settle, release, settle
+from sampai.services.circuits import Circuits
+from sampai.services.dispatch import Attempt, Dispatcher
+from sampai.services.ports import (
+    Clock,
+    EventBus,
+    Insert,
+    Meet,
+    Meeting,
+    NewId,
+    NewPool,
+    Queue,
+    Remaining,
+    Replace,
+    Resumption,
+    SecretSource,
+    SettingsSource,
+    Store,
+    Telemetry,
+    Transport,
+    UnavailableError,
+    Write,
+    Written,
+    meeting_key,
+)
+from sampai.services.reports import Reports, change
+from sampai.services.routing import Routing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One SQS message: its own id, and the body that somebody put there."""
+
+    record_id: str
+    body: str = field(repr=False)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Entry:
+    """A message that this batch wants to store, the records that asked for it, and what it was made from."""
+
+    admitted: Admitted
+    records: list[str]
+    before: Message | None = None
+
+    @property
+    def write(self) -> Insert | Replace:
+        if self.before is None:
+            return Insert(message=self.admitted.message)
+        return Replace(before=self.before, message=self.admitted.message)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Batch:
+    """What a batch leaves behind: records to come back, notes and events to put."""
+
+    unfinished: set[str] = field(default_factory=set)
+    notes: list[Resumption] = field(default_factory=list)
+    rejected: list[Event] = field(default_factory=list)
+    rejected_records: set[str] = field(default_factory=set)
+
+    def report(self, records: Iterable[str], event: Event) -> None:
+        self.rejected.append(event)
+        self.rejected_records.update(records)
+
+
+class SendService:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        queue: Queue,
+        bus: EventBus,
+        transport: Transport,
+        settings: SettingsSource,
+        secret: SecretSource,
+        clock: Clock,
+        new_id: NewId,
+        telemetry: Telemetry,
+        webhook_base_url: str,
+        new_pool: NewPool,
+        lease: timedelta,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._bus = bus
+        self._settings = settings
+        self._secret = secret
+        self._clock = clock
+        self._new_id = new_id
+        self._telemetry = telemetry
+        self._webhook_base_url = webhook_base_url
+        self._lease = lease
+        self._circuits = Circuits()
+        self._dispatcher = Dispatcher(transport=transport, clock=clock, telemetry=telemetry, new_pool=new_pool)
+        self._reports = Reports(store=store, clock=clock, telemetry=telemetry)
+
+    def handle(self, records: Sequence[Record], *, remaining: Remaining) -> list[str]:
+        """Work through a batch and return the ids of the records that must be delivered again.
+
+        `remaining` tells the seconds left to this invocation.
+        """
+        try:
+            settings = self._settings.current()
+            desk = Desk(
+                routing=Routing(settings, self._secret.current(), webhook_base_url=self._webhook_base_url),
+                circuits=self._circuits,
+                now=self._clock(),
+                lease=self._lease,
+            )
+            key = self._secret.fingerprint_key()
+        except UnavailableError as error:
+            self._telemetry.error("no configuration", error=str(error))
+            return [record.record_id for record in records]
+        batch = _Batch()
+        parsed = [(record, parse_request(record.body)) for record in records]
+        self._cancel(parsed, batch)
+        entries = [*self._new_entries(parsed, key, desk, batch), *self._resumed_entries(parsed, desk, batch)]
+        claimed = self._claim(entries, batch)
+        attempts = [Attempt(message=e.admitted.message, provider=p) for e in claimed if (p := e.admitted.provider)]
+        outcomes = self._dispatcher.dispatch(attempts, remaining=remaining)
+        self._finish(claimed, outcomes, settings, batch)
+        self._leave(batch)
+        return [record.record_id for record in records if record.record_id in batch.unfinished]
+
+    # --- before the call --------------------------------------------------------------------------------------------
+
+    def _new_entries(
+        self, parsed: Sequence[tuple[Record, Request]], key: bytes, desk: Desk, batch: _Batch
+    ) -> list[_Entry]:
+        """Admit each new message once: a batch may hold the same request several times."""
+        entries: dict[str, _Entry] = {}
+        for record, request in parsed:
+            if isinstance(request, InvalidRequest):
+                message_id = request.message_id or record.record_id
+                fingerprint = digest(record.body, key)
+                admitted = reject(request, message_id=message_id, fingerprint=fingerprint, now=desk.now)
+                if request.message_id is None:
+                    batch.report([record.record_id], request_rejected(message_id, "invalid_request", request.detail))
+            elif isinstance(request, SendRequest):
+                message_id, fingerprint = request.message_id, request.fingerprint(key)
+                known = entries.get(message_id)
+                if known is not None and known.admitted.message.fingerprint == fingerprint:
+                    known.records.append(record.record_id)
+                    continue
+                admitted = admit(request, fingerprint=fingerprint, attempt_id=self._new_id(), desk=desk)
+            else:
+                continue
+            if message_id in entries:
+                self._conflict(message_id, [record.record_id], batch)
+                continue
+            entries[message_id] = _Entry(admitted=admitted, records=[record.record_id])
+        return list(entries.values())
+
+    def _resumed_entries(self, parsed: Sequence[tuple[Record, Request]], desk: Desk, batch: _Batch) -> list[_Entry]:
+        """Claim messages that waited. A note that is not about the present attempt resumes nothing."""
+        notes: dict[str, list[tuple[str, int]]] = {}
+        for record, request in parsed:
+            if isinstance(request, ResumeRequest):
+                notes.setdefault(request.resume, []).append((record.record_id, request.attempt))
+        if not notes:
+            return []
+        try:
+            messages = self._store.read(notes.keys())
+        except UnavailableError:
+            batch.unfinished.update(record_id for records in notes.values() for record_id, _ in records)
+            return []
+        return [
+            _Entry(
+                admitted=start(message, attempt_id=self._new_id(), desk=desk),
+                records=[record_id for record_id, _ in notes[message.message_id]],
+                before=message,
+            )
+            for message in messages.values()
+            if _may_start(message, {attempt for _, attempt in notes[message.message_id]}, desk)
+        ]
+
+    def _claim(self, entries: Sequence[_Entry], batch: _Batch) -> list[_Entry]:
+        """Store all entries at once and return those that are ours to send."""
+        claimed = []
+        for entry, written in zip(entries, self._store.commit([e.write for e in entries]), strict=True):
+            if written.done:
+                self._admitted(entry, batch)
+                claimed.append(entry)
+            elif isinstance(written.current, Message):
+                self._look_at(entry, written.current, batch)
+            else:
+                batch.unfinished.update(entry.records)
+        return claimed
+
+    def _admitted(self, entry: _Entry, batch: _Batch) -> None:
+        message = entry.admitted.message
+        if entry.admitted.note is not None:
+            batch.notes.append(entry.admitted.note)
+        if message.failure is not None:
+            self._telemetry.info(
+                "message refused",
+                message_id=message.message_id,
+                reason=message.failure.reason,
+                detail=message.failure.detail,
+            )
+            self._telemetry.count("MessageRefused")
+
+    def _look_at(self, entry: _Entry, current: Message, batch: _Batch) -> None:
+        """Decide about a record whose message exists already."""
+        wanted = entry.admitted.message
+        if entry.before is not None:
+            return
+        if current.fingerprint not in (None, wanted.fingerprint):
+            self._conflict(current.message_id, entry.records, batch)
+        elif current.status is not Status.SENDING:
+            return
+        elif current.due_at is not None and self._clock() < current.due_at:
+            batch.unfinished.update(entry.records)
+        else:
+            self._lease_over(current, entry.records, batch)
+
+    def _lease_over(self, current: Message, records: Sequence[str], batch: _Batch) -> None:
+        now = self._clock()
+        lost = lose(current, now=now, due_at=now, source=Source.SEND)
+        if not self._store.commit([Replace(before=current, message=lost)])[0].done:
+            batch.unfinished.update(records)
+
+    def _conflict(self, message_id: str, records: Sequence[str], batch: _Batch) -> None:
+        detail = "message_id: already stands for a different request"
+        batch.report(records, request_rejected(message_id, "id_conflict", detail))
+        self._telemetry.warning("id conflict", message_id=message_id)
+        self._telemetry.count("IdConflict")
+
+    # --- after the call ---------------------------------------------------------------------------------------------
+
+    def _finish(
+        self, claimed: Sequence[_Entry], outcomes: Sequence[Outcome], settings: Settings, batch: _Batch
+    ) -> None:
+        """Write all outcomes at once, then look after those that somebody overtook."""
+        sent = [entry for entry in claimed if entry.admitted.provider is not None]
+        settled = [
+            self._settled(entry.admitted.message, outcome, settings, batch)
+            for entry, outcome in zip(sent, outcomes, strict=True)
+        ]
+        writes: list[Write] = [
+            Replace(before=entry.admitted.message, message=message)
+            for entry, message in zip(sent, settled, strict=True)
+        ]
+        meets = [
+            _meet(message) for message, outcome in zip(settled, outcomes, strict=True) if isinstance(outcome, Taken)
+        ]
+        results = self._store.commit([*writes, *meets])
+        stored: dict[str, Message] = {}
+        for entry, outcome, message, written in zip(sent, outcomes, settled, results, strict=False):
+            self._note_outcome(entry, outcome)
+            try:
+                stored[message.message_id] = self._stored(message, outcome, written, settings, batch)
+            except UnavailableError:
+                batch.unfinished.update(entry.records)
+        self._meet(meets, results[len(writes) :], stored)
+
+    def _settled(self, message: Message, outcome: Outcome, settings: Settings, batch: _Batch) -> Message:
+        now = self._clock()
+        settled = settle(message, outcome, now=now, settings=settings)
+        if settled.status is not Status.QUEUED or settled.due_at is None:
+            return settled
+        due_at, note = release(settled, at=settled.due_at, now=now)
+        if note is not None:
+            batch.notes.append(note)
+        return replace(settled, due_at=due_at)
+
+    def _stored(
+        self, message: Message, outcome: Outcome, written: Written, settings: Settings, batch: _Batch
+    ) -> Message:
+        """Return the message as it is stored; an outcome that was overtaken is made again over what stands there."""
+        if written.done:
+            return message
+        if not isinstance(written.current, Message) or message.attempt_id is None:
+            raise UnavailableError("the outcome was not stored")
+        attempt_id = message.attempt_id
+
+        def again(current: Message) -> Message:
+            if not may_settle(current, outcome, attempt_id=attempt_id):
+                return current
+            return self._settled(current, outcome, settings, batch)
+
+        return change(self._store, written.current, again)
+
+    def _meet(self, meets: Sequence[Meet], results: Sequence[Written], stored: dict[str, Message]) -> None:
+        """Complete the meetings where a report was first. What fails here is completed when the message is due."""
+        for meet, written in zip(meets, results, strict=True):
+            message = stored.get(meet.message_id)
+            if written.done or message is None or not isinstance(written.current, Meeting):
+                continue
+            try:
+                self._reports.join(message, self._store.adopt(meet.key, meet.message_id))
+            except UnavailableError:
+                self._telemetry.warning("meeting left open", message_id=meet.message_id)
+
+    def _note_outcome(self, entry: _Entry, outcome: Outcome) -> None:
+        provider = entry.admitted.provider
+        if provider is None:
+            return
+        self._telemetry.info("message attempted", **_facts(entry.admitted.message, outcome))
+        self._telemetry.count(f"Outcome{type(outcome).__name__}", provider=provider.name)
+        if isinstance(outcome, NotTaken) and outcome.about is About.PROVIDER:
+            self._circuits.open(provider, now=self._clock())
+            self._secret.refresh()
+            self._telemetry.error("provider out of order", provider=provider.name, reason=outcome.reason)
+            self._telemetry.count("CircuitOpened")
+
+    # --- the rest ---------------------------------------------------------------------------------------------------
+
+    def _cancel(self, parsed: Sequence[tuple[Record, Request]], batch: _Batch) -> None:
+        """Cancel what has not been sent. A cancel that overtakes its request leaves a canceled message in its place."""
+        wanted: dict[str, list[str]] = {}
+        for record, request in parsed:
+            if isinstance(request, CancelRequest):
+                wanted.setdefault(request.cancel, []).append(record.record_id)
+        now = self._clock()
+        places = [Insert(message=cancel(nothing(message_id, now=now), now=now)) for message_id in wanted]
+        for (message_id, records), written in zip(wanted.items(), self._store.commit(places), strict=True):
+            try:
+                self._cancel_over(message_id, written)
+            except UnavailableError:
+                batch.unfinished.update(records)
+
+    def _cancel_over(self, message_id: str, written: Written) -> None:
+        if written.done:
+            return
+        if not isinstance(written.current, Message):
+            raise UnavailableError("the cancel was not stored")
+
+        def canceled(current: Message) -> Message:
+            waits = current.status in (Status.SCHEDULED, Status.QUEUED)
+            return cancel(current, now=self._clock()) if waits else current
+
+        kept = change(self._store, written.current, canceled)
+        self._telemetry.info("cancel requested", message_id=message_id, status=kept.status)
+
+    def _leave(self, batch: _Batch) -> None:
+        try:
+            self._queue.put(batch.notes)
+        except UnavailableError:
+            self._telemetry.warning("notes not queued", count=len(batch.notes))
+        try:
+            self._bus.put(batch.rejected)
+        except UnavailableError:
+            batch.unfinished |= batch.rejected_records
+
+
+def _may_start(message: Message, attempts: set[int], desk: Desk) -> bool:
+    if message.status is Status.SCHEDULED and message.send_at is not None and message.send_at > desk.now:
+        return False
+    return message.status in (Status.SCHEDULED, Status.QUEUED) and message.attempt in attempts
+
+
+def _meet(message: Message) -> Meet:
+    key = meeting_key(message.provider or "", message.provider_message_id or "")
+    return Meet(key=key, message_id=message.message_id)
+
+
+def _facts(message: Message, outcome: Outcome) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "message_id": message.message_id,
+        "provider": message.provider,
+        "attempt": message.attempt,
+        "outcome": type(outcome).__name__,
+    }
+    match outcome:
+        case Taken():
+            return facts | {"provider_message_id": outcome.provider_message_id}
+        case NotTaken():
+            return facts | {"reason": outcome.reason, "provider_code": outcome.provider_code}
+    return facts | {"why": outcome.why}

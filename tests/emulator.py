@@ -1,0 +1,59 @@
+"""The local AWS for tests of adapters: one server a session, new tables for each test."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any
+
+from botocore.session import get_session
+
+from local.stack import EMULATOR
+from local.stack.places import LOCAL, REGION
+from tests.template import table
+
+
+@dataclass(kw_only=True)
+class Emulator:
+    endpoint_url: str
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def client(self, service: str) -> Any:
+        return get_session().create_client(
+            service,
+            endpoint_url=self.endpoint_url,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def new_tables(self) -> tuple[str, str]:
+        """Make the tables of the template under new names: messages, meetings."""
+        number = next(self._numbers)
+        names = (f"messages-{number}", f"meetings-{number}")
+        for name, logical_id in zip(names, ("MessagesTable", "MeetingsTable"), strict=True):
+            self.client("dynamodb").create_table(TableName=name, **table(logical_id))
+        return names
+
+
+@contextmanager
+def running() -> Iterator[Emulator]:
+    """Run a local AWS on a free port until the block ends."""
+    port = _free_port()
+    environment = {**EMULATOR.environment, "GATEWAY_PORT": str(port)}
+    server = replace(EMULATOR, name="test-emulator", port=port, environment=environment)
+    LOCAL.mkdir(mode=0o700, exist_ok=True)
+    process = server.start()
+    try:
+        yield Emulator(endpoint_url=f"http://127.0.0.1:{port}")
+    finally:
+        server.stop()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

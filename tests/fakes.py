@@ -1,0 +1,249 @@
+"""Fakes of the ports, shared by all tests. The store's is held to the same tests as the real one."""
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+from sampai.contract.events import Event, status_changed
+from sampai.contract.settings import Settings, parse_settings
+from sampai.domain.message import Message
+from sampai.domain.report import Report
+from sampai.domain.status import Status
+from sampai.providers.http import HttpRequest, HttpResponse
+from sampai.services.ports import (
+    Insert,
+    Meet,
+    Meeting,
+    NoResponse,
+    Replace,
+    Resumption,
+    Secret,
+    UnavailableError,
+    Write,
+    Written,
+)
+
+START = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+
+
+class FixedClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **duration: float) -> None:
+        self.now += timedelta(**duration)
+
+
+class CountedIds:
+    """Ids 1, 2, 3 …"""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+
+    def __call__(self) -> str:
+        return f"id-{next(self._numbers)}"
+
+
+class InMemoryStore:
+    """The store as the port describes it. `lose_answers_of` and `refuse_next` stage what the real one can do.
+
+    Every stored change of status is kept in `events`, as the stream of the real table brings it to the publisher.
+    """
+
+    def __init__(self) -> None:
+        self.messages: dict[str, Message] = {}
+        self.parked: dict[str, Meeting] = {}
+        self.events: list[Event] = []
+        self.commits: list[tuple[Write, ...]] = []
+        self.is_down = False
+        self.before_commit: Callable[[Sequence[Write]], None] | None = None
+        self.outages: list[type[Write]] = []
+        """Kinds of write that are not made and not answered, each once."""
+
+    def commit(self, writes: Sequence[Write]) -> list[Written]:
+        if writes:
+            self.commits.append(tuple(writes))
+        if self.before_commit is not None:
+            self.before_commit(writes)
+        return [self._commit(write) for write in writes]
+
+    def read(self, message_ids: Collection[str]) -> dict[str, Message]:
+        self._require_up()
+        return {i: self.messages[i] for i in message_ids if i in self.messages}
+
+    def due(self, now: datetime, limit: int) -> list[str]:
+        self._require_up()
+        due = sorted((m.due_at, m.message_id) for m in self.messages.values() if m.due_at is not None)
+        return [message_id for due_at, message_id in due if due_at <= now][:limit]
+
+    def meetings(self, keys: Collection[str]) -> dict[str, Meeting]:
+        self._require_up()
+        return {key: self.parked[key] for key in keys if key in self.parked}
+
+    def park(self, key: str, report: Report, now: datetime) -> Meeting | None:
+        self._require_up()
+        meeting = self.parked.get(key, Meeting(key=key))
+        if meeting.message_id is not None:
+            return meeting
+        kept = {known.status: known for known in meeting.reports} | {report.status: report}
+        self.parked[key] = replace(meeting, reports=_in_order(kept.values()))
+        return None
+
+    def adopt(self, key: str, message_id: str) -> Meeting:
+        self._require_up()
+        meeting = self.parked.get(key, Meeting(key=key))
+        if meeting.message_id is None:
+            meeting = self.parked[key] = replace(meeting, message_id=message_id)
+        return meeting
+
+    def _commit(self, write: Write) -> Written:
+        if self.is_down:
+            return Written(done=False)
+        if type(write) in self.outages:
+            self.outages.remove(type(write))
+            return Written(done=False)
+        if isinstance(write, Meet):
+            return self._meet(write)
+        before = self.messages.get(write.message.message_id)
+        is_free = before is None if isinstance(write, Insert) else _is_revision(before, write)
+        if not is_free:
+            return Written(done=True) if before == write.message else Written(done=False, current=before)
+        self.messages[write.message.message_id] = write.message
+        if before is None or before.sequence != write.message.sequence:
+            self.events.append(status_changed(write.message, previous=before.status if before else None))
+        return Written(done=True)
+
+    def _meet(self, write: Meet) -> Written:
+        meeting = self.parked.get(write.key)
+        if meeting is None:
+            self.parked[write.key] = Meeting(key=write.key, message_id=write.message_id)
+            return Written(done=True)
+        is_ours = meeting.message_id == write.message_id
+        return Written(done=True) if is_ours else Written(done=False, current=meeting)
+
+    def _require_up(self) -> None:
+        if self.is_down:
+            raise UnavailableError("down")
+
+
+def _is_revision(before: Message | None, write: Replace) -> bool:
+    return before is not None and before.revision == write.before.revision
+
+
+def _in_order(reports: Collection[Report]) -> tuple[Report, ...]:
+    return tuple(sorted(reports, key=lambda report: report.status or "other"))
+
+
+class RecordingQueue:
+    def __init__(self) -> None:
+        self.notes: list[Resumption] = []
+        self.is_down = False
+
+    def put(self, resumptions: Sequence[Resumption]) -> None:
+        if self.is_down and resumptions:
+            raise UnavailableError("down")
+        self.notes += resumptions
+
+    def bodies(self) -> list[str]:
+        """Return the notes as the send function will find them in its queue."""
+        return [json.dumps({"resume": note.message_id, "attempt": note.attempt}) for note in self.notes]
+
+
+class RecordingBus:
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.is_down = False
+
+    def put(self, events: Sequence[Event]) -> None:
+        if self.is_down and events:
+            raise UnavailableError("down")
+        self.events += events
+
+
+Reply = HttpResponse | NoResponse | Callable[[HttpRequest], HttpResponse | NoResponse]
+
+
+class RecordingTransport:
+    """Answers each call with the next reply, the last one for ever, and keeps the requests."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self.replies = list(replies)
+        self.requests: list[HttpRequest] = []
+
+    def call(self, request: HttpRequest, *, deadline_seconds: float) -> HttpResponse | NoResponse:
+        self.requests.append(request)
+        reply = self.replies[0] if len(self.replies) == 1 else self.replies.pop(0)
+        return reply(request) if callable(reply) else reply
+
+
+class FixedSettings:
+    def __init__(self, document: Mapping[str, Any] | None = None) -> None:
+        self.settings = parse_settings(json.dumps(document or {}))
+        self.is_down = False
+
+    def current(self) -> Settings:
+        if self.is_down:
+            raise UnavailableError("down")
+        return self.settings
+
+
+class FixedSecret:
+    def __init__(self, secret: Secret) -> None:
+        self.secret = secret
+        self.refreshed = 0
+
+    def current(self) -> Secret:
+        return self.secret
+
+    def refresh(self) -> None:
+        self.refreshed += 1
+
+    def fingerprint_key(self) -> bytes:
+        return b"fingerprint-key-of-the-tests"
+
+
+class InlinePool(Executor):
+    """Runs each call as it is submitted: the order of a test's steps is the order of its lines."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+@dataclass
+class RecordingTelemetry:
+    lines: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    counts: dict[tuple[str, str | None], int] = field(default_factory=dict)
+
+    def info(self, what: str, **fields: Any) -> None:
+        self.lines.append(("info", what, fields))
+
+    def warning(self, what: str, **fields: Any) -> None:
+        self.lines.append(("warning", what, fields))
+
+    def error(self, what: str, **fields: Any) -> None:
+        self.lines.append(("error", what, fields))
+
+    def count(self, metric: str, *, provider: str | None = None) -> None:
+        self.counts[metric, provider] = self.counts.get((metric, provider), 0) + 1
+
+
+def statuses(message: Message) -> list[Status]:
+    """Return the statuses that a message went through, in order."""
+    return [entry.status for entry in message.history]

@@ -1,0 +1,274 @@
+"""What the services rely on in a store, asked of the fake and of DynamoDB as the local AWS has it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from sampai.adapters.store import DynamoStore
+from sampai.domain.failure import Failure, Reason
+from sampai.domain.message import Channel, Message, OnUnknown, Text, accept, apply_report, cancel, claim, fail, lose
+from sampai.domain.report import Report
+from sampai.domain.status import Source, Status
+from sampai.services.ports import Insert, Meet, Meeting, Replace, Store, Write, Written
+from tests.emulator import Emulator
+from tests.fakes import START, FixedClock, InMemoryStore
+
+LEASE = timedelta(seconds=60)
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def store(request: pytest.FixtureRequest) -> Store:
+    if request.param == "memory":
+        return InMemoryStore()
+    return _dynamo(request.getfixturevalue("emulator"))
+
+
+def _dynamo(emulator: Emulator, client: Any = None) -> DynamoStore:
+    messages_table, meetings_table = emulator.new_tables()
+    return DynamoStore(
+        client or emulator.client("dynamodb"),
+        messages_table=messages_table,
+        meetings_table=meetings_table,
+        clock=FixedClock(),
+        sleep=lambda _: None,
+    )
+
+
+def draft(message_id: str = "m-1", **changes: Any) -> Message:
+    values: dict[str, Any] = {
+        "message_id": message_id,
+        "status": Status.QUEUED,
+        "recipient": "+85591234511",
+        "sender": "mcs-otp",
+        "content": Text(text="it's “1234”\n😀"),
+        "route": ("nomsa", "smspoh"),
+        "provider_options": {"smspoh": {"unicode": True}},
+        "on_unknown": OnUnknown.RESEND,
+        "send_at": START,
+        "expires_at": START + timedelta(hours=1),
+        "metadata": {"order": "4711"},
+        "fingerprint": "f" * 64,
+        "created_at": START,
+        "updated_at": START,
+        "occurred_at": START,
+    }
+    return Message(**values | changes)
+
+
+def claimed(message_id: str = "m-1", attempt_id: str = "a-1", **changes: Any) -> Message:
+    return claim(draft(message_id, **changes), provider="nomsa", attempt_id=attempt_id, now=START, lease=LEASE)
+
+
+def accepted(message: Message) -> Message:
+    due_at = START + timedelta(seconds=15)
+    return accept(
+        message, provider_message_id="145", provider_status="UNSENT", now=START, due_at=due_at, source=Source.SEND
+    )
+
+
+def report(status: Status | None = Status.DELIVERED, word: str = "Success") -> Report:
+    return Report(
+        provider_message_id="145",
+        status=status,
+        provider_status=word,
+        reference="m-1",
+        reason=Reason.UNREACHABLE,
+        provider_code="7",
+        occurred_at=START,
+    )
+
+
+def test_what_is_stored_is_read_as_it_was(store: Store) -> None:
+    failed = fail(
+        claimed("m-2", channel=Channel.WHATSAPP),
+        Failure(reason=Reason.TOO_LONG, provider_code="-14", detail="content.text"),
+        now=START,
+        source=Source.SEND,
+    )
+    nothing = Message(message_id="m-3", status=Status.QUEUED, created_at=START, updated_at=START, occurred_at=START)
+    bare = cancel(nothing, now=START)
+
+    store.commit([Insert(message=m) for m in (accepted(claimed()), failed, bare)])
+
+    assert store.read(["m-1", "m-2", "m-3", "nobody"]) == {"m-1": accepted(claimed()), "m-2": failed, "m-3": bare}
+
+
+def test_an_id_is_taken_once(store: Store) -> None:
+    store.commit([Insert(message=claimed(attempt_id="a-1"))])
+
+    written = store.commit([Insert(message=claimed(attempt_id="a-2")), Insert(message=claimed("m-2"))])
+
+    assert written == [Written(done=False, current=claimed(attempt_id="a-1")), Written(done=True)]
+
+
+def test_a_write_of_ones_own_that_comes_twice_counts_as_done(store: Store) -> None:
+    writes: list[Write] = [Insert(message=claimed()), Meet(key="nomsa#145", message_id="m-1")]
+    store.commit(writes)
+    over = Replace(before=claimed(), message=accepted(claimed()))
+    store.commit([over])
+
+    assert store.commit([over]) == [Written(done=True)]
+    assert store.commit([writes[1]]) == [Written(done=True)]
+
+
+def test_a_change_is_stored_only_over_the_revision_that_it_was_made_from(store: Store) -> None:
+    store.commit([Insert(message=claimed())])
+    first = accepted(claimed())
+    second = lose(claimed(), now=START, due_at=START, source=Source.SEND)
+
+    results = [store.commit([Replace(before=claimed(), message=message)])[0] for message in (first, second)]
+
+    assert results == [Written(done=True), Written(done=False, current=first)]
+    assert store.read(["m-1"]) == {"m-1": first}
+
+
+def test_a_change_of_what_is_not_there_is_refused(store: Store) -> None:
+    written = store.commit([Replace(before=claimed(), message=accepted(claimed()))])
+
+    assert written == [Written(done=False)]
+
+
+def test_a_final_message_keeps_no_content(store: Store) -> None:
+    store.commit([Insert(message=claimed())])
+    final = apply_report(claimed(), report(), now=START, source=Source.WEBHOOK)
+
+    store.commit([Replace(before=claimed(), message=final)])
+
+    assert store.read(["m-1"])["m-1"].content is None
+    assert store.due(START + timedelta(days=400), 10) == []
+
+
+@pytest.mark.parametrize("count", [1, 25, 26, 60])
+def test_any_number_of_writes_is_answered_in_order(store: Store, count: int) -> None:
+    store.commit([Insert(message=claimed("m-7"))])
+
+    written = store.commit([Insert(message=claimed(f"m-{n}", attempt_id=f"a-{n}")) for n in range(count)])
+
+    assert [n for n, w in enumerate(written) if not w.done] == [n for n in range(count) if n == 7]
+
+
+def test_one_id_may_come_twice_among_the_writes(store: Store) -> None:
+    written = store.commit(
+        [Insert(message=claimed()), Replace(before=claimed(), message=accepted(claimed())), Insert(message=claimed())]
+    )
+
+    assert [w.done for w in written] == [True, True, False]
+
+
+def test_due_messages_come_longest_due_first_and_no_others(store: Store) -> None:
+    for n in (3, 1, 2, 9):
+        due = replace(claimed(f"m-{n}"), due_at=START + timedelta(minutes=n))
+        store.commit([Insert(message=due)])
+
+    assert store.due(START + timedelta(minutes=3), 10) == ["m-1", "m-2", "m-3"]
+    assert store.due(START + timedelta(minutes=3), 2) == ["m-1", "m-2"]
+    assert store.due(START, 10) == []
+
+
+def test_the_sender_may_be_first_at_the_meeting_point(store: Store) -> None:
+    store.commit([Meet(key="nomsa#145", message_id="m-1")])
+
+    assert store.park("nomsa#145", report(), START) == Meeting(key="nomsa#145", message_id="m-1")
+    assert store.meetings(["nomsa#145", "nomsa#9"]) == {"nomsa#145": Meeting(key="nomsa#145", message_id="m-1")}
+
+
+def test_the_report_may_be_first_at_the_meeting_point(store: Store) -> None:
+    assert store.park("nomsa#145", report(), START) is None
+
+    written = store.commit([Meet(key="nomsa#145", message_id="m-1")])
+
+    assert written == [Written(done=False, current=Meeting(key="nomsa#145", reports=(report(),)))]
+    met = Meeting(key="nomsa#145", message_id="m-1", reports=(report(),))
+    assert store.adopt("nomsa#145", "m-1") == met
+    assert store.adopt("nomsa#145", "m-1") == met
+    assert store.adopt("nomsa#145", "m-2") == met
+
+
+def test_a_meeting_point_that_nobody_wrote_can_be_adopted(store: Store) -> None:
+    assert store.adopt("nomsa#145", "m-1") == Meeting(key="nomsa#145", message_id="m-1")
+
+
+def test_parked_reports_keep_one_of_each_status_however_many_come(store: Store) -> None:
+    sent, other = report(Status.SENT, "Sent"), report(None, "Levitating")
+    for _ in range(30):
+        for parked in (sent, report(), report(None, "Floating"), other):
+            store.park("smspoh#145", parked, START)
+
+    meeting = store.meetings(["smspoh#145"])["smspoh#145"]
+
+    assert set(meeting.reports) == {sent, report(), other}
+    assert len(meeting.reports) == 3
+
+
+# --- what only the real one can do ----------------------------------------------------------------------------------
+
+
+class _Flaky:
+    """A client of which some calls go wrong as DynamoDB's do."""
+
+    def __init__(self, client: Any, *faults: Callable[[Any, list[Any]], Any]) -> None:
+        self._client = client
+        self._faults = list(faults)
+        self.exceptions = client.exceptions
+        self.calls: list[str] = []
+
+    def batch_execute_statement(self, *, Statements: list[Any]) -> Any:  # noqa: N803
+        self.calls.append("BatchExecuteStatement")
+        if self._faults:
+            return self._faults.pop(0)(self._client, Statements)
+        return self._client.batch_execute_statement(Statements=Statements)
+
+    def batch_get_item(self, **request: Any) -> Any:
+        self.calls.append("BatchGetItem")
+        return self._client.batch_get_item(**request)
+
+
+def _error(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "+85591234511"}}, "BatchExecuteStatement")
+
+
+def _throttle_second(client: Any, statements: Sequence[Any]) -> Any:
+    made = client.batch_execute_statement(Statements=[statements[0]])["Responses"]
+    return {"Responses": [*made, {"Error": {"Code": "ThrottlingError"}}, *({} for _ in statements[2:])]}
+
+
+def _apply_and_lose(client: Any, statements: list[Any]) -> Any:
+    client.batch_execute_statement(Statements=statements)
+    raise ReadTimeoutError(endpoint_url="http://127.0.0.1")
+
+
+def _refuse(_: Any, __: list[Any]) -> Any:
+    raise _error("ProvisionedThroughputExceededException")
+
+
+def test_statements_throttled_inside_a_good_answer_are_repeated_alone(emulator: Emulator) -> None:
+    client = _Flaky(emulator.client("dynamodb"), _throttle_second)
+    store = _dynamo(emulator, client)
+
+    written = store.commit([Insert(message=claimed("m-1")), Insert(message=claimed("m-2"))])
+
+    assert written == [Written(done=True), Written(done=True)]
+    assert client.calls == ["BatchExecuteStatement"] * 2
+    assert set(store.read(["m-1", "m-2"])) == {"m-1", "m-2"}
+
+
+@pytest.mark.parametrize("fault", [_apply_and_lose, _refuse])
+def test_a_call_without_answer_is_neither_done_nor_refused(
+    emulator: Emulator, fault: Callable[[Any, list[Any]], Any]
+) -> None:
+    store = _dynamo(emulator, _Flaky(emulator.client("dynamodb"), fault))
+
+    assert store.commit([Insert(message=claimed())]) == [Written(done=False)]
+
+
+def test_a_batch_that_goes_well_is_one_call(emulator: Emulator) -> None:
+    client = _Flaky(emulator.client("dynamodb"))
+    store = _dynamo(emulator, client)
+
+    store.commit([Insert(message=claimed(f"m-{n}")) for n in range(25)])
+
+    assert client.calls == ["BatchExecuteStatement"]

@@ -1,0 +1,89 @@
+"""The house: imports point one way, and a vendor has one home."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sampai.providers.registry import PROVIDERS
+
+ROOT = Path(__file__).parents[2]
+LAYER = ROOT / "layers" / "sampai" / "sampai"
+
+MAY_IMPORT = {
+    "domain": {"domain"},
+    "providers": {"domain", "providers"},
+    "contract": {"domain", "providers", "contract"},
+    "services": {"domain", "providers", "contract", "services"},
+    "adapters": {"domain", "providers", "contract", "services", "adapters"},
+    "bootstrap": {"domain", "providers", "contract", "services", "adapters"},
+}
+PORTS_ONLY = {"sampai.services.ports"}
+PURE = {"domain", "providers", "contract", "services"}
+IMPURE = {
+    "boto3",
+    "botocore",
+    "requests",
+    "urllib3",
+    "socket",
+    "os",
+    "time",
+    "random",
+    "uuid",
+    "logging",
+    "aws_lambda_powertools",
+}
+
+
+def _imports(file: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+FILES = sorted(LAYER.rglob("*.py"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=[str(f.relative_to(LAYER)) for f in FILES])
+def test_imports_point_inward(file: Path) -> None:
+    package = file.relative_to(LAYER).parts[0].removesuffix(".py")
+    if package == "__init__":
+        return
+    ours = {name for name in _imports(file) if name.startswith("sampai.")}
+
+    assert {name.split(".")[1] for name in ours} <= MAY_IMPORT[package]
+    if package == "adapters":
+        assert {name for name in ours if name.startswith("sampai.services")} <= PORTS_ONLY
+
+
+@pytest.mark.parametrize("file", FILES, ids=[str(f.relative_to(LAYER)) for f in FILES])
+def test_only_adapters_and_bootstrap_touch_the_world(file: Path) -> None:
+    if file.relative_to(LAYER).parts[0] not in PURE:
+        return
+
+    assert not {name.split(".")[0] for name in _imports(file)} & IMPURE
+    assert not re.search(r"datetime\.now|utcnow|\btime\.time\b", file.read_text())
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_a_vendor_is_named_in_its_own_file_and_the_registry_alone(name: str) -> None:
+    homes = {LAYER / "providers" / f"{name}.py", LAYER / "providers" / "registry.py"}
+    sources = {*LAYER.rglob("*.py"), *(ROOT / "functions").rglob("*.py"), ROOT / "template.yaml"}
+
+    assert {file for file in sources if name in file.read_text().lower()} <= homes
+
+
+@pytest.mark.parametrize("function", ["webhook", "publish"])
+def test_a_function_that_validates_nothing_imports_neither_pydantic_nor_requests(function: str) -> None:
+    probe = f"import sys; sys.path[:0] = ['layers/sampai', 'functions/{function}']; import app; print(*sys.modules)"
+
+    loaded = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert not {"pydantic", "requests", "boto3"} & set(loaded.split())

@@ -1,0 +1,637 @@
+"""The send service: what a batch becomes, and what a vendor sees of it."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from sampai.contract.events import request_rejected
+from sampai.domain.failure import Failure, Reason
+from sampai.domain.message import cancel
+from sampai.domain.report import Report
+from sampai.domain.status import Source, Status
+from sampai.providers.http import HttpRequest, HttpResponse
+from sampai.services.ports import Insert, Meet, Meeting, NoResponse, Replace, Resumption
+from tests.fakes import START, statuses
+from tests.house import (
+    House,
+    by_host,
+    lost,
+    nomsa_taken,
+    nusasms_taken,
+    request,
+    smspoh_taken,
+    unauthorized,
+    unreached,
+)
+
+NOMSA, SMSPOH = "api.nomsa.gov.kh", "v3.smspoh.com"
+
+
+def test_a_message_is_claimed_then_sent_then_accepted() -> None:
+    house = House(nomsa_taken("145"))
+
+    unfinished = house.send(request())
+
+    message = house.message()
+    assert unfinished == []
+    assert statuses(message) == [Status.SENDING, Status.ACCEPTED]
+    assert (message.provider, message.provider_message_id, message.attempt) == ("nomsa", "145", 1)
+    assert message.due_at == START + timedelta(seconds=15)
+    assert house.sequences() == [1, 2]
+    assert [json.loads(r.body)["label"] for r in house.transport.requests] == ["mcs-otp"]
+
+
+def test_nothing_reaches_a_vendor_before_the_claim_is_stored() -> None:
+    seen: list[tuple[Status, str | None]] = []
+
+    def look(_: HttpRequest) -> HttpResponse:
+        seen.append((house.message().status, house.message().attempt_id))
+        return nomsa_taken()
+
+    house = House(look)
+
+    house.send(request())
+
+    assert seen == [(Status.SENDING, "id-1")]
+
+
+def test_a_good_batch_of_ten_is_two_commits_with_one_meeting_each() -> None:
+    house = House(lambda r: nomsa_taken(f"v-{json.loads(r.body)['body']}"))
+
+    house.send(*(request(f"m-{n}", content={"type": "text", "text": str(n)}) for n in range(10)))
+
+    assert [[type(write) for write in commit] for commit in house.store.commits if commit] == [
+        [Insert] * 10,
+        [Replace] * 10 + [Meet] * 10,
+    ]
+    assert {m.status for m in house.store.messages.values()} == {Status.ACCEPTED}
+
+
+@pytest.mark.parametrize("copies_in_a_batch", [1, 2, 5])
+def test_a_request_that_comes_five_times_is_sent_once(copies_in_a_batch: int) -> None:
+    house = House()
+    batches = [[request()] * copies_in_a_batch for _ in range(5 // copies_in_a_batch or 1)]
+
+    unfinished = [house.send(*batch, sender=house.new_sender()) for batch in batches]
+
+    assert len(house.transport.requests) == 1
+    assert not any(unfinished)
+    assert house.bus.events == []
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_another_request_under_the_same_id_is_reported_and_changes_nothing(together: bool) -> None:
+    house = House()
+    other = request(content={"type": "text", "text": "Another text"})
+
+    if together:
+        house.send(request(), other)
+    else:
+        house.send(request())
+        before = house.message()
+        house.send(other)
+        assert house.message() == before
+
+    assert len(house.transport.requests) == 1
+    assert house.bus.events == [
+        request_rejected("m-1", "id_conflict", "message_id: already stands for a different request")
+    ]
+
+
+def test_the_same_request_written_differently_is_no_conflict() -> None:
+    house = House()
+    plain = json.loads(request(expires_at="2026-11-21T12:00:00Z"))
+
+    house.send(json.dumps(plain))
+    house.send(json.dumps({"category": "transactional", **plain, "expires_at": "2026-11-21T14:00:00+02:00"}))
+
+    assert house.bus.events == []
+
+
+BAD_REQUESTS = [
+    ("not json", "not json", None, "body: not JSON in UTF-8"),
+    ("a list", "[]", None, "body: not a JSON object"),
+    ("deeply nested", "[" * 100_000, None, "body: not JSON in UTF-8"),
+    ("lone surrogate", '{"message_id": "\\ud800"}', None, "body: not JSON in UTF-8"),
+    ("no id", request(message_id=None), None, "message_id: Field required"),
+    ("unknown field", request(colour="red"), "m-1", "colour: unknown field"),
+    ("number as field name", request(**{"+85591234511": "x"}), "m-1", "…: unknown field"),
+    (
+        "comma in the number",
+        request(recipient="+85591234510,+85591234511"),
+        "m-1",
+        "recipient: must be exactly one E.164 number: + and 7 to 15 ASCII digits",
+    ),
+    (
+        "newline after the number",
+        request(recipient="+85591234510\n"),
+        "m-1",
+        "recipient: must be exactly one E.164 number: + and 7 to 15 ASCII digits",
+    ),
+    (
+        "digits of another script",
+        request(recipient="+8559123451٠"),
+        "m-1",
+        "recipient: must be exactly one E.164 number: + and 7 to 15 ASCII digits",
+    ),
+    (
+        "unknown channel",
+        request(channel="fax"),
+        "m-1",
+        "channel: Input should be 'sms', 'whatsapp' or 'whatsapp_official'",
+    ),
+    (
+        "time without a zone",
+        request(send_at="2026-11-21T10:00:00"),
+        "m-1",
+        "send_at: must be an RFC 3339 time with a zone",
+    ),
+    ("a number for a time", request(send_at=1), "m-1", "send_at: must be an RFC 3339 time with a zone"),
+    (
+        "expires before it is sent",
+        request(send_at="2026-11-22T10:00:00Z", expires_at="2026-11-22T10:00:00Z"),
+        "m-1",
+        "expires_at: must be after send_at",
+    ),
+    ("unknown provider", request(provider="acme"), "m-1", "provider: not known"),
+    (
+        "options of an unknown provider",
+        request(provider_options={"acme": {}}),
+        "m-1",
+        "provider_options: provider not known",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "message_id", "detail"), [c[1:] for c in BAD_REQUESTS], ids=[c[0] for c in BAD_REQUESTS]
+)
+def test_a_bad_request_fails_once_and_leaves_its_neighbours_alone(
+    body: str, message_id: str | None, detail: str
+) -> None:
+    house = House()
+
+    unfinished = house.send(request("good"), body)
+
+    message = house.message(message_id or "r-2")
+    assert unfinished == []
+    assert (message.status, message.failure) == (
+        Status.FAILED,
+        Failure(reason=Reason.INVALID_REQUEST, detail=detail),
+    )
+    assert house.message("good").status is Status.ACCEPTED
+    assert len(house.transport.requests) == 1
+    unread = [] if message_id else [request_rejected("r-2", "invalid_request", detail)]
+    assert house.bus.events == unread
+
+
+REFUSED = [
+    ("no route", {"recipient": "+819012345678"}, Reason.UNROUTABLE, "recipient: no route for its country and channel"),
+    ("channel", {"provider": "nomsa", "channel": "whatsapp"}, Reason.UNSUPPORTED, "channel: nomsa does not offer it"),
+    (
+        "option",
+        {"provider_options": {"nomsa": {"colour": 1}}},
+        Reason.UNSUPPORTED,
+        "provider_options.nomsa: option not offered",
+    ),
+    (
+        "too long",
+        {"content": {"type": "text", "text": "a" * 5000}},
+        Reason.TOO_LONG,
+        "content.text: nomsa takes 918 characters",
+    ),
+    ("expired", {"expires_at": "2026-11-21T10:00:00Z"}, Reason.EXPIRED, "expires_at: has passed"),
+]
+
+
+@pytest.mark.parametrize(("changes", "reason", "detail"), [c[1:] for c in REFUSED], ids=[c[0] for c in REFUSED])
+def test_what_no_provider_can_carry_fails_without_a_call(
+    changes: dict[str, object], reason: Reason, detail: str
+) -> None:
+    house = House()
+
+    house.send(request("good"), request("bad", **changes))
+
+    assert house.message("bad").failure == Failure(reason=reason, detail=detail)
+    assert house.message("bad").content is None
+    assert house.message("good").status is Status.ACCEPTED
+    assert len(house.transport.requests) == 1
+
+
+def test_options_of_a_provider_that_is_not_on_the_route_are_not_its_business() -> None:
+    house = House()
+
+    house.send(request(provider_options={"smspoh": {"encrypt": True}}))
+
+    assert house.message().status is Status.ACCEPTED
+
+
+OUTCOMES = [
+    ("read time-out", lost(), Status.UNKNOWN),
+    ("HTTP 500", HttpResponse(status=500), Status.UNKNOWN),
+    ("HTTP 302", HttpResponse(status=302), Status.UNKNOWN),
+    ("HTML", HttpResponse(status=200, body=b"<html>"), Status.UNKNOWN),
+    ("no id", HttpResponse(status=201, body=b"{}"), Status.UNKNOWN),
+    ("no connection", unreached(), Status.QUEUED),
+    ("HTTP 429", HttpResponse(status=429, headers={"retry-after": "7"}, body=b"{}"), Status.QUEUED),
+    ("HTTP 401", unauthorized(), Status.QUEUED),
+    ("bad number", HttpResponse(status=400, body=b'{"code": "invalid_recipient", "message": "-"}'), Status.FAILED),
+]
+
+
+@pytest.mark.parametrize(("reply", "status"), [c[1:] for c in OUTCOMES], ids=[c[0] for c in OUTCOMES])
+def test_an_answer_decides_what_becomes_of_the_message(reply: HttpResponse | NoResponse, status: Status) -> None:
+    house = House(reply)
+
+    unfinished = house.send(request())
+
+    assert unfinished == []
+    assert house.message().status is status
+    assert len(house.transport.requests) == 1
+
+
+def test_an_unknown_outcome_is_never_sent_again_by_redelivery() -> None:
+    house = House(lost())
+    house.send(request())
+
+    house.clock.advance(hours=2)
+    house.send(request(), sender=house.new_sender())
+    house.resume()
+
+    assert len(house.transport.requests) == 1
+    assert house.message().status is Status.UNKNOWN
+
+
+def test_a_throttled_message_comes_back_by_a_delayed_note_and_then_goes_out() -> None:
+    house = House(HttpResponse(status=429, headers={"retry-after": "7"}, body=b"{}"), nomsa_taken())
+    house.send(request(category="otp"))
+    assert house.queue.notes == [Resumption(message_id="m-1", attempt=2, is_urgent=True, delay_seconds=7)]
+    assert house.message().due_at == START + timedelta(seconds=7 + 120)
+
+    house.clock.advance(seconds=7)
+    house.resume()
+
+    assert statuses(house.message()) == [Status.SENDING, Status.QUEUED, Status.SENDING, Status.ACCEPTED]
+    assert house.message().attempt == 2
+    assert house.sequences() == [1, 2, 3, 4]
+
+
+def test_a_note_about_an_earlier_attempt_resumes_nothing() -> None:
+    house = House(unreached())
+    house.send(request())
+
+    house.send('{"resume": "m-1", "attempt": 1}', '{"resume": "nobody", "attempt": 1}')
+
+    assert len(house.transport.requests) == 1
+
+
+def test_a_note_that_comes_twice_is_one_attempt() -> None:
+    house = House(unreached(), nomsa_taken())
+    house.send(request())
+    note = house.queue.bodies()[0]
+
+    house.send(note, note)
+    house.send(note)
+
+    assert len(house.transport.requests) == 2
+
+
+def test_a_refusal_goes_on_to_the_next_provider_of_the_route_at_once() -> None:
+    refused = HttpResponse(status=400, body=b'{"code": "invalid_recipient", "message": "-"}')
+    house = House(by_host({NOMSA: [refused], SMSPOH: [smspoh_taken()]}))
+    house.send(request(recipient="+66812345678"))
+    assert [note.delay_seconds for note in house.queue.notes] == [0]
+
+    house.resume()
+
+    assert (house.message().provider, house.message().status) == ("smspoh", Status.ACCEPTED)
+    assert [r.host for r in house.transport.requests] == [NOMSA, SMSPOH]
+
+
+def test_a_message_fails_when_every_provider_of_the_route_has_refused_it() -> None:
+    refused = HttpResponse(status=400, body=b'{"code": "invalid_recipient", "message": "-"}')
+    rejected = HttpResponse(status=201, body=b'{"messages": [{"status": false, "message": "Invalid Sender ID"}]}')
+    house = House(by_host({NOMSA: [refused], SMSPOH: [rejected]}))
+
+    house.send(request(recipient="+66812345678"))
+    house.resume()
+
+    assert house.message().status is Status.FAILED
+    assert house.message().failure is not None
+    assert house.message().failure.reason is Reason.INVALID_SENDER
+
+
+def test_an_unknown_outcome_never_moves_on_to_the_next_provider() -> None:
+    house = House(by_host({NOMSA: [lost()], SMSPOH: [smspoh_taken()]}))
+
+    house.send(request(recipient="+66812345678"))
+    house.resume()
+
+    assert [r.host for r in house.transport.requests] == [NOMSA]
+
+
+def test_two_throttling_providers_are_asked_in_turn_and_then_left_alone_for_a_while() -> None:
+    throttled = HttpResponse(status=429, body=b"{}")
+    house = House(by_host({NOMSA: [throttled], SMSPOH: [throttled]}))
+    house.send(request(recipient="+66812345678"))
+
+    house.resume()
+
+    assert [r.host for r in house.transport.requests] == [NOMSA, SMSPOH]
+    assert [note.delay_seconds for note in house.queue.notes] == [15]
+    assert house.message().route == ("nomsa", "smspoh")
+
+
+def test_a_provider_out_of_order_is_left_alone_until_its_minute_is_over() -> None:
+    house = House(unauthorized(), nomsa_taken())
+    house.send(request("first"))
+
+    house.send(request("second"))
+    assert len(house.transport.requests) == 1
+    assert house.message("second").status is Status.QUEUED
+    assert house.message("second").attempt == 0
+    assert house.telemetry.counts["CircuitOpened", None] == 1
+    assert house.secret.refreshed == 1
+
+    house.clock.advance(seconds=60)
+    house.resume()
+    assert house.message("second").status is Status.ACCEPTED
+
+
+def test_a_message_for_a_provider_out_of_order_takes_the_next_one() -> None:
+    house = House(by_host({NOMSA: [unauthorized()], SMSPOH: [smspoh_taken(reference="second")]}))
+    house.send(request("first"))
+
+    house.send(request("second", recipient="+66812345678"))
+
+    assert house.message("second").provider == "smspoh"
+
+
+def test_a_live_claim_of_another_worker_is_left_for_redelivery() -> None:
+    house = House(lambda _: _send_again(house))
+
+    house.send(request())
+
+    assert len(house.transport.requests) == 1
+    assert house.message().status is Status.ACCEPTED
+
+
+def _send_again(house: House) -> HttpResponse:
+    assert house.send(request(), sender=house.new_sender()) == ["r-2"]
+    return nomsa_taken()
+
+
+def test_a_claim_whose_worker_died_becomes_unknown_and_is_not_sent_again() -> None:
+    house = House()
+    house.transport.replies = [_die]
+    with pytest.raises(_DeathError):
+        house.send(request())
+    house.transport.replies = [nomsa_taken()]
+
+    house.clock.advance(seconds=61)
+    assert house.send(request(), sender=house.new_sender()) == []
+
+    assert house.message().status is Status.UNKNOWN
+    assert len(house.transport.requests) == 1
+
+
+class _DeathError(BaseException):
+    """The process is gone."""
+
+
+def _die(_: HttpRequest) -> HttpResponse:
+    raise _DeathError
+
+
+def test_a_lost_claim_answer_leaves_the_message_for_the_lease_to_end() -> None:
+    house = House()
+    house.store.outages = [Insert]
+
+    assert house.send(request()) == ["r-1"]
+    assert house.transport.requests == []
+
+
+def test_a_lost_result_is_found_by_the_end_of_the_lease_not_by_a_second_send() -> None:
+    house = House()
+    house.store.outages = [Replace]
+    assert house.send(request()) == ["r-1"]
+
+    house.clock.advance(seconds=61)
+    house.send(request(), sender=house.new_sender())
+
+    assert house.message().status is Status.UNKNOWN
+    assert len(house.transport.requests) == 1
+
+
+def test_a_receipt_that_was_first_is_applied_when_the_answer_comes() -> None:
+    def receipt_first(_: HttpRequest) -> HttpResponse:
+        house.receive("nusasms", "sms-receipt", query="ref_no=0017&status=DELIVERED&err_code=0")
+        return nusasms_taken("0017")
+
+    house = House(receipt_first)
+
+    house.send(request(recipient="+6281234567810"))
+
+    assert statuses(house.message()) == [Status.SENDING, Status.ACCEPTED, Status.DELIVERED]
+    assert house.sequences() == [1, 2, 3]
+
+
+def test_a_receipt_by_reference_overtakes_the_answer_and_stays() -> None:
+    def receipt_first(_: HttpRequest) -> HttpResponse:
+        house.receive(query="messageId=AA-1&clientReference=m-1&status=Success")
+        return smspoh_taken("AA-1")
+
+    house = House(receipt_first)
+
+    house.send(request(recipient="+959777777710"))
+
+    assert statuses(house.message()) == [Status.SENDING, Status.DELIVERED]
+    assert house.message().provider_message_id == "AA-1"
+    assert house.store.parked["smspoh#AA-1"] == Meeting(key="smspoh#AA-1", message_id="m-1")
+
+
+def test_a_superseded_attempt_changes_nothing() -> None:
+    def superseded(_: HttpRequest) -> HttpResponse:
+        current = house.message()
+        house.store.messages["m-1"] = cancel(current, now=house.clock())
+        house.store.messages["m-1"] = _with_attempt(house, "id-99")
+        return nomsa_taken()
+
+    house = House(superseded)
+
+    house.send(request())
+
+    assert house.message().status is Status.CANCELED
+    assert house.message().provider_message_id is None
+
+
+def _with_attempt(house: House, attempt_id: str) -> object:
+    from dataclasses import replace
+
+    return replace(house.message(), attempt_id=attempt_id)
+
+
+def test_a_vendor_id_that_belongs_to_another_message_rings_and_spoils_neither() -> None:
+    house = House(nomsa_taken("145"))
+    house.send(request("first"))
+
+    house.send(request("second"))
+
+    assert house.store.parked["nomsa#145"].message_id == "first"
+    assert house.telemetry.counts["ProviderMessageIdReused", "nomsa"] == 1
+    assert house.message("second").status is Status.ACCEPTED
+
+
+def test_a_scheduled_message_waits_and_goes_out_when_it_is_due() -> None:
+    house = House()
+    house.send(request(send_at="2026-11-21T10:05:00Z"))
+    assert house.message().status is Status.SCHEDULED
+    assert [note.delay_seconds for note in house.queue.notes] == [300]
+    assert house.send(*house.queue.bodies()) == []
+    assert house.transport.requests == []
+
+    house.clock.advance(minutes=5)
+    house.resume()
+
+    assert statuses(house.message()) == [Status.SCHEDULED, Status.SENDING, Status.ACCEPTED]
+
+
+def test_a_message_scheduled_for_far_away_is_left_to_the_due_index() -> None:
+    house = House()
+
+    house.send(request(send_at="2026-12-24T10:00:00Z"))
+
+    assert house.queue.notes == []
+    assert house.message().due_at == house.message().send_at
+
+
+def test_a_cancel_ends_what_has_not_been_sent() -> None:
+    house = House()
+    house.send(request(send_at="2026-11-21T10:05:00Z"))
+
+    house.send('{"cancel": "m-1"}')
+    house.clock.advance(minutes=5)
+    house.resume()
+
+    assert statuses(house.message()) == [Status.SCHEDULED, Status.CANCELED]
+    assert house.message().history[-1].source is Source.CALLER
+    assert house.transport.requests == []
+
+
+def test_a_cancel_that_overtakes_its_request_still_holds() -> None:
+    house = House()
+
+    house.send('{"cancel": "m-1"}')
+    assert house.send(request()) == []
+
+    assert house.message().status is Status.CANCELED
+    assert house.transport.requests == []
+    assert house.bus.events == []
+
+
+def test_a_cancel_after_the_send_changes_nothing() -> None:
+    house = House()
+    house.send(request())
+    before = house.message()
+
+    assert house.send('{"cancel": "m-1"}', '{"cancel": "m-1"}') == []
+
+    assert house.message() == before
+
+
+def test_no_call_starts_after_the_message_has_expired() -> None:
+    house = House(unreached(), nomsa_taken())
+    house.send(request(expires_at="2026-11-21T10:00:30Z"))
+    assert house.message().status is Status.QUEUED
+
+    house.clock.advance(seconds=31)
+    house.resume()
+
+    assert house.message().failure == Failure(reason=Reason.EXPIRED, detail="expires_at: has passed")
+    assert len(house.transport.requests) == 1
+
+
+def test_a_retry_that_would_come_too_late_fails_now() -> None:
+    house = House(unauthorized())
+
+    house.send(request(expires_at="2026-11-21T10:00:30Z"))
+
+    assert house.message().failure == Failure(
+        reason=Reason.EXPIRED,
+        provider_code="unauthenticated",
+        detail="expires_at: passes before a further attempt; last refusal: authentication",
+    )
+
+
+def test_a_batch_without_time_for_a_call_makes_none() -> None:
+    house = House()
+    house.seconds_left = 5.0
+
+    house.send(request())
+
+    assert house.transport.requests == []
+    assert house.message().status is Status.QUEUED
+
+
+def test_a_late_taken_after_the_lease_ended_is_still_learned() -> None:
+    def slow(_: HttpRequest) -> HttpResponse:
+        house.clock.advance(seconds=61)
+        house.send(request(), sender=house.new_sender())
+        assert house.message().status is Status.UNKNOWN
+        return nomsa_taken("145")
+
+    house = House(slow)
+
+    house.send(request())
+
+    assert house.message().status is Status.ACCEPTED
+    assert house.message().provider_message_id == "145"
+
+
+def test_without_configuration_everything_comes_back_and_nothing_is_claimed() -> None:
+    house = House()
+    house.settings.is_down = True
+
+    assert house.send(request("a"), request("b")) == ["r-1", "r-2"]
+    assert house.store.messages == {}
+
+
+def test_a_report_of_the_bus_that_was_not_taken_comes_back() -> None:
+    house = House()
+    house.bus.is_down = True
+
+    assert house.send(request(), "not json") == ["r-2"]
+
+
+def test_a_queue_that_is_down_loses_no_message() -> None:
+    house = House(unreached())
+    house.queue.is_down = True
+
+    assert house.send(request()) == []
+    assert house.message().due_at == START + timedelta(seconds=5 + 120)
+
+
+def test_no_text_number_or_credential_is_logged() -> None:
+    house = House(lost(), unauthorized(), HttpResponse(status=400, body=b'{"code": "x", "message": "+85591234510"}'))
+
+    house.send(request("a"))
+    house.send(request("b"))
+    house.send(request("c"), request("d", recipient="+85591234510,1"))
+
+    said = repr(house.telemetry.lines) + repr(house.bus.events) + repr(house.store.events)
+    for secret in ("Your code", "1234510", "house_v1_nomsa"):
+        assert secret not in said
+
+
+def test_a_report_of_delivery_survives_any_outcome() -> None:
+    def receipt_first(_: HttpRequest) -> NoResponse:
+        house.receive(query="messageId=AA-1&clientReference=m-1&status=Success")
+        return lost()
+
+    house = House(receipt_first)
+
+    house.send(request(recipient="+959777777710"))
+
+    assert house.message().status is Status.DELIVERED
+    assert Report(provider_message_id="AA-1", status=Status.DELIVERED, provider_status="Success").status

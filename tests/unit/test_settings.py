@@ -1,0 +1,85 @@
+"""The settings document."""
+
+import json
+
+import pytest
+
+from sampai.contract.settings import BrokenSettingsError, parse_settings
+from sampai.domain.message import Channel
+
+
+def test_an_empty_document_is_complete() -> None:
+    settings = parse_settings("{}")
+
+    assert settings.routes[Channel.SMS] == {
+        "KH": ("nomsa",),
+        "BD": ("smsnoc",),
+        "MM": ("smspoh",),
+        "ID": ("nusasms",),
+    }
+    assert {name: p.base_url for name, p in settings.providers.items()} == {
+        "nomsa": "https://api.nomsa.gov.kh/v1",
+        "smsnoc": "https://app.smsnoc.com/api/v3",
+        "smspoh": "https://v3.smspoh.com/api/rest",
+        "nusasms": "https://api.nusasms.com",
+    }
+    assert settings.report_horizon_hours == 72
+    assert settings.poll_seconds == (15, 60, 300, 1800, 7200, 21600)
+    assert settings.public_base_url is None
+
+
+def test_a_document_is_laid_over_the_defaults() -> None:
+    settings = parse_settings(
+        json.dumps(
+            {
+                "routes": {"sms": {"KH": [], "TH": ["smspoh"], "*": ["smspoh", "nomsa"]}},
+                "providers": {"nomsa": {"enabled": False, "max_per_second": 20}},
+            }
+        )
+    )
+
+    assert settings.route_of(Channel.SMS, "KH") == ()
+    assert settings.route_of(Channel.SMS, "BD") == ("smsnoc",)
+    assert settings.route_of(Channel.SMS, "TH") == ("smspoh",)
+    assert settings.route_of(Channel.SMS, "JP") == ("smspoh", "nomsa")
+    assert settings.route_of(Channel.SMS, None) == ("smspoh", "nomsa")
+    assert settings.providers["nomsa"].enabled is False
+    assert settings.providers["nomsa"].base_url == "https://api.nomsa.gov.kh/v1"
+    assert settings.providers["smspoh"].enabled is True
+
+
+BROKEN = [
+    ("not JSON", "{", ""),
+    ("not an object", "[]", "not a JSON object"),
+    ("unknown field", '{"colour": 1}', "colour"),
+    ("unknown provider", '{"providers": {"acme": {"base_url": "https://a.example"}}}', "unknown provider: acme"),
+    ("unknown provider on a route", '{"routes": {"sms": {"KH": ["acme"]}}}', "unknown provider: acme"),
+    ("unknown channel", '{"routes": {"fax": {}}}', "routes.fax"),
+    ("country in lower case", '{"routes": {"sms": {"kh": []}}}', "routes.sms"),
+    (
+        "plain http to the world",
+        '{"providers": {"nomsa": {"base_url": "http://a.example"}}}',
+        "providers.nomsa.base_url",
+    ),
+    (
+        "credentials in a URL",
+        '{"providers": {"nomsa": {"base_url": "https://u:p@a.example"}}}',
+        "providers.nomsa.base_url",
+    ),
+    ("negative horizon", '{"report_horizon_hours": -1}', "report_horizon_hours"),
+    ("no poll steps", '{"poll_seconds": []}', "poll_seconds"),
+]
+
+
+@pytest.mark.parametrize(("document", "named"), [c[1:] for c in BROKEN], ids=[c[0] for c in BROKEN])
+def test_a_broken_document_is_refused_by_the_name_of_its_field(document: str, named: str) -> None:
+    with pytest.raises(BrokenSettingsError) as caught:
+        parse_settings(document)
+
+    assert named in str(caught.value)
+
+
+def test_plain_http_is_allowed_on_loopback() -> None:
+    settings = parse_settings('{"providers": {"nomsa": {"base_url": "http://127.0.0.1:4580/nomsa/v1/"}}}')
+
+    assert settings.providers["nomsa"].base_url == "http://127.0.0.1:4580/nomsa/v1"

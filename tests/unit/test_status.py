@@ -1,0 +1,83 @@
+"""The order of statuses, and the laws that follow from it."""
+
+from datetime import timedelta
+from functools import reduce
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sampai.domain.message import Message, apply_report, claim
+from sampai.domain.report import Report
+from sampai.domain.status import Source, Status, advance
+from tests.fakes import START
+
+reported = st.sampled_from([None, Status.ACCEPTED, Status.SENT, Status.UNDELIVERED, Status.DELIVERED, Status.READ])
+
+ORDER = [
+    {"scheduled"},
+    {"queued"},
+    {"sending"},
+    {"unknown"},
+    {"accepted"},
+    {"sent"},
+    {"unconfirmed"},
+    {"canceled", "failed"},
+    {"undelivered"},
+    {"delivered"},
+    {"read"},
+]
+
+
+def _claimed() -> Message:
+    draft = Message(message_id="m", status=Status.QUEUED, created_at=START, updated_at=START, occurred_at=START)
+    return claim(draft, provider="nomsa", attempt_id="a", now=START, lease=timedelta(seconds=60))
+
+
+def _report(status: Status | None) -> Report:
+    return Report(provider_message_id="v", status=status, provider_status=status or "?")
+
+
+def test_the_ranks_are_in_the_order_of_a_messages_life() -> None:
+    by_rank: dict[int, set[str]] = {}
+    for status in Status:
+        by_rank.setdefault(status.rank, set()).add(status.value)
+
+    assert [by_rank[rank] for rank in sorted(by_rank)] == ORDER
+
+
+def test_the_final_statuses_are_those_from_which_nothing_is_expected() -> None:
+    final = {status.value for status in Status if status.is_final}
+
+    assert final == {"unconfirmed", "canceled", "failed", "undelivered", "delivered", "read"}
+
+
+@given(st.sampled_from(Status), reported)
+def test_a_report_never_lowers_the_rank(current: Status, status: Status | None) -> None:
+    assert advance(current, status).rank >= current.rank
+
+
+@given(st.lists(reported, max_size=6).flatmap(lambda r: st.tuples(st.just(r), st.permutations(r), st.lists(reported))))
+def test_the_final_status_depends_on_the_set_of_reports_alone(
+    orders: tuple[list[Status | None], list[Status | None], list[Status | None]],
+) -> None:
+    given_order, other_order, _ = orders
+
+    def end(order: list[Status | None]) -> Message:
+        return reduce(
+            lambda message, status: apply_report(message, _report(status), now=START, source=Source.POLL),
+            order,
+            _claimed(),
+        )
+
+    assert end(given_order).status is end([*other_order, *given_order]).status
+
+
+@given(st.lists(reported, max_size=8))
+def test_each_change_of_status_raises_the_sequence_by_one_and_adds_to_the_history(order: list[Status | None]) -> None:
+    message = _claimed()
+    for status in order:
+        after = apply_report(message, _report(status), now=START, source=Source.WEBHOOK)
+        moved = after.status is not message.status
+        assert after.sequence - message.sequence == len(after.history) - len(message.history) == moved
+        assert (after.due_at is None) == after.status.is_final
+        message = after

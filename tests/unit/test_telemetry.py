@@ -1,0 +1,138 @@
+"""Log lines and metrics as they are written."""
+
+import json
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+
+import pytest
+from aws_lambda_powertools.logging import Logger
+
+from sampai.adapters.telemetry import PowertoolsTelemetry
+from sampai.domain.status import Status
+
+
+@pytest.fixture
+def output() -> StringIO:
+    return StringIO()
+
+
+@pytest.fixture
+def telemetry(output: StringIO, request: pytest.FixtureRequest) -> PowertoolsTelemetry:
+    # Powertools keeps one configured logger for each service name.
+    logger = Logger(service=f"sampai-{request.node.name}", stream=output, level="INFO")
+    return PowertoolsTelemetry(logger)
+
+
+def lines(output: StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in output.getvalue().splitlines()]
+
+
+def fields(output: StringIO) -> dict[str, Any]:
+    """Return what one line says beyond what every line says."""
+    (line,) = lines(output)
+    return {name: line[name] for name in line.keys() - {"level", "location", "message", "timestamp", "service"}}
+
+
+def test_a_line_is_json_with_level_words_and_fields(telemetry: PowertoolsTelemetry, output: StringIO) -> None:
+    telemetry.info("message accepted", message_id="otp-1", attempt=2)
+    telemetry.warning("lease over")
+    telemetry.error("settings broken")
+
+    assert [(line["level"], line["message"]) for line in lines(output)] == [
+        ("INFO", "message accepted"),
+        ("WARNING", "lease over"),
+        ("ERROR", "settings broken"),
+    ]
+    assert (lines(output)[0]["message_id"], lines(output)[0]["attempt"]) == ("otp-1", 2)
+
+
+def test_a_field_may_bear_a_name_that_log_records_have(telemetry: PowertoolsTelemetry, output: StringIO) -> None:
+    telemetry.info("provider off", name="nomsa", message="m", module="x", args=1)
+
+    assert fields(output) == {"name_": "nomsa", "message_": "m", "module_": "x", "args_": 1}
+
+
+@dataclass
+class Recipient:
+    number: str
+
+
+@pytest.mark.parametrize(
+    ("value", "logged"),
+    [
+        ("+85591234511", "+855*****511"),
+        ("to +85591234511, from +62811222333", "to +855*****511, from +62******333"),
+        (["+85591234511", 7], ["+855*****511", 7]),
+        (("+85591234511",), ["+855*****511"]),
+        ({"recipient": {"number": "+85591234511"}}, {"recipient": {"number": "+855*****511"}}),
+        ({"+85591234511": True}, {"+855*****511": True}),
+        (Recipient("+85591234511"), "Recipient(number='+855*****511')"),
+        ("+0000000", "+****000"),
+        ("+123456", "+123456"),
+        ("otp-85591234511", "otp-85591234511"),
+        (Status.SENT, "sent"),
+        (1.5, 1.5),
+        (None, None),
+    ],
+)
+def test_a_whole_number_is_never_logged(
+    telemetry: PowertoolsTelemetry, output: StringIO, value: object, logged: object
+) -> None:
+    telemetry.info("seen", value=value)
+
+    assert fields(output).get("value") == logged
+
+
+def metrics(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """Return the metric lines that were written, without their times."""
+    written = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for line in written:
+        del line["_aws"]["Timestamp"]
+    return written
+
+
+def described(*names: str, dimensions: list[list[str]]) -> dict[str, Any]:
+    units = [{"Name": name, "Unit": "Count"} for name in names]
+    return {"CloudWatchMetrics": [{"Namespace": "Sampai", "Dimensions": dimensions, "Metrics": units}]}
+
+
+def test_counts_are_summed_by_provider_and_written_once(
+    telemetry: PowertoolsTelemetry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for provider in ("nomsa", "smspoh", "nomsa"):
+        telemetry.count("Accepted", provider=provider)
+    telemetry.count("Throttled", provider="nomsa")
+    telemetry.count("SettingsBroken")
+
+    telemetry.flush()
+    telemetry.flush()
+
+    assert metrics(capsys) == [
+        {
+            "_aws": described("Accepted", "Throttled", dimensions=[[], ["provider"]]),
+            "provider": "nomsa",
+            "Accepted": [2.0],
+            "Throttled": [1.0],
+        },
+        {"_aws": described("Accepted", dimensions=[[], ["provider"]]), "provider": "smspoh", "Accepted": [1.0]},
+        {"_aws": described("SettingsBroken", dimensions=[[]]), "SettingsBroken": [1.0]},
+    ]
+
+
+def test_nothing_counted_is_nothing_written(telemetry: PowertoolsTelemetry, capsys: pytest.CaptureFixture[str]) -> None:
+    telemetry.flush()
+
+    assert capsys.readouterr().out == ""
+
+
+def test_the_environment_adds_no_dimension(
+    telemetry: PowertoolsTelemetry, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "other")
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Other")
+    telemetry.count("Accepted")
+
+    telemetry.flush()
+
+    assert metrics(capsys) == [{"_aws": described("Accepted", dimensions=[[]]), "Accepted": [1.0]}]
