@@ -1,0 +1,87 @@
+# Two virtual environments: .venv for developing and testing, .venv-emulator for the local AWS. Everything that these
+# targets write stays in this folder, most of it in .local.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+SHELL := bash
+STAGE ?= dev
+
+# A version manager's shim can be there and yet not run, so each candidate is tried.
+ifndef PYTHON
+PYTHON := $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell $(p) -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 && echo $(p))))
+endif
+
+export SAM_CLI_TELEMETRY := 0
+export __SAM_CLI_APP_DIR := $(CURDIR)/.local/sam
+export PIP_CACHE_DIR ?= $(CURDIR)/.local/pip
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+BIN := .venv/bin
+DEV := .venv/.installed
+EMULATOR := .venv-emulator/.installed
+PIP_INSTALL := -m pip install -qq --no-deps --require-hashes --requirement
+
+.PHONY: help demo up down test check format deploy lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  PYTHON=...    the interpreter to use, 3.11 to 3.13 (now: $(or $(PYTHON),none found))"
+	@echo "  SAMPAI_PORT   the port of the local AWS (now: $${SAMPAI_PORT:-4566})"
+
+demo: $(DEV) $(EMULATOR) ## one message of every kind on the local stack, until each has its final status
+	@$(BIN)/python -m local.demo
+
+up: $(DEV) $(EMULATOR) ## start the local AWS and the vendor simulators, deploy, write .local/outputs.json
+	@$(BIN)/python -m local.stack up
+
+down: ## stop what `make up` started
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; fi
+
+test: check $(EMULATOR) ## everything that must be green before a merge
+	$(BIN)/python -m pytest
+
+# The four functions' modules are all named app, so each is checked by itself.
+check: $(DEV) ## the static half of `make test`: ruff, mypy, cfn-lint, sam validate
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy layers/sampai/sampai local
+	@set -e; for app in functions/*/app.py; do echo "$(BIN)/mypy $$app"; (cd $${app%/app.py} && MYPYPATH=../../layers/sampai ../../$(BIN)/mypy --config-file ../../pyproject.toml app.py); done
+	$(BIN)/cfn-lint --template template.yaml --regions ap-southeast-1
+	AWS_DEFAULT_REGION=ap-southeast-1 $(BIN)/sam validate --lint
+
+format: $(DEV) ## mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+deploy: $(DEV) ## build and deploy a stage to AWS: make deploy STAGE=dev|staging|prod
+	$(BIN)/sam build --config-env $(STAGE)
+	$(BIN)/sam deploy --config-env $(STAGE)
+
+# uv is fetched for the occasion. The layer is pinned to what the tests run with.
+UV_COMPILE := .local/uv/bin/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --upgrade
+lock: $(DEV) ## pin the newest versions of all requirements
+	$(PYTHON) -m venv .local/uv && .local/uv/bin/pip install -qq uv
+	$(UV_COMPILE) requirements-dev.in -o requirements-dev.txt
+	$(UV_COMPILE) -c requirements-dev.txt layers/dependencies/requirements.in -o layers/dependencies/requirements.txt
+	$(UV_COMPILE) requirements-emulator.in -o requirements-emulator.txt
+
+clean: ## remove everything that was built or installed (stops the local stack first)
+	@$(MAKE) down
+	rm -rf .venv .venv-emulator .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 found. Install one, or name it: make PYTHON=/path/to/python3.13" >&2; exit 1; }
+
+$(DEV): requirements-dev.txt | python
+	@echo "Installing development tools into .venv (once) ..."
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python $(PIP_INSTALL) requirements-dev.txt
+	@touch $@
+
+# With the interpreter of .venv, whatever PYTHON says now: the layers are built for the one and run in the other.
+$(EMULATOR): requirements-emulator.txt $(DEV)
+	@echo "Installing the local AWS into .venv-emulator (once) ..."
+	@$(BIN)/python -m venv --clear .venv-emulator
+	@.venv-emulator/bin/python $(PIP_INSTALL) requirements-emulator.txt
+	@touch $@

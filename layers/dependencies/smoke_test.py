@@ -1,0 +1,17 @@
+"""Check that the layer is complete: that it imports alone, and that botocore has the models of the services we call.
+
+Usage: python -I -S smoke_test.py <layer's python folder> <service> ...
+Isolated and without site packages, because the emulator's own packages would hide what is missing.
+"""
+
+import importlib
+import sys
+
+folder, *services = sys.argv[1:]
+sys.path.insert(0, folder)
+for module in ("aws_lambda_powertools.metrics", "pydantic", "requests"):
+    importlib.import_module(module)
+
+session = importlib.import_module("botocore.session").get_session()
+for service in services:
+    session.create_client(service, "ap-southeast-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106

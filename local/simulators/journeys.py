@@ -1,0 +1,65 @@
+"""How a message fares after a vendor took it: what a poll sees at an age, and which receipts go out when. Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    """Where a message is, in no vendor's words."""
+
+    ACCEPTED = "accepted"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+
+
+class Journey(StrEnum):
+    """The course a message takes, chosen by its recipient's magic number."""
+
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    SILENT = "silent"
+    SCRAMBLED = "scrambled"
+    EARLY = "early"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One receipt: the stage it reports, and how many seconds after the start it goes out."""
+
+    after_seconds: float
+    stage: Stage
+
+
+def receipts_of(journey: Journey, *, sent_seconds: float, final_seconds: float) -> tuple[Step, ...]:
+    """Return the receipts of a journey in the order in which they go out."""
+    third = (final_seconds - sent_seconds) / 3
+    match journey:
+        case Journey.SILENT:
+            return ()
+        case Journey.EARLY:
+            return (Step(0, Stage.SENT), Step(0, Stage.DELIVERED))
+        case Journey.SCRAMBLED:
+            return (
+                Step(sent_seconds, Stage.DELIVERED),
+                Step(sent_seconds + third, Stage.SENT),
+                Step(sent_seconds + 2 * third, Stage.ACCEPTED),
+                Step(final_seconds, Stage.DELIVERED),
+            )
+        case Journey.DELIVERED | Journey.UNDELIVERED:
+            return (Step(sent_seconds, Stage.SENT), Step(final_seconds, Stage(journey.value)))
+
+
+def stage_at(journey: Journey, age_seconds: float, *, reads: int, sent_seconds: float, final_seconds: float) -> Stage:
+    """Return the stage that a poll sees.
+
+    `reads` is how many polls have already seen a scrambled message past its first stage: such a message answers
+    DELIVERED and SENT in turn, so that a client at any pace both learns the end and sees it taken back.
+    """
+    if journey is Journey.EARLY:
+        return Stage.DELIVERED
+    if journey is Journey.SILENT or age_seconds < sent_seconds:
+        return Stage.ACCEPTED
+    if journey is Journey.SCRAMBLED:
+        return Stage.SENT if reads % 2 else Stage.DELIVERED
+    return Stage(journey.value) if age_seconds >= final_seconds else Stage.SENT

@@ -1,0 +1,73 @@
+"""Magic numbers: the last two digits of a recipient choose what becomes of a send, alike for every vendor.
+
+The table for users is docs/reference/magic-numbers.md; a test keeps both equal.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from types import MappingProxyType
+from typing import Final
+
+from local.simulators.journeys import Journey
+
+
+class Refusal(Enum):
+    """Why a vendor says no. Each vendor says it in its own words."""
+
+    INVALID_RECIPIENT = auto()
+    NO_CREDIT = auto()
+    THROTTLED_ONCE = auto()
+
+
+class Fault(Enum):
+    """What happens to the answer of a send on its way."""
+
+    NONE = auto()
+    HANG = auto()
+    RESET = auto()
+    CUT = auto()
+    SERVER_ERROR = auto()
+    HTML = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What becomes of one send: whether it is taken, how it is answered, and how the message then fares."""
+
+    name: str
+    taken: bool = True
+    refusal: Refusal | None = None
+    fault: Fault = Fault.NONE
+    journey: Journey = Journey.DELIVERED
+    is_slow: bool = False
+
+
+DEFAULT: Final = Outcome("delivered")
+
+OUTCOMES: Final[Mapping[str, Outcome]] = MappingProxyType(
+    {
+        "10": DEFAULT,
+        "11": Outcome("undelivered", journey=Journey.UNDELIVERED),
+        "12": Outcome("silent", journey=Journey.SILENT),
+        "13": Outcome("scrambled", journey=Journey.SCRAMBLED),
+        "14": Outcome("early", journey=Journey.EARLY),
+        "15": Outcome("time-out after acceptance", fault=Fault.HANG),
+        "16": Outcome("reset after acceptance", fault=Fault.RESET),
+        "17": Outcome("reset before acceptance", taken=False, fault=Fault.RESET),
+        "18": Outcome("HTTP 500 after acceptance", fault=Fault.SERVER_ERROR),
+        "19": Outcome("HTTP 500 without acceptance", taken=False, fault=Fault.SERVER_ERROR),
+        "20": Outcome("throttled once", refusal=Refusal.THROTTLED_ONCE),
+        "21": Outcome("invalid recipient", taken=False, refusal=Refusal.INVALID_RECIPIENT),
+        "22": Outcome("HTML after acceptance", fault=Fault.HTML),
+        "23": Outcome("HTML without acceptance", taken=False, fault=Fault.HTML),
+        "24": Outcome("no credit", taken=False, refusal=Refusal.NO_CREDIT),
+        "25": Outcome("cut answer after acceptance", fault=Fault.CUT),
+        "26": Outcome("slow", is_slow=True),
+    }
+)
+
+
+def outcome_of(recipient: str) -> Outcome:
+    """Return the outcome that a recipient's last two digits ask for; anything not listed is delivered."""
+    return OUTCOMES.get(recipient[-2:], DEFAULT)

@@ -1,0 +1,236 @@
+"""One process, one port on 127.0.0.1: every vendor below its own root path, and the simulators' own pages.
+
+`/_health` · `/_ledger[?vendor=…]` what the vendors took · `/_calls` counts by vendor and operation ·
+`/_config` settings (GET, POST JSON) · `/_reset` (POST) forget everything but the settings.
+"""
+
+import json
+import logging
+import select
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar, Final
+from urllib.parse import urlsplit
+
+from local.simulators.courier import Courier
+from local.simulators.ledger import Ledger, Row, iso_utc, text_sha256
+from local.simulators.nomsa import Nomsa
+from local.simulators.nusasms import NusaSms
+from local.simulators.outcomes import Fault
+from local.simulators.settings import Settings
+from local.simulators.smsnoc import SmsNoc
+from local.simulators.smspoh import SmsPoh
+from local.simulators.vendor import Vendor, World
+from local.simulators.wire import Reply, Request
+
+HOST: Final = "127.0.0.1"
+MAX_BODY: Final = 1_000_000
+VENDORS: Final[tuple[type[Vendor], ...]] = (Nomsa, SmsNoc, SmsPoh, NusaSms)
+_log = logging.getLogger(__name__)
+
+
+class Simulators:
+    """The running simulators. `port=0` takes a free port; `url` says which."""
+
+    def __init__(self, *, port: int = 0, settings: Settings | None = None, state: Path | None = None) -> None:
+        ledger = Ledger(state)
+        courier = Courier(retry_seconds=lambda: self.world.settings.receipt_retry_seconds, count=ledger.count)
+        self.world = World(settings or Settings(), ledger, courier, threading.Event())
+        self.vendors = {vendor.name: vendor(self.world) for vendor in VENDORS}
+        self._pages: dict[tuple[str, str], Callable[[Request], Reply]] = {
+            ("GET", "/_health"): lambda request: Reply.json(200, {"status": "ok", "vendors": list(self.vendors)}),
+            ("GET", "/_ledger"): self._show_ledger,
+            ("GET", "/_calls"): lambda request: Reply.json(200, ledger.calls()),
+            ("GET", "/_config"): lambda request: Reply.json(200, self.world.settings.shown()),
+            ("POST", "/_config"): self._configure,
+            ("POST", "/_reset"): self._reset,
+        }
+        self._http = _Server((HOST, port), _Handler)
+        self._http.simulators = self
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """The address of all simulators, without a slash at the end."""
+        return f"http://{HOST}:{self._http.server_address[1]}"
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self.world.courier.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop answering, close every connection, drop the receipts that are not yet due."""
+        self.world.stopping.set()
+        self._http.shutdown()
+        self._http.server_close()
+        self._http.hang_up()
+        self.world.courier.stop()
+
+    def __enter__(self) -> "Simulators":
+        self.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+    def answer(self, request: Request) -> Reply:
+        """Answer a request to any vendor or page."""
+        name, _, rest = request.path.lstrip("/").partition("/")
+        if (vendor := self.vendors.get(name)) is not None:
+            return vendor.handle(
+                Request(
+                    method=request.method,
+                    path=f"/{rest}",
+                    query=request.query,
+                    headers=request.headers,
+                    body=request.body,
+                    root_url=f"{request.root_url}/{name}",
+                )
+            )
+        page = self._pages.get((request.method, request.path))
+        return Reply.json(404, {"error": "no such page"}) if page is None else page(request)
+
+    def _show_ledger(self, request: Request) -> Reply:
+        rows = self.world.ledger.rows(request.parameters.get("vendor", ""))
+        return Reply.json(200, [self._entry(row) for row in rows if row.accepted_at is not None])
+
+    def _entry(self, row: Row) -> dict[str, Any]:
+        return {
+            "vendor": row.vendor,
+            "provider_message_id": row.provider_message_id,
+            "recipient": row.recipient,
+            "sender": row.sender,
+            "text_sha256": text_sha256(row.text),
+            "reference": row.reference,
+            "accepted_at": iso_utc(row.accepted_at or row.created_at),
+            "status": self.world.stage(row).value,
+        }
+
+    def _configure(self, request: Request) -> Reply:
+        try:
+            changes = json.loads(request.body)
+            self.world.settings = self.world.settings.changed(changes)
+        except (ValueError, AttributeError) as problem:
+            return Reply.json(400, {"error": str(problem)})
+        return Reply.json(200, self.world.settings.shown())
+
+    def _reset(self, request: Request) -> Reply:
+        self.world.courier.clear()
+        self.world.ledger.reset()
+        return Reply.json(200, {"status": "ok"})
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    simulators: Simulators
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self.connections: set[socket.socket] = set()
+        super().__init__(address, handler)
+
+    def hang_up(self) -> None:
+        """Close the connections that clients keep open, and give their threads a moment to end."""
+        for connection in list(self.connections):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                _log.debug("the client had gone already")
+        deadline = time.monotonic() + 2
+        while self.connections and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        _log.exception("a simulator failed")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "simulator"
+    sys_version = ""
+    disable_nagle_algorithm = True
+    timeout: ClassVar[float] = 60.0
+    server: _Server
+
+    def setup(self) -> None:
+        super().setup()
+        self._is_reset = False
+        self.server.connections.add(self.connection)
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except (ConnectionError, TimeoutError):
+            _log.debug("the client hung up")
+
+    def finish(self) -> None:
+        super().finish()
+        self.server.connections.discard(self.connection)
+        if self._is_reset:
+            # Lingering for no time turns the close into a reset.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+
+    def do_GET(self) -> None:
+        """Answer any method: a vendor refuses the ones that it does not have."""
+        body = self._read_body()
+        reply = Reply.json(413, {"error": "body too large, or of unknown length"})
+        if body is None:
+            self.close_connection = True
+        else:
+            reply = self.server.simulators.answer(self._request(body))
+        self._write(reply)
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = do_GET  # noqa: N815
+
+    def log_message(self, *args: object) -> None:
+        """Stay silent: a request line may hold credentials."""
+
+    def _read_body(self) -> bytes | None:
+        length = self.headers.get("Content-Length", "0")
+        if "Transfer-Encoding" in self.headers or not length.isdecimal() or int(length) > MAX_BODY:
+            return None
+        return self.rfile.read(int(length))
+
+    def _request(self, body: bytes) -> Request:
+        parts = urlsplit(self.path)
+        return Request(
+            method=self.command,
+            path=parts.path,
+            query=parts.query,
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=body,
+            root_url=f"http://{self.headers.get('Host', HOST)}",
+        )
+
+    def _write(self, reply: Reply) -> None:
+        if reply.fault is Fault.HANG:
+            self._hang()
+        if reply.fault in (Fault.HANG, Fault.RESET):
+            self._is_reset = self.close_connection = True
+            return
+        is_cut = reply.fault is Fault.CUT
+        self.send_response(reply.status)
+        self.send_header("Content-Type", reply.content_type)
+        self.send_header("Content-Length", str(len(reply.body)))
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(reply.body[: len(reply.body) // 2] if is_cut else reply.body)
+        self.close_connection = self.close_connection or is_cut
+
+    def _hang(self) -> None:
+        """Say nothing until the client has gone, or for the time set."""
+        world = self.server.simulators.world
+        deadline = time.monotonic() + world.settings.hang_seconds
+        while time.monotonic() < deadline and not world.stopping.is_set():
+            readable, _, _ = select.select([self.connection], [], [], 0.05)
+            if readable and not self.connection.recv(1, socket.MSG_PEEK):
+                return

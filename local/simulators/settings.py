@@ -1,0 +1,51 @@
+"""What can be changed while the simulators run (POST /_config)."""
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where receipts go, how fast time passes at the vendors, and what is registered there. Times are in seconds."""
+
+    webhook_base: str = ""
+    webhook_token: str = ""
+    sent_seconds: float = 1.0
+    final_seconds: float = 3.0
+    early_answer_seconds: float = 1.0
+    slow_answer_seconds: float = 3.0
+    hang_seconds: float = 40.0
+    receipt_retry_seconds: float = 0.5
+    retry_after_seconds: int = 2
+    nomsa_labels: tuple[str, ...] = ("mcs-otp", "nomsa-sms-demo")
+    smsnoc_senders: tuple[str, ...] = ("SampaiBD",)
+    smspoh_senders: tuple[str, ...] = ("Sampai",)
+    nusasms_refuses_unmarked_otp: bool = False
+
+    def changed(self, changes: dict[str, Any]) -> "Settings":
+        """Return a copy with the changes; ValueError names the first field that is unknown or of the wrong type."""
+        known = {field.name: getattr(self, field.name) for field in fields(self)}
+        read = {name: _read(name, value, known) for name, value in changes.items()}
+        return replace(self, **read)
+
+    def receipt_url(self, vendor: str, kind: str) -> str:
+        """Return the address registered for the account's receipts, or an empty text."""
+        base = self.webhook_base.rstrip("/")
+        return f"{base}/webhooks/{vendor}/{kind}/{self.webhook_token}" if base else ""
+
+    def shown(self) -> dict[str, Any]:
+        """Return the settings without the webhook token."""
+        return {name: value for name, value in asdict(self).items() if name != "webhook_token"}
+
+
+def _read(name: str, value: Any, known: dict[str, Any]) -> Any:
+    if name not in known:
+        raise ValueError(f"unknown setting: {name}")
+    current = known[name]
+    if isinstance(current, tuple) and isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    if isinstance(current, float) and type(value) in (int, float) and value >= 0:
+        return float(value)
+    if type(value) is not type(current):
+        raise ValueError(f"wrong type of setting: {name}")
+    return value

@@ -1,0 +1,307 @@
+"""SMS NOC (Bangladesh), API v3.
+
+Paths, parameters and the two envelopes are those of the vendor's "SMS API Documents". What goes into `data`, the texts
+of errors and their HTTP codes are those of Ultimate SMS (Codeglen), the product that SMS NOC runs: exceptions
+(credentials, validation, throttling, a message that is not there) are answered with HTTP 200, refused sends with 403.
+"""
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from local.simulators import credentials
+from local.simulators.journeys import Stage
+from local.simulators.ledger import Row
+from local.simulators.outcomes import Refusal
+from local.simulators.segments import is_gsm7, segments
+from local.simulators.vendor import Entry, Refused, Route, Submission, Vendor, naive_local, read_naive_local
+from local.simulators.wire import Reply, Request, html
+
+# Guess: times are in the zone of the account, which for a customer in Bangladesh is Asia/Dhaka.
+DHAKA: Final = timedelta(hours=6)
+REQUIRED: Final = ("recipient", "sender_id", "type", "message")
+TEXT_TYPES: Final = ("plain", "unicode", "otp")
+MAX_RECIPIENTS: Final = 100
+PER_PAGE: Final = 25
+DEFAULT_WINDOW: Final = timedelta(days=30)
+BANGLADESHI_MOBILE: Final = re.compile(r"8801[3-9][0-9]{8}")
+SENDER: Final = re.compile(r"[A-Za-z0-9]{1,11}|\+?[0-9]{7,15}")
+STATUSES: Final = {
+    Stage.ACCEPTED: "Accepted",
+    Stage.SENT: "Enroute",
+    Stage.DELIVERED: "Delivered",
+    Stage.UNDELIVERED: "Undelivered",
+}
+# "Delivered" straight after a send means no more than that the gateway took it.
+DELIVERED_TEXT: Final = "Your message was successfully delivered"
+BALANCE: Final = {"remaining_balance": "৳1,092", "expired_on": "8th Sep 26, 4:44 PM"}
+DIRECTIONS: Final = ("outgoing", "incoming", "api")
+
+
+class SmsNoc(Vendor):
+    """Send, view, list, balance. No callbacks: clients poll."""
+
+    name: ClassVar[str] = "smsnoc"
+
+    def declare_routes(self) -> tuple[Route, ...]:
+        return (
+            Route("POST", "/api/v3/sms/send", "send", self._send),
+            Route("GET", "/api/v3/balance", "balance", self._balance),
+            Route("GET", "/api/v3/sms", "list", self._list),
+            Route("GET", "/api/v3/sms/([^/]+)", "get", self._view),
+        )
+
+    def refuse_caller(self, request: Request) -> Reply | None:
+        if "json" not in request.header("accept").partition(",")[0]:
+            return html(302, "Redirecting to the login page", Location=f"{request.root_url}/login")
+        scheme, _, token = request.header("authorization").partition(" ")
+        if scheme == "Bearer" and re.fullmatch(r"[0-9]+\|.+", token) and token == credentials.SMSNOC_API_TOKEN:
+            return None
+        return error("Unauthenticated.")
+
+    def no_such_path(self, request: Request) -> Reply:
+        return error(f"The route {request.path.lstrip('/')} could not be found.")
+
+    def wrong_method(self, request: Request, allowed: str) -> Reply:
+        path = request.path.lstrip("/")
+        return error(f"The {request.method} method is not supported for route {path}. Supported methods: {allowed}.")
+
+    def throttled(self, retry_after_seconds: int) -> Reply:
+        return error("Too Many Attempts.", headers={"Retry-After": str(retry_after_seconds)})
+
+    def server_error(self) -> Reply:
+        return Reply.json(500, {"message": "Server Error"})
+
+    def name_message(self, serial: int) -> str:
+        """Return 13 hex digits, as PHP's uniqid() makes them of seconds and microseconds."""
+        seconds, microseconds = divmod(serial, 1_000_000)
+        return f"{seconds:08x}{microseconds:05x}"
+
+    def answer_send(self, entries: Sequence[Entry]) -> Reply:
+        rows = [entry for entry in entries if isinstance(entry, Row)]
+        complaints = [_complaint(entry) for entry in entries if isinstance(entry, Refused)]
+        details = _details_of(entries[0])
+        if not rows:
+            return _refused_send(" ".join(complaints))
+        if not details["is_list"]:
+            return _success(_sent(rows[0]), DELIVERED_TEXT)
+        if details["is_scheduled"]:
+            return _success(None, "Message is scheduled successfully.")
+        # In a list the numbers that failed are named in the text, under a status that stays success.
+        text = " ".join([*details["failed_before"], *complaints]) or DELIVERED_TEXT
+        return _success([_sent(row) for row in rows], text)
+
+    def _send(self, request: Request) -> Reply:
+        fields = _fields(request)
+        complaint = _field_complaint(fields)
+        if complaint is not None:
+            return error(complaint)
+        if fields["sender_id"] not in self.world.settings.smsnoc_senders:
+            return _refused_send(f'Sender ID "{fields["sender_id"]}" is not authorized to send this message.')
+        numbers = _numbers(fields["recipient"])
+        if len(numbers) > MAX_RECIPIENTS:
+            return error("You cannot send more than 100 SMS in a single request.")
+        failed = [complaint for number in numbers if (complaint := _number_complaint(number)) is not None]
+        valid = [number for number in numbers if _number_complaint(number) is None]
+        if not valid:
+            return _refused_send(" ".join(failed))
+        details = {"is_list": len(numbers) > 1, "failed_before": failed}
+        return self.submit([_submission(number, fields, details) for number in valid])
+
+    def _view(self, request: Request, uid: str) -> Reply:
+        row = self.world.ledger.find(self.name, uid)
+        if row is None:
+            return error(f"No query results for model [App\\Models\\Reports] {uid}")
+        return _success(self._show(row), None)
+
+    def _list(self, request: Request) -> Reply:
+        try:
+            query = _ListQuery(request.parameters)
+        except ValueError as complaint:
+            return error(str(complaint), status=422)
+        rows = [row for row in reversed(self.world.ledger.rows(self.name)) if query.matches(row)]
+        start = (query.page - 1) * PER_PAGE
+        shown = [{"id": row.serial, **self._show(row), "sent_at": _time(row)} for row in rows[start : start + PER_PAGE]]
+        path = f"{request.root_url}/api/v3/sms"
+        return _success(_paginator(shown, total=len(rows), page=query.page, path=path), "SMS data fetched successfully")
+
+    def _balance(self, request: Request) -> Reply:
+        return _success(BALANCE, None)
+
+    def _show(self, row: Row) -> dict[str, Any]:
+        status = STATUSES[self.world.read_stage(row)]
+        return {**_fields_of(row), "status": status, "sms_type": row.details["type"], "direction": "outgoing"}
+
+
+class _ListQuery:
+    """The parameters of a list. ValueError says what is wrong with them."""
+
+    def __init__(self, parameters: dict[str, str]) -> None:
+        page = parameters.get("page", "1")
+        # Laravel takes a page that is no positive number for the first.
+        self.page = int(page) if re.fullmatch("[1-9][0-9]{0,8}", page) else 1
+        now = time.time()
+        offset = _zone_offset(parameters.get("timezone"))
+        self.start = _bound(parameters, "start_date", offset, now - DEFAULT_WINDOW.total_seconds())
+        self.end = _bound(parameters, "end_date", offset, now + 1)
+        self.sms_type = parameters.get("sms_type", "")
+        self.direction = parameters.get("direction", "")
+        if self.direction and self.direction not in DIRECTIONS:
+            raise ValueError("The selected direction is invalid.")
+
+    def matches(self, row: Row) -> bool:
+        """Say whether a row is listed; all rows here came in by the API."""
+        is_in_time = self.start <= row.created_at < self.end + 1
+        return is_in_time and self.sms_type in ("", row.details["type"]) and self.direction != "incoming"
+
+
+def error(message: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+    """Build the documented error envelope."""
+    return Reply.json(status, {"status": "error", "message": message}, **(headers or {}))
+
+
+def _success(data: object, message: str | None) -> Reply:
+    return Reply.json(200, {"status": "success", "message": message, "data": data})
+
+
+def _refused_send(message: str) -> Reply:
+    return error(message, status=403)
+
+
+def _complaint(entry: Refused) -> str:
+    if entry.refusal is Refusal.NO_CREDIT:
+        return "There is not enough balance available to send this message.You have 0 of the 1"
+    return f"{entry.submission.recipient} is a invalid phone number"
+
+
+def _fields(request: Request) -> dict[str, str]:
+    """Return the text fields of the body; whatever cannot be read counts as absent, as Laravel has it."""
+    try:
+        document = request.json()
+    except ValueError:
+        return {}
+    if not isinstance(document, dict):
+        return {}
+    return {name: value for name, value in document.items() if isinstance(value, str) and value}
+
+
+def _field_complaint(fields: dict[str, str]) -> str | None:
+    for name in REQUIRED:
+        if name not in fields:
+            return f"The {name.replace('_', ' ')} field is required."
+    if fields["type"] not in TEXT_TYPES:
+        return "Please insert valid sms type called plain, unicode, voice, mms, viber, OTP and whatsapp."
+    if not SENDER.fullmatch(fields["sender_id"]):
+        return "The sender id may not be greater than 11 characters."
+    if "schedule_time" in fields and _schedule(fields["schedule_time"]) is None:
+        return "The schedule time does not match the format Y-m-d H:i."
+    return None
+
+
+def _schedule(text: str) -> float | None:
+    try:
+        return read_naive_local(text, "%Y-%m-%d %H:%M", DHAKA)
+    except ValueError:
+        return None
+
+
+def _numbers(recipient: str) -> list[str]:
+    """Split a list and drop what occurs twice."""
+    numbers = [re.sub(r"[+() -]", "", number).lstrip("0") for number in recipient.split(",")]
+    return list(dict.fromkeys(numbers))
+
+
+def _number_complaint(number: str) -> str | None:
+    if BANGLADESHI_MOBILE.fullmatch(number):
+        return None
+    if not re.fullmatch("[0-9]{8,15}", number) or number.startswith("880"):
+        return f"{number} is a invalid phone number"
+    return f"Permission to send an SMS has not been enabled for the region indicated by the 'To' number: {number}"
+
+
+def _details_of(entry: Entry) -> dict[str, Any]:
+    return entry.details if isinstance(entry, Row) else entry.submission.details
+
+
+def _submission(number: str, fields: dict[str, str], details: dict[str, Any]) -> Submission:
+    # A schedule is honoured for a list only; a single number is sent at once.
+    starts_at = _schedule(fields["schedule_time"]) if details["is_list"] and "schedule_time" in fields else None
+    kind = fields["type"] if is_gsm7(fields["message"]) else "unicode"
+    return Submission(
+        recipient=number,
+        sender=fields["sender_id"],
+        text=fields["message"],
+        starts_at=starts_at,
+        details={**details, "type": kind, "is_scheduled": starts_at is not None},
+    )
+
+
+def _fields_of(row: Row) -> dict[str, Any]:
+    count = segments(row.text)
+    return {
+        "uid": row.provider_message_id,
+        "to": row.recipient,
+        "from": row.sender,
+        "message": row.text,
+        "cost": str(count),
+        "sms_count": count,
+    }
+
+
+def _sent(row: Row) -> dict[str, Any]:
+    return {**_fields_of(row), "status": "Delivered"}
+
+
+def _time(row: Row) -> str:
+    return naive_local(row.created_at, DHAKA)
+
+
+def _zone_offset(name: str | None) -> timedelta:
+    if name is None:
+        return DHAKA
+    try:
+        return datetime.now(ZoneInfo(name)).utcoffset() or timedelta(0)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError("The timezone must be a valid zone.") from None
+
+
+def _bound(parameters: dict[str, str], name: str, offset: timedelta, default: float) -> float:
+    if name not in parameters:
+        return default
+    try:
+        return read_naive_local(parameters[name], "%Y-%m-%d %H:%M:%S", offset)
+    except ValueError:
+        raise ValueError(f"The {name.replace('_', ' ')} does not match the format Y-m-d H:i:s.") from None
+
+
+def _paginator(shown: list[dict[str, Any]], *, total: int, page: int, path: str) -> dict[str, Any]:
+    """Build the paginator of Laravel, which lies inside `data`."""
+    last = max(1, -(-total // PER_PAGE))
+
+    def url(number: int) -> str | None:
+        return f"{path}?{urlencode({'page': number})}" if 1 <= number <= last else None
+
+    first_shown = (page - 1) * PER_PAGE + 1 if shown else None
+    return {
+        "current_page": page,
+        "data": shown,
+        "first_page_url": url(1),
+        "from": first_shown,
+        "last_page": last,
+        "last_page_url": url(last),
+        "links": [
+            {"url": url(page - 1), "label": "&laquo; Previous", "active": False},
+            *({"url": url(number), "label": str(number), "active": number == page} for number in range(1, last + 1)),
+            {"url": url(page + 1), "label": "Next &raquo;", "active": False},
+        ],
+        "next_page_url": url(page + 1),
+        "path": path,
+        "per_page": PER_PAGE,
+        "prev_page_url": url(page - 1),
+        "to": None if first_shown is None else first_shown + len(shown) - 1,
+        "total": total,
+    }

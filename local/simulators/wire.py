@@ -1,0 +1,90 @@
+"""An HTTP request as a simulator sees it, and the answer that it gives."""
+
+import email.parser
+import email.policy
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import parse_qsl
+
+from local.simulators.outcomes import Fault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request whose body has been read. `path` begins below the vendor's root; header names are in lower case."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+    root_url: str
+
+    def header(self, name: str) -> str:
+        """Return a header, or an empty text."""
+        return self.headers.get(name, "")
+
+    @property
+    def content_type(self) -> str:
+        """The media type without its parameters, in lower case."""
+        return self.header("content-type").partition(";")[0].strip().lower()
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The query; of a name given twice, the last counts."""
+        return dict(parse_qsl(self.query, keep_blank_values=True))
+
+    def json(self) -> Any:
+        """Return the body read as JSON if it says that it is JSON; ValueError for anything else."""
+        if self.content_type != "application/json":
+            raise ValueError("not declared as JSON")
+        return json.loads(self.body)
+
+    def form(self) -> dict[str, str]:
+        """Return the fields of an urlencoded or multipart body; of any other body, none."""
+        if self.content_type == "application/x-www-form-urlencoded":
+            return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
+        if self.content_type == "multipart/form-data":
+            return _multipart_fields(self.header("content-type"), self.body)
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer; `fault` is what the connection does to it."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    fault: Fault = Fault.NONE
+
+    @classmethod
+    def json(cls, status: int, document: object, **headers: str) -> "Reply":
+        """Build a JSON answer; `Retry_After="2"` becomes the header Retry-After."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return cls(status, json.dumps(document, ensure_ascii=False).encode(), "application/json", named)
+
+    def with_fault(self, fault: Fault) -> "Reply":
+        """Return the same answer on a faulty connection."""
+        return replace(self, fault=fault)
+
+
+def html(status: int, title: str, **headers: str) -> Reply:
+    """Build a page such as a gateway in front of the vendor would show."""
+    body = f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
+    return Reply(status, body.encode(), "text/html; charset=UTF-8", headers)
+
+
+def _multipart_fields(content_type: str, body: bytes) -> dict[str, str]:
+    head = f"Content-Type: {content_type}\r\n\r\n".encode()
+    message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + body)
+    parts = [part for part in message.iter_parts()] if message.is_multipart() else []
+    found = {}
+    for part in parts:
+        name, payload = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
+        if isinstance(name, str) and isinstance(payload, bytes):
+            found[name] = payload.decode("utf-8", "replace")
+    return found

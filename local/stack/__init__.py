@@ -1,0 +1,100 @@
+"""The local stack: the local AWS with the unchanged template deployed in it, and the vendor simulators beside it."""
+
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from local.stack import deployment
+from local.stack.places import (
+    EMULATOR_PYTHON,
+    ENDPOINT_URL,
+    LOCAL,
+    OUTPUTS,
+    PORT,
+    REGION,
+    SIMULATOR_PORT,
+    SIMULATORS_URL,
+    StackError,
+)
+from local.stack.processes import Server, refuse_busy
+
+__all__ = ["StackError", "down", "up"]
+
+EMULATOR: Final = Server(
+    name="emulator",
+    python=EMULATOR_PYTHON,
+    module="ministack",
+    port=PORT,
+    health_path="/_ministack/health",
+    environment={
+        "GATEWAY_PORT": str(PORT),
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_REGION": REGION,
+        # Off, because their ports cannot be moved and two stacks would collide.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+    },
+)
+SIMULATORS: Final = Server(
+    name="simulators",
+    python=Path(sys.executable),
+    module="local.simulators",
+    arguments=("--port", str(SIMULATOR_PORT)),
+    port=SIMULATOR_PORT,
+    health_path="/_health",
+    environment={},
+)
+SERVERS: Final = (EMULATOR, SIMULATORS)
+
+
+def up() -> dict[str, Any]:
+    """Bring the local stack up, unless it is, and return its outputs.
+
+    Raises StackError. Whatever goes wrong or interrupts it, nothing that it started is left running.
+    """
+    if any(server.pid() for server in SERVERS):
+        return _outputs_of_running_stack()
+    for server in SERVERS:
+        refuse_busy(server.port)
+    LOCAL.mkdir(mode=0o700, exist_ok=True)
+    try:
+        return _start()
+    except BaseException:
+        down()
+        raise
+
+
+def down() -> bool:
+    """Stop what `up` started, and only that; remove what it left, but for logs and build caches. Say whether it ran."""
+    stopped = [server.stop() for server in SERVERS]
+    OUTPUTS.unlink(missing_ok=True)
+    shutil.rmtree(LOCAL / "build", ignore_errors=True)
+    return any(stopped)
+
+
+def _outputs_of_running_stack() -> dict[str, Any]:
+    if not (OUTPUTS.exists() and all(server.pid() and server.is_healthy() for server in SERVERS)):
+        raise StackError("The local stack is half up. `make down` clears it away.")
+    found: dict[str, Any] = json.loads(OUTPUTS.read_text())
+    print(f"The local stack is already up at {found['endpoint_url']}.")
+    return found
+
+
+def _start() -> dict[str, Any]:
+    began = time.monotonic()
+    print(f"Starting the local AWS at {ENDPOINT_URL} and the vendor simulators at {SIMULATORS_URL} ...", flush=True)
+    for server in SERVERS:
+        server.start()
+    print("Building (the first time takes longer) ...", flush=True)
+    deployment.build()
+    print("Deploying template.yaml ...", flush=True)
+    deployment.deploy()
+    found = deployment.outputs()
+    deployment.enable_ttl()
+    deployment.configure(found)
+    OUTPUTS.write_text(json.dumps(found, indent=2) + "\n")
+    print(f"Up after {time.monotonic() - began:.0f} s. Its addresses and names are in {OUTPUTS}.")
+    return found

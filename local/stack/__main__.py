@@ -1,0 +1,36 @@
+"""`python -m local.stack up|down`."""
+
+import signal
+import sys
+from typing import Any
+
+from local.stack import StackError, down, up
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the one argument says. Returns the exit status."""
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        match arguments:
+            case ["up"]:
+                up()
+            case ["down"]:
+                print("The local stack is down." if down() else "The local stack was not up.")
+            case _:
+                print("usage: python -m local.stack up|down", file=sys.stderr)
+                return 2
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _end(*_: Any) -> None:
+    raise SystemExit(143)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

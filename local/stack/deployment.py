@@ -1,0 +1,140 @@
+"""Build the unchanged template, deploy it to the local AWS, and do what an operator does after a first deployment."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import botocore.session
+from botocore.config import Config
+
+from local.simulators.credentials import SECRET
+from local.stack.places import EMULATOR_PYTHON, ENDPOINT_URL, LOCAL, REGION, ROOT, SIMULATORS_URL, STACK_NAME
+from local.stack.processes import DIRECT, run
+
+SIMULATORS: Final = {
+    "nomsa": f"{SIMULATORS_URL}/nomsa/v1",
+    "smsnoc": f"{SIMULATORS_URL}/smsnoc/api/v3",
+    "smspoh": f"{SIMULATORS_URL}/smspoh/api/rest",
+    "nusasms": f"{SIMULATORS_URL}/nusasms",
+}
+SENDERS: Final = {"nomsa": "mcs-otp", "smsnoc": "SampaiBD", "smspoh": "Sampai"}
+
+_BUILD: Final = LOCAL / "build"
+
+
+def build() -> None:
+    """Build functions and layers for the emulator's interpreter. Raises StackError."""
+    # sam's cache looks at the sources and the runtime only, so what else decides the result is in the folder's name.
+    recipe = hashlib.sha256((ROOT / "build.mk").read_bytes()).hexdigest()[:12]
+    options = ("--cached", "--parallel", "--cache-dir", str(LOCAL / "cache" / recipe), "--build-dir", str(_BUILD))
+    _sam("build", *options)
+
+
+def deploy() -> None:
+    """Deploy what was built. Raises StackError."""
+    answers = (
+        "--resolve-s3",
+        "--capabilities",
+        "CAPABILITY_IAM",
+        "--no-confirm-changeset",
+        "--no-fail-on-empty-changeset",
+    )
+    options = ("--template-file", str(_BUILD / "template.yaml"), "--stack-name", STACK_NAME)
+    _sam("deploy", *options, *answers)
+
+
+def outputs() -> dict[str, Any]:
+    """Return the stack's outputs, with the webhook address as it can be reached, and where everything listens."""
+    stack = client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    found = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    api_id = found["WebhookBaseUrl"].removeprefix("https://").partition(".")[0]
+    return {
+        **found,
+        "WebhookBaseUrl": f"{ENDPOINT_URL}/_aws/execute-api/{api_id}",
+        "endpoint_url": ENDPOINT_URL,
+        "region": REGION,
+        "simulators": {**SIMULATORS, "control": SIMULATORS_URL},
+    }
+
+
+def configure(outputs: Mapping[str, Any]) -> None:
+    """Point the stack at the simulators, and the simulators at the stack."""
+    secrets, secret_id = client("secretsmanager"), outputs["ProviderSecretArn"]
+    generated = json.loads(secrets.get_secret_value(SecretId=secret_id)["SecretString"])
+    secrets.put_secret_value(SecretId=secret_id, SecretString=json.dumps({**generated, **SECRET}))
+
+    providers = {
+        name: {"base_url": url} | ({"sender": SENDERS[name]} if name in SENDERS else {})
+        for name, url in SIMULATORS.items()
+    }
+    settings = {"public_base_url": outputs["WebhookBaseUrl"], "providers": providers}
+    name = outputs["SettingsParameterName"]
+    client("ssm").put_parameter(Name=name, Value=json.dumps(settings), Type="String", Overwrite=True)
+
+    _configure_simulators(outputs["WebhookBaseUrl"], generated["webhook_tokens"][0])
+
+
+def enable_ttl() -> None:
+    """Switch on what the local AWS leaves out of the template: the tables' time to live."""
+    resources = client("cloudformation").describe_stack_resources(StackName=STACK_NAME)["StackResources"]
+    for table in (r["PhysicalResourceId"] for r in resources if r["ResourceType"] == "AWS::DynamoDB::Table"):
+        specification = {"AttributeName": "ttl", "Enabled": True}
+        client("dynamodb").update_time_to_live(TableName=table, TimeToLiveSpecification=specification)
+
+
+def client(service: str) -> Any:
+    """Return a botocore client of the local AWS."""
+    return botocore.session.get_session().create_client(
+        service,
+        REGION,
+        endpoint_url=ENDPOINT_URL,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106
+        config=Config(proxies={}),
+    )
+
+
+def _configure_simulators(webhook_base: str, webhook_token: str) -> None:
+    body = json.dumps({"webhook_base": webhook_base, "webhook_token": webhook_token}).encode()
+    headers = {"content-type": "application/json"}
+    DIRECT.open(urllib.request.Request(f"{SIMULATORS_URL}/_config", data=body, headers=headers), timeout=5).close()
+
+
+def _sam(command: str, *options: str) -> None:
+    program = str(Path(sys.executable).with_name("sam"))
+    runtime = ("--parameter-overrides", f"PythonRuntime=python{_emulator_version()}")
+    with TemporaryDirectory(prefix="sam-", dir=LOCAL) as temporary:  # sam leaves its own behind
+        environment = {**_environment(), "TMPDIR": temporary}
+        run([program, command, *options, *runtime], environment=environment, log=LOCAL / f"{command}.log")
+
+
+def _emulator_version() -> str:
+    show = "import sys; print('%d.%d' % sys.version_info[:2])"
+    return subprocess.run([EMULATOR_PYTHON, "-c", show], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _environment() -> dict[str, str]:
+    """Return the caller's environment, because pip needs it, without anything that leads to a real account."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+        "AWS_ENDPOINT_URL": ENDPOINT_URL,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "SAM_CLI_TELEMETRY": "0",
+        "SAM_CLI_POLL_DELAY": "0.2",
+        "__SAM_CLI_APP_DIR": str(LOCAL / "sam"),
+        "SAMPAI_BUILD_FOR": "host",
+        "PYTHON": str(EMULATOR_PYTHON),
+    }

@@ -1,0 +1,23 @@
+"""Where the local stack keeps things and listens."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+LOCAL: Final = ROOT / ".local"
+OUTPUTS: Final = LOCAL / "outputs.json"
+
+STACK_NAME: Final = "sampai"
+REGION: Final = "ap-southeast-1"
+PORT: Final = int(os.environ.get("SAMPAI_PORT", "4566"))
+SIMULATOR_PORT: Final = int(os.environ.get("SAMPAI_SIMULATOR_PORT", str(PORT + 14)))
+ENDPOINT_URL: Final = f"http://127.0.0.1:{PORT}"
+SIMULATORS_URL: Final = f"http://127.0.0.1:{SIMULATOR_PORT}"
+
+EMULATOR_PYTHON: Final = ROOT / ".venv-emulator" / "bin" / "python"
+"""The functions run in the emulator's interpreter, so the layers are built for it."""
+
+
+class StackError(Exception):
+    """The local stack cannot do what was asked. The text says why, and what to do."""

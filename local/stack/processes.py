@@ -1,0 +1,160 @@
+"""Start and stop the local stack's two servers, and nothing else: each is known by a pid file and its command line."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from local.stack.places import LOCAL, ROOT, StackError
+
+START_SECONDS: Final = 20.0
+STOP_SECONDS: Final = 5.0
+
+DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Opens local addresses, past any proxy that the environment names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A server of ours: `python -m module arguments`, with a private home and nothing of the caller's environment."""
+
+    name: str
+    python: Path
+    module: str
+    port: int
+    health_path: str
+    arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str]
+
+    @property
+    def pid_file(self) -> Path:
+        return LOCAL / f"{self.name}.pid"
+
+    @property
+    def log(self) -> Path:
+        return LOCAL / f"{self.name}.log"
+
+    @property
+    def home(self) -> Path:
+        return LOCAL / f"{self.name}.home"
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        """Start it, wait until it is healthy and return its process. Raises StackError with the reason if it fails."""
+        refuse_busy(self.port)
+        shutil.rmtree(self.home, ignore_errors=True)
+        self.home.mkdir(parents=True)
+        home = str(self.home)
+        places = {"HOME": home, "TMPDIR": home, "STATE_DIR": home}  # the last one is ministack's, which has it in /tmp
+        environment = {"PATH": "/usr/bin:/bin", "TZ": "UTC", **places, **self.environment}
+        with self.log.open("wb") as log:
+            process = subprocess.Popen(
+                [str(self.python), "-m", self.module, *self.arguments],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # so that its workers end with it, and Ctrl-C reaches it through us only
+            )
+            self.pid_file.write_text(f"{process.pid}\n")
+        if not _comes_true(lambda: self.is_healthy() or process.poll() is not None, START_SECONDS):
+            raise StackError(f"{self.name} does not answer on port {self.port}; see {self.log}")
+        if process.poll() is not None:
+            raise StackError(f"{self.name} ended at once; its last words, from {self.log}:\n{last_words(self.log)}")
+        return process
+
+    def is_healthy(self) -> bool:
+        try:
+            with DIRECT.open(f"http://127.0.0.1:{self.port}{self.health_path}", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def pid(self) -> int | None:
+        """Return its process id, or None if it does not run. A pid that now belongs to another program is not ours."""
+        try:
+            pid = int(self.pid_file.read_text())
+        except (OSError, ValueError):
+            return None
+        return pid if self.module in _command_of(pid).split() else None
+
+    def stop(self) -> bool:
+        """End it and its workers, remove what it left, and say whether it ran."""
+        pid = self.pid()
+        if pid is not None:
+            _signal_group(pid, signal.SIGTERM)
+            _comes_true(lambda: not _command_of(pid), STOP_SECONDS)
+            _signal_group(pid, signal.SIGKILL)
+            _comes_true(lambda: not _command_of(pid), STOP_SECONDS)
+        self.pid_file.unlink(missing_ok=True)
+        shutil.rmtree(self.home, ignore_errors=True)
+        return pid is not None
+
+
+def run(command: Sequence[str], *, environment: Mapping[str, str], log: Path) -> None:
+    """Run a command to its end, its output in the log. Raises StackError with the end of the log if it fails."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            code = process.wait()
+        except BaseException:  # Ctrl-C: what the command started must end with it
+            _signal_group(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+    if code != 0:
+        raise StackError(f"`{Path(command[0]).name} {command[1]}` failed; the end of {log}:\n{last_words(log)}")
+
+
+def last_words(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+
+
+def refuse_busy(port: int) -> None:
+    """Raise StackError if somebody listens on the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise StackError(
+                f"Port {port} is taken by another program. Choose others: SAMPAI_PORT={port + 200} make up"
+            ) from error
+
+
+def _command_of(pid: int) -> str:
+    """Return the command line of a running process; empty if there is none, or only its remains."""
+    if Path("/proc/self").exists():  # images without ps have this, and macOS has ps
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            return ""
+    shown = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return "" if "<defunct>" in shown else shown
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+def _comes_true(claim: Callable[[], bool], seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while not (done := claim()) and time.monotonic() < until:
+        time.sleep(0.05)
+    return done

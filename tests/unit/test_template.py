@@ -1,0 +1,409 @@
+"""What must hold between the numbers, names and permissions of template.yaml, whatever the numbers are."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.template import template
+
+TEMPLATE = template()
+RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
+
+
+def named(kind: str) -> dict[str, Any]:
+    """Return the properties of all resources of a type, by logical id."""
+    return {name: r["Properties"] for name, r in RESOURCES.items() if r["Type"] == kind}
+
+
+FUNCTIONS = named("AWS::Serverless::Function")
+QUEUES = named("AWS::SQS::Queue")
+TABLES = named("AWS::DynamoDB::Table")
+SECRETS = named("AWS::SecretsManager::Secret")
+ROLES = named("AWS::IAM::Role")
+ALARMS = named("AWS::CloudWatch::Alarm")
+
+SEND = FUNCTIONS["SendFunction"]
+PUBLISH = FUNCTIONS["PublishFunction"]
+REQUEST_QUEUES = ("SendQueue", "UrgentQueue")
+
+
+def permissions_of(role: str) -> set[tuple[str, str]]:
+    """Return a role's (action, resource) pairs, resources written as in the template."""
+    (policy,) = ROLES[role]["Policies"]
+    pairs = set()
+    for statement in policy["PolicyDocument"]["Statement"]:
+        assert statement["Effect"] == "Allow"
+        for action in _list_of(statement["Action"]):
+            pairs |= {(action, _name_of(resource)) for resource in _list_of(statement["Resource"])}
+    return pairs
+
+
+def _list_of(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _name_of(resource: dict[str, str]) -> str:
+    (written,) = resource.values()
+    return written
+
+
+# --- queues -----------------------------------------------------------------------------------------------------------
+
+
+def test_there_are_two_request_queues_and_two_for_what_failed() -> None:
+    assert set(QUEUES) == {*REQUEST_QUEUES, "DeadLetterQueue", "PublishFailures"}
+
+
+@pytest.mark.parametrize("queue", REQUEST_QUEUES)
+def test_a_request_stays_invisible_for_six_time_outs_of_the_function_that_has_it(queue: str) -> None:
+    windows = [event["Properties"].get("MaximumBatchingWindowInSeconds", 0) for event in SEND["Events"].values()]
+
+    assert QUEUES[queue]["VisibilityTimeout"] >= 6 * SEND["Timeout"] + max(windows)
+
+
+@pytest.mark.parametrize("queue", REQUEST_QUEUES)
+def test_a_request_that_we_cannot_process_goes_to_the_dead_letter_queue_after_at_least_five_attempts(
+    queue: str,
+) -> None:
+    redrive = QUEUES[queue]["RedrivePolicy"]
+
+    assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": "DeadLetterQueue.Arn"}
+    assert redrive["maxReceiveCount"] >= 5
+
+
+@pytest.mark.parametrize("queue", REQUEST_QUEUES)
+def test_the_dead_letter_queue_keeps_a_request_for_longer_than_its_source(queue: str) -> None:
+    assert QUEUES["DeadLetterQueue"]["MessageRetentionPeriod"] > QUEUES[queue]["MessageRetentionPeriod"]
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_a_queue_is_encrypted_and_refuses_connections_without_tls(queue: str) -> None:
+    policy = named("AWS::SQS::QueuePolicy")[f"{queue}Policy"]
+
+    assert QUEUES[queue]["SqsManagedSseEnabled"] is True
+    assert policy["Queues"] == [{"Ref": queue}]
+    assert policy["PolicyDocument"]["Statement"] == [
+        {
+            "Sid": "TlsOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sqs:*",
+            "Resource": {"Fn::GetAtt": f"{queue}.Arn"},
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    ]
+
+
+def test_the_send_function_takes_both_queues_and_returns_only_the_requests_that_failed() -> None:
+    concurrency = {"Fn::If": ["HasOwnSendConcurrency", {"Ref": "SendConcurrency"}, 10]}
+    events = [event["Properties"] for event in SEND["Events"].values()]
+
+    assert events == [
+        {
+            "Queue": {"Fn::GetAtt": f"{queue}.Arn"},
+            "BatchSize": {"Ref": "SendBatchSize"},
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            "ScalingConfig": {"MaximumConcurrency": concurrency},
+        }
+        for queue in REQUEST_QUEUES
+    ]
+    assert "ReservedConcurrentExecutions" not in SEND
+
+
+def test_the_default_concurrency_is_the_same_as_a_parameter_and_as_a_number() -> None:
+    different = {"Fn::Not": [{"Fn::Equals": [{"Ref": "SendConcurrency"}, 10]}]}
+
+    assert TEMPLATE["Conditions"]["HasOwnSendConcurrency"] == different
+    assert TEMPLATE["Parameters"]["SendConcurrency"]["Default"] == 10
+
+
+# --- state ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_is_on_demand_encrypted_recoverable_and_forgets_by_ttl(table: str) -> None:
+    properties = TABLES[table]
+
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+
+
+def test_tables_have_their_keys_and_the_due_index_carries_nothing_else() -> None:
+    keys = {name: [(key["AttributeName"], key["KeyType"]) for key in t["KeySchema"]] for name, t in TABLES.items()}
+    (index,) = TABLES["MessagesTable"]["GlobalSecondaryIndexes"]
+
+    assert keys == {"MessagesTable": [("message_id", "HASH")], "MeetingsTable": [("meeting_key", "HASH")]}
+    assert index == {
+        "IndexName": "due",
+        "KeySchema": [
+            {"AttributeName": "due_shard", "KeyType": "HASH"},
+            {"AttributeName": "due_at", "KeyType": "RANGE"},
+        ],
+        "Projection": {"ProjectionType": "KEYS_ONLY"},
+    }
+
+
+def test_the_stream_shows_what_a_message_was_and_what_it_became() -> None:
+    assert TABLES["MessagesTable"]["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+
+
+@pytest.mark.parametrize("name", [*TABLES, *SECRETS])
+def test_what_was_sent_and_what_is_secret_outlives_the_stack(name: str) -> None:
+    assert RESOURCES[name]["DeletionPolicy"] == "Retain"
+    assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("name", [*TABLES, *SECRETS, *QUEUES, "SettingsParameter"])
+def test_what_may_stay_behind_has_no_fixed_name_so_that_the_stack_can_come_back(name: str) -> None:
+    assert not {"TableName", "QueueName", "Name"} & RESOURCES[name]["Properties"].keys()
+
+
+def test_the_provider_secret_starts_as_a_list_with_one_generated_token_that_json_and_urls_can_carry() -> None:
+    written, variables = SECRETS["ProviderSecret"]["SecretString"]["Fn::Sub"]
+    generated = SECRETS["WebhookTokenSecret"]["GenerateSecretString"]
+    token = "{{resolve:secretsmanager:${TokenArn}}}"
+
+    assert json.loads(written) == {"webhook_tokens": [token]}
+    assert variables == {"TokenArn": {"Fn::GetAtt": "WebhookTokenSecret.Id"}}
+    assert generated["PasswordLength"] >= 32
+    assert set(generated["ExcludeCharacters"]) == {chr(code) for code in range(33, 127) if not chr(code).isalnum()}
+
+
+def test_the_settings_start_empty() -> None:
+    assert RESOURCES["SettingsParameter"]["Properties"]["Value"] == "{}"
+
+
+# --- functions --------------------------------------------------------------------------------------------------------
+
+
+def test_a_lease_outlives_the_invocation_that_took_it_by_half_a_minute_of_clock_skew() -> None:
+    assert int(SEND["Environment"]["Variables"]["LEASE_SECONDS"]) >= SEND["Timeout"] + 30
+
+
+def test_follow_up_ends_before_it_is_started_again() -> None:
+    follow_up = FUNCTIONS["FollowUpFunction"]
+
+    assert follow_up["Timeout"] < 60
+    assert follow_up["Events"]["EveryMinute"]["Properties"]["ScheduleExpression"] == "rate(1 minute)"
+
+
+def test_publish_reads_every_change_and_lets_go_of_a_bad_one_in_time() -> None:
+    (event,) = PUBLISH["Events"].values()
+    properties = event["Properties"]
+    (pattern,) = [json.loads(filter_["Pattern"]) for filter_ in properties["FilterCriteria"]["Filters"]]
+
+    assert pattern == {"eventName": ["INSERT", "MODIFY"]}
+    assert properties["StartingPosition"] == "TRIM_HORIZON"
+    assert properties["BisectBatchOnFunctionError"] is True
+    assert properties["MaximumRetryAttempts"] > 0
+    assert properties["MaximumRecordAgeInSeconds"] < 24 * 3600  # what the stream keeps
+    assert properties["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": "PublishFailures.Arn"}
+
+
+def test_functions_are_built_by_the_makefile_and_run_the_current_python_by_default() -> None:
+    assert TEMPLATE["Parameters"]["PythonRuntime"]["Default"] == "python3.13"
+    assert TEMPLATE["Parameters"]["Architecture"]["Default"] == "x86_64"
+    for name, function in FUNCTIONS.items():
+        folder = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.removesuffix("Function")).lower()
+        assert function["CodeUri"] == f"functions/{folder}/"
+        assert RESOURCES[name]["Metadata"] == {"BuildMethod": "makefile"}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_logs_json_into_a_group_of_its_own_that_forgets(function: str) -> None:
+    group = function.removesuffix("Function") + "Log"
+
+    assert FUNCTIONS[function]["LoggingConfig"] == {"LogFormat": "JSON", "LogGroup": {"Ref": group}}
+    assert named("AWS::Logs::LogGroup")[group]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_the_log_level_at_which_libraries_write_down_requests_cannot_be_chosen() -> None:
+    assert TEMPLATE["Parameters"]["LogLevel"]["AllowedValues"] == ["INFO", "WARNING", "ERROR"]
+
+
+STATE = {"MESSAGES_TABLE", "MEETINGS_TABLE", "PROVIDER_SECRET_ARN"}
+QUEUE_URLS = {"SEND_QUEUE_URL", "URGENT_QUEUE_URL"}
+
+
+@pytest.mark.parametrize(
+    ("function", "variables"),
+    [
+        (
+            "SendFunction",
+            STATE
+            | QUEUE_URLS
+            | {"FINGERPRINT_SECRET_ARN", "SETTINGS_PARAMETER", "EVENT_BUS_NAME", "WEBHOOK_BASE_URL", "LEASE_SECONDS"},
+        ),
+        ("WebhookFunction", STATE),
+        ("FollowUpFunction", STATE | QUEUE_URLS | {"SETTINGS_PARAMETER", "WEBHOOK_BASE_URL"}),
+        ("PublishFunction", {"EVENT_BUS_NAME"}),
+    ],
+)
+def test_a_function_is_told_what_it_needs_and_no_more(function: str, variables: set[str]) -> None:
+    assert FUNCTIONS[function]["Environment"]["Variables"].keys() == variables
+
+
+def test_no_environment_variable_holds_a_secret() -> None:
+    shared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    values = [shared, *(function["Environment"]["Variables"] for function in FUNCTIONS.values())]
+
+    assert "resolve:" not in json.dumps(values)
+    assert shared == {"POWERTOOLS_SERVICE_NAME": "sampai", "POWERTOOLS_LOG_LEVEL": {"Ref": "LogLevel"}}
+
+
+# --- permissions ------------------------------------------------------------------------------------------------------
+
+SETTINGS = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${SettingsParameter}"
+
+
+def pairs(resource: str, *actions: str) -> set[tuple[str, str]]:
+    return {(action, resource) for action in actions}
+
+
+def logs(function: str) -> set[tuple[str, str]]:
+    return pairs(f"{function}Log.Arn", "logs:CreateLogStream", "logs:PutLogEvents")
+
+
+def messages(*operations: str) -> set[tuple[str, str]]:
+    return pairs("MessagesTable.Arn", *(f"dynamodb:{operation}" for operation in operations))
+
+
+def meetings(*operations: str) -> set[tuple[str, str]]:
+    return pairs("MeetingsTable.Arn", *(f"dynamodb:{operation}" for operation in operations))
+
+
+def sending() -> set[tuple[str, str]]:
+    return pairs("SendQueue.Arn", "sqs:SendMessage") | pairs("UrgentQueue.Arn", "sqs:SendMessage")
+
+
+def receiving() -> set[tuple[str, str]]:
+    actions = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+    return pairs("SendQueue.Arn", *actions) | pairs("UrgentQueue.Arn", *actions)
+
+
+GOLDEN = {
+    "SendRole": logs("Send")
+    | receiving()
+    | sending()
+    | messages("BatchGetItem", "PartiQLInsert", "PartiQLUpdate")
+    | meetings("BatchGetItem", "PartiQLInsert", "UpdateItem")
+    | pairs("EventBus.Arn", "events:PutEvents")
+    | pairs(SETTINGS, "ssm:GetParameter")
+    | pairs("ProviderSecret.Id", "secretsmanager:GetSecretValue")
+    | pairs("FingerprintSecret.Id", "secretsmanager:GetSecretValue"),
+    "WebhookRole": logs("Webhook")
+    | messages("BatchGetItem", "PartiQLUpdate")
+    | meetings("BatchGetItem", "UpdateItem")
+    | pairs("ProviderSecret.Id", "secretsmanager:GetSecretValue"),
+    "FollowUpRole": logs("FollowUp")
+    | sending()
+    | pairs("${MessagesTable.Arn}/index/due", "dynamodb:Query")
+    | messages("BatchGetItem", "PartiQLUpdate")
+    | meetings("BatchGetItem", "UpdateItem")
+    | pairs(SETTINGS, "ssm:GetParameter")
+    | pairs("ProviderSecret.Id", "secretsmanager:GetSecretValue"),
+    "PublishRole": logs("Publish")
+    | pairs("MessagesTable.StreamArn", "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
+    | pairs("EventBus.Arn", "events:PutEvents")
+    | pairs("PublishFailures.Arn", "sqs:SendMessage"),
+}
+
+
+@pytest.mark.parametrize("role", GOLDEN)
+def test_a_function_may_do_what_it_does_and_nothing_else(role: str) -> None:
+    assert permissions_of(role) == GOLDEN[role]
+
+
+def test_every_function_has_a_written_out_role_so_that_sam_adds_no_policy() -> None:
+    for name, function in FUNCTIONS.items():
+        role = name.removesuffix("Function") + "Role"
+        assert function["Role"] == {"Fn::GetAtt": f"{role}.Arn"}
+        assert "Policies" not in function
+        assert "ManagedPolicyArns" not in ROLES[role]
+    assert ROLES.keys() == GOLDEN.keys()
+
+
+def test_no_permission_has_a_wildcard_or_scans() -> None:
+    granted = set().union(*(permissions_of(role) for role in ROLES))
+
+    assert not [pair for pair in granted if "*" in "".join(pair) or pair[0] == "dynamodb:Scan"]
+
+
+# --- webhook API ------------------------------------------------------------------------------------------------------
+
+
+def test_the_api_has_the_two_routes_of_webhooks_and_no_other() -> None:
+    routes = {route["RouteKey"] for route in named("AWS::ApiGatewayV2::Route").values()}
+
+    assert routes == {f"{method} /webhooks/{{provider}}/{{kind}}/{{token}}" for method in ("GET", "POST")}
+
+
+def test_the_access_log_shows_neither_path_nor_query_because_the_token_is_in_the_path() -> None:
+    written = RESOURCES["WebhookStage"]["Properties"]["AccessLogSettings"]["Format"]
+
+    assert set(json.loads(written).values()) == {
+        "$context.requestId",
+        "$context.routeKey",
+        "$context.status",
+        "$context.responseLatency",
+    }
+    assert "\n" not in written
+
+
+def test_the_api_throttles_and_only_its_webhook_routes_may_call_the_function() -> None:
+    limits = RESOURCES["WebhookStage"]["Properties"]["DefaultRouteSettings"]
+    source = RESOURCES["WebhookPermission"]["Properties"]["SourceArn"]["Fn::Sub"]
+
+    assert limits["ThrottlingRateLimit"] > 0
+    assert limits["ThrottlingBurstLimit"] > 0
+    assert source.endswith(":${WebhookApi}/*/*/webhooks/*/*/*")
+
+
+# --- alarms and outputs -----------------------------------------------------------------------------------------------
+
+
+def watched() -> set[tuple[str, str, str]]:
+    return {
+        (alarm["Namespace"], alarm["MetricName"], _name_of(dimension["Value"]))
+        for alarm in ALARMS.values()
+        for dimension in alarm.get("Dimensions", [{"Value": {"": ""}}])
+    }
+
+
+def test_an_alarm_rings_for_everything_that_nobody_would_see_otherwise() -> None:
+    depth, age = "ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"
+    failing = {("AWS/Lambda", "Errors", function) for function in FUNCTIONS}
+
+    assert watched() >= failing | {
+        ("AWS/SQS", depth, "DeadLetterQueue.QueueName"),
+        ("AWS/SQS", depth, "PublishFailures.QueueName"),
+        ("AWS/SQS", age, "SendQueue.QueueName"),
+        ("AWS/SQS", age, "UrgentQueue.QueueName"),
+        ("AWS/Lambda", "IteratorAge", "PublishFunction"),
+        ("AWS/ApiGateway", "5xx", "WebhookApi"),
+        ("Sampai", "CircuitOpened", ""),
+        ("Sampai", "SettingsBroken", ""),
+    }
+
+
+def test_every_alarm_notifies_the_topic_if_there_is_one() -> None:
+    actions = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
+
+    assert [name for name, alarm in ALARMS.items() if alarm["AlarmActions"] != actions] == []
+
+
+def test_the_outputs_have_the_names_that_callers_rely_on() -> None:
+    assert TEMPLATE["Outputs"].keys() == {
+        "SendQueueUrl",
+        "UrgentQueueUrl",
+        "DeadLetterQueueUrl",
+        "MessagesTableName",
+        "WebhookBaseUrl",
+        "EventBusName",
+        "ProviderSecretArn",
+        "SettingsParameterName",
+    }
