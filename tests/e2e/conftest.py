@@ -1,0 +1,156 @@
+"""The local stack for end-to-end tests: the unchanged template, real functions, vendors on loopback."""
+
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+
+from local.stack.deployment import client
+from local.stack.places import LOCAL, OUTPUTS, ROOT
+
+RECIPIENTS = {
+    "nomsa": "+855912{:04d}{:02d}",
+    "smsnoc": "+880174{:05d}{:02d}",
+    "smspoh": "+95977{:05d}{:02d}",
+    "nusasms": "+62812{:06d}{:02d}",
+}
+
+HORIZON_HOURS = 0.015
+"""Short enough to see a message end without evidence, long enough for one look at the vendor's list."""
+
+PATIENCE_SECONDS = 240
+"""How long anything may take; the slowest waits for three runs of the follow-up."""
+
+
+@dataclass(kw_only=True)
+class Stack:
+    """The running stack, as a caller and an operator see it."""
+
+    outputs: dict[str, Any]
+    events_queue: str
+    events: list[dict[str, Any]] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def request(self, vendor: str, ending: int = 10, **changes: Any) -> dict[str, Any]:
+        """Return a request that nobody made before, to a number with the ending."""
+        number = next(self._numbers)
+        document = {
+            "message_id": f"e2e-{vendor}-{ending}-{number}",
+            "recipient": RECIPIENTS[vendor].format(number, ending),
+            "content": {"type": "text", "text": f"Private words {number}"},
+        }
+        return document | changes
+
+    def put(self, *bodies: Any, queue: str = "SendQueueUrl") -> None:
+        sqs = client("sqs")
+        for first in range(0, len(bodies), 10):
+            entries = [
+                {"Id": str(n), "MessageBody": body if isinstance(body, str) else json.dumps(body)}
+                for n, body in enumerate(bodies[first : first + 10])
+            ]
+            sqs.send_message_batch(QueueUrl=self.outputs[queue], Entries=entries)
+
+    def item(self, message_id: str) -> dict[str, Any] | None:
+        answer = client("dynamodb").get_item(
+            TableName=self.outputs["MessagesTableName"], Key={"message_id": {"S": message_id}}, ConsistentRead=True
+        )
+        return answer.get("Item")
+
+    def status(self, message_id: str) -> str | None:
+        item = self.item(message_id)
+        return item["status"]["S"] if item else None
+
+    def wait_for(self, *expected: tuple[str, str]) -> None:
+        """Wait until messages have the statuses that are expected of them."""
+        wanted = dict(expected)
+        seen: dict[str, str | None] = {}
+
+        def reached() -> bool:
+            for message_id in wanted.keys() - {m for m, s in seen.items() if s == wanted[m]}:
+                seen[message_id] = self.status(message_id)
+            return seen == wanted
+
+        comes_true(reached, lambda: {m: s for m, s in seen.items() if s != wanted[m]})
+
+    def events_of(self, message_id: str) -> list[dict[str, Any]]:
+        """Return the events about a message so far, each once, in the order of their sequence."""
+        self._take_events()
+        details = [e["detail"] for e in self.events if e["detail"].get("message_id") == message_id]
+        changes = {d["sequence"]: d for d in details if "sequence" in d}
+        return [changes[sequence] for sequence in sorted(changes)]
+
+    def rejections_of(self, message_id: str) -> list[dict[str, Any]]:
+        self._take_events()
+        rejected = [e["detail"] for e in self.events if e["detail-type"] == "Request Rejected"]
+        return [detail for detail in rejected if detail["message_id"] == message_id]
+
+    def ledger(self, request: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return what the vendors took for a request."""
+        digest = hashlib.sha256(request["content"]["text"].encode()).hexdigest()
+        entries = fetch(f"{self.outputs['simulators']['control']}/_ledger")
+        return [entry for entry in entries if entry["text_sha256"] == digest]
+
+    def logs(self) -> str:
+        return (LOCAL / "emulator.log").read_text(errors="replace")
+
+    def _take_events(self) -> None:
+        sqs = client("sqs")
+        while messages := sqs.receive_message(QueueUrl=self.events_queue, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                self.events.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=self.events_queue, ReceiptHandle=message["ReceiptHandle"])
+
+
+def comes_true(claim: Callable[[], bool], describe: Callable[[], object] = lambda: "") -> None:
+    """Wait until a claim is true; fail with what stands in the way if it never is."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not claim():
+        if time.monotonic() > until:
+            pytest.fail(f"did not come true: {describe()}")
+        time.sleep(0.5)
+
+
+def fetch(url: str, document: Any = None) -> Any:
+    body = None if document is None else json.dumps(document).encode()
+    with urlopen(Request(url, data=body, headers={"content-type": "application/json"}), timeout=10) as answer:
+        return json.loads(answer.read() or "null")
+
+
+@pytest.fixture(scope="session")
+def local_stack() -> Iterator[Stack]:
+    _run("up")
+    try:
+        outputs = json.loads(OUTPUTS.read_text())
+        change_settings(outputs, report_horizon_hours=HORIZON_HOURS)
+        yield Stack(outputs=outputs, events_queue=_subscribe(outputs["EventBusName"]))
+    finally:
+        _run("down")
+
+
+def _run(command: str) -> None:
+    """Run a command of the local stack as the Makefile does."""
+    subprocess.run([sys.executable, "-m", "local.stack", command], cwd=ROOT, check=True)
+
+
+def change_settings(outputs: dict[str, Any], **changes: Any) -> None:
+    """Change the settings as an operator does: the whole document is put."""
+    ssm, name = client("ssm"), outputs["SettingsParameterName"]
+    document = json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
+    ssm.put_parameter(Name=name, Value=json.dumps(document | changes), Type="String", Overwrite=True)
+
+
+def _subscribe(bus: str) -> str:
+    sqs, events = client("sqs"), client("events")
+    url: str = sqs.create_queue(QueueName="e2e-events")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_rule(Name="e2e-all", EventBusName=bus, EventPattern=json.dumps({"source": ["sampai"]}))
+    events.put_targets(Rule="e2e-all", EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
+    return url

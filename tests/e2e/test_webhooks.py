@@ -1,0 +1,86 @@
+"""The webhook address of the stack, as a vendor or a stranger meets it."""
+
+import json
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+import pytest
+
+from local.stack.deployment import client
+from tests.e2e.conftest import Stack
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+JSON = {"content-type": "application/json"}
+
+
+def call(stack: Stack, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes, str]:
+    base = urlsplit(stack.outputs["WebhookBaseUrl"])
+    connection = HTTPConnection(base.hostname or "", base.port, timeout=15)
+    try:
+        connection.request(method, f"{base.path}{path}", body=body, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read(), answer.headers.get_content_type()
+    finally:
+        connection.close()
+
+
+@pytest.fixture(scope="module")
+def token(local_stack: Stack) -> str:
+    secret = client("secretsmanager").get_secret_value(SecretId=local_stack.outputs["ProviderSecretArn"])
+    tokens: list[str] = json.loads(secret["SecretString"])["webhook_tokens"]
+    return tokens[0]
+
+
+def test_unknown_places_get_one_constant_answer(local_stack: Stack, token: str) -> None:
+    query = "?messageId=X&status=Success"
+    places = [
+        f"/webhooks/smspoh/receipt/{token[:-1]}x",
+        f"/webhooks/smspoh/receipt/{token[:20]}",
+        f"/webhooks/acme/receipt/{token}",
+        f"/webhooks/smspoh/inbox/{token}",
+        f"/webhooks/nomsa/receipt/{token}",
+    ]
+
+    answers = {call(local_stack, "GET", place + query) for place in places}
+
+    assert answers == {(404, b"not found", "text/plain")}
+
+
+def test_known_and_unknown_messages_get_one_constant_answer(local_stack: Stack, token: str) -> None:
+    request = local_stack.request("smspoh")
+    local_stack.put(request)
+    local_stack.wait_for((request["message_id"], "delivered"))
+    known = local_stack.ledger(request)[0]["provider_message_id"]
+    place = f"/webhooks/smspoh/receipt/{token}"
+
+    answers = {
+        call(local_stack, "GET", f"{place}?messageId={known}&status=Sent"),
+        call(local_stack, "GET", f"{place}?messageId=NOBODY-1&status=Sent"),
+        call(local_stack, "POST", place, b"messageId=NOBODY-2&status=Sent", **FORM),
+        call(local_stack, "POST", place, b'{"messageId": "NOBODY-3", "status": "Sent"}', **JSON),
+    }
+
+    assert answers == {(200, b"ok", "text/plain")}
+    assert local_stack.status(request["message_id"]) == "delivered"
+
+
+def test_malformed_callbacks_get_one_constant_answer(local_stack: Stack, token: str) -> None:
+    place = f"/webhooks/smspoh/receipt/{token}"
+
+    answers = {
+        call(local_stack, "GET", place),
+        call(local_stack, "GET", f"{place}?messageId=A&status=Sent&status=Success"),
+        call(local_stack, "POST", f"{place}?messageId=A&status=Sent", b"status=Success", **FORM),
+        call(local_stack, "POST", place, b'{"messageId": ', **JSON),
+        call(local_stack, "POST", place, b"messageId=A&status=Sent&x=" + b"a" * 70_000, **FORM),
+        call(local_stack, "POST", place, b"\xff\xfe", **FORM),
+    }
+
+    assert answers == {(400, b"malformed", "text/plain")}
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"])
+def test_other_methods_change_nothing(local_stack: Stack, token: str, method: str) -> None:
+    status, _, _ = call(local_stack, method, f"/webhooks/smspoh/receipt/{token}?messageId=A&status=Sent")
+
+    assert 200 <= status < 500
