@@ -21,7 +21,7 @@ DEV := .venv/.installed
 EMULATOR := .venv-emulator/.installed
 PIP_INSTALL := -m pip install -qq --no-deps --require-hashes --requirement
 
-.PHONY: help demo up down test check format deploy lock clean
+.PHONY: help demo up down test check docs format deploy lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,10 +44,13 @@ test: check $(EMULATOR) ## everything that must be green before a merge
 check: $(DEV) ## the static half of `make test`: ruff, mypy, cfn-lint, sam validate
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy layers/sampai/sampai local
+	$(BIN)/mypy layers/sampai/sampai local docs
 	@set -e; for app in functions/*/app.py; do echo "$(BIN)/mypy $$app"; (cd $${app%/app.py} && MYPYPATH=../../layers/sampai ../../$(BIN)/mypy --config-file ../../pyproject.toml app.py); done
 	$(BIN)/cfn-lint --template template.yaml --regions ap-southeast-1
 	AWS_DEFAULT_REGION=ap-southeast-1 $(BIN)/sam validate --lint
+
+docs: $(DEV) ## write the generated pages of docs/reference again
+	$(BIN)/python -m docs.generate
 
 format: $(DEV) ## mend what ruff can mend
 	$(BIN)/ruff check --fix .

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from botocore.session import get_session
+from botocore.session import Session, get_session
 
 from local.stack import EMULATOR
 from local.stack.places import LOCAL, REGION
@@ -17,10 +17,11 @@ from tests.template import table
 @dataclass(kw_only=True)
 class Emulator:
     endpoint_url: str
+    _session: Session = field(default_factory=get_session)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def client(self, service: str) -> Any:
-        return get_session().create_client(
+        return self._session.create_client(
             service,
             endpoint_url=self.endpoint_url,
             region_name=REGION,
@@ -35,6 +36,18 @@ class Emulator:
         for name, logical_id in zip(names, ("MessagesTable", "MeetingsTable"), strict=True):
             self.client("dynamodb").create_table(TableName=name, **table(logical_id))
         return names
+
+    def stream_records(self, table_name: str) -> list[dict[str, Any]]:
+        """Return what the stream of a table holds."""
+        arn = self.client("dynamodb").describe_table(TableName=table_name)["Table"]["LatestStreamArn"]
+        streams = self.client("dynamodbstreams")
+        records: list[dict[str, Any]] = []
+        for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
+            iterator = streams.get_shard_iterator(
+                StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+            records += streams.get_records(ShardIterator=iterator)["Records"]
+        return records
 
 
 @contextmanager

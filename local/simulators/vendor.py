@@ -7,7 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar, Final
 
 from local.simulators.courier import Courier, Receipt
 from local.simulators.journeys import Journey, Stage, receipts_of, stage_at
@@ -15,6 +16,9 @@ from local.simulators.ledger import Ledger, Row
 from local.simulators.outcomes import Fault, Outcome, Refusal, outcome_of
 from local.simulators.settings import Settings
 from local.simulators.wire import Reply, Request, html
+
+EARLY_PATIENCE_SECONDS: Final = 4.0
+"""How long an answer waits for its early receipts to be taken: the client must not give up the send meanwhile."""
 
 
 @dataclass(slots=True)
@@ -211,15 +215,18 @@ class Vendor(ABC):
         settings, courier = self.world.settings, self.world.courier
         delay = max(0.0, row.starts_at - time.time())
         steps = receipts_of(row.journey, sent_seconds=settings.sent_seconds, final_seconds=settings.final_seconds)
-        for step in steps:
+        makes = [partial(self.receipt, row, step.stage) for step in steps]
+        if row.journey is Journey.EARLY and delay == 0:
+            early = threading.Thread(target=self._deliver_all, args=(makes,), daemon=True)
+            early.start()
+            early.join(EARLY_PATIENCE_SECONDS)
+            return
+        for step, make in zip(steps, makes, strict=True):
+            courier.schedule(delay + step.after_seconds, make)
 
-            def make(stage: Stage = step.stage) -> Receipt | None:
-                return self.receipt(row, stage)
-
-            if row.journey is Journey.EARLY and delay == 0:
-                courier.deliver(make)
-            else:
-                courier.schedule(delay + step.after_seconds, make)
+    def _deliver_all(self, makes: Sequence[Callable[[], Receipt | None]]) -> None:
+        for make in makes:
+            self.world.courier.deliver(make)
 
     def _bent(self, reply: Reply, fault: Fault) -> Reply:
         if fault is Fault.SERVER_ERROR:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from local.stack import deployment
 from local.stack.places import (
+    DYNAMODB_PORT,
     EMULATOR_PYTHON,
     ENDPOINT_URL,
     LOCAL,
@@ -36,7 +37,18 @@ EMULATOR: Final = Server(
         # Off, because their ports cannot be moved and two stacks would collide.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
+        # The functions inherit it; see local.dynamodb.
+        "AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{DYNAMODB_PORT}",
     },
+)
+DYNAMODB: Final = Server(
+    name="dynamodb",
+    python=Path(sys.executable),
+    module="local.dynamodb",
+    arguments=("--port", str(DYNAMODB_PORT), "--upstream", ENDPOINT_URL),
+    port=DYNAMODB_PORT,
+    health_path="/_health",
+    environment={},
 )
 SIMULATORS: Final = Server(
     name="simulators",
@@ -47,7 +59,7 @@ SIMULATORS: Final = Server(
     health_path="/_health",
     environment={},
 )
-SERVERS: Final = (EMULATOR, SIMULATORS)
+SERVERS: Final = (EMULATOR, DYNAMODB, SIMULATORS)
 
 
 def up() -> dict[str, Any]:

@@ -12,6 +12,7 @@ STACK_NAME: Final = "sampai"
 REGION: Final = "ap-southeast-1"
 PORT: Final = int(os.environ.get("SAMPAI_PORT", "4566"))
 SIMULATOR_PORT: Final = int(os.environ.get("SAMPAI_SIMULATOR_PORT", str(PORT + 14)))
+DYNAMODB_PORT: Final = SIMULATOR_PORT + 1
 ENDPOINT_URL: Final = f"http://127.0.0.1:{PORT}"
 SIMULATORS_URL: Final = f"http://127.0.0.1:{SIMULATOR_PORT}"
 

@@ -40,7 +40,7 @@ def tree(tmp_path: Path) -> Path:
 
 def run_the_contract(tree: Path) -> subprocess.CompletedProcess[str]:
     contract = "tests/conformance/test_provider_contract.py"
-    return subprocess.run(  # noqa: S603 - our own interpreter on our own copy
+    return subprocess.run(
         [sys.executable, "-m", "pytest", contract, "-q", "-k", "acme", "-p", "no:cacheprovider"],
         cwd=tree,
         capture_output=True,

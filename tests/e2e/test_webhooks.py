@@ -6,8 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local.stack.deployment import client
-from tests.e2e.conftest import Stack
+from tests.e2e.conftest import Stack, client
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 JSON = {"content-type": "application/json"}

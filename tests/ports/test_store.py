@@ -1,6 +1,8 @@
 """What the services rely on in a store, asked of the fake and of DynamoDB as the local AWS has it."""
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from local.dynamodb import LocalDynamoDb
 from sampai.adapters.store import DynamoStore
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import Channel, Message, OnUnknown, Text, accept, apply_report, cancel, claim, fail, lose
@@ -20,11 +23,28 @@ from tests.fakes import START, FixedClock, InMemoryStore
 LEASE = timedelta(seconds=60)
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
-def store(request: pytest.FixtureRequest) -> Store:
+@pytest.fixture(params=["memory", "dynamodb", "dynamodb as local functions find it"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     if request.param == "memory":
-        return InMemoryStore()
-    return _dynamo(request.getfixturevalue("emulator"))
+        yield InMemoryStore()
+    elif request.param == "dynamodb":
+        yield _dynamo(request.getfixturevalue("emulator"))
+    else:
+        emulator: Emulator = request.getfixturevalue("emulator")
+        with as_local_functions_find_it(emulator) as client:
+            yield _dynamo(emulator, client)
+
+
+@contextmanager
+def as_local_functions_find_it(emulator: Emulator) -> Iterator[Any]:
+    with LocalDynamoDb(0, emulator.endpoint_url) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        client = replace(emulator, endpoint_url=f"http://127.0.0.1:{server.server_port}").client("dynamodb")
+        yield client
+        client.close()
+        server.shutdown()
+        thread.join()
 
 
 def _dynamo(emulator: Emulator, client: Any = None) -> DynamoStore:
@@ -272,3 +292,30 @@ def test_a_batch_that_goes_well_is_one_call(emulator: Emulator) -> None:
     store.commit([Insert(message=claimed(f"m-{n}")) for n in range(25)])
 
     assert client.calls == ["BatchExecuteStatement"]
+
+
+def test_what_local_functions_write_reaches_the_stream(emulator: Emulator) -> None:
+    messages_table, meetings_table = emulator.new_tables()
+    with as_local_functions_find_it(emulator) as client:
+        store = DynamoStore(
+            client, messages_table=messages_table, meetings_table=meetings_table, clock=FixedClock(), sleep=_never
+        )
+        store.commit([Insert(message=claimed())])
+        store.commit([Replace(before=claimed(), message=accepted(claimed()))])
+        store.commit([Insert(message=claimed()), Replace(before=claimed(), message=accepted(claimed()))])
+
+    records = emulator.stream_records(messages_table)
+
+    assert [(r["eventName"], _status(r, "OldImage"), _status(r, "NewImage")) for r in records] == [
+        ("INSERT", None, "sending"),
+        ("MODIFY", "sending", "accepted"),
+    ]
+
+
+def _status(record: dict[str, Any], image: str) -> str | None:
+    status: str | None = record["dynamodb"].get(image, {}).get("status", {}).get("S")
+    return status
+
+
+def _never(_: float) -> None:
+    raise AssertionError("nothing is throttled here")

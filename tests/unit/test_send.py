@@ -635,3 +635,26 @@ def test_a_report_of_delivery_survives_any_outcome() -> None:
 
     assert house.message().status is Status.DELIVERED
     assert Report(provider_message_id="AA-1", status=Status.DELIVERED, provider_status="Success").status
+
+
+def test_a_message_whose_providers_stay_out_of_order_waits_without_feeding_the_queue() -> None:
+    house = House(unauthorized())
+    house.send(request("first"))
+    house.send(request("second"))
+    house.clock.advance(seconds=30)
+
+    house.resume()
+
+    assert house.queue.notes == []
+    assert statuses(house.message("second")) == [Status.QUEUED]
+    assert house.message("second").due_at == house.clock() + timedelta(seconds=60)
+
+
+def test_options_too_large_to_be_stored_are_refused() -> None:
+    house = House()
+
+    house.send(request(provider_options={"nomsa": {"colour": "x" * 5000}}))
+
+    assert house.message().failure == Failure(
+        reason=Reason.INVALID_REQUEST, detail="provider_options: must be at most 4096 bytes of JSON"
+    )

@@ -130,9 +130,19 @@ def test_the_environment_adds_no_dimension(
     telemetry: PowertoolsTelemetry, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "other")
-    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Other")
     telemetry.count("Accepted")
 
     telemetry.flush()
 
     assert metrics(capsys) == [{"_aws": described("Accepted", dimensions=[[]]), "Accepted": [1.0]}]
+
+
+def test_each_stack_counts_in_a_namespace_of_its_own(
+    telemetry: PowertoolsTelemetry, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Sampai/other")
+    telemetry.count("Accepted")
+
+    telemetry.flush()
+
+    assert [m["_aws"]["CloudWatchMetrics"][0]["Namespace"] for m in metrics(capsys)] == ["Sampai/other"]

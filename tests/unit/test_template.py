@@ -252,7 +252,11 @@ def test_no_environment_variable_holds_a_secret() -> None:
     values = [shared, *(function["Environment"]["Variables"] for function in FUNCTIONS.values())]
 
     assert "resolve:" not in json.dumps(values)
-    assert shared == {"POWERTOOLS_SERVICE_NAME": "sampai", "POWERTOOLS_LOG_LEVEL": {"Ref": "LogLevel"}}
+    assert shared == {
+        "POWERTOOLS_SERVICE_NAME": "sampai",
+        "POWERTOOLS_LOG_LEVEL": {"Ref": "LogLevel"},
+        "POWERTOOLS_METRICS_NAMESPACE": {"Fn::Sub": "Sampai/${AWS::StackName}"},
+    }
 
 
 # --- permissions ------------------------------------------------------------------------------------------------------
@@ -368,10 +372,15 @@ def test_the_api_throttles_and_only_its_webhook_routes_may_call_the_function() -
 
 def watched() -> set[tuple[str, str, str]]:
     return {
-        (alarm["Namespace"], alarm["MetricName"], _name_of(dimension["Value"]))
+        (_namespace_of(alarm), alarm["MetricName"], _name_of(dimension["Value"]))
         for alarm in ALARMS.values()
         for dimension in alarm.get("Dimensions", [{"Value": {"": ""}}])
     }
+
+
+def _namespace_of(alarm: dict[str, Any]) -> str:
+    namespace = alarm["Namespace"]
+    return namespace["Fn::Sub"] if isinstance(namespace, dict) else namespace
 
 
 def test_an_alarm_rings_for_everything_that_nobody_would_see_otherwise() -> None:
@@ -385,8 +394,9 @@ def test_an_alarm_rings_for_everything_that_nobody_would_see_otherwise() -> None
         ("AWS/SQS", age, "UrgentQueue.QueueName"),
         ("AWS/Lambda", "IteratorAge", "PublishFunction"),
         ("AWS/ApiGateway", "5xx", "WebhookApi"),
-        ("Sampai", "CircuitOpened", ""),
-        ("Sampai", "SettingsBroken", ""),
+        ("Sampai/${AWS::StackName}", "CircuitOpened", ""),
+        ("Sampai/${AWS::StackName}", "SettingsBroken", ""),
+        ("Sampai/${AWS::StackName}", "SecretBroken", ""),
     }
 
 

@@ -1,6 +1,7 @@
 """Logs and metrics, with Powertools: JSON lines and CloudWatch's embedded metric format, both on standard output."""
 
 import logging
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -12,8 +13,9 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from sampai.domain.phone import mask
 
-NAMESPACE: Final = "Sampai"
 SERVICE: Final = "sampai"
+NAMESPACE: Final = "Sampai"
+"""Of the metrics, unless POWERTOOLS_METRICS_NAMESPACE names the stack's own."""
 
 _NUMBER: Final = re.compile(r"\+[0-9]{7,}")
 _TAKEN: Final = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
@@ -56,7 +58,7 @@ class PowertoolsTelemetry:
         """Write out what was counted: one line for each provider, and one for what concerns none."""
         counts, self._counts = self._counts, Counter()
         for provider in dict.fromkeys(provider for provider, _ in counts):
-            metrics = EphemeralMetrics(namespace=NAMESPACE, service="")
+            metrics = EphemeralMetrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", NAMESPACE), service="")
             if provider is not None:
                 metrics.add_dimensions(provider=provider)
             for (whose, name), times in counts.items():

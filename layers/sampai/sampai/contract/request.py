@@ -28,6 +28,8 @@ from sampai.domain.times import to_text
 _RFC3339: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 _FIELD_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z_]{0,39}", re.ASCII)
 
+OPTIONS_LIMIT: Final = 4096
+
 
 def _matches(pattern: re.Pattern[str], expectation: str) -> AfterValidator:
     def check(text: str) -> str:
@@ -42,6 +44,12 @@ def _require_rfc3339(value: Any) -> Any:
     if not isinstance(value, str) or _RFC3339.fullmatch(value) is None:
         raise PydanticCustomError("rfc3339", "must be an RFC 3339 time with a zone")
     return value
+
+
+def _check_size(options: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    if len(json.dumps(options)) > OPTIONS_LIMIT:
+        raise PydanticCustomError("size", "must be at most 4096 bytes of JSON")
+    return options
 
 
 MessageId = Annotated[
@@ -87,7 +95,9 @@ class SendRequest(_Document):
     metadata: Annotated[dict[MetadataKey, MetadataValue], Field(max_length=10)] = Field(
         default_factory=dict, repr=False, description="Echoed in every event, never sent to a vendor."
     )
-    provider_options: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False)
+    provider_options: Annotated[dict[str, dict[str, Any]], AfterValidator(_check_size)] = Field(
+        default_factory=dict, repr=False, description=f"By provider; at most {OPTIONS_LIMIT} bytes of JSON."
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> "SendRequest":
@@ -100,7 +110,8 @@ class SendRequest(_Document):
 
         A plain digest of a one-time password could be reversed by trying all of them.
         """
-        said = json.dumps(self.model_dump(mode="python"), default=_plain, sort_keys=True, separators=(",", ":"))
+        # Without defaults: saying one is no other request, and a field that comes later changes no digest.
+        said = json.dumps(self.model_dump(exclude_defaults=True), default=_plain, sort_keys=True, separators=(",", ":"))
         return digest(said, key)
 
 

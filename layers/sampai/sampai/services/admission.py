@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sampai.contract.request import InvalidRequest, SendRequest
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Message, Text, claim, fail, hold, schedule
+from sampai.domain.message import Message, Text, claim, fail, hold, postpone, schedule
 from sampai.domain.status import Source, Status
 from sampai.providers.base import Provider
 from sampai.services.attempt import release
@@ -57,10 +57,21 @@ def start(message: Message, *, attempt_id: str, desk: Desk) -> Admitted:
         return _refuse(message, Failure(reason=Reason.UNROUTABLE, detail="provider: turned off"), desk)
     provider = desk.routing.next_open(route, desk.circuits, now=desk.now)
     if provider is None:
-        due_at, note = release(message, at=desk.now + OPEN_FOR, now=desk.now)
-        return Admitted(message=hold(message, now=desk.now, due_at=due_at), note=note)
+        return _held(message, desk)
     claimed = claim(message, provider=provider.name, attempt_id=attempt_id, now=desk.now, lease=desk.lease)
     return Admitted(message=claimed, provider=provider)
+
+
+def _held(message: Message, desk: Desk) -> Admitted:
+    """Return the message waiting for its providers; one that waits already gets no further note.
+
+    Notes that follow from notes would end at Lambda's guard against loops; the due index has no such limit.
+    """
+    at = desk.now + OPEN_FOR
+    if message.status is Status.QUEUED and message.revision:
+        return Admitted(message=postpone(message, now=desk.now, due_at=at))
+    due_at, note = release(message, at=at, now=desk.now)
+    return Admitted(message=hold(message, now=desk.now, due_at=due_at), note=note)
 
 
 def reject(request: InvalidRequest, *, message_id: str, fingerprint: str, now: datetime) -> Admitted:

@@ -1,0 +1,259 @@
+"""Write the reference pages that follow from the code: `python -m docs.generate`. `--check` tells which are stale."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+from operator import or_
+from pathlib import Path
+from types import UnionType
+from typing import Any, Final, get_args, get_type_hints, is_typeddict
+
+from pydantic import BaseModel, TypeAdapter
+from typing_extensions import TypedDict
+
+from sampai.contract.events import MessageStatusChanged, RequestRejected
+from sampai.contract.request import CancelRequest, SendRequest
+from sampai.contract.settings import Settings, default_settings
+from sampai.domain.status import Source, Status
+from sampai.providers.base import Provider
+from sampai.providers.registry import PROVIDERS, load
+
+REFERENCE: Final = Path(__file__).parent / "reference"
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+NOTICE: Final = "<!-- Written by `python -m docs.generate` from the code. Do not edit. -->"
+
+Row = Sequence[object]
+
+_ABOUT_CAPABILITIES: Final = """\
+What each provider declares. What is not declared is refused before anything is sent. A provider is off while one of
+its credentials is missing."""
+
+_ABOUT_STATUSES: Final = """\
+A report only ever raises the rank, so duplicates, delays and any order of reports end in the same status. It may raise
+a final status too (`undelivered`, then `delivered`). The one way back is to `queued`, for a further attempt: after a
+definite refusal, or where the request says `on_unknown: resend`."""
+
+_ABOUT_SETTINGS: Final = """\
+What the fields do, and when a change takes effect: [configuration](configuration.md#the-settings). The schema:
+[settings.json](schemas/settings.json). Unknown fields are refused. No field is required: a document is laid over the
+default one."""
+
+
+def pages() -> dict[str, str]:
+    """Return the generated files: text by path within docs/reference."""
+    schemas = {f"schemas/{name}.json": _json(schema) for name, schema in schemas_by_name().items()}
+    return schemas | {"capabilities.md": _capabilities(), "statuses.md": _statuses(), "settings.md": _settings()}
+
+
+def stale() -> list[str]:
+    """Return the paths, within docs/reference, of files that differ from what would be written, or should not be."""
+    wanted = pages()
+    leftover = [f"schemas/{file.name}" for file in (REFERENCE / "schemas").glob("*")]
+    return sorted(path for path in {*wanted, *leftover} if _present(path) != wanted.get(path))
+
+
+def write() -> None:
+    for path in stale():
+        file = REFERENCE / path
+        if path not in pages():
+            file.unlink()
+            continue
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(pages()[path], encoding="utf-8")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write, or check. Returns the exit status."""
+    if arguments not in ([], ["--check"]):
+        print("usage: python -m docs.generate [--check]", file=sys.stderr)
+        return 2
+    if not arguments:
+        write()
+        return 0
+    for path in (found := stale()):
+        print(f"stale: docs/reference/{path} (run `python -m docs.generate`)", file=sys.stderr)
+    return 1 if found else 0
+
+
+def _present(path: str) -> str | None:
+    file = REFERENCE / path
+    return file.read_text(encoding="utf-8") if file.exists() else None
+
+
+# --- schemas --------------------------------------------------------------------------------------------------------
+
+
+def schemas_by_name() -> dict[str, dict[str, Any]]:
+    """Return the JSON Schemas of the public documents."""
+    return {
+        "send-request": _of_model(SendRequest),
+        "cancel-request": _of_model(CancelRequest),
+        "settings": _without_required(_of_model(Settings)),
+        "message-status-changed": _of_event(MessageStatusChanged),
+        "request-rejected": _of_event(RequestRejected),
+    }
+
+
+def _of_model(model: type[BaseModel]) -> dict[str, Any]:
+    return {"$schema": DIALECT, **model.model_json_schema()}
+
+
+def _of_event(shape: Any) -> dict[str, Any]:
+    """A consumer must be ready for fields that are added later, so nothing forbids them."""
+    return {"$schema": DIALECT, **TypeAdapter(_portable(shape)).json_schema()}
+
+
+def _portable(hint: Any) -> Any:
+    """Return a TypedDict as pydantic takes it before Python 3.12: made by typing_extensions."""
+    if isinstance(hint, UnionType):
+        return reduce(or_, map(_portable, get_args(hint)))
+    if not is_typeddict(hint):
+        return hint
+    fields = {name: _portable(field) for name, field in get_type_hints(hint).items()}
+    portable = TypedDict(hint.__name__, fields)  # type: ignore[misc]
+    portable.__doc__ = hint.__doc__
+    return portable
+
+
+def _without_required(schema: Any) -> Any:
+    """An operator's document is laid over the defaults, so nothing in it is required."""
+    if isinstance(schema, list):
+        return [_without_required(entry) for entry in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {name: _without_required(value) for name, value in schema.items() if name != "required"}
+
+
+def _json(document: Any) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+# --- pages ----------------------------------------------------------------------------------------------------------
+
+_FACTS: Final[Mapping[str, Callable[[type[Provider]], object]]] = {
+    "channels": lambda p: _codes(sorted(p.capabilities.channels)),
+    "countries of the default routes": lambda p: _codes(sorted(p.capabilities.countries)),
+    "credentials in the secret": lambda p: _codes(sorted(p.capabilities.credentials)),
+    "longest text, in characters": lambda p: p.capabilities.max_characters,
+    "sender": lambda p: "needed" if p.needs_sender else "not needed",
+    "default sender": lambda p: _codes([p.default_sender] if p.default_sender else []),
+    "`provider_options`": lambda p: _codes(f"{n}: {t.__name__}" for n, t in sorted(p.capabilities.options.items())),
+    "webhook kinds": lambda p: _codes(sorted(p.capabilities.webhooks)),
+    "can be asked about one message": lambda p: _yes(p.capabilities.has_lookup),
+    "lists its messages": lambda p: _yes(p.capabilities.has_list),
+    "names our reference in lists and receipts": lambda p: _yes(p.capabilities.echoes_reference),
+    "default `base_url`": lambda p: _codes([p.default_base_url]),
+}
+
+
+def _capabilities() -> str:
+    providers = [load(name) for name in PROVIDERS]
+    rows = [[fact, *(tell(provider) for provider in providers)] for fact, tell in _FACTS.items()]
+    return _page(
+        "Capabilities",
+        _ABOUT_CAPABILITIES,
+        _table(["", *(f"[{name}](providers/{name}.md)" for name in PROVIDERS)], rows),
+    )
+
+
+_MEANINGS: Final = {
+    Status.SCHEDULED: "waits for `send_at`",
+    Status.QUEUED: "waits for a (further) attempt",
+    Status.SENDING: "a worker has claimed it; a request may be on its way",
+    Status.UNKNOWN: "an attempt ended without our learning whether the vendor took it; it is being reconciled",
+    Status.ACCEPTED: "a vendor took it and named it",
+    Status.SENT: "the vendor handed it to the network",
+    Status.UNCONFIRMED: "the report horizon passed without final evidence",
+    Status.CANCELED: "canceled before it was sent",
+    Status.FAILED: "no vendor took it: refused by us or, definitely, by every vendor on the route",
+    Status.UNDELIVERED: "a vendor took it, and says that it did not arrive",
+    Status.DELIVERED: "on the handset",
+    Status.READ: "opened",
+}
+_SOURCES: Final = {
+    Source.SEND: "an attempt to send",
+    Source.WEBHOOK: "a vendor's callback",
+    Source.POLL: "a look at the vendor's records",
+    Source.SWEEP: "time that ran out",
+    Source.CALLER: "a cancel request",
+}
+
+
+def _statuses() -> str:
+    statuses = [[f"`{s}`", s.rank, _yes(s.is_final), _yes(s.is_failure), _MEANINGS[s]] for s in Status]
+    sources = [[f"`{source}`", _SOURCES[source]] for source in Source]
+    return _page(
+        "Statuses",
+        _ABOUT_STATUSES,
+        _table(["status", "rank", "final", "always with a `failure`", "meaning"], statuses),
+        "Where a change came from, the `source` of an event and of an entry in the history:",
+        _table(["source", "what brought it"], sources),
+    )
+
+
+def _settings() -> str:
+    schema = schemas_by_name()["settings"]
+    provider = schema["$defs"]["ProviderSettings"]["properties"]
+    return _page(
+        "Settings, field by field",
+        _ABOUT_SETTINGS,
+        _table(["field", "takes", "default"], _fields(schema["properties"])),
+        "A provider, in `providers.<name>`:",
+        _table(["field", "takes", "default"], _fields(provider)),
+        "The routes and providers that stand for `{}`:",
+        f"```json\n{_broad(default_settings())}\n```",
+    )
+
+
+def _fields(properties: Mapping[str, Any]) -> list[Row]:
+    return [[f"`{name}`", _takes(rule), _default(rule)] for name, rule in properties.items()]
+
+
+def _takes(rule: Mapping[str, Any]) -> str:
+    kinds = [kind for kind in rule.get("anyOf", [rule]) if kind.get("type") != "null"]
+    return " or ".join(map(_kind, kinds)) + (f". {rule['description']}" if "description" in rule else "")
+
+
+def _kind(rule: Mapping[str, Any]) -> str:
+    words = {"string": "text", "boolean": "true or false", "object": "object, see below", "integer": "whole number"}
+    if rule["type"] == "array":
+        return f"list of one or more, each a {_kind(rule['items'])}"
+    bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}
+    said = [f"{word} {rule[name]:g}" for name, word in bounds.items() if name in rule]
+    said += [f"{rule['minLength']} to {rule['maxLength']} characters"] if "maxLength" in rule else []
+    return ", ".join([words.get(rule["type"], rule["type"]), *said])
+
+
+def _default(rule: Mapping[str, Any]) -> str:
+    return f"`{json.dumps(rule['default'])}`" if "default" in rule else "below"
+
+
+def _broad(document: Mapping[str, Any]) -> str:
+    """Return a document as JSON with one line for each entry of an object in it."""
+    lines = []
+    for name, value in document.items():
+        entries = [f"    {json.dumps(key)}: {json.dumps(entry)}" for key, entry in value.items()]
+        lines.append(f"  {json.dumps(name)}: {{\n" + ",\n".join(entries) + "\n  }")
+    return "{\n" + ",\n".join(lines) + "\n}"
+
+
+def _page(title: str, *parts: str) -> str:
+    return "\n\n".join([f"# {title}", NOTICE, *parts]) + "\n"
+
+
+def _table(head: Row, rows: Sequence[Row]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _codes(words: Any) -> str:
+    return ", ".join(f"`{word}`" for word in words) or "–"
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

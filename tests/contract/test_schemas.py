@@ -1,0 +1,316 @@
+"""The published schemas agree with the code, and what callers rely on does not change under them."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from docs.generate import REFERENCE
+from sampai.contract.events import Event, request_rejected, status_changed
+from sampai.contract.request import CancelRequest, SendRequest, parse_request
+from sampai.contract.settings import BrokenSettingsError, parse_settings
+from sampai.domain.failure import Failure, Reason
+from sampai.domain.message import Category, Channel, Message, OnUnknown, accept, claim, fail
+from sampai.domain.status import Source, Status
+from tests.template import ROOT
+
+NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+
+
+def schema(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((REFERENCE / "schemas" / f"{name}.json").read_text())
+    return document
+
+
+def accepts(name: str, document: Any) -> bool:
+    valid: bool = Draft202012Validator(schema(name)).is_valid(document)
+    return valid
+
+
+NAMES = sorted(file.stem for file in (REFERENCE / "schemas").glob("*.json"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_schema_is_one(name: str) -> None:
+    Draft202012Validator.check_schema(schema(name))
+
+
+# --- requests -------------------------------------------------------------------------------------------------------
+
+BODIES = {
+    f"{file.stem} {number}": record["body"]
+    for file in sorted((ROOT / "events" / "send").glob("*.json"))
+    for number, record in enumerate(json.loads(file.read_text())["Records"], 1)
+}
+REFUSED = {"not-json 1", "unknown-field 1", "bad-number 1", "unknown-channel 1", "resume 1"}
+"""Samples that no schema takes. What depends on time, settings or providers a schema cannot tell."""
+
+
+def is_request(body: str) -> bool:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return False
+    return accepts("send-request", document) or accepts("cancel-request", document)
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_the_schemas_take_the_sample_requests_that_are_valid_and_no_others(name: str) -> None:
+    assert is_request(BODIES[name]) is (name not in REFUSED)
+
+
+GOOD: dict[str, Any] = {
+    "message_id": "m-1",
+    "recipient": "+85591234510",
+    "content": {"type": "text", "text": "Hello"},
+}
+VARIATIONS: dict[str, dict[str, Any]] = {
+    "nothing more": {},
+    "all fields": {
+        "channel": "sms",
+        "sender": "Sampai",
+        "category": "otp",
+        "provider": "smspoh",
+        "send_at": "2026-11-21T10:00:00Z",
+        "expires_at": "2026-11-21T17:05:00+07:00",
+        "on_unknown": "resend",
+        "metadata": {"order": "4711"},
+        "provider_options": {"smspoh": {"test": True}},
+    },
+    "nulls where they may be": dict.fromkeys(("sender", "provider", "send_at", "expires_at")),
+    "an id of 64": {"message_id": "m" * 64},
+    "an id of 65": {"message_id": "m" * 65},
+    "an id with a slash": {"message_id": "a/b"},
+    "a number without plus": {"recipient": "85591234510"},
+    "a number as a number": {"recipient": 85591234510},
+    "digits that are not ASCII": {"recipient": "+٨٥٥٩١٢٣٤٥١٠"},
+    "no recipient": {"recipient": None},
+    "an empty text": {"content": {"type": "text", "text": ""}},
+    "a content of another type": {"content": {"type": "fax", "text": "Hello"}},
+    "a content with a field too many": {"content": {"type": "text", "text": "Hello", "bold": True}},
+    "a sender of 65": {"sender": "S" * 65},
+    "a sender with a line break in it": {"sender": "Sam\npai"},
+    "an unknown category": {"category": "spam"},
+    "an unknown policy": {"on_unknown": "hope"},
+    "ten entries of metadata": {"metadata": {str(n): "v" for n in range(10)}},
+    "eleven entries of metadata": {"metadata": {str(n): "v" for n in range(11)}},
+    "a number in metadata": {"metadata": {"order": 4711}},
+    "options that are none": {"provider_options": {"smspoh": True}},
+}
+
+
+@pytest.mark.parametrize("variation", VARIATIONS)
+def test_the_schema_and_the_code_agree_on_a_request(variation: str) -> None:
+    document = GOOD | VARIATIONS[variation]
+
+    is_parsed = isinstance(parse_request(json.dumps(document)), SendRequest)
+
+    assert accepts("send-request", document) is is_parsed
+
+
+@pytest.mark.parametrize(
+    "document", [{"cancel": "m-1"}, {"cancel": "a/b"}, {"cancel": None}, {"cancel": "m-1", "x": 1}]
+)
+def test_the_schema_and_the_code_agree_on_a_cancel(document: Any) -> None:
+    is_parsed = isinstance(parse_request(json.dumps(document)), CancelRequest)
+
+    assert accepts("cancel-request", document) is is_parsed
+
+
+# --- settings -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"routes": {"sms": {"KH": ["nomsa"], "*": ["smspoh"]}}},
+        {"providers": {"nomsa": {"enabled": False}, "smspoh": {"sender": "Sampai", "max_per_second": 20}}},
+        {"public_base_url": None, "report_horizon_hours": 0.5, "poll_seconds": [15]},
+        {"pole_seconds": [15]},
+        {"providers": {"nomsa": {"enabled": "perhaps"}}},
+        {"routes": {"fax": {"KH": ["nomsa"]}}},
+        {"report_horizon_hours": 0},
+        {"report_horizon_hours": 721},
+        {"poll_seconds": []},
+        {"poll_seconds": [0]},
+    ],
+    ids=json.dumps,
+)
+def test_the_schema_and_the_code_agree_on_settings(document: Any) -> None:
+    try:
+        parse_settings(json.dumps(document))
+    except BrokenSettingsError:
+        is_parsed = False
+    else:
+        is_parsed = True
+
+    assert accepts("settings", document) is is_parsed
+
+
+# --- events ---------------------------------------------------------------------------------------------------------
+
+DRAFT = Message(
+    message_id="m-1",
+    status=Status.QUEUED,
+    recipient="+85591234510",
+    metadata={"order": "4711"},
+    created_at=NOW,
+    updated_at=NOW,
+    occurred_at=NOW,
+)
+CLAIMED = claim(DRAFT, provider="nomsa", attempt_id="a-1", now=NOW, lease=timedelta(seconds=60))
+ACCEPTED = accept(CLAIMED, provider_message_id="n-1", provider_status="SENT", now=NOW, due_at=NOW, source=Source.SEND)
+UNREADABLE = replace(DRAFT, recipient=None, metadata={})
+
+
+def _failed(message: Message, **failure: Any) -> Event:
+    reason = Failure(reason=Reason.INVALID_REQUEST, **failure)
+    return status_changed(fail(message, reason, now=NOW, source=Source.SEND), previous=None)
+
+
+EVENTS = {
+    "the first status": status_changed(CLAIMED, previous=None),
+    "a further status": status_changed(ACCEPTED, previous=Status.SENDING),
+    "a failure with all that is known": _failed(CLAIMED, provider_code="-13", detail="recipient: no such number"),
+    "a failure of what could not be read": _failed(UNREADABLE),
+    "an id conflict": request_rejected("m-1", "id_conflict", "message_id: already stands for a different request"),
+}
+SCHEMAS = {"Message Status Changed": "message-status-changed", "Request Rejected": "request-rejected"}
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_an_event_is_as_its_schema_says(name: str) -> None:
+    event = EVENTS[name]
+    published = schema(SCHEMAS[event.detail_type])
+    detail = json.loads(json.dumps(event.detail))
+
+    Draft202012Validator(published).validate(detail)
+    assert detail.keys() == published["properties"].keys()
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_an_event_that_lacks_a_field_is_not_as_its_schema_says(name: str) -> None:
+    event = EVENTS[name]
+    detail = json.loads(json.dumps(event.detail))
+
+    lacking = [{key: value for key, value in detail.items() if key != gone} for gone in detail]
+
+    assert not any(accepts(SCHEMAS[event.detail_type], document) for document in lacking)
+
+
+# --- the public contract --------------------------------------------------------------------------------------------
+# Names that callers' code holds. Adding one is a new line here; a line that goes, or changes, breaks somebody.
+
+FIELDS = {
+    "send-request": {
+        "message_id",
+        "channel",
+        "recipient",
+        "sender",
+        "content",
+        "category",
+        "provider",
+        "send_at",
+        "expires_at",
+        "on_unknown",
+        "metadata",
+        "provider_options",
+    },
+    "cancel-request": {"cancel"},
+    "settings": {"routes", "providers", "public_base_url", "report_horizon_hours", "poll_seconds"},
+    "message-status-changed": {
+        "message_id",
+        "sequence",
+        "status",
+        "previous_status",
+        "channel",
+        "recipient",
+        "provider",
+        "provider_message_id",
+        "occurred_at",
+        "source",
+        "failure",
+        "metadata",
+    },
+    "request-rejected": {"message_id", "reason", "detail"},
+}
+INNER_FIELDS = {
+    ("send-request", "TextContent"): {"type", "text"},
+    ("settings", "ProviderSettings"): {"enabled", "base_url", "sender", "max_per_second"},
+    ("message-status-changed", "FailureDetail"): {"reason", "provider_code", "detail"},
+}
+DEMANDED = {
+    "send-request": {"message_id", "recipient", "content"},
+    "cancel-request": {"cancel"},
+    "settings": set(),
+}
+"""What a caller must give. It may shrink; one more would refuse requests that were good."""
+
+WORDS: dict[type[StrEnum], set[str]] = {
+    Channel: {"sms", "whatsapp", "whatsapp_official"},
+    Category: {"otp", "transactional", "promotional"},
+    OnUnknown: {"hold", "resend"},
+    Source: {"send", "webhook", "poll", "sweep", "caller"},
+    Status: {
+        "scheduled",
+        "queued",
+        "sending",
+        "unknown",
+        "accepted",
+        "sent",
+        "unconfirmed",
+        "canceled",
+        "failed",
+        "undelivered",
+        "delivered",
+        "read",
+    },
+    Reason: {
+        "invalid_request",
+        "invalid_recipient",
+        "invalid_sender",
+        "invalid_content",
+        "too_long",
+        "unsupported",
+        "unroutable",
+        "opted_out",
+        "blocked",
+        "expired",
+        "insufficient_credit",
+        "authentication",
+        "rate_limited",
+        "template_rejected",
+        "window_closed",
+        "unreachable",
+        "provider_error",
+    },
+}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_no_public_field_is_removed_or_renamed(name: str) -> None:
+    assert FIELDS[name] <= schema(name)["properties"].keys()
+
+
+@pytest.mark.parametrize(("name", "inner"), INNER_FIELDS)
+def test_no_field_within_a_public_field_is_removed_or_renamed(name: str, inner: str) -> None:
+    assert INNER_FIELDS[name, inner] <= schema(name)["$defs"][inner]["properties"].keys()
+
+
+@pytest.mark.parametrize("name", DEMANDED)
+def test_no_more_is_demanded_of_a_caller(name: str) -> None:
+    assert set(schema(name).get("required", ())) <= DEMANDED[name]
+
+
+@pytest.mark.parametrize("words", WORDS, ids=lambda words: words.__name__)
+def test_no_public_word_is_removed_or_renamed(words: type[StrEnum]) -> None:
+    assert WORDS[words] <= {word.value for word in words}
+
+
+def test_every_schema_is_held() -> None:
+    assert sorted(FIELDS) == NAMES

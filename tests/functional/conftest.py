@@ -1,0 +1,47 @@
+"""Each functional test has a deployment of its own, and nothing that its functions say may be private."""
+
+import logging
+from collections.abc import Iterator
+from io import StringIO
+
+import pytest
+
+from tests.emulator import Emulator
+from tests.functional import vendors
+from tests.functional.sandbox import LIBRARIES, Deployment, forget, leaks
+from tests.functional.vendors import Vendors
+
+
+@pytest.fixture
+def vendor_servers() -> Iterator[Vendors]:
+    with vendors.running() as running:
+        yield running
+
+
+@pytest.fixture
+def deployment(
+    emulator: Emulator, vendor_servers: Vendors, monkeypatch: pytest.MonkeyPatch, discreet: None
+) -> Iterator[Deployment]:
+    yield Deployment(emulator=emulator, vendors=vendor_servers, monkeypatch=monkeypatch)
+    forget()
+
+
+@pytest.fixture
+def discreet(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """Read all that was printed, and all that any library logged at any level, and find nothing private in it."""
+    logged, root = StringIO(), logging.getLogger()
+    handler = logging.StreamHandler(logged)
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    # The test's own calls, with which it puts the secrets there, do not count.
+    levels = {name: logging.getLogger(name).level for name in LIBRARIES}
+    for name in LIBRARIES:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    yield
+    root.removeHandler(handler)
+    root.setLevel(level)
+    for name in LIBRARIES:
+        logging.getLogger(name).setLevel(levels[name])
+    printed = capsys.readouterr()
+    assert leaks(printed.out + printed.err + logged.getvalue()) == []

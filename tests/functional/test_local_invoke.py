@@ -1,0 +1,86 @@
+"""A sample event can be run by hand, without Docker."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local import invoke
+from tests.emulator import Emulator
+from tests.functional.sandbox import EVENTS, FUNCTIONS, Deployment, environment_of
+from tests.template import ROOT, template
+
+RUN = "import json, sys; from local.invoke import invoke; print(json.dumps(invoke(*map(json.loads, sys.argv[1:]))))"
+
+
+def test_a_sample_event_runs_by_hand(deployment: Deployment) -> None:
+    event = (EVENTS / "send" / "nomsa.json").read_text()
+    arguments = ('"send"', event, json.dumps(deployment.environment("send")))
+
+    done = subprocess.run([sys.executable, "-c", RUN, *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert json.loads(done.stdout.splitlines()[-1]) == {"batchItemFailures": []}
+    assert deployment.table() == {"sample-nomsa": "accepted"}
+    print(done.stdout, done.stderr)  # for the look at what was said
+
+
+def test_the_functions_are_those_of_the_template() -> None:
+    resources = template()["Resources"]
+
+    assert tuple(invoke.FUNCTIONS) == FUNCTIONS
+    assert {i for i, r in resources.items() if r["Type"] == "AWS::Serverless::Function"} == {*invoke.FUNCTIONS.values()}
+
+
+@pytest.fixture
+def deployed(emulator: Emulator) -> Iterator[None]:
+    """Deploy the four functions by name alone: each variable is `given`, and so is the name of the secret."""
+    document = {"Resources": {"Role": ROLE, **{i: _function(f) for f, i in invoke.FUNCTIONS.items()}}}
+    secrets, stacks = emulator.client("secretsmanager"), emulator.client("cloudformation")
+    secrets.create_secret(Name="given", SecretString=json.dumps({"webhook_tokens": ["first", "second"]}))
+    stacks.create_stack(StackName=invoke.STACK_NAME, TemplateBody=json.dumps(document), Capabilities=["CAPABILITY_IAM"])
+    stacks.get_waiter("stack_create_complete").wait(StackName=invoke.STACK_NAME, WaiterConfig={"Delay": 0.1})
+    yield
+    stacks.delete_stack(StackName=invoke.STACK_NAME)
+    secrets.delete_secret(SecretId="given", ForceDeleteWithoutRecovery=True)
+
+
+def test_environments_are_read_from_the_deployed_functions(emulator: Emulator, deployed: None) -> None:
+    assert invoke.env_vars(emulator.client) == {
+        logical_id: dict.fromkeys(environment_of(function), "given")
+        for function, logical_id in invoke.FUNCTIONS.items()
+    }
+
+
+def test_the_token_is_read_from_the_deployed_secret(emulator: Emulator, deployed: None) -> None:
+    assert invoke.webhook_token(emulator.client) == "first"
+
+
+ROLE = {
+    "Type": "AWS::IAM::Role",
+    "Properties": {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []}},
+}
+
+
+def _function(function: str) -> dict[str, Any]:
+    properties = {
+        "Runtime": "python3.13",
+        "Handler": "index.handler",
+        "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+        "Code": {"ZipFile": "def handler(event, context): ..."},
+        "Environment": {"Variables": dict.fromkeys(environment_of(function), "given")},
+    }
+    return {"Type": "AWS::Lambda::Function", "Properties": properties}
+
+
+@pytest.mark.parametrize("arguments", [[], ["fax", "event.json"], ["send"]])
+def test_a_command_that_makes_no_sense_is_told_how(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke.main(arguments) == 2
+    assert "usage: python -m local.invoke {send,webhook,follow_up,publish} EVENT.json" in capsys.readouterr().err
+
+
+def test_an_event_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke.main(["send", "events/send/fax.json"]) == 1
+    assert "cannot be read" in capsys.readouterr().err
