@@ -9,7 +9,7 @@ from typing import Any
 from sampai.domain.message import Message
 from sampai.providers.http import HttpRequest, HttpResponse, WebhookRequest
 from sampai.services.follow_up import FollowUpService
-from sampai.services.ports import NoResponse, Secret
+from sampai.services.ports import NewId, NoResponse, Secret
 from sampai.services.receive import Answer, ReceiveService
 from sampai.services.send import Record, SendService
 from tests.fakes import (
@@ -156,7 +156,7 @@ class House:
             new_pool=InlinePool,
         )
 
-    def new_sender(self) -> SendService:
+    def new_sender(self, new_id: NewId | None = None) -> SendService:
         """Return another sandbox of the send function."""
         return SendService(
             store=self.store,
@@ -166,7 +166,7 @@ class House:
             settings=self.settings,
             secret=self.secret,
             clock=self.clock,
-            new_id=self.ids,
+            new_id=new_id or self.ids,
             telemetry=self.telemetry,
             webhook_base_url="https://hooks.example.net",
             new_pool=InlinePool,

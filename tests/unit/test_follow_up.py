@@ -156,6 +156,18 @@ def test_a_lost_answer_takes_no_message_that_belongs_to_another() -> None:
     assert house.message("second").provider_message_id is None
 
 
+def test_a_lost_answer_takes_the_one_message_that_belongs_to_nobody() -> None:
+    house = House(nomsa_taken("145"), lost(), nomsa_list(nomsa_row("145"), nomsa_row("146")))
+    house.send(request("first"))
+    house.send(request("second"))
+    house.clock.advance(seconds=15)
+
+    house.follow_up()
+
+    assert house.message("first").provider_message_id == "145"
+    assert house.message("second").provider_message_id == "146"
+
+
 def test_two_lost_answers_that_look_alike_are_left_unknown() -> None:
     house = House(lost(), lost(), nomsa_list(nomsa_row("145"), nomsa_row("146")))
     house.send(request("first"))

@@ -1,6 +1,7 @@
 """The send service: what a batch becomes, and what a vendor sees of it."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,6 @@ import pytest
 from sampai.contract.events import request_rejected
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import cancel
-from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
 from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.services.ports import Insert, Meet, Meeting, NoResponse, Replace, Resumption
@@ -453,9 +453,8 @@ def test_a_receipt_by_reference_overtakes_the_answer_and_stays() -> None:
 
 def test_a_superseded_attempt_changes_nothing() -> None:
     def superseded(_: HttpRequest) -> HttpResponse:
-        current = house.message()
-        house.store.messages["m-1"] = cancel(current, now=house.clock())
-        house.store.messages["m-1"] = _with_attempt(house, "id-99")
+        newer = replace(cancel(house.message(), now=house.clock()), attempt_id="id-99")
+        house.store.messages["m-1"] = newer
         return nomsa_taken()
 
     house = House(superseded)
@@ -464,12 +463,6 @@ def test_a_superseded_attempt_changes_nothing() -> None:
 
     assert house.message().status is Status.CANCELED
     assert house.message().provider_message_id is None
-
-
-def _with_attempt(house: House, attempt_id: str) -> object:
-    from dataclasses import replace
-
-    return replace(house.message(), attempt_id=attempt_id)
 
 
 def test_a_vendor_id_that_belongs_to_another_message_rings_and_spoils_neither() -> None:
@@ -634,7 +627,6 @@ def test_a_report_of_delivery_survives_any_outcome() -> None:
     house.send(request(recipient="+959777777710"))
 
     assert house.message().status is Status.DELIVERED
-    assert Report(provider_message_id="AA-1", status=Status.DELIVERED, provider_status="Success").status
 
 
 def test_a_message_whose_providers_stay_out_of_order_waits_without_feeding_the_queue() -> None:
@@ -658,3 +650,36 @@ def test_options_too_large_to_be_stored_are_refused() -> None:
     assert house.message().failure == Failure(
         reason=Reason.INVALID_REQUEST, detail="provider_options: must be at most 4096 bytes of JSON"
     )
+
+
+def test_a_bad_request_that_comes_twice_is_no_conflict() -> None:
+    house = House()
+    body = request(colour="red")
+
+    house.send(body, body)
+    house.send(body)
+
+    assert house.bus.events == []
+    assert house.message().status is Status.FAILED
+
+
+def test_a_fault_of_ours_with_one_record_keeps_no_neighbour() -> None:
+    house = House()
+    ids = iter(["id-1"])
+    faulty = house.new_sender(new_id=lambda: next(ids))
+
+    unfinished = house.send(request("good"), request("unlucky"), sender=faulty)
+
+    assert unfinished == ["r-2"]
+    assert house.message("good").status is Status.ACCEPTED
+    assert "unlucky" not in house.store.messages
+
+
+def test_no_call_starts_for_a_message_that_expired_while_it_was_claimed() -> None:
+    house = House()
+    house.store.before_commit = lambda _: house.clock.advance(seconds=20)
+
+    house.send(request(expires_at="2026-11-21T10:00:15Z"))
+
+    assert house.transport.requests == []
+    assert house.message().failure == Failure(reason=Reason.EXPIRED, detail="expires_at: has passed")

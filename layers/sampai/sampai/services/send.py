@@ -153,26 +153,41 @@ class SendService:
         """Admit each new message once: a batch may hold the same request several times."""
         entries: dict[str, _Entry] = {}
         for record, request in parsed:
-            if isinstance(request, InvalidRequest):
-                message_id = request.message_id or record.record_id
-                fingerprint = digest(record.body, key)
-                admitted = reject(request, message_id=message_id, fingerprint=fingerprint, now=desk.now)
-                if request.message_id is None:
-                    batch.report([record.record_id], request_rejected(message_id, "invalid_request", request.detail))
-            elif isinstance(request, SendRequest):
-                message_id, fingerprint = request.message_id, request.fingerprint(key)
-                known = entries.get(message_id)
-                if known is not None and known.admitted.message.fingerprint == fingerprint:
-                    known.records.append(record.record_id)
-                    continue
-                admitted = admit(request, fingerprint=fingerprint, attempt_id=self._new_id(), desk=desk)
-            else:
+            if not isinstance(request, SendRequest | InvalidRequest):
                 continue
-            if message_id in entries:
-                self._conflict(message_id, [record.record_id], batch)
-                continue
-            entries[message_id] = _Entry(admitted=admitted, records=[record.record_id])
+            try:
+                self._enter(record, request, entries, key, desk, batch)
+            except Exception as error:
+                # A fault of ours. It must not keep the neighbours; the record comes back, in the end as a dead letter.
+                self._telemetry.error("request not admitted", record_id=record.record_id, error=type(error).__name__)
+                batch.unfinished.add(record.record_id)
         return list(entries.values())
+
+    def _enter(
+        self,
+        record: Record,
+        request: SendRequest | InvalidRequest,
+        entries: dict[str, _Entry],
+        key: bytes,
+        desk: Desk,
+        batch: _Batch,
+    ) -> None:
+        message_id, fingerprint = _identity(record, request, key)
+        known = entries.get(message_id)
+        if known is None:
+            admitted = self._admit(request, message_id, fingerprint, desk)
+            entries[message_id] = _Entry(admitted=admitted, records=[record.record_id])
+        elif known.admitted.message.fingerprint == fingerprint:
+            known.records.append(record.record_id)
+        else:
+            self._conflict(message_id, [record.record_id], batch)
+        if isinstance(request, InvalidRequest) and request.message_id is None:
+            batch.report([record.record_id], request_rejected(message_id, "invalid_request", request.detail))
+
+    def _admit(self, request: SendRequest | InvalidRequest, message_id: str, fingerprint: str, desk: Desk) -> Admitted:
+        if isinstance(request, InvalidRequest):
+            return reject(request, message_id=message_id, fingerprint=fingerprint, now=desk.now)
+        return admit(request, fingerprint=fingerprint, attempt_id=self._new_id(), desk=desk)
 
     def _resumed_entries(self, parsed: Sequence[tuple[Record, Request]], desk: Desk, batch: _Batch) -> list[_Entry]:
         """Claim messages that waited. A note that is not about the present attempt resumes nothing."""
@@ -365,6 +380,13 @@ class SendService:
             self._bus.put(batch.rejected)
         except UnavailableError:
             batch.unfinished |= batch.rejected_records
+
+
+def _identity(record: Record, request: SendRequest | InvalidRequest, key: bytes) -> tuple[str, str]:
+    """Return the id under which a request is kept, and the digest by which a repetition is known."""
+    if isinstance(request, SendRequest):
+        return request.message_id, request.fingerprint(key)
+    return request.message_id or record.record_id, digest(record.body, key)
 
 
 def _may_start(message: Message, attempts: set[int], desk: Desk) -> bool:

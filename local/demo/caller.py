@@ -1,0 +1,70 @@
+"""What a caller, an operator and an onlooker do with the running stack."""
+
+import json
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import Any, Final
+
+from local.stack.deployment import client
+from local.stack.processes import DIRECT
+
+QUEUE_NAME: Final = "sampai-demo-events"
+SQS_BATCH: Final = 10
+
+
+class Caller:
+    """Puts requests on the queues, hears events, and reads the table and the vendors' ledger."""
+
+    def __init__(self, outputs: Mapping[str, Any]) -> None:
+        self._outputs = outputs
+        self._sqs = client("sqs")
+        self._events_url = self._subscribed()
+
+    def change_settings(self, changes: Mapping[str, Any]) -> None:
+        """Lay changes over the stack's settings."""
+        ssm, name = client("ssm"), self._outputs["SettingsParameterName"]
+        settings = json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
+        ssm.put_parameter(Name=name, Value=json.dumps({**settings, **changes}), Type="String", Overwrite=True)
+
+    def put(self, bodies: Sequence[str], *, queue: str) -> list[str]:
+        """Put bodies on a queue and return the ids that the queue gives them, in order."""
+        ids: dict[str, str] = {}
+        for first in range(0, len(bodies), SQS_BATCH):
+            batch = enumerate(bodies[first : first + SQS_BATCH], start=first)
+            entries = [{"Id": str(number), "MessageBody": body} for number, body in batch]
+            answer = self._sqs.send_message_batch(QueueUrl=self._outputs[queue], Entries=entries)
+            ids |= {entry["Id"]: entry["MessageId"] for entry in answer["Successful"]}
+        return [ids[str(number)] for number in range(len(bodies))]
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Yield the events that have come since the last time."""
+        while messages := self._sqs.receive_message(
+            QueueUrl=self._events_url, MaxNumberOfMessages=SQS_BATCH, WaitTimeSeconds=0
+        ).get("Messages"):
+            for message in messages:
+                yield json.loads(message["Body"])
+                self._sqs.delete_message(QueueUrl=self._events_url, ReceiptHandle=message["ReceiptHandle"])
+
+    def acceptances(self) -> Counter[str]:
+        """Return how often the vendors took each text, by its SHA-256."""
+        url = f"{self._outputs['simulators']['control']}/_ledger"
+        with DIRECT.open(urllib.request.Request(url), timeout=5) as answer:
+            return Counter(row["text_sha256"] for row in json.loads(answer.read()))
+
+    def statuses(self, message_ids: Set[str]) -> dict[str, str]:
+        """Return the stored status of each message, of a hundred at most."""
+        table = self._outputs["MessagesTableName"]
+        keys = [{"message_id": {"S": message_id}} for message_id in message_ids]
+        items = client("dynamodb").batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": True}})
+        return {item["message_id"]["S"]: item["status"]["S"] for item in items["Responses"][table]}
+
+    def _subscribed(self) -> str:
+        """Have every event of the stack's bus put on a queue of ours; it goes with the stack."""
+        url: str = self._sqs.create_queue(QueueName=QUEUE_NAME)["QueueUrl"]
+        attributes = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+        events, bus = client("events"), self._outputs["EventBusName"]
+        events.put_rule(Name=QUEUE_NAME, EventBusName=bus, EventPattern=json.dumps({"source": ["sampai"]}))
+        target = {"Id": "queue", "Arn": attributes["QueueArn"]}
+        events.put_targets(Rule=QUEUE_NAME, EventBusName=bus, Targets=[target])
+        return url

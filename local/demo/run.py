@@ -1,0 +1,96 @@
+"""One run of the demo on a stack that is up."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Final
+
+from rich.console import Console
+from rich.live import Live
+
+from local.demo import screen
+from local.demo.caller import Caller
+from local.demo.messages import CASES, SEND, written
+from local.demo.watch import News, Track, Watch
+
+OPERATORS_SETTINGS: Final = {"report_horizon_hours": 40 / 3600, "poll_seconds": [15, 30]}
+"""The stack gives up after 40 s, not after three days, and on a slow computer looks again at the next follow-up."""
+
+DEADLINE_SECONDS: Final = 150.0
+TICK_SECONDS: Final = 0.25
+SIGN_OF_LIFE_SECONDS: Final = 15.0
+
+Show = Callable[[list[tuple[Track, News]]], None]
+
+
+class Demo:
+    """Sends everything and watches it. Its clock starts when it is made."""
+
+    def __init__(self, caller: Caller, console: Console) -> None:
+        self._caller = caller
+        self._console = console
+        self._began = time.monotonic()
+        self._watch = Watch(CASES)
+        self._acceptances: Counter[str] = Counter()
+        self._spoke_at = 0.0
+
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    def run(self) -> bool:
+        """Send everything, watch until all have ended or the time is up, and say whether all was as it should be."""
+        self._caller.change_settings(OPERATORS_SETTINGS)
+        with self._shown() as show:
+            while not self._watch.is_over and self._seconds < DEADLINE_SECONDS:
+                self._put_what_is_due()
+                show(self._heard())
+                time.sleep(TICK_SECONDS)
+        return self._conclude()
+
+    def _put_what_is_due(self) -> None:
+        now, first, second = datetime.now(UTC), self._watch.due(), self._watch.due_again()
+        for queue in {track.case.queue for track in first}:
+            tracks = [track for track in first if track.case.queue == queue for _ in range(track.case.times)]
+            ids = self._caller.put([written(track.case.request, now) for track in tracks], queue=queue)
+            for track, record_id in zip(tracks, ids, strict=True):
+                track.put_seconds = self._seconds
+                track.message_id = track.message_id or record_id
+        self._caller.put([written(track.case.then, now) for track in second if track.case.then], queue=SEND)
+        for track in second:
+            track.is_second_put = True
+
+    def _heard(self) -> list[tuple[Track, News]]:
+        heard = [self._watch.hear(event, seconds=self._seconds) for event in self._caller.events()]
+        self._acceptances = self._caller.acceptances()
+        return [news for news in heard if news is not None]
+
+    def _conclude(self) -> bool:
+        self._heard()
+        stored = self._caller.statuses({track.message_id for track in self._watch.tracks if track.message_id})
+        verdict = self._watch.verdict(self._acceptances, stored)
+        self._console.print(screen.conclusion(self._watch, self._acceptances, verdict, self._console.width))
+        return not verdict
+
+    @contextmanager
+    def _shown(self) -> Iterator[Show]:
+        """Give a function that shows what is known: the whole screen again, or a line for each piece of news."""
+        if not self._console.is_terminal:
+            yield self._print
+            return
+        with Live(console=self._console, auto_refresh=False, transient=True) as drawn:
+
+            def draw(_: list[tuple[Track, News]]) -> None:
+                drawn.update(screen.live(self._watch, self._acceptances, self._seconds, self._console), refresh=True)
+
+            yield draw
+
+    def _print(self, heard: list[tuple[Track, News]]) -> None:
+        lines = [screen.line(track, news) for track, news in heard]
+        if not lines and self._seconds - self._spoke_at > SIGN_OF_LIFE_SECONDS:
+            lines = [screen.waiting(self._watch, self._seconds)]
+        for line in lines:
+            self._console.print(line, soft_wrap=True)
+            self._spoke_at = self._seconds

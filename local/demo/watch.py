@@ -1,0 +1,175 @@
+"""What the demo has heard of each message, and whether it ended as it should."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from local.demo.messages import REJECTED, Case, Moment
+
+FINAL: Final = frozenset({"unconfirmed", "canceled", "failed", "undelivered", "delivered", "read", REJECTED})
+AT_SENDER: Final = frozenset({"scheduled", "queued", "sending"})
+"""Statuses in which the send function, or a queue before it, has the message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """One event about a message. `seconds` is when it was heard, on the clock of `Track.put_seconds`."""
+
+    sequence: int
+    status: str
+    previous_status: str | None
+    source: str
+    reason: str | None = None
+    detail: str = ""
+    seconds: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Track:
+    """A row of the demo and everything heard about it."""
+
+    case: Case
+    message_id: str | None
+    put_seconds: float | None = None
+    is_second_put: bool = False
+    heard: dict[int, News] = field(default_factory=dict)
+
+    @property
+    def news(self) -> list[News]:
+        """Everything heard, in the order of its sequence."""
+        return [self.heard[sequence] for sequence in sorted(self.heard)]
+
+    @property
+    def last(self) -> News | None:
+        return self.heard[max(self.heard)] if self.heard else None
+
+    @property
+    def status(self) -> str | None:
+        return self.last.status if self.last else None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in FINAL
+
+    @property
+    def is_past_senders(self) -> bool:
+        return self.status is not None and self.status not in AT_SENDER
+
+    @property
+    def attempts(self) -> int:
+        return sum(news.status == "sending" for news in self.heard.values())
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds from the queue to the latest news."""
+        if self.put_seconds is None or self.last is None:
+            return None
+        return self.last.seconds - self.put_seconds
+
+
+class Watch:
+    """Everything that the demo has heard."""
+
+    def __init__(self, cases: Iterable[Case]) -> None:
+        self.tracks = [Track(case=case, message_id=case.message_id) for case in cases]
+        self.events = 0
+
+    @property
+    def is_over(self) -> bool:
+        return all(track.has_ended for track in self.tracks)
+
+    @property
+    def followed_up_seconds(self) -> float:
+        """When the follow-up was last heard of; the schedule begins with the stack."""
+        return max((n.seconds for t in self.tracks for n in t.news if n.source in ("poll", "sweep")), default=0.0)
+
+    def due(self) -> list[Track]:
+        """Return the rows whose request is to be put on its queue now."""
+        return [track for track in self.tracks if track.put_seconds is None and self._is_time_for(track)]
+
+    def due_again(self) -> list[Track]:
+        """Return the rows whose second request is to be put on its queue now."""
+        return [track for track in self.tracks if track.case.then and track.heard and not track.is_second_put]
+
+    def hear(self, event: Mapping[str, Any], *, seconds: float) -> tuple[Track, News] | None:
+        """Take an event from the stack's bus. Return what is new in it, and about which row; it may come twice."""
+        self.events += 1
+        is_rejection = event["detail-type"] == "Request Rejected"
+        news = _read(event["detail"], is_rejection=is_rejection, seconds=seconds)
+        for track in self.tracks:
+            is_about = track.message_id == event["detail"]["message_id"]
+            if is_about and is_rejection == (track.case.end.status == REJECTED) and news.sequence not in track.heard:
+                track.heard[news.sequence] = news
+                return track, news
+        return None
+
+    def verdict(self, acceptances: Mapping[str, int], stored: Mapping[str, str]) -> list[str]:
+        """Return what is not as it should be, a line for each row concerned; empty if all is well.
+
+        `acceptances` counts what the vendors took by the digest of its text; `stored` has statuses by message id.
+        """
+        found = []
+        for track in self.tracks:
+            taken, status = acceptances.get(track.case.text_sha256, 0), stored.get(track.message_id or "")
+            if wrong := objections(track, acceptances=taken, stored=status):
+                found.append(f"{track.case.vendor or '–'}, {track.case.name}: {'; '.join(wrong)}")
+        strangers = acceptances.keys() - {track.case.text_sha256 for track in self.tracks}
+        return [*found, *(f"a vendor took what nobody sent: {digest}" for digest in sorted(strangers))]
+
+    def _is_time_for(self, track: Track) -> bool:
+        match track.case.moment:
+            case Moment.FIRST:
+                return True
+            case Moment.KNOWN:
+                return any(other.heard for other in self.tracks if other.message_id == track.message_id)
+            case Moment.LAST:
+                return all(other.is_past_senders for other in self.tracks if other.case.moment is not Moment.LAST)
+
+
+def objections(track: Track, *, acceptances: int, stored: str | None) -> list[str]:
+    """Return what is not as it should be, given what the vendors' ledger and the table of messages hold."""
+    end, last = track.case.end, track.last
+    if last is None:
+        return ["nothing was heard of it"]
+    claims = {
+        f"{last.status}, not {end.status}": last.status == end.status,
+        f"the reason is {last.reason}, not {end.reason}": end.reason in (None, last.reason),
+        f"the detail is: {last.detail}": end.detail in last.detail,
+        f"{track.attempts} attempts, not {end.attempts}": track.attempts == end.attempts,
+        f"accepted {acceptances} times, not {end.acceptances}": acceptances == end.acceptances,
+        f"the table says {stored}, the last event {last.status}": end.status == REJECTED or stored == last.status,
+        "its events have gaps": _is_whole(track.news),
+    }
+    return [claim for claim, holds in claims.items() if not holds]
+
+
+def _is_whole(news: list[News]) -> bool:
+    """Whether the sequence is 1, 2, … and each event begins where the one before ended."""
+    follows = [None, *(each.status for each in news)]
+    return all(
+        each.sequence == number and each.previous_status == before
+        for number, (each, before) in enumerate(zip(news, follows, strict=False), start=1)
+    )
+
+
+def _read(detail: Mapping[str, Any], *, is_rejection: bool, seconds: float) -> News:
+    if is_rejection:
+        return News(
+            sequence=1,
+            status=REJECTED,
+            previous_status=None,
+            source="send",
+            reason=detail["reason"],
+            detail=detail["detail"],
+            seconds=seconds,
+        )
+    failure = detail["failure"] or {}
+    return News(
+        sequence=detail["sequence"],
+        status=detail["status"],
+        previous_status=detail["previous_status"],
+        source=detail["source"],
+        reason=failure.get("reason"),
+        detail=failure.get("detail") or "",
+        seconds=seconds,
+    )

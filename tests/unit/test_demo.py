@@ -1,0 +1,386 @@
+"""The demo's table of messages, what it makes of the news, and how it shows them."""
+
+import json
+import re
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+
+from local.demo import screen
+from local.demo.messages import CASES, REJECTED, Case, Moment, written
+from local.demo.watch import AT_SENDER, FINAL, Track, Watch, objections
+from local.simulators.outcomes import OUTCOMES
+from local.simulators.server import VENDORS
+from sampai.contract.request import InvalidRequest, SendRequest, parse_request
+from sampai.domain.phone import country_of
+from sampai.domain.status import Status
+
+NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
+PLAIN = next(case for case in CASES if (case.vendor, case.name) == ("smspoh", "10 delivered"))
+SILENT = next(case for case in CASES if case.name == "12 silent")
+CONFLICT = next(case for case in CASES if case.end.status == REJECTED)
+NOT_JSON = next(case for case in CASES if case.message_id is None)
+MAGIC = [case for case in CASES if case.name[2] == " " and case.name[:2].isdigit()]
+HOME = {"nomsa": "KH", "smsnoc": "BD", "smspoh": "MM", "nusasms": "ID"}
+
+
+def recipient(case: Case) -> str:
+    return "" if isinstance(case.request, str) else case.request["recipient"]
+
+
+def change(case: Case, sequence: int, status: str, previous: str | None, **fields: Any) -> dict[str, Any]:
+    detail = {
+        "message_id": case.message_id,
+        "sequence": sequence,
+        "status": status,
+        "previous_status": previous,
+        "source": "send",
+        "failure": None,
+    }
+    return {"detail-type": "Message Status Changed", "detail": detail | fields}
+
+
+def rejection(message_id: str, reason: str = "id_conflict") -> dict[str, Any]:
+    detail = {"message_id": message_id, "reason": reason, "detail": "message_id: already stands for another"}
+    return {"detail-type": "Request Rejected", "detail": detail}
+
+
+def course(case: Case, *statuses: str, source: str = "send") -> list[dict[str, Any]]:
+    """Return the events of a message that goes through these statuses."""
+    steps = enumerate(zip(statuses, [None, *statuses], strict=False), start=1)
+    return [change(case, number, status, before, source=source) for number, (status, before) in steps]
+
+
+def watched(*events: dict[str, Any], cases: tuple[Case, ...] = (PLAIN,)) -> Watch:
+    """Return a watch over rows put at second 1 that heard one event a second from then on."""
+    watch = Watch(cases)
+    for track in watch.tracks:
+        track.put_seconds = 1.0
+    for second, event in enumerate(events, start=2):
+        watch.hear(event, seconds=float(second))
+    return watch
+
+
+def heard(case: Case, *events: dict[str, Any]) -> Track:
+    return watched(*events, cases=(case,)).tracks[0]
+
+
+def shown(renderable: RenderableType, width: int) -> list[str]:
+    console = Console(width=width, height=100, color_system=None, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(renderable)
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+# --- the table of messages ------------------------------------------------------------------------------------------
+
+
+def test_every_magic_number_is_shown() -> None:
+    assert {case.name[:2] for case in MAGIC} == OUTCOMES.keys()
+
+
+@pytest.mark.parametrize("vendor", [vendor.name for vendor in VENDORS])
+@pytest.mark.parametrize("status", ["delivered", "undelivered"])
+def test_every_vendor_delivers_and_fails_to(vendor: str, status: str) -> None:
+    assert any(case.vendor == vendor and case.end.status == status for case in CASES)
+
+
+def test_every_final_status_that_sms_knows_is_shown() -> None:
+    assert {case.end.status for case in CASES} == FINAL - {"read"}
+
+
+@pytest.mark.parametrize("case", MAGIC, ids=lambda c: f"{c.vendor} {c.name}")
+def test_a_row_of_a_magic_number_says_what_the_simulator_does(case: Case) -> None:
+    ending = case.name[:2]
+
+    assert recipient(case).endswith(ending)
+    assert country_of(recipient(case)) == HOME[case.vendor]
+    assert case.end.acceptances == OUTCOMES[ending].taken
+
+
+def test_no_two_messages_share_an_id_a_number_or_a_text() -> None:
+    own = [case for case in CASES if case is not CONFLICT]
+
+    assert max(Counter(case.message_id for case in own).values()) == 1
+    assert max(Counter(recipient(case) for case in own).values()) == 1
+    assert max(Counter(case.text_sha256 for case in CASES).values()) == 1
+
+
+def test_requests_are_what_the_queue_takes() -> None:
+    refused = {case.name for case in CASES if isinstance(parse_request(written(case.request, NOW)), InvalidRequest)}
+
+    assert refused == {"two numbers in one", "not JSON"}
+
+
+def test_times_count_from_when_a_request_is_put() -> None:
+    request = written({"message_id": "m-1", "send_at": timedelta(seconds=8)}, NOW)
+
+    assert json.loads(request) == {"message_id": "m-1", "send_at": "2026-11-21T10:00:08+00:00"}
+
+
+def test_the_conflict_stands_under_the_id_of_another_row_with_other_words() -> None:
+    first = next(case for case in CASES if case.message_id == CONFLICT.message_id and case is not CONFLICT)
+    requests = [parse_request(written(case.request, NOW)) for case in (first, CONFLICT)]
+
+    assert all(isinstance(request, SendRequest) for request in requests)
+    assert requests[0] != requests[1]
+
+
+def test_an_end_other_than_delivered_is_explained_within_its_column() -> None:
+    assert {case.name for case in CASES if bool(case.end.why) == (case.end.status == "delivered")} == set()
+    assert max(len(case.end.why) for case in CASES) <= screen.WHY_WIDTH
+    assert max(len(case.name) for case in CASES) <= screen.NAME_WIDTH
+
+
+def test_the_demo_knows_the_statuses_of_the_stack() -> None:
+    assert {status.value for status in Status if status.is_final} | {REJECTED} == FINAL
+    assert {status.value for status in Status if status.rank <= Status.SENDING.rank} == AT_SENDER
+    assert screen.STYLES.keys() == {status.value for status in Status} | {REJECTED}
+
+
+# --- when requests are put ------------------------------------------------------------------------------------------
+
+
+def test_at_first_everything_is_put_that_waits_for_nothing() -> None:
+    assert {track.case.moment for track in Watch(CASES).due()} == {Moment.FIRST}
+
+
+def test_a_request_is_put_once() -> None:
+    assert watched().due() == []
+
+
+def test_a_conflict_waits_for_news_of_its_message() -> None:
+    first = next(case for case in CASES if case.message_id == CONFLICT.message_id and case is not CONFLICT)
+    watch = Watch((first, CONFLICT))
+    watch.tracks[0].put_seconds = 0.0
+    before = watch.due()
+
+    watch.hear(change(first, 1, "sending", None), seconds=1.0)
+
+    assert before == []
+    assert [track.case for track in watch.due()] == [CONFLICT]
+
+
+@pytest.mark.parametrize(
+    ("status", "is_due"),
+    [
+        ("scheduled", False),
+        ("sending", False),
+        ("queued", False),
+        ("unknown", True),
+        ("accepted", True),
+        ("failed", True),
+    ],
+)
+def test_a_vendor_is_put_out_of_order_only_once_the_senders_have_nothing_left(status: str, is_due: bool) -> None:
+    last = next(case for case in CASES if case.moment is Moment.LAST)
+    watch = Watch((PLAIN, last))
+    watch.tracks[0].put_seconds = 0.0
+
+    watch.hear(change(PLAIN, 1, status, None), seconds=1.0)
+
+    assert bool(watch.due()) == is_due
+
+
+def test_a_cancel_follows_the_first_news_of_its_message() -> None:
+    canceled = next(case for case in CASES if case.then)
+    track = heard(canceled, change(canceled, 1, "scheduled", None))
+    watch = Watch(())
+    watch.tracks = [track]
+
+    assert watch.due_again() == [track]
+    track.is_second_put = True
+    assert watch.due_again() == []
+
+
+# --- what becomes of them -------------------------------------------------------------------------------------------
+
+
+def test_a_message_that_ends_as_it_should_meets_no_objection() -> None:
+    track = heard(PLAIN, *course(PLAIN, "sending", "accepted", "delivered"))
+
+    assert objections(track, acceptances=1, stored="delivered") == []
+    assert (track.attempts, track.seconds, track.has_ended) == (1, 3.0, True)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "acceptances", "stored", "objection"),
+    [
+        ([], 0, None, "nothing was heard of it"),
+        (["sending", "unknown"], 1, "unknown", "unknown, not delivered"),
+        (["sending", "queued", "sending", "delivered"], 1, "delivered", "2 attempts, not 1"),
+        (["sending", "delivered"], 2, "delivered", "accepted 2 times, not 1"),
+        (["sending", "delivered"], 0, "delivered", "accepted 0 times, not 1"),
+        (["sending", "delivered"], 1, "sent", "the table says sent, the last event delivered"),
+    ],
+)
+def test_what_is_not_as_it_should_be_is_named(
+    statuses: list[str], acceptances: int, stored: str | None, objection: str
+) -> None:
+    track = heard(PLAIN, *course(PLAIN, *statuses))
+
+    assert objections(track, acceptances=acceptances, stored=stored) == [objection]
+
+
+def test_a_failure_must_have_the_reason_and_the_detail() -> None:
+    case = next(case for case in CASES if case.name == "24 no credit")
+    failure = {"reason": "expired", "provider_code": None, "detail": f"too late; {case.end.detail}"}
+    events = [change(case, 1, "sending", None), change(case, 2, "failed", "sending", failure=failure)]
+    other = {"reason": "blocked", "provider_code": None, "detail": None}
+    others = [events[0], change(case, 2, "failed", "sending", failure=other)]
+
+    assert objections(heard(case, *events), acceptances=0, stored="failed") == []
+    assert objections(heard(case, *others), acceptances=0, stored="failed") == [
+        "the reason is blocked, not expired",
+        "the detail is: ",
+    ]
+
+
+def test_a_gap_in_the_events_is_an_objection() -> None:
+    events = course(PLAIN, "sending", "accepted", "delivered")
+
+    assert objections(heard(PLAIN, events[0], events[2]), acceptances=1, stored="delivered") == ["its events have gaps"]
+
+
+def test_order_and_repetition_of_the_events_change_nothing() -> None:
+    events = course(PLAIN, "sending", "accepted", "delivered")
+
+    track = heard(PLAIN, events[2], events[0], events[0], events[1])
+
+    assert [news.status for news in track.news] == ["sending", "accepted", "delivered"]
+    assert objections(track, acceptances=1, stored="delivered") == []
+
+
+def test_a_rejection_is_news_of_the_conflict_and_not_of_its_message() -> None:
+    first = next(case for case in CASES if case.message_id == CONFLICT.message_id and case is not CONFLICT)
+
+    watch = watched(rejection(first.message_id or ""), cases=(first, CONFLICT))
+
+    assert [track.status for track in watch.tracks] == [None, REJECTED]
+    assert objections(watch.tracks[1], acceptances=0, stored="accepted") == []
+
+
+def test_a_body_without_an_id_is_known_by_the_queues() -> None:
+    watch = Watch((NOT_JSON,))
+    watch.tracks[0].message_id = "id-of-the-queue"
+    failure = {"reason": "invalid_request", "provider_code": None, "detail": "body: not JSON in UTF-8"}
+
+    watch.hear(rejection("id-of-the-queue", "invalid_request"), seconds=1.0)
+    watch.hear(change(NOT_JSON, 1, "failed", None, message_id="id-of-the-queue", failure=failure), seconds=1.0)
+
+    assert objections(watch.tracks[0], acceptances=0, stored="failed") == []
+    assert (watch.events, watch.is_over) == (2, True)
+
+
+def test_the_verdict_names_rows_and_texts_that_nobody_sent() -> None:
+    watch = watched(*course(PLAIN, "sending", "unknown"))
+    taken = {PLAIN.text_sha256: 1, "f00d": 1}
+
+    assert watch.verdict(taken, {PLAIN.message_id or "": "unknown"}) == [
+        "smspoh, 10 delivered: unknown, not delivered",
+        "a vendor took what nobody sent: f00d",
+    ]
+    assert (
+        watched(*course(PLAIN, "sending", "delivered")).verdict(
+            {PLAIN.text_sha256: 1}, {PLAIN.message_id or "": "delivered"}
+        )
+        == []
+    )
+
+
+# --- how it looks ---------------------------------------------------------------------------------------------------
+
+BOTH = (PLAIN, SILENT)
+NEWS = [
+    *course(PLAIN, "sending", "accepted", "delivered", source="webhook"),
+    *course(SILENT, "sending", "accepted", "unconfirmed", source="sweep"),
+]
+TAKEN = Counter({PLAIN.text_sha256: 1, SILENT.text_sha256: 1})
+
+
+def test_a_wide_screen_has_a_line_for_each_row() -> None:
+    assert shown(screen.table(watched(*NEWS, cases=BOTH).tracks, TAKEN, 120), 120) == [
+        "  message                        vendor  status                                news by took   s as it should:",
+        "✓ 10 delivered                   smspoh  sending › accepted › delivered        webhook 1/1    3",
+        "✓ 12 silent                      smsnoc  sending › accepted › unconfirmed      sweep   1/1    6 "
+        "the vendor stays silent",
+    ]
+
+
+def test_a_narrow_screen_puts_the_explanation_under_the_name() -> None:
+    assert shown(screen.table(watched(*NEWS, cases=BOTH).tracks, TAKEN, 80), 80) == [
+        "  message",
+        "     as it should:               vendor  status                 news by took   s",
+        "✓ 10 delivered                   smspoh  sending › accepted ›   webhook 1/1    3",
+        "                                         delivered",
+        "✓ 12 silent                      smsnoc  sending › accepted ›   sweep   1/1    6",
+        "     the vendor stays silent             unconfirmed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "taken", "mark"), [(["sending"], 1, "·"), (["delivered"], 1, "✗"), (["sending", "delivered"], 2, "✗")]
+)
+def test_the_mark_of_a_row_is_its_verdict(statuses: list[str], taken: int, mark: str) -> None:
+    tracks = [heard(PLAIN, *course(PLAIN, *statuses))]
+
+    assert shown(screen.table(tracks, {PLAIN.text_sha256: taken}, 120), 120)[1][0] == mark
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+def test_no_line_is_wider_than_the_screen_and_no_word_is_cut(width: int) -> None:
+    events = [event for case in CASES for event in course(case, "sending", "queued", "sending", case.end.status)]
+    lines = shown(screen.table(watched(*events, cases=CASES).tracks, {}, width), width)
+
+    assert max(map(len, lines)) <= width
+    assert "…" not in "".join(lines)
+    assert not re.search(r"(?m)^\S*(deliv|unconf|sendi)$", "\n".join(lines))
+
+
+@pytest.mark.parametrize(("height", "rows"), [(100, 2), (6, 1)])
+def test_a_low_screen_shows_what_has_not_ended(height: int, rows: int) -> None:
+    watch = watched(*NEWS[:3], *NEWS[3:5], cases=BOTH)
+    console = Console(width=120, height=height, color_system=None, legacy_windows=False)
+
+    lines = shown(screen.live(watch, TAKEN, 10.0, console), 120)
+
+    assert len([line for line in lines if "smspoh" in line or "smsnoc" in line]) == rows
+    assert lines[0] == "1 of 2 have ended, after 10 s"
+
+
+def test_the_screen_says_what_is_waited_for() -> None:
+    watch = watched(*course(PLAIN, "sending", "accepted"), cases=BOTH)
+
+    assert screen.waiting(watch, 37.0).plain == (
+        "1 wait to be sent, or for the vendor's answer; "
+        "1 wait for a receipt, or for the follow-up, which runs every minute: next within 23 s"
+    )
+
+
+def test_without_a_terminal_each_piece_of_news_is_a_line() -> None:
+    track = heard(PLAIN, *course(PLAIN, "sending", "accepted"))
+
+    assert shown(screen.line(track, track.news[1]), 120) == [
+        "  3.0 s  smspoh  10 delivered                    accepted, by send"
+    ]
+
+
+def test_the_conclusion_sums_up() -> None:
+    lines = shown(screen.conclusion(watched(*NEWS, cases=BOTH), TAKEN, [], 120), 120)
+
+    assert lines[-5:] == [
+        "2 requests, 2 accepted by the vendors, 6 events",
+        "the last word: 1 by webhook, 1 by sweep",
+        "the slowest: smsnoc 12 silent, 6 s",
+        "",
+        "Every message ended as it should, and none was taken twice.",
+    ]
+
+
+def test_the_conclusion_names_what_went_wrong() -> None:
+    lines = shown(screen.conclusion(watched(*NEWS, cases=BOTH), TAKEN, ["nomsa, 10 delivered: unknown"], 120), 120)
+
+    assert lines[-2:] == ["Not as it should be:", "  nomsa, 10 delivered: unknown"]
