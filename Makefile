@@ -41,13 +41,14 @@ test: check $(EMULATOR) ## everything that must be green before a merge
 	$(BIN)/python -m pytest
 
 # The four functions' modules are all named app, so each is checked by itself.
-check: $(DEV) ## the static half of `make test`: ruff, mypy, cfn-lint, sam validate
+check: $(DEV) ## the static half of `make test`: ruff, mypy, cfn-lint, sam validate, the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy layers/sampai/sampai local docs
 	@set -e; for app in functions/*/app.py; do echo "$(BIN)/mypy $$app"; (cd $${app%/app.py} && MYPYPATH=../../layers/sampai ../../$(BIN)/mypy --config-file ../../pyproject.toml app.py); done
 	$(BIN)/cfn-lint --template template.yaml --regions ap-southeast-1
 	AWS_DEFAULT_REGION=ap-southeast-1 $(BIN)/sam validate --lint
+	$(BIN)/python -m pytest -q tests/unit/test_architecture.py
 
 docs: $(DEV) ## write the generated pages of docs/reference again
 	$(BIN)/python -m docs.generate
