@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from local.stack.places import STACK_NAME
 from tests.e2e.conftest import Stack, client
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -21,6 +22,15 @@ def call(stack: Stack, method: str, path: str, body: bytes = b"", **headers: str
         return answer.status, answer.read(), answer.headers.get_content_type()
     finally:
         connection.close()
+
+
+def parked(key: str) -> object:
+    """Return what stands at a meeting point."""
+    resource = client("cloudformation").describe_stack_resource(StackName=STACK_NAME, LogicalResourceId="MeetingsTable")
+    table = resource["StackResourceDetail"]["PhysicalResourceId"]
+    return (
+        client("dynamodb").get_item(TableName=table, Key={"meeting_key": {"S": key}}, ConsistentRead=True).get("Item")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +90,13 @@ def test_malformed_callbacks_get_one_constant_answer(local_stack: Stack, token: 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"])
 def test_other_methods_change_nothing(local_stack: Stack, token: str, method: str) -> None:
-    status, _, _ = call(local_stack, method, f"/webhooks/smspoh/receipt/{token}?messageId=A&status=Sent")
+    status, _, _ = call(local_stack, method, f"/webhooks/smspoh/receipt/{token}?messageId=BY-{method}&status=Sent")
 
     assert 200 <= status < 500
+    assert parked(f"smspoh#BY-{method}") is None
+
+
+def test_a_report_that_nobody_claims_is_kept(local_stack: Stack, token: str) -> None:
+    call(local_stack, "POST", f"/webhooks/smspoh/receipt/{token}?messageId=BY-POST&status=Sent")
+
+    assert parked("smspoh#BY-POST") is not None

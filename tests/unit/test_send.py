@@ -683,3 +683,19 @@ def test_no_call_starts_for_a_message_that_expired_while_it_was_claimed() -> Non
 
     assert house.transport.requests == []
     assert house.message().failure == Failure(reason=Reason.EXPIRED, detail="expires_at: has passed")
+
+
+def test_an_attempt_is_logged_with_facts_and_no_words() -> None:
+    house = House(nomsa_taken("145"))
+
+    house.send(request(content={"type": "text", "text": "a" * 161}))
+
+    facts = {
+        "message_id": "m-1",
+        "provider": "nomsa",
+        "attempt": 1,
+        "segments": 2,
+        "outcome": "Taken",
+        "provider_message_id": "145",
+    }
+    assert ("info", "message attempted", facts) in house.telemetry.lines

@@ -27,11 +27,6 @@ _CALLING_CODES: Final = {
 }
 
 
-def is_e164(number: str) -> bool:
-    """Whether the text is exactly one E.164 number in ASCII digits."""
-    return E164.fullmatch(number) is not None
-
-
 def calling_code_of(number: str) -> str | None:
     """Return the country calling code of an E.164 number, or None if it is not assigned."""
     return next((number[1 : 1 + n] for n in (1, 2, 3) if number[1 : 1 + n] in _CALLING_CODES), None)

@@ -81,7 +81,7 @@ def _without_response(response: NoResponse) -> Outcome:
     return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, detail=f"no connection: {response.why}")
 
 
-def _outcome_of(future: "Future[Outcome]") -> Outcome:
+def _outcome_of(future: Future[Outcome]) -> Outcome:
     if future.cancelled():
         return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, detail="no time was left for a call")
     if not future.done():

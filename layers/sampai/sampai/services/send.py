@@ -18,6 +18,7 @@ from sampai.contract.request import (
 from sampai.contract.settings import Settings
 from sampai.domain.message import Message, cancel, lose
 from sampai.domain.outcome import About, NotTaken, Outcome, Taken
+from sampai.domain.segments import segments_of
 from sampai.domain.status import Source, Status
 from sampai.services.admission import Admitted, Desk, admit, nothing, reject, start
 from sampai.services.attempt import may_settle, release, settle
@@ -284,7 +285,7 @@ class SendService:
         ]
         results = self._store.commit([*writes, *meets])
         stored: dict[str, Message] = {}
-        for entry, outcome, message, written in zip(sent, outcomes, settled, results, strict=False):
+        for entry, outcome, message, written in zip(sent, outcomes, settled, results[: len(writes)], strict=True):
             self._note_outcome(entry, outcome)
             try:
                 stored[message.message_id] = self._stored(message, outcome, written, settings, batch)
@@ -405,6 +406,7 @@ def _facts(message: Message, outcome: Outcome) -> dict[str, Any]:
         "message_id": message.message_id,
         "provider": message.provider,
         "attempt": message.attempt,
+        "segments": segments_of(message.content.text).count if message.content else 0,
         "outcome": type(outcome).__name__,
     }
     match outcome:
