@@ -12,11 +12,11 @@ from typing import Any, Final, get_args, get_type_hints, is_typeddict
 from pydantic import BaseModel, TypeAdapter
 from typing_extensions import TypedDict
 
-from sampai.contract.events import MessageStatusChanged, RequestRejected
-from sampai.contract.request import CancelRequest, SendRequest
+from sampai.contract.events import MessageReceived, MessageStatusChanged, RequestRejected
+from sampai.contract.request import CancelRequest, OptInRequest, OptOutRequest, SendRequest
 from sampai.contract.settings import Settings, default_settings
 from sampai.domain.status import Source, Status
-from sampai.providers.base import Provider
+from sampai.providers.base import CONTENT_TYPES, Provider
 from sampai.providers.registry import PROVIDERS, load
 
 REFERENCE: Final = Path(__file__).parent / "reference"
@@ -26,8 +26,9 @@ NOTICE: Final = "<!-- Written by `python -m docs.generate` from the code. Do not
 Row = Sequence[object]
 
 _ABOUT_CAPABILITIES: Final = """\
-What each provider declares. What is not declared is refused before anything is sent. A provider is off while one of
-its credentials is missing."""
+What each provider declares, channel by channel. What is asked for and not declared is refused before anything is sent:
+the message fails as `unsupported`, and the failure's detail names the field or option. A provider is off on a channel
+while one of its credentials there is missing."""
 
 _ABOUT_STATUSES: Final = """\
 A report only ever raises the rank, so duplicates, delays and any order of reports end in the same status. It may raise
@@ -89,8 +90,11 @@ def schemas_by_name() -> dict[str, dict[str, Any]]:
     return {
         "send-request": _of_model(SendRequest),
         "cancel-request": _of_model(CancelRequest),
+        "opt-out-request": _of_model(OptOutRequest),
+        "opt-in-request": _of_model(OptInRequest),
         "settings": _without_required(_of_model(Settings)),
         "message-status-changed": _of_event(MessageStatusChanged),
+        "message-received": _of_event(MessageReceived),
         "request-rejected": _of_event(RequestRejected),
     }
 
@@ -132,10 +136,14 @@ def _json(document: Any) -> str:
 # --- pages ----------------------------------------------------------------------------------------------------------
 
 _FACTS: Final[Mapping[str, Callable[[type[Provider]], object]]] = {
-    "channels": lambda p: _codes(sorted(p.capabilities.channels)),
+    "content": lambda p: _codes(sorted(CONTENT_TYPES[kind] for kind in p.capabilities.contents)),
     "countries of the default routes": lambda p: _codes(sorted(p.capabilities.countries)),
     "credentials in the secret": lambda p: _codes(sorted(p.capabilities.credentials)),
-    "longest text, in characters": lambda p: p.capabilities.max_characters,
+    "longest text or caption, in characters": lambda p: p.capabilities.max_characters,
+    "largest file in a request, in bytes": lambda p: p.capabilities.max_file_bytes or "–",
+    "lists in an `audience`, at most": lambda p: p.capabilities.most_lists or "–",
+    "replies to a `room_id`": lambda p: _yes(p.capabilities.has_rooms),
+    "promotional messages in one call, at most": lambda p: p.capabilities.most_per_call,
     "sender": lambda p: "needed" if p.needs_sender else "not needed",
     "default sender": lambda p: _codes([p.default_sender] if p.default_sender else []),
     "`provider_options`": lambda p: _codes(f"{n}: {t.__name__}" for n, t in sorted(p.capabilities.options.items())),
@@ -143,18 +151,16 @@ _FACTS: Final[Mapping[str, Callable[[type[Provider]], object]]] = {
     "can be asked about one message": lambda p: _yes(p.capabilities.has_lookup),
     "lists its messages": lambda p: _yes(p.capabilities.has_list),
     "names our reference in lists and receipts": lambda p: _yes(p.capabilities.echoes_reference),
+    "asked about the account": lambda p: _codes(sorted(p.capabilities.account_checks)),
     "default `base_url`": lambda p: _codes([p.default_base_url]),
 }
 
 
 def _capabilities() -> str:
-    providers = [load(name) for name in PROVIDERS]
+    providers = [provider for name in PROVIDERS for provider in load(name)]
+    head = [f"[{p.name}](providers/{p.name}.md) `{p.capabilities.channel}`" for p in providers]
     rows = [[fact, *(tell(provider) for provider in providers)] for fact, tell in _FACTS.items()]
-    return _page(
-        "Capabilities",
-        _ABOUT_CAPABILITIES,
-        _table(["", *(f"[{name}](providers/{name}.md)" for name in PROVIDERS)], rows),
-    )
+    return _page("Capabilities", _ABOUT_CAPABILITIES, _table(["", *head], rows))
 
 
 _MEANINGS: Final = {
@@ -201,7 +207,7 @@ def _settings() -> str:
         _table(["field", "takes", "default"], _fields(schema["properties"])),
         "A provider, in `providers.<name>`:",
         _table(["field", "takes", "default"], _fields(provider)),
-        "The routes and providers that stand for `{}`:",
+        "What stands for `{}`:",
         f"```json\n{_broad(default_settings())}\n```",
     )
 

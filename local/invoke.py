@@ -23,6 +23,7 @@ FUNCTIONS: Final = {
     "send": "SendFunction",
     "webhook": "WebhookFunction",
     "follow_up": "FollowUpFunction",
+    "monitor": "MonitorFunction",
     "publish": "PublishFunction",
 }
 """Logical ids in the template, by folder."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
+from botocore.config import Config
 from botocore.session import Session, get_session
 
 from local.stack import EMULATOR
@@ -20,22 +21,25 @@ class Emulator:
     _session: Session = field(default_factory=get_session)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, config: Config | None = None) -> Any:
         return self._session.create_client(
             service,
             endpoint_url=self.endpoint_url,
             region_name=REGION,
             aws_access_key_id="test",
             aws_secret_access_key="test",
+            config=config,
         )
 
+    def new_table(self, logical_id: str) -> str:
+        """Make a table of the template under a new name, which is returned."""
+        name = f"{logical_id}-{next(self._numbers)}"
+        self.client("dynamodb").create_table(TableName=name, **table(logical_id))
+        return name
+
     def new_tables(self) -> tuple[str, str]:
-        """Make the tables of the template under new names: messages, meetings."""
-        number = next(self._numbers)
-        names = (f"messages-{number}", f"meetings-{number}")
-        for name, logical_id in zip(names, ("MessagesTable", "MeetingsTable"), strict=True):
-            self.client("dynamodb").create_table(TableName=name, **table(logical_id))
-        return names
+        """Make the tables of the store under new names: messages, meetings."""
+        return self.new_table("MessagesTable"), self.new_table("MeetingsTable")
 
     def stream_records(self, table_name: str) -> list[dict[str, Any]]:
         """Return what the stream of a table holds."""
@@ -55,7 +59,8 @@ def running() -> Iterator[Emulator]:
     """Run a local AWS on a free port until the block ends."""
     port = _free_port()
     environment = {**EMULATOR.environment, "GATEWAY_PORT": str(port)}
-    server = replace(EMULATOR, name="test-emulator", port=port, environment=environment)
+    # A name of its own, under which it keeps its files: several test runs may go on at once.
+    server = replace(EMULATOR, name=f"test-emulator-{port}", port=port, environment=environment)
     LOCAL.mkdir(mode=0o700, exist_ok=True)
     process = server.start()
     try:
@@ -63,6 +68,13 @@ def running() -> Iterator[Emulator]:
     finally:
         server.stop()
         process.wait()
+        server.log.unlink(missing_ok=True)
+
+
+def unreachable(service: str) -> Any:
+    """Return the client of a service of which nothing listens where it should."""
+    config = Config(retries={"total_max_attempts": 1})
+    return Emulator(endpoint_url=f"http://127.0.0.1:{_free_port()}").client(service, config)
 
 
 def _free_port() -> int:

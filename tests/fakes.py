@@ -5,17 +5,21 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from itertools import count
 from typing import Any
 
 from sampai.contract.events import Event, status_changed
 from sampai.contract.settings import Settings, parse_settings
-from sampai.domain.message import Message
+from sampai.domain.inbound import Inbound, Room
+from sampai.domain.message import Enclosed, Message
 from sampai.domain.report import Report
 from sampai.domain.status import Status
+from sampai.domain.template import Catalogue
 from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.services.ports import (
     Insert,
+    Known,
     Meet,
     Meeting,
     NoResponse,
@@ -117,7 +121,7 @@ class InMemoryStore:
         is_free = before is None if isinstance(write, Insert) else _is_revision(before, write)
         if not is_free:
             return Written(done=True) if before == write.message else Written(done=False, current=before)
-        self.messages[write.message.message_id] = write.message
+        self.messages[write.message.message_id] = replace(write.message, enclosed=Enclosed())
         if before is None or before.sequence != write.message.sequence:
             self.events.append(status_changed(write.message, previous=before.status if before else None))
         return Written(done=True)
@@ -141,6 +145,103 @@ def _is_revision(before: Message | None, write: Replace) -> bool:
 
 def _in_order(reports: Collection[Report]) -> tuple[Report, ...]:
     return tuple(sorted(reports, key=lambda report: report.status or "other"))
+
+
+class InMemoryDirectory:
+    """What is known of numbers, conversations and templates; `asked` counts the look-ups."""
+
+    def __init__(self) -> None:
+        self.wishes: dict[str, tuple[datetime, bool]] = {}
+        self.rooms: dict[str, Room] = {}
+        self.catalogues: dict[str, Catalogue] = {}
+        self.asked = 0
+        self.is_down = False
+
+    def look_up(self, *, numbers: Collection[str], rooms: Collection[str], catalogues: Collection[str]) -> Known:
+        self._require_up()
+        self.asked += 1
+        return Known(
+            opted_out=frozenset(number for number in numbers if self.wishes.get(number, (None, False))[1]),
+            rooms={room: self.rooms[room] for room in rooms if room in self.rooms},
+            catalogues={name: self.catalogues[name] for name in catalogues if name in self.catalogues},
+        )
+
+    def opt(self, number: str, *, is_out: bool, at: datetime) -> None:
+        self._require_up()
+        # Of two wishes at once the one to be left alone counts, and False sorts before True.
+        self.wishes[number] = max(self.wishes.get(number, (at, is_out)), (at, is_out))
+
+    def open_room(self, room: Room) -> None:
+        self._require_up()
+        known = self.rooms.get(room.room_id)
+        if known is None or known.last_inbound_at < room.last_inbound_at:
+            number = room.number or (known.number if known else None)
+            self.rooms[room.room_id] = replace(room, number=number)
+
+    def keep_catalogue(self, provider: str, catalogue: Catalogue) -> None:
+        self._require_up()
+        self.catalogues[provider] = catalogue
+
+    def _require_up(self) -> None:
+        if self.is_down:
+            raise UnavailableError("down")
+
+
+class InMemoryInbox:
+    def __init__(self) -> None:
+        self.kept: dict[str, tuple[Inbound, datetime]] = {}
+        self.is_down = False
+
+    def add(self, key: str, inbound: Inbound, now: datetime) -> bool:
+        if self.is_down:
+            raise UnavailableError("down")
+        is_new = key not in self.kept
+        self.kept.setdefault(key, (inbound, now))
+        return is_new
+
+
+class InMemoryMedia:
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.is_down = False
+
+    def keep(self, message: Message, data: bytes) -> str:
+        self._require_up()
+        key = f"{message.message_id}/{sha256(data).hexdigest()[:8]}"
+        self.files[key] = data
+        return key
+
+    def fetch(self, key: str) -> bytes:
+        self._require_up()
+        if key not in self.files:
+            raise UnavailableError("gone")
+        return self.files[key]
+
+    def discard(self, key: str) -> None:
+        self._require_up()
+        self.files.pop(key, None)
+
+    def _require_up(self) -> None:
+        if self.is_down:
+            raise UnavailableError("down")
+
+
+class InMemoryVault:
+    def __init__(self) -> None:
+        self.keys: dict[str, str] = {}
+        self.is_down = False
+
+    def key_of(self, message: Message, proposed: str) -> str:
+        self._require_up()
+        return self.keys.setdefault(message.message_id, proposed)
+
+    def replace(self, message: Message, key: str) -> None:
+        self._require_up()
+        self.keys[message.message_id] = key
+
+    def _require_up(self) -> None:
+        if self.is_down:
+            raise UnavailableError("down")
 
 
 class RecordingQueue:
@@ -230,6 +331,8 @@ class InlinePool(Executor):
 class RecordingTelemetry:
     lines: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     counts: dict[tuple[str, str | None], int] = field(default_factory=dict)
+    measures: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    """By metric, provider and account."""
 
     def info(self, what: str, **fields: Any) -> None:
         self.lines.append(("info", what, fields))
@@ -242,6 +345,9 @@ class RecordingTelemetry:
 
     def count(self, metric: str, *, provider: str | None = None) -> None:
         self.counts[metric, provider] = self.counts.get((metric, provider), 0) + 1
+
+    def measure(self, metric: str, value: float, *, provider: str, account: str) -> None:
+        self.measures[metric, provider, account] = value
 
 
 def statuses(message: Message) -> list[Status]:

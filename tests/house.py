@@ -8,7 +8,9 @@ from typing import Any
 
 from sampai.domain.message import Message
 from sampai.providers.http import HttpRequest, HttpResponse, WebhookRequest
+from sampai.services.arrivals import Arrivals
 from sampai.services.follow_up import FollowUpService
+from sampai.services.monitor import MonitorService
 from sampai.services.ports import NewId, NoResponse, Secret
 from sampai.services.receive import Answer, ReceiveService
 from sampai.services.send import Record, SendService
@@ -18,7 +20,11 @@ from tests.fakes import (
     FixedSecret,
     FixedSettings,
     InlinePool,
+    InMemoryDirectory,
+    InMemoryInbox,
+    InMemoryMedia,
     InMemoryStore,
+    InMemoryVault,
     RecordingBus,
     RecordingQueue,
     RecordingTelemetry,
@@ -35,7 +41,7 @@ SECRET = Secret(
         "nomsa": {"api_key": "house_v1_nomsa"},
         "smsnoc": {"api_token": "1|house"},
         "smspoh": {"api_key": "house", "api_secret": "house"},
-        "nusasms": {"user": "house", "password": "house"},
+        "nusasms": {"api_key": "house", "user": "house", "password": "house"},
     },
 )
 
@@ -134,6 +140,10 @@ class House:
         self.clock = FixedClock()
         self.ids = CountedIds()
         self.store = InMemoryStore()
+        self.directory = InMemoryDirectory()
+        self.inbox = InMemoryInbox()
+        self.media = InMemoryMedia()
+        self.vault = InMemoryVault()
         self.queue = RecordingQueue()
         self.bus = RecordingBus()
         self.transport = RecordingTransport(*(replies or (nomsa_taken(),)))
@@ -142,8 +152,30 @@ class House:
         self.telemetry = RecordingTelemetry()
         self.seconds_left = 30.0
         self._record_ids = count(1)
+        self._keys = count(1)
         self.sender = self.new_sender()
-        self.receiver = ReceiveService(store=self.store, secret=self.secret, clock=self.clock, telemetry=self.telemetry)
+        self.arrivals = Arrivals(
+            inbox=self.inbox,
+            directory=self.directory,
+            settings=self.settings,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
+        self.receiver = ReceiveService(
+            store=self.store,
+            arrivals=lambda: self.arrivals,
+            secret=self.secret,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
+        self.monitor = MonitorService(
+            directory=self.directory,
+            transport=self.transport,
+            settings=self.settings,
+            secret=self.secret,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
         self.follower = FollowUpService(
             store=self.store,
             queue=self.queue,
@@ -160,6 +192,9 @@ class House:
         """Return another sandbox of the send function."""
         return SendService(
             store=self.store,
+            directory=self.directory,
+            media=self.media,
+            vault=self.vault,
             queue=self.queue,
             bus=self.bus,
             transport=self.transport,
@@ -167,6 +202,7 @@ class House:
             secret=self.secret,
             clock=self.clock,
             new_id=new_id or self.ids,
+            new_key=lambda: f"key-{next(self._keys)}",
             telemetry=self.telemetry,
             webhook_base_url="https://hooks.example.net",
             new_pool=InlinePool,

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, Final
 
+from local.demo.messages import Acceptance
 from local.stack.deployment import client
+from local.stack.places import STACK_NAME
 from local.stack.processes import DIRECT
 
 QUEUE_NAME: Final = "sampai-demo-events"
@@ -46,11 +48,33 @@ class Caller:
                 yield json.loads(message["Body"])
                 self._sqs.delete_message(QueueUrl=self._events_url, ReceiptHandle=message["ReceiptHandle"])
 
-    def acceptances(self) -> Counter[str]:
-        """Return how often the vendors took each text, by its SHA-256."""
-        url = f"{self._outputs['simulators']['control']}/_ledger"
-        with DIRECT.open(urllib.request.Request(url), timeout=5) as answer:
-            return Counter(row["text_sha256"] for row in json.loads(answer.read()))
+    def acceptances(self) -> Counter[Acceptance]:
+        """Return how often the vendors took each text for each number."""
+        return Counter((row["text_sha256"], row["recipient"].removeprefix("+")) for row in self._page("_ledger"))
+
+    def calls(self) -> dict[str, dict[str, int]]:
+        """Return how often each vendor was called, by operation."""
+        calls: dict[str, dict[str, int]] = self._page("_calls")
+        return calls
+
+    def write_in(self, inbound: Mapping[str, str]) -> None:
+        """Have a phone write to us."""
+        self._page("_inbound", inbound)
+
+    def check_accounts(self) -> None:
+        """Run the monitor now, which otherwise runs four times an hour."""
+        resource = client("cloudformation").describe_stack_resource(
+            StackName=STACK_NAME, LogicalResourceId="MonitorFunction"
+        )
+        name = resource["StackResourceDetail"]["PhysicalResourceId"]
+        client("lambda").invoke(FunctionName=name, Payload=b"{}")
+
+    def _page(self, name: str, document: Mapping[str, str] | None = None) -> Any:
+        """Return what a page of the simulators answers."""
+        body = None if document is None else json.dumps(document).encode()
+        url = f"{self._outputs['simulators']['control']}/{name}"
+        with DIRECT.open(urllib.request.Request(url, data=body), timeout=5) as answer:
+            return json.loads(answer.read())
 
     def statuses(self, message_ids: Set[str]) -> dict[str, str]:
         """Return the stored status of each message, of a hundred at most."""

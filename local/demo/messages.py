@@ -1,9 +1,10 @@
-"""What the demo puts on the queues, and what must become of each of it.
+"""What the demo puts on the queues, what phones write to it, and what must become of each of it.
 
 The last two digits of a recipient make its vendor do what the row shows: docs/reference/magic-numbers.md.
 """
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from local.simulators.ledger import text_sha256
+from local.simulators.nusasms.official import DOCUMENT, ONE_PARAMETER, PENDING
 from local.simulators.outcomes import OUTCOMES
 
 SEND: Final = "SendQueueUrl"
@@ -18,6 +20,9 @@ URGENT: Final = "UrgentQueueUrl"
 
 REJECTED: Final = "rejected"
 """No status, but shown as one: the request changed nothing, and a `Request Rejected` event says so."""
+
+RECEIVED: Final = "received"
+"""No status either: a phone wrote, and a `Message Received` event says so."""
 
 # The digits between are the row's own, so that no two messages share a number.
 _RECIPIENTS: Final = {
@@ -28,10 +33,16 @@ _RECIPIENTS: Final = {
 }
 
 
+Acceptance = tuple[str, str]
+"""What the ledger has of a message that a vendor took: the digest of its text, and the digits of its number."""
+
+
 class Moment(Enum):
     """When a request is put on its queue."""
 
     FIRST = auto()
+    HEARD = auto()
+    """Once what phones write has been heard: it opens conversations, and stops promotions."""
     KNOWN = auto()
     """Once there is news of the message that it names."""
     LAST = auto()
@@ -55,11 +66,17 @@ class End:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One row of the demo. In a request a timedelta stands for a time from when it is put on the queue."""
+    """One row of the demo. In a request a timedelta stands for a time from when it is put on the queue.
+
+    `inbound` is what a phone writes, for the page of the simulators that hands it on; such a row has no request.
+    """
 
     name: str
     vendor: str = ""
-    request: str | Mapping[str, Any]
+    request: str | Mapping[str, Any] = ""
+    inbound: Mapping[str, str] | None = None
+    words: str | None = None
+    """What the vendor takes, where that is not what the request says."""
     end: End
     queue: str = SEND
     times: int = 1
@@ -73,9 +90,20 @@ class Case:
         return None if isinstance(self.request, str) else self.request["message_id"]
 
     @property
+    def number(self) -> str:
+        """The recipient's digits; empty if the request names none."""
+        return "" if isinstance(self.request, str) else self.request.get("recipient", "").removeprefix("+")
+
+    @property
     def text_sha256(self) -> str:
         """The digest under which the vendors' ledger would have the text."""
-        return text_sha256(self.request if isinstance(self.request, str) else self.request["content"]["text"])
+        words = self.request if isinstance(self.request, str) else _words(self.request)
+        return text_sha256(words if self.words is None else self.words)
+
+    def taken(self, acceptances: Mapping[Acceptance, int]) -> int:
+        """Return how often the vendors took this row's message."""
+        own = ((digest, number) for digest, number in acceptances if digest == self.text_sha256)
+        return sum(acceptances[each] for each in own if self.number in ("", each[1]))
 
 
 def written(request: str | Mapping[str, Any], now: datetime) -> str:
@@ -83,6 +111,17 @@ def written(request: str | Mapping[str, Any], now: datetime) -> str:
     if isinstance(request, str):
         return request
     return json.dumps({name: _written(value, now) for name, value in request.items()})
+
+
+def _words(request: Mapping[str, Any]) -> str:
+    """Return what a vendor's ledger holds as the text: of a file its caption, of a template its values."""
+    content = request["content"]
+    match content["type"]:
+        case "text":
+            return str(content["text"])
+        case "media":
+            return str(content["caption"])
+    return "\n".join(content["parameters"]["body"])
 
 
 def _written(value: Any, now: datetime) -> Any:
@@ -100,7 +139,7 @@ def _request(vendor: str, ending: str, line: int = 1, **fields: Any) -> dict[str
 
 
 def _magic(vendor: str, ending: str, end: End, moment: Moment = Moment.FIRST, **fields: Any) -> Case:
-    name = f"{ending} {OUTCOMES[ending].name}"
+    name = f"{ending} {OUTCOMES[ending].name}" + (f", {fields['channel']}" if "channel" in fields else "")
     return Case(name=name, vendor=vendor, request=_request(vendor, ending, **fields), end=end, moment=moment)
 
 
@@ -127,6 +166,167 @@ _NO_CREDIT: Final = End(
 _SOON: Final = timedelta(seconds=30)
 _FOR_ALL: Final = _request("nomsa", "10")
 _CANCELED: Final = _request("nomsa", "10", 2, send_at=timedelta(seconds=90))
+
+_WHATSAPP: Final[Mapping[str, Any]] = {"channel": "whatsapp"}
+_OFFICIAL: Final[Mapping[str, Any]] = {"channel": "whatsapp_official"}
+_PROMOTIONAL: Final[Mapping[str, Any]] = {"category": "promotional"}
+_ROOM: Final = "a0000000-0000-4000-8000-000000000001"
+_OLD_ROOM: Final = "a0000000-0000-4000-8000-000000000002"
+_PICTURE: Final = b64encode(b"\x89PNG\r\n\x1a\n" + bytes(64)).decode()
+
+_SALE: Final = {"type": "text", "text": "Demo sale for smsnoc"}
+_OTP: Final = {"category": "otp", "content": {"type": "text", "text": "Your code is 4712"}}
+_FALLBACK: Final[Mapping[str, Any]] = {
+    "template_id": ONE_PARAMETER.template_id,
+    "parameters": {"body": ["Demo value 30 code"]},
+}
+
+_CAMPAIGN: Final = End(status="unconfirmed", why="nobody tells of a list")
+_READ: Final = End(status="read")
+
+
+def _plain(name: str, vendor: str, line: int, **fields: Any) -> Case:
+    return Case(name=name, vendor=vendor, request=_request(vendor, "10", line, **fields), end=_DELIVERED)
+
+
+def _media(line: int, **file: str) -> dict[str, Any]:
+    return {"type": "media", "caption": f"Demo caption {line}", **file}
+
+
+def _template(line: int, template_id: str, *values: str, **parameters: Any) -> dict[str, Any]:
+    body = [f"Demo value {line} {value}" for value in values]
+    return {
+        "type": "template",
+        "template_id": template_id,
+        "recipient_name": "Sari",
+        "parameters": {"body": body, **parameters},
+    }
+
+
+def _to_list(name: str, vendor: str, line: int, audience: str) -> Case:
+    request = _request(vendor, "10", line, provider=vendor, audience={"lists": [audience]})
+    del request["recipient"]
+    return Case(name=name, vendor=vendor, request=request, end=_CAMPAIGN)
+
+
+def _in_room(
+    name: str, line: int, room_id: str, end: End = _DELIVERED, words: str | None = None, **fields: Any
+) -> Case:
+    request = _request("nusasms", "10", line, room_id=room_id, **_OFFICIAL, **fields)
+    del request["recipient"]
+    return Case(name=name, vendor="nusasms", request=request, end=end, moment=Moment.HEARD, words=words)
+
+
+def _inbound(name: str, kind: str, line: int, text: str, **fields: str) -> Case:
+    sender = _RECIPIENTS["nusasms"].format(line, "10").removeprefix("+")
+    inbound = {"vendor": "nusasms", "kind": kind, "sender": sender, "text": text, **fields}
+    end = End(status=RECEIVED, attempts=0, acceptances=0)
+    return Case(name=name, vendor="nusasms", inbound=inbound, end=end)
+
+
+_WROTE_STOP: Final = 40
+_FURTHER: Final = (
+    _magic("nomsa", "28", _DELIVERED),
+    _magic("smsnoc", "28", _DELIVERED),
+    _plain("with the demo label", "nomsa", 5, sender="nomsa-sms-demo"),
+    *(_plain(f"in a list of numbers, {n}", "smsnoc", 10 + n, **_PROMOTIONAL, content=_SALE) for n in (1, 2, 3)),
+    _to_list("to a contact list", "smsnoc", 14, "6415907d0d310"),
+    *(_plain(f"in bulk, {n}", "smspoh", 10 + n, **_PROMOTIONAL) for n in (1, 2, 3)),
+    _plain("encrypted at the vendor", "smspoh", 14, provider_options={"smspoh": {"encrypt": True}}),
+    _plain("as unicode", "smspoh", 15, provider_options={"smspoh": {"unicode": True}}),
+    _plain("as a test", "smspoh", 16, provider_options={"smspoh": {"test": True}}),
+    _plain("abroad", "smspoh", 17, provider="smspoh", recipient="+66812345710"),
+    _to_list("to a group", "nusasms", 14, "Example10"),
+    _magic("nusasms", "27", _READ, line=15, **_WHATSAPP),
+    _magic("nusasms", "12", _SILENT, line=16, **_WHATSAPP),
+    _plain(
+        "picture by address, whatsapp",
+        "nusasms",
+        17,
+        content=_media(17, media_url="https://files.example/picture.png"),
+        **_WHATSAPP,
+    ),
+    _plain(
+        "picture in itself, whatsapp",
+        "nusasms",
+        18,
+        content=_media(18, media_base64=_PICTURE, file_name="picture.png"),
+        **_WHATSAPP,
+    ),
+    _magic(
+        "nusasms",
+        "27",
+        _READ,
+        line=19,
+        content=_template(19, ONE_PARAMETER.template_id, "code"),
+        **_OFFICIAL,
+    ),
+    _plain(
+        "template with a document",
+        "nusasms",
+        20,
+        content=_template(
+            20,
+            DOCUMENT.template_id,
+            "name",
+            "number",
+            header={"format": "DOCUMENT", "params": [{"key": "url", "value": "https://files.example/invoice.pdf"}]},
+            buttons=[{"index": "0", "type": "url", "value": "/invoices/4711"}],
+        ),
+        **_OFFICIAL,
+    ),
+    _refused(
+        "template not approved",
+        "nusasms",
+        21,
+        "seen before it is sent",
+        "template_rejected",
+        content=_template(21, PENDING.template_id, "name"),
+        **_OFFICIAL,
+    ),
+    _inbound("an SMS comes in", "sms-inbox", 22, "When does the bank open?"),
+    _inbound("a WhatsApp message comes in", "whatsapp-inbox", 23, "And on Sundays?"),
+    _inbound("a conversation is opened", "whatsapp-official-inbox", 24, "Hello, is anybody there?", room_id=_ROOM),
+    _inbound(
+        "a conversation of long ago",
+        "whatsapp-official-inbox",
+        25,
+        "Hello from last year",
+        room_id=_OLD_ROOM,
+        date="2026-01-02 10:00:00",
+    ),
+    _inbound("STOP comes in", "sms-inbox", _WROTE_STOP, "Stop!"),
+    _in_room("reply", 26, _ROOM),
+    _in_room("reply with a file", 27, _ROOM, content=_media(27, media_base64=_PICTURE, file_name="picture.png")),
+    _in_room("reply with an address", 28, _ROOM, content=_media(28, media_url="https://files.example/song.mp3")),
+    _in_room(
+        "reply after 24 hours",
+        29,
+        _OLD_ROOM,
+        End(status="failed", why="the window is closed", reason="window_closed", attempts=0, acceptances=0),
+    ),
+    _in_room(
+        "reply, else a template",
+        30,
+        _OLD_ROOM,
+        provider_options={"nusasms": {"template": _FALLBACK}},
+        words=_FALLBACK["parameters"]["body"][0],
+    ),
+    Case(
+        name="promotion after STOP",
+        vendor="nusasms",
+        request=_request("nusasms", "10", _WROTE_STOP, **_PROMOTIONAL),
+        end=End(status="failed", why="the phone wrote STOP", reason="opted_out", attempts=0, acceptances=0),
+        moment=Moment.HEARD,
+    ),
+    Case(
+        name="one-time password after STOP",
+        vendor="nusasms",
+        request=_request("nusasms", "10", _WROTE_STOP, message_id="demo-nusasms-otp-after-stop", **_OTP),
+        end=_DELIVERED,
+        moment=Moment.HEARD,
+    ),
+)
 
 CASES: Final = (
     Case(name="10 delivered", vendor="nomsa", request=_FOR_ALL, end=_DELIVERED),
@@ -172,7 +372,7 @@ CASES: Final = (
     Case(
         name="scheduled",
         vendor="smspoh",
-        request=_request("smspoh", "10", 3, send_at=timedelta(seconds=8)),
+        request=_request("smspoh", "10", 3, send_at=timedelta(seconds=25)),
         end=_DELIVERED,
     ),
     Case(
@@ -206,5 +406,27 @@ CASES: Final = (
         request="To +85591230710: this is not JSON",
         end=End(status="failed", why="nothing could be read", reason="invalid_request", attempts=0, acceptances=0),
     ),
+    *_FURTHER,
 )
 """The rows of the demo, as they are shown."""
+
+OPERATIONS: Final = {
+    "nomsa": ("send", "list", "get"),
+    "smsnoc": ("send", "campaign", "list", "get", "balance"),
+    "smspoh": ("send", "send_bulk", "list", "balance", "receipt"),
+    "nusasms": (
+        "send",
+        "group",
+        "whatsapp_message",
+        "whatsapp_media",
+        "whatsapp_status",
+        "whatsapp_official_broadcast",
+        "whatsapp_official_reply",
+        "whatsapp_official_templates",
+        "whatsapp_official_channels",
+        "api_key",
+        "balance",
+        "receipt",
+    ),
+}
+"""Everything that the vendors' documents offer, by the names that the simulators count calls under."""

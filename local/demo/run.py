@@ -12,7 +12,7 @@ from rich.live import Live
 
 from local.demo import screen
 from local.demo.caller import Caller
-from local.demo.messages import CASES, SEND, written
+from local.demo.messages import CASES, SEND, Acceptance, written
 from local.demo.watch import News, Track, Watch
 
 OPERATORS_SETTINGS: Final = {"report_horizon_hours": 40 / 3600, "poll_seconds": [15, 30]}
@@ -33,7 +33,7 @@ class Demo:
         self._console = console
         self._began = time.monotonic()
         self._watch = Watch(CASES)
-        self._acceptances: Counter[str] = Counter()
+        self._acceptances: Counter[Acceptance] = Counter()
         self._spoke_at = 0.0
 
     @property
@@ -43,6 +43,7 @@ class Demo:
     def run(self) -> bool:
         """Send everything, watch until all have ended or the time is up, and say whether all was as it should be."""
         self._caller.change_settings(OPERATORS_SETTINGS)
+        self._caller.check_accounts()
         with self._shown() as show:
             while not self._watch.is_over and self._seconds < DEADLINE_SECONDS:
                 self._put_what_is_due()
@@ -52,8 +53,13 @@ class Demo:
 
     def _put_what_is_due(self) -> None:
         now, first, second = datetime.now(UTC), self._watch.due(), self._watch.due_again()
-        for queue in {track.case.queue for track in first}:
-            tracks = [track for track in first if track.case.queue == queue for _ in range(track.case.times)]
+        for track in first:
+            if track.case.inbound is not None:
+                self._caller.write_in(track.case.inbound)
+                track.put_seconds = self._seconds
+        requests = [track for track in first if track.case.inbound is None]
+        for queue in {track.case.queue for track in requests}:
+            tracks = [track for track in requests if track.case.queue == queue for _ in range(track.case.times)]
             ids = self._caller.put([written(track.case.request, now) for track in tracks], queue=queue)
             for track, record_id in zip(tracks, ids, strict=True):
                 track.put_seconds = self._seconds
@@ -70,8 +76,9 @@ class Demo:
     def _conclude(self) -> bool:
         self._heard()
         stored = self._caller.statuses({track.message_id for track in self._watch.tracks if track.message_id})
-        verdict = self._watch.verdict(self._acceptances, stored)
-        self._console.print(screen.conclusion(self._watch, self._acceptances, verdict, self._console.width))
+        calls = self._caller.calls()
+        verdict = self._watch.verdict(self._acceptances, stored, calls)
+        self._console.print(screen.conclusion(self._watch, self._acceptances, calls, verdict, self._console.width))
         return not verdict
 
     @contextmanager

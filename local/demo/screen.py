@@ -8,7 +8,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from local.demo.watch import News, Track, Watch, objections
+from local.demo.messages import OPERATIONS, Acceptance
+from local.demo.watch import News, Track, Watch, called, objections
 
 WIDE: Final = 110
 """Columns from which on the explanations have one of their own."""
@@ -33,11 +34,12 @@ STYLES: Final[Mapping[str, str]] = {
     "undelivered": "yellow",
     "delivered": "green",
     "read": "green",
+    "received": "green",
 }
 LEGEND: Final = "took 1/2: taken once, by a vendor that was asked twice. s: seconds from the queue to the last news."
 
 
-def live(watch: Watch, acceptances: Mapping[str, int], seconds: float, console: Console) -> RenderableType:
+def live(watch: Watch, acceptances: Mapping[Acceptance, int], seconds: float, console: Console) -> RenderableType:
     """Return the screen while the demo runs: all rows, or where they find no room those that have not ended."""
     ended = [track for track in watch.tracks if track.has_ended]
     head = Text(f"{len(ended)} of {len(watch.tracks)} have ended, after {seconds:.0f} s", style="bold")
@@ -63,7 +65,7 @@ def waiting(watch: Watch, seconds: float) -> Text:
     return Text("; ".join(parts), style=DIM)
 
 
-def table(tracks: Iterable[Track], acceptances: Mapping[str, int], width: int) -> Table:
+def table(tracks: Iterable[Track], acceptances: Mapping[Acceptance, int], width: int) -> Table:
     """Return the table of rows."""
     is_wide = width >= WIDE
     shown = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", expand=True)
@@ -77,7 +79,7 @@ def table(tracks: Iterable[Track], acceptances: Mapping[str, int], width: int) -
     if is_wide:
         shown.add_column("as it should:", width=WHY_WIDTH)
     for track in tracks:
-        taken = acceptances.get(track.case.text_sha256, 0)
+        taken = track.case.taken(acceptances)
         shown.add_row(*(_wide_cells(track, taken) if is_wide else _cells(track, taken)))
     return shown
 
@@ -92,8 +94,27 @@ def line(track: Track, news: News) -> Text:
     )
 
 
-def conclusion(watch: Watch, acceptances: Mapping[str, int], verdict: Sequence[str], width: int) -> RenderableType:
-    """Return the last screen: the whole table, the sums, and the verdict."""
+def operations(calls: Mapping[str, Mapping[str, int]]) -> Table:
+    """Return the table of everything that the vendors offer, with how often it was called."""
+    shown = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    for title in ("", "vendor", "operation", "calls"):
+        shown.add_column(title, justify="right" if title == "calls" else "left")
+    for vendor, names in OPERATIONS.items():
+        for name in names:
+            count = called(calls, vendor, name)
+            mark = Text("✓", style="bold green") if count else Text("✗", style="bold red")
+            shown.add_row(mark, vendor, name.replace("_", " "), str(count))
+    return shown
+
+
+def conclusion(
+    watch: Watch,
+    acceptances: Mapping[Acceptance, int],
+    calls: Mapping[str, Mapping[str, int]],
+    verdict: Sequence[str],
+    width: int,
+) -> RenderableType:
+    """Return the last screen: messages and operations, the sums, and the verdict."""
     lines = [Text(LEGEND, style=DIM), Text(_sums(watch, acceptances))]
     if verdict:
         lines += [
@@ -102,14 +123,14 @@ def conclusion(watch: Watch, acceptances: Mapping[str, int], verdict: Sequence[s
         ]
     else:
         lines.append(Text("Every message ended as it should, and none was taken twice.", style="bold green"))
-    return Group(table(watch.tracks, acceptances, width), Text(), *lines)
+    return Group(table(watch.tracks, acceptances, width), Text(), operations(calls), Text(), *lines)
 
 
-def _sums(watch: Watch, acceptances: Mapping[str, int]) -> str:
+def _sums(watch: Watch, acceptances: Mapping[Acceptance, int]) -> str:
     by = Counter(track.last.source for track in watch.tracks if track.last and track.has_ended)
     slowest = max(watch.tracks, key=lambda track: track.seconds or 0)
     return (
-        f"{len(watch.tracks)} requests, {sum(acceptances.values())} accepted by the vendors, {watch.events} events\n"
+        f"{len(watch.tracks)} rows, {sum(acceptances.values())} accepted by the vendors, {watch.events} events\n"
         f"the last word: {', '.join(f'{count} by {source}' for source, count in by.most_common())}\n"
         f"the slowest: {slowest.case.vendor} {slowest.case.name}, {slowest.seconds or 0:.0f} s\n"
     )

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from local.demo.messages import REJECTED, Case, Moment
+from local.demo.messages import OPERATIONS, RECEIVED, REJECTED, Acceptance, Case, Moment
 
-FINAL: Final = frozenset({"unconfirmed", "canceled", "failed", "undelivered", "delivered", "read", REJECTED})
+FINAL: Final = frozenset({"unconfirmed", "canceled", "failed", "undelivered", "delivered", "read", REJECTED, RECEIVED})
 AT_SENDER: Final = frozenset({"scheduled", "queued", "sending"})
 """Statuses in which the send function, or a queue before it, has the message."""
 
@@ -94,6 +94,8 @@ class Watch:
     def hear(self, event: Mapping[str, Any], *, seconds: float) -> tuple[Track, News] | None:
         """Take an event from the stack's bus. Return what is new in it, and about which row; it may come twice."""
         self.events += 1
+        if event["detail-type"] == "Message Received":
+            return self._hear_inbound(event["detail"], seconds)
         is_rejection = event["detail-type"] == "Request Rejected"
         news = _read(event["detail"], is_rejection=is_rejection, seconds=seconds)
         for track in self.tracks:
@@ -103,27 +105,53 @@ class Watch:
                 return track, news
         return None
 
-    def verdict(self, acceptances: Mapping[str, int], stored: Mapping[str, str]) -> list[str]:
-        """Return what is not as it should be, a line for each row concerned; empty if all is well.
+    def _hear_inbound(self, detail: Mapping[str, Any], seconds: float) -> tuple[Track, News] | None:
+        for track in self.tracks:
+            wrote = track.case.inbound
+            if wrote is None or track.heard:
+                continue
+            if (f"+{wrote['sender']}", wrote["text"]) == (detail["sender"], detail["text"]):
+                news = News(sequence=1, status=RECEIVED, previous_status=None, source="webhook", seconds=seconds)
+                track.heard[1] = news
+                return track, news
+        return None
 
-        `acceptances` counts what the vendors took by the digest of its text; `stored` has statuses by message id.
+    def verdict(
+        self,
+        acceptances: Mapping[Acceptance, int],
+        stored: Mapping[str, str],
+        calls: Mapping[str, Mapping[str, int]],
+    ) -> list[str]:
+        """Return what is not as it should be, a line for each row or operation concerned; empty if all is well.
+
+        `acceptances` counts what the vendors took; `stored` has statuses by message id; `calls` counts the calls of
+        each vendor by operation.
         """
         found = []
         for track in self.tracks:
-            taken, status = acceptances.get(track.case.text_sha256, 0), stored.get(track.message_id or "")
+            taken, status = track.case.taken(acceptances), stored.get(track.message_id or "")
             if wrong := objections(track, acceptances=taken, stored=status):
                 found.append(f"{track.case.vendor or '–'}, {track.case.name}: {'; '.join(wrong)}")
-        strangers = acceptances.keys() - {track.case.text_sha256 for track in self.tracks}
-        return [*found, *(f"a vendor took what nobody sent: {digest}" for digest in sorted(strangers))]
+        strangers = {digest for digest, _ in acceptances} - {track.case.text_sha256 for track in self.tracks}
+        found += [f"a vendor took what nobody sent: {digest}" for digest in sorted(strangers)]
+        wanted = [(vendor, name) for vendor, names in OPERATIONS.items() for name in names]
+        return found + [f"{vendor}: nobody called {name}" for vendor, name in wanted if not called(calls, vendor, name)]
 
     def _is_time_for(self, track: Track) -> bool:
         match track.case.moment:
             case Moment.FIRST:
                 return True
+            case Moment.HEARD:
+                return all(other.heard for other in self.tracks if other.case.inbound is not None)
             case Moment.KNOWN:
                 return any(other.heard for other in self.tracks if other.message_id == track.message_id)
             case Moment.LAST:
                 return all(other.is_past_senders for other in self.tracks if other.case.moment is not Moment.LAST)
+
+
+def called(calls: Mapping[str, Mapping[str, int]], vendor: str, operation: str) -> int:
+    """Return how often an operation of a vendor was called."""
+    return calls.get(vendor, {}).get(operation, 0)
 
 
 def objections(track: Track, *, acceptances: int, stored: str | None) -> list[str]:
@@ -137,7 +165,8 @@ def objections(track: Track, *, acceptances: int, stored: str | None) -> list[st
         f"the detail is: {last.detail}": end.detail in last.detail,
         f"{track.attempts} attempts, not {end.attempts}": track.attempts == end.attempts,
         f"accepted {acceptances} times, not {end.acceptances}": acceptances == end.acceptances,
-        f"the table says {stored}, the last event {last.status}": end.status == REJECTED or stored == last.status,
+        f"the table says {stored}, the last event {last.status}": end.status in (REJECTED, RECEIVED)
+        or stored == last.status,
         "its events have gaps": _is_whole(track.news),
     }
     return [claim for claim, holds in claims.items() if not holds]

@@ -11,6 +11,7 @@ class Stage(StrEnum):
     SENT = "sent"
     DELIVERED = "delivered"
     UNDELIVERED = "undelivered"
+    READ = "read"
 
 
 class Journey(StrEnum):
@@ -21,6 +22,7 @@ class Journey(StrEnum):
     SILENT = "silent"
     SCRAMBLED = "scrambled"
     EARLY = "early"
+    READ = "read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,9 @@ def receipts_of(journey: Journey, *, sent_seconds: float, final_seconds: float) 
                 Step(sent_seconds + 2 * third, Stage.ACCEPTED),
                 Step(final_seconds, Stage.DELIVERED),
             )
+        case Journey.READ:
+            delivered = Step(_halfway(sent_seconds, final_seconds), Stage.DELIVERED)
+            return (Step(sent_seconds, Stage.SENT), delivered, Step(final_seconds, Stage.READ))
         case Journey.DELIVERED | Journey.UNDELIVERED:
             return (Step(sent_seconds, Stage.SENT), Step(final_seconds, Stage(journey.value)))
 
@@ -62,4 +67,11 @@ def stage_at(journey: Journey, age_seconds: float, *, reads: int, sent_seconds: 
         return Stage.ACCEPTED
     if journey is Journey.SCRAMBLED:
         return Stage.SENT if reads % 2 else Stage.DELIVERED
-    return Stage(journey.value) if age_seconds >= final_seconds else Stage.SENT
+    if age_seconds >= final_seconds:
+        return Stage(journey.value)
+    is_delivered = journey is Journey.READ and age_seconds >= _halfway(sent_seconds, final_seconds)
+    return Stage.DELIVERED if is_delivered else Stage.SENT
+
+
+def _halfway(sent_seconds: float, final_seconds: float) -> float:
+    return (sent_seconds + final_seconds) / 2

@@ -20,6 +20,7 @@ class Row:
 
     `accepted_at` is None for a row that a vendor lists but never took. `number` counts a vendor's rows from 0 and
     picks between dialects; `serial` never repeats, not even after a restart. `starts_at` is when the journey begins.
+    A message to a list or group has its name as the recipient. What is not listed is told of by its id alone.
     """
 
     vendor: str
@@ -33,7 +34,10 @@ class Row:
     created_at: float
     starts_at: float
     accepted_at: float | None
+    channel: str = "sms"
+    operation: str = "send"
     reference: str = ""
+    is_listed: bool = True
     details: dict[str, Any] = field(default_factory=dict)
     reads: int = 0
 
@@ -50,7 +54,7 @@ class Ledger:
         self._rows: list[Row] = []
         self._by_id: dict[tuple[str, str], Row] = {}
         self._calls: dict[str, Counter[str]] = defaultdict(Counter)
-        self._visits: set[tuple[str, str]] = set()
+        self._visits: set[tuple[str, str, str]] = set()
         self._numbers: dict[str, itertools.count[int]] = defaultdict(itertools.count)
         self._serial = 0
         if state is not None and state.exists():
@@ -85,11 +89,11 @@ class Ledger:
         with self.lock:
             return self._by_id.get((vendor, provider_message_id))
 
-    def is_first_visit(self, vendor: str, recipient: str) -> bool:
+    def is_first_visit(self, vendor: str, channel: str, recipient: str) -> bool:
         """Say whether this recipient is asked about for the first time since the last reset."""
         with self.lock:
             before = len(self._visits)
-            self._visits.add((vendor, recipient))
+            self._visits.add((vendor, channel, recipient))
             return len(self._visits) > before
 
     def count(self, vendor: str, operation: str) -> None:

@@ -75,14 +75,14 @@ class Nomsa(Vendor):
     def server_error(self) -> Reply:
         return error(500, "internal_server", "Internal Server Error.")
 
-    def name_message(self, serial: int) -> str:
+    def name_message(self, serial: int, submission: Submission) -> str:
         return str(serial)
 
     def leave_behind(self, submission: Submission) -> None:
         """Keep the UNSENT row: it is stored before the carrier is asked, and stays when the carrier fails."""
         self.add_row(submission, DEFAULT, is_taken=False)
 
-    def answer_send(self, entries: Sequence[Entry]) -> Reply:
+    def _answer_send(self, entries: Sequence[Entry]) -> Reply:
         (entry,) = entries
         if isinstance(entry, Refused):
             return _refuse(entry)
@@ -109,9 +109,8 @@ class Nomsa(Vendor):
         prefix = "NOMSA-TEST@" if is_demo else "MTPC"
         details = {"message_id": prefix + uuid.uuid4().hex[:30]}
         recipient = fields["recipient"].lstrip("+") if is_demo else fields["recipient"]
-        return self.submit(
-            [Submission(recipient=recipient, sender=fields["label"], text=fields["body"], details=details)]
-        )
+        submission = Submission(recipient=recipient, sender=fields["label"], text=fields["body"], details=details)
+        return self.submit([submission], self._answer_send)
 
     def _get(self, request: Request, sms_id: str) -> Reply:
         if not re.fullmatch("[0-9]+", sms_id):
@@ -126,7 +125,8 @@ class Nomsa(Vendor):
             query = _ListQuery(request.parameters)
         except ValueError as complaint:
             return error(400, "api_validation", str(complaint))
-        rows = [row for row in self.world.ledger.rows(self.name) if query.matches(row, self._status(row))]
+        listed = (row for row in self.world.ledger.rows(self.name) if row.is_listed)
+        rows = [row for row in listed if query.matches(row, self._status(row))]
         rows.sort(key=lambda row: (self._sort_key(row, query.sort_by), row.serial), reverse=not query.is_ascending)
         page = rows[query.offset : query.offset + query.limit]
         shown = [self._show(row, self.world.read_stage(row)) for row in page]

@@ -1,5 +1,7 @@
 """Magic numbers: the last two digits of a recipient choose what becomes of a send, alike for every vendor.
 
+Of a list or group that a vendor keeps, the last two characters of its name do.
+
 The table for users is docs/reference/magic-numbers.md; a test keeps both equal.
 """
 
@@ -41,6 +43,7 @@ class Outcome:
     fault: Fault = Fault.NONE
     journey: Journey = Journey.DELIVERED
     is_slow: bool = False
+    is_listed: bool = True
 
 
 DEFAULT: Final = Outcome("delivered")
@@ -64,6 +67,8 @@ OUTCOMES: Final[Mapping[str, Outcome]] = MappingProxyType(
         "24": Outcome("no credit", taken=False, refusal=Refusal.NO_CREDIT),
         "25": Outcome("cut answer after acceptance", fault=Fault.CUT),
         "26": Outcome("slow", is_slow=True),
+        "27": Outcome("read", journey=Journey.READ),
+        "28": Outcome("unlisted", is_listed=False),
     }
 )
 

@@ -1,7 +1,8 @@
 """One process, one port on 127.0.0.1: every vendor below its own root path, and the simulators' own pages.
 
 `/_health` · `/_ledger[?vendor=…]` what the vendors took · `/_calls` counts by vendor and operation ·
-`/_config` settings (GET, POST JSON) · `/_reset` (POST) forget everything but the settings.
+`/_config` settings (GET, POST JSON) · `/_reset` (POST) forget everything but the settings ·
+`/_inbound` (POST JSON) have a vendor hand on a message that a phone sent.
 """
 
 import json
@@ -18,9 +19,10 @@ from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from local.simulators.courier import Courier
+from local.simulators.inbound import Inbound
 from local.simulators.ledger import Ledger, Row, iso_utc, text_sha256
 from local.simulators.nomsa import Nomsa
-from local.simulators.nusasms import NusaSms
+from local.simulators.nusasms.vendor import NusaSms
 from local.simulators.outcomes import Fault
 from local.simulators.settings import Settings
 from local.simulators.smsnoc import SmsNoc
@@ -29,7 +31,8 @@ from local.simulators.vendor import Vendor, World
 from local.simulators.wire import Reply, Request
 
 HOST: Final = "127.0.0.1"
-MAX_BODY: Final = 1_000_000
+MAX_BODY: Final = 4_000_000
+SHOWN_DETAILS: Final = ("file_sha256", "media_url")
 VENDORS: Final[tuple[type[Vendor], ...]] = (Nomsa, SmsNoc, SmsPoh, NusaSms)
 _log = logging.getLogger(__name__)
 
@@ -49,6 +52,7 @@ class Simulators:
             ("GET", "/_config"): lambda request: Reply.json(200, self.world.settings.shown()),
             ("POST", "/_config"): self._configure,
             ("POST", "/_reset"): self._reset,
+            ("POST", "/_inbound"): self._receive,
         }
         self._http = _Server((HOST, port), _Handler)
         self._http.simulators = self
@@ -103,6 +107,8 @@ class Simulators:
     def _entry(self, row: Row) -> dict[str, Any]:
         return {
             "vendor": row.vendor,
+            "channel": row.channel,
+            "operation": row.operation,
             "provider_message_id": row.provider_message_id,
             "recipient": row.recipient,
             "sender": row.sender,
@@ -110,6 +116,7 @@ class Simulators:
             "reference": row.reference,
             "accepted_at": iso_utc(row.accepted_at or row.created_at),
             "status": self.world.stage(row).value,
+            **{name: row.details[name] for name in SHOWN_DETAILS if name in row.details},
         }
 
     def _configure(self, request: Request) -> Reply:
@@ -123,7 +130,29 @@ class Simulators:
     def _reset(self, request: Request) -> Reply:
         self.world.courier.clear()
         self.world.ledger.reset()
+        for vendor in self.vendors.values():
+            vendor.reset()
         return Reply.json(200, {"status": "ok"})
+
+    def _receive(self, request: Request) -> Reply:
+        if not self.world.settings.webhook_base:
+            return Reply.json(409, {"error": "no webhook_base is set"})
+        try:
+            inbound = Inbound.read(json.loads(request.body))
+            if inbound.vendor not in self.vendors:
+                raise ValueError("unknown vendor")
+            callback = self.vendors[inbound.vendor].receive(inbound)
+        except ValueError as problem:
+            return Reply.json(400, {"error": str(problem)})
+        receipt = callback.receipt
+        self.world.courier.schedule(0, lambda: receipt)
+        shown = {
+            "method": receipt.method,
+            "path": f"/webhooks/{inbound.vendor}/{inbound.kind}",
+            "content_type": receipt.headers["Content-Type"],
+            "fields": callback.fields,
+        }
+        return Reply.json(200, shown)
 
 
 class _Server(ThreadingHTTPServer):

@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where receipts go, how fast time passes at the vendors, and what is registered there. Times are in seconds."""
+    """Where callbacks go, how fast time passes at the vendors, and what is registered there. Times are in seconds."""
 
     webhook_base: str = ""
     webhook_token: str = ""
@@ -19,8 +19,19 @@ class Settings:
     retry_after_seconds: int = 2
     nomsa_labels: tuple[str, ...] = ("mcs-otp", "nomsa-sms-demo")
     smsnoc_senders: tuple[str, ...] = ("SampaiBD",)
+    smsnoc_lists: tuple[str, ...] = ("6415907d0d310", "6415907d0d316", "6415907d0d324")
+    smsnoc_campaign_takes_recipient: bool = False
+    smsnoc_remaining_balance: str = "৳1,092"
+    smsnoc_expired_on: str = "8th Sep 26, 4:44 PM"
     smspoh_senders: tuple[str, ...] = ("Sampai",)
+    smspoh_bulk_ignores_reference: bool = False
+    smspoh_balance: int = 1227748
+    nusasms_groups: tuple[str, ...] = ("Example10", "Example16", "Example24")
     nusasms_refuses_unmarked_otp: bool = False
+    nusasms_whatsapp_senders: tuple[str, ...] = ("6281100000090",)
+    nusasms_sms_balance: float = 1500.0
+    nusasms_wa_balance: float = 250.0
+    nusasms_expired_date: str = "2030-12-31"
 
     def changed(self, changes: dict[str, Any]) -> "Settings":
         """Return a copy with the changes; ValueError names the first field that is unknown or of the wrong type."""
@@ -28,8 +39,8 @@ class Settings:
         read = {name: _read(name, value, known) for name, value in changes.items()}
         return replace(self, **read)
 
-    def receipt_url(self, vendor: str, kind: str) -> str:
-        """Return the address registered for the account's receipts, or an empty text."""
+    def webhook_url(self, vendor: str, kind: str) -> str:
+        """Return the address registered for the account's callbacks of a kind, or an empty text."""
         base = self.webhook_base.rstrip("/")
         return f"{base}/webhooks/{vendor}/{kind}/{self.webhook_token}" if base else ""
 

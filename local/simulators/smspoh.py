@@ -2,7 +2,8 @@
 
 Paths, fields, answers and receipts are those of the vendor's "API Specification Version 3.0"; methods, HTTP 201 and
 the second vocabulary of statuses those of a newer copy of its page. Errors other than 401 have the shape of Yii 2, as
-the documented 401 has (guess). Which failure has which text is a guess, save "Invalid Sender ID".
+the documented 401 has (guess). Which failure has which text is a guess, save "Invalid Sender ID"; so is that unknown
+fields are refused, and that a message of a bulk takes all the options of a single one.
 """
 
 import base64
@@ -28,6 +29,18 @@ from local.simulators.wire import Reply, Request
 YANGON: Final = timedelta(hours=6, minutes=30)
 MAX_TEXT: Final = 918
 MAX_REFERENCE: Final = 50
+FIELDS: Final = (
+    "to",
+    "message",
+    "from",
+    "scheduledAt",
+    "encrypt",
+    "encryptKey",
+    "unicode",
+    "test",
+    "deliveryReceiptUrl",
+    "clientReference",
+)
 LIMITS: Final = ("20", "50", "100", "500", "1000")
 NETWORKS: Final = ("MPT", "Ooredoo", "ATOM", "Mytel", "Unknown")
 FLAGS: Final = ("encrypt", "unicode", "test")
@@ -44,7 +57,7 @@ REFUSALS: Final = {
     Refusal.NO_CREDIT: "Insufficient balance",
 }
 DIALECTS: Final = ("form", "query", "json")
-BALANCE: Final = {"balance": 1227748, "currency": "MMK"}
+CURRENCY: Final = "MMK"
 
 
 class SmsPoh(Vendor):
@@ -81,17 +94,17 @@ class SmsPoh(Vendor):
     def server_error(self) -> Reply:
         return error(500, "Internal Server Error", "An internal server error occurred.")
 
-    def name_message(self, serial: int) -> str:
+    def name_message(self, serial: int, submission: Submission) -> str:
         """Return an upper-case GUID; of every fourth message one that is no GUID, as one documented sample is not."""
         name = str(uuid.uuid4()).upper()
         return f"F5BR4DB{name[8:14]}C{name[14:]}" if serial % 4 == 0 else name
 
-    def answer_send(self, entries: Sequence[Entry]) -> Reply:
+    def _answer_send(self, entries: Sequence[Entry]) -> Reply:
         """Answer 201 also where entries failed: those have the status false and no id."""
         return Reply.json(201, {"messages": [self._answer_entry(entry) for entry in entries]})
 
     def receipt(self, row: Row, stage: Stage) -> Receipt | None:
-        url = row.details["url"] or self.world.settings.receipt_url(self.name, "receipt")
+        url = row.details["url"] or self.world.settings.webhook_url(self.name, "receipt")
         if not url:
             return None
         now = naive_local(time.time(), YANGON)
@@ -115,28 +128,37 @@ class SmsPoh(Vendor):
         complaints = _complaints(fields)
         if isinstance(fields.get("to"), list):
             complaints.append(_complaint("to", "To must be a string."))
-        return Reply.json(422, complaints) if complaints else self._submit_all([(fields["to"], fields)])
+        if complaints:
+            return Reply.json(422, complaints)
+        return self._submit_all([(fields["to"], fields)], "send")
 
     def _send_bulk(self, request: Request) -> Reply:
         try:
             document = request.json()
         except ValueError:
             return _bad_request()
-        messages = document.get("messages") if isinstance(document, dict) else None
+        messages = document["messages"] if isinstance(document, dict) and document.keys() == {"messages"} else None
         if not isinstance(messages, list) or not messages or not all(isinstance(item, dict) for item in messages):
             return _bad_request()
         complaints = [complaint for fields in messages for complaint in _complaints(fields)]
         if complaints:
             return Reply.json(422, complaints)
-        return self._submit_all([(to, fields) for fields in messages for to in _recipients(fields["to"])])
+        if self.world.settings.smspoh_bulk_ignores_reference:
+            messages = [{**fields, "clientReference": None, "deliveryReceiptUrl": None} for fields in messages]
+        wanted = [(to, fields) for fields in messages for to in _recipients(fields["to"])]
+        return self._submit_all(wanted, "send_bulk")
 
-    def _submit_all(self, wanted: Sequence[tuple[str, dict[str, Any]]]) -> Reply:
+    def _submit_all(self, wanted: Sequence[tuple[str, dict[str, Any]]], operation: str) -> Reply:
         """Submit what passes the checks of a single entry; the failures keep their places in the answer."""
         failures = [self._failure(to, fields) for to, fields in wanted]
-        passing = [_submission(*item) for item, failure in zip(wanted, failures, strict=True) if failure is None]
+        passing = [
+            _submission(to, fields, operation)
+            for (to, fields), failure in zip(wanted, failures, strict=True)
+            if failure is None
+        ]
         if len(passing) == len(wanted):
-            return self.submit(passing)
-        reply = self.submit(passing) if passing else self.answer_send([])
+            return self.submit(passing, self._answer_send)
+        reply = self.submit(passing, self._answer_send) if passing else self._answer_send([])
         if reply.status != 201:
             return reply
         answered = iter(json.loads(reply.body)["messages"])
@@ -165,7 +187,8 @@ class SmsPoh(Vendor):
         if limit_text not in LIMITS:
             return _bad_request()
         try:
-            rows = [row for row in reversed(self.world.ledger.rows(self.name)) if _matches(row, parameters)]
+            listed = (row for row in reversed(self.world.ledger.rows(self.name)) if row.is_listed)
+            rows = [row for row in listed if _matches(row, parameters)]
         except ValueError:
             return _bad_request()
         limit = int(limit_text)
@@ -185,7 +208,7 @@ class SmsPoh(Vendor):
         )
 
     def _balance(self, request: Request) -> Reply:
-        return Reply.json(200, BALANCE)
+        return Reply.json(200, {"balance": self.world.settings.smspoh_balance, "currency": CURRENCY})
 
     def _show(self, row: Row) -> dict[str, Any]:
         stage = self.world.read_stage(row)
@@ -215,6 +238,7 @@ def _complaints(fields: dict[str, Any]) -> list[dict[str, str]]:
     ]
     if not _recipients(fields.get("to")):
         found.append(_complaint("to", "To cannot be blank."))
+    found += [_complaint(name, f"Unknown field: {name}.") for name in fields if name not in FIELDS]
     found += [
         _complaint(flag, f"{flag.capitalize()} must be a number.")
         for flag in FLAGS
@@ -273,7 +297,7 @@ def _normalised(to: str) -> str | None:
     return None
 
 
-def _submission(to: str, fields: dict[str, Any]) -> Submission:
+def _submission(to: str, fields: dict[str, Any], operation: str) -> Submission:
     scheduled = fields.get("scheduledAt")
     starts_at = None if scheduled is None else read_naive_local(scheduled, "%Y-%m-%d %H:%M:%S", YANGON)
     key = (fields.get("encryptKey") or uuid.uuid4().hex) if fields.get("encrypt") else ""
@@ -281,6 +305,7 @@ def _submission(to: str, fields: dict[str, Any]) -> Submission:
         recipient=_normalised(to) or to,
         sender=fields["from"],
         text=fields["message"],
+        operation=operation,
         reference=fields.get("clientReference") or "",
         starts_at=starts_at,
         details={
@@ -303,7 +328,7 @@ def _word(row: Row, stage: Stage) -> str:
 def _fields_of(row: Row, stage: Stage) -> dict[str, Any]:
     return {
         "messageId": row.provider_message_id,
-        "message": _ciphertext(row) if row.details["encrypt_key"] else row.text,
+        "message": _stored_text(row),
         "to": row.recipient,
         "clientReference": row.reference,
         "scheduledAt": row.details["scheduled_at"],
@@ -317,8 +342,10 @@ def _fields_of(row: Row, stage: Stage) -> dict[str, Any]:
     }
 
 
-def _ciphertext(row: Row) -> str:
-    """Return something as unreadable as the vendor's ciphertext; clients cannot decrypt that either."""
+def _stored_text(row: Row) -> str:
+    """Return the text, or something as unreadable as the vendor's ciphertext; clients cannot decrypt that either."""
+    if not row.details["encrypt_key"]:
+        return row.text
     digest = hashlib.sha512(f"{row.provider_message_id}{row.details['encrypt_key']}{row.text}".encode()).digest()
     return base64.b64encode(digest).decode()
 
@@ -331,7 +358,7 @@ def _matches(row: Row, parameters: dict[str, str]) -> bool:
         and day <= _day(parameters.get("filterByCreatedDateTo") or "9999-12-31")
         and parameters.get("from", "") in ("", row.sender)
         and parameters.get("to", "") in ("", row.recipient)
-        and parameters.get("message", "") in row.text
+        and parameters.get("message", "") in _stored_text(row)
     )
 
 

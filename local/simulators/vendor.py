@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, ClassVar, Final
 
 from local.simulators.courier import Courier, Receipt
+from local.simulators.inbound import Callback, Inbound
 from local.simulators.journeys import Journey, Stage, receipts_of, stage_at
 from local.simulators.ledger import Ledger, Row
 from local.simulators.outcomes import Fault, Outcome, Refusal, outcome_of
@@ -56,6 +57,8 @@ class Submission:
     recipient: str
     sender: str
     text: str
+    channel: str = "sms"
+    operation: str = "send"
     reference: str = ""
     starts_at: float | None = None
     details: dict[str, Any] = field(default_factory=dict)
@@ -70,6 +73,8 @@ class Refused:
 
 
 Entry = Row | Refused
+Answer = Callable[[Sequence[Entry]], Reply]
+"""Answers a send: rows for what was taken, in the order of the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,22 +132,26 @@ class Vendor(ABC):
         """Answer with a fault of the vendor's own."""
 
     @abstractmethod
-    def name_message(self, serial: int) -> str:
+    def name_message(self, serial: int, submission: Submission) -> str:
         """Return the id by which clients know a message."""
-
-    @abstractmethod
-    def answer_send(self, entries: Sequence[Entry]) -> Reply:
-        """Answer a send: rows for what was taken, in the order of the request."""
 
     def receipt(self, row: Row, stage: Stage) -> Receipt | None:
         """Return the receipt of a stage, or None where there is no address to send it to."""
         raise NotImplementedError
 
+    def receive(self, inbound: Inbound) -> Callback:
+        """Return the call by which the vendor hands on a message that a phone sent; ValueError if it never does."""
+        raise ValueError(f"{self.name} hands on no {inbound.kind}")
+
+    def reset(self) -> None:
+        """Forget what the vendor knows beside the ledger: by default nothing."""
+        return
+
     def leave_behind(self, submission: Submission) -> None:
         """Keep what this vendor keeps of a send that failed on its side: by default nothing."""
         return
 
-    def submit(self, submissions: Sequence[Submission]) -> Reply:
+    def submit(self, submissions: Sequence[Submission], answer: Answer) -> Reply:
         """Take what the recipients' magic numbers allow, and answer as they ask.
 
         In a list the first recipient whose number asks for a fault decides about the one answer.
@@ -153,7 +162,7 @@ class Vendor(ABC):
         faulty = next((outcome for outcome in outcomes if outcome.fault is not Fault.NONE), None)
         if faulty is not None and not faulty.taken:
             return self._fail(submissions, faulty.fault)
-        reply = self._take(submissions, outcomes)
+        reply = self._take(submissions, outcomes, answer)
         if any(outcome.is_slow for outcome in outcomes):
             self.world.stopping.wait(self.world.settings.slow_answer_seconds)
         return reply if faulty is None else self._bent(reply, faulty.fault)
@@ -162,30 +171,37 @@ class Vendor(ABC):
         """Keep a row for a submission; if it is taken, this is the moment."""
         ledger, now = self.world.ledger, time.time()
         serial = ledger.next_serial()
+        # A text message cannot tell that it was opened: there the last that is known is its delivery.
+        is_unreadable = outcome.journey is Journey.READ and submission.channel == "sms"
         row = Row(
             vendor=self.name,
             serial=serial,
             number=ledger.next_number(self.name),
-            provider_message_id=self.name_message(serial),
+            provider_message_id=self.name_message(serial, submission),
             recipient=submission.recipient,
             sender=submission.sender,
             text=submission.text,
+            channel=submission.channel,
+            operation=submission.operation,
             reference=submission.reference,
-            journey=outcome.journey,
+            journey=Journey.DELIVERED if is_unreadable else outcome.journey,
             created_at=now,
             starts_at=now if submission.starts_at is None else submission.starts_at,
             accepted_at=now if is_taken else None,
+            is_listed=outcome.is_listed,
             details=submission.details,
         )
         ledger.add(row)
         return row
 
     def _is_throttled(self, submissions: Sequence[Submission], outcomes: Sequence[Outcome]) -> bool:
-        return any(
-            outcome.refusal is Refusal.THROTTLED_ONCE
-            and self.world.ledger.is_first_visit(self.name, submission.recipient)
+        # All are counted as visits, so that a list is turned away once and not once for each number.
+        first_visits = [
+            self.world.ledger.is_first_visit(self.name, submission.channel, submission.recipient)
             for submission, outcome in zip(submissions, outcomes, strict=True)
-        )
+            if outcome.refusal is Refusal.THROTTLED_ONCE
+        ]
+        return any(first_visits)
 
     def _fail(self, submissions: Sequence[Submission], fault: Fault) -> Reply:
         if fault is Fault.SERVER_ERROR:
@@ -193,9 +209,9 @@ class Vendor(ABC):
                 self.leave_behind(submission)
         return self._bent(Reply(200, b""), fault)
 
-    def _take(self, submissions: Sequence[Submission], outcomes: Sequence[Outcome]) -> Reply:
+    def _take(self, submissions: Sequence[Submission], outcomes: Sequence[Outcome], answer: Answer) -> Reply:
         entries = [self._entry(submission, outcome) for submission, outcome in zip(submissions, outcomes, strict=True)]
-        reply = self.answer_send(entries)
+        reply = answer(entries)
         rows = [entry for entry in entries if isinstance(entry, Row)]
         if self.sends_receipts:
             for row in rows:

@@ -5,6 +5,7 @@ import email.policy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from email.message import EmailMessage
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -43,12 +44,20 @@ class Request:
         return json.loads(self.body)
 
     def form(self) -> dict[str, str]:
-        """Return the fields of an urlencoded or multipart body; of any other body, none."""
+        """Return the text fields of an urlencoded or multipart body; of any other body, none."""
         if self.content_type == "application/x-www-form-urlencoded":
             return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
         if self.content_type == "multipart/form-data":
-            return _multipart_fields(self.header("content-type"), self.body)
+            parts = _parts(self.header("content-type"), self.body)
+            return {part.name: part.content.decode("utf-8", "replace") for part in parts if not part.is_file}
         return {}
+
+    def files(self) -> dict[str, bytes]:
+        """Return the files uploaded in a multipart body: the parts that have a file name."""
+        if self.content_type != "multipart/form-data":
+            return {}
+        parts = _parts(self.header("content-type"), self.body)
+        return {part.name: part.content for part in parts if part.is_file}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +87,27 @@ def html(status: int, title: str, **headers: str) -> Reply:
     return Reply(status, body.encode(), "text/html; charset=UTF-8", headers)
 
 
-def _multipart_fields(content_type: str, body: bytes) -> dict[str, str]:
-    head = f"Content-Type: {content_type}\r\n\r\n".encode()
-    message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + body)
-    parts = [part for part in message.iter_parts()] if message.is_multipart() else []
-    found = {}
-    for part in parts:
-        name, payload = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
-        if isinstance(name, str) and isinstance(payload, bytes):
-            found[name] = payload.decode("utf-8", "replace")
+@dataclass(frozen=True, slots=True)
+class _Part:
+    name: str
+    content: bytes
+    is_file: bool
+
+
+def _parts(content_type: str, body: bytes) -> list[_Part]:
+    """Split a multipart body; only headers are read as mail, whose ideas of a line would break a file."""
+    boundary = _headers(f"Content-Type: {content_type}".encode()).get_boundary("")
+    found = []
+    for section in (b"\r\n" + body).split(b"\r\n--" + boundary.encode())[1:]:
+        if section.startswith(b"--"):
+            break
+        head, _, content = section.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+        headers = _headers(head)
+        name = headers.get_param("name", header="content-disposition")
+        if isinstance(name, str):
+            found.append(_Part(name, content, headers.get_filename() is not None))
     return found
+
+
+def _headers(lines: bytes) -> EmailMessage:
+    return email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(lines + b"\r\n\r\n")

@@ -15,6 +15,7 @@ import botocore.session
 from botocore.config import Config
 
 from local.simulators.credentials import SECRET
+from local.simulators.nusasms.official import CHANNEL_ID
 from local.stack.places import EMULATOR_PYTHON, ENDPOINT_URL, LOCAL, REGION, ROOT, SIMULATORS_URL, STACK_NAME
 from local.stack.processes import DIRECT, run
 
@@ -24,7 +25,12 @@ SIMULATORS: Final = {
     "smspoh": f"{SIMULATORS_URL}/smspoh/api/rest",
     "nusasms": f"{SIMULATORS_URL}/nusasms",
 }
-SENDERS: Final = {"nomsa": "mcs-otp", "smsnoc": "SampaiBD", "smspoh": "Sampai"}
+SENDERS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "nomsa": {"sender": "mcs-otp"},
+    "smsnoc": {"sender": "SampaiBD"},
+    "smspoh": {"sender": "Sampai"},
+    "nusasms": {"senders": {"whatsapp_official": CHANNEL_ID}},
+}
 
 _BUILD: Final = LOCAL / "build"
 
@@ -70,10 +76,7 @@ def configure(outputs: Mapping[str, Any]) -> None:
     generated = json.loads(secrets.get_secret_value(SecretId=secret_id)["SecretString"])
     secrets.put_secret_value(SecretId=secret_id, SecretString=json.dumps({**generated, **SECRET}))
 
-    providers = {
-        name: {"base_url": url} | ({"sender": SENDERS[name]} if name in SENDERS else {})
-        for name, url in SIMULATORS.items()
-    }
+    providers = {name: {"base_url": url, **SENDERS[name]} for name, url in SIMULATORS.items()}
     settings = {"public_base_url": outputs["WebhookBaseUrl"], "providers": providers}
     name = outputs["SettingsParameterName"]
     client("ssm").put_parameter(Name=name, Value=json.dumps(settings), Type="String", Overwrite=True)

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from sampai.domain.account import Standing
 from sampai.domain.failure import Failure
+from sampai.domain.inbound import Inbound
 from sampai.domain.message import Message
 from sampai.domain.outcome import Outcome
 from sampai.domain.report import Report
@@ -27,6 +29,36 @@ class Answer:
     title: str
     response: HttpResponse
     outcome: Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendMany:
+    """Messages that share a call, and the whole request that they become."""
+
+    title: str
+    messages: tuple[Message, ...]
+    request: HttpRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManyAnswer:
+    """An answer to a call for several messages, and the outcome of each."""
+
+    title: str
+    messages: tuple[Message, ...]
+    response: HttpResponse
+    outcomes: tuple[Outcome, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountAnswer:
+    """An answer to a check of the account; without a standing it says nothing, or refuses our credentials."""
+
+    title: str
+    check: str
+    response: HttpResponse
+    standing: Standing | None = None
+    is_refused: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +92,12 @@ class ListAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class Webhook:
-    """A genuine callback and the reports in it."""
+    """A genuine callback and what it brings."""
 
     title: str
     kind: str
     request: WebhookRequest
-    reports: tuple[Report, ...]
+    reports: tuple[Report | Inbound, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,14 +114,23 @@ class ProviderCases:
     """Everything that is known of how one vendor speaks. A case module holds one of these as `CASES`."""
 
     account: Account
+    endpoints: tuple[tuple[str, str], ...]
+    """Every operation that the vendor documents for this channel: method, and pattern of the path below the base."""
+    documented: tuple[str, ...] = ()
+    """Codes and words of the vendor's own tables: each must come in an answer, a list or a callback."""
     sends: tuple[Send, ...]
     answers: tuple[Answer, ...]
+    many_sends: tuple[SendMany, ...] = ()
+    many_answers: tuple[ManyAnswer, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     lookup: tuple[str, HttpRequest] | None = None
     """A provider_message_id and the request that looks it up."""
     lookup_answers: tuple[LookupAnswer, ...] = ()
     list_requests: tuple[tuple[Window, int, HttpRequest], ...] = ()
     list_answers: tuple[ListAnswer, ...] = ()
+    account_checks: tuple[tuple[str, HttpRequest], ...] = ()
+    """The request of each check."""
+    account_answers: tuple[AccountAnswer, ...] = ()
     webhooks: tuple[Webhook, ...] = ()
     bad_webhooks: tuple[BadWebhook, ...] = ()
     unknown_word: Status | None = None

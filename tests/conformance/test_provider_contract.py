@@ -13,16 +13,41 @@ from urllib.parse import unquote_plus
 import pytest
 
 from sampai.domain.failure import Reason
-from sampai.domain.message import Text
+from sampai.domain.message import Category, Content, Media, Text, words_of
 from sampai.domain.outcome import NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
+from sampai.domain.template import Template
 from sampai.domain.times import from_text
-from sampai.providers.base import Provider, Window
+from sampai.providers.base import CONTENT_TYPES, AccountRefusedError, Provider, Window
 from sampai.providers.http import HttpResponse, MalformedWebhookError, WebhookRequest
 from sampai.providers.registry import PROVIDERS, load
-from tests.conformance.case import Answer, BadWebhook, ListAnswer, LookupAnswer, ProviderCases, Refusal, Send, Webhook
+from tests.conformance.case import (
+    AccountAnswer,
+    Answer,
+    BadWebhook,
+    ListAnswer,
+    LookupAnswer,
+    ManyAnswer,
+    ProviderCases,
+    Refusal,
+    Send,
+    SendMany,
+    Webhook,
+)
 
-NAMES: Final = sorted(PROVIDERS)
+
+def _names() -> dict[str, type[Provider]]:
+    """Return the providers by the names of their case modules: a vendor with several channels has one for each."""
+    found = {}
+    for vendor in PROVIDERS:
+        apis = load(vendor)
+        for api in apis:
+            found[vendor if len(apis) == 1 else f"{vendor}_{api.capabilities.channel}"] = api
+    return found
+
+
+APIS: Final = _names()
+NAMES: Final = sorted(APIS)
 by_provider = pytest.mark.parametrize("name", NAMES)
 
 GARBAGE: Final = {
@@ -64,7 +89,7 @@ def cases_of(name: str) -> ProviderCases:
 
 
 def provider_of(name: str) -> Provider:
-    return load(name)(cases_of(name).account)
+    return APIS[name](cases_of(name).account)
 
 
 def each(field: str) -> pytest.MarkDecorator:
@@ -81,7 +106,7 @@ def each(field: str) -> pytest.MarkDecorator:
 
 def tables(name: str, suffix: str) -> dict[str, Any]:
     """Return the words of a provider's public tables `STATUSES` or `FAILURES` (also `SMS_STATUSES` and the like)."""
-    module = import_module(load(name).__module__)
+    module = import_module(APIS[name].__module__)
     words: dict[str, Any] = {}
     for attribute, table in vars(module).items():
         if attribute.endswith(suffix) and not attribute.startswith("_") and isinstance(table, dict):
@@ -109,7 +134,8 @@ def wire_of(cases: ProviderCases) -> dict[str, str]:
     told = [answer.response.body for answer in cases.lookup_answers]
     told += [answer.response.body for answer in cases.list_answers]
     told += [part for case in cases.webhooks for part in (case.request.query.encode(), case.request.body)]
-    return {"answers": _text(answer.response.body for answer in cases.answers), "reports": _text(told)}
+    said = [answer.response.body for answer in (*cases.answers, *cases.many_answers)]
+    return {"answers": _text(said), "reports": _text(told)}
 
 
 def _text(parts: Iterable[bytes]) -> str:
@@ -130,11 +156,13 @@ def test_every_registered_provider_has_cases(name: str) -> None:
     assert cases_of(name).sends
 
 
-@by_provider
-def test_a_provider_is_registered_under_its_own_name_and_module(name: str) -> None:
-    found = load(name)
+@pytest.mark.parametrize("vendor", sorted(PROVIDERS))
+def test_a_provider_is_registered_under_its_own_name_once_for_each_channel(vendor: str) -> None:
+    apis = load(vendor)
 
-    assert (found.name, found.__module__, found.__name__) == (name, f"sampai.providers.{name}", PROVIDERS[name])
+    assert {api.name for api in apis} == {vendor}
+    assert all(api.__module__.split(".")[2] == vendor for api in apis)
+    assert len({api.capabilities.channel for api in apis}) == len(apis)
 
 
 def test_a_name_that_is_not_registered_is_not_loaded() -> None:
@@ -144,12 +172,12 @@ def test_a_name_that_is_not_registered_is_not_loaded() -> None:
 
 @by_provider
 def test_the_account_of_the_cases_has_exactly_the_declared_credentials(name: str) -> None:
-    assert cases_of(name).account.credentials.keys() == load(name).capabilities.credentials
+    assert cases_of(name).account.credentials.keys() == APIS[name].capabilities.credentials
 
 
 @by_provider
 def test_the_default_address_is_https_without_a_slash_at_its_end(name: str) -> None:
-    assert re.fullmatch(r"https://[^?#]*[^/?#]", load(name).default_base_url)
+    assert re.fullmatch(r"https://[^?#]*[^/?#]", APIS[name].default_base_url)
 
 
 # --- send -----------------------------------------------------------------------------------------------------------
@@ -234,20 +262,21 @@ def test_a_message_is_refused_before_anything_is_sent(name: str, case: Refusal) 
 def test_a_text_is_refused_when_it_is_longer_than_declared(name: str, too_many: bool) -> None:
     provider = provider_of(name)
     text = Text(text="x" * (provider.capabilities.max_characters + too_many))
+    message = next(case.message for case in cases_of(name).sends if isinstance(case.message.content, Text))
 
-    failure = provider.refusal(replace(cases_of(name).sends[0].message, content=text))
+    failure = provider.refusal(replace(message, content=text))
 
     assert (failure is not None and failure.reason is Reason.TOO_LONG) is too_many
 
 
 @by_provider
 def test_an_option_that_is_not_declared_is_refused(name: str) -> None:
-    message = replace(cases_of(name).sends[0].message, provider_options={name: {"no_such_option": True}})
+    message = replace(cases_of(name).sends[0].message, provider_options={APIS[name].name: {"no_such_option": True}})
 
     failure = provider_of(name).refusal(message)
 
     assert failure is not None
-    assert failure.reason is Reason.UNSUPPORTED
+    assert (failure.reason, "no_such_option" in (failure.detail or "")) == (Reason.UNSUPPORTED, True)
 
 
 @by_provider
@@ -255,6 +284,166 @@ def test_an_option_for_another_provider_is_not_ours_to_refuse(name: str) -> None
     message = replace(cases_of(name).sends[0].message, provider_options={"another": {"no_such_option": True}})
 
     assert provider_of(name).refusal(message) is None
+
+
+@by_provider
+@pytest.mark.parametrize("kind", [Text, Media, Template])
+def test_a_content_that_is_not_declared_is_refused(name: str, kind: type[Content]) -> None:
+    provider = provider_of(name)
+    contents = {
+        Text: Text(text="x"),
+        Media: Media(media_url="https://f.example/1"),
+        Template: Template(template_id="1"),
+    }
+    message = replace(cases_of(name).sends[0].message, content=contents[kind])
+
+    failure = provider.refusal(message)
+
+    is_refused = failure is not None and failure.detail == (
+        f"content.type: {provider.name} takes no {CONTENT_TYPES[kind]} on {provider.capabilities.channel}"
+    )
+    assert is_refused is (kind not in provider.capabilities.contents)
+
+
+@by_provider
+@pytest.mark.parametrize("too_many", [False, True], ids=["the limit", "one more"])
+def test_an_audience_is_refused_when_it_has_more_lists_than_declared(name: str, too_many: bool) -> None:
+    provider = provider_of(name)
+    lists = tuple(f"list{number}" for number in range(provider.capabilities.most_lists + too_many))
+
+    failure = provider.refusal(replace(cases_of(name).sends[0].message, recipient=None, audience=lists))
+
+    assert (failure is not None and (failure.detail or "").startswith("audience: ")) is too_many
+
+
+@by_provider
+def test_a_conversation_is_refused_where_none_is_declared(name: str) -> None:
+    provider = provider_of(name)
+
+    failure = provider.refusal(replace(cases_of(name).sends[0].message, room_id="a-room"))
+
+    is_refused = failure is not None and (failure.detail or "").startswith("room_id: ")
+    assert is_refused is not provider.capabilities.has_rooms
+
+
+# --- several in one call --------------------------------------------------------------------------------------------
+
+
+@each("many_sends")
+def test_messages_that_share_a_call_become_exactly_this_request(name: str, case: SendMany) -> None:
+    provider = provider_of(name)
+
+    assert len({provider.shared_call(message) for message in case.messages}) == 1
+    assert provider.shared_call(case.messages[0]) is not None
+    assert provider.build_send_many(case.messages) == case.request
+
+
+@each("many_answers")
+def test_an_answer_to_several_is_told_apart(name: str, case: ManyAnswer) -> None:
+    provider = provider_of(name)
+
+    for response in (case.response, with_more_fields(case.response)):
+        try:
+            actual = provider.parse_send_many(response, case.messages)
+        except Exception:
+            actual = [Unknown(why="not read")] * len(case.messages)
+        differing = [(a, e) for a, e in zip(actual, case.outcomes, strict=True) if not is_same(a, e)]
+        assert differing == []
+
+
+@by_provider
+def test_only_promotional_messages_share_a_call_and_each_only_once(name: str) -> None:
+    provider = provider_of(name)
+    message = next((case.messages[0] for case in cases_of(name).many_sends), cases_of(name).sends[0].message)
+    ways = {
+        "promotional": replace(message, category=Category.PROMOTIONAL, attempt=1),
+        "turned away before": replace(message, category=Category.PROMOTIONAL, attempt=2),
+        "a payment notice": replace(message, category=Category.TRANSACTIONAL, attempt=1),
+        "a one-time password": replace(message, category=Category.OTP, attempt=1),
+    }
+
+    shared = {way for way, each_message in ways.items() if provider.shared_call(each_message) is not None}
+
+    assert shared == ({"promotional"} if provider.capabilities.most_per_call > 1 else set())
+
+
+@by_provider
+@pytest.mark.parametrize("body", GARBAGE.values(), ids=GARBAGE)
+def test_garbage_for_several_takes_none_of_them_and_fails_none_for_good(name: str, body: bytes) -> None:
+    provider = provider_of(name)
+    for case in cases_of(name).many_sends:
+        for status in (*SAYS_NOTHING, *REFUSES):
+            try:
+                outcomes = provider.parse_send_many(HttpResponse(status=status, body=body), case.messages)
+            except Exception:
+                outcomes = [Unknown(why="not read")] * len(case.messages)
+            assert [o for o in outcomes if isinstance(o, Taken) or (isinstance(o, NotTaken) and o.is_final)] == []
+            assert status in REFUSES or all(isinstance(outcome, Unknown) for outcome in outcomes)
+
+
+# --- the account ----------------------------------------------------------------------------------------------------
+
+
+@by_provider
+def test_each_check_of_the_account_is_exactly_this_request(name: str) -> None:
+    checks = cases_of(name).account_checks
+
+    assert {check for check, _ in checks} == provider_of(name).capabilities.account_checks
+    for check, request in checks:
+        assert provider_of(name).build_account_check(check) == request
+
+
+@each("account_answers")
+def test_an_answer_about_the_account_is_read(name: str, case: AccountAnswer) -> None:
+    provider = provider_of(name)
+
+    for response in (case.response, with_more_fields(case.response)):
+        if case.standing is not None:
+            assert provider.parse_account_check(case.check, response) == case.standing
+            continue
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - a parser may raise whatever it likes
+            provider.parse_account_check(case.check, response)
+        assert isinstance(caught.value, AccountRefusedError) is case.is_refused
+
+
+@by_provider
+def test_each_check_of_the_account_has_an_answer_a_refusal_and_an_outage(name: str) -> None:
+    for check in provider_of(name).capabilities.account_checks:
+        answers = [answer for answer in cases_of(name).account_answers if answer.check == check]
+        kinds = {(answer.standing is not None, answer.is_refused) for answer in answers}
+        assert kinds == {(True, False), (False, True), (False, False)}, check
+
+
+# --- the vendor's pages ---------------------------------------------------------------------------------------------
+
+
+def requests_of(cases: ProviderCases) -> list[tuple[str, str]]:
+    """Return method and path below the base of every request in the cases."""
+    built = [case.request for case in (*cases.sends, *cases.many_sends)]
+    built += [request for _, request in cases.account_checks]
+    built += [request for _, _, request in cases.list_requests]
+    built += [cases.lookup[1]] if cases.lookup is not None else []
+    return [(r.method, r.url.removeprefix(cases.account.base_url).partition("?")[0]) for r in built]
+
+
+@by_provider
+def test_every_documented_operation_has_a_case_and_no_other_has(name: str) -> None:
+    cases = cases_of(name)
+    requests = requests_of(cases)
+
+    def fits(request: tuple[str, str], endpoint: tuple[str, str]) -> bool:
+        return request[0] == endpoint[0] and re.fullmatch(endpoint[1], request[1]) is not None
+
+    assert cases.endpoints
+    assert [e for e in cases.endpoints if not any(fits(request, e) for request in requests)] == []
+    assert [request for request in requests if not any(fits(request, e) for e in cases.endpoints)] == []
+
+
+@by_provider
+def test_every_documented_word_and_code_has_a_case(name: str) -> None:
+    wires = "\n".join(wire_of(cases_of(name)).values())
+
+    assert [word for word in cases_of(name).documented if not has_word(wires, word)] == []
 
 
 # --- the vendor's words ---------------------------------------------------------------------------------------------
@@ -280,7 +469,8 @@ def ways_of(cases: ProviderCases) -> Iterator[tuple[str, list[Report]]]:
     pages = [answer.page for answer in cases.list_answers if answer.page]
     yield "list", [entry.report for page in pages for entry in page.entries if entry.report]
     for kind in {webhook.kind for webhook in cases.webhooks}:
-        yield kind, [report for webhook in cases.webhooks if webhook.kind == kind for report in webhook.reports]
+        told = [report for webhook in cases.webhooks if webhook.kind == kind for report in webhook.reports]
+        yield kind, [report for report in told if isinstance(report, Report)]
 
 
 @by_provider
@@ -298,7 +488,7 @@ def test_a_word_that_nobody_documented_is_read_and_moves_nothing(name: str) -> N
 
 @by_provider
 def test_what_is_declared_has_cases_and_what_is_not_is_not_implemented(name: str) -> None:
-    provider, cases, can = provider_of(name), cases_of(name), load(name).capabilities
+    provider, cases, can = provider_of(name), cases_of(name), APIS[name].capabilities
     window = Window(since=from_text("2026-11-21T10:00:00.000Z"), until=from_text("2026-11-21T11:00:00.000Z"))
     response, callback = HttpResponse(status=200), WebhookRequest(method="POST")
     undeclared: list[Callable[[], object]] = []
@@ -358,7 +548,7 @@ def test_an_answer_to_a_list_is_read(name: str, case: ListAnswer) -> None:
 @by_provider
 @pytest.mark.parametrize("body", GARBAGE.values(), ids=GARBAGE)
 def test_garbage_is_never_read_as_the_absence_of_a_message(name: str, body: bytes) -> None:
-    provider, can = provider_of(name), load(name).capabilities
+    provider, can = provider_of(name), APIS[name].capabilities
 
     for status in (*SAYS_NOTHING, 401, 403, 429):
         response = HttpResponse(status=status, body=body)
@@ -375,7 +565,7 @@ def test_garbage_is_never_read_as_the_absence_of_a_message(name: str, body: byte
 
 @each("webhooks")
 def test_a_genuine_webhook_is_read(name: str, case: Webhook) -> None:
-    assert load(name).parse_webhook(case.kind, case.request) == case.reports
+    assert APIS[name].parse_webhook(case.kind, case.request) == case.reports
 
 
 @each("webhooks")
@@ -384,13 +574,13 @@ def test_a_webhook_with_a_further_field_is_read_alike(name: str, case: Webhook) 
     if case.request.method == "POST" and not case.request.query:
         more = replace(case.request, body=with_one_more_field(case.request))
 
-    assert load(name).parse_webhook(case.kind, more) == case.reports
+    assert APIS[name].parse_webhook(case.kind, more) == case.reports
 
 
 @each("bad_webhooks")
 def test_a_malformed_webhook_is_refused(name: str, case: BadWebhook) -> None:
     with pytest.raises(MalformedWebhookError):
-        load(name).parse_webhook(case.kind, case.request)
+        APIS[name].parse_webhook(case.kind, case.request)
 
 
 @by_provider
@@ -399,15 +589,15 @@ def test_a_malformed_webhook_is_refused(name: str, case: BadWebhook) -> None:
 def test_garbage_is_a_malformed_webhook_of_every_kind(name: str, media_type: str, body: bytes) -> None:
     request = WebhookRequest(method="POST", headers={"content-type": media_type}, body=body)
 
-    for kind in load(name).capabilities.webhooks:
+    for kind in APIS[name].capabilities.webhooks:
         with pytest.raises(MalformedWebhookError):
-            load(name).parse_webhook(kind, request)
+            APIS[name].parse_webhook(kind, request)
 
 
 @each("webhooks")
 def test_a_webhook_that_contradicts_itself_is_refused(name: str, case: Webhook) -> None:
     with pytest.raises(MalformedWebhookError):
-        load(name).parse_webhook(case.kind, contradicting(case.request))
+        APIS[name].parse_webhook(case.kind, contradicting(case.request))
 
 
 # --- discretion -----------------------------------------------------------------------------------------------------
@@ -416,7 +606,7 @@ def test_a_webhook_that_contradicts_itself_is_refused(name: str, case: Webhook) 
 def secrets_of(cases: ProviderCases) -> set[str]:
     """Return what must show nowhere: credentials, texts, numbers, and what the cases name besides."""
     told = set(cases.secrets) | set(cases.account.credentials.values())
-    told |= {case.message.content.text for case in cases.sends if case.message.content}
+    told |= {words for case in cases.sends if (words := words_of(case.message.content))}
     return told | {case.message.recipient.removeprefix("+") for case in cases.sends if case.message.recipient}
 
 
@@ -436,6 +626,8 @@ def shown_by(name: str) -> Iterator[str]:
         yield shown(partial(provider.parse_send, response))
         yield shown(partial(provider.parse_lookup, response))
         yield shown(partial(provider.parse_list, response, PAGE))
+        yield from (shown(partial(provider.parse_account_check, check, response)) for check, _ in cases.account_checks)
+        yield from (shown(partial(provider.parse_send_many, response, many.messages)) for many in cases.many_sends)
     calls = [(case.kind, case.request) for case in cases.webhooks]
     calls += [(case.kind, case.request) for case in cases.bad_webhooks]
     for kind, request in calls:
@@ -446,6 +638,7 @@ def answers_of(cases: ProviderCases) -> Iterator[HttpResponse]:
     yield from (answer.response for answer in cases.answers)
     yield from (answer.response for answer in cases.lookup_answers)
     yield from (answer.response for answer in cases.list_answers)
+    yield from (answer.response for answer in (*cases.many_answers, *cases.account_answers))
     for secret, status in product(secrets_of(cases), (200, 400, 500)):
         for body in (secret, f"<p>{secret}", json.dumps(secret), json.dumps({"message": secret, "error": secret})):
             yield HttpResponse(status=status, body=body.encode())

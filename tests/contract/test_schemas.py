@@ -10,10 +10,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from docs.generate import REFERENCE
-from sampai.contract.events import Event, request_rejected, status_changed
-from sampai.contract.request import CancelRequest, SendRequest, parse_request
+from sampai.contract.events import Event, message_received, request_rejected, status_changed
+from sampai.contract.request import CancelRequest, OptInRequest, OptOutRequest, SendRequest, parse_request
 from sampai.contract.settings import BrokenSettingsError, parse_settings
 from sampai.domain.failure import Failure, Reason
+from sampai.domain.inbound import Inbound
 from sampai.domain.message import Category, Channel, Message, OnUnknown, accept, claim, fail
 from sampai.domain.status import Source, Status
 from tests.template import ROOT
@@ -46,7 +47,21 @@ BODIES = {
     for file in sorted((ROOT / "events" / "send").glob("*.json"))
     for number, record in enumerate(json.loads(file.read_text())["Records"], 1)
 }
-REFUSED = {"not-json 1", "unknown-field 1", "bad-number 1", "unknown-channel 1", "resume 1"}
+REFUSED = {
+    "audience-and-recipient 1",
+    "bad-number 1",
+    "bad-opt-out 1",
+    "broken-file 1",
+    "media-in-clear 1",
+    "media-twice 1",
+    "media-without-name 1",
+    "no-recipient 1",
+    "not-json 1",
+    "resume 1",
+    "room-by-sms 1",
+    "unknown-channel 1",
+    "unknown-field 1",
+}
 """Samples that no schema takes. What depends on time, settings or providers a schema cannot tell."""
 
 
@@ -55,7 +70,7 @@ def is_request(body: str) -> bool:
         document = json.loads(body)
     except ValueError:
         return False
-    return accepts("send-request", document) or accepts("cancel-request", document)
+    return any(accepts(f"{kind}-request", document) for kind in ("send", "cancel", "opt-out", "opt-in"))
 
 
 @pytest.mark.parametrize("name", BODIES)
@@ -100,6 +115,35 @@ VARIATIONS: dict[str, dict[str, Any]] = {
     "eleven entries of metadata": {"metadata": {str(n): "v" for n in range(11)}},
     "a number in metadata": {"metadata": {"order": 4711}},
     "options that are none": {"provider_options": {"smspoh": True}},
+    "an audience": {"recipient": None, "audience": {"lists": ["6415907d0d310"]}},
+    "an audience of none": {"recipient": None, "audience": {"lists": []}},
+    "an audience with a comma": {"recipient": None, "audience": {"lists": ["a,b"]}},
+    "an audience and a recipient": {"audience": {"lists": ["6415907d0d310"]}},
+    "a conversation": {"recipient": None, "room_id": "a-1", "channel": "whatsapp_official"},
+    "a conversation and a recipient": {"room_id": "a-1", "channel": "whatsapp_official"},
+    "a conversation by SMS": {"room_id": "a-1"},
+    "a conversation and an audience": {
+        "recipient": None,
+        "room_id": "a-1",
+        "channel": "whatsapp_official",
+        "audience": {"lists": ["a"]},
+    },
+    "a file at an address": {"content": {"type": "media", "media_url": "https://files.example/1.png"}},
+    "a file in clear": {"content": {"type": "media", "media_url": "http://files.example/1.png"}},
+    "a file in the request": {"content": {"type": "media", "media_base64": "aGVsbG8=", "file_name": "1.png"}},
+    "a file without a name": {"content": {"type": "media", "media_base64": "aGVsbG8="}},
+    "a file twice": {
+        "content": {
+            "type": "media",
+            "media_url": "https://files.example/1.png",
+            "media_base64": "aGVsbG8=",
+            "file_name": "1.png",
+        }
+    },
+    "no file": {"content": {"type": "media", "caption": "A picture"}},
+    "a template": {"content": {"type": "template", "template_id": "t-1", "parameters": ["4711"]}},
+    "a template without parameters": {"content": {"type": "template", "template_id": "t-1"}},
+    "a template of no name": {"content": {"type": "template"}},
 }
 
 
@@ -121,6 +165,16 @@ def test_the_schema_and_the_code_agree_on_a_cancel(document: Any) -> None:
     assert accepts("cancel-request", document) is is_parsed
 
 
+@pytest.mark.parametrize("field", ["opt_out", "opt_in"])
+@pytest.mark.parametrize("number", ["+6281234567890", "6281234567890", "+62", None])
+def test_the_schema_and_the_code_agree_on_a_wish(field: str, number: Any) -> None:
+    parsed = parse_request(json.dumps({field: number}))
+
+    assert accepts(f"{field.replace('_', '-')}-request", {field: number}) is isinstance(
+        parsed, OptOutRequest | OptInRequest
+    )
+
+
 # --- settings -------------------------------------------------------------------------------------------------------
 
 
@@ -130,6 +184,11 @@ def test_the_schema_and_the_code_agree_on_a_cancel(document: Any) -> None:
         {},
         {"routes": {"sms": {"KH": ["nomsa"], "*": ["smspoh"]}}},
         {"providers": {"nomsa": {"enabled": False}, "smspoh": {"sender": "Sampai", "max_per_second": 20}}},
+        {"opt_out_words": {"MM": ["ရပ်"]}, "opt_in_words": {"*": []}, "expiry_warning_days": 14},
+        {"opt_out_words": {"MM": [""]}},
+        {"opt_out_words": ["STOP"]},
+        {"providers": {"nusasms": {"senders": {"whatsapp": "SAMPAI"}, "low_balance": {"sms": 100, "wa": None}}}},
+        {"providers": {"nusasms": {"senders": {"fax": "SAMPAI"}}}},
         {"public_base_url": None, "report_horizon_hours": 0.5, "poll_seconds": [15]},
         {"pole_seconds": [15]},
         {"providers": {"nomsa": {"enabled": "perhaps"}}},
@@ -178,9 +237,29 @@ EVENTS = {
     "a further status": status_changed(ACCEPTED, previous=Status.SENDING),
     "a failure with all that is known": _failed(CLAIMED, provider_code="-13", detail="recipient: no such number"),
     "a failure of what could not be read": _failed(UNREADABLE),
+    "a message that came in": message_received(
+        Inbound(
+            provider="nusasms",
+            channel=Channel.WHATSAPP_OFFICIAL,
+            provider_message_id="0017",
+            sender="+6281234567890",
+            recipient="+6281100000000",
+            text="Thanks",
+            room_id="a-1",
+            received_at=NOW,
+        ),
+        now=NOW,
+    ),
+    "a message of which little is known": message_received(
+        Inbound(provider="nusasms", channel=Channel.SMS, sender="INFO", text=""), now=NOW
+    ),
     "an id conflict": request_rejected("m-1", "id_conflict", "message_id: already stands for a different request"),
 }
-SCHEMAS = {"Message Status Changed": "message-status-changed", "Request Rejected": "request-rejected"}
+SCHEMAS = {
+    "Message Status Changed": "message-status-changed",
+    "Message Received": "message-received",
+    "Request Rejected": "request-rejected",
+}
 
 
 @pytest.mark.parametrize("name", EVENTS)
@@ -220,9 +299,22 @@ FIELDS = {
         "on_unknown",
         "metadata",
         "provider_options",
+        "audience",
+        "room_id",
     },
     "cancel-request": {"cancel"},
-    "settings": {"routes", "providers", "public_base_url", "report_horizon_hours", "poll_seconds"},
+    "opt-out-request": {"opt_out"},
+    "opt-in-request": {"opt_in"},
+    "settings": {
+        "routes",
+        "providers",
+        "public_base_url",
+        "report_horizon_hours",
+        "poll_seconds",
+        "opt_out_words",
+        "opt_in_words",
+        "expiry_warning_days",
+    },
     "message-status-changed": {
         "message_id",
         "sequence",
@@ -237,16 +329,31 @@ FIELDS = {
         "failure",
         "metadata",
     },
+    "message-received": {
+        "provider",
+        "channel",
+        "provider_message_id",
+        "sender",
+        "recipient",
+        "text",
+        "room_id",
+        "received_at",
+    },
     "request-rejected": {"message_id", "reason", "detail"},
 }
 INNER_FIELDS = {
     ("send-request", "TextContent"): {"type", "text"},
-    ("settings", "ProviderSettings"): {"enabled", "base_url", "sender", "max_per_second"},
+    ("send-request", "MediaContent"): {"type", "media_url", "media_base64", "file_name", "caption"},
+    ("send-request", "TemplateContent"): {"type", "template_id", "parameters", "recipient_name"},
+    ("send-request", "Audience"): {"lists"},
+    ("settings", "ProviderSettings"): {"enabled", "base_url", "sender", "senders", "low_balance", "max_per_second"},
     ("message-status-changed", "FailureDetail"): {"reason", "provider_code", "detail"},
 }
 DEMANDED = {
-    "send-request": {"message_id", "recipient", "content"},
+    "send-request": {"message_id", "content"},
     "cancel-request": {"cancel"},
+    "opt-out-request": {"opt_out"},
+    "opt-in-request": {"opt_in"},
     "settings": set(),
 }
 """What a caller must give. It may shrink; one more would refuse requests that were good."""

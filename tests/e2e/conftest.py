@@ -19,7 +19,7 @@ from local.simulators.outcomes import OUTCOMES
 from local.simulators.server import Simulators
 from local.simulators.settings import Settings
 from local.stack import deployment
-from local.stack.places import LOCAL, OUTPUTS, ROOT
+from local.stack.places import LOCAL, OUTPUTS, ROOT, STACK_NAME
 
 RECIPIENTS = {
     "nomsa": "+855912{:04d}{:02d}",
@@ -112,9 +112,32 @@ class Stack:
 
     def ledger(self, request: dict[str, Any]) -> list[dict[str, Any]]:
         """Return what the vendors took for a request."""
-        digest = hashlib.sha256(request["content"]["text"].encode()).hexdigest()
+        return self.took(request["content"]["text"])
+
+    def took(self, words: str) -> list[dict[str, Any]]:
+        """Return what the vendors took with these words: a text, a caption, the values of a template by line."""
+        digest = hashlib.sha256(words.encode()).hexdigest()
         entries = [entry for url in self.ledgers for entry in fetch(f"{url}/_ledger")]
         return [entry for entry in entries if entry["text_sha256"] == digest]
+
+    def write_in(self, kind: str, sender: str, text: str, **fields: str) -> dict[str, Any]:
+        """Have a phone write to us by way of NusaSMS, and return the event of it."""
+        document = {"vendor": "nusasms", "kind": kind, "sender": sender.removeprefix("+"), "text": text, **fields}
+        fetch(f"{self.ledgers[1]}/_inbound", document)
+
+        def heard() -> list[dict[str, Any]]:
+            self._take_events()
+            received = [e["detail"] for e in self.events if e["detail-type"] == "Message Received"]
+            return [detail for detail in received if (detail["sender"], detail["text"]) == (sender, text)]
+
+        comes_true(lambda: heard() != [], lambda: (kind, text))
+        return heard()[0]
+
+    def resource(self, logical_id: str) -> str:
+        """Return the name of a resource that no output names."""
+        found = client("cloudformation").describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=logical_id)
+        name: str = found["StackResourceDetail"]["PhysicalResourceId"]
+        return name
 
     def logs(self) -> str:
         return (LOCAL / "emulator.log").read_text(errors="replace")

@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local.stack.places import STACK_NAME
 from tests.e2e.conftest import Stack, client
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -24,10 +23,9 @@ def call(stack: Stack, method: str, path: str, body: bytes = b"", **headers: str
         connection.close()
 
 
-def parked(key: str) -> object:
+def parked(stack: Stack, key: str) -> object:
     """Return what stands at a meeting point."""
-    resource = client("cloudformation").describe_stack_resource(StackName=STACK_NAME, LogicalResourceId="MeetingsTable")
-    table = resource["StackResourceDetail"]["PhysicalResourceId"]
+    table = stack.resource("MeetingsTable")
     return (
         client("dynamodb").get_item(TableName=table, Key={"meeting_key": {"S": key}}, ConsistentRead=True).get("Item")
     )
@@ -93,10 +91,10 @@ def test_other_methods_change_nothing(local_stack: Stack, token: str, method: st
     status, _, _ = call(local_stack, method, f"/webhooks/smspoh/receipt/{token}?messageId=BY-{method}&status=Sent")
 
     assert 200 <= status < 500
-    assert parked(f"smspoh#BY-{method}") is None
+    assert parked(local_stack, f"smspoh#BY-{method}") is None
 
 
 def test_a_report_that_nobody_claims_is_kept(local_stack: Stack, token: str) -> None:
     call(local_stack, "POST", f"/webhooks/smspoh/receipt/{token}?messageId=BY-POST&status=Sent")
 
-    assert parked("smspoh#BY-POST") is not None
+    assert parked(local_stack, "smspoh#BY-POST") is not None

@@ -16,7 +16,9 @@ def test_nothing_that_is_private_was_written(local_stack: Stack, sent: dict[tupl
     secrets += [value for entry in SECRET.values() for value in entry.values()]
     local_stack.events_of(sent["nomsa", 10]["message_id"], until="delivered")
 
-    written = local_stack.logs() + json.dumps(local_stack.events)
+    # What came in leaves whole: it is there to be answered.
+    told = [event for event in local_stack.events if event["detail-type"] != "Message Received"]
+    written = local_stack.logs() + json.dumps(told)
 
     assert "message attempted" in written
     assert "Message Status Changed" in written

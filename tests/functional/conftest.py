@@ -20,15 +20,21 @@ def vendor_servers() -> Iterator[Vendors]:
 
 @pytest.fixture
 def deployment(
-    emulator: Emulator, vendor_servers: Vendors, monkeypatch: pytest.MonkeyPatch, discreet: None
+    emulator: Emulator, vendor_servers: Vendors, monkeypatch: pytest.MonkeyPatch, discreet: set[str]
 ) -> Iterator[Deployment]:
-    yield Deployment(emulator=emulator, vendors=vendor_servers, monkeypatch=monkeypatch)
+    deployment = Deployment(emulator=emulator, vendors=vendor_servers, monkeypatch=monkeypatch)
+    yield deployment
+    discreet.update(deployment.encryption_keys().values())
     forget()
 
 
 @pytest.fixture
-def discreet(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Read all that was printed, and all that any library logged at any level, and find nothing private in it."""
+def discreet(capsys: pytest.CaptureFixture[str]) -> Iterator[set[str]]:
+    """Read all that was printed, and all that any library logged at any level, and find nothing private in it.
+
+    Secrets that came up in the test may be added to those of the samples.
+    """
+    secrets: set[str] = set()
     logged, root = StringIO(), logging.getLogger()
     handler = logging.StreamHandler(logged)
     level = root.level
@@ -38,10 +44,10 @@ def discreet(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
     levels = {name: logging.getLogger(name).level for name in LIBRARIES}
     for name in LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
-    yield
+    yield secrets
     root.removeHandler(handler)
     root.setLevel(level)
     for name in LIBRARIES:
         logging.getLogger(name).setLevel(levels[name])
     printed = capsys.readouterr()
-    assert leaks(printed.out + printed.err + logged.getvalue()) == []
+    assert leaks(printed.out + printed.err + logged.getvalue(), secrets) == []

@@ -6,12 +6,14 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from base64 import b64decode
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
 from typing import Any
+from urllib.parse import parse_qsl, quote, quote_plus
 
 import pytest
 
@@ -27,7 +29,7 @@ FINGERPRINT_KEY = "key-of-the-functional-tests"
 LIBRARIES = ("botocore", "urllib3")
 """Those that log what they send: a fresh process says no level for them."""
 
-FUNCTIONS = ("send", "webhook", "follow_up", "publish")
+FUNCTIONS = ("send", "webhook", "follow_up", "monitor", "publish")
 
 SETTINGS = {"smsnoc": {"sender": "SampaiBD"}, "smspoh": {"sender": "Sampai"}}
 
@@ -87,14 +89,22 @@ class Deployment:
     number: int = field(default_factory=lambda: next(_numbers))
 
     _function: str | None = None
+    _clients: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        messages, meetings = self.emulator.new_tables()
-        self.messages = messages
+        self.messages, meetings = self.emulator.new_tables()
+        self.inbox = self.emulator.new_table("InboxTable")
+        self.directory = self.emulator.new_table("DirectoryTable")
+        self.media = self.emulator.new_table("MediaTable")
+        self.keys = self.emulator.new_table("EncryptionKeysTable")
         self.bus, self._events_url = self._new_bus()
         self._values = {
-            "MESSAGES_TABLE": messages,
+            "MESSAGES_TABLE": self.messages,
             "MEETINGS_TABLE": meetings,
+            "INBOX_TABLE": self.inbox,
+            "DIRECTORY_TABLE": self.directory,
+            "MEDIA_TABLE": self.media,
+            "ENCRYPTION_KEYS_TABLE": self.keys,
             "PROVIDER_SECRET_ARN": self._new_secret(json.dumps({"webhook_tokens": [TOKEN], **CREDENTIALS})),
             "FINGERPRINT_SECRET_ARN": self._new_secret(FINGERPRINT_KEY),
             "SETTINGS_PARAMETER": self._new_settings(),
@@ -105,6 +115,12 @@ class Deployment:
             "POWERTOOLS_LOG_LEVEL": "DEBUG",
             "POWERTOOLS_METRICS_NAMESPACE": "Sampai/functional",
         }
+
+    def client(self, service: str) -> Any:
+        """Return the test's own client of a service."""
+        if service not in self._clients:
+            self._clients[service] = self.emulator.client(service)
+        return self._clients[service]
 
     def environment(self, function: str) -> dict[str, str]:
         """Return the environment of a function: what the template names and no more."""
@@ -133,20 +149,40 @@ class Deployment:
 
     def invoke(self, name: str) -> Any:
         """Invoke a function with the sample event of its folder: `send/nomsa`. The first time is a cold start."""
-        function = name.partition("/")[0]
+        return self.call(name.partition("/")[0], read_event(name))
+
+    def call(self, function: str, event: Any) -> Any:
+        """Invoke a function with any event."""
         if function != self._function:
             self.enter(function)
         remaining = template()["Resources"]["FollowUpFunction"]["Properties"]["Timeout"] * 1000
-        return handler_of(function)(read_event(name), Context(remaining_milliseconds=remaining))
+        return handler_of(function)(event, Context(remaining_milliseconds=remaining))
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        """Return all that stands in a table."""
+        answer = self.client("dynamodb").scan(TableName=table, ConsistentRead=True)
+        found: list[dict[str, Any]] = answer["Items"]
+        return found
 
     def table(self) -> dict[str, str]:
         """Return what stands in the table by message id: the status, then reason and field of a failure."""
-        items = self.emulator.client("dynamodb").scan(TableName=self.messages, ConsistentRead=True)["Items"]
-        return {item["message_id"]["S"]: " ".join(_facts(item)) for item in items}
+        return {item["message_id"]["S"]: " ".join(_facts(item)) for item in self.items(self.messages)}
+
+    def kept(self) -> tuple[str, ...]:
+        """Return what stands beside the messages, a line each: inbound messages, the directory, files and keys."""
+        inbox = [f"inbox {i['inbound_key']['S']}: {i['sender']['S']} {i['text']['S']}" for i in self.items(self.inbox)]
+        directory = [_entry(item) for item in self.items(self.directory)]
+        files = [f"file of {item['media_key']['S'].partition('/')[0]}" for item in self.items(self.media)]
+        keys = [f"key of {message_id}" for message_id in self.encryption_keys()]
+        return tuple(sorted([*inbox, *directory, *files, *keys]))
+
+    def encryption_keys(self) -> dict[str, str]:
+        """Return the kept encryption keys by message id."""
+        return {item["message_id"]["S"]: item["encryption_key"]["S"] for item in self.items(self.keys)}
 
     def make_due(self, message_id: str) -> None:
         """Have the time come to look at a message."""
-        self.emulator.client("dynamodb").update_item(
+        self.client("dynamodb").update_item(
             TableName=self.messages,
             Key={"message_id": {"S": message_id}},
             UpdateExpression="SET due_at = :past",
@@ -154,10 +190,14 @@ class Deployment:
         )
 
     def events(self) -> list[str]:
-        """Return what came over the bus so far: the id, then what happened to it."""
+        """Return what came over the bus since the last look: the id, then what happened to it."""
+        return [_told(event) for event in self.deliveries()]
+
+    def deliveries(self) -> list[dict[str, Any]]:
+        """Return the events that came over the bus since the last look."""
         barrier = {"Source": "sampai", "DetailType": "Barrier", "Detail": "{}", "EventBusName": self.bus}
-        self.emulator.client("events").put_events(Entries=[barrier])
-        sqs, found = self.emulator.client("sqs"), []
+        self.client("events").put_events(Entries=[barrier])
+        sqs, found = self.client("sqs"), []
         until = time.monotonic() + 10
         while time.monotonic() < until:
             answer = sqs.receive_message(QueueUrl=self._events_url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
@@ -166,36 +206,36 @@ class Deployment:
                 event = json.loads(message["Body"])
                 if event["detail-type"] == "Barrier":
                     return found
-                found.append(_told(event))
+                found.append(event)
         raise AssertionError("the bus delivers nothing")
 
     def notes(self) -> int:
         """Return how many notes wait in the two queues, those that are delayed among them."""
         waiting = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
         urls = [self._values[name] for name in ("SEND_QUEUE_URL", "URGENT_QUEUE_URL")]
-        sqs = self.emulator.client("sqs")
+        sqs = self.client("sqs")
         found = [sqs.get_queue_attributes(QueueUrl=url, AttributeNames=waiting)["Attributes"] for url in urls]
         return sum(int(number) for attributes in found for number in attributes.values())
 
     def _new_queue(self, name: str) -> str:
-        url: str = self.emulator.client("sqs").create_queue(QueueName=f"{name}-{self.number}")["QueueUrl"]
+        url: str = self.client("sqs").create_queue(QueueName=f"{name}-{self.number}")["QueueUrl"]
         return url
 
     def _new_secret(self, value: str) -> str:
         name = f"secret-{self.number}-{len(value)}"
-        arn: str = self.emulator.client("secretsmanager").create_secret(Name=name, SecretString=value)["ARN"]
+        arn: str = self.client("secretsmanager").create_secret(Name=name, SecretString=value)["ARN"]
         return arn
 
     def _new_settings(self) -> str:
         providers = {name: {"base_url": url, **SETTINGS.get(name, {})} for name, url in self.vendors.base_urls.items()}
         name = f"settings-{self.number}"
         value = json.dumps({"providers": providers})
-        self.emulator.client("ssm").put_parameter(Name=name, Value=value, Type="String")
+        self.client("ssm").put_parameter(Name=name, Value=value, Type="String")
         return name
 
     def _new_bus(self) -> tuple[str, str]:
         name, url = f"bus-{self.number}", self._new_queue("events")
-        sqs, events = self.emulator.client("sqs"), self.emulator.client("events")
+        sqs, events = self.client("sqs"), self.client("events")
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         events.create_event_bus(Name=name)
         events.put_rule(Name=name, EventBusName=name, EventPattern=json.dumps({"source": ["sampai"]}))
@@ -211,40 +251,74 @@ def _facts(item: dict[str, Any]) -> Iterator[str]:
         yield from (failure["detail"]["S"].partition(":")[0],) if "detail" in failure else ()
 
 
+def _entry(item: dict[str, Any]) -> str:
+    """Return an entry of the directory as a line."""
+    key = item["directory_key"]["S"]
+    match key.partition("#")[0]:
+        case "number":
+            return f"{key} opted {'out' if item['opted_out']['BOOL'] else 'in'}"
+        case "room":
+            return f"{key} of {item['number']['S']}"
+    templates = json.loads(item["templates"]["S"]).values()
+    approved = sum(template["is_approved"] for template in templates)
+    return f"{key}: {approved} of {len(templates)} templates approved, {len(item['senders']['L'])} sender"
+
+
 def _told(event: dict[str, Any]) -> str:
     detail = event["detail"]
+    if event["detail-type"] == "Message Received":
+        return f"{detail['sender']} on {detail['channel']}: {detail['text']}"
     return f"{detail['message_id']} {detail['status'] if 'status' in detail else detail['reason']}"
 
 
 # --- what nobody may find in the logs -----------------------------------------------------------------------------
 
+PRIVATE = frozenset(
+    "text msg caption value value_text media_url media_base64 file_name recipient_name originator sender_number".split()
+)
+"""Names of the fields, in requests, callbacks and items, that hold what somebody wrote, or who."""
+
 
 @cache
 def private_values() -> frozenset[str]:
-    """Return every text, number, token and credential of the sample events and of the deployment."""
+    """Return every text, file, number, token and credential of the sample events and of the deployment."""
     secrets = {TOKEN, "not-the-token", FINGERPRINT_KEY, *(v for c in CREDENTIALS.values() for v in c.values())}
     files = [file.read_text() for file in EVENTS.rglob("*.json")]
-    texts = {text for file in files for text in _texts(json.loads(file))}
+    texts = {text for file in files for text in _texts(json.loads(file)) if text}
     numbers = {number for file in files for number in re.findall(r"\+[1-9][0-9]{6,14}", file)}
-    escaped = {json.dumps(text)[1:-1] for text in texts}
+    escaped = {escape(text) for text in texts for escape in (lambda text: json.dumps(text)[1:-1], quote, quote_plus)}
     return frozenset(secrets | texts | escaped | numbers | {number[1:] for number in numbers})
 
 
-def leaks(output: str) -> list[str]:
-    """Return the private values that stand in an output."""
-    return sorted(value for value in private_values() if value in output)
+def leaks(output: str, secrets: Collection[str] = ()) -> list[str]:
+    """Return the private values, and those of the secrets, that stand in an output."""
+    return sorted(value for value in private_values().union(secrets) if value in output)
 
 
 def _texts(node: Any, name: str = "") -> Iterator[str]:
-    """Yield what stands under the name `text`, also in a body that is JSON, and in an item of DynamoDB."""
+    """Yield what stands under a private name, also in a body or in an item of DynamoDB."""
     if isinstance(node, dict):
         for key, value in node.items():
-            yield from _texts(value, name if key == "S" else key)
+            is_encoded = key == "body" and node.get("isBase64Encoded")
+            yield from _texts(_decoded(value) if is_encoded else value, name if key == "S" else key)
     elif isinstance(node, list):
         for value in node:
-            yield from _texts(value)
-    elif isinstance(node, str) and name == "text":
+            # The parameters of a template may be a list of texts.
+            yield from _texts(value, "text" if isinstance(value, str) and name in ("parameters", "body") else name)
+    elif isinstance(node, str) and name in PRIVATE:
         yield node
-    elif isinstance(node, str) and name == "body":
-        with suppress(ValueError):
-            yield from _texts(json.loads(node))
+    elif isinstance(node, str) and name in ("parameters", "body"):
+        yield from _texts(_document(node))
+
+
+def _decoded(body: str) -> str:
+    with suppress(ValueError):
+        return b64decode(body).decode()
+    return ""
+
+
+def _document(body: str) -> Any:
+    """Return the JSON value or the form that a body is."""
+    with suppress(ValueError):
+        return json.loads(body)
+    return dict(parse_qsl(body))

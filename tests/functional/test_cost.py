@@ -1,46 +1,105 @@
-"""A batch costs two calls of DynamoDB, however many messages it holds and however fresh the sandbox is."""
+"""A batch costs two calls of DynamoDB, however many messages it holds and however fresh the sandbox is.
+
+What has to be known, or kept apart, adds its own calls; a receipt is taken in without the libraries of the others.
+"""
 
 import json
+import subprocess
+import sys
 from typing import Any
 
+import pytest
+
 from sampai import bootstrap
-from tests.functional.sandbox import Context, Deployment, handler_of, read_event
+from tests.functional.sandbox import EVENTS, Context, Deployment, handler_of, read_event
+from tests.template import ROOT
+
+COMMIT, LOOK_UP = "BatchExecuteStatement", "BatchGetItem"
+SMSPOH, SMSNOC = "POST /smspoh/api/rest", "POST /smsnoc/api/v3/sms"
+WHATSAPP, OFFICIAL = "POST /nusasms/nusasms_api/1.0/whatsapp", "POST /nusasms/nusasms_api/1.0/wa_official/message"
+
+PROBE = """
+import json, runpy, sys
+
+class Context:
+    aws_request_id = "probe"
+
+sys.path.insert(0, "layers/sampai")
+handler = runpy.run_path("functions/webhook/app.py")["handler"]
+print(json.dumps([handler(json.load(open(sys.argv[1])), Context())["statusCode"], sorted(sys.modules)]))
+"""
 
 
-def _count_requests(service: str) -> list[str]:
+def _count_requests(service: str, requests: list[str] | None = None) -> list[str]:
     """Return a list that grows by the name of each request to the service, retries among them."""
-    requests: list[str] = []
+    counted: list[str] = [] if requests is None else requests
     client = bootstrap._aws().client(service)
 
     def note(request: Any, event_name: str, **_: Any) -> None:
-        requests.append(event_name.rpartition(".")[2])
+        counted.append(event_name.rpartition(".")[2])
 
     client.meta.events.register(f"before-send.{service}", note)
-    return requests
+    return counted
 
 
-def _other_batch() -> Any:
-    return json.loads(json.dumps(read_event("send/batch-of-ten")).replace("sample-batch", "sample-other"))
+def _other_batch(name: str) -> Any:
+    return json.loads(json.dumps(read_event(name)).replace("sample-", "other-"))
 
 
-def test_a_batch_of_ten_costs_two_requests_cold_and_warm(deployment: Deployment) -> None:
+@pytest.mark.parametrize(
+    ("name", "costs", "calls"),
+    [
+        ("send/batch-of-ten", [COMMIT, COMMIT], 10),
+        ("send/bulk", [LOOK_UP, COMMIT, COMMIT], 1),
+    ],
+)
+def test_a_batch_of_ten_costs_the_same_requests_cold_and_warm(
+    name: str, costs: list[str], calls: int, deployment: Deployment
+) -> None:
     deployment.enter("send")
     requests = _count_requests("dynamodb")
 
-    assert handler_of("send")(read_event("send/batch-of-ten"), Context()) == {"batchItemFailures": []}
-    assert requests == ["BatchExecuteStatement", "BatchExecuteStatement"]
+    assert handler_of("send")(read_event(name), Context()) == {"batchItemFailures": []}
+    assert requests == costs
 
-    assert handler_of("send")(_other_batch(), Context()) == {"batchItemFailures": []}
-    assert requests == ["BatchExecuteStatement"] * 4
+    assert handler_of("send")(_other_batch(name), Context()) == {"batchItemFailures": []}
+    assert requests == costs * 2
     assert list(deployment.table().values()) == ["accepted"] * 20
-    assert len(deployment.vendors.calls) == 20
+    assert len(deployment.vendors.calls) == calls * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "costs"),
+    [
+        ("send/nomsa", [COMMIT, "POST /nomsa/v1/transactional/sms/send", COMMIT]),
+        ("send/bulk", [LOOK_UP, COMMIT, f"{SMSPOH}/send/bulk", COMMIT]),
+        ("send/comma-list", [LOOK_UP, COMMIT, f"{SMSNOC}/send", COMMIT]),
+        ("send/campaign", [COMMIT, f"{SMSNOC}/campaign", COMMIT]),
+        ("send/group", [COMMIT, "POST /nusasms/api/v3/sendsms/group", COMMIT]),
+        ("send/encrypted", [COMMIT, "UpdateItem", f"{SMSPOH}/send", COMMIT]),
+        ("send/whatsapp-text", [COMMIT, f"{WHATSAPP}/message", COMMIT]),
+        ("send/whatsapp-media-url", [COMMIT, f"{WHATSAPP}/media", COMMIT]),
+        ("send/whatsapp-media-file", ["PutItem", COMMIT, f"{WHATSAPP}/media", COMMIT, "DeleteItem"]),
+        ("send/whatsapp-official-template", [LOOK_UP, COMMIT, f"{OFFICIAL}/broadcast", COMMIT]),
+        ("send/opt-out", ["UpdateItem"]),
+        ("send/media-by-sms", [COMMIT]),
+        ("send/not-json", [COMMIT]),
+    ],
+)
+def test_what_a_request_costs_and_in_which_order(name: str, costs: list[str], deployment: Deployment) -> None:
+    deployment.enter("send")
+    _count_requests("dynamodb", deployment.vendors.calls)
+
+    handler_of("send")(read_event(name), Context())
+
+    assert deployment.vendors.calls == costs
 
 
 def test_a_cold_sandbox_reads_its_configuration_once(deployment: Deployment) -> None:
     deployment.enter("send")
     requests = {service: _count_requests(service) for service in ("ssm", "secretsmanager", "sqs", "events")}
 
-    for event in (read_event("send/batch-of-ten"), _other_batch()):
+    for event in (read_event("send/batch-of-ten"), _other_batch("send/batch-of-ten")):
         handler_of("send")(event, Context())
 
     assert requests == {
@@ -49,3 +108,27 @@ def test_a_cold_sandbox_reads_its_configuration_once(deployment: Deployment) -> 
         "sqs": [],
         "events": [],
     }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "smspoh-receipt-get",
+        "smspoh-receipt-json",
+        "nusasms-receipt-get",
+        "nusasms-whatsapp-receipt",
+        "nusasms-whatsapp-official-receipt",
+    ],
+)
+def test_a_receipt_is_taken_in_without_pydantic_and_requests(name: str, deployment: Deployment) -> None:
+    file = EVENTS / "webhook" / f"{name}.json"
+    environment = deployment.environment("webhook")
+
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, str(file)], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+
+    answer, modules = json.loads(done.stdout.splitlines()[-1])
+    assert answer == 200
+    assert {"pydantic", "requests", "boto3"} & set(modules) == set()
+    assert "sampai.services.receive" in modules

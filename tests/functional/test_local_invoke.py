@@ -36,7 +36,7 @@ def test_the_functions_are_those_of_the_template() -> None:
 
 @pytest.fixture
 def deployed(emulator: Emulator) -> Iterator[None]:
-    """Deploy the four functions by name alone: each variable is `given`, and so is the name of the secret."""
+    """Deploy the functions by name alone: each variable is `given`, and so is the name of the secret."""
     document = {"Resources": {"Role": ROLE, **{i: _function(f) for f, i in invoke.FUNCTIONS.items()}}}
     secrets, stacks = emulator.client("secretsmanager"), emulator.client("cloudformation")
     secrets.create_secret(Name="given", SecretString=json.dumps({"webhook_tokens": ["first", "second"]}))
@@ -78,7 +78,8 @@ def _function(function: str) -> dict[str, Any]:
 @pytest.mark.parametrize("arguments", [[], ["fax", "event.json"], ["send"]])
 def test_a_command_that_makes_no_sense_is_told_how(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke.main(arguments) == 2
-    assert "usage: python -m local.invoke {send,webhook,follow_up,publish} EVENT.json" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "usage: python -m local.invoke {send,webhook,follow_up,monitor,publish} EVENT.json" in said
 
 
 def test_an_event_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -18,21 +18,35 @@ class Row:
     """What a sample event comes to.
 
     `after` are the sample events before it. `table` is what stands in the table then: by message id the status, and the
-    reason and field of a failure. `calls` counts its requests to vendors; `events` are those that it put on the bus.
-    `notes` are those that wait in the queues in the end.
+    reason and field of a failure; `kept` is what stands in the other tables. `calls` counts its requests to vendors;
+    `events` are those that it put on the bus. `notes` are those that wait in the queues in the end. `calls_again` and
+    `left_again` are what it adds, to the requests and to the other tables, if it comes again.
     """
 
     after: tuple[str, ...] = ()
     answer: Any
     table: dict[str, str] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()
     calls: int = 0
     events: tuple[str, ...] = ()
     notes: int = 0
+    calls_again: int = 0
+    left_again: tuple[str, ...] = ()
 
 
 def refused(message_id: str, reason: str, what: str) -> Row:
     """A request that fails before any vendor is asked: the answer is final, so it does not come back."""
     return Row(answer=DONE, table={message_id: f"failed {reason} {what}"})
+
+
+def unread(field: str) -> Row:
+    """A request of which not even the id can be read."""
+    return Row(answer=DONE, table={"ID": f"failed invalid_request {field}"}, events=("ID invalid_request",))
+
+
+def accepted(message_id: str, *after: str, kept: tuple[str, ...] = ()) -> Row:
+    """A message that its vendor takes at the first call."""
+    return Row(after=after, answer=DONE, table={message_id: "accepted"}, kept=kept, calls=1)
 
 
 def told(status: int, body: str, after: str = "", table: dict[str, str] | None = None) -> Row:
@@ -41,18 +55,49 @@ def told(status: int, body: str, after: str = "", table: dict[str, str] | None =
     return Row(after=(after,) if after else (), answer=answer, table=table or {})
 
 
+def received(*kept: str) -> Row:
+    """An inbound message: its event leaves by the stream of the table."""
+    return replace(told(200, "ok"), kept=kept)
+
+
 def of_smspoh(status: int, body: str, becomes: str) -> Row:
     return told(status, body, "send/smspoh", {"sample-smspoh": becomes})
 
 
+NUMBER = "+6281234567810"
+ROOM = "a4c1e7b2-5d0f-4c3a-9b8e-1f2d3c4b5a69"
+OPTED_OUT, OPTED_IN = f"number#{NUMBER} opted out", f"number#{NUMBER} opted in"
+ASKED = f"inbox nusasms#whatsapp_official#SMPL00000000000000004711: {NUMBER} Kapan pesanan saya dikirim?"
+STOPPED = f"inbox nusasms#whatsapp_official#SMPL00000000000000004712: {NUMBER} Berhenti."
+OPEN_ROOM = f"room#{ROOM} of {NUMBER}"
+CATALOGUE = "catalogue#nusasms: 2 of 3 templates approved, 1 sender"
+NO_ID = hashlib.sha256(f"{NUMBER}\0Terima kasih, sudah sampai\0".encode()).hexdigest()
+
+
+def in_room(message_id: str) -> Row:
+    """A reply in a conversation that an inbound message has opened."""
+    return accepted(message_id, "webhook/nusasms-whatsapp-official-inbox", kept=(ASKED, OPEN_ROOM))
+
+
+def with_file(row: Row) -> Row:
+    """A message with a file, which goes once it is sent. That of a request which comes again stays until it expires."""
+    return replace(row, left_again=tuple(f"file of {message_id}" for message_id in row.table))
+
+
+def by_catalogue(message_id: str, reason: str, what: str) -> Row:
+    """A request that fails by what the account's templates and channels are known to be."""
+    return replace(refused(message_id, reason, what), after=("monitor/every-quarter-hour",), kept=(CATALOGUE,))
+
+
 ROWS = {
     # --- send ---
-    "send/nomsa": Row(answer=DONE, table={"sample-nomsa": "accepted"}, calls=1),
-    "send/smsnoc": Row(answer=DONE, table={"sample-smsnoc": "accepted"}, calls=1),
-    "send/smspoh": Row(answer=DONE, table={"sample-smspoh": "accepted"}, calls=1),
-    "send/nusasms": Row(answer=DONE, table={"sample-nusasms": "accepted"}, calls=1),
-    "send/otp": Row(answer=DONE, table={"sample-otp": "accepted"}, calls=1),
-    "send/options": Row(answer=DONE, table={"sample-options": "accepted"}, calls=1),
+    "send/nomsa": accepted("sample-nomsa"),
+    "send/smsnoc": accepted("sample-smsnoc"),
+    "send/smspoh": accepted("sample-smspoh"),
+    "send/nusasms": accepted("sample-nusasms"),
+    "send/otp": accepted("sample-otp"),
+    "send/options": accepted("sample-options"),
+    "send/encrypted": accepted("sample-encrypted", kept=("key of sample-encrypted",)),
     "send/batch-of-ten": Row(answer=DONE, table={f"sample-batch-{n}": "accepted" for n in range(1, 11)}, calls=10),
     "send/scheduled": Row(answer=DONE, table={"sample-scheduled": "scheduled"}),
     "send/cancel": Row(after=("send/scheduled",), answer=DONE, table={"sample-scheduled": "canceled"}),
@@ -60,17 +105,13 @@ ROWS = {
     "send/id-conflict": Row(
         answer=DONE, table={"sample-conflict": "accepted"}, calls=1, events=("sample-conflict id_conflict",)
     ),
-    "send/not-json": Row(
-        answer=DONE,
-        table={"ID": "failed invalid_request body"},
-        events=("ID invalid_request",),
-    ),
+    "send/not-json": unread("body"),
     "send/unknown-field": refused("sample-unknown-field", "invalid_request", "priority"),
     "send/bad-number": refused("sample-bad-number", "invalid_request", "recipient"),
     "send/unknown-provider": refused("sample-unknown-provider", "invalid_request", "provider"),
-    "send/unknown-option": refused("sample-unknown-option", "unsupported", "provider_options.smspoh"),
+    "send/unknown-option": refused("sample-unknown-option", "unsupported", "provider_options.smspoh.pigeon"),
     "send/unknown-channel": refused("sample-unknown-channel", "invalid_request", "channel"),
-    "send/unoffered-channel": refused("sample-unoffered-channel", "unroutable", "recipient"),
+    "send/unoffered-channel": refused("sample-unoffered-channel", "unsupported", "channel"),
     "send/unrouted-country": refused("sample-unrouted-country", "unroutable", "recipient"),
     "send/too-long": refused("sample-too-long", "too_long", "content.text"),
     "send/expired": refused("sample-expired", "expired", "expires_at"),
@@ -78,6 +119,49 @@ ROWS = {
     "send/resume": Row(
         after=("send/throttled",), answer=DONE, table={"sample-throttled": "accepted"}, calls=1, notes=1
     ),
+    # --- send: other channels and contents ---
+    "send/whatsapp-text": accepted("sample-whatsapp-text"),
+    "send/whatsapp-media-url": accepted("sample-whatsapp-media-url"),
+    "send/whatsapp-media-file": with_file(accepted("sample-whatsapp-media-file")),
+    "send/whatsapp-official-template": accepted("sample-whatsapp-official-template"),
+    "send/whatsapp-official-document": accepted(
+        "sample-whatsapp-official-document", "monitor/every-quarter-hour", kept=(CATALOGUE,)
+    ),
+    "send/whatsapp-official-reply": in_room("sample-whatsapp-official-reply"),
+    "send/whatsapp-official-file": with_file(in_room("sample-whatsapp-official-file")),
+    "send/room-closed": refused("sample-room-closed", "window_closed", "room_id"),
+    "send/room-closed-template": accepted("sample-room-closed-template"),
+    "send/template-unapproved": by_catalogue("sample-template-unapproved", "template_rejected", "content.template_id"),
+    "send/template-unknown": by_catalogue("sample-template-unknown", "template_rejected", "content.template_id"),
+    "send/template-misfit": by_catalogue("sample-template-misfit", "invalid_content", "content.parameters.body"),
+    "send/sender-unknown": by_catalogue("sample-sender-unknown", "invalid_sender", "sender"),
+    "send/media-by-sms": refused("sample-media-by-sms", "unsupported", "content.type"),
+    "send/template-by-whatsapp": refused("sample-template-by-whatsapp", "unsupported", "content.type"),
+    "send/room-by-sms": refused("sample-room-by-sms", "invalid_request", "room_id"),
+    "send/text-without-room": refused("sample-text-without-room", "unsupported", "content.type"),
+    "send/no-recipient": refused("sample-no-recipient", "invalid_request", "recipient"),
+    "send/media-in-clear": refused("sample-media-in-clear", "invalid_request", "content.media_url"),
+    "send/media-twice": refused("sample-media-twice", "invalid_request", "content"),
+    "send/media-without-name": refused("sample-media-without-name", "invalid_request", "content"),
+    "send/broken-file": refused("sample-broken-file", "invalid_request", "content.media_base64"),
+    "send/broken-parameters": refused("sample-broken-parameters", "invalid_request", "content.parameters"),
+    # --- send: to many ---
+    "send/bulk": Row(answer=DONE, table={f"sample-bulk-{n}": "accepted" for n in range(1, 11)}, calls=1),
+    "send/comma-list": Row(answer=DONE, table={f"sample-comma-list-{n}": "accepted" for n in range(1, 4)}, calls=1),
+    "send/campaign": accepted("sample-campaign"),
+    "send/group": accepted("sample-group"),
+    "send/whatsapp-group": accepted("sample-whatsapp-group"),
+    "send/audience-and-recipient": refused("sample-audience-and-recipient", "invalid_request", "audience"),
+    "send/audience-without-provider": refused("sample-audience-without-provider", "unroutable", "provider"),
+    "send/audience-too-many": refused("sample-audience-too-many", "unsupported", "audience"),
+    "send/audience-unoffered": refused("sample-audience-unoffered", "unsupported", "audience"),
+    # --- send: wishes ---
+    "send/opt-out": Row(answer=DONE, kept=(OPTED_OUT,)),
+    "send/opt-in": Row(after=("send/opt-out",), answer=DONE, kept=(OPTED_IN,)),
+    "send/opted-out": replace(
+        refused("sample-opted-out", "opted_out", "recipient"), after=("send/opt-out",), kept=(OPTED_OUT,)
+    ),
+    "send/bad-opt-out": unread("opt_out"),
     # --- webhook ---
     "webhook/smspoh-receipt-get": of_smspoh(200, "ok", "delivered"),
     "webhook/smspoh-receipt-form": of_smspoh(200, "ok", "delivered"),
@@ -95,9 +179,29 @@ ROWS = {
     "webhook/unknown-provider": of_smspoh(404, "not found", "accepted"),
     "webhook/unknown-kind": of_smspoh(404, "not found", "accepted"),
     "webhook/nusasms-receipt-get": told(200, "ok", "send/nusasms", {"sample-nusasms": "delivered"}),
+    "webhook/nusasms-whatsapp-receipt": told(200, "ok", "send/whatsapp-text", {"sample-whatsapp-text": "read"}),
+    "webhook/nusasms-whatsapp-official-receipt": told(
+        200, "ok", "send/whatsapp-official-template", {"sample-whatsapp-official-template": "read"}
+    ),
+    "webhook/nusasms-whatsapp-official-receipt-form": told(
+        400, "malformed", "send/whatsapp-official-template", {"sample-whatsapp-official-template": "accepted"}
+    ),
+    # --- webhook: inbound messages ---
+    "webhook/nusasms-sms-inbox": received(f"inbox nusasms#sms#88231: {NUMBER} Terima kasih, sudah sampai"),
+    "webhook/nusasms-sms-inbox-stop": received(f"inbox nusasms#sms#88232: {NUMBER} Stop!", OPTED_OUT),
+    "webhook/nusasms-sms-inbox-no-id": received(
+        f"inbox nusasms#sms#2026-11-21T10:00:00.000Z#{NO_ID}: {NUMBER} Terima kasih, sudah sampai"
+    ),
+    "webhook/nusasms-sms-inbox-no-sender": told(400, "malformed"),
+    "webhook/nusasms-whatsapp-inbox": received(f"inbox nusasms#whatsapp#5217: {NUMBER} Apakah besok buka?"),
+    "webhook/nusasms-whatsapp-official-inbox": received(ASKED, OPEN_ROOM),
+    "webhook/nusasms-whatsapp-official-inbox-stop": received(STOPPED, OPTED_OUT, OPEN_ROOM),
+    "webhook/nusasms-whatsapp-official-inbox-no-room": told(400, "malformed"),
     # --- follow_up ---
     "follow_up/every-minute": Row(after=("send/nomsa",), answer={"followed_up": 0}, table={"sample-nomsa": "accepted"}),
-    # --- publish: the stream alone tells what changed ---
+    # --- monitor: it asks again each time ---
+    "monitor/every-quarter-hour": Row(answer={"answered": 6}, kept=(CATALOGUE,), calls=6, calls_again=6),
+    # --- publish: the streams alone tell what changed ---
     "publish/insert": Row(answer={"published": 1}, events=("sample-nomsa sending",)),
     "publish/status-changed": Row(answer={"published": 1}, events=("sample-nomsa accepted",)),
     "publish/status-unchanged": Row(answer={"published": 0}),
@@ -106,19 +210,25 @@ ROWS = {
         answer={"published": 3},
         events=("sample-nomsa sending", "sample-nomsa accepted", "sample-nomsa delivered"),
     ),
+    "publish/inbound": Row(
+        answer={"published": 3},
+        events=(
+            f"{NUMBER} on sms: Terima kasih, sudah sampai",
+            f"{NUMBER} on whatsapp: Apakah besok buka?",
+            f"{NUMBER} on whatsapp_official: Kapan pesanan saya dikirim?",
+        ),
+    ),
+    "publish/inbound-removed": Row(answer={"published": 0}),
 }
 
 
 def named(row: Row, event: Any) -> Row:
     """Put the SQS message id in place of `ID`: it stands in where no message id can be read."""
     ids = [record.get("messageId", "") for record in event.get("Records", [])]
-    return Row(
-        after=row.after,
-        answer=row.answer,
+    return replace(
+        row,
         table={key.replace("ID", ids[0]) if ids else key: value for key, value in row.table.items()},
-        calls=row.calls,
         events=tuple(text.replace("ID", ids[0]) if ids else text for text in row.events),
-        notes=row.notes,
     )
 
 
@@ -141,27 +251,41 @@ def test_a_sample_event_does_what_its_row_says_and_nothing_more_if_it_comes_agai
         after=row.after,
         answer=answer,
         table=deployment.table(),
+        kept=deployment.kept(),
         calls=len(deployment.vendors.calls) - calls_before,
         events=tuple(deployment.events()),
         notes=deployment.notes(),
+        calls_again=row.calls_again,
+        left_again=row.left_again,
     )
     assert came_of_it == row
     assert deployment.invoke(name) == answer
-    assert deployment.table() == row.table
-    assert len(deployment.vendors.calls) == calls_before + row.calls
+    assert (deployment.table(), deployment.kept()) == (row.table, tuple(sorted(row.kept + row.left_again)))
+    assert len(deployment.vendors.calls) == calls_before + row.calls + row.calls_again
 
 
-def test_a_message_that_is_due_is_looked_up_at_its_vendor(deployment: Deployment) -> None:
-    deployment.invoke("send/nomsa")
-    deployment.make_due("sample-nomsa")
+@pytest.mark.parametrize(
+    ("name", "becomes", "asked"),
+    [
+        ("nomsa", "delivered", ["GET /nomsa/v1/transactional/sms"]),
+        ("smsnoc", "delivered", ["GET /smsnoc/api/v3/sms"]),
+        ("smspoh", "delivered", ["GET /smspoh/api/rest/messages"]),
+        ("whatsapp-text", "delivered", ["GET /nusasms/nusasms_api/1.0/whatsapp/status/nusasms-1"]),
+        ("nusasms", "accepted", []),
+        ("whatsapp-official-template", "accepted", []),
+        ("campaign", "accepted", []),
+    ],
+)
+def test_a_message_that_is_due_is_looked_up_where_its_vendor_can_be_asked(
+    name: str, becomes: str, asked: list[str], deployment: Deployment
+) -> None:
+    deployment.invoke(f"send/{name}")
+    deployment.make_due(f"sample-{name}")
 
     assert deployment.invoke("follow_up/every-minute") == {"followed_up": 1}
 
-    assert deployment.table() == {"sample-nomsa": "delivered"}
-    assert deployment.vendors.calls == [
-        "POST /nomsa/v1/transactional/sms/send",
-        "GET /nomsa/v1/transactional/sms",
-    ]
+    assert deployment.table() == {f"sample-{name}": becomes}
+    assert deployment.vendors.calls[1:] == asked
 
 
 def test_a_receipt_that_came_before_its_send_is_not_lost(deployment: Deployment) -> None:
@@ -198,11 +322,31 @@ def test_a_webhook_event_takes_a_route_of_the_template(name: str) -> None:
     assert event["rawPath"] == "/webhooks/{provider}/{kind}/{token}".format(**event["pathParameters"])
 
 
-def test_a_removed_item_does_not_pass_the_filter_of_the_stream() -> None:
-    events = template()["Resources"]["PublishFunction"]["Properties"]["Events"]["Changes"]["Properties"]
+@pytest.mark.parametrize(
+    ("stream", "pattern", "sample"),
+    [
+        ("Changes", '{"eventName": ["INSERT", "MODIFY"]}', "publish/removed"),
+        ("Arrivals", '{"eventName": ["INSERT"]}', "publish/inbound-removed"),
+    ],
+)
+def test_a_removed_item_does_not_pass_the_filter_of_its_stream(stream: str, pattern: str, sample: str) -> None:
+    source = template()["Resources"]["PublishFunction"]["Properties"]["Events"][stream]["Properties"]
 
-    assert [f["Pattern"] for f in events["FilterCriteria"]["Filters"]] == ['{"eventName": ["INSERT", "MODIFY"]}']
-    assert {record["eventName"] for record in _records(read_event("publish/removed"))} == {"REMOVE"}
+    assert [f["Pattern"] for f in source["FilterCriteria"]["Filters"]] == [pattern]
+    assert {record["eventName"] for record in _records(read_event(sample))} == {"REMOVE"}
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if name.startswith("publish/")])
+def test_a_record_of_a_stream_shows_what_the_stream_of_its_table_shows(name: str) -> None:
+    tables = {logical_id: r["Properties"] for logical_id, r in template()["Resources"].items() if "Table" in logical_id}
+    views = {i: p["StreamSpecification"]["StreamViewType"] for i, p in tables.items() if "StreamSpecification" in p}
+
+    shown = {
+        (record["eventSourceARN"].split("/")[1].removeprefix("sampai-"), record["dynamodb"]["StreamViewType"])
+        for record in _records(read_event(name))
+    }
+
+    assert shown <= views.items()
 
 
 # --- what holds these tests -----------------------------------------------------------------------------------------
@@ -226,10 +370,22 @@ def test_a_function_runs_with_the_environment_of_the_template_and_no_more(
         'sent {"text": "Your parcel is at the post office"}',
         "/webhooks/smspoh/receipt/local-webhook-token",
         "Bearer functional_v1_nomsa",
+        "APIKey: functional-api-key",
+        "caption=Undangan+rapat+warga",
+        "fetching https://files.example.org/undangan-rapat.png",
+        "attached undangan-rapat.pdf",
+        "JVBERi0xLjQKJSBVbmRhbmdhbiByYXBhdCB3YXJnYSwgTWluZ2d1IHB1a3VsIHNlbWJpbGFuCiUlRU9GCg==",
+        "destination_name: Ibu Sari",
+        'body ["552 019"]',
+        "button bayar/tagihan-4711",
+        "msg=Terima%20kasih%2C%20sudah%20sampai",
+        "came in: Apakah besok buka?",
+        "came in: Kapan pesanan saya dikirim?",
+        "key-that-was-made-in-this-test",
     ],
 )
 def test_a_leak_would_be_found(output: str) -> None:
-    assert len(leaks(output)) >= 1
+    assert len(leaks(output, {"key-that-was-made-in-this-test"})) >= 1
 
 
 def test_functions_do_log(deployment: Deployment, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,12 +11,13 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from local.dynamodb import LocalDynamoDb
+from sampai.adapters.dynamo import ROUNDS, get_all
 from sampai.adapters.store import DynamoStore
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import Channel, Message, OnUnknown, Text, accept, apply_report, cancel, claim, fail, lose
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
-from sampai.services.ports import Insert, Meet, Meeting, Replace, Store, Write, Written
+from sampai.services.ports import Insert, Meet, Meeting, Replace, Store, UnavailableError, Write, Written
 from tests.emulator import Emulator
 from tests.fakes import START, FixedClock, InMemoryStore
 
@@ -292,6 +293,50 @@ def test_a_batch_that_goes_well_is_one_call(emulator: Emulator) -> None:
     store.commit([Insert(message=claimed(f"m-{n}")) for n in range(25)])
 
     assert client.calls == ["BatchExecuteStatement"]
+
+
+class _Busy:
+    """A client that answers a read in part: one key a call, and none at all for some calls before."""
+
+    def __init__(self, client: Any, *, refusals: int = 0) -> None:
+        self._client = client
+        self._refusals = refusals
+        self.asked: list[int] = []
+
+    def batch_get_item(self, *, RequestItems: dict[str, Any]) -> Any:  # noqa: N803
+        ((table, request),) = RequestItems.items()
+        keys = request["Keys"]
+        self.asked.append(len(keys))
+        answered = 0 if len(self.asked) <= self._refusals else 1
+        answer: dict[str, Any] = {"Responses": {}}
+        if answered:
+            answer = self._client.batch_get_item(RequestItems={table: request | {"Keys": keys[:answered]}})
+        return answer | {"UnprocessedKeys": {table: request | {"Keys": keys[answered:]}} if keys[answered:] else {}}
+
+
+@pytest.mark.parametrize(("keys", "refusals"), [(1, 0), (4, 0), (1, 3), (2, 2)])
+def test_what_a_read_left_out_is_asked_for_again_after_a_while(emulator: Emulator, keys: int, refusals: int) -> None:
+    client, table = emulator.client("dynamodb"), emulator.new_table("MediaTable")
+    names = [f"key-{n}" for n in range(keys)]
+    for name in names:
+        client.put_item(TableName=table, Item={"media_key": {"S": name}})
+    busy, pauses = _Busy(client, refusals=refusals), list[float]()
+
+    items = get_all(busy, table, "media_key", names, sleep=pauses.append)
+
+    assert sorted(item["media_key"]["S"] for item in items) == names
+    assert busy.asked == [*[keys] * refusals, *range(keys, 0, -1)]
+    assert pauses == [0.1, 0.2, 0.4][: len(busy.asked) - 1]
+
+
+def test_a_read_that_is_never_answered_whole_is_unavailable(emulator: Emulator) -> None:
+    client, table = emulator.client("dynamodb"), emulator.new_table("MediaTable")
+    busy = _Busy(client, refusals=99)
+
+    with pytest.raises(UnavailableError):
+        get_all(busy, table, "media_key", ["key-1"], sleep=lambda _: None)
+
+    assert busy.asked == [1] * ROUNDS
 
 
 def test_what_local_functions_write_reaches_the_stream(emulator: Emulator) -> None:

@@ -73,8 +73,9 @@ def test_only_adapters_and_bootstrap_touch_the_world(file: Path) -> None:
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
-def test_a_vendor_is_named_in_its_own_file_and_the_registry_alone(name: str) -> None:
-    homes = {LAYER / "providers" / f"{name}.py", LAYER / "providers" / "registry.py"}
+def test_a_vendor_is_named_in_its_own_files_and_the_registry_alone(name: str) -> None:
+    providers = LAYER / "providers"
+    homes = {providers / f"{name}.py", providers / "registry.py", *(providers / name).rglob("*.py")}
     sources = {*LAYER.rglob("*.py"), *(ROOT / "functions").rglob("*.py"), ROOT / "template.yaml"}
 
     assert {file for file in sources if name in file.read_text().lower()} <= homes

@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console, RenderableType
 
 from local.demo import screen
-from local.demo.messages import CASES, REJECTED, Case, Moment, written
+from local.demo.messages import CASES, OPERATIONS, RECEIVED, REJECTED, Case, Moment, written
 from local.demo.watch import AT_SENDER, FINAL, Track, Watch, objections
 from local.simulators.outcomes import OUTCOMES
-from local.simulators.server import VENDORS
+from local.simulators.server import VENDORS, Simulators
 from sampai.contract.request import InvalidRequest, SendRequest, parse_request
 from sampai.domain.phone import country_of
 from sampai.domain.status import Status
@@ -22,13 +22,12 @@ NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 PLAIN = next(case for case in CASES if (case.vendor, case.name) == ("smspoh", "10 delivered"))
 SILENT = next(case for case in CASES if case.name == "12 silent")
 CONFLICT = next(case for case in CASES if case.end.status == REJECTED)
-NOT_JSON = next(case for case in CASES if case.message_id is None)
+NOT_JSON = next(case for case in CASES if case.name == "not JSON")
+PHONES = [case for case in CASES if case.inbound is not None]
+REQUESTS = [case for case in CASES if case.inbound is None]
+CALLS = {vendor: dict.fromkeys(operations, 1) for vendor, operations in OPERATIONS.items()}
 MAGIC = [case for case in CASES if case.name[2] == " " and case.name[:2].isdigit()]
 HOME = {"nomsa": "KH", "smsnoc": "BD", "smspoh": "MM", "nusasms": "ID"}
-
-
-def recipient(case: Case) -> str:
-    return "" if isinstance(case.request, str) else case.request["recipient"]
 
 
 def change(case: Case, sequence: int, status: str, previous: str | None, **fields: Any) -> dict[str, Any]:
@@ -41,6 +40,12 @@ def change(case: Case, sequence: int, status: str, previous: str | None, **field
         "failure": None,
     }
     return {"detail-type": "Message Status Changed", "detail": detail | fields}
+
+
+def arrival(case: Case) -> dict[str, Any]:
+    assert case.inbound is not None
+    detail = {"sender": f"+{case.inbound['sender']}", "text": case.inbound["text"], "provider": "nusasms"}
+    return {"detail-type": "Message Received", "detail": detail}
 
 
 def rejection(message_id: str, reason: str = "id_conflict") -> dict[str, Any]:
@@ -88,29 +93,45 @@ def test_every_vendor_delivers_and_fails_to(vendor: str, status: str) -> None:
     assert any(case.vendor == vendor and case.end.status == status for case in CASES)
 
 
-def test_every_final_status_that_sms_knows_is_shown() -> None:
-    assert {case.end.status for case in CASES} == FINAL - {"read"}
+def test_every_final_status_is_shown() -> None:
+    assert {case.end.status for case in CASES} == FINAL
+
+
+def test_every_operation_of_every_vendor_is_shown() -> None:
+    with Simulators(port=0) as simulators:
+        vendors = simulators.vendors
+
+    offered = {name: {route.operation for route in vendor.routes} for name, vendor in vendors.items()}
+    for name in (vendor.name for vendor in VENDORS if vendor.sends_receipts):
+        offered[name].add("receipt")
+    assert {name: set(operations) for name, operations in OPERATIONS.items()} == offered
 
 
 @pytest.mark.parametrize("case", MAGIC, ids=lambda c: f"{c.vendor} {c.name}")
 def test_a_row_of_a_magic_number_says_what_the_simulator_does(case: Case) -> None:
     ending = case.name[:2]
 
-    assert recipient(case).endswith(ending)
-    assert country_of(recipient(case)) == HOME[case.vendor]
+    assert case.number.endswith(ending)
+    assert country_of(f"+{case.number}") == HOME[case.vendor]
     assert case.end.acceptances == OUTCOMES[ending].taken
 
 
-def test_no_two_messages_share_an_id_a_number_or_a_text() -> None:
-    own = [case for case in CASES if case is not CONFLICT]
+def test_no_two_messages_share_an_id_or_a_text_to_one_number() -> None:
+    ids = Counter(case.message_id for case in REQUESTS if case is not CONFLICT)
 
-    assert max(Counter(case.message_id for case in own).values()) == 1
-    assert max(Counter(recipient(case) for case in own).values()) == 1
-    assert max(Counter(case.text_sha256 for case in CASES).values()) == 1
+    assert max(ids.values()) == 1
+    assert max(Counter((case.text_sha256, case.number) for case in REQUESTS).values()) == 1
+
+
+def test_a_number_stands_in_one_row_unless_its_phone_writes() -> None:
+    writers = {case.inbound["sender"] for case in PHONES if case.inbound}
+    numbers = Counter(case.number for case in REQUESTS if case is not CONFLICT and case.number)
+
+    assert {number for number, count in numbers.items() if count > 1} <= writers
 
 
 def test_requests_are_what_the_queue_takes() -> None:
-    refused = {case.name for case in CASES if isinstance(parse_request(written(case.request, NOW)), InvalidRequest)}
+    refused = {case.name for case in REQUESTS if isinstance(parse_request(written(case.request, NOW)), InvalidRequest)}
 
     assert refused == {"two numbers in one", "not JSON"}
 
@@ -130,15 +151,16 @@ def test_the_conflict_stands_under_the_id_of_another_row_with_other_words() -> N
 
 
 def test_an_end_other_than_delivered_is_explained_within_its_column() -> None:
-    assert {case.name for case in CASES if bool(case.end.why) == (case.end.status == "delivered")} == set()
+    good = ("delivered", "read", RECEIVED)
+    assert {case.name for case in CASES if bool(case.end.why) == (case.end.status in good)} == set()
     assert max(len(case.end.why) for case in CASES) <= screen.WHY_WIDTH
     assert max(len(case.name) for case in CASES) <= screen.NAME_WIDTH
 
 
 def test_the_demo_knows_the_statuses_of_the_stack() -> None:
-    assert {status.value for status in Status if status.is_final} | {REJECTED} == FINAL
+    assert {status.value for status in Status if status.is_final} | {REJECTED, RECEIVED} == FINAL
     assert {status.value for status in Status if status.rank <= Status.SENDING.rank} == AT_SENDER
-    assert screen.STYLES.keys() == {status.value for status in Status} | {REJECTED}
+    assert screen.STYLES.keys() == {status.value for status in Status} | {REJECTED, RECEIVED}
 
 
 # --- when requests are put ------------------------------------------------------------------------------------------
@@ -150,6 +172,21 @@ def test_at_first_everything_is_put_that_waits_for_nothing() -> None:
 
 def test_a_request_is_put_once() -> None:
     assert watched().due() == []
+
+
+def test_what_depends_on_a_phone_waits_until_all_phones_were_heard() -> None:
+    waiting = next(case for case in CASES if case.moment is Moment.HEARD)
+    watch = Watch((*PHONES, waiting))
+    for track in watch.tracks[:-1]:
+        track.put_seconds = 0.0
+
+    dues = []
+    for phone in PHONES:
+        dues.append([track.case for track in watch.due()])
+        watch.hear(arrival(phone), seconds=1.0)
+
+    assert dues == [[]] * len(PHONES)
+    assert [track.case for track in watch.due()] == [waiting]
 
 
 def test_a_conflict_waits_for_news_of_its_message() -> None:
@@ -275,20 +312,37 @@ def test_a_body_without_an_id_is_known_by_the_queues() -> None:
     assert (watch.events, watch.is_over) == (2, True)
 
 
+def test_a_phone_is_heard_once_and_by_its_number_and_words() -> None:
+    first, second, *_ = PHONES
+    watch = watched(arrival(second), arrival(second), arrival(PHONES[-1]), cases=(first, second))
+
+    assert [track.status for track in watch.tracks] == [None, RECEIVED]
+    assert objections(watch.tracks[1], acceptances=0, stored=None) == []
+
+
+def test_a_message_to_one_number_is_not_counted_as_one_to_another() -> None:
+    one, other = [case for case in CASES if case.name.startswith("in a list of numbers")][:2]
+    taken = {(one.text_sha256, one.number): 1, ("f00d", other.number): 1}
+
+    assert (one.text_sha256, one.taken(taken), other.taken(taken)) == (other.text_sha256, 1, 0)
+
+
 def test_the_verdict_names_rows_and_texts_that_nobody_sent() -> None:
     watch = watched(*course(PLAIN, "sending", "unknown"))
-    taken = {PLAIN.text_sha256: 1, "f00d": 1}
+    taken = {(PLAIN.text_sha256, PLAIN.number): 1, ("f00d", "855"): 1}
+    well = watched(*course(PLAIN, "sending", "delivered"))
 
-    assert watch.verdict(taken, {PLAIN.message_id or "": "unknown"}) == [
+    assert watch.verdict(taken, {PLAIN.message_id or "": "unknown"}, CALLS) == [
         "smspoh, 10 delivered: unknown, not delivered",
         "a vendor took what nobody sent: f00d",
     ]
-    assert (
-        watched(*course(PLAIN, "sending", "delivered")).verdict(
-            {PLAIN.text_sha256: 1}, {PLAIN.message_id or "": "delivered"}
-        )
-        == []
-    )
+    assert well.verdict({(PLAIN.text_sha256, PLAIN.number): 1}, {PLAIN.message_id or "": "delivered"}, CALLS) == []
+
+
+def test_the_verdict_names_an_operation_that_nobody_called() -> None:
+    calls = {**CALLS, "smsnoc": {**CALLS["smsnoc"], "balance": 0}}
+
+    assert Watch(()).verdict({}, {}, calls) == ["smsnoc: nobody called balance"]
 
 
 # --- how it looks ---------------------------------------------------------------------------------------------------
@@ -298,7 +352,7 @@ NEWS = [
     *course(PLAIN, "sending", "accepted", "delivered", source="webhook"),
     *course(SILENT, "sending", "accepted", "unconfirmed", source="sweep"),
 ]
-TAKEN = Counter({PLAIN.text_sha256: 1, SILENT.text_sha256: 1})
+TAKEN = Counter({(case.text_sha256, case.number): 1 for case in BOTH})
 
 
 def test_a_wide_screen_has_a_line_for_each_row() -> None:
@@ -327,7 +381,7 @@ def test_a_narrow_screen_puts_the_explanation_under_the_name() -> None:
 def test_the_mark_of_a_row_is_its_verdict(statuses: list[str], taken: int, mark: str) -> None:
     tracks = [heard(PLAIN, *course(PLAIN, *statuses))]
 
-    assert shown(screen.table(tracks, {PLAIN.text_sha256: taken}, 120), 120)[1][0] == mark
+    assert shown(screen.table(tracks, {(PLAIN.text_sha256, PLAIN.number): taken}, 120), 120)[1][0] == mark
 
 
 @pytest.mark.parametrize("width", [80, 100, 120, 200])
@@ -360,6 +414,17 @@ def test_the_screen_says_what_is_waited_for() -> None:
     )
 
 
+def test_the_operations_are_shown_with_their_calls() -> None:
+    lines = shown(screen.operations({"nomsa": {"send": 12}}), 120)
+
+    assert lines[:3] == [
+        "  vendor  operation                   calls",
+        "✓ nomsa   send                           12",
+        "✗ nomsa   list                            0",
+    ]
+    assert len(lines) == 1 + sum(map(len, OPERATIONS.values()))
+
+
 def test_without_a_terminal_each_piece_of_news_is_a_line() -> None:
     track = heard(PLAIN, *course(PLAIN, "sending", "accepted"))
 
@@ -369,10 +434,10 @@ def test_without_a_terminal_each_piece_of_news_is_a_line() -> None:
 
 
 def test_the_conclusion_sums_up() -> None:
-    lines = shown(screen.conclusion(watched(*NEWS, cases=BOTH), TAKEN, [], 120), 120)
+    lines = shown(screen.conclusion(watched(*NEWS, cases=BOTH), TAKEN, CALLS, [], 120), 120)
 
     assert lines[-5:] == [
-        "2 requests, 2 accepted by the vendors, 6 events",
+        "2 rows, 2 accepted by the vendors, 6 events",
         "the last word: 1 by webhook, 1 by sweep",
         "the slowest: smsnoc 12 silent, 6 s",
         "",
@@ -381,6 +446,8 @@ def test_the_conclusion_sums_up() -> None:
 
 
 def test_the_conclusion_names_what_went_wrong() -> None:
-    lines = shown(screen.conclusion(watched(*NEWS, cases=BOTH), TAKEN, ["nomsa, 10 delivered: unknown"], 120), 120)
+    lines = shown(
+        screen.conclusion(watched(*NEWS, cases=BOTH), TAKEN, CALLS, ["nomsa, 10 delivered: unknown"], 120), 120
+    )
 
     assert lines[-2:] == ["Not as it should be:", "  nomsa, 10 delivered: unknown"]

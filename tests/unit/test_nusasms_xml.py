@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sampai.domain.outcome import Taken, Unknown
 from sampai.providers.base import Account
 from sampai.providers.http import HttpResponse
-from sampai.providers.nusasms import NusaSms
+from sampai.providers.nusasms.sms import NusaSms
 
 NUSASMS = NusaSms(Account(base_url="https://nusasms.example", credentials={"user": "u", "password": "p"}))
 

@@ -193,7 +193,7 @@ REFUSED = [
         "option",
         {"provider_options": {"nomsa": {"colour": 1}}},
         Reason.UNSUPPORTED,
-        "provider_options.nomsa: option not offered",
+        "provider_options.nomsa.colour: option not offered",
     ),
     (
         "too long",

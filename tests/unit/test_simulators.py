@@ -148,7 +148,7 @@ STANDS = {
         "Internal Server Error",
     ),
 }
-PLAIN_NUMBERS = ("00", "10", "11", "12", "13", "14", "26")
+PLAIN_NUMBERS = ("00", "10", "11", "12", "13", "14", "26", "27", "28")
 HTTP_FAULTS = {"18": (500, True), "19": (500, False), "22": (200, True), "23": (200, False)}
 BROKEN = {"15": TimeoutError, "16": ConnectionResetError, "17": ConnectionResetError, "25": http.client.IncompleteRead}
 
@@ -302,7 +302,8 @@ def test_a_throttled_number_is_told_when_to_come_back_and_taken_the_second_time(
 
 @pytest.mark.parametrize("vendor", STANDS)
 @pytest.mark.parametrize(
-    ("digits", "end"), [("10", "delivered"), ("11", "undelivered"), ("12", "accepted"), ("26", "delivered")]
+    ("digits", "end"),
+    [("10", "delivered"), ("11", "undelivered"), ("12", "accepted"), ("26", "delivered"), ("27", "delivered")],
 )
 def test_a_message_reaches_the_end_that_its_number_asks_for(
     fast: Simulators, vendor: str, digits: str, end: str
@@ -312,6 +313,16 @@ def test_a_message_reaches_the_end_that_its_number_asks_for(
     stand.send(fast, stand.number + digits)
 
     assert until(lambda: ledger(fast, vendor)[0]["status"] == end)
+
+
+@pytest.mark.parametrize("vendor", STANDS)
+def test_a_text_message_is_never_read(fast: Simulators, vendor: str) -> None:
+    stand = STANDS[vendor]
+    call(fast, "POST", "/_config", body=b'{"sent_seconds": 0, "final_seconds": 0}')
+
+    stand.send(fast, stand.number + "27")
+
+    assert ledger(fast, vendor)[0]["status"] == "delivered"
 
 
 STRICT: list[tuple[str, Callable[[Simulators], Answer], int, str]] = [
@@ -597,6 +608,37 @@ def test_nomsa_lists_a_row_that_it_never_accepted(frozen: Simulators, digits: st
     (row,) = call(frozen, "GET", "/nomsa/v1/transactional/sms", headers=NOMSA_AUTH).document["data"]
 
     assert (row["status"], row["message_id"], row["accepted_at"]) == ("UNSENT", None, None)
+
+
+LISTS = {
+    "nomsa": ("/nomsa/v1/transactional/sms", NOMSA_AUTH),
+    "smsnoc": ("/smsnoc/api/v3/sms", SMSNOC_AUTH),
+    "smspoh": ("/smspoh/api/rest/messages", SMSPOH_AUTH),
+}
+
+
+@pytest.mark.parametrize("vendor", LISTS)
+def test_what_is_unlisted_is_not_in_the_list(frozen: Simulators, vendor: str) -> None:
+    path, auth = LISTS[vendor]
+    STANDS[vendor].send(frozen, STANDS[vendor].number + "28")
+    STANDS[vendor].send(frozen, STANDS[vendor].number + "10")
+    unlisted, listed = (row["provider_message_id"] for row in ledger(frozen, vendor))
+
+    said = call(frozen, "GET", path, headers=auth).body.decode()
+
+    assert (unlisted in said, listed in said) == (False, True)
+
+
+@pytest.mark.parametrize("vendor", ["nomsa", "smsnoc"])
+def test_what_is_unlisted_is_found_by_its_id(frozen: Simulators, vendor: str) -> None:
+    path, auth = LISTS[vendor]
+    STANDS[vendor].send(frozen, STANDS[vendor].number + "28")
+    (row,) = ledger(frozen, vendor)
+
+    assert (
+        row["provider_message_id"]
+        in call(frozen, "GET", f"{path}/{row['provider_message_id']}", headers=auth).body.decode()
+    )
 
 
 def test_nomsa_lists_by_page_order_status_and_time(frozen: Simulators) -> None:
@@ -1031,6 +1073,10 @@ def test_the_table_for_users_has_every_magic_number_and_no_other() -> None:
         (Journey.SILENT, []),
         (Journey.EARLY, [(0, Stage.SENT), (0, Stage.DELIVERED)]),
         (
+            Journey.READ,
+            [(1.0, Stage.SENT), (2.5, Stage.DELIVERED), (4.0, Stage.READ)],
+        ),
+        (
             Journey.SCRAMBLED,
             [(1.0, Stage.DELIVERED), (2.0, Stage.SENT), (3.0, Stage.ACCEPTED), (4.0, Stage.DELIVERED)],
         ),
@@ -1045,15 +1091,16 @@ def test_each_journey_has_its_receipts(journey: Journey, receipts: list[tuple[fl
 @pytest.mark.parametrize(
     ("journey", "stages"),
     [
-        (Journey.DELIVERED, ["accepted", "sent", "delivered"]),
-        (Journey.UNDELIVERED, ["accepted", "sent", "undelivered"]),
-        (Journey.SILENT, ["accepted", "accepted", "accepted"]),
-        (Journey.EARLY, ["delivered", "delivered", "delivered"]),
-        (Journey.SCRAMBLED, ["accepted", "delivered", "delivered"]),
+        (Journey.DELIVERED, ["accepted", "sent", "sent", "delivered"]),
+        (Journey.UNDELIVERED, ["accepted", "sent", "sent", "undelivered"]),
+        (Journey.SILENT, ["accepted", "accepted", "accepted", "accepted"]),
+        (Journey.EARLY, ["delivered", "delivered", "delivered", "delivered"]),
+        (Journey.SCRAMBLED, ["accepted", "delivered", "delivered", "delivered"]),
+        (Journey.READ, ["accepted", "sent", "delivered", "read"]),
     ],
 )
 def test_a_poll_sees_the_stage_of_the_hour(journey: Journey, stages: list[str]) -> None:
-    ages = (0.0, 1.0, 3.0)
+    ages = (0.0, 1.0, 2.0, 3.0)
 
     seen = [stage_at(journey, age, reads=0, sent_seconds=1.0, final_seconds=3.0).value for age in ages]
 

@@ -136,7 +136,14 @@ def test_tables_have_their_keys_and_the_due_index_carries_nothing_else() -> None
     keys = {name: [(key["AttributeName"], key["KeyType"]) for key in t["KeySchema"]] for name, t in TABLES.items()}
     (index,) = TABLES["MessagesTable"]["GlobalSecondaryIndexes"]
 
-    assert keys == {"MessagesTable": [("message_id", "HASH")], "MeetingsTable": [("meeting_key", "HASH")]}
+    assert keys == {
+        "MessagesTable": [("message_id", "HASH")],
+        "MeetingsTable": [("meeting_key", "HASH")],
+        "InboxTable": [("inbound_key", "HASH")],
+        "DirectoryTable": [("directory_key", "HASH")],
+        "MediaTable": [("media_key", "HASH")],
+        "EncryptionKeysTable": [("message_id", "HASH")],
+    }
     assert index == {
         "IndexName": "due",
         "KeySchema": [
@@ -148,7 +155,11 @@ def test_tables_have_their_keys_and_the_due_index_carries_nothing_else() -> None
 
 
 def test_the_stream_shows_what_a_message_was_and_what_it_became() -> None:
-    assert TABLES["MessagesTable"]["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    streams = {
+        name: t["StreamSpecification"]["StreamViewType"] for name, t in TABLES.items() if "StreamSpecification" in t
+    }
+
+    assert streams == {"MessagesTable": "NEW_AND_OLD_IMAGES", "InboxTable": "NEW_IMAGE"}
 
 
 @pytest.mark.parametrize("name", [*TABLES, *SECRETS])
@@ -191,12 +202,17 @@ def test_follow_up_ends_before_it_is_started_again() -> None:
     assert follow_up["Events"]["EveryMinute"]["Properties"]["ScheduleExpression"] == "rate(1 minute)"
 
 
-def test_publish_reads_every_change_and_lets_go_of_a_bad_one_in_time() -> None:
-    (event,) = PUBLISH["Events"].values()
-    properties = event["Properties"]
+@pytest.mark.parametrize(
+    ("event", "table", "kinds"),
+    [("Changes", "MessagesTable", ["INSERT", "MODIFY"]), ("Arrivals", "InboxTable", ["INSERT"])],
+)
+def test_publish_reads_every_change_and_lets_go_of_a_bad_one_in_time(event: str, table: str, kinds: list[str]) -> None:
+    properties = PUBLISH["Events"][event]["Properties"]
     (pattern,) = [json.loads(filter_["Pattern"]) for filter_ in properties["FilterCriteria"]["Filters"]]
 
-    assert pattern == {"eventName": ["INSERT", "MODIFY"]}
+    assert PUBLISH["Events"].keys() == {"Changes", "Arrivals"}
+    assert properties["Stream"] == {"Fn::GetAtt": f"{table}.StreamArn"}
+    assert pattern == {"eventName": kinds}
     assert properties["StartingPosition"] == "TRIM_HORIZON"
     assert properties["BisectBatchOnFunctionError"] is True
     assert properties["MaximumRetryAttempts"] > 0
@@ -236,9 +252,11 @@ QUEUE_URLS = {"SEND_QUEUE_URL", "URGENT_QUEUE_URL"}
             "SendFunction",
             STATE
             | QUEUE_URLS
+            | {"DIRECTORY_TABLE", "MEDIA_TABLE", "ENCRYPTION_KEYS_TABLE"}
             | {"FINGERPRINT_SECRET_ARN", "SETTINGS_PARAMETER", "EVENT_BUS_NAME", "WEBHOOK_BASE_URL", "LEASE_SECONDS"},
         ),
-        ("WebhookFunction", STATE),
+        ("WebhookFunction", STATE | {"INBOX_TABLE", "DIRECTORY_TABLE", "SETTINGS_PARAMETER"}),
+        ("MonitorFunction", {"DIRECTORY_TABLE", "PROVIDER_SECRET_ARN", "SETTINGS_PARAMETER"}),
         ("FollowUpFunction", STATE | QUEUE_URLS | {"SETTINGS_PARAMETER", "WEBHOOK_BASE_URL"}),
         ("PublishFunction", {"EVENT_BUS_NAME"}),
     ],
@@ -272,12 +290,8 @@ def logs(function: str) -> set[tuple[str, str]]:
     return pairs(f"{function}Log.Arn", "logs:CreateLogStream", "logs:PutLogEvents")
 
 
-def messages(*operations: str) -> set[tuple[str, str]]:
-    return pairs("MessagesTable.Arn", *(f"dynamodb:{operation}" for operation in operations))
-
-
-def meetings(*operations: str) -> set[tuple[str, str]]:
-    return pairs("MeetingsTable.Arn", *(f"dynamodb:{operation}" for operation in operations))
+def table(name: str, *operations: str) -> set[tuple[str, str]]:
+    return pairs(f"{name}Table.Arn", *(f"dynamodb:{operation}" for operation in operations))
 
 
 def sending() -> set[tuple[str, str]]:
@@ -289,32 +303,44 @@ def receiving() -> set[tuple[str, str]]:
     return pairs("SendQueue.Arn", *actions) | pairs("UrgentQueue.Arn", *actions)
 
 
-STREAMS = ("dynamodb:ListStreams", "${MessagesTable.Arn}/stream/*")
+STREAMS = {("dynamodb:ListStreams", f"${{{name}Table.Arn}}/stream/*") for name in ("Messages", "Inbox")}
+READING_STREAMS = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
 
 GOLDEN = {
     "SendRole": logs("Send")
     | receiving()
     | sending()
-    | messages("BatchGetItem", "PartiQLInsert", "PartiQLUpdate")
-    | meetings("BatchGetItem", "PartiQLInsert", "UpdateItem")
+    | table("Messages", "BatchGetItem", "PartiQLInsert", "PartiQLUpdate")
+    | table("Meetings", "BatchGetItem", "PartiQLInsert", "UpdateItem")
+    | table("Directory", "BatchGetItem", "UpdateItem")
+    | table("Media", "BatchGetItem", "PutItem", "DeleteItem")
+    | table("EncryptionKeys", "UpdateItem")
     | pairs("EventBus.Arn", "events:PutEvents")
     | pairs(SETTINGS, "ssm:GetParameter")
     | pairs("ProviderSecret.Id", "secretsmanager:GetSecretValue")
     | pairs("FingerprintSecret.Id", "secretsmanager:GetSecretValue"),
     "WebhookRole": logs("Webhook")
-    | messages("BatchGetItem", "PartiQLUpdate")
-    | meetings("BatchGetItem", "UpdateItem")
+    | table("Messages", "BatchGetItem", "PartiQLUpdate")
+    | table("Meetings", "BatchGetItem", "UpdateItem")
+    | table("Inbox", "PutItem")
+    | table("Directory", "UpdateItem")
+    | pairs(SETTINGS, "ssm:GetParameter")
+    | pairs("ProviderSecret.Id", "secretsmanager:GetSecretValue"),
+    "MonitorRole": logs("Monitor")
+    | table("Directory", "PutItem")
+    | pairs(SETTINGS, "ssm:GetParameter")
     | pairs("ProviderSecret.Id", "secretsmanager:GetSecretValue"),
     "FollowUpRole": logs("FollowUp")
     | sending()
     | pairs("${MessagesTable.Arn}/index/due", "dynamodb:Query")
-    | messages("BatchGetItem", "PartiQLUpdate")
-    | meetings("BatchGetItem", "UpdateItem")
+    | table("Messages", "BatchGetItem", "PartiQLUpdate")
+    | table("Meetings", "BatchGetItem", "UpdateItem")
     | pairs(SETTINGS, "ssm:GetParameter")
     | pairs("ProviderSecret.Id", "secretsmanager:GetSecretValue"),
     "PublishRole": logs("Publish")
-    | pairs("MessagesTable.StreamArn", "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
-    | {STREAMS}
+    | pairs("MessagesTable.StreamArn", *READING_STREAMS)
+    | pairs("InboxTable.StreamArn", *READING_STREAMS)
+    | STREAMS
     | pairs("EventBus.Arn", "events:PutEvents")
     | pairs("PublishFailures.Arn", "sqs:SendMessage"),
 }
@@ -334,8 +360,15 @@ def test_every_function_has_a_written_out_role_so_that_sam_adds_no_policy() -> N
     assert ROLES.keys() == GOLDEN.keys()
 
 
+def test_no_function_may_read_an_encryption_key_back() -> None:
+    reading = {"GetItem", "BatchGetItem", "Query", "Scan", "PartiQLSelect"}
+    granted = set().union(*(permissions_of(role) for role in ROLES))
+
+    assert granted & pairs("EncryptionKeysTable.Arn", *(f"dynamodb:{action}" for action in reading)) == set()
+
+
 def test_no_permission_has_a_wildcard_or_scans() -> None:
-    granted = set().union(*(permissions_of(role) for role in ROLES)) - {STREAMS}
+    granted = set().union(*(permissions_of(role) for role in ROLES)) - STREAMS
 
     assert not [pair for pair in granted if "*" in "".join(pair) or pair[0] == "dynamodb:Scan"]
 
@@ -398,6 +431,10 @@ def test_an_alarm_rings_for_everything_that_nobody_would_see_otherwise() -> None
         ("AWS/Lambda", "IteratorAge", "PublishFunction"),
         ("AWS/ApiGateway", "5xx", "WebhookApi"),
         ("Sampai/${AWS::StackName}", "CircuitOpened", ""),
+        ("Sampai/${AWS::StackName}", "AccountRefused", ""),
+        ("Sampai/${AWS::StackName}", "BalanceLow", ""),
+        ("Sampai/${AWS::StackName}", "BalanceExpiring", ""),
+        ("Sampai/${AWS::StackName}", "EncryptionKeyLost", ""),
         ("Sampai/${AWS::StackName}", "SettingsBroken", ""),
         ("Sampai/${AWS::StackName}", "SecretBroken", ""),
     }
@@ -419,4 +456,5 @@ def test_the_outputs_have_the_names_that_callers_rely_on() -> None:
         "EventBusName",
         "ProviderSecretArn",
         "SettingsParameterName",
+        "EncryptionKeysTableName",
     }

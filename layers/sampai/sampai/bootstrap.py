@@ -4,6 +4,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from secrets import token_urlsafe
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -13,10 +14,13 @@ from sampai.adapters.store import DynamoStore
 from sampai.adapters.telemetry import PowertoolsTelemetry
 
 if TYPE_CHECKING:
+    from sampai.adapters.directory import DynamoDirectory
     from sampai.adapters.events import EventBridgeBus
     from sampai.adapters.queue import SqsQueue
     from sampai.adapters.settings import SsmSettings
+    from sampai.services.arrivals import Arrivals
     from sampai.services.follow_up import FollowUpService
+    from sampai.services.monitor import MonitorService
     from sampai.services.receive import ReceiveService
     from sampai.services.send import SendService
 
@@ -31,6 +35,11 @@ def new_id() -> str:
     return uuid4().hex
 
 
+def new_key() -> str:
+    """Return an encryption key of 192 random bits, in 32 letters, digits, - and _."""
+    return token_urlsafe(24)
+
+
 @cache
 def telemetry() -> PowertoolsTelemetry:
     return PowertoolsTelemetry()
@@ -41,11 +50,16 @@ def telemetry() -> PowertoolsTelemetry:
 
 @cache
 def send_service() -> "SendService":
+    from sampai.adapters.media import DynamoMedia
     from sampai.adapters.transport import RequestsTransport
+    from sampai.adapters.vault import DynamoVault
     from sampai.services.send import SendService
 
     return SendService(
         store=_store(),
+        directory=_directory(),
+        media=DynamoMedia(_aws().client("dynamodb"), table=os.environ["MEDIA_TABLE"]),
+        vault=DynamoVault(_aws().client("dynamodb"), table=os.environ["ENCRYPTION_KEYS_TABLE"]),
         queue=_queue(),
         bus=event_bus(),
         transport=RequestsTransport(),
@@ -53,6 +67,7 @@ def send_service() -> "SendService":
         secret=_secret(),
         clock=clock,
         new_id=new_id,
+        new_key=new_key,
         telemetry=telemetry(),
         webhook_base_url=os.environ["WEBHOOK_BASE_URL"],
         new_pool=ThreadPoolExecutor,
@@ -64,7 +79,22 @@ def send_service() -> "SendService":
 def receive_service() -> "ReceiveService":
     from sampai.services.receive import ReceiveService
 
-    return ReceiveService(store=_store(), secret=_secret(), clock=clock, telemetry=telemetry())
+    return ReceiveService(store=_store(), arrivals=_arrivals, secret=_secret(), clock=clock, telemetry=telemetry())
+
+
+@cache
+def monitor_service() -> "MonitorService":
+    from sampai.adapters.transport import RequestsTransport
+    from sampai.services.monitor import MonitorService
+
+    return MonitorService(
+        directory=_directory(),
+        transport=RequestsTransport(),
+        settings=_settings(),
+        secret=_secret(),
+        clock=clock,
+        telemetry=telemetry(),
+    )
 
 
 @cache
@@ -104,6 +134,27 @@ def _store() -> DynamoStore:
         messages_table=os.environ["MESSAGES_TABLE"],
         meetings_table=os.environ["MEETINGS_TABLE"],
         clock=clock,
+    )
+
+
+@cache
+def _directory() -> "DynamoDirectory":
+    from sampai.adapters.directory import DynamoDirectory
+
+    return DynamoDirectory(_aws().client("dynamodb"), table=os.environ["DIRECTORY_TABLE"])
+
+
+@cache
+def _arrivals() -> "Arrivals":
+    from sampai.adapters.inbox import DynamoInbox
+    from sampai.services.arrivals import Arrivals
+
+    return Arrivals(
+        inbox=DynamoInbox(_aws().client("dynamodb"), table=os.environ["INBOX_TABLE"]),
+        directory=_directory(),
+        settings=_settings(),
+        clock=clock,
+        telemetry=telemetry(),
     )
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Channel, Message, Text
+from sampai.domain.message import Message, Text
 from sampai.domain.outcome import About, NotTaken, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Status
@@ -33,6 +33,16 @@ KHMER = Message(
     recipient="+85591234511",
     sender="credential-name",
     content=Text(text='សួស្តី "1234"\n😀'),
+    created_at=T0,
+    updated_at=T0,
+    occurred_at=T0,
+)
+DEMO = Message(
+    message_id="otp-4713",
+    status=Status.SENDING,
+    recipient="+8559123511",
+    sender="nomsa-sms-demo",
+    content=Text(text="Demo OTP: 1234"),
     created_at=T0,
     updated_at=T0,
     occurred_at=T0,
@@ -103,8 +113,13 @@ ANSWERS = (
         outcome=Taken(provider_message_id="26", provider_status="SENT"),
     ),
     Answer(
-        title="a demo send says UNSENT with accepted_at, and is accepted",
-        response=said(200, DEMO_ROW),
+        title="a demo send says UNSENT with accepted_at and how many are left, and is accepted",
+        response=said(201, DEMO_ROW),
+        outcome=Taken(provider_message_id="145", provider_status="UNSENT"),
+    ),
+    Answer(
+        title="the last demo send is as good as the first",
+        response=said(200, {**DEMO_ROW, "remainingMessage": "You have SMS demo 0 left"}),
         outcome=Taken(provider_message_id="145", provider_status="UNSENT"),
     ),
     Answer(
@@ -164,7 +179,7 @@ ANSWERS = (
     ),
     Answer(
         title="a code that could hold a number is not kept",
-        response=error(400, "bad 85591234511", "Something"),
+        response=error(400, "bad-85591234511", "Something"),
         outcome=refused(Reason.PROVIDER_ERROR, "400"),
     ),
     Answer(
@@ -235,20 +250,6 @@ ANSWERS = (
 
 REFUSALS = (
     Refusal(
-        title="a channel that it does not have",
-        message=Message(
-            message_id="w-1",
-            status=Status.QUEUED,
-            channel=Channel.WHATSAPP,
-            recipient="+85591234511",
-            content=Text(text="Good morning"),
-            created_at=T0,
-            updated_at=T0,
-            occurred_at=T0,
-        ),
-        failure=Failure(reason=Reason.UNSUPPORTED, detail="channel: nomsa does not offer it"),
-    ),
-    Refusal(
         title="an option that it does not have",
         message=Message(
             message_id="o-1",
@@ -260,7 +261,7 @@ REFUSALS = (
             updated_at=T0,
             occurred_at=T0,
         ),
-        failure=Failure(reason=Reason.UNSUPPORTED, detail="provider_options.nomsa: option not offered"),
+        failure=Failure(reason=Reason.UNSUPPORTED, detail="provider_options.nomsa.encrypt: option not offered"),
     ),
 )
 
@@ -311,7 +312,7 @@ LOOKUP_ANSWERS = (
         "an error code that could hold a number is not kept",
         report(Status.UNDELIVERED, "ERROR"),
         status="ERROR",
-        error_code="no route to 85591234511",
+        error_code="no-route-to-85591234511",
     ),
     looked_up("a time that cannot be read", report(Status.DELIVERED, "SENT"), delivered_at="yesterday"),
     looked_up("a word that nobody documented", report(None, "BOUNCED"), status="BOUNCED", accepted_at=None),
@@ -399,6 +400,13 @@ LIST_ANSWERS = (
 
 CASES = ProviderCases(
     account=Account(base_url=BASE, credentials={"api_key": "not-a-real-key"}, sender="mcs-otp"),
+    endpoints=(
+        ("POST", "/transactional/sms/send"),
+        ("GET", "/transactional/sms/[^/]+"),
+        ("GET", "/transactional/sms"),
+    ),
+    # Those of "API Response Formats", and the words in the examples of "Programmatic SMS API".
+    documented=("rate_limit", "ACCEPTED", "UNSENT", "SENT", "DELIVERED"),
     sends=(
         Send(
             title="a text under the configured label",
@@ -418,6 +426,16 @@ CASES = ProviderCases(
                 url=f"{BASE}/transactional/sms/send",
                 headers={**AUTH, "Content-Type": "application/json"},
                 body=('{"body":"សួស្តី \\"1234\\"\\n😀","recipient":"+85591234511","label":"credential-name"}').encode(),
+            ),
+        ),
+        Send(
+            title="the vendor's own example of a demo",
+            message=DEMO,
+            request=HttpRequest(
+                method="POST",
+                url=f"{BASE}/transactional/sms/send",
+                headers={**AUTH, "Content-Type": "application/json"},
+                body=b'{"body":"Demo OTP: 1234","recipient":"+8559123511","label":"nomsa-sms-demo"}',
             ),
         ),
     ),

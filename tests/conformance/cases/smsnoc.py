@@ -5,14 +5,25 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from sampai.domain.account import Balance, Standing
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Channel, Message, Text
-from sampai.domain.outcome import About, NotTaken, Taken, Unknown
+from sampai.domain.message import Category, Message, Text
+from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.providers.base import Account, Listed, ListPage, Window
 from sampai.providers.http import HttpRequest, HttpResponse
-from tests.conformance.case import Answer, ListAnswer, LookupAnswer, ProviderCases, Refusal, Send
+from tests.conformance.case import (
+    AccountAnswer,
+    Answer,
+    ListAnswer,
+    LookupAnswer,
+    ManyAnswer,
+    ProviderCases,
+    Refusal,
+    Send,
+    SendMany,
+)
 
 BASE = "https://smsnoc.example/api/v3"
 HEADERS = {"Authorization": "Bearer 1|not-a-real-token", "Accept": "application/json"}
@@ -33,6 +44,10 @@ def message(**changes: Any) -> Message:
     return Message(**{**draft, **changes})
 
 
+def campaign(*lists: str) -> Message:
+    return message(recipient=None, audience=lists)
+
+
 ROW: dict[str, Any] = {
     "uid": "609681630f78b",
     "to": "8801744977947",
@@ -42,6 +57,16 @@ ROW: dict[str, Any] = {
     "cost": "1",
     "sms_count": 1,
 }
+CAMPAIGN_ROW: dict[str, Any] = {
+    "id": 7,
+    "uid": "6415907d0d37a",
+    "campaign_name": "API_1679134845",
+    "status": "queued",
+    "message": "This is a test message",
+    "created_at": "2023-03-18T10:20:45.000000Z",
+    "sms_type": "plain",
+}
+CAMPAIGN_TEXT = "Your campaign successfully store and is being produced in the background"
 UID_AT = datetime(2021, 5, 8, 12, 17, 39, tzinfo=UTC)
 """What the first eight hex digits of the uid say."""
 
@@ -103,6 +128,26 @@ ANSWERS = (
     Answer(title="an empty list", response=success([]), outcome=Unknown(why="")),
     Answer(title="a list of two", response=success([ROW, ROW]), outcome=Unknown(why="")),
     Answer(title="another status", response=said(200, {"status": "maybe", "data": ROW}), outcome=Unknown(why="")),
+    Answer(
+        title="a campaign",
+        response=success(CAMPAIGN_ROW, text=CAMPAIGN_TEXT),
+        outcome=Taken(provider_message_id="6415907d0d37a", provider_status="queued"),
+    ),
+    Answer(
+        title="a campaign that is named otherwise alone",
+        response=success({**CAMPAIGN_ROW, "uid": None}, text=CAMPAIGN_TEXT),
+        outcome=Unknown(why=""),
+    ),
+    Answer(
+        title="the sentence of the vendor's page for a campaign",
+        response=success("campaign reports with all details"),
+        outcome=Unknown(why=""),
+    ),
+    Answer(
+        title="a contact list that is not ours",
+        response=error("Contact list not found.", 404),
+        outcome=refused(Reason.PROVIDER_ERROR, "404"),
+    ),
     Answer(
         title="a wrong token, under 200",
         response=error("Unauthenticated."),
@@ -211,12 +256,10 @@ ANSWERS = (
 BAD_SENDER = Failure(
     reason=Reason.INVALID_SENDER, detail="sender: smsnoc takes up to 11 letters and digits, or a phone number"
 )
+BAD_LIST = Failure(
+    reason=Reason.INVALID_RECIPIENT, detail="audience.lists: smsnoc takes ids of up to 40 letters and digits"
+)
 REFUSALS = (
-    Refusal(
-        title="a channel that it does not have",
-        message=message(channel=Channel.WHATSAPP),
-        failure=Failure(reason=Reason.UNSUPPORTED, detail="channel: smsnoc does not offer it"),
-    ),
     Refusal(
         title="no sender",
         message=message(sender=None),
@@ -228,6 +271,11 @@ REFUSALS = (
     ),
     Refusal(title="a number that is too long", message=message(sender="+8801744977947123"), failure=BAD_SENDER),
     Refusal(title="a trailing line break", message=message(sender="YourName\n"), failure=BAD_SENDER),
+    Refusal(title="a list with a comma in its id", message=campaign("6415907d0d37a,6415907d0d7a6"), failure=BAD_LIST),
+    Refusal(title="one bad list among good ones", message=campaign("6415907d0d37a", "VIP list"), failure=BAD_LIST),
+    Refusal(title="a list in other digits", message=campaign("৬৪১৫৯০৭"), failure=BAD_LIST),
+    Refusal(title="a list of 41 letters", message=campaign("a" * 41), failure=BAD_LIST),
+    Refusal(title="a list with a line break", message=campaign("6415907d0d37a\n"), failure=BAD_LIST),
 )
 
 
@@ -372,13 +420,207 @@ LIST_ANSWERS = (
 )
 
 
-def sent(document: str) -> HttpRequest:
+def sent(document: str, operation: str = "send") -> HttpRequest:
     headers = {**HEADERS, "Content-Type": "application/json"}
-    return HttpRequest(method="POST", url=f"{BASE}/sms/send", headers=headers, body=document.encode())
+    return HttpRequest(method="POST", url=f"{BASE}/sms/{operation}", headers=headers, body=document.encode())
+
+
+def promoted(*numbers: str, **changes: Any) -> tuple[Message, ...]:
+    promotional = {"category": Category.PROMOTIONAL, **changes}
+    return tuple(message(message_id=f"sale-{number[-2:]}", recipient=f"+{number}", **promotional) for number in numbers)
+
+
+ONE_NUMBER, OTHER_NUMBER, THIRD_NUMBER = "8801744977947", "8801754228383", "8801711111111"
+TWO = promoted(ONE_NUMBER, OTHER_NUMBER)
+THREE = promoted(ONE_NUMBER, OTHER_NUMBER, THIRD_NUMBER)
+TEN_NUMBERS = tuple(f"88017449779{number}" for number in range(50, 60))
+
+
+def row_to(number: str, uid: str = "", **changes: Any) -> dict[str, Any]:
+    """Return the row to a number, whose uid ends as the number does unless it is given."""
+    return {**ROW, "uid": uid or f"609681630f7{number[-2:]}", "to": number, **changes}
+
+
+def taken_by(number: str, word: str = "Delivered") -> Taken:
+    return Taken(provider_message_id=f"609681630f7{number[-2:]}", provider_status=word)
+
+
+UNKNOWN = Unknown(why="")
+
+
+def refused_for_now(reason: Reason, code: str | None = None) -> NotTaken:
+    return NotTaken(reason=reason, is_final=False, provider_code=code)
+
+
+def told_apart(title: str, response: HttpResponse, *outcomes: Outcome) -> ManyAnswer:
+    messages = {2: TWO, 3: THREE, 10: promoted(*TEN_NUMBERS)}[len(outcomes)]
+    return ManyAnswer(title=title, messages=messages, response=response, outcomes=outcomes)
+
+
+MANY_ANSWERS = (
+    told_apart(
+        "ten numbers, ten rows",
+        success([row_to(number) for number in TEN_NUMBERS]),
+        *(taken_by(number) for number in TEN_NUMBERS),
+    ),
+    told_apart(
+        "the rows in another order",
+        success([row_to(THIRD_NUMBER), row_to(ONE_NUMBER), row_to(OTHER_NUMBER)]),
+        taken_by(ONE_NUMBER),
+        taken_by(OTHER_NUMBER),
+        taken_by(THIRD_NUMBER),
+    ),
+    told_apart(
+        "a number that stands in the text alone may have been taken all the same",
+        success(
+            [row_to(ONE_NUMBER), row_to(THIRD_NUMBER, customer_status="Enroute", status=None)],
+            text="8801754228383 is a invalid phone number",
+        ),
+        taken_by(ONE_NUMBER),
+        UNKNOWN,
+        taken_by(THIRD_NUMBER, "Enroute"),
+    ),
+    told_apart(
+        "one object for two numbers",
+        success(row_to(OTHER_NUMBER)),
+        UNKNOWN,
+        taken_by(OTHER_NUMBER),
+    ),
+    told_apart(
+        "numbers written in another way",
+        success([row_to(ONE_NUMBER, to="+880 1744-977947"), {**row_to(OTHER_NUMBER), "to": int(OTHER_NUMBER)}]),
+        taken_by(ONE_NUMBER),
+        taken_by(OTHER_NUMBER),
+    ),
+    told_apart(
+        "two rows to one number: the one in its place counts",
+        success([row_to(ONE_NUMBER), row_to(ONE_NUMBER, uid="609681630f7ff")]),
+        taken_by(ONE_NUMBER),
+        UNKNOWN,
+    ),
+    told_apart(
+        "a place says nothing where a row is missing",
+        success([row_to(ONE_NUMBER), row_to(ONE_NUMBER, uid="609681630f7ff")]),
+        UNKNOWN,
+        UNKNOWN,
+        UNKNOWN,
+    ),
+    told_apart(
+        "two rows to one number and none in its place",
+        success([row_to(OTHER_NUMBER), row_to(ONE_NUMBER), row_to(ONE_NUMBER, uid="609681630f7ff")]),
+        UNKNOWN,
+        taken_by(OTHER_NUMBER),
+        UNKNOWN,
+    ),
+    told_apart(
+        "one uid for two numbers names neither",
+        success([row_to(ONE_NUMBER, uid="609681630f7aa"), row_to(OTHER_NUMBER, uid="609681630f7aa")]),
+        UNKNOWN,
+        UNKNOWN,
+    ),
+    told_apart(
+        "one uid also for a number that is not ours",
+        success([row_to(ONE_NUMBER), row_to("8801799999999", uid="609681630f747")]),
+        UNKNOWN,
+        UNKNOWN,
+    ),
+    told_apart(
+        "rows without a uid, without a number, and no rows at all",
+        success([row_to(ONE_NUMBER) | {"uid": None}, row_to(OTHER_NUMBER, to=None), None]),
+        UNKNOWN,
+        UNKNOWN,
+        UNKNOWN,
+    ),
+    told_apart(
+        "more rows than a list may have numbers",
+        success([row_to(ONE_NUMBER), row_to(OTHER_NUMBER), *[row_to(THIRD_NUMBER)] * 99]),
+        UNKNOWN,
+        UNKNOWN,
+    ),
+    told_apart("the sentence of the vendor's page", success("sms reports with all details"), UNKNOWN, UNKNOWN),
+    told_apart("a schedule has no data", success(None, text="Message is scheduled successfully."), UNKNOWN, UNKNOWN),
+    told_apart(
+        "an answer that was cut off",
+        HttpResponse(status=200, body=success([row_to(ONE_NUMBER), row_to(OTHER_NUMBER)]).body[:-20]),
+        UNKNOWN,
+        UNKNOWN,
+    ),
+    told_apart("a page", HttpResponse(status=200, body=b"<html>Log in</html>"), UNKNOWN, UNKNOWN),
+    told_apart("an error under 500", error("Unauthenticated.", 500), UNKNOWN, UNKNOWN),
+    told_apart(
+        "a number that is refused may be a neighbour's",
+        error("8801754228383 is a invalid phone number", 403),
+        *[refused_for_now(Reason.INVALID_RECIPIENT, "403")] * 2,
+    ),
+    told_apart(
+        "a fault of the product, which may come in the middle of the list",
+        error("Attempt to read property on null"),
+        *[Unknown(why="")] * 2,
+    ),
+    told_apart(
+        "a throttle",
+        in_9_seconds(error("Too Many Attempts.")),
+        *[NotTaken(reason=Reason.RATE_LIMITED, is_final=False, retry_after_seconds=9.0)] * 2,
+    ),
+    told_apart(
+        "no balance",
+        error("There is not enough balance available to send this message.You have 1 of the 2", 403),
+        *[out_of_order(Reason.INSUFFICIENT_CREDIT, "403")] * 2,
+    ),
+    told_apart("a wrong token", error("Unauthenticated."), *[out_of_order(Reason.AUTHENTICATION)] * 2),
+    told_apart(
+        "a refusal without an envelope",
+        HttpResponse(status=413, body=b"<html>Too large</html>"),
+        *[Unknown(why="")] * 2,
+    ),
+)
+
+
+def balance_of(title: str, amount: float | None, expires_at: datetime | None, **data: Any) -> AccountAnswer:
+    return AccountAnswer(
+        title=title,
+        check="balance",
+        response=success(data),
+        standing=Standing(balances=(Balance(account="credit", amount=amount, expires_at=expires_at),)),
+    )
+
+
+EXPIRY = datetime(2026, 9, 8, 10, 44, tzinfo=UTC)
+ACCOUNT_ANSWERS = (
+    balance_of("a balance", 1092.0, EXPIRY, remaining_balance="৳1,092", expired_on="8th Sep 26, 4:44 PM"),
+    balance_of("the older name", 1092.5, EXPIRY, remaining_unit="1,092.50", expired_on="8th Sep 26, 4:44 PM"),
+    balance_of("no limit", None, None, remaining_balance="Unlimited", expired_on=None),
+    balance_of("no plan", None, None, remaining_balance=None),
+    AccountAnswer(
+        title="a wrong token, under 200", check="balance", response=error("Unauthenticated."), is_refused=True
+    ),
+    AccountAnswer(
+        title="a wrong token, under 401", check="balance", response=error("Unauthenticated.", 401), is_refused=True
+    ),
+    AccountAnswer(title="an unexplained 403", check="balance", response=error("Forbidden.", 403), is_refused=True),
+    AccountAnswer(
+        title="what stands before the product blocks us",
+        check="balance",
+        response=HttpResponse(status=403, body=b"<html>Forbidden</html>"),
+        is_refused=True,
+    ),
+    AccountAnswer(title="a throttle", check="balance", response=error("Too Many Attempts.")),
+    AccountAnswer(title="an outage", check="balance", response=error("Unauthenticated.", 500)),
+    AccountAnswer(title="a page", check="balance", response=HttpResponse(status=200, body=b"<html>Log in</html>")),
+    AccountAnswer(title="the page's sentence", check="balance", response=success("sms Balance with all details")),
+    AccountAnswer(title="no balance in it", check="balance", response=success({"expired_on": "8th Sep 26, 4:44 PM"})),
+)
 
 
 CASES = ProviderCases(
     account=Account(base_url=BASE, credentials={"api_token": "1|not-a-real-token"}),
+    endpoints=(
+        ("POST", "/sms/send"),
+        ("POST", "/sms/campaign"),
+        ("GET", "/balance"),
+        ("GET", "/sms/[^/]+"),
+        ("GET", "/sms"),
+    ),
     sends=(
         Send(
             title="a plain text",
@@ -394,8 +636,40 @@ CASES = ProviderCases(
                 '{"recipient":"8801744977947","sender_id":"8801754228383","type":"plain","message":"আপনার কোড ১২৩৪"}'
             ),
         ),
+        Send(
+            title="a contact list",
+            message=campaign("6415907d0d37a"),
+            request=sent(
+                '{"contact_list_id":"6415907d0d37a","sender_id":"YourName","type":"plain",'
+                '"message":"This is a test message"}',
+                "campaign",
+            ),
+        ),
+        Send(
+            title="contact lists, one of them named twice, with ids as long as in the vendor's table",
+            message=campaign("641159070d0d7a6", "64159007d0d347a", "641159070d0d7a6"),
+            request=sent(
+                '{"contact_list_id":"641159070d0d7a6,64159007d0d347a","sender_id":"YourName","type":"plain",'
+                '"message":"This is a test message"}',
+                "campaign",
+            ),
+        ),
     ),
     answers=ANSWERS,
+    many_sends=(
+        SendMany(
+            title="one text to three numbers",
+            messages=THREE,
+            request=replace(
+                sent(
+                    '{"recipient":"8801744977947,8801754228383,8801711111111","sender_id":"YourName","type":"plain",'
+                    '"message":"This is a test message"}'
+                ),
+                response_limit=2 * 1024 * 1024,
+            ),
+        ),
+    ),
+    many_answers=MANY_ANSWERS,
     refusals=REFUSALS,
     lookup=("609681630f78b", HttpRequest(method="GET", url=f"{BASE}/sms/609681630f78b", headers=HEADERS)),
     lookup_answers=LOOKUP_ANSWERS,
@@ -415,6 +689,8 @@ CASES = ProviderCases(
         ),
     ),
     list_answers=LIST_ANSWERS,
+    account_checks=(("balance", HttpRequest(method="GET", url=f"{BASE}/balance", headers=HEADERS)),),
+    account_answers=ACCOUNT_ANSWERS,
     unknown_word=Status.UNDELIVERED,
-    secrets=("8801744977947",),
+    secrets=("8801744977947", "8801711111111"),
 )

@@ -5,14 +5,26 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from sampai.domain.account import Balance, Standing
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Channel, Message, Text
-from sampai.domain.outcome import About, NotTaken, Taken, Unknown
+from sampai.domain.message import Category, Enclosed, Message, Text
+from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.providers.base import Account, Listed, ListPage, Window
 from sampai.providers.http import HttpRequest, HttpResponse, WebhookRequest
-from tests.conformance.case import Answer, BadWebhook, ListAnswer, ProviderCases, Refusal, Send, Webhook
+from tests.conformance.case import (
+    AccountAnswer,
+    Answer,
+    BadWebhook,
+    ListAnswer,
+    ManyAnswer,
+    ProviderCases,
+    Refusal,
+    Send,
+    SendMany,
+    Webhook,
+)
 
 BASE = "https://smspoh.example/api/rest"
 RECEIPT_URL = "https://sampai.example/webhooks/smspoh/receipt/not-a-real-token"
@@ -38,8 +50,8 @@ def message(**changes: Any) -> Message:
     return Message(**{**plain, **changes})
 
 
-def posted(body: str) -> HttpRequest:
-    return HttpRequest(method="POST", url=f"{BASE}/send", headers=JSON_HEADERS, body=body.encode())
+def posted(body: str, path: str = "send") -> HttpRequest:
+    return HttpRequest(method="POST", url=f"{BASE}/{path}", headers=JSON_HEADERS, body=body.encode())
 
 
 SENDS = (
@@ -73,6 +85,30 @@ SENDS = (
             f'"clientReference":"{"x" * 50}","deliveryReceiptUrl":"{RECEIPT_URL}"}}'
         ),
     ),
+    Send(
+        title="an encrypted message, under a key of ours",
+        message=message(
+            content=Text(text="Your Bank OTP Code is 12345"),
+            enclosed=Enclosed(encryption_key="not-a-real-encryption-key"),
+            provider_options={"smspoh": {"encrypt": True}},
+        ),
+        request=posted(
+            '{"to":"+959123456789","message":"Your Bank OTP Code is 12345","from":"SMSPoh",'
+            f'"clientReference":"abcde12345","encrypt":1,"deliveryReceiptUrl":"{RECEIPT_URL}",'
+            '"encryptKey":"not-a-real-encryption-key"}'
+        ),
+    ),
+    Send(
+        title="a message that is not to be encrypted, whatever key is at hand",
+        message=message(
+            enclosed=Enclosed(encryption_key="not-a-real-encryption-key"),
+            provider_options={"smspoh": {"encrypt": False}},
+        ),
+        request=posted(
+            '{"to":"+959123456789","message":"Hello World","from":"SMSPoh","clientReference":"abcde12345",'
+            f'"encrypt":0,"deliveryReceiptUrl":"{RECEIPT_URL}"}}'
+        ),
+    ),
 )
 
 TAKEN: dict[str, Any] = {
@@ -88,6 +124,18 @@ TAKEN: dict[str, Any] = {
     "type": "sms.text",
     "status": "Accepted",
     "test": False,
+}
+ENCRYPTED: dict[str, Any] = {
+    **TAKEN,
+    "messageId": "133FF6AC-6EDB-4024-8965-F5DA5FEC7F80",
+    "message": (
+        "SIVvhQHJ/E1nmcDCaVmM3jBhMzZiNWYxZjU2NDI2NmM5NThhZDFjrQwZDk0YzkyYzg4NzdlOtDVlNjUxZmU4YjM0N2MzODYwZjI2NzYzM2W"
+        "iye8tFCN9RiGFcmZccQ24+vKiEUlTzRGkTBZBPJnFgVg=="
+    ),
+    "createdAt": "2025-01-20 15:15:48",
+    "network": "Unknown",
+    "encryptMessage": True,
+    "encryptKey": "not-a-real-encryption-key",
 }
 UNAUTHORIZED = {
     "name": "Unauthorized",
@@ -136,6 +184,37 @@ ANSWERS = (
         title="rejected with an id: it was taken, and the report says the rest",
         response=entry(status="Rejected"),
         outcome=Taken(provider_message_id="F5BR4DB-44A1C-446C-8R69-J50248VB9ORE", provider_status="Rejected"),
+    ),
+    Answer(
+        title="accepted encrypted, with the key that is told once",
+        response=said(201, {"messages": [ENCRYPTED]}),
+        outcome=Taken(
+            provider_message_id="133FF6AC-6EDB-4024-8965-F5DA5FEC7F80",
+            provider_status="Accepted",
+            encryption_key="not-a-real-encryption-key",
+        ),
+    ),
+    Answer(
+        title="a key of the vendor's own making",
+        response=said(201, {"messages": [{**ENCRYPTED, "encryptKey": "သော့ 1/မှတ်ပါ"}]}),
+        outcome=Taken(
+            provider_message_id="133FF6AC-6EDB-4024-8965-F5DA5FEC7F80",
+            provider_status="Accepted",
+            encryption_key="သော့ 1/မှတ်ပါ",
+        ),
+    ),
+    *(
+        Answer(
+            title=f"accepted encrypted, {title}",
+            response=said(201, {"messages": [{**ENCRYPTED, "encryptKey": key}]}),
+            outcome=Taken(provider_message_id="133FF6AC-6EDB-4024-8965-F5DA5FEC7F80", provider_status="Accepted"),
+        )
+        for title, key in (
+            ("with an empty key", ""),
+            ("with a number for a key", 7),
+            ("with a key of two lines", "a\nb"),
+            ("with a key of 201 characters", "k" * 201),
+        )
     ),
     Answer(
         title="a success that is a failure",
@@ -215,14 +294,19 @@ ANSWERS = (
 
 REFUSALS = (
     Refusal(
-        title="a channel that is not offered",
-        message=message(channel=Channel.WHATSAPP),
-        failure=Failure(reason=Reason.UNSUPPORTED, detail="channel: smspoh does not offer it"),
+        title="an option that is not offered",
+        message=message(provider_options={"smspoh": {"scheduledAt": "2026-11-21 10:00:00"}}),
+        failure=Failure(reason=Reason.UNSUPPORTED, detail="provider_options.smspoh.scheduledAt: option not offered"),
     ),
     Refusal(
-        title="an option that is not offered",
-        message=message(provider_options={"smspoh": {"encrypt": True}}),
-        failure=Failure(reason=Reason.UNSUPPORTED, detail="provider_options.smspoh: option not offered"),
+        title="the page's own way to ask for encryption",
+        message=message(provider_options={"smspoh": {"encrypt": 1}}),
+        failure=Failure(reason=Reason.INVALID_REQUEST, detail="provider_options.smspoh.encrypt: wrong type"),
+    ),
+    Refusal(
+        title="a key of the caller's",
+        message=message(provider_options={"smspoh": {"encrypt": True, "encryptKey": "k"}}),
+        failure=Failure(reason=Reason.UNSUPPORTED, detail="provider_options.smspoh.encryptKey: option not offered"),
     ),
     Refusal(
         title="a number for a yes or no",
@@ -355,6 +439,26 @@ LIST_ANSWERS = (
             records=5,
         ),
         page=ListPage(entries=(SUCCESS_LISTED, SENT_LISTED), is_last=True),
+    ),
+    ListAnswer(
+        title="an encrypted message, which only its reference tells from others",
+        response=history([{**ENCRYPTED, "finishedAt": None}], records=1),
+        page=ListPage(
+            entries=(
+                Listed(
+                    report=Report(
+                        provider_message_id="133FF6AC-6EDB-4024-8965-F5DA5FEC7F80",
+                        status=Status.ACCEPTED,
+                        provider_status="Accepted",
+                        reference="abcde12345",
+                    ),
+                    recipient="959123456789",
+                    text=ENCRYPTED["message"],
+                    created_at=datetime(2025, 1, 20, 8, 45, 48, tzinfo=UTC),
+                ),
+            ),
+            is_last=True,
+        ),
     ),
     ListAnswer(
         title="a word that nobody has described",
@@ -501,6 +605,275 @@ BAD_WEBHOOKS = tuple(
     )
 )
 
+
+def promoted(*numbers: str, **changes: Any) -> tuple[Message, ...]:
+    promotional = {"category": Category.PROMOTIONAL, **changes}
+    return tuple(message(message_id=f"sale-{number[-2:]}", recipient=f"+{number}", **promotional) for number in numbers)
+
+
+ONE_NUMBER, OTHER_NUMBER, ABROAD = "959123456701", "959123456702", "66912345603"
+TWO = promoted(ONE_NUMBER, OTHER_NUMBER)
+THREE = promoted(ONE_NUMBER, OTHER_NUMBER, ABROAD)
+TEN_NUMBERS = tuple(f"9591234567{number}" for number in range(10, 20))
+
+MANY_SENDS = (
+    SendMany(
+        title="texts, senders and options of their own, at home and abroad",
+        messages=(
+            TWO[0],
+            replace(
+                TWO[1],
+                sender="Brand",
+                content=Text(text="Another Content"),
+                provider_options={"smspoh": {"unicode": True, "encrypt": False}},
+            ),
+            replace(THREE[2], message_id=LONG_ID, sender=None, content=Text(text="မင်္ဂလာပါ")),
+        ),
+        request=replace(
+            posted(
+                '{"messages":[{"to":"+959123456701","message":"Hello World","from":"SMSPoh",'
+                f'"clientReference":"sale-01","deliveryReceiptUrl":"{RECEIPT_URL}"}},'
+                '{"to":"+959123456702","message":"Another Content","from":"Brand",'
+                '"clientReference":"sale-02","unicode":1,"encrypt":0,'
+                f'"deliveryReceiptUrl":"{RECEIPT_URL}"}},'
+                '{"to":"+66912345603","message":"မင်္ဂလာပါ","from":"Sampai",'
+                '"clientReference":"campaign:2026-11-~a339f824829d9284a77fe085d7e4a600",'
+                f'"deliveryReceiptUrl":"{RECEIPT_URL}"}}]}}',
+                "send/bulk",
+            ),
+            response_limit=2 * 1024 * 1024,
+        ),
+    ),
+)
+
+
+def entry_to(number: str, **changes: Any) -> dict[str, Any]:
+    """Return the entry of a number, whose id ends as the number does. The page's examples have no reference."""
+    return {**TAKEN, "messageId": f"327DABCC-{number[-2:]}", "to": number, "clientReference": "", **changes}
+
+
+def refusal_to(number: str | None, **changes: Any) -> dict[str, Any]:
+    named = {} if number is None else {"to": number}
+    return {"status": False, "message": "Invalid Sender ID", **named, **changes}
+
+
+def taken_by(number: str) -> Taken:
+    return Taken(provider_message_id=f"327DABCC-{number[-2:]}", provider_status="Accepted")
+
+
+UNKNOWN = Unknown(why="")
+BAD_SENDER = refused(Reason.INVALID_SENDER, "Invalid Sender ID")
+
+
+def told_apart(title: str, response: HttpResponse, *outcomes: Outcome) -> ManyAnswer:
+    messages = {2: TWO, 3: THREE, 10: promoted(*TEN_NUMBERS)}[len(outcomes)]
+    return ManyAnswer(title=title, messages=messages, response=response, outcomes=outcomes)
+
+
+def bulk(*entries: object, http: int = 201) -> HttpResponse:
+    return said(http, {"messages": list(entries)})
+
+
+MANY_ANSWERS = (
+    told_apart(
+        "ten messages, ten entries",
+        bulk(*(entry_to(number) for number in TEN_NUMBERS)),
+        *(taken_by(number) for number in TEN_NUMBERS),
+    ),
+    told_apart(
+        "entries with our references",
+        bulk(*(entry_to(number, clientReference=f"sale-{number[-2:]}") for number in (ONE_NUMBER, OTHER_NUMBER))),
+        taken_by(ONE_NUMBER),
+        taken_by(OTHER_NUMBER),
+    ),
+    told_apart(
+        "entries in another order",
+        bulk(entry_to(ABROAD), entry_to(ONE_NUMBER, to="+959123456701"), entry_to(OTHER_NUMBER)),
+        taken_by(ONE_NUMBER),
+        taken_by(OTHER_NUMBER),
+        taken_by(ABROAD),
+    ),
+    told_apart(
+        "a message without an entry",
+        bulk(entry_to(ONE_NUMBER), entry_to(ABROAD)),
+        taken_by(ONE_NUMBER),
+        UNKNOWN,
+        taken_by(ABROAD),
+    ),
+    told_apart(
+        "an entry with somebody else's reference is somebody else's",
+        bulk(entry_to(ONE_NUMBER, clientReference="sale-02"), entry_to(OTHER_NUMBER)),
+        UNKNOWN,
+        taken_by(OTHER_NUMBER),
+    ),
+    told_apart(
+        "two entries to one number: the reference tells which",
+        bulk(
+            entry_to(ONE_NUMBER, messageId="327DABCC-XX", clientReference="an-older-sale"),
+            entry_to(OTHER_NUMBER),
+            entry_to(ONE_NUMBER, clientReference="sale-01"),
+        ),
+        taken_by(ONE_NUMBER),
+        taken_by(OTHER_NUMBER),
+        UNKNOWN,
+    ),
+    told_apart(
+        "two entries to one number: the one in its place counts",
+        bulk(entry_to(ONE_NUMBER), entry_to(ONE_NUMBER, messageId="327DABCC-XX")),
+        taken_by(ONE_NUMBER),
+        UNKNOWN,
+    ),
+    told_apart(
+        "two entries to one number and none in its place",
+        bulk(entry_to(OTHER_NUMBER), entry_to(ONE_NUMBER), entry_to(ONE_NUMBER, messageId="327DABCC-XX")),
+        UNKNOWN,
+        taken_by(OTHER_NUMBER),
+        UNKNOWN,
+    ),
+    told_apart(
+        "one id twice names neither",
+        bulk(entry_to(ONE_NUMBER, messageId="327DABCC"), entry_to(OTHER_NUMBER, messageId="327DABCC")),
+        UNKNOWN,
+        UNKNOWN,
+    ),
+    told_apart(
+        "one id also for a number that is not ours",
+        bulk(entry_to(ONE_NUMBER), entry_to("959999999901")),
+        UNKNOWN,
+        UNKNOWN,
+    ),
+    told_apart(
+        "an entry in the place of a message, but without its number",
+        bulk(entry_to(ONE_NUMBER, to=None), entry_to(OTHER_NUMBER)),
+        UNKNOWN,
+        taken_by(OTHER_NUMBER),
+    ),
+    told_apart(
+        "an entry that is refused, with its number",
+        bulk(entry_to(ONE_NUMBER), refusal_to(OTHER_NUMBER), entry_to(ABROAD)),
+        taken_by(ONE_NUMBER),
+        BAD_SENDER,
+        taken_by(ABROAD),
+    ),
+    told_apart(
+        "entries that are refused without their numbers, the others in their places",
+        bulk(refusal_to(None), entry_to(OTHER_NUMBER), refusal_to(None, message="No route for 66912345603")),
+        BAD_SENDER,
+        taken_by(OTHER_NUMBER),
+        refused(Reason.PROVIDER_ERROR, None),
+    ),
+    told_apart(
+        "a refusal without a number, the others not in their places",
+        bulk(refusal_to(None), entry_to(ABROAD), entry_to(OTHER_NUMBER)),
+        UNKNOWN,
+        taken_by(OTHER_NUMBER),
+        taken_by(ABROAD),
+    ),
+    told_apart(
+        "a refusal without a number, beside an entry without one",
+        bulk(refusal_to(None), entry_to(OTHER_NUMBER, to=None)),
+        UNKNOWN,
+        UNKNOWN,
+    ),
+    told_apart(
+        "a refusal without a number, among fewer entries than messages",
+        bulk(entry_to(ONE_NUMBER), refusal_to(None)),
+        taken_by(ONE_NUMBER),
+        UNKNOWN,
+        UNKNOWN,
+    ),
+    told_apart(
+        "a refusal in another's place",
+        bulk(refusal_to(OTHER_NUMBER), entry_to(ONE_NUMBER)),
+        taken_by(ONE_NUMBER),
+        UNKNOWN,
+    ),
+    told_apart(
+        "a refusal of somebody else's reference",
+        bulk(refusal_to(ONE_NUMBER, clientReference="an-older-sale"), refusal_to(None, clientReference="another")),
+        UNKNOWN,
+        UNKNOWN,
+    ),
+    told_apart(
+        "refused and taken at once",
+        bulk(refusal_to(ONE_NUMBER), entry_to(ONE_NUMBER), entry_to(ABROAD)),
+        UNKNOWN,
+        UNKNOWN,
+        taken_by(ABROAD),
+    ),
+    told_apart(
+        "entries that are none",
+        bulk(None, [], entry_to(ABROAD)),
+        UNKNOWN,
+        UNKNOWN,
+        taken_by(ABROAD),
+    ),
+    told_apart(
+        "more entries than a bulk may have messages",
+        bulk(entry_to(ONE_NUMBER), entry_to(OTHER_NUMBER), *[entry_to(ABROAD)] * 99),
+        UNKNOWN,
+        UNKNOWN,
+    ),
+    told_apart("no entries", bulk(), UNKNOWN, UNKNOWN),
+    told_apart(
+        "an answer that was cut off",
+        HttpResponse(status=201, body=bulk(entry_to(ONE_NUMBER), entry_to(OTHER_NUMBER)).body[:-20]),
+        UNKNOWN,
+        UNKNOWN,
+    ),
+    told_apart("a page of HTML", HttpResponse(status=200, body=b"<html>login</html>"), UNKNOWN, UNKNOWN),
+    told_apart(
+        "an outage, whatever its body says",
+        bulk(entry_to(ONE_NUMBER), entry_to(OTHER_NUMBER), http=500),
+        UNKNOWN,
+        UNKNOWN,
+    ),
+    told_apart("a status that the vendor does not describe", yii(405, "Method Not Allowed", ""), UNKNOWN, UNKNOWN),
+    told_apart(
+        "a field that the API does not like may be a neighbour's",
+        said(422, [{"field": "to", "message": "To cannot be blank."}]),
+        *[NotTaken(reason=Reason.INVALID_REQUEST, is_final=False, provider_code="422")] * 2,
+    ),
+    told_apart(
+        "too large together",
+        HttpResponse(status=413, body=b"<html>413 Request Entity Too Large</html>"),
+        *[NotTaken(reason=Reason.TOO_LONG, is_final=False, provider_code="413")] * 2,
+    ),
+    told_apart("wrong credentials", said(401, UNAUTHORIZED), *[out_of_order("401")] * 2),
+    told_apart(
+        "too many requests",
+        yii(429, "Too Many Requests", "Rate limit exceeded.", **{"retry-after": "7"}),
+        *[NotTaken(reason=Reason.RATE_LIMITED, is_final=False, provider_code="429", retry_after_seconds=7.0)] * 2,
+    ),
+)
+
+
+def credit(amount: float) -> Standing:
+    return Standing(balances=(Balance(account="credit", amount=amount),))
+
+
+def asked(
+    title: str, response: HttpResponse, standing: Standing | None = None, *, is_refused: bool = False
+) -> AccountAnswer:
+    return AccountAnswer(title=title, check="balance", response=response, standing=standing, is_refused=is_refused)
+
+
+ACCOUNT_ANSWERS = (
+    asked("the page's own example", said(200, {"balance": 1227748, "currency": "MMK"}), credit(1227748.0)),
+    asked("a fraction", said(200, {"balance": 0.5, "currency": "MMK"}), credit(0.5)),
+    asked("a text, as a decimal column comes out of PHP", said(201, {"balance": "-1227748.50"}), credit(-1227748.5)),
+    asked("wrong credentials", said(401, UNAUTHORIZED), is_refused=True),
+    asked("not allowed", HttpResponse(status=403, body=b"<html>Forbidden</html>"), is_refused=True),
+    asked("an outage, whatever its body says", said(500, {"balance": 1227748, "currency": "MMK"})),
+    asked("too many requests", yii(429, "Too Many Requests", "Rate limit exceeded.")),
+    asked("an error under 200", said(200, UNAUTHORIZED)),
+    asked("a balance that is no number", said(200, {"balance": None, "currency": "MMK"})),
+    asked("a balance for people", said(200, {"balance": "1,227,748 MMK"})),
+    asked("a yes for a balance", said(200, {"balance": True})),
+    asked("a balance that is not finite", HttpResponse(status=200, body=b'{"balance": Infinity}')),
+    asked("a page of HTML", HttpResponse(status=200, body=b"<html>login</html>")),
+)
+
 CASES = ProviderCases(
     account=Account(
         base_url=BASE,
@@ -508,11 +881,17 @@ CASES = ProviderCases(
         sender="Sampai",
         receipt_url=RECEIPT_URL,
     ),
+    endpoints=(("POST", "/send"), ("POST", "/send/bulk"), ("GET", "/messages"), ("GET", "/account/get-balance")),
+    documented=("Accepted", "Sent", "Success", "Pending", "Rejected", "Error", "Expired", "?"),
     sends=SENDS,
     answers=ANSWERS,
+    many_sends=MANY_SENDS,
+    many_answers=MANY_ANSWERS,
     refusals=REFUSALS,
     list_requests=LIST_REQUESTS,
     list_answers=LIST_ANSWERS,
+    account_checks=(("balance", HttpRequest(method="GET", url=f"{BASE}/account/get-balance", headers=AUTH)),),
+    account_answers=ACCOUNT_ANSWERS,
     webhooks=WEBHOOKS,
     bad_webhooks=BAD_WEBHOOKS,
     secrets=(
@@ -520,8 +899,12 @@ CASES = ProviderCases(
         "not-a-secret",
         "bm90LWEta2V5Om5vdC1hLXNlY3JldA==",
         "not-a-real-token",
+        "not-a-real-encryption-key",
         "Hello World",
         "မင်္ဂလာပါ",
         "This is a test message.",
+        "Another Content",
+        "959123456701",
+        ENCRYPTED["message"],
     ),
 )

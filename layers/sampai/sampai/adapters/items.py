@@ -6,15 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from zlib import crc32
 
+from sampai.adapters.dynamo import Item, expiry
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Category, Channel, HistoryEntry, Message, OnUnknown, Text
+from sampai.domain.message import Category, Channel, Content, HistoryEntry, Media, Message, OnUnknown, Text
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
+from sampai.domain.template import Template, read_parameters
 from sampai.domain.times import from_text, to_text
 from sampai.services.ports import Meeting
-
-Item = dict[str, Any]
-"""An item in DynamoDB's own JSON: `{"status": {"S": "sent"}}`."""
 
 DUE_SHARDS: Final = 8
 """Partitions of the due index. More of them spread the writes of a higher rate; each costs one query a run."""
@@ -32,15 +31,20 @@ def due_shard_of(message_id: str) -> str:
     return str(crc32(message_id.encode()) % DUE_SHARDS)
 
 
+def expiry_of(message: Message) -> Item:
+    """Return the `ttl` of what is kept of a message."""
+    return expiry(message.send_at or message.created_at, RETENTION)
+
+
 def to_item(message: Message) -> Item:
     """Return the item of a message; what is absent in the message is absent in the item."""
-    kept_until = (message.send_at or message.created_at) + RETENTION
     texts = {
         "message_id": message.message_id,
         "status": message.status,
         "channel": message.channel,
         "category": message.category,
         "recipient": message.recipient,
+        "room_id": message.room_id,
         "sender": message.sender,
         "provider": message.provider,
         "provider_message_id": message.provider_message_id,
@@ -66,16 +70,18 @@ def to_item(message: Message) -> Item:
         "attempt": message.attempt,
         "lookups": message.lookups,
         "misses": message.misses,
-        "ttl": int(kept_until.timestamp()),
     }
     item: Item = {name: {"S": str(value)} for name, value in texts.items() if value is not None}
     item |= {name: {"S": to_text(value)} for name, value in times.items() if value is not None}
     item |= {name: {"N": str(value)} for name, value in numbers.items()}
+    item["ttl"] = expiry_of(message)
     item["route"] = {"L": [{"S": name} for name in message.route]}
     item["metadata"] = {"M": {name: {"S": value} for name, value in message.metadata.items()}}
     item["history"] = {"L": [_history_entry(entry) for entry in message.history]}
     if message.content is not None:
-        item["content"] = {"M": {"type": {"S": "text"}, "text": {"S": message.content.text}}}
+        item["content"] = {"M": _content_fields(message.content)}
+    if message.audience:
+        item["audience"] = {"L": [{"S": name} for name in message.audience]}
     if message.failure is not None:
         item["failure"] = {"M": _strings(_failure_fields(message.failure))}
     return item
@@ -105,7 +111,9 @@ def from_item(item: Mapping[str, Any]) -> Message:
         category=Category(item["category"]["S"]),
         recipient=text("recipient"),
         sender=text("sender"),
-        content=Text(text=item["content"]["M"]["text"]["S"]) if "content" in item else None,
+        audience=tuple(name["S"] for name in item["audience"]["L"]) if "audience" in item else (),
+        room_id=text("room_id"),
+        content=_content(item["content"]["M"]) if "content" in item else None,
         route=tuple(name["S"] for name in item["route"]["L"]),
         provider=text("provider"),
         provider_message_id=text("provider_message_id"),
@@ -128,6 +136,51 @@ def from_item(item: Mapping[str, Any]) -> Message:
         occurred_at=from_text(item["occurred_at"]["S"]),
         history=tuple(_entry(entry["M"]) for entry in item["history"]["L"]),
     )
+
+
+def _content_fields(content: Content) -> Item:
+    match content:
+        case Text():
+            return _strings({"type": "text", "text": content.text})
+        case Media():
+            fields = {
+                "type": "media",
+                "media_url": content.media_url,
+                "media_key": content.media_key,
+                "file_name": content.file_name,
+                "caption": content.caption,
+            }
+            size = {} if content.size is None else {"size": {"N": str(content.size)}}
+            return _strings(fields) | size
+        case Template():
+            return _strings(
+                {
+                    "type": "template",
+                    "template_id": content.template_id,
+                    "parameters": json.dumps(content.parameters.document()),
+                    "recipient_name": content.recipient_name,
+                }
+            )
+
+
+def _content(fields: Mapping[str, Any]) -> Content:
+    texts = {name: value["S"] for name, value in fields.items() if "S" in value}
+    match texts["type"]:
+        case "media":
+            return Media(
+                media_url=texts.get("media_url"),
+                media_key=texts.get("media_key"),
+                file_name=texts.get("file_name"),
+                size=int(fields["size"]["N"]) if "size" in fields else None,
+                caption=texts.get("caption"),
+            )
+        case "template":
+            return Template(
+                template_id=texts["template_id"],
+                parameters=read_parameters(json.loads(texts["parameters"])),
+                recipient_name=texts.get("recipient_name"),
+            )
+    return Text(text=texts["text"])
 
 
 def to_report_attribute(report: Report) -> tuple[str, Item]:

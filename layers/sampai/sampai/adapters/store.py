@@ -7,18 +7,17 @@ does not look inside.
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import wraps
-from itertools import islice
 from typing import Any, Final, ParamSpec, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sampai.adapters.dynamo import ROUNDS, Item, expiry, get_all, pause
 from sampai.adapters.items import (
     DUE_SHARDS,
     PARKED_RETENTION,
     RETENTION,
-    Item,
     from_item,
     to_item,
     to_meeting,
@@ -30,9 +29,6 @@ from sampai.domain.times import to_text
 from sampai.services.ports import Clock, Insert, Meet, Meeting, Replace, UnavailableError, Write, Written
 
 MOST_STATEMENTS: Final = 25
-MOST_KEYS: Final = 100
-ROUNDS: Final = 4
-"""How often statements that were throttled inside a batch are sent in all."""
 
 _PASSING: Final = frozenset(
     {
@@ -90,8 +86,7 @@ class DynamoStore:
         answers: dict[int, Item | None] = {}
         waiting = list(chunk)
         for turn in range(ROUNDS):
-            if turn:
-                self._sleep(0.05 * 2**turn)
+            pause(turn, self._sleep)
             answers |= self._execute_once(waiting)
             waiting = [(i, write) for i, write in waiting if _is_passing(answers[i])]
             if not waiting:
@@ -114,7 +109,7 @@ class DynamoStore:
                 item = {
                     "meeting_key": {"S": write.key},
                     "message_id": {"S": write.message_id},
-                    "ttl": _expiry(self._clock(), RETENTION),
+                    "ttl": expiry(self._clock(), RETENTION),
                 }
                 return _insert(self._meetings, item)
             case Replace():
@@ -154,7 +149,7 @@ class DynamoStore:
                 UpdateExpression="SET #report = :report, #ttl = :ttl",
                 ConditionExpression="attribute_not_exists(message_id)",
                 ExpressionAttributeNames={"#report": attribute, "#ttl": "ttl"},
-                ExpressionAttributeValues={":report": value, ":ttl": _expiry(now, PARKED_RETENTION)},
+                ExpressionAttributeValues={":report": value, ":ttl": expiry(now, PARKED_RETENTION)},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as refusal:
@@ -172,7 +167,7 @@ class DynamoStore:
                 ExpressionAttributeNames={"#ttl": "ttl"},
                 ExpressionAttributeValues={
                     ":message_id": {"S": message_id},
-                    ":ttl": _expiry(self._clock(), RETENTION),
+                    ":ttl": expiry(self._clock(), RETENTION),
                 },
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -207,23 +202,7 @@ class DynamoStore:
 
     @_unavailable_if_failed
     def _get_all(self, table: str, key: str, values: Collection[str]) -> list[Item]:
-        items: list[Item] = []
-        remaining = iter(dict.fromkeys(values))
-        while chunk := list(islice(remaining, MOST_KEYS)):
-            items += self._get(table, [{key: {"S": value}} for value in chunk])
-        return items
-
-    def _get(self, table: str, keys: list[Item]) -> list[Item]:
-        items: list[Item] = []
-        for turn in range(ROUNDS):
-            if turn:
-                self._sleep(0.05 * 2**turn)
-            answer = self._client.batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": True}})
-            items += answer["Responses"].get(table, [])
-            keys = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
-            if not keys:
-                return items
-        raise UnavailableError("read: throttled")
+        return get_all(self._client, table, key, values, sleep=self._sleep)
 
 
 def _answered(is_ours: bool, current: Message | Meeting | None) -> Written:
@@ -266,10 +245,6 @@ def _update(table: str, before: Item, after: Item) -> Item:
         "Parameters": [*changed.values(), before["message_id"], before["revision"]],
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
-
-
-def _expiry(now: datetime, retention: timedelta) -> Item:
-    return {"N": str(int((now + retention).timestamp()))}
 
 
 def _is_passing(error: Item | None) -> bool:

@@ -31,6 +31,7 @@ class PowertoolsTelemetry:
     def __init__(self, logger: Logger | None = None) -> None:
         self._logger = logger or Logger(service=SERVICE)
         self._counts: Counter[tuple[str | None, str]] = Counter()
+        self._measures: list[tuple[dict[str, str], str, float]] = []
 
     def info(self, what: str, **fields: Any) -> None:
         self._logger.info(what, extra=_fit(fields))
@@ -45,6 +46,10 @@ class PowertoolsTelemetry:
         """Add one to a metric. With a provider it counts for that provider and for all together."""
         self._counts[provider, metric] += 1
 
+    def measure(self, metric: str, value: float, *, provider: str, account: str) -> None:
+        """Record a value as it is, under the provider's account."""
+        self._measures.append(({"provider": provider, "account": account}, metric, value))
+
     @contextmanager
     def invocation(self, context: Any) -> Iterator[None]:
         """Tie the log lines of one invocation together by its request id, and write out its metrics at the end."""
@@ -55,16 +60,26 @@ class PowertoolsTelemetry:
             self.flush()
 
     def flush(self) -> None:
-        """Write out what was counted: one line for each provider, and one for what concerns none."""
+        """Write out what was measured, and what was counted: a line for each provider and one for none."""
         counts, self._counts = self._counts, Counter()
+        measures, self._measures = self._measures, []
+        for dimensions, name, value in measures:
+            metrics = _metrics()
+            metrics.add_dimensions(**dimensions)
+            metrics.add_metric(name=name, unit=MetricUnit.NoUnit, value=value)
+            metrics.flush_metrics()
         for provider in dict.fromkeys(provider for provider, _ in counts):
-            metrics = EphemeralMetrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", NAMESPACE), service="")
+            metrics = _metrics()
             if provider is not None:
                 metrics.add_dimensions(provider=provider)
             for (whose, name), times in counts.items():
                 if whose == provider:
                     metrics.add_metric(name=name, unit=MetricUnit.Count, value=times)
             metrics.flush_metrics()
+
+
+def _metrics() -> EphemeralMetrics:
+    return EphemeralMetrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", NAMESPACE), service="")
 
 
 def _fit(fields: Mapping[str, Any]) -> dict[str, Any]:

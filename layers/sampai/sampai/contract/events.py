@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, TypedDict
 
+from sampai.domain.inbound import Inbound
 from sampai.domain.message import Message
 from sampai.domain.phone import mask
 from sampai.domain.status import Status
@@ -41,6 +43,19 @@ class MessageStatusChanged(TypedDict):
     metadata: Mapping[str, str]
 
 
+class MessageReceived(TypedDict):
+    """Somebody wrote to us. `sender` is the whole number: it is there to be answered."""
+
+    provider: str
+    channel: str
+    provider_message_id: str | None
+    sender: str
+    recipient: str | None
+    text: str
+    room_id: str | None
+    received_at: str
+
+
 class RequestRejected(TypedDict):
     """A request changed nothing: its id stands for another request, or no request could be read."""
 
@@ -69,6 +84,21 @@ def status_changed(message: Message, *, previous: Status | None) -> Event:
         metadata=message.metadata,
     )
     return Event(detail_type="Message Status Changed", detail=detail)
+
+
+def message_received(inbound: Inbound, *, now: datetime) -> Event:
+    """Return the event of an inbound message; `now` stands in where the vendor gave no time."""
+    detail = MessageReceived(
+        provider=inbound.provider,
+        channel=inbound.channel,
+        provider_message_id=inbound.provider_message_id,
+        sender=inbound.sender,
+        recipient=inbound.recipient,
+        text=inbound.text,
+        room_id=inbound.room_id,
+        received_at=to_text(inbound.received_at or now),
+    )
+    return Event(detail_type="Message Received", detail=detail)
 
 
 def request_rejected(message_id: str, reason: str, detail: str) -> Event:

@@ -1,12 +1,15 @@
-"""What may stand in an SQS message: a send request, a cancel request, or our own note to resume a message."""
+"""What may stand in an SQS message: a request to send or cancel, a wish of a recipient, or our own note to resume."""
 
+import binascii
 import hmac
 import json
 import re
+from base64 import b64decode
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -14,8 +17,10 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     StringConstraints,
+    Tag,
     ValidationError,
     model_validator,
 )
@@ -23,12 +28,16 @@ from pydantic_core import ErrorDetails, PydanticCustomError, from_json
 
 from sampai.domain.message import MESSAGE_ID, Category, Channel, OnUnknown
 from sampai.domain.phone import E164
+from sampai.domain.template import InvalidTemplateError, read_parameters
 from sampai.domain.times import to_text
 
 _RFC3339: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
-_FIELD_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z_]{0,39}", re.ASCII)
+_HTTPS_URL: Final = re.compile(r"[Hh][Tt][Tt][Pp][Ss]://[!-~]+", re.ASCII)
+_BASE64: Final = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+_FIELD_NAME: Final = re.compile(r"(?!.*[0-9]{3})[A-Za-z_][A-Za-z0-9_]{0,39}", re.ASCII)
 
 OPTIONS_LIMIT: Final = 4096
+MOST_LISTS: Final = 10
 
 
 def _matches(pattern: re.Pattern[str], expectation: str) -> AfterValidator:
@@ -52,6 +61,34 @@ def _check_size(options: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]
     return options
 
 
+def _check_media_url(url: str) -> str:
+    try:
+        # Looked at first: what is no printable ASCII, urlsplit would drop or normalise.
+        parts = urlsplit(url if _HTTPS_URL.fullmatch(url) else "")
+    except ValueError:
+        parts = urlsplit("")
+    if not parts.hostname or "@" in parts.netloc:
+        raise PydanticCustomError("url", "must be an https URL in ASCII, without user and blanks")
+    return url
+
+
+def _check_base64(text: str) -> str:
+    try:
+        b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise PydanticCustomError("base64", "must be base64 with padding, without line breaks") from None
+    return text
+
+
+def _check_parameters(document: Any) -> Any:
+    try:
+        read_parameters(document)
+    except InvalidTemplateError as error:
+        rule = str(error).removeprefix("parameters").removeprefix(".").removeprefix(": ")
+        raise PydanticCustomError("template", "{rule}", {"rule": rule}) from None
+    return document
+
+
 MessageId = Annotated[
     str,
     _matches(MESSAGE_ID, "must be 1 to 64 of A-Z a-z 0-9 . _ : - and start with a letter or digit"),
@@ -61,6 +98,18 @@ Recipient = Annotated[
     str,
     _matches(E164, "must be exactly one E.164 number: + and 7 to 15 ASCII digits"),
     Field(json_schema_extra={"pattern": f"^{E164.pattern}$"}),
+]
+MediaUrl = Annotated[
+    str,
+    StringConstraints(max_length=2048),
+    AfterValidator(_check_media_url),
+    Field(json_schema_extra={"pattern": f"^{_HTTPS_URL.pattern}$"}),
+]
+Base64 = Annotated[
+    str,
+    StringConstraints(min_length=4),
+    AfterValidator(_check_base64),
+    Field(json_schema_extra={"contentEncoding": "base64", "pattern": _BASE64}),
 ]
 Instant = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_require_rfc3339)]
 Sender = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\x20-\x7e]+$")]
@@ -72,21 +121,125 @@ class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
+def _given(name: str, kind: str = "string") -> dict[str, Any]:
+    return {"required": [name], "properties": {name: {"type": kind}}}
+
+
+def _only(*names: str) -> dict[str, Any]:
+    """Return the schema of a file that is given by these fields alone."""
+    others = {"media_url", "media_base64", "file_name"} - set(names)
+    return {
+        "required": list(names),
+        "properties": {n: {"type": "string"} for n in names} | {n: {"type": "null"} for n in sorted(others)},
+    }
+
+
 class TextContent(_Document):
     type: Literal["text"]
     text: Annotated[str, StringConstraints(min_length=1)] = Field(repr=False)
 
 
+class MediaContent(_Document):
+    """A file, at an address that the vendor fetches or in the request itself. We never fetch it."""
+
+    type: Literal["media"]
+    model_config = ConfigDict(json_schema_extra={"oneOf": [_only("media_url"), _only("media_base64", "file_name")]})
+
+    media_url: MediaUrl | None = Field(default=None, repr=False, description="https; fetched by the vendor.")
+    media_base64: Base64 | None = Field(default=None, repr=False, description="The file itself. Goes with file_name.")
+    file_name: Annotated[str, StringConstraints(pattern=r"^[^/\\\x00-\x1f\x7f\"]{1,128}$")] | None = Field(
+        default=None, repr=False
+    )
+    caption: Annotated[str, StringConstraints(min_length=1)] | None = Field(default=None, repr=False)
+
+    @model_validator(mode="after")
+    def _is_one_file(self) -> "MediaContent":
+        if (self.media_url is None) is (self.media_base64 is None):
+            raise PydanticCustomError("media", "must have either media_url or media_base64")
+        if (self.media_base64 is None) is not (self.file_name is None):
+            raise PydanticCustomError("media", "media_base64 and file_name go together")
+        return self
+
+    def file(self) -> bytes | None:
+        """Return the file that the request holds, or None if the vendor is to fetch it."""
+        return None if self.media_base64 is None else b64decode(self.media_base64)
+
+
+class TemplateContent(_Document):
+    """A template that the vendor has approved, with what fills it."""
+
+    type: Literal["template"]
+    template_id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    parameters: Annotated[dict[str, Any] | list[str], BeforeValidator(_check_parameters)] = Field(
+        default_factory=dict,
+        repr=False,
+        description=(
+            "header {format, params: [{key, value}]}, body [text or {key, value, value_text}], "
+            "buttons [{index, type, value}]; or a list of texts for the body."
+        ),
+    )
+    recipient_name: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = Field(
+        default=None, repr=False
+    )
+
+
+def _content_type(content: Any) -> Any:
+    return content.get("type") if isinstance(content, dict) else getattr(content, "type", None)
+
+
+Content = Annotated[
+    Annotated[TextContent, Tag("text")]
+    | Annotated[MediaContent, Tag("media")]
+    | Annotated[TemplateContent, Tag("template")],
+    Discriminator(
+        _content_type,
+        custom_error_type="content_type",
+        custom_error_message="type must be text, media or template",
+    ),
+]
+
+
+class Audience(_Document):
+    """Recipients whom the vendor knows: contact lists or groups kept there."""
+
+    lists: Annotated[
+        tuple[Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f,]{1,100}$")], ...],
+        Field(min_length=1, max_length=MOST_LISTS, strict=False),
+    ]
+
+
 class SendRequest(_Document):
     """A request to send one message."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [_given("recipient"), _given("audience", "object"), _given("room_id")],
+            "allOf": [
+                {
+                    "if": _given("audience", "object"),
+                    "then": {"properties": {"recipient": {"type": "null"}, "room_id": {"type": "null"}}},
+                },
+                {
+                    "if": _given("room_id"),
+                    "then": {"required": ["channel"], "properties": {"channel": {"const": Channel.WHATSAPP_OFFICIAL}}},
+                },
+            ],
+        }
+    )
 
     message_id: MessageId = Field(
         description="The caller's own id and idempotency key: one id is one message for ever."
     )
     channel: Channel = Channel.SMS
-    recipient: Recipient = Field(repr=False, description="E.164 with +.")
+    recipient: Recipient | None = Field(
+        default=None, repr=False, description="E.164 with +. Required unless audience or room_id is given."
+    )
+    audience: Audience | None = Field(default=None, description="Instead of a recipient: lists kept at the vendor.")
+    room_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = Field(
+        default=None, description="The conversation to reply in; whatsapp_official only."
+    )
     sender: Sender | None = Field(default=None, description="Sender id or label; the settings' where none is given.")
-    content: TextContent
+    content: Content
     category: Category = Category.TRANSACTIONAL
     provider: str | None = Field(default=None, description="A provider's name; without it the route decides.")
     send_at: Instant | None = None
@@ -98,6 +251,16 @@ class SendRequest(_Document):
     provider_options: Annotated[dict[str, dict[str, Any]], AfterValidator(_check_size)] = Field(
         default_factory=dict, repr=False, description=f"By provider; at most {OPTIONS_LIMIT} bytes of JSON."
     )
+
+    @model_validator(mode="after")
+    def _has_one_destination(self) -> "SendRequest":
+        if self.audience is not None and (self.recipient is not None or self.room_id is not None):
+            raise PydanticCustomError("destination", "audience: stands instead of recipient and room_id")
+        if self.room_id is not None and self.channel is not Channel.WHATSAPP_OFFICIAL:
+            raise PydanticCustomError("destination", "room_id: whatsapp_official only")
+        if self.recipient is None and self.audience is None and self.room_id is None:
+            raise PydanticCustomError("destination", "recipient: required, unless audience or room_id is given")
+        return self
 
     @model_validator(mode="after")
     def _in_order(self) -> "SendRequest":
@@ -130,6 +293,18 @@ class CancelRequest(_Document):
     cancel: MessageId
 
 
+class OptOutRequest(_Document):
+    """A number's wish to get no promotional messages."""
+
+    opt_out: Recipient = Field(repr=False)
+
+
+class OptInRequest(_Document):
+    """A number's wish to get promotional messages again."""
+
+    opt_in: Recipient = Field(repr=False)
+
+
 class ResumeRequest(_Document):
     """Our own note that a waiting message is due. It names the attempt, so an old note resumes nothing."""
 
@@ -145,7 +320,17 @@ class InvalidRequest:
     detail: str
 
 
-Request = SendRequest | CancelRequest | ResumeRequest | InvalidRequest
+Request = SendRequest | CancelRequest | OptOutRequest | OptInRequest | ResumeRequest | InvalidRequest
+
+_Model = type[SendRequest] | type[CancelRequest] | type[OptOutRequest] | type[OptInRequest] | type[ResumeRequest]
+
+_MODELS: Final[dict[str, _Model]] = {
+    "cancel": CancelRequest,
+    "opt_out": OptOutRequest,
+    "opt_in": OptInRequest,
+    "resume": ResumeRequest,
+}
+"""The kind of a request by the field that only it has; without any it is one to send."""
 
 
 def parse_request(body: str) -> Request:
@@ -156,11 +341,7 @@ def parse_request(body: str) -> Request:
         return InvalidRequest(message_id=None, detail="body: not JSON in UTF-8")
     if not isinstance(document, dict):
         return InvalidRequest(message_id=None, detail="body: not a JSON object")
-    model: type[SendRequest | CancelRequest | ResumeRequest] = SendRequest
-    if "cancel" in document:
-        model = CancelRequest
-    elif "resume" in document:
-        model = ResumeRequest
+    model = next((model for name, model in _MODELS.items() if name in document), SendRequest)
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
@@ -175,6 +356,9 @@ def _readable_id(document: dict[str, Any]) -> str | None:
 
 def _explain(error: ErrorDetails) -> str:
     """Name the field and the rule. A name that may itself be somebody's number or text is not repeated."""
-    path = ".".join(str(part) if _FIELD_NAME.fullmatch(str(part)) else "…" for part in error["loc"])
+    loc = error["loc"]
+    if loc[:1] == ("content",):
+        loc = (*loc[:1], *loc[2:])  # the tag of the union is no field
+    path = ".".join(str(part) if _FIELD_NAME.fullmatch(str(part)) else "…" for part in loc)
     rule = "unknown field" if error["type"] == "extra_forbidden" else error["msg"]
     return f"{path}: {rule}" if path else rule

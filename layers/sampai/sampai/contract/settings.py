@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from sampai.domain.message import Channel
+from sampai.domain.phone import country_of
 from sampai.providers.registry import PROVIDERS, load
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -28,6 +29,8 @@ def _check_url(url: str) -> str:
 
 
 Url = Annotated[str, AfterValidator(_check_url)]
+Sender = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Words = Annotated[tuple[Annotated[str, StringConstraints(min_length=1, max_length=40)], ...], Field(max_length=50)]
 Country = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}|\*)$")]
 
 
@@ -38,7 +41,12 @@ class _Document(BaseModel):
 class ProviderSettings(_Document):
     enabled: bool = True
     base_url: Url
-    sender: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    sender: Sender | None = None
+    senders: dict[Channel, Sender] = Field(default_factory=dict, description="By channel, before `sender`.")
+    low_balance: dict[str, float | None] = Field(
+        default_factory=dict,
+        description="By account: the balance at or below which an alarm rings. Default 0; null: not watched.",
+    )
     max_per_second: Annotated[float, Field(gt=0)] | None = Field(
         default=None, description="Accepted and not yet enforced."
     )
@@ -60,23 +68,44 @@ class Settings(_Document):
         21600,
     )
 
+    opt_out_words: dict[Country, Words] = Field(
+        description="Inbound messages that stop promotional ones, by the country of who writes; `*` for all."
+    )
+    opt_in_words: dict[Country, Words] = Field(description="Inbound messages that allow promotional ones again.")
+    expiry_warning_days: Annotated[int, Field(ge=0, le=365)] = Field(
+        default=7, description="Days before a balance expires from which an alarm rings."
+    )
+
     def route_of(self, channel: Channel, country: str | None) -> tuple[str, ...]:
         """Return the providers for a country, in order; `*` stands for every country that is not named."""
         routes = self.routes.get(channel, {})
         return routes.get(country or "*", routes.get("*", ()))
 
 
+def words_for(words: Mapping[str, tuple[str, ...]], number: str) -> tuple[str, ...]:
+    """Return the words that count when this number writes: its country's, and those for all."""
+    return (*words.get(country_of(number) or "", ()), *words.get("*", ()))
+
+
 def default_settings() -> dict[str, Any]:
-    """Return the document that stands for `{}`: every registered provider, routed to where it is at home."""
+    """Return the document that stands for `{}`: every registered provider, routed to where it is at home.
+
+    The words are English, which is understood in all countries, and those of the countries that send us messages.
+    """
     routes: dict[str, dict[str, list[str]]] = {channel.value: {} for channel in Channel}
     providers: dict[str, Any] = {}
     for name in PROVIDERS:
-        provider = load(name)
-        providers[name] = {"base_url": provider.default_base_url, "sender": provider.default_sender}
-        for channel in provider.capabilities.channels:
-            for country in sorted(provider.capabilities.countries):
-                routes[channel.value].setdefault(country, []).append(name)
-    return {"routes": routes, "providers": providers}
+        first, *_ = apis = load(name)
+        providers[name] = {"base_url": first.default_base_url, "sender": first.default_sender}
+        for can in (api.capabilities for api in apis):
+            for country in sorted(can.countries):
+                routes[can.channel.value].setdefault(country, []).append(name)
+    return {
+        "routes": routes,
+        "providers": providers,
+        "opt_out_words": {"*": ["STOP", "UNSUBSCRIBE"], "ID": ["BERHENTI"]},
+        "opt_in_words": {"*": ["START", "UNSTOP"], "ID": ["MULAI"]},
+    }
 
 
 def parse_settings(document: str) -> Settings:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status, advance
+from sampai.domain.template import Template
 
 MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}", re.ASCII)
 """What a message_id may be. Match with `fullmatch`."""
@@ -43,7 +44,37 @@ class Text:
         return "Text(…)"
 
 
-Content = Text
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Media:
+    """A file: at an address that the vendor fetches, or kept by us under `media_key`."""
+
+    media_url: str | None = field(default=None, repr=False)
+    media_key: str | None = None
+    file_name: str | None = field(default=None, repr=False)
+    size: int | None = None
+    """Bytes of the kept file."""
+    caption: str | None = field(default=None, repr=False)
+
+
+Content = Text | Media | Template
+
+
+def words_of(content: Content | None) -> str:
+    """Return the free words of a content, by which a vendor's list is searched: the text, or a caption."""
+    match content:
+        case Text():
+            return content.text
+        case Media():
+            return content.caption or ""
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enclosed:
+    """What belongs to a message and is kept apart from it: at hand only while it is being sent."""
+
+    file: bytes | None = field(default=None, repr=False)
+    encryption_key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +86,7 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One text to one recipient, as the store keeps it.
+    """One message to one recipient, conversation or vendor's list, as the store keeps it.
 
     `revision` counts writes: a change is written only over the revision that it was made from; a draft that was never
     stored has 0. `sequence` counts changes of status: it numbers the events. `due_at` is the time by which somebody
@@ -70,8 +101,14 @@ class Message:
     channel: Channel = Channel.SMS
     category: Category = Category.TRANSACTIONAL
     recipient: str | None = field(default=None, repr=False)
+    audience: tuple[str, ...] = ()
+    """Lists kept at the vendor, instead of a recipient."""
+    room_id: str | None = None
+    """The conversation that the message replies in."""
     sender: str | None = None
     content: Content | None = None
+    enclosed: Enclosed = field(default=Enclosed(), repr=False, compare=False)
+    """No part of what is stored."""
     route: tuple[str, ...] = ()
     """Providers that may still take the message, the next one first."""
     provider: str | None = None
@@ -252,4 +289,4 @@ def _settled(message: Message) -> Message:
     """A final message keeps neither its words nor a date to be looked at."""
     if not message.status.is_final:
         return message
-    return replace(message, content=None, due_at=None, provider_options={})
+    return replace(message, content=None, enclosed=Enclosed(), due_at=None, provider_options={})

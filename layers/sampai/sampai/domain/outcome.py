@@ -1,6 +1,6 @@
 """What an attempt to send came to: taken, not taken, or unknown."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from sampai.domain.failure import Reason
@@ -16,10 +16,14 @@ class About(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """The vendor accepted the message and named it."""
+    """The vendor accepted the message and named it.
+
+    `encryption_key` is the key under which the vendor keeps the text, where it encrypts and says so.
+    """
 
     provider_message_id: str
     provider_status: str | None = None
+    encryption_key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,39 +1,64 @@
 """What every provider offers to the services."""
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, Final
 
+from sampai.domain.account import Standing
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Channel, Message
+from sampai.domain.inbound import Inbound
+from sampai.domain.message import Category, Channel, Content, Media, Message, Text, words_of
 from sampai.domain.outcome import About, NotTaken, Outcome, Unknown
 from sampai.domain.report import Report
+from sampai.domain.template import Template
 from sampai.providers.http import HttpRequest, HttpResponse, WebhookRequest
+
+_OPTION: Final = re.compile(r"(?!.*[0-9]{3})[A-Za-z][A-Za-z0-9_]{0,39}", re.ASCII)
 
 RETRY_AFTER_RANGE: Final = (1.0, 3600.0)
 """Seconds; a vendor's wish outside is brought to the nearer end."""
 
 
+CONTENT_TYPES: Final[Mapping[type[Content], str]] = {Text: "text", Media: "media", Template: "template"}
+"""The kinds of content, by the name that requests have for them."""
+
+
 class UnreadableAnswerError(ValueError):
-    """A vendor's answer to a look-up that says nothing about any message: an error, an outage, a page of HTML."""
+    """A vendor's answer to a question that says nothing: an error, an outage, a page of HTML."""
+
+
+class AccountRefusedError(ValueError):
+    """A vendor's answer that it does not take our credentials."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a provider can do; whatever is not declared is refused before anything is sent."""
+    """What a provider can do on a channel; whatever is not declared is refused before anything is sent."""
 
-    channels: frozenset[Channel]
+    channel: Channel
     countries: frozenset[str]
-    """ISO 3166-1 codes of the countries that the default routes send through this provider."""
+    """ISO 3166-1 codes of the countries that the default routes send through this provider; `*` for all."""
     credentials: frozenset[str]
-    """Names of the credentials in the secret; the provider is off while one is missing."""
+    """Names of the credentials in the secret; the provider is off on this channel while one is missing."""
+    contents: frozenset[type[Content]] = frozenset({Text})
     max_characters: int
+    """Of a text, or of a caption."""
+    max_file_bytes: int = 0
     options: Mapping[str, type] = field(default_factory=dict)
-    """Accepted `provider_options`, with the type of each value."""
+    """Accepted `provider_options`, with the JSON type of each value."""
+    most_lists: int = 0
+    """Lists of the vendor that one message may go to; 0 if it has none."""
+    has_rooms: bool = False
+    """Messages may reply in a conversation, while that is open."""
+    most_per_call: int = 1
+    """Promotional messages that one call may carry."""
     webhooks: frozenset[str] = frozenset()
+    account_checks: frozenset[str] = frozenset()
+    """What the vendor can be asked about the account."""
     has_lookup: bool = False
     """The vendor tells the status of one message by its id."""
     has_list: bool = False
@@ -79,7 +104,7 @@ class ListPage:
 
 
 class Provider(ABC):
-    """Translates between us and one vendor. It never sends, sleeps, logs or reads a clock.
+    """Translates between us and one vendor on one channel. It never sends, sleeps, logs or reads a clock.
 
     A parser may raise any exception at an answer that it cannot read: the caller takes that as *unknown*. It must
     only never call garbage success.
@@ -97,30 +122,51 @@ class Provider(ABC):
 
     def refusal(self, message: Message) -> Failure | None:
         """Return why this provider cannot carry the message, or None. Called before anything is claimed or sent."""
-        if message.channel not in self.capabilities.channels:
-            return Failure(reason=Reason.UNSUPPORTED, detail=f"channel: {self.name} does not offer it")
+        can = self.capabilities
+        if message.content is not None and type(message.content) not in can.contents:
+            said = CONTENT_TYPES[type(message.content)]
+            return _unsupported(f"content.type: {self.name} takes no {said} on {can.channel}")
+        if message.room_id is not None and not can.has_rooms:
+            return _unsupported(f"room_id: {self.name} has no conversations on {can.channel}")
+        if len(message.audience) > can.most_lists:
+            lists = "1 list" if can.most_lists == 1 else f"{can.most_lists or 'no'} lists"
+            return _unsupported(f"audience: {self.name} takes {lists} on {can.channel}")
+        return self._option_refusal(message) or self._sender_refusal(message) or self._size_refusal(message.content)
+
+    def _option_refusal(self, message: Message) -> Failure | None:
         for option, value in message.provider_options.get(self.name, {}).items():
             expected = self.capabilities.options.get(option)
             if expected is None:
-                return Failure(reason=Reason.UNSUPPORTED, detail=f"provider_options.{self.name}: option not offered")
-            if not isinstance(value, expected):
+                # The name may be anything that a caller wrote, so only one that looks like an option is repeated.
+                named = f".{option}" if _OPTION.fullmatch(option) else ""
+                return _unsupported(f"provider_options.{self.name}{named}: option not offered")
+            if type(value) is not expected:
                 return Failure(
                     reason=Reason.INVALID_REQUEST, detail=f"provider_options.{self.name}.{option}: wrong type"
                 )
+        return None
+
+    def _sender_refusal(self, message: Message) -> Failure | None:
         if self.sender_of(message) is None and self.needs_sender:
             return Failure(reason=Reason.INVALID_SENDER, detail="sender: none given and none in the settings")
-        if message.content is not None and len(message.content.text) > self.capabilities.max_characters:
-            limit = self.capabilities.max_characters
-            return Failure(reason=Reason.TOO_LONG, detail=f"content.text: {self.name} takes {limit} characters")
+        return None
+
+    def _size_refusal(self, content: Content | None) -> Failure | None:
+        can = self.capabilities
+        if len(words_of(content)) > can.max_characters:
+            place = "caption" if isinstance(content, Media) else "text"
+            return _too_long(f"content.{place}: {self.name} takes {can.max_characters} characters")
+        if isinstance(content, Media) and (content.size or 0) > can.max_file_bytes:
+            return _too_long(f"content.media_base64: {self.name} takes {can.max_file_bytes} bytes")
         return None
 
     def sender_of(self, message: Message) -> str | None:
         return message.sender or self.account.sender
 
     def text_of(self, message: Message) -> str:
-        """Return the text of a message that is to be sent; only a settled one has none."""
-        if message.content is None:
-            raise ValueError("no content")
+        """Return the text of a message that is to be sent. Raises ValueError if it has none."""
+        if not isinstance(message.content, Text):
+            raise ValueError("no text")
         return message.content.text
 
     def options_of(self, message: Message) -> Mapping[str, Any]:
@@ -132,6 +178,43 @@ class Provider(ABC):
     @abstractmethod
     def parse_send(self, response: HttpResponse) -> Outcome:
         """Read the answer to `build_send`. The default of everything that is not documented is `Unknown`."""
+
+    def shared_call(self, message: Message) -> str | None:
+        """Return what messages must have in common to go out in one call, or None for one that goes alone.
+
+        Only promotional ones share a call. One that was turned away goes alone from then on, so that a bad neighbour
+        holds nobody up for good.
+        """
+        if message.category is not Category.PROMOTIONAL or message.attempt > 1:
+            return None
+        return self.coalesce(message) if self.capabilities.most_per_call > 1 else None
+
+    def coalesce(self, message: Message) -> str | None:
+        """Return what a promotional message has in common with those that one call may carry; None: it goes alone."""
+        return None
+
+    def build_send_many(self, messages: Sequence[Message]) -> HttpRequest:
+        """Build the one request for messages that `coalesce` puts together, each to another number."""
+        raise NotImplementedError(f"{self.name} declares one message a call")
+
+    def parse_send_many(self, response: HttpResponse, messages: Sequence[Message]) -> list[Outcome]:
+        """Read the answer to `build_send_many`: an outcome for each message, in order.
+
+        A refusal of the call as a whole is never final for a message: one of its neighbours may be to blame.
+        """
+        raise NotImplementedError(f"{self.name} declares one message a call")
+
+    def encrypts(self, message: Message) -> bool:
+        """Whether the vendor is to keep the text encrypted, under `message.enclosed.encryption_key`."""
+        return False
+
+    def window_fallback(self, message: Message) -> Template | None:
+        """Return the template to send instead if the message's conversation is closed, where the caller named one."""
+        return None
+
+    def can_trace(self, message: Message) -> bool:
+        """Whether the vendor's look-up and list know of the message at all."""
+        return True
 
     def build_lookup(self, provider_message_id: str) -> HttpRequest:
         raise NotImplementedError(f"{self.name} declares no look-up")
@@ -156,9 +239,28 @@ class Provider(ABC):
         return None
 
     @classmethod
-    def parse_webhook(cls, kind: str, request: WebhookRequest) -> tuple[Report, ...]:
+    def parse_webhook(cls, kind: str, request: WebhookRequest) -> tuple[Report | Inbound, ...]:
         """Read a callback, or raise MalformedWebhookError. Needs no account: a provider that is off still reports."""
         raise NotImplementedError(f"{cls.name} declares no webhooks")
+
+    def build_account_check(self, check: str) -> HttpRequest:
+        raise NotImplementedError(f"{self.name} declares no checks of the account")
+
+    def parse_account_check(self, check: str, response: HttpResponse) -> Standing:
+        """Read the answer to `build_account_check`.
+
+        Raises AccountRefusedError if the vendor refuses our credentials, UnreadableAnswerError (or any other
+        exception) if the answer says nothing.
+        """
+        raise NotImplementedError(f"{self.name} declares no checks of the account")
+
+
+def _unsupported(detail: str) -> Failure:
+    return Failure(reason=Reason.UNSUPPORTED, detail=detail)
+
+
+def _too_long(detail: str) -> Failure:
+    return Failure(reason=Reason.TOO_LONG, detail=detail)
 
 
 def refused_by_status(response: HttpResponse) -> Outcome | None:

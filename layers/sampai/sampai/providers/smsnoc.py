@@ -1,22 +1,25 @@
-"""SMS NOC, Bangladesh: SMS. Facts, guesses and quirks: docs/reference/providers/smsnoc.md.
+"""SMS NOC, Bangladesh: SMS, also to contact lists. Facts, guesses and quirks: docs/reference/providers/smsnoc.md.
 
 The HTTP status says little: the product behind this API answers most errors with 200. The body's `status` decides.
 """
 
 import re
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 from urllib.parse import quote
 
+from sampai.domain.account import Balance, Standing
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Channel, Message
+from sampai.domain.message import Channel, Message, Text
 from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.times import read_vendor_time
 from sampai.providers.base import (
+    AccountRefusedError,
     Capabilities,
     Listed,
     ListPage,
@@ -31,8 +34,12 @@ from sampai.providers.http import HttpRequest, HttpResponse
 
 PAGE_LIMIT_BYTES: Final = 1024 * 1024
 
+MANY_LIMIT_BYTES: Final = 2 * 1024 * 1024
+"""Each row of the answer to a comma list repeats the text, perhaps with six bytes for each UTF-16 unit of it."""
+
 DHAKA_MINUTES: Final = 6 * 60
 """East of UTC, no summer time. That an account's times are Bangladesh's own is a guess."""
+DHAKA: Final = timezone(timedelta(minutes=DHAKA_MINUTES))
 
 # Public code of "Ultimate SMS", the product that SMS NOC runs; the vendor's page names no status. The last four are
 # states of a campaign there; that a message may have them too is a guess.
@@ -93,16 +100,35 @@ _BARE_REFUSALS: Final = {
 
 _SENDER: Final = re.compile(r"[A-Za-z0-9]{1,11}|\+?[0-9]{1,15}", re.ASCII)
 _WORDS: Final = re.compile(r"[A-Za-z ]{1,40}", re.ASCII)
+_LIST: Final = re.compile(r"[A-Za-z0-9]{1,40}", re.ASCII)
 _UNIQUE_ID: Final = re.compile(r"[0-9a-f]{13}", re.ASCII)
+
+_AMOUNT: Final = re.compile(
+    r"(?P<before>[^0-9]{0,20})(?P<number>[0-9]{1,3}(?:,[0-9]{2,3}){1,6}(?:\.[0-9]{1,6})?|[0-9]{1,15}(?:\.[0-9]{1,6})?)"
+    r"[^0-9]{0,20}",
+    re.ASCII,
+)
+"""A balance as it is shown: one number, its thousands (or lakhs) grouped by commas, with anything around it."""
+
+_EXPIRY: Final = re.compile(
+    r"(?P<day>[0-9]{1,2})(?:st|nd|rd|th) (?P<month>[A-Z][a-z]{2}) (?P<year>[0-9]{2}),"
+    r" (?P<hour>1[0-2]|0?[1-9]):(?P<minute>[0-5][0-9]) (?P<half>AM|PM)",
+    re.ASCII,
+)
+"""PHP's `jS M y, g:i A`, as in `8th Sep 26, 4:44 PM`. PHP writes it in English, whatever the locale."""
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class SmsNoc(Provider):
     name = "smsnoc"
     capabilities = Capabilities(
-        channels=frozenset({Channel.SMS}),
+        channel=Channel.SMS,
         countries=frozenset({"BD"}),
         credentials=frozenset({"api_token"}),
         max_characters=918,  # a guess, the vendor states none: six joined parts of 153
+        most_lists=10,  # ours: the vendor states none
+        most_per_call=100,  # public code of "Ultimate SMS"
+        account_checks=frozenset({"balance"}),
         has_lookup=True,
         has_list=True,
     )
@@ -114,25 +140,49 @@ class SmsNoc(Provider):
         if _SENDER.fullmatch(self.sender_of(message) or "") is None:
             detail = "sender: smsnoc takes up to 11 letters and digits, or a phone number"
             return Failure(reason=Reason.INVALID_SENDER, detail=detail)
+        if any(_LIST.fullmatch(name) is None for name in message.audience):
+            detail = "audience.lists: smsnoc takes ids of up to 40 letters and digits"
+            return Failure(reason=Reason.INVALID_RECIPIENT, detail=detail)
         return None
 
     def build_send(self, message: Message) -> HttpRequest:
-        document = {
-            "recipient": (message.recipient or "").removeprefix("+"),
-            "sender_id": self.sender_of(message),
-            "type": "plain",
-            "message": self.text_of(message),
-        }
-        return HttpRequest.post_json(f"{self._sms_url}/send", document, headers=self._headers)
+        if message.audience:
+            # The table of the vendor's page has this name, its examples have `recipient`; the product wants this one.
+            lists = ",".join(dict.fromkeys(message.audience))
+            return self._post("campaign", {"contact_list_id": lists}, message)
+        return self._post("send", {"recipient": _digits(message.recipient)}, message)
 
     def parse_send(self, response: HttpResponse) -> Outcome:
         envelope = _envelope(response)
-        match envelope.get("status"):
-            case "success":
-                return _taken(envelope.get("data"))
-            case "error":
-                return _refused(response, str(envelope.get("message")))
-        return _refused_bare(response)
+        if envelope.get("status") == "success":
+            return _taken(envelope.get("data"))
+        return _refusal(envelope, response)
+
+    def coalesce(self, message: Message) -> str | None:
+        """Return sender and text: a comma list has one of each for all its numbers. A sender has no blank."""
+        if message.recipient is None or not isinstance(message.content, Text):
+            return None
+        return f"{self.sender_of(message)} {message.content.text}"
+
+    def build_send_many(self, messages: Sequence[Message]) -> HttpRequest:
+        numbers = ",".join(_digits(message.recipient) for message in messages)
+        request = self._post("send", {"recipient": numbers}, messages[0])
+        return replace(request, response_limit=MANY_LIMIT_BYTES)
+
+    def parse_send_many(self, response: HttpResponse, messages: Sequence[Message]) -> list[Outcome]:
+        """Read the answer to a comma list. What became of a number without a row stands in free text alone: unknown."""
+        envelope = _envelope(response)
+        if envelope.get("status") == "success":
+            return _taken_each(envelope.get("data"), [_digits(message.recipient) for message in messages])
+        refusal = _refusal(envelope, response)
+        if not isinstance(refusal, NotTaken) or refusal.reason is Reason.PROVIDER_ERROR:
+            # The product answers any fault of its own with an error text, also one in the middle of the list.
+            return [Unknown(why="refused in words that we do not know")] * len(messages)
+        return [replace(refusal, is_final=False)] * len(messages)
+
+    def can_trace(self, message: Message) -> bool:
+        """Whether the message went to a number: a campaign is not among the messages that are shown and listed."""
+        return not message.audience
 
     def build_lookup(self, provider_message_id: str) -> HttpRequest:
         return HttpRequest.get(f"{self._sms_url}/{quote(provider_message_id, safe='')}", headers=self._headers)
@@ -164,6 +214,24 @@ class SmsNoc(Provider):
             entries=tuple(_listed(row) for row in readable), is_last=not rows or _is_last_page(paginator, page + 1)
         )
 
+    def build_account_check(self, check: str) -> HttpRequest:
+        return HttpRequest.get(f"{self.account.base_url}/{check}", headers=self._headers)
+
+    def parse_account_check(self, check: str, response: HttpResponse) -> Standing:
+        envelope = _envelope(response)
+        if envelope.get("status") != "success" and _is_refused_account(envelope, response):
+            raise AccountRefusedError(f"HTTP {response.status}")
+        return Standing(balances=(_balance(_data(envelope, response)),))
+
+    def _post(self, operation: str, destination: Mapping[str, str], message: Message) -> HttpRequest:
+        document = {
+            **destination,
+            "sender_id": self.sender_of(message),
+            "type": "plain",
+            "message": self.text_of(message),
+        }
+        return HttpRequest.post_json(f"{self._sms_url}/{operation}", document, headers=self._headers)
+
     @property
     def _sms_url(self) -> str:
         return f"{self.account.base_url}/sms"
@@ -188,6 +256,47 @@ def _taken(data: object) -> Outcome:
     if not isinstance(row, dict) or (provider_message_id := readable_id(row.get("uid"))) is None:
         return Unknown(why="success without a uid")
     return Taken(provider_message_id=provider_message_id, provider_status=_word(row))
+
+
+def _taken_each(data: object, numbers: Sequence[str]) -> list[Outcome]:
+    """Give each number its row: the one in its place, else the only one to it. A uid that comes twice names nobody."""
+    listed = data if isinstance(data, list) else [data]
+    if len(listed) > SmsNoc.capabilities.most_per_call:
+        raise UnreadableAnswerError("more rows than numbers")
+    rows = [row if isinstance(row, dict) else {} for row in listed]
+    rows_to: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        rows_to[_digits(row.get("to"))].append(row)
+    uids = Counter(readable_id(row.get("uid")) for row in rows)
+
+    def outcome(place: int, number: str) -> Outcome:
+        is_in_place = len(rows) == len(numbers) and _digits(rows[place].get("to")) == number
+        candidates = [rows[place]] if is_in_place else rows_to[number]
+        if len(candidates) != 1:
+            return Unknown(why=f"{len(candidates)} rows to the number")
+        taken = _taken(candidates[0])
+        if isinstance(taken, Taken) and uids[taken.provider_message_id] > 1:
+            return Unknown(why="one uid for two numbers")
+        return taken
+
+    return [outcome(place, number) for place, number in enumerate(numbers)]
+
+
+def _digits(number: object) -> str:
+    return "".join(c for c in str(number or "") if c.isascii() and c.isdigit())
+
+
+def _refusal(envelope: Mapping[str, Any], response: HttpResponse) -> Outcome:
+    """Return what an answer means that is no success."""
+    if envelope.get("status") == "error":
+        return _refused(response, str(envelope.get("message")))
+    return _refused_bare(response)
+
+
+def _is_refused_account(envelope: Mapping[str, Any], response: HttpResponse) -> bool:
+    refusal = _refusal(envelope, response)
+    is_refused = isinstance(refusal, NotTaken) and refusal.reason is Reason.AUTHENTICATION
+    return is_refused or response.status == 403
 
 
 def _refused(response: HttpResponse, text: str) -> Outcome:
@@ -219,6 +328,36 @@ def _data(envelope: Mapping[str, Any], response: HttpResponse) -> Mapping[str, A
     if envelope.get("status") != "success" or not isinstance(data, dict):
         raise UnreadableAnswerError(f"HTTP {response.status}, no data")
     return data
+
+
+def _balance(data: Mapping[str, Any]) -> Balance:
+    """Read the credit. Older versions of the product call it `remaining_unit`."""
+    said = [data[name] for name in ("remaining_balance", "remaining_unit") if name in data]
+    if not said:
+        raise UnreadableAnswerError("no balance")
+    return Balance(account="credit", amount=_amount(said[0]), expires_at=_expiry(data.get("expired_on")))
+
+
+def _amount(shown: object) -> float | None:
+    """Read a balance that is meant for people, as `৳1,092` or `Unlimited`; None for whatever is no number."""
+    said = _AMOUNT.fullmatch(str(shown).strip()) if isinstance(shown, str | int | float) else None
+    if said is None:
+        return None
+    amount = float(said["number"].replace(",", ""))
+    return -amount if "-" in said["before"] else amount
+
+
+def _expiry(shown: object) -> datetime | None:
+    said = _EXPIRY.fullmatch(shown.strip()) if isinstance(shown, str) else None
+    if said is None or said["month"] not in _MONTHS:
+        return None
+    hour = int(said["hour"]) % 12 + (12 if said["half"] == "PM" else 0)
+    year, month = 2000 + int(said["year"]), _MONTHS.index(said["month"]) + 1
+    try:
+        local = datetime(year, month, int(said["day"]), hour, int(said["minute"]), tzinfo=DHAKA)
+    except ValueError:
+        return None
+    return local.astimezone(UTC)
 
 
 def _report(row: Mapping[str, Any]) -> Report:
@@ -271,4 +410,4 @@ def _is_last_page(paginator: Mapping[str, Any], number: int) -> bool:
 
 
 def _dhaka_time(instant: datetime) -> str:
-    return instant.astimezone(timezone(timedelta(minutes=DHAKA_MINUTES))).strftime("%Y-%m-%d %H:%M:%S")
+    return instant.astimezone(DHAKA).strftime("%Y-%m-%d %H:%M:%S")

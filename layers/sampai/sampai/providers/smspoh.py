@@ -2,18 +2,22 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from typing import Any, Final
 
+from sampai.domain.account import Balance, Standing
 from sampai.domain.failure import Reason
-from sampai.domain.message import Channel, Message
+from sampai.domain.message import Channel, Message, Text
 from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.times import read_vendor_time
 from sampai.providers.base import (
+    AccountRefusedError,
     Capabilities,
     Listed,
     ListPage,
@@ -26,6 +30,9 @@ from sampai.providers.http import HttpRequest, HttpResponse, MalformedWebhookErr
 
 PAGE_SIZE: Final = 100
 PAGE_LIMIT_BYTES: Final = 1024 * 1024
+
+MANY_LIMIT_BYTES: Final = 2 * 1024 * 1024
+"""Each entry of the answer to a bulk repeats its text, perhaps with six bytes for each UTF-16 unit of it."""
 
 YANGON_MINUTES: Final = 6 * 60 + 30
 """East of UTC, no summer time. Documented for `updatedAt`; that the other times follow is a guess."""
@@ -71,34 +78,32 @@ _REFUSALS: Final = {
 _ID: Final = re.compile(r"[!-~]{1,100}", re.ASCII)
 _WORD: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,64}")
 _REFERENCE: Final = re.compile(rf"[!-~]{{1,{REFERENCE_LIMIT}}}", re.ASCII)
+_KEY: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
+_AMOUNT: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,6})?", re.ASCII)
 
 
 class SmsPoh(Provider):
     name = "smspoh"
     capabilities = Capabilities(
-        channels=frozenset({Channel.SMS}),
+        channel=Channel.SMS,
         countries=frozenset({"MM"}),
         credentials=frozenset({"api_key", "api_secret"}),
         max_characters=918,  # public code; six joined parts of 153
-        options={"unicode": bool, "test": bool},
+        options={"unicode": bool, "test": bool, "encrypt": bool},
+        most_per_call=100,  # ours: the vendor states none
         webhooks=frozenset({"receipt"}),
+        account_checks=frozenset({"balance"}),
         has_list=True,
         echoes_reference=True,
     )
     default_base_url = "https://v3.smspoh.com/api/rest"
 
     def build_send(self, message: Message) -> HttpRequest:
-        document = {
-            "to": message.recipient,
-            "message": self.text_of(message),
-            "from": self.sender_of(message),
-            "clientReference": self.reference_of(message),
-            # The page says Boolean; the live server wants a number (public code).
-            **{option: int(value) for option, value in self.options_of(message).items()},
-        }
-        if self.account.receipt_url is not None:
-            document["deliveryReceiptUrl"] = self.account.receipt_url
-        return HttpRequest.post_json(f"{self.account.base_url}/send", document, headers=self._headers)
+        document = self._document(message)
+        if self.encrypts(message):
+            # Without a key of ours the vendor makes one, and tells it in this answer alone.
+            document["encryptKey"] = _key_of(message)
+        return self._post("send", document)
 
     def parse_send(self, response: HttpResponse) -> Outcome:
         if outcome := refused_by_status(response) or _REFUSALS.get(response.status):
@@ -107,6 +112,34 @@ class SmsPoh(Provider):
             return Unknown(why=f"HTTP {response.status}")
         entries = response.json()["messages"]
         return _outcome(entries[0]) if len(entries) == 1 else Unknown(why=f"{len(entries)} messages for one")
+
+    def encrypts(self, message: Message) -> bool:
+        return self.options_of(message).get("encrypt") is True
+
+    def coalesce(self, message: Message) -> str | None:
+        """Return the same for every text to a number: in a bulk each has its own sender, text and options.
+
+        That a bulk would encrypt, and tell a key for each entry, the vendor's page does not say.
+        """
+        is_plain = message.recipient is not None and isinstance(message.content, Text)
+        return "bulk" if is_plain and not self.encrypts(message) else None
+
+    def build_send_many(self, messages: Sequence[Message]) -> HttpRequest:
+        """Build a bulk. The page shows `to`, `message` and `from` in it; that the other fields work too is a guess."""
+        request = self._post("send/bulk", {"messages": [self._document(message) for message in messages]})
+        return replace(request, response_limit=MANY_LIMIT_BYTES)
+
+    def parse_send_many(self, response: HttpResponse, messages: Sequence[Message]) -> list[Outcome]:
+        if outcome := refused_by_status(response) or _REFUSALS.get(response.status):
+            shared = replace(outcome, is_final=False) if isinstance(outcome, NotTaken) else outcome
+            return [shared] * len(messages)
+        if not 200 <= response.status < 300:
+            return [Unknown(why=f"HTTP {response.status}")] * len(messages)
+        entries = response.json()["messages"]
+        if not isinstance(entries, list) or len(entries) > self.capabilities.most_per_call:
+            raise UnreadableAnswerError("no messages, or more than were sent")
+        names = [(_digits(message.recipient), self.reference_of(message)) for message in messages]
+        return _outcomes([entry if isinstance(entry, dict) else {} for entry in entries], names)
 
     def build_list(self, window: Window, page: int) -> HttpRequest:
         query = {
@@ -152,6 +185,32 @@ class SmsPoh(Provider):
             raise MalformedWebhookError("messageId or status")
         return (report,)
 
+    def build_account_check(self, check: str) -> HttpRequest:
+        return HttpRequest.get(f"{self.account.base_url}/account/get-{check}", headers=self._headers)
+
+    def parse_account_check(self, check: str, response: HttpResponse) -> Standing:
+        if response.status in (401, 403):
+            raise AccountRefusedError(f"HTTP {response.status}")
+        if not 200 <= response.status < 300:
+            raise UnreadableAnswerError(f"HTTP {response.status}")
+        return Standing(balances=(Balance(account="credit", amount=_amount(response.json()["balance"])),))
+
+    def _document(self, message: Message) -> dict[str, Any]:
+        document = {
+            "to": message.recipient,
+            "message": self.text_of(message),
+            "from": self.sender_of(message),
+            "clientReference": self.reference_of(message),
+            # The page says Boolean; the live server wants a number (public code).
+            **{option: int(value) for option, value in self.options_of(message).items()},
+        }
+        if self.account.receipt_url is not None:
+            document["deliveryReceiptUrl"] = self.account.receipt_url
+        return document
+
+    def _post(self, path: str, document: Mapping[str, Any]) -> HttpRequest:
+        return HttpRequest.post_json(f"{self.account.base_url}/{path}", document, headers=self._headers)
+
     @property
     def _headers(self) -> Mapping[str, str]:
         credentials = self.account.credentials
@@ -159,16 +218,77 @@ class SmsPoh(Provider):
         return {"Authorization": f"Bearer {token}", "Accept": "application/json"}
 
 
+def _key_of(message: Message) -> str:
+    """Return the key to encrypt with. Raises ValueError if none was given."""
+    if message.enclosed.encryption_key is None:
+        raise ValueError("no encryption key")
+    return message.enclosed.encryption_key
+
+
 def _outcome(entry: Mapping[str, Any]) -> Outcome:
-    """Read the only entry of a 2xx: with an id and a status word it was taken, with `status: false` it was not."""
+    """Read an entry of a 2xx: with an id and a status word it was taken, with `status: false` it was not."""
     provider_message_id, provider_status = _read(entry, "messageId", _ID), _read(entry, "status", _WORD)
     if provider_message_id is not None and provider_status is not None:
-        return Taken(provider_message_id=provider_message_id, provider_status=provider_status)
+        return Taken(
+            provider_message_id=provider_message_id,
+            provider_status=provider_status,
+            encryption_key=_read(entry, "encryptKey", _KEY),
+        )
     text = entry.get("message")
     if entry.get("status") is False and not entry.get("messageId") and isinstance(text, str):
         reason = FAILURES.get(text, Reason.PROVIDER_ERROR)
         return NotTaken(reason=reason, is_final=True, provider_code=text if text in FAILURES else None)
     return Unknown(why="neither an id nor a refusal")
+
+
+def _outcomes(entries: Sequence[Mapping[str, Any]], names: Sequence[tuple[str, str | None]]) -> list[Outcome]:
+    """Give each message, named by number and reference, the outcome of its entry; without one it is unknown."""
+    read = [_outcome(entry) for entry in entries]
+    ids = Counter(outcome.provider_message_id for outcome in read if isinstance(outcome, Taken))
+    places = _places(entries, read, names)
+    outcomes = [Unknown(why="no entry of its own") if place is None else read[place] for place in places]
+    return [
+        Unknown(why="one id twice") if isinstance(outcome, Taken) and ids[outcome.provider_message_id] > 1 else outcome
+        for outcome in outcomes
+    ]
+
+
+def _places(
+    entries: Sequence[Mapping[str, Any]], read: Sequence[Outcome], names: Sequence[tuple[str, str | None]]
+) -> list[int | None]:
+    """Return where the entry of each message stands: in the place of the request, or as the only one to the number.
+
+    A refusal counts in its place alone, as there is no id to tell whose it is. It may lack the number if every other
+    entry is in its place.
+    """
+    numbers = [_digits(entry.get("to")) for entry in entries]
+    places_of: dict[str, list[int]] = defaultdict(list)
+    for place, number in enumerate(numbers):
+        places_of[number].append(place)
+    is_in_order = len(entries) == len(names) and all(
+        said == number or (not said and isinstance(outcome, NotTaken))
+        for said, outcome, (number, _) in zip(numbers, read, names, strict=True)
+    )
+
+    def place_of(place: int, number: str, reference: str | None) -> int | None:
+        unnamed = [place] if is_in_order and not numbers[place] else []
+        own = [at for at in places_of[number] + unnamed if entries[at].get("clientReference") in (None, "", reference)]
+        if place in own and (len(own) == 1 or isinstance(read[place], Taken)):
+            return place
+        return own[0] if len(own) == 1 and isinstance(read[own[0]], Taken) else None
+
+    return [place_of(place, number, reference) for place, (number, reference) in enumerate(names)]
+
+
+def _digits(number: object) -> str:
+    return "".join(c for c in str(number or "") if c.isascii() and c.isdigit())
+
+
+def _amount(balance: object) -> float:
+    """Read a balance. The page shows a number; PHP writes a decimal column as a text."""
+    if _AMOUNT.fullmatch(str(balance)) is None:
+        raise UnreadableAnswerError("no balance")
+    return float(str(balance))
 
 
 def _report(fields: Mapping[str, Any]) -> Report | None:

@@ -1,16 +1,29 @@
 """From a request to the first revision of its message: refused, scheduled, held or claimed. A pure decision."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sampai.contract.request import InvalidRequest, SendRequest
+from sampai.contract.request import InvalidRequest, MediaContent, SendRequest, TemplateContent
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Message, Text, claim, fail, hold, postpone, schedule
+from sampai.domain.message import (
+    Category,
+    Content,
+    Enclosed,
+    Media,
+    Message,
+    Text,
+    claim,
+    fail,
+    hold,
+    postpone,
+    schedule,
+)
 from sampai.domain.status import Source, Status
+from sampai.domain.template import Template, read_parameters
 from sampai.providers.base import Provider
 from sampai.services.attempt import release
 from sampai.services.circuits import OPEN_FOR, Circuits
-from sampai.services.ports import Resumption
+from sampai.services.ports import Known, Resumption
 from sampai.services.routing import Routing
 
 
@@ -29,6 +42,7 @@ class Desk:
 
     routing: Routing
     circuits: Circuits
+    known: Known = field(default_factory=Known)
     now: datetime
     lease: timedelta
 
@@ -52,14 +66,51 @@ def start(message: Message, *, attempt_id: str, desk: Desk) -> Admitted:
     """Claim a message for the next provider of its route that is in order, or hold it until one may be."""
     if message.is_expired(desk.now):
         return _refuse(message, Failure(reason=Reason.EXPIRED, detail="expires_at: has passed"), desk)
-    route = desk.routing.still_on(message.route)
-    if not route:
+    providers = desk.routing.on_route(message)
+    if not providers:
         return _refuse(message, Failure(reason=Reason.UNROUTABLE, detail="provider: turned off"), desk)
-    provider = desk.routing.next_open(route, desk.circuits, now=desk.now)
-    if provider is None:
+    in_order = [p for p in providers if not desk.circuits.is_open(p, now=desk.now)]
+    if not in_order:
         return _held(message, desk)
-    claimed = claim(message, provider=provider.name, attempt_id=attempt_id, now=desk.now, lease=desk.lease)
-    return Admitted(message=claimed, provider=provider)
+    failures = []
+    for provider in in_order:
+        ready = _ready(message, provider, desk)
+        if isinstance(ready, Message):
+            claimed = claim(ready, provider=provider.name, attempt_id=attempt_id, now=desk.now, lease=desk.lease)
+            return Admitted(message=claimed, provider=provider)
+        failures.append(ready)
+    return _refuse(message, failures[0], desk)
+
+
+def _ready(message: Message, provider: Provider, desk: Desk) -> Message | Failure:
+    """Return the message as it may go out now, by what is known of its recipient, conversation and template."""
+    if message.category is Category.PROMOTIONAL and message.recipient in desk.known.opted_out:
+        return Failure(reason=Reason.OPTED_OUT, detail="recipient: asked for no promotional messages")
+    if message.room_id is not None:
+        return _in_room(message, message.room_id, provider, desk)
+    return _checked(message, provider, desk)
+
+
+def _in_room(message: Message, room_id: str, provider: Provider, desk: Desk) -> Message | Failure:
+    room = desk.known.rooms.get(room_id)
+    number = message.recipient or (room.number if room else None)
+    if message.category is Category.PROMOTIONAL and number in desk.known.opted_out:
+        return Failure(reason=Reason.OPTED_OUT, detail="room_id: its number asked for no promotional messages")
+    if room is not None and room.is_open(desk.now):
+        return replace(message, recipient=number)
+    fallback = provider.window_fallback(message)
+    if fallback is None or number is None:
+        detail = "room_id: no message came in within the last 24 hours"
+        return Failure(reason=Reason.WINDOW_CLOSED, detail=detail)
+    instead = replace(message, recipient=number, room_id=None, content=fallback, enclosed=Enclosed())
+    return provider.refusal(instead) or _checked(instead, provider, desk)
+
+
+def _checked(message: Message, provider: Provider, desk: Desk) -> Message | Failure:
+    catalogue = desk.known.catalogues.get(provider.name)
+    if catalogue is None or not catalogue.is_fresh(desk.now) or not isinstance(message.content, Template):
+        return message
+    return catalogue.refusal(message.content, provider.sender_of(message)) or message
 
 
 def _held(message: Message, desk: Desk) -> Admitted:
@@ -91,13 +142,17 @@ def _refuse(message: Message, failure: Failure, desk: Desk) -> Admitted:
 
 
 def _draft(request: SendRequest, *, fingerprint: str, now: datetime) -> Message:
+    content, enclosed = _content(request)
     return replace(
         nothing(request.message_id, now=now),
         channel=request.channel,
         category=request.category,
         recipient=request.recipient,
+        audience=request.audience.lists if request.audience else (),
+        room_id=request.room_id,
         sender=request.sender,
-        content=Text(text=request.content.text),
+        content=content,
+        enclosed=enclosed,
         on_unknown=request.on_unknown,
         send_at=request.send_at,
         expires_at=request.expires_at,
@@ -105,3 +160,29 @@ def _draft(request: SendRequest, *, fingerprint: str, now: datetime) -> Message:
         provider_options=request.provider_options,
         fingerprint=fingerprint,
     )
+
+
+def _content(request: SendRequest) -> tuple[Content, Enclosed]:
+    match request.content:
+        case MediaContent() as media:
+            file = media.file()
+            return (
+                Media(
+                    media_url=media.media_url,
+                    file_name=media.file_name,
+                    size=None if file is None else len(file),
+                    caption=media.caption,
+                ),
+                Enclosed(file=file),
+            )
+        case TemplateContent() as template:
+            return (
+                Template(
+                    template_id=template.template_id,
+                    parameters=read_parameters(template.parameters),
+                    recipient_name=template.recipient_name,
+                ),
+                Enclosed(),
+            )
+        case text:
+            return Text(text=text.text), Enclosed()

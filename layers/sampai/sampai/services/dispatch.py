@@ -3,14 +3,26 @@
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sampai.domain.failure import Reason
-from sampai.domain.message import Message
-from sampai.domain.outcome import NotTaken, Outcome, Unknown
+from sampai.domain.message import Enclosed, Media, Message
+from sampai.domain.outcome import NotTaken, Outcome, Taken, Unknown
 from sampai.providers.base import Provider
-from sampai.services.ports import Clock, NewPool, NoResponse, Remaining, Telemetry, Transport
+from sampai.providers.http import HttpResponse
+from sampai.services.ports import (
+    Clock,
+    MediaStore,
+    NewId,
+    NewPool,
+    NoResponse,
+    Remaining,
+    Telemetry,
+    Transport,
+    UnavailableError,
+    Vault,
+)
 
 CALL_SECONDS: Final = 10.0
 """Total deadline of one vendor call."""
@@ -30,49 +42,160 @@ class Attempt:
 
 
 class Dispatcher:
-    def __init__(self, *, transport: Transport, clock: Clock, telemetry: Telemetry, new_pool: NewPool) -> None:
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        media: MediaStore,
+        vault: Vault,
+        clock: Clock,
+        new_key: NewId,
+        telemetry: Telemetry,
+        new_pool: NewPool,
+    ) -> None:
         self._transport = transport
+        self._media = media
+        self._vault = vault
         self._new_pool = new_pool
         self._clock = clock
+        self._new_key = new_key
         self._telemetry = telemetry
 
     def dispatch(self, attempts: Sequence[Attempt], *, remaining: Remaining) -> list[Outcome]:
         """Make the attempts side by side and return an outcome for each, in order, before the time runs out."""
         if not attempts:
             return []
-        pool = self._new_pool(min(THREADS, len(attempts)))
-        futures = [pool.submit(self._attempt, attempt, remaining) for attempt in attempts]
+        calls = _calls(attempts)
+        pool = self._new_pool(min(THREADS, len(calls)))
+        futures = [pool.submit(self._call, [attempts[i] for i in places], remaining) for places in calls]
         wait_for(futures, timeout=max(0.0, remaining() - WRITE_MARGIN_SECONDS / 2))
         pool.shutdown(wait=False, cancel_futures=True)
-        return [_outcome_of(future) for future in futures]
+        outcomes: dict[int, Outcome] = {}
+        for places, future in zip(calls, futures, strict=True):
+            outcomes |= zip(places, _outcomes_of(future, len(places)), strict=True)
+        return [outcomes[place] for place in range(len(attempts))]
 
-    def _attempt(self, attempt: Attempt, remaining: Remaining) -> Outcome:
-        message, provider = attempt.message, attempt.provider
-        if message.is_expired(self._clock()):
-            return NotTaken(reason=Reason.EXPIRED, is_final=True, detail="expires_at: has passed")
+    def _call(self, attempts: Sequence[Attempt], remaining: Remaining) -> list[Outcome]:
+        """Make one call for attempts that belong together; what may not be sent any more is left out of it."""
+        provider, now = attempts[0].provider, self._clock()
+        late = {i: _EXPIRED for i, attempt in enumerate(attempts) if attempt.message.is_expired(now)}
+        messages = [attempt.message for i, attempt in enumerate(attempts) if i not in late]
         if remaining() < CALL_SECONDS + WRITE_MARGIN_SECONDS:
-            return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, detail="no time was left for a call")
+            made: list[Outcome] = [_NO_TIME] * len(messages)
+        elif len(messages) > 1:
+            made = self._send_many(provider, messages)
+        else:
+            made = [self._send(provider, message) for message in messages]
+        rest = iter(made)
+        return [late[i] if i in late else next(rest) for i in range(len(attempts))]
+
+    def _send(self, provider: Provider, message: Message) -> Outcome:
         try:
-            request = provider.build_send(message)
+            complete = replace(message, enclosed=self._enclosed(provider, message))
+        except UnavailableError as error:
+            return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, detail=f"not at hand: {error}")
+        try:
+            request = provider.build_send(complete)
         except Exception as error:
-            self._telemetry.error(
-                "request not built", message_id=message.message_id, provider=provider.name, error=type(error).__name__
-            )
-            return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=True, detail="no request could be built")
+            return self._not_built(provider, [message], error)
         response = self._transport.call(request, deadline_seconds=CALL_SECONDS)
         if isinstance(response, NoResponse):
             return _without_response(response)
         try:
-            return provider.parse_send(response)
+            outcome = provider.parse_send(response)
         except Exception as error:
-            self._telemetry.warning(
-                "unreadable answer",
-                message_id=message.message_id,
-                provider=provider.name,
-                http_status=response.status,
-                error=type(error).__name__,
-            )
-            return Unknown(why=f"unreadable answer, HTTP {response.status}")
+            return self._unreadable(provider, [message], response, error)
+        self._keep_key(complete, outcome)
+        return outcome
+
+    def _send_many(self, provider: Provider, messages: Sequence[Message]) -> list[Outcome]:
+        try:
+            request = provider.build_send_many(messages)
+        except Exception as error:
+            return [self._not_built(provider, messages, error)] * len(messages)
+        response = self._transport.call(request, deadline_seconds=CALL_SECONDS)
+        if isinstance(response, NoResponse):
+            return [_without_response(response)] * len(messages)
+        try:
+            outcomes = provider.parse_send_many(response, messages)
+        except Exception as error:
+            return [self._unreadable(provider, messages, response, error)] * len(messages)
+        if len(outcomes) != len(messages):
+            return [Unknown(why=f"{len(outcomes)} outcomes for {len(messages)} messages")] * len(messages)
+        return outcomes
+
+    def _enclosed(self, provider: Provider, message: Message) -> Enclosed:
+        """Return what goes with the message: the file, if it is not here already, and the key to encrypt with.
+
+        The key is durable before the vendor sees it: one that only the vendor's answer told could be lost with it.
+        """
+        enclosed = message.enclosed
+        if isinstance(message.content, Media) and message.content.media_key is not None and enclosed.file is None:
+            enclosed = replace(enclosed, file=self._media.fetch(message.content.media_key))
+        if provider.encrypts(message):
+            enclosed = replace(enclosed, encryption_key=self._vault.key_of(message, self._new_key()))
+        return enclosed
+
+    def _keep_key(self, message: Message, outcome: Outcome) -> None:
+        """Keep the vendor's key if it has not taken ours: it is told once."""
+        key = outcome.encryption_key if isinstance(outcome, Taken) else None
+        if key is None or key == message.enclosed.encryption_key:
+            return
+        try:
+            self._vault.replace(message, key)
+        except UnavailableError:
+            self._telemetry.error("encryption key lost", message_id=message.message_id, provider=message.provider)
+            self._telemetry.count("EncryptionKeyLost", provider=message.provider)
+
+    def _not_built(self, provider: Provider, messages: Sequence[Message], error: Exception) -> Outcome:
+        """A fault of ours. Among several it may be one message's alone, so that each is tried again by itself."""
+        self._telemetry.error(
+            "request not built",
+            message_ids=[message.message_id for message in messages],
+            provider=provider.name,
+            error=type(error).__name__,
+        )
+        is_final = len(messages) == 1
+        return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=is_final, detail="no request could be built")
+
+    def _unreadable(
+        self, provider: Provider, messages: Sequence[Message], response: HttpResponse, error: Exception
+    ) -> Outcome:
+        self._telemetry.warning(
+            "unreadable answer",
+            message_ids=[message.message_id for message in messages],
+            provider=provider.name,
+            http_status=response.status,
+            error=type(error).__name__,
+        )
+        return Unknown(why=f"unreadable answer, HTTP {response.status}")
+
+
+_EXPIRED: Final = NotTaken(reason=Reason.EXPIRED, is_final=True, detail="expires_at: has passed")
+_NO_TIME: Final = NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, detail="no time was left for a call")
+
+
+def _calls(attempts: Sequence[Attempt]) -> list[list[int]]:
+    """Put the places of the attempts together that go out in one call.
+
+    No number is twice in it: the answer is told apart by the numbers.
+    """
+    calls: list[list[int]] = []
+    gathering: dict[tuple[int, str], list[int]] = {}
+    for place, attempt in enumerate(attempts):
+        message, provider = attempt.message, attempt.provider
+        shared = provider.shared_call(message)
+        if shared is None:
+            calls.append([place])
+            continue
+        key = (id(provider), shared)
+        call = gathering.get(key)
+        numbers = {attempts[other].message.recipient for other in call or ()}
+        if call is None or len(call) >= provider.capabilities.most_per_call or message.recipient in numbers:
+            call = gathering[key] = []
+            calls.append(call)
+        call.append(place)
+    return calls
 
 
 def _without_response(response: NoResponse) -> Outcome:
@@ -81,12 +204,12 @@ def _without_response(response: NoResponse) -> Outcome:
     return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, detail=f"no connection: {response.why}")
 
 
-def _outcome_of(future: Future[Outcome]) -> Outcome:
+def _outcomes_of(future: Future[list[Outcome]], count: int) -> list[Outcome]:
     if future.cancelled():
-        return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, detail="no time was left for a call")
+        return [_NO_TIME] * count
     if not future.done():
-        return Unknown(why="no answer in time")
+        return [Unknown(why="no answer in time")] * count
     try:
         return future.result()
     except Exception as error:
-        return Unknown(why=type(error).__name__)
+        return [Unknown(why=type(error).__name__)] * count

@@ -8,6 +8,7 @@ from typing import Final
 from sampai.contract.settings import Settings
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import (
+    Channel,
     Message,
     OnUnknown,
     accept,
@@ -100,12 +101,12 @@ class FollowUpService:
         self._wake([m for m in due if m.status in (Status.SCHEDULED, Status.QUEUED)], settings)
         self._store_all([(m, self._lost(m)) for m in due if m.status is Status.SENDING])
         on_their_way = [m for m in due if m.status in (Status.UNKNOWN, Status.ACCEPTED, Status.SENT)]
-        by_provider: dict[str, list[Message]] = {}
+        groups: dict[tuple[str, Channel], list[Message]] = {}
         for message in on_their_way:
-            by_provider.setdefault(message.provider or "", []).append(message)
-        for name, group in by_provider.items():
+            groups.setdefault((message.provider or "", message.channel), []).append(message)
+        for (name, channel), group in groups.items():
             try:
-                self._ask(name, group, settings, routing, remaining)
+                self._ask(name, routing.provider(name, channel), group, settings, remaining)
             except UnavailableError as error:
                 self._telemetry.warning("follow-up put off", provider=name, error=str(error))
 
@@ -145,10 +146,9 @@ class FollowUpService:
     # --- messages on their way --------------------------------------------------------------------------------------
 
     def _ask(
-        self, name: str, group: Sequence[Message], settings: Settings, routing: Routing, remaining: Remaining
+        self, name: str, provider: Provider | None, group: Sequence[Message], settings: Settings, remaining: Remaining
     ) -> None:
         group = self._after_meetings(name, group)
-        provider = routing.provider(name)
         findings = self._inquiry.ask(provider, group, remaining=remaining) if provider else Findings()
         if provider is not None:
             self._match(provider, group, findings)
@@ -185,9 +185,10 @@ class FollowUpService:
         met = self._store.meetings(keys) if keys else {}
         for message in lost:
             free = [r for r in findings.candidates[message.message_id] if _is_free(met, name, r, message)]
+            named = [r for r in free if r.reference is not None and provider.capabilities.echoes_reference]
             is_certain = len(free) == 1 and not any(_share(findings, m, free) for m in lost if m is not message)
-            if free and (is_certain or provider.capabilities.echoes_reference):
-                self._adopt(name, message, strongest(free), findings)
+            if named or is_certain:
+                self._adopt(name, message, strongest(named or free), findings)
             elif free:
                 self._telemetry.warning("lost answer is ambiguous", message_id=message.message_id, provider=name)
 

@@ -7,7 +7,7 @@ from functools import partial
 from html import unescape
 from typing import Final, TypeVar
 
-from sampai.domain.message import Message
+from sampai.domain.message import Message, words_of
 from sampai.domain.report import Report
 from sampai.providers.base import Listed, ListPage, Provider, Window
 from sampai.providers.http import HttpRequest, HttpResponse
@@ -52,15 +52,16 @@ class Inquiry:
 
     def ask(self, provider: Provider, messages: Sequence[Message], *, remaining: Remaining) -> Findings:
         """Ask one vendor about messages that it took or may have taken."""
-        findings = Findings()
-        if provider.capabilities.has_list:
-            for window, members in _windows(messages):
+        findings, can = Findings(), provider.capabilities
+        traced = [m for m in messages if (can.has_list or can.has_lookup) and provider.can_trace(m)]
+        # Where there is nobody to ask, everything that could be learned has been.
+        findings.asked.update(m.message_id for m in messages if m not in traced)
+        if can.has_list:
+            for window, members in _windows(traced):
                 self._list(provider, window, members, findings, remaining)
-        if provider.capabilities.has_lookup:
-            unseen = [m for m in messages if m.provider_message_id and m.message_id not in findings.reports]
+        if can.has_lookup:
+            unseen = [m for m in traced if m.provider_message_id and m.message_id not in findings.reports]
             self._look_up(provider, unseen, findings, remaining)
-        if not (provider.capabilities.has_list or provider.capabilities.has_lookup):
-            findings.asked.update(message.message_id for message in messages)
         return findings
 
     def _list(
@@ -146,12 +147,12 @@ def _sort_in(provider: Provider, entry: Listed, members: Sequence[Message], find
 
 def _may_be(provider: Provider, entry: Listed, report: Report, message: Message) -> bool:
     """Whether a listed message may be ours: by our reference where there is one, else by number, text and time."""
-    if provider.capabilities.echoes_reference:
+    if provider.capabilities.echoes_reference and (report.reference or provider.shared_call(message) is None):
         return report.reference == provider.reference_of(message)
     return (
         _digits(entry.recipient) == _digits(message.recipient or "")
         and message.content is not None
-        and _words(entry.text) == _words(message.content.text)
+        and _words(entry.text) == _words(words_of(message.content))
         and _is_near(entry.created_at, message.attempted_at)
     )
 

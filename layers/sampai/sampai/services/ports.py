@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sampai.contract.events import Event
+from sampai.domain.inbound import Inbound, Room
 from sampai.domain.message import Message
 from sampai.domain.report import Report
+from sampai.domain.template import Catalogue
 from sampai.providers.http import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
@@ -126,6 +128,81 @@ def meeting_key(provider: str, provider_message_id: str) -> str:
     return f"{provider}#{provider_message_id}"
 
 
+# --- beside the messages ---------------------------------------------------------------------------------------------
+
+
+class Inbox(Protocol):
+    def add(self, key: str, inbound: Inbound, now: datetime) -> bool:
+        """Keep an inbound message, whose event then leaves by the table's stream. False if it was kept before.
+
+        Durable when it returns. Raises UnavailableError.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the directory knows of the numbers, conversations and providers that it was asked about."""
+
+    opted_out: frozenset[str] = field(default=frozenset(), repr=False)
+    rooms: Mapping[str, Room] = field(default_factory=dict)
+    catalogues: Mapping[str, Catalogue] = field(default_factory=dict)
+    """By provider; without an entry nothing is known of its templates."""
+
+
+class Directory(Protocol):
+    def look_up(self, *, numbers: Collection[str], rooms: Collection[str], catalogues: Collection[str]) -> Known:
+        """Return what is known, strongly consistent. Raises UnavailableError."""
+        ...
+
+    def opt(self, number: str, *, is_out: bool, at: datetime) -> None:
+        """Note a number's wish. The latest one counts, in whatever order they arrive; of two at once, to be left alone.
+
+        Raises UnavailableError.
+        """
+        ...
+
+    def open_room(self, room: Room) -> None:
+        """Note a conversation's last inbound message; an older one than is known changes nothing.
+
+        Raises UnavailableError.
+        """
+        ...
+
+    def keep_catalogue(self, provider: str, catalogue: Catalogue) -> None:
+        """Put a catalogue in the place of the one before. Raises UnavailableError."""
+        ...
+
+
+class MediaStore(Protocol):
+    def keep(self, message: Message, data: bytes) -> str:
+        """Keep a message's file and return the key to it; the same file of the same message has the same key.
+
+        Raises UnavailableError.
+        """
+        ...
+
+    def fetch(self, key: str) -> bytes:
+        """Return a kept file. Raises UnavailableError, also if it is gone."""
+        ...
+
+    def discard(self, key: str) -> None:
+        """Drop a file that is needed no more. Raises UnavailableError; in the end the file goes by itself."""
+        ...
+
+
+class Vault(Protocol):
+    """Encryption keys of messages, readable only by whoever was given that right."""
+
+    def key_of(self, message: Message, proposed: str) -> str:
+        """Return the key of a message, which is the proposed one if it had none. Durable. Raises UnavailableError."""
+        ...
+
+    def replace(self, message: Message, key: str) -> None:
+        """Keep the key that the vendor has chosen instead. Raises UnavailableError."""
+        ...
+
+
 # --- queue, events --------------------------------------------------------------------------------------------------
 
 
@@ -214,3 +291,7 @@ class Telemetry(Protocol):
     def error(self, what: str, **fields: Any) -> None: ...
 
     def count(self, metric: str, *, provider: str | None = None) -> None: ...
+
+    def measure(self, metric: str, value: float, *, provider: str, account: str) -> None:
+        """Record what one account at a provider, such as a balance, stands at."""
+        ...

@@ -1,8 +1,10 @@
-"""Publish: every change of a message's status leaves as an event, in the order of the changes."""
+"""Publish: every change of a message's status, and every inbound message, leaves as an event, in its order."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
-from sampai.contract.events import status_changed
+from sampai.contract.events import message_received, status_changed
+from sampai.domain.inbound import Inbound
 from sampai.domain.message import Message
 from sampai.services.ports import EventBus
 
@@ -17,5 +19,12 @@ def publish(changes: Iterable[tuple[Message | None, Message]], *, bus: EventBus)
         for before, after in changes
         if before is None or after.sequence != before.sequence
     ]
+    bus.put(events)
+    return len(events)
+
+
+def publish_received(arrivals: Iterable[tuple[Inbound, datetime]], *, bus: EventBus) -> int:
+    """Publish inbound messages, each given with when it came to us. Return how many. Raises as `publish` does."""
+    events = [message_received(inbound, now=came_at) for inbound, came_at in arrivals]
     bus.put(events)
     return len(events)

@@ -1,19 +1,24 @@
 """Receive: verify a vendor's callback, read it, make it durable, answer."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from sampai.domain.inbound import Inbound
 from sampai.domain.message import MESSAGE_ID, Message
 from sampai.domain.report import Report
 from sampai.domain.status import Source
 from sampai.providers.base import Provider
 from sampai.providers.http import BODY_LIMIT, MalformedWebhookError, WebhookRequest
-from sampai.providers.registry import PROVIDERS, load
+from sampai.providers.registry import for_webhook
 from sampai.services.ports import Clock, SecretSource, Store, Telemetry, UnavailableError, meeting_key
 from sampai.services.reports import Reports
+
+if TYPE_CHECKING:
+    # Its settings need pydantic, which costs more than all the work on a receipt.
+    from sampai.services.arrivals import Arrivals
 
 QUERY_LIMIT: Final = 8 * 1024
 """Characters of a query string that are read."""
@@ -29,8 +34,18 @@ class Answer(Enum):
 
 
 class ReceiveService:
-    def __init__(self, *, store: Store, secret: SecretSource, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        arrivals: "Callable[[], Arrivals]",
+        secret: SecretSource,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        """Make a receiver. `arrivals` is called for inbound messages only: they need what receipts can do without."""
         self._store = store
+        self._arrivals = arrivals
         self._secret = secret
         self._clock = clock
         self._telemetry = telemetry
@@ -39,15 +54,11 @@ class ReceiveService:
     def handle(self, *, provider: str, kind: str, token: str, request: WebhookRequest | None) -> Answer:
         """Take in one callback; None stands for one that could not be decoded.
 
-        `RECEIVED` is answered only once every report in it is durable.
+        `RECEIVED` is answered only once everything in it is durable.
         """
         try:
-            if not self._is_valid(token) or provider not in PROVIDERS:
-                return Answer.NOT_FOUND
-            translator = load(provider)
-            if kind not in translator.capabilities.webhooks:
-                return Answer.NOT_FOUND
-            return self._take_in(translator, kind, request)
+            translator = for_webhook(provider, kind) if self._is_valid(token) else None
+            return Answer.NOT_FOUND if translator is None else self._take_in(translator, kind, request)
         except UnavailableError as error:
             self._telemetry.error("webhook not stored", provider=provider, error=str(error))
             return Answer.UNAVAILABLE
@@ -58,14 +69,17 @@ class ReceiveService:
         if len(request.body) > BODY_LIMIT or len(request.query) > QUERY_LIMIT:
             return self._malformed(provider, kind, "too large")
         try:
-            reports = provider.parse_webhook(kind, request)
+            brought = provider.parse_webhook(kind, request)
         except MalformedWebhookError as error:
             return self._malformed(provider, kind, str(error))
         except Exception as error:
             return self._malformed(provider, kind, type(error).__name__)
         self._telemetry.count("WebhookReceived", provider=provider.name)
-        for report in reports:
-            self._bring(provider.name, report)
+        for news in brought:
+            if isinstance(news, Inbound):
+                self._arrivals().take(news)
+            else:
+                self._bring(provider.name, news)
         return Answer.RECEIVED
 
     def _malformed(self, provider: type[Provider], kind: str, why: str) -> Answer:

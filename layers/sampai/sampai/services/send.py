@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sampai.contract.events import Event, request_rejected
 from sampai.contract.request import (
     CancelRequest,
     InvalidRequest,
+    OptInRequest,
+    OptOutRequest,
     Request,
     ResumeRequest,
     SendRequest,
@@ -16,7 +18,7 @@ from sampai.contract.request import (
     parse_request,
 )
 from sampai.contract.settings import Settings
-from sampai.domain.message import Message, cancel, lose
+from sampai.domain.message import Channel, Media, Message, cancel, lose, words_of
 from sampai.domain.outcome import About, NotTaken, Outcome, Taken
 from sampai.domain.segments import segments_of
 from sampai.domain.status import Source, Status
@@ -24,10 +26,14 @@ from sampai.services.admission import Admitted, Desk, admit, nothing, reject, st
 from sampai.services.attempt import may_settle, release, settle
 from sampai.services.circuits import Circuits
 from sampai.services.dispatch import Attempt, Dispatcher
+from sampai.services.known import ask, question_of
 from sampai.services.ports import (
     Clock,
+    Directory,
     EventBus,
     Insert,
+    Known,
+    MediaStore,
     Meet,
     Meeting,
     NewId,
@@ -42,6 +48,7 @@ from sampai.services.ports import (
     Telemetry,
     Transport,
     UnavailableError,
+    Vault,
     Write,
     Written,
     meeting_key,
@@ -52,10 +59,11 @@ from sampai.services.routing import Routing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One SQS message: its own id, and the body that somebody put there."""
+    """One SQS message: its own id, the body that somebody put there, and when that was."""
 
     record_id: str
     body: str = field(repr=False)
+    sent_at: datetime | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,6 +79,15 @@ class _Entry:
         if self.before is None:
             return Insert(message=self.admitted.message)
         return Replace(before=self.before, message=self.admitted.message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    """A message that our notes name, the attempts that they are about, and the records that they came in."""
+
+    message: Message
+    attempts: set[int]
+    records: list[str]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,6 +109,9 @@ class SendService:
         self,
         *,
         store: Store,
+        directory: Directory,
+        media: MediaStore,
+        vault: Vault,
         queue: Queue,
         bus: EventBus,
         transport: Transport,
@@ -99,12 +119,15 @@ class SendService:
         secret: SecretSource,
         clock: Clock,
         new_id: NewId,
+        new_key: NewId,
         telemetry: Telemetry,
         webhook_base_url: str,
         new_pool: NewPool,
         lease: timedelta,
     ) -> None:
         self._store = store
+        self._directory = directory
+        self._media = media
         self._queue = queue
         self._bus = bus
         self._settings = settings
@@ -115,7 +138,15 @@ class SendService:
         self._webhook_base_url = webhook_base_url
         self._lease = lease
         self._circuits = Circuits()
-        self._dispatcher = Dispatcher(transport=transport, clock=clock, telemetry=telemetry, new_pool=new_pool)
+        self._dispatcher = Dispatcher(
+            transport=transport,
+            media=media,
+            vault=vault,
+            clock=clock,
+            new_key=new_key,
+            telemetry=telemetry,
+            new_pool=new_pool,
+        )
         self._reports = Reports(store=store, clock=clock, telemetry=telemetry)
 
     def handle(self, records: Sequence[Record], *, remaining: Remaining) -> list[str]:
@@ -138,8 +169,11 @@ class SendService:
         batch = _Batch()
         parsed = [(record, parse_request(record.body)) for record in records]
         self._cancel(parsed, batch)
-        entries = [*self._new_entries(parsed, key, desk, batch), *self._resumed_entries(parsed, desk, batch)]
-        claimed = self._claim(entries, batch)
+        self._heed(parsed, batch)
+        waiting = self._waiting(parsed, batch)
+        desk = replace(desk, known=self._known(parsed, waiting, batch))
+        entries = [*self._new_entries(parsed, key, desk, batch), *self._resumed_entries(waiting, desk, batch)]
+        claimed = self._claim(self._with_files(entries, batch), batch)
         attempts = [Attempt(message=e.admitted.message, provider=p) for e in claimed if (p := e.admitted.provider)]
         outcomes = self._dispatcher.dispatch(attempts, remaining=remaining)
         self._finish(claimed, outcomes, settings, batch)
@@ -154,7 +188,7 @@ class SendService:
         """Admit each new message once: a batch may hold the same request several times."""
         entries: dict[str, _Entry] = {}
         for record, request in parsed:
-            if not isinstance(request, SendRequest | InvalidRequest):
+            if not isinstance(request, SendRequest | InvalidRequest) or record.record_id in batch.unfinished:
                 continue
             try:
                 self._enter(record, request, entries, key, desk, batch)
@@ -190,8 +224,8 @@ class SendService:
             return reject(request, message_id=message_id, fingerprint=fingerprint, now=desk.now)
         return admit(request, fingerprint=fingerprint, attempt_id=self._new_id(), desk=desk)
 
-    def _resumed_entries(self, parsed: Sequence[tuple[Record, Request]], desk: Desk, batch: _Batch) -> list[_Entry]:
-        """Claim messages that waited. A note that is not about the present attempt resumes nothing."""
+    def _waiting(self, parsed: Sequence[tuple[Record, Request]], batch: _Batch) -> list[_Waiting]:
+        """Read the messages that our notes name."""
         notes: dict[str, list[tuple[str, int]]] = {}
         for record, request in parsed:
             if isinstance(request, ResumeRequest):
@@ -204,14 +238,51 @@ class SendService:
             batch.unfinished.update(record_id for records in notes.values() for record_id, _ in records)
             return []
         return [
-            _Entry(
-                admitted=start(message, attempt_id=self._new_id(), desk=desk),
-                records=[record_id for record_id, _ in notes[message.message_id]],
-                before=message,
+            _Waiting(
+                message=message,
+                attempts={attempt for _, attempt in notes[message_id]},
+                records=[record_id for record_id, _ in notes[message_id]],
             )
-            for message in messages.values()
-            if _may_start(message, {attempt for _, attempt in notes[message.message_id]}, desk)
+            for message_id, message in messages.items()
         ]
+
+    def _resumed_entries(self, waiting: Sequence[_Waiting], desk: Desk, batch: _Batch) -> list[_Entry]:
+        """Claim messages that waited. A note that is not about the present attempt resumes nothing."""
+        return [
+            _Entry(
+                admitted=start(waited.message, attempt_id=self._new_id(), desk=desk),
+                records=waited.records,
+                before=waited.message,
+            )
+            for waited in waiting
+            if _may_start(waited.message, waited.attempts, desk) and batch.unfinished.isdisjoint(waited.records)
+        ]
+
+    def _known(self, parsed: Sequence[tuple[Record, Request]], waiting: Sequence[_Waiting], batch: _Batch) -> Known:
+        """Ask what has to be known; while nobody answers, what depends on it comes back later."""
+        asked = [([r.record_id], question_of(request)) for r, request in parsed if isinstance(request, SendRequest)]
+        asked += [(waited.records, question_of(waited.message)) for waited in waiting]
+        try:
+            return ask(self._directory, [question for _, question in asked])
+        except UnavailableError:
+            batch.unfinished.update(i for records, question in asked if question for i in records)
+            return Known()
+
+    def _with_files(self, entries: Sequence[_Entry], batch: _Batch) -> list[_Entry]:
+        """Keep the files of new messages: a stored message never names one that is not there."""
+        kept = []
+        for entry in entries:
+            message = entry.admitted.message
+            file, content = message.enclosed.file, message.content
+            if file is not None and isinstance(content, Media):
+                try:
+                    content = replace(content, media_key=self._media.keep(message, file))
+                except UnavailableError:
+                    batch.unfinished.update(entry.records)
+                    continue
+                entry.admitted = replace(entry.admitted, message=replace(message, content=content))
+            kept.append(entry)
+        return kept
 
     def _claim(self, entries: Sequence[_Entry], batch: _Batch) -> list[_Entry]:
         """Store all entries at once and return those that are ours to send."""
@@ -291,7 +362,17 @@ class SendService:
                 stored[message.message_id] = self._stored(message, outcome, written, settings, batch)
             except UnavailableError:
                 batch.unfinished.update(entry.records)
+            else:
+                self._discard_file(message, outcome)
         self._meet(meets, results[len(writes) :], stored)
+
+    def _discard_file(self, message: Message, outcome: Outcome) -> None:
+        """Drop the file of a message that is never sent again."""
+        if isinstance(outcome, Taken) and isinstance(message.content, Media) and message.content.media_key is not None:
+            try:
+                self._media.discard(message.content.media_key)
+            except UnavailableError:
+                self._telemetry.warning("file not discarded", message_id=message.message_id)
 
     def _settled(self, message: Message, outcome: Outcome, settings: Settings, batch: _Batch) -> Message:
         now = self._clock()
@@ -359,6 +440,20 @@ class SendService:
             except UnavailableError:
                 batch.unfinished.update(records)
 
+    def _heed(self, parsed: Sequence[tuple[Record, Request]], batch: _Batch) -> None:
+        """Note who wants promotional messages and who does not, before any of this batch goes out."""
+        for record, request in parsed:
+            if not isinstance(request, OptOutRequest | OptInRequest):
+                continue
+            is_out = isinstance(request, OptOutRequest)
+            number = request.opt_out if isinstance(request, OptOutRequest) else request.opt_in
+            try:
+                self._directory.opt(number, is_out=is_out, at=record.sent_at or self._clock())
+            except UnavailableError:
+                batch.unfinished.add(record.record_id)
+            else:
+                self._telemetry.count("OptedOut" if is_out else "OptedIn")
+
     def _cancel_over(self, message_id: str, written: Written) -> None:
         if written.done:
             return
@@ -406,7 +501,7 @@ def _facts(message: Message, outcome: Outcome) -> dict[str, Any]:
         "message_id": message.message_id,
         "provider": message.provider,
         "attempt": message.attempt,
-        "segments": segments_of(message.content.text).count if message.content else 0,
+        "segments": segments_of(words_of(message.content)).count if message.channel is Channel.SMS else 0,
         "outcome": type(outcome).__name__,
     }
     match outcome:

@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Category, Channel, Message, Text
+from sampai.domain.inbound import Inbound
+from sampai.domain.message import Category, Channel, Media, Message, Text
 from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Status
+from sampai.domain.template import Template
 from sampai.providers.base import Account
 from sampai.providers.http import HttpRequest, HttpResponse, WebhookRequest
 from tests.conformance.case import Answer, BadWebhook, ProviderCases, Refusal, Send, Webhook
@@ -31,10 +33,10 @@ def message(**changes: Any) -> Message:
     return Message(**{**plain, **changes})
 
 
-def posted(body: str) -> HttpRequest:
+def posted(body: str, operation: str = "plain") -> HttpRequest:
     return HttpRequest(
         method="POST",
-        url=f"{BASE}/api/v3/sendsms/plain",
+        url=f"{BASE}/api/v3/sendsms/{operation}",
         headers={"Accept": "application/json", "Content-Type": FORM},
         body=body.encode(),
     )
@@ -63,10 +65,28 @@ SENDS = (
         message=message(sender="SAMPAI"),
         request=posted(f"{LOGIN}&SMSText=Hello+NusaSMS%21&GSM=6281234567890&output=json"),
     ),
+    Send(
+        title="an audience is a group of the vendor's contacts",
+        message=message(recipient=None, audience=("Example",)),
+        request=posted(f"{LOGIN}&SMSText=Hello+NusaSMS%21&group=Example&output=json", "group"),
+    ),
+    Send(
+        title="a group takes one-time passwords and unicode like a number",
+        message=message(
+            recipient=None,
+            audience=("Pelanggan & mitra",),
+            category=Category.OTP,
+            content=Text(text="Selamat 😀"),
+        ),
+        request=posted(
+            f"{LOGIN}&SMSText=Selamat+%F0%9F%98%80&group=Pelanggan+%26+mitra&output=json&otp=Y&unicode=True", "group"
+        ),
+    ),
 )
 
 MESSAGE_ID = "175041319203754627"
 TAKEN = Taken(provider_message_id=MESSAGE_ID)
+CAMPAIGN = "Group-Api-Campaign-cf27252-5101"
 XML = """<?xml version="1.0" encoding="UTF-8"?>
 <results>
      <result>
@@ -78,12 +98,27 @@ XML = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
+GROUP_XML = """<?xml version="1.0" encoding="UTF-8"?>
+<results>
+  <result>
+    <status>{status}</status>
+    <campaign_name>Group-Api-Campaign-cf27252-5101</campaign_name>
+    <group>Example</group>
+  </result>
+</results>
+"""
+
+
 def said(status: int, document: object) -> HttpResponse:
     return HttpResponse(status=status, body=json.dumps(document).encode())
 
 
 def result(code: object, messageid: object = "", http: int = 200) -> HttpResponse:
     return said(http, {"results": [{"status": code, "messageid": messageid, "destination": "6285100803380"}]})
+
+
+def group(code: str, campaign_name: object = CAMPAIGN) -> HttpResponse:
+    return said(200, {"results": [{"status": code, "campaign_name": campaign_name, "group": "Example"}]})
 
 
 def raw(text: str, http: int = 200) -> HttpResponse:
@@ -125,6 +160,7 @@ CODES: tuple[tuple[str, Outcome], ...] = (
     ("-35", final(Reason.INVALID_SENDER, "-35", "SENDER_NOT_REGISTERED")),
     ("-36", final(Reason.INVALID_SENDER, "-36", "SENDER_NOT_SET")),
     ("-40", out_of_order(Reason.AUTHENTICATION, "-40", "IP_ADDRESS_FORBIDDEN")),
+    ("-55", final(Reason.INVALID_RECIPIENT, "-55", "audience: no such group, or nobody in it")),
     ("-77", final(Reason.RATE_LIMITED, "-77", "SPAM_PATTERN")),
     ("-78", final(Reason.RATE_LIMITED, "-78", "LIMIT REACHED FOR DESTINATION NUMBER")),
     ("-88", final(Reason.BLOCKED, "-88", "REJECTED ROUTE")),
@@ -174,7 +210,7 @@ ANSWERS = (
         outcome=out_of_order(Reason.AUTHENTICATION, "-40", "IP_ADDRESS_FORBIDDEN"),
     ),
     Answer(title="a code that says little, under 400", response=result("-99", http=400), outcome=Unknown(why="")),
-    Answer(title="a code that nobody has described", response=result("-55"), outcome=Unknown(why="")),
+    Answer(title="a code that nobody has described", response=result("-56"), outcome=Unknown(why="")),
     Answer(title="a code that is no code", response=result(None), outcome=Unknown(why="")),
     Answer(title="a code that is a fraction", response=result(0.0, MESSAGE_ID), outcome=Unknown(why="")),
     Answer(title="success without an id", response=result("0", ""), outcome=Unknown(why="")),
@@ -198,8 +234,40 @@ ANSWERS = (
     ),
     Answer(title="a page of HTML", response=raw("<!DOCTYPE html><html>login</html>"), outcome=Unknown(why="")),
     Answer(
-        title="the group's answer, which names no message",
-        response=said(200, {"results": [{"status": "0", "campaign_name": "SMS_API", "group": "Example"}]}),
+        title="a group, accepted: the campaign stands for its messages",
+        response=group("0"),
+        outcome=Taken(provider_message_id=CAMPAIGN),
+    ),
+    Answer(
+        title="a group, accepted, in XML",
+        response=raw(GROUP_XML.format(status="0")),
+        outcome=Taken(provider_message_id=CAMPAIGN),
+    ),
+    Answer(
+        title="a campaign with a name of several words",
+        response=group("0", "Group Api Campaign 5101"),
+        outcome=Taken(provider_message_id="Group Api Campaign 5101"),
+    ),
+    Answer(
+        title="a group that is not available, or has no contacts",
+        response=group("-55"),
+        outcome=final(Reason.INVALID_RECIPIENT, "-55", "audience: no such group, or nobody in it"),
+    ),
+    Answer(
+        title="a group that is not available, in XML",
+        response=raw(GROUP_XML.format(status="-55")),
+        outcome=final(Reason.INVALID_RECIPIENT, "-55", "audience: no such group, or nobody in it"),
+    ),
+    Answer(
+        title="a group, with wrong user or password",
+        response=group("-5"),
+        outcome=out_of_order(Reason.AUTHENTICATION, "-5", "AUTHENTICATION_FAILED"),
+    ),
+    Answer(title="a campaign without a name", response=group("0", ""), outcome=Unknown(why="")),
+    Answer(title="a campaign whose name is none", response=group("0", ["a"]), outcome=Unknown(why="")),
+    Answer(
+        title="a message without an id that belongs to a campaign",
+        response=said(200, {"results": [{"status": "0", "messageid": "", "campaign_name": CAMPAIGN}]}),
         outcome=Unknown(why=""),
     ),
     Answer(
@@ -240,14 +308,24 @@ REFUSALS = (
         failure=Failure(reason=Reason.TOO_LONG, detail="content.text: nusasms takes 160 characters"),
     ),
     Refusal(
-        title="a channel that is not offered",
-        message=message(channel=Channel.WHATSAPP_OFFICIAL),
-        failure=Failure(reason=Reason.UNSUPPORTED, detail="channel: nusasms does not offer it"),
-    ),
-    Refusal(
         title="an option that is not offered",
         message=message(provider_options={"nusasms": {"unicode": True}}),
-        failure=Failure(reason=Reason.UNSUPPORTED, detail="provider_options.nusasms: option not offered"),
+        failure=Failure(reason=Reason.UNSUPPORTED, detail="provider_options.nusasms.unicode: option not offered"),
+    ),
+    Refusal(
+        title="two groups",
+        message=message(recipient=None, audience=("Example", "Another")),
+        failure=Failure(reason=Reason.UNSUPPORTED, detail="audience: nusasms takes 1 list on sms"),
+    ),
+    Refusal(
+        title="a file",
+        message=message(content=Media(media_url="https://example.com/image_name.png")),
+        failure=Failure(reason=Reason.UNSUPPORTED, detail="content.type: nusasms takes no media on sms"),
+    ),
+    Refusal(
+        title="a template",
+        message=message(content=Template(template_id="65a08d56-a2b9-45f5-98d3-98671e639055")),
+        failure=Failure(reason=Reason.UNSUPPORTED, detail="content.type: nusasms takes no template on sms"),
     ),
 )
 
@@ -337,6 +415,95 @@ WEBHOOKS = (
     ),
 )
 
+INBOX = "id=81734&gateway_number=6281100000080&originator=6281298765432&receive_date=2022-10-19%2010%3A30%3A15"
+
+
+def inbox(body: str) -> WebhookRequest:
+    return WebhookRequest(method="POST", headers={"content-type": FORM}, body=body.encode())
+
+
+def received(**changes: Any) -> tuple[Inbound, ...]:
+    documented: dict[str, Any] = {
+        "provider": "nusasms",
+        "channel": Channel.SMS,
+        "provider_message_id": "81734",
+        "sender": "+6281298765432",
+        "recipient": "6281100000080",
+        "text": "Pesan masuk",
+        "received_at": SENT_AT,
+    }
+    return (Inbound(**{**documented, **changes}),)
+
+
+def from_number(originator: str, sender: str) -> Webhook:
+    return Webhook(
+        title=f"a message from {originator}",
+        kind="sms-inbox",
+        request=inbox(f"id=81734&originator={originator}&msg=Pesan+masuk"),
+        reports=received(sender=sender, recipient=None, received_at=None),
+    )
+
+
+LONG_TEXT = "Pesan panjang " * 4_000
+
+INBOXES = (
+    Webhook(
+        title="an inbound message",
+        kind="sms-inbox",
+        request=inbox(f"{INBOX}&msg=Pesan+masuk"),
+        reports=received(),
+    ),
+    Webhook(
+        title="an inbound text stays as it is: blanks, line breaks, signs",
+        kind="sms-inbox",
+        request=inbox(f"{INBOX}&msg=+STOP%0D%0A%26%3D%2B+%F0%9F%98%80+"),
+        reports=received(text=" STOP\r\n&=+ 😀 "),
+    ),
+    Webhook(title="an empty inbound text", kind="sms-inbox", request=inbox(f"{INBOX}&msg="), reports=received(text="")),
+    Webhook(
+        title="a long inbound text",
+        kind="sms-inbox",
+        request=inbox(f"{INBOX}&msg={LONG_TEXT.replace(' ', '+')}"),
+        reports=received(text=LONG_TEXT),
+    ),
+    Webhook(
+        title="an inbound message without id, date or gateway",
+        kind="sms-inbox",
+        request=inbox("id=&gateway_number=&originator=6281298765432&receive_date=&msg=Pesan+masuk"),
+        reports=received(provider_message_id=None, recipient=None, received_at=None),
+    ),
+    Webhook(
+        title="an id that cannot be read costs no message",
+        kind="sms-inbox",
+        request=inbox("id=8%0A1&originator=6281298765432&msg=Pesan+masuk"),
+        reports=received(provider_message_id=None, recipient=None, received_at=None),
+    ),
+    from_number("081298765432", "+6281298765432"),
+    from_number("%2B6281298765432", "+6281298765432"),
+    from_number("+6281298765432", "+6281298765432"),  # a plus that nobody encoded is a blank
+    from_number("%2B85512345678", "+85512345678"),
+    from_number("85512345678", "85512345678"),
+    from_number("0215551234", "0215551234"),
+    from_number("3636", "3636"),
+    from_number("62", "62"),
+    from_number("08ab", "08ab"),
+    from_number("TELKOMSEL", "TELKOMSEL"),
+)
+
+BAD_INBOXES = tuple(
+    BadWebhook(title=title, kind="sms-inbox", request=inbox(body))
+    for title, body in (
+        ("an inbound message without a text", INBOX),
+        ("an inbound message without a sender", "id=81734&msg=Pesan+masuk"),
+        ("an inbound message with a blank sender", "id=81734&originator=+&msg=Pesan+masuk"),
+        ("an inbound sender that is a speech", f"originator={'6' * 65}&msg=Pesan+masuk"),
+        ("an inbound sender of two lines", "originator=62812%0A98765432&msg=Pesan+masuk"),
+        ("an inbound text that cannot be stored", f"{INBOX}&msg=%00"),
+        ("an inbound text that is no UTF-8", f"{INBOX}&msg=%FF"),
+        ("two inbound texts", f"{INBOX}&msg=STOP&msg=START"),
+    )
+)
+
 BAD_WEBHOOKS = tuple(
     BadWebhook(title=title, kind="sms-receipt", request=request)
     for title, request in (
@@ -356,11 +523,16 @@ BAD_WEBHOOKS = tuple(
 
 CASES = ProviderCases(
     account=Account(base_url=BASE, credentials={"user": "not-a-user", "password": "not&a password="}),
+    endpoints=(("POST", "/api/v3/sendsms/plain"), ("POST", "/api/v3/sendsms/group")),
+    documented=tuple(
+        "0 -1 -2 -3 -5 -6 -7 -9 -10 -11 -12 -13 -14 -22 -23 -24 -26 -27 -28 -30 -31 -32 -33 -34 -35 -36 -40 -55 -77 "
+        "-78 -88 -99".split()
+    ),
     sends=SENDS,
     answers=ANSWERS,
     refusals=REFUSALS,
-    webhooks=WEBHOOKS,
-    bad_webhooks=BAD_WEBHOOKS,
+    webhooks=WEBHOOKS + INBOXES,
+    bad_webhooks=BAD_WEBHOOKS + BAD_INBOXES,
     secrets=(
         "not-a-user",
         "not&a password=",
@@ -368,5 +540,8 @@ CASES = ProviderCases(
         "Hello NusaSMS!",
         "Kode OTP anda 1234",
         "Selamat",
+        "Pesan masuk",
+        "Pesan panjang",
+        "81298765432",
     ),
 )

@@ -1,6 +1,5 @@
-"""Nomsa, Cambodia: SMS. Facts, guesses and quirks: docs/reference/providers/nomsa.md."""
+"""Nomsa: SMS. Facts, guesses and quirks: docs/reference/providers/nomsa.md."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
@@ -22,6 +21,7 @@ from sampai.providers.base import (
     retry_after_seconds,
 )
 from sampai.providers.http import HttpRequest, HttpResponse
+from sampai.providers.nomsa.rows import code_of, id_of, status_of, word_of
 
 PAGE_SIZE: Final = 100
 PAGE_LIMIT_BYTES: Final = 1024 * 1024
@@ -71,14 +71,11 @@ _REFUSALS: Final = {
 }
 """The HTTP statuses that say that nothing was taken, with the reason where the vendor's code tells none."""
 
-_CODE: Final = re.compile(r"(?!.*[0-9]{7})[A-Za-z0-9_.-]{1,40}", re.ASCII)
-"""A word or code that is fit to be kept: nothing in it can be somebody's number or text."""
-
 
 class Nomsa(Provider):
     name = "nomsa"
     capabilities = Capabilities(
-        channels=frozenset({Channel.SMS}),
+        channel=Channel.SMS,
         countries=frozenset({"KH"}),
         credentials=frozenset({"api_key"}),
         max_characters=918,  # a guess, the vendor states none: six joined parts of 153
@@ -143,12 +140,12 @@ def _taken(response: HttpResponse) -> Outcome:
     provider_message_id = readable_id(row.get("id"))
     if provider_message_id is None:
         return Unknown(why="success without an id")
-    return Taken(provider_message_id=provider_message_id, provider_status=_code(row.get("status")))
+    return Taken(provider_message_id=provider_message_id, provider_status=code_of(row.get("status")))
 
 
 def _refused(response: HttpResponse) -> NotTaken:
     error = _error(response)
-    code = _code(error.get("code"))
+    code = code_of(error.get("code"))
     reason = FAILURES.get(code or "", _REFUSALS[response.status])
     # One code for two things: the demo credential's ten messages, which never come back, and an ordinary throttle.
     is_throttled = reason is Reason.RATE_LIMITED and "demo" not in str(error.get("message")).lower()
@@ -181,23 +178,14 @@ def _document(response: HttpResponse) -> Mapping[str, Any]:
 
 
 def _report(row: Mapping[str, Any]) -> Report:
-    provider_message_id = readable_id(row.get("id"))
-    if provider_message_id is None:
-        raise UnreadableAnswerError("no id")
-    status = _status(row)
+    status = status_of(row, words=STATUSES, times=TIMES)
     return Report(
-        provider_message_id=provider_message_id,
+        provider_message_id=id_of(row),
         status=status,
-        provider_status=_code(row.get("status")) or "(unreadable)",
-        provider_code=_code(row.get("error_code")),
+        provider_status=word_of(row),
+        provider_code=code_of(row.get("error_code")),
         occurred_at=read_vendor_time(row.get(TIMES[status])) if status else None,
     )
-
-
-def _status(row: Mapping[str, Any]) -> Status | None:
-    """Return the strongest of what the word and the times say, or None if they say nothing that we know."""
-    said = {STATUSES.get(str(row.get("status")).upper())} | {status for status, time in TIMES.items() if row.get(time)}
-    return next((status for status in TIMES if status in said), None)
 
 
 def _listed(row: Mapping[str, Any]) -> Listed:
@@ -210,7 +198,3 @@ def _listed(row: Mapping[str, Any]) -> Listed:
         text=str(row.get("body") or ""),
         created_at=read_vendor_time(row.get("created_at")),
     )
-
-
-def _code(value: object) -> str | None:
-    return value if isinstance(value, str) and _CODE.fullmatch(value) else None

@@ -1,24 +1,30 @@
-"""NusaSMS, Indonesia: SMS v3. Facts, guesses and quirks: docs/reference/providers/nusasms.md."""
+"""NusaSMS: SMS v3. Facts, guesses and quirks: docs/reference/providers/nusasms.md."""
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 from xml.etree import ElementTree
 
 from sampai.domain.failure import Reason
+from sampai.domain.inbound import Inbound
 from sampai.domain.message import Category, Channel, Message
 from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.segments import Encoding, encoding_of
 from sampai.domain.status import Status
-from sampai.domain.times import read_vendor_time
-from sampai.providers.base import Capabilities, Provider, refused_by_status
-from sampai.providers.http import HttpRequest, HttpResponse, MalformedWebhookError, WebhookRequest
-
-JAKARTA_MINUTES: Final = 7 * 60
-"""East of UTC, no summer time. The vendor names no zone: a guess."""
+from sampai.providers.base import Capabilities, Provider, readable_id, refused_by_status
+from sampai.providers.http import HttpRequest, HttpResponse, WebhookRequest
+from sampai.providers.nusasms.dialect import (
+    BASE_URL,
+    ID,
+    NAME,
+    REFUSALS,
+    SUCCESSES,
+    read_inbox,
+    read_receipt,
+    readable,
+)
 
 # All of it a guess: the vendor lists no status words for SMS. The letters are those of its WhatsApp messages.
 STATUSES: Final[Mapping[str, Status]] = {
@@ -88,43 +94,29 @@ FAILURES: Final[Mapping[str, NotTaken | Unknown]] = {
     "-35": _about_message(Reason.INVALID_SENDER, "SENDER_NOT_REGISTERED"),
     "-36": _about_message(Reason.INVALID_SENDER, "SENDER_NOT_SET"),
     "-40": _about_account(Reason.AUTHENTICATION, "IP_ADDRESS_FORBIDDEN"),
+    # Missing from the table: "Send Group", "Group is not available or the group has no contact list".
+    "-55": _about_message(Reason.INVALID_RECIPIENT, "audience: no such group, or nobody in it"),
     "-77": _about_message(Reason.RATE_LIMITED, "SPAM_PATTERN"),
     "-78": _about_message(Reason.RATE_LIMITED, "LIMIT REACHED FOR DESTINATION NUMBER"),
     "-88": _about_message(Reason.BLOCKED, "REJECTED ROUTE"),
     "-99": Unknown(why="GENERAL_ERROR"),
 }
 
-# What an HTTP status means by itself, under a body without a code.
-_REFUSALS: Final = {
-    400: NotTaken(reason=Reason.INVALID_REQUEST, is_final=True, provider_code="400"),
-    403: NotTaken(reason=Reason.AUTHENTICATION, is_final=False, about=About.PROVIDER, provider_code="403"),
-    404: NotTaken(reason=Reason.PROVIDER_ERROR, is_final=True, provider_code="404"),
-    413: NotTaken(reason=Reason.TOO_LONG, is_final=True, provider_code="413"),
-    422: NotTaken(reason=Reason.INVALID_REQUEST, is_final=True, provider_code="422"),
-}
-_SUCCESSES: Final = frozenset({200, 201, 202})
-"""The HTTP statuses of success; the page adds 204, whose answer has no body and so names no message."""
-
-_CODED: Final = _SUCCESSES | (frozenset(range(400, 500)) - {408, 429})
+_CODED: Final = SUCCESSES | (frozenset(range(400, 500)) - {408, 429})
 """The HTTP statuses under which a code is believed. That refusals come under 200 is a guess; 4xx is as likely."""
-
-# What an answer or a callback must hold to be believed. An id may have leading zeros: it is never a number.
-_ID: Final = re.compile(r"[!-~]{1,100}", re.ASCII)
-_WORD: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,64}")
-_ERROR_CODE: Final = re.compile(r"[!-~]{1,32}", re.ASCII)
-_NO_ERROR: Final = re.compile(r"0*", re.ASCII)
 
 
 class NusaSms(Provider):
-    name = "nusasms"
+    name = NAME
     capabilities = Capabilities(
-        channels=frozenset({Channel.SMS}),
+        channel=Channel.SMS,
         countries=frozenset({"ID"}),
         credentials=frozenset({"user", "password"}),
         max_characters=160,
-        webhooks=frozenset({"sms-receipt"}),
+        most_lists=1,
+        webhooks=frozenset({"sms-receipt", "sms-inbox"}),
     )
-    default_base_url = "https://api.nusasms.com"
+    default_base_url = BASE_URL
     needs_sender = False  # the vendor sets it in the account; a request cannot name one
 
     def build_send(self, message: Message) -> HttpRequest:
@@ -133,14 +125,14 @@ class NusaSms(Provider):
             "user": self.account.credentials["user"],
             "password": self.account.credentials["password"],
             "SMSText": text,
-            "GSM": (message.recipient or "").removeprefix("+"),
+            **_destination(message),
             "output": "json",
         }
         if message.category is Category.OTP:
             fields["otp"] = "Y"
         if encoding_of(text) is Encoding.UCS2:
             fields["unicode"] = "True"
-        url = f"{self.account.base_url}/api/v3/sendsms/plain"
+        url = f"{self.account.base_url}/api/v3/sendsms/{'group' if message.audience else 'plain'}"
         # The page takes all of this in the query too, where the password would end in logs.
         return HttpRequest.post_form(url, fields, headers={"Accept": "application/json"})
 
@@ -148,37 +140,34 @@ class NusaSms(Provider):
         """Read the answer: where the body holds a code, the code decides."""
         result = _result(response.body) if response.status in _CODED else None
         if result is not None:
-            return _outcome(result, is_success=response.status in _SUCCESSES)
-        by_status = refused_by_status(response) or _REFUSALS.get(response.status)
+            return _outcome(result, is_success=response.status in SUCCESSES)
+        by_status = refused_by_status(response) or REFUSALS.get(response.status)
         return by_status or Unknown(why=f"HTTP {response.status} without a result")
 
     @classmethod
-    def parse_webhook(cls, kind: str, request: WebhookRequest) -> tuple[Report, ...]:
-        fields = {name: value.strip() for name, value in request.fields().items()}
-        provider_message_id = _required(fields, "ref_no", _ID)
-        provider_status = _required(fields, "status", _WORD)
-        code = fields.get("err_code", "")
-        is_code = _ERROR_CODE.fullmatch(code) is not None and _NO_ERROR.fullmatch(code) is None
-        return (
-            Report(
-                provider_message_id=provider_message_id,
-                status=STATUSES.get(provider_status.upper()),
-                provider_status=provider_status,
-                reason=_REASONS.get(provider_status.upper()),
-                provider_code=code if is_code else None,
-                occurred_at=read_vendor_time(fields.get("sent_date"), JAKARTA_MINUTES),
-            ),
-        )
+    def parse_webhook(cls, kind: str, request: WebhookRequest) -> tuple[Report | Inbound, ...]:
+        if kind == "sms-inbox":
+            return (read_inbox(request, Channel.SMS),)
+        return (read_receipt(request, STATUSES, _REASONS),)
+
+
+def _destination(message: Message) -> dict[str, str]:
+    if message.audience:
+        return {"group": message.audience[0]}
+    return {"GSM": (message.recipient or "").removeprefix("+")}
 
 
 def _outcome(result: Mapping[str, Any], *, is_success: bool) -> Outcome:
-    code, provider_message_id = result.get("status"), result.get("messageid")
+    code = result.get("status")
     if not isinstance(code, str):
         return Unknown(why="no code")
     if code != "0":
         failure = FAILURES.get(code, Unknown(why="undocumented code"))
         return replace(failure, provider_code=code) if isinstance(failure, NotTaken) else failure
-    if not is_success or not isinstance(provider_message_id, str) or _ID.fullmatch(provider_message_id) is None:
+    # The answer to a group names a campaign instead of a message: nothing else tells the two answers apart.
+    is_campaign = "messageid" not in result
+    provider_message_id = readable_id(result.get("campaign_name")) if is_campaign else readable(result["messageid"], ID)
+    if not is_success or provider_message_id is None:
         return Unknown(why="success without an id, or under a refusal")
     return Taken(provider_message_id=provider_message_id)
 
@@ -214,10 +203,3 @@ def _fields(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) != len(listed):
         raise ValueError("a name comes twice")
     return fields
-
-
-def _required(fields: Mapping[str, str], name: str, shape: re.Pattern[str]) -> str:
-    value = fields.get(name, "")
-    if shape.fullmatch(value) is None:
-        raise MalformedWebhookError(name)
-    return value

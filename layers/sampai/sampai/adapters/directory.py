@@ -1,0 +1,102 @@
+"""What is known of numbers, conversations and vendors' templates: one table, three kinds of key."""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sampai.adapters.aws import unavailable
+from sampai.adapters.dynamo import Item, expiry, get_all
+from sampai.domain.inbound import WINDOW, Room
+from sampai.domain.template import Catalogue, TemplateInfo
+from sampai.domain.times import from_text, to_text
+from sampai.services.ports import Known
+
+NUMBER: Final = "number#"
+ROOM: Final = "room#"
+CATALOGUE: Final = "catalogue#"
+
+ROOM_RETENTION: Final = WINDOW + timedelta(days=29)
+"""A closed conversation still tells the number that a template can be sent to instead."""
+
+
+class DynamoDirectory:
+    """Implements `ports.Directory`."""
+
+    def __init__(self, client: Any, *, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def look_up(self, *, numbers: Collection[str], rooms: Collection[str], catalogues: Collection[str]) -> Known:
+        asked = {NUMBER: numbers, ROOM: rooms, CATALOGUE: catalogues}
+        keys = [f"{kind}{name}" for kind, names in asked.items() for name in sorted(names)]
+        with unavailable("directory"):
+            items = {i["directory_key"]["S"]: i for i in get_all(self._client, self._table, "directory_key", keys)}
+        numbered = {number: items.get(f"{NUMBER}{number}") for number in numbers}
+        return Known(
+            opted_out=frozenset(number for number, item in numbered.items() if item and item["opted_out"]["BOOL"]),
+            rooms={room: _room(room, item) for room in rooms if (item := items.get(f"{ROOM}{room}"))},
+            catalogues={name: _catalogue(item) for name in catalogues if (item := items.get(f"{CATALOGUE}{name}"))},
+        )
+
+    def opt(self, number: str, *, is_out: bool, at: datetime) -> None:
+        self._update_unless_later(
+            f"{NUMBER}{number}",
+            {"opted_out": {"BOOL": is_out}, "changed_at": {"S": to_text(at)}},
+            time="changed_at",
+            comparison="<=" if is_out else "<",
+        )
+
+    def open_room(self, room: Room) -> None:
+        attributes = {
+            "last_inbound_at": {"S": to_text(room.last_inbound_at)},
+            "ttl": expiry(room.last_inbound_at, ROOM_RETENTION),
+        }
+        if room.number is not None:
+            attributes["number"] = {"S": room.number}
+        self._update_unless_later(f"{ROOM}{room.room_id}", attributes, time="last_inbound_at", comparison="<")
+
+    def keep_catalogue(self, provider: str, catalogue: Catalogue) -> None:
+        item: Item = {
+            "directory_key": {"S": f"{CATALOGUE}{provider}"},
+            "refreshed_at": {"S": to_text(catalogue.refreshed_at)},
+        }
+        if catalogue.templates is not None:
+            item["templates"] = {"S": json.dumps({name: asdict(info) for name, info in catalogue.templates.items()})}
+        if catalogue.senders is not None:
+            item["senders"] = {"L": [{"S": sender} for sender in sorted(catalogue.senders)]}
+        with unavailable("directory"):
+            self._client.put_item(TableName=self._table, Item=item)
+
+    def _update_unless_later(self, key: str, attributes: Mapping[str, Item], *, time: str, comparison: str) -> None:
+        """Set the attributes, unless the entry was set at a later time than they have."""
+        with unavailable("directory"):
+            try:
+                self._client.update_item(
+                    TableName=self._table,
+                    Key={"directory_key": {"S": key}},
+                    UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in attributes),
+                    ConditionExpression=f"attribute_not_exists(#{time}) OR #{time} {comparison} :{time}",
+                    ExpressionAttributeNames={f"#{name}": name for name in attributes},
+                    ExpressionAttributeValues={f":{name}": value for name, value in attributes.items()},
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return
+
+
+def _room(room_id: str, item: Mapping[str, Any]) -> Room:
+    return Room(
+        room_id=room_id,
+        number=item["number"]["S"] if "number" in item else None,
+        last_inbound_at=from_text(item["last_inbound_at"]["S"]),
+    )
+
+
+def _catalogue(item: Mapping[str, Any]) -> Catalogue:
+    templates = json.loads(item["templates"]["S"]) if "templates" in item else None
+    return Catalogue(
+        refreshed_at=from_text(item["refreshed_at"]["S"]),
+        templates=None if templates is None else {name: TemplateInfo(**said) for name, said in templates.items()},
+        senders=frozenset(sender["S"] for sender in item["senders"]["L"]) if "senders" in item else None,
+    )

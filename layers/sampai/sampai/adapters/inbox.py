@@ -1,0 +1,73 @@
+"""Inbound messages, until their event has left by the table's stream."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sampai.adapters.aws import unavailable
+from sampai.adapters.dynamo import Item, expiry
+from sampai.domain.inbound import Inbound
+from sampai.domain.message import Channel
+from sampai.domain.times import from_text, to_text
+
+RETENTION: Final = timedelta(days=7)
+"""How long a repeated callback is known as one."""
+
+
+class DynamoInbox:
+    """Implements `ports.Inbox`."""
+
+    def __init__(self, client: Any, *, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def add(self, key: str, inbound: Inbound, now: datetime) -> bool:
+        with unavailable("inbox"):
+            try:
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=to_inbox_item(key, inbound, now),
+                    ConditionExpression="attribute_not_exists(inbound_key)",
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return False
+        return True
+
+
+def to_inbox_item(key: str, inbound: Inbound, now: datetime) -> Item:
+    """Return the item of an inbound message that came to us at `now`."""
+    texts = {
+        "inbound_key": key,
+        "provider": inbound.provider,
+        "channel": inbound.channel,
+        "provider_message_id": inbound.provider_message_id,
+        "sender": inbound.sender,
+        "recipient": inbound.recipient,
+        "text": inbound.text,
+        "room_id": inbound.room_id,
+        "received_at": to_text(inbound.received_at) if inbound.received_at else None,
+        "came_at": to_text(now),
+    }
+    item: Item = {name: {"S": str(value)} for name, value in texts.items() if value is not None}
+    return item | {"ttl": expiry(now, RETENTION)}
+
+
+def from_inbox_item(item: Mapping[str, Any]) -> tuple[Inbound, datetime]:
+    """Read what `to_inbox_item` wrote: the message, and when it came to us."""
+
+    def text(name: str) -> str | None:
+        value = item.get(name)
+        return None if value is None else str(value["S"])
+
+    received_at = text("received_at")
+    inbound = Inbound(
+        provider=item["provider"]["S"],
+        channel=Channel(item["channel"]["S"]),
+        provider_message_id=text("provider_message_id"),
+        sender=item["sender"]["S"],
+        recipient=text("recipient"),
+        text=item["text"]["S"],
+        room_id=text("room_id"),
+        received_at=from_text(received_at) if received_at else None,
+    )
+    return inbound, from_text(item["came_at"]["S"])

@@ -1,0 +1,1 @@
+"""Nomsa, Cambodia. Facts, guesses and quirks: docs/reference/providers/nomsa.md."""

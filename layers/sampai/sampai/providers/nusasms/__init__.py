@@ -1,0 +1,1 @@
+"""NusaSMS, Indonesia. Facts, guesses and quirks: docs/reference/providers/nusasms.md."""

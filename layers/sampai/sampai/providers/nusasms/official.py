@@ -1,0 +1,264 @@
+"""NusaSMS: WhatsApp Official. Facts, guesses and quirks: docs/reference/providers/nusasms.md."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from sampai.domain.account import Standing
+from sampai.domain.failure import Failure, Reason
+from sampai.domain.inbound import Inbound
+from sampai.domain.message import Channel, Content, Media, Message, Text
+from sampai.domain.report import Report
+from sampai.domain.status import Status
+from sampai.domain.template import InvalidTemplateError, Template, TemplateInfo, read_template
+from sampai.domain.times import read_vendor_time
+from sampai.providers.base import Capabilities, UnreadableAnswerError
+from sampai.providers.http import HttpRequest, MalformedWebhookError, WebhookRequest
+from sampai.providers.nusasms.dialect import ID, JAKARTA_MINUTES, NAME, WORD, read_number, readable, required
+from sampai.providers.nusasms.json_api import Check, JsonApi
+from sampai.providers.nusasms.multipart import File, post_multipart
+
+# "Message Status" shows `read` alone. The others: public code of a consumer, and a guess.
+STATUSES: Final[Mapping[str, Status]] = {
+    "submitted": Status.ACCEPTED,
+    "sent": Status.SENT,
+    "delivered": Status.DELIVERED,
+    "read": Status.READ,
+    "failed": Status.UNDELIVERED,
+}
+
+# All of it a guess: the page shows no refusal.
+FAILURES: Final[Mapping[str, Reason]] = {
+    "credit": Reason.INSUFFICIENT_CREDIT,
+    "balance": Reason.INSUFFICIENT_CREDIT,
+    "room": Reason.WINDOW_CLOSED,
+    "parameter": Reason.INVALID_CONTENT,
+    "template": Reason.TEMPLATE_REJECTED,
+    "channel": Reason.INVALID_SENDER,
+}
+
+# A guess, from the vocabulary of Meta, whose templates these are. Any other word counts as approved: it would be worse
+# to hold back every template for a word that nobody has described than to let the vendor refuse one.
+_UNAPPROVED: Final = frozenset(
+    "DRAFT PENDING IN_APPEAL REJECTED PAUSED LIMIT_EXCEEDED DISABLED ARCHIVED PENDING_DELETION DELETED".split()
+)
+_HEADER_FORMATS: Final = frozenset({"DOCUMENT", "IMAGE", "VIDEO"})
+"""The headers that need a parameter."""
+_PLACEHOLDER: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_MAY_BE_PLACEHOLDER: Final = re.compile(r"[0-9{}]")
+
+MOST_ROWS: Final = 2000
+"""Templates or channels that are kept. A list cut short would call the rest unknown, so a longer one is not read."""
+
+MEDIA_TYPES: Final = ("audio", "document", "image", "video", "voice")
+"""`ReplyMessageType` of the page, without `text`."""
+
+# What WhatsApp shows or plays itself; anything else goes as a document.
+_FORMATS: Final = {
+    ".aac": "audio/aac",
+    ".amr": "audio/amr",
+    ".m4a": "audio/mp4",
+    ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".3gp": "video/3gpp",
+    ".mp4": "video/mp4",
+    ".pdf": "application/pdf",
+}
+
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+_STORABLE: Final = re.compile(r"[^\x00\ud800-\udfff]*")
+
+
+def _templates(data: Any) -> Standing:
+    return Standing(templates={row["id"].lower(): _template_info(row) for row in _rows(data)})
+
+
+def _channels(data: Any) -> Standing:
+    return Standing(senders=frozenset(row["id"].lower() for row in _rows(data)))
+
+
+def _rows(data: Any) -> list[dict[str, Any]]:
+    """Return the entries with a readable id; one without could not be asked for."""
+    if not isinstance(data, list) or len(data) > MOST_ROWS:
+        raise UnreadableAnswerError("no list, or too long a one")
+    return [row for row in data if isinstance(row, dict) and readable(row.get("id"), ID)]
+
+
+def _template_info(row: Mapping[str, Any]) -> TemplateInfo:
+    return TemplateInfo(
+        is_approved=str(row.get("status")).upper() not in _UNAPPROVED,
+        header_format=_header_format(row.get("header")),
+        body_parameters=_body_parameters(row.get("body")),
+    )
+
+
+def _header_format(header: object) -> str | None:
+    """Return the format of a header that needs a parameter; None for any other, and for one that cannot be told."""
+    said = str(header.get("format") if isinstance(header, dict) else header).upper()
+    return said if said in _HEADER_FORMATS else None
+
+
+def _body_parameters(body: object) -> int | None:
+    """Count the different `{{1}}` of a body; None where they cannot be told. The page does not say how a body is shown.
+
+    Its own example has lost the braces: a digit that stands alone may be a placeholder.
+    """
+    text = body if isinstance(body, str) else json.dumps(body)
+    found = set(_PLACEHOLDER.findall(text))
+    if found:
+        return len(found)
+    return 0 if isinstance(body, str) and not _MAY_BE_PLACEHOLDER.search(body) else None
+
+
+_CHECKS: Final[Mapping[str, Check]] = {
+    "templates": ("wa_official/templates", _templates),
+    "channels": ("wa_official/channels", _channels),
+}
+
+
+class NusaSmsWhatsAppOfficial(JsonApi):
+    failures = FAILURES
+    checks = _CHECKS
+    capabilities = Capabilities(
+        channel=Channel.WHATSAPP_OFFICIAL,
+        countries=frozenset({"*"}),
+        credentials=frozenset({"api_key"}),
+        contents=frozenset({Text, Media, Template}),
+        max_characters=4096,  # a guess, the vendor states none
+        max_file_bytes=512 * 1024,  # a guess: the limit of WhatsApp's "Send Media"
+        options={"media_type": str, "template": dict},
+        has_rooms=True,
+        webhooks=frozenset({"whatsapp-official-receipt", "whatsapp-official-inbox"}),
+        account_checks=frozenset(_CHECKS),
+    )
+
+    def refusal(self, message: Message) -> Failure | None:
+        return super().refusal(message) or _room_refusal(message) or _template_refusal(message.content, "content")
+
+    def _option_refusal(self, message: Message) -> Failure | None:
+        if refusal := super()._option_refusal(message):
+            return refusal
+        place = f"provider_options.{self.name}"
+        if self.options_of(message).get("media_type", MEDIA_TYPES[0]) not in MEDIA_TYPES:
+            detail = f"{place}.media_type: must be one of {', '.join(MEDIA_TYPES)}"
+            return Failure(reason=Reason.UNSUPPORTED, detail=detail)
+        try:
+            return _template_refusal(self.window_fallback(message), f"{place}.template")
+        except InvalidTemplateError as error:
+            return Failure(reason=Reason.INVALID_REQUEST, detail=f"{place}.template: {error}")
+
+    def _sender_refusal(self, message: Message) -> Failure | None:
+        """Ask for a channel where a template goes out; a reply takes the channel of its conversation."""
+        if not isinstance(message.content, Template):
+            return None
+        sender = self.sender_of(message)
+        if sender is not None and _UUID.fullmatch(sender) is None:
+            return Failure(reason=Reason.INVALID_SENDER, detail="sender: must be the UUID of a channel")
+        return super()._sender_refusal(message)
+
+    def build_send(self, message: Message) -> HttpRequest:
+        if isinstance(message.content, Template):
+            return self._broadcast(message, message.content)
+        parts: dict[str, str | File] = {"room_id": message.room_id or ""}
+        if isinstance(message.content, Media):
+            parts |= self._media(message, message.content)
+        else:
+            parts |= {"type": "text", "text": self.text_of(message)}
+        return post_multipart(self._url("wa_official/message/reply"), parts, headers=self._headers)
+
+    def window_fallback(self, message: Message) -> Template | None:
+        """Return the template of the options. Raises InvalidTemplateError for one that `refusal` refuses."""
+        template = self.options_of(message).get("template")
+        return None if template is None else read_template(template)
+
+    @classmethod
+    def parse_webhook(cls, kind: str, request: WebhookRequest) -> tuple[Report | Inbound, ...]:
+        document = request.document()
+        return (_inbound(document) if kind == "whatsapp-official-inbox" else _report(document),)
+
+    def _broadcast(self, message: Message, template: Template) -> HttpRequest:
+        number = (message.recipient or "").removeprefix("+")
+        document: dict[str, Any] = {
+            "destination": number,
+            "destination_name": template.recipient_name or number,
+            "template_id": template.template_id,
+            "channel_id": self.sender_of(message),
+        }
+        if parameters := template.parameters.document():
+            document["parameters"] = parameters
+        return HttpRequest.post_json(self._url("wa_official/message/broadcast"), document, headers=self._headers)
+
+    def _media(self, message: Message, content: Media) -> dict[str, str | File]:
+        """Return the parts of a file. Raises ValueError if it is not at hand."""
+        name = content.file_name or urlsplit(content.media_url or "").path
+        media_type = _FORMATS.get(PurePosixPath(name).suffix.lower(), "application/octet-stream")
+        guessed = media_type.partition("/")[0]
+        parts: dict[str, str | File] = {
+            "type": self.options_of(message).get("media_type", guessed if guessed in MEDIA_TYPES else "document")
+        }
+        if content.caption is not None:
+            parts["text"] = content.caption
+        if content.media_url is not None:
+            return parts | {"file_url": content.media_url}
+        if message.enclosed.file is None:
+            raise ValueError("no file")
+        return parts | {"file": File(name=name, media_type=media_type, data=message.enclosed.file)}
+
+
+def _room_refusal(message: Message) -> Failure | None:
+    """Return why a content cannot go into the conversation that a message names, or without one."""
+    if isinstance(message.content, Template):
+        detail = "content.type: a template starts a conversation, it takes no room_id"
+        return None if message.room_id is None else Failure(reason=Reason.UNSUPPORTED, detail=detail)
+    if message.room_id is None:
+        detail = "content.type: without a room_id only a template goes out"
+        return Failure(reason=Reason.UNSUPPORTED, detail=detail)
+    if _UUID.fullmatch(message.room_id) is None:
+        return Failure(reason=Reason.INVALID_REQUEST, detail="room_id: must be a UUID")
+    return None
+
+
+def _template_refusal(content: Content | None, place: str) -> Failure | None:
+    if not isinstance(content, Template) or _UUID.fullmatch(content.template_id):
+        return None
+    return Failure(reason=Reason.TEMPLATE_REJECTED, detail=f"{place}.template_id: must be a UUID")
+
+
+def _report(document: Mapping[str, Any]) -> Report:
+    provider_status = required(document, "status", WORD)
+    status = STATUSES.get(provider_status.lower())
+    return Report(
+        provider_message_id=required(document, "ref_no", ID),
+        status=status,
+        provider_status=provider_status,
+        reason=Reason.PROVIDER_ERROR if status is Status.UNDELIVERED else None,
+        occurred_at=read_vendor_time(document.get("status_date"), JAKARTA_MINUTES),
+    )
+
+
+def _inbound(document: Mapping[str, Any]) -> Inbound:
+    return Inbound(
+        provider=NAME,
+        channel=Channel.WHATSAPP_OFFICIAL,
+        provider_message_id=readable(_optional(document, "ref_no"), ID),
+        sender=read_number(required(document, "sender_number", WORD), Channel.WHATSAPP_OFFICIAL),
+        text=_optional(document, "text"),  # a picture has none
+        room_id=required(document, "room_id", ID),
+        received_at=read_vendor_time(document.get("inbox_date"), JAKARTA_MINUTES),
+    )
+
+
+def _optional(document: Mapping[str, Any], name: str) -> str:
+    """Return a text, empty where there is none, or raise MalformedWebhookError for any other value."""
+    text = document.get(name)
+    if text is None:
+        return ""
+    if not isinstance(text, str) or _STORABLE.fullmatch(text) is None:
+        raise MalformedWebhookError(name)
+    return text

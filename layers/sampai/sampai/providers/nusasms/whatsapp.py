@@ -1,0 +1,173 @@
+"""NusaSMS: WhatsApp. Facts, guesses and quirks: docs/reference/providers/nusasms.md."""
+
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any, Final
+from urllib.parse import quote
+
+from sampai.domain.account import Balance, Standing
+from sampai.domain.failure import Failure, Reason
+from sampai.domain.inbound import Inbound
+from sampai.domain.message import Channel, Media, Message, Text
+from sampai.domain.report import Report
+from sampai.domain.status import Status
+from sampai.domain.times import read_vendor_time
+from sampai.providers.base import Capabilities, UnreadableAnswerError
+from sampai.providers.http import HttpRequest, HttpResponse, WebhookRequest
+from sampai.providers.nusasms.dialect import ID, JAKARTA_MINUTES, WORD, read_inbox, read_receipt, readable
+from sampai.providers.nusasms.json_api import Check, JsonApi, data_of, envelope_of
+
+# "Whatsapp Message Status", "Message Info": two tables, here as one. That a word may stand for its letter is a guess.
+STATUSES: Final[Mapping[str, Status]] = {
+    "U": Status.ACCEPTED,
+    "UN-SENT": Status.ACCEPTED,
+    "Q": Status.ACCEPTED,
+    "QUEUE": Status.ACCEPTED,
+    "S": Status.SENT,
+    "SENT": Status.SENT,
+    "D": Status.DELIVERED,
+    "DELIVERED": Status.DELIVERED,
+    "R": Status.READ,
+    "READ": Status.READ,
+    "A": Status.UNDELIVERED,
+    "ABORT": Status.UNDELIVERED,
+    "ABORTED": Status.UNDELIVERED,
+    "F": Status.UNDELIVERED,
+    "FAILED": Status.UNDELIVERED,
+}
+_REASONS: Final = {word: Reason.PROVIDER_ERROR for word, status in STATUSES.items() if status is Status.UNDELIVERED}
+
+# Public code: "Invalid WA Sender" and "File exceed limits (max 512 KB)". That a refusal for want of credit says so is
+# a guess.
+FAILURES: Final[Mapping[str, Reason]] = {
+    "invalid wa sender": Reason.INVALID_SENDER,
+    "file exceed limits": Reason.TOO_LONG,
+    "credit": Reason.INSUFFICIENT_CREDIT,
+    "balance": Reason.INSUFFICIENT_CREDIT,
+}
+
+# "Message Info": the date that goes with a status.
+_DATES: Final = {
+    Status.ACCEPTED: "create_date",
+    Status.SENT: "sent_date",
+    Status.DELIVERED: "delivered_date",
+    Status.READ: "read_date",
+}
+
+_EMOJI: Final = re.compile(r"[\U00010000-\U0010ffff]")
+
+
+def _balances(data: Any) -> Standing:
+    if not isinstance(data, dict) or not data.keys() & {"sms_balance", "wa_balance"}:
+        raise UnreadableAnswerError("no balance")
+    return Standing(balances=(_balance(data, "sms"), _balance(data, "wa")))
+
+
+def _balance(data: Mapping[str, Any], account: str) -> Balance:
+    amount = data.get(f"{account}_balance")
+    if amount is not None and (type(amount) not in (int, float) or not isfinite(amount)):
+        raise UnreadableAnswerError("no amount")
+    return Balance(
+        account=account,
+        amount=None if amount is None else float(amount),
+        # A date alone. Whether its day still counts is not said: taken as over when it begins.
+        expires_at=read_vendor_time(data.get(f"{account}_expired_date"), JAKARTA_MINUTES),
+    )
+
+
+def _key(data: Any) -> Standing:
+    if not isinstance(data, dict) or "userid" not in data:
+        raise UnreadableAnswerError("no user")
+    return Standing()
+
+
+_CHECKS: Final[Mapping[str, Check]] = {"balance": ("balance", _balances), "key": ("auth/api_key", _key)}
+
+
+class NusaSmsWhatsApp(JsonApi):
+    failures = FAILURES
+    checks = _CHECKS
+    capabilities = Capabilities(
+        channel=Channel.WHATSAPP,
+        countries=frozenset({"*"}),
+        credentials=frozenset({"api_key"}),
+        contents=frozenset({Text, Media}),
+        max_characters=4096,  # a guess, the vendor states none
+        max_file_bytes=512 * 1024,  # public code: "File exceed limits (max 512 KB)"
+        options={"queue": str, "is_group": bool, "include_unsubscribe": bool, "timeout": int, "channel": int},
+        most_lists=1,
+        webhooks=frozenset({"whatsapp-receipt", "whatsapp-inbox"}),
+        account_checks=frozenset(_CHECKS),
+        has_lookup=True,
+    )
+    needs_sender = False  # the page: optional
+
+    def _option_refusal(self, message: Message) -> Failure | None:
+        if message.audience and self.options_of(message).get("is_group") is False:
+            detail = f"provider_options.{self.name}.is_group: an audience is a group"
+            return Failure(reason=Reason.UNSUPPORTED, detail=detail)
+        return super()._option_refusal(message)
+
+    def build_send(self, message: Message) -> HttpRequest:
+        document: dict[str, Any] = {"destination": _destination(message), **self.options_of(message)}
+        if message.audience:
+            document["is_group"] = True
+        if (sender := self.sender_of(message)) is not None:
+            document["sender"] = sender
+        if isinstance(message.content, Media):
+            document |= _media(message, message.content)
+            return HttpRequest.post_json(self._url("whatsapp/media"), document, headers=self._headers)
+        document["message"] = _escaped(self.text_of(message))
+        return HttpRequest.post_json(self._url("whatsapp/message"), document, headers=self._headers)
+
+    def build_lookup(self, provider_message_id: str) -> HttpRequest:
+        url = self._url(f"whatsapp/status/{quote(provider_message_id, safe='')}")
+        return HttpRequest.get(url, headers=self._headers)
+
+    def parse_lookup(self, response: HttpResponse) -> Report | None:
+        # No example shows an unknown message: 404 with the envelope of a refusal is a guess.
+        if response.status == 404 and envelope_of(response).get("error") is True:
+            return None
+        data = data_of(response)
+        provider_message_id, provider_status = readable(data["ref_no"], ID), readable(data["status"], WORD)
+        if provider_message_id is None or provider_status is None:
+            raise UnreadableAnswerError("no ref_no or status")
+        word = provider_status.upper()
+        status = STATUSES.get(word)
+        return Report(
+            provider_message_id=provider_message_id,
+            status=status,
+            provider_status=provider_status,
+            reason=_REASONS.get(word),
+            occurred_at=read_vendor_time(data.get(_DATES[status]), JAKARTA_MINUTES) if status in _DATES else None,
+        )
+
+    @classmethod
+    def parse_webhook(cls, kind: str, request: WebhookRequest) -> tuple[Report | Inbound, ...]:
+        if kind == "whatsapp-inbox":
+            return (read_inbox(request, Channel.WHATSAPP),)
+        return (read_receipt(request, STATUSES, _REASONS),)
+
+
+def _destination(message: Message) -> str:
+    return message.audience[0] if message.audience else (message.recipient or "").removeprefix("+")
+
+
+def _media(message: Message, content: Media) -> dict[str, Any]:
+    """Return the fields of a file. Raises ValueError if it is not at hand."""
+    said = {} if content.caption is None else {"caption": _escaped(content.caption)}
+    if content.media_url is not None:
+        return {**said, "media_url": content.media_url}
+    if message.enclosed.file is None:
+        raise ValueError("no file")
+    return {**said, "media_base64": b64encode(message.enclosed.file).decode(), "file_name": content.file_name}
+
+
+def _escaped(text: str) -> str:
+    r"""Return a text with its emoji as the page wants them: 😀 is the ten characters `\U0001F600`.
+
+    All beyond the Basic Multilingual Plane goes that way; that the rest may go as it is, is a guess.
+    """
+    return _EMOJI.sub(lambda match: f"\\U{ord(match[0]):08X}", text)

@@ -1,0 +1,65 @@
+"""Messages that come in: kept, noted where they open a conversation, and heeded where they say STOP or START."""
+
+from datetime import datetime
+
+from sampai.contract.settings import Settings, words_for
+from sampai.domain.inbound import Inbound, Room, Wish, wish_of
+from sampai.domain.phone import E164
+from sampai.services.ports import Clock, Directory, Inbox, SettingsSource, Telemetry, UnavailableError
+
+
+class Arrivals:
+    def __init__(
+        self, *, inbox: Inbox, directory: Directory, settings: SettingsSource, clock: Clock, telemetry: Telemetry
+    ) -> None:
+        self._inbox = inbox
+        self._directory = directory
+        self._settings = settings
+        self._clock = clock
+        self._telemetry = telemetry
+
+    def take(self, inbound: Inbound) -> None:
+        """Keep an inbound message and do what follows from it. Raises UnavailableError.
+
+        What follows is done first: whoever hears of the message finds it done. It may all be done again: a vendor
+        repeats a callback that was not answered.
+        """
+        now = self._clock()
+        failure = None
+        try:
+            self._heed(inbound, now)
+        except UnavailableError as error:
+            failure = error
+        # Kept even then: a vendor may not repeat it.
+        is_new = self._inbox.add(inbound.key(now), inbound, now)
+        self._telemetry.info(
+            "message received",
+            provider=inbound.provider,
+            channel=inbound.channel,
+            provider_message_id=inbound.provider_message_id,
+            is_new=is_new,
+        )
+        if is_new:
+            self._telemetry.count("MessageReceived", provider=inbound.provider)
+        if failure is not None:
+            raise failure
+
+    def _heed(self, inbound: Inbound, now: datetime) -> None:
+        """Note an open conversation, and a wish."""
+        # A vendor's clock that is ahead of ours must neither keep a window open nor outlast a later wish.
+        at = min(inbound.received_at or now, now)
+        number = inbound.sender if E164.fullmatch(inbound.sender) else None
+        if inbound.room_id is not None:
+            self._directory.open_room(Room(room_id=inbound.room_id, number=number, last_inbound_at=at))
+        wish = _wish(number, inbound.text, self._settings.current()) if number else None
+        if number and wish:
+            self._directory.opt(number, is_out=wish is Wish.OPT_OUT, at=at)
+            self._telemetry.count("OptedOut" if wish is Wish.OPT_OUT else "OptedIn", provider=inbound.provider)
+
+
+def _wish(number: str, text: str, settings: Settings) -> Wish | None:
+    return wish_of(
+        text,
+        opt_out_words=words_for(settings.opt_out_words, number),
+        opt_in_words=words_for(settings.opt_in_words, number),
+    )

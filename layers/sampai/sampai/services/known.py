@@ -1,0 +1,61 @@
+"""What has to be known of recipients, conversations and templates before messages are sent: asked once for a batch."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from sampai.contract.request import SendRequest
+from sampai.domain.message import Category, Channel, Message
+from sampai.domain.template import Template
+from sampai.providers.registry import PROVIDERS, on_channel
+from sampai.services.ports import Directory, Known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What one message makes us ask; most ask nothing."""
+
+    number: str | None = None
+    room_id: str | None = None
+    is_promotional: bool = False
+    catalogues: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return self.number is not None or self.room_id is not None or bool(self.catalogues)
+
+
+def question_of(subject: SendRequest | Message) -> Question:
+    is_promotional = subject.category is Category.PROMOTIONAL
+    return Question(
+        number=subject.recipient if is_promotional else None,
+        room_id=subject.room_id,
+        is_promotional=is_promotional,
+        catalogues=_catalogues(subject.channel),
+    )
+
+
+def ask(directory: Directory, questions: Iterable[Question]) -> Known:
+    """Return what is known, in one call for all questions. Raises UnavailableError.
+
+    A second call is made where a promotional message names nothing but a conversation: only that tells its number.
+    """
+    asked = [question for question in questions if question]
+    if not asked:
+        return Known()
+    numbers = {question.number for question in asked if question.number is not None}
+    known = directory.look_up(
+        numbers=numbers,
+        rooms={question.room_id for question in asked if question.room_id is not None},
+        catalogues={name for question in asked for name in question.catalogues},
+    )
+    rooms = [known.rooms.get(question.room_id or "") for question in asked if question.is_promotional]
+    further = {room.number for room in rooms if room is not None and room.number is not None} - numbers
+    if not further:
+        return known
+    more = directory.look_up(numbers=further, rooms=(), catalogues=())
+    return replace(known, opted_out=known.opted_out | more.opted_out)
+
+
+def _catalogues(channel: Channel) -> frozenset[str]:
+    """Return the providers whose templates may be asked for on a channel."""
+    apis = {name: on_channel(name, channel) for name in PROVIDERS}
+    return frozenset(name for name, api in apis.items() if api and Template in api.capabilities.contents)

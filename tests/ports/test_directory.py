@@ -1,0 +1,211 @@
+"""What the services rely on in a directory, asked of the fake and of DynamoDB as the local AWS has it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import permutations
+
+import pytest
+
+from sampai.adapters.directory import DynamoDirectory
+from sampai.domain.inbound import Room
+from sampai.domain.template import Catalogue, TemplateInfo
+from sampai.services.ports import Directory, Known, UnavailableError
+from tests.emulator import Emulator, unreachable
+from tests.fakes import START, InMemoryDirectory
+
+NUMBER = "+85591234511"
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def directory(request: pytest.FixtureRequest) -> Directory:
+    if request.param == "memory":
+        return InMemoryDirectory()
+    emulator: Emulator = request.getfixturevalue("emulator")
+    return DynamoDirectory(emulator.client("dynamodb"), table=emulator.new_table("DirectoryTable"))
+
+
+def at(minutes: int) -> datetime:
+    return START + timedelta(minutes=minutes)
+
+
+def room(minutes: int, number: str | None = NUMBER, room_id: str = "room-1") -> Room:
+    return Room(room_id=room_id, number=number, last_inbound_at=at(minutes))
+
+
+CATALOGUE = Catalogue(
+    refreshed_at=START,
+    templates={
+        "otp": TemplateInfo(is_approved=True, header_format="IMAGE", body_parameters=2, buttons=0),
+        "promotion “៥០%” 😀": TemplateInfo(is_approved=False),
+    },
+    senders=frozenset({"channel-1", "channel-2"}),
+)
+
+CATALOGUES = [
+    ("all of it", CATALOGUE),
+    ("no templates at all", replace(CATALOGUE, templates={})),
+    ("no senders at all", replace(CATALOGUE, senders=frozenset())),
+    ("templates that could not be read", replace(CATALOGUE, templates=None)),
+    ("senders that could not be read", replace(CATALOGUE, senders=None)),
+    ("nothing but its time", Catalogue(refreshed_at=START)),
+]
+
+
+def test_of_what_nobody_told_nothing_is_known(directory: Directory) -> None:
+    assert directory.look_up(numbers=[NUMBER], rooms=["room-1"], catalogues=["nusasms"]) == Known()
+
+
+def test_what_was_told_is_known_and_nothing_besides(directory: Directory) -> None:
+    directory.opt(NUMBER, is_out=True, at=at(0))
+    directory.opt("+85591234512", is_out=True, at=at(0))
+    directory.open_room(room(0))
+    directory.open_room(room(0, room_id="room-2"))
+    directory.keep_catalogue("nusasms", CATALOGUE)
+
+    known = directory.look_up(numbers=[NUMBER], rooms=["room-1"], catalogues=["nusasms", "smspoh"])
+
+    assert known == Known(opted_out=frozenset({NUMBER}), rooms={"room-1": room(0)}, catalogues={"nusasms": CATALOGUE})
+
+
+def test_a_number_a_conversation_and_a_provider_of_one_name_are_three_things(directory: Directory) -> None:
+    directory.opt("1234567", is_out=True, at=at(0))
+    directory.open_room(room(0, room_id="1234567"))
+
+    known = directory.look_up(numbers=["1234567"], rooms=["1234567"], catalogues=["1234567"])
+
+    assert known == Known(opted_out=frozenset({"1234567"}), rooms={"1234567": room(0, room_id="1234567")})
+
+
+@pytest.mark.parametrize("count", [0, 1, 100, 101, 250])
+def test_any_number_of_names_may_be_asked_for_at_once(directory: Directory, count: int) -> None:
+    numbers = [f"+8559{n:07}" for n in range(count)]
+    for number in numbers[::2]:
+        directory.opt(number, is_out=True, at=at(0))
+    directory.open_room(room(0))
+
+    known = directory.look_up(numbers=numbers, rooms=["room-1"], catalogues=["nusasms"])
+
+    assert known == Known(opted_out=frozenset(numbers[::2]), rooms={"room-1": room(0)})
+
+
+# --- wishes ---------------------------------------------------------------------------------------------------------
+
+WISHES = [
+    ("out, in, out, in", [(0, True), (1, False), (2, True), (3, False)], False),
+    ("in, out, in, out", [(0, False), (1, True), (2, False), (3, True)], True),
+    ("out twice, then in", [(0, True), (1, True), (2, False)], False),
+    ("in twice, then out", [(0, False), (1, False), (2, True)], True),
+    ("both at the last instant", [(0, False), (1, True), (1, False)], True),
+    ("both at the last instant, twice", [(1, True), (1, False), (1, True), (1, False)], True),
+    ("both at an instant, then in", [(0, True), (0, False), (1, False)], False),
+    ("a millisecond apart", [(0, True), (0.001 / 60, False)], False),
+]
+
+
+@pytest.mark.parametrize(("wishes", "is_out"), [w[1:] for w in WISHES], ids=[w[0] for w in WISHES])
+def test_wishes_come_to_the_same_in_whatever_order_they_arrive(
+    directory: Directory, wishes: list[tuple[float, bool]], is_out: bool
+) -> None:
+    orders = {f"+8559{n:07}": order for n, order in enumerate(permutations(wishes))}
+
+    for number, order in orders.items():
+        for minutes, wish in order:
+            directory.opt(number, is_out=wish, at=START + timedelta(minutes=minutes))
+
+    opted_out = directory.look_up(numbers=orders, rooms=[], catalogues=[]).opted_out
+    assert opted_out == (orders.keys() if is_out else set())
+
+
+# --- conversations --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", list(permutations([0, 1, 2])))
+def test_a_conversation_never_goes_back_in_time(directory: Directory, order: tuple[int, ...]) -> None:
+    for minutes in order:
+        directory.open_room(room(minutes))
+
+    assert directory.look_up(numbers=[], rooms=["room-1"], catalogues=[]).rooms == {"room-1": room(2)}
+
+
+def test_a_number_is_kept_when_a_later_message_names_none(directory: Directory) -> None:
+    directory.open_room(room(0))
+    directory.open_room(room(1, number=None))
+
+    assert directory.look_up(numbers=[], rooms=["room-1"], catalogues=[]).rooms == {"room-1": room(1)}
+
+
+def test_a_later_number_takes_the_place_of_the_one_before(directory: Directory) -> None:
+    directory.open_room(room(0, number=None))
+    directory.open_room(room(1))
+    directory.open_room(room(2, number="+85591234512"))
+
+    rooms = directory.look_up(numbers=[], rooms=["room-1"], catalogues=[]).rooms
+    assert rooms == {"room-1": room(2, number="+85591234512")}
+
+
+# --- catalogues -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("catalogue", [c[1] for c in CATALOGUES], ids=[c[0] for c in CATALOGUES])
+def test_a_catalogue_is_read_as_it_was_kept(directory: Directory, catalogue: Catalogue) -> None:
+    directory.keep_catalogue("nusasms", catalogue)
+
+    known = directory.look_up(numbers=[], rooms=[], catalogues=["nusasms"])
+
+    assert known == Known(catalogues={"nusasms": catalogue})
+
+
+def test_of_the_catalogue_before_nothing_is_left(directory: Directory) -> None:
+    directory.keep_catalogue("nusasms", CATALOGUE)
+    directory.keep_catalogue("nusasms", Catalogue(refreshed_at=at(60)))
+
+    known = directory.look_up(numbers=[], rooms=[], catalogues=["nusasms"])
+    assert known == Known(catalogues={"nusasms": Catalogue(refreshed_at=at(60))})
+
+
+# --- outages --------------------------------------------------------------------------------------------------------
+
+CALLS: list[tuple[str, Callable[[Directory], object]]] = [
+    ("look up", lambda directory: directory.look_up(numbers=[NUMBER], rooms=[], catalogues=[])),
+    ("opt", lambda directory: directory.opt(NUMBER, is_out=True, at=START)),
+    ("open room", lambda directory: directory.open_room(room(0))),
+    ("keep catalogue", lambda directory: directory.keep_catalogue("nusasms", CATALOGUE)),
+]
+
+
+@pytest.mark.parametrize("call", [c[1] for c in CALLS], ids=[c[0] for c in CALLS])
+@pytest.mark.parametrize("where", ["memory", "dynamodb", "no table"])
+def test_a_directory_that_does_not_answer_is_unavailable(
+    request: pytest.FixtureRequest, where: str, call: Callable[[Directory], object]
+) -> None:
+    directory: Directory
+    if where == "memory":
+        directory = fake = InMemoryDirectory()
+        fake.is_down = True
+    elif where == "dynamodb":
+        directory = DynamoDirectory(unreachable("dynamodb"), table="directory")
+    else:
+        emulator: Emulator = request.getfixturevalue("emulator")
+        directory = DynamoDirectory(emulator.client("dynamodb"), table="nowhere")
+
+    with pytest.raises(UnavailableError) as caught:
+        call(directory)
+
+    assert NUMBER not in str(caught.value)
+
+
+def test_a_conversation_is_forgotten_thirty_days_after_its_last_message_and_a_wish_never(emulator: Emulator) -> None:
+    client, table = emulator.client("dynamodb"), emulator.new_table("DirectoryTable")
+    directory = DynamoDirectory(client, table=table)
+
+    directory.open_room(room(0))
+    directory.open_room(room(5))
+    directory.opt(NUMBER, is_out=True, at=at(0))
+
+    items = client.scan(TableName=table, ConsistentRead=True)["Items"]
+    expiries = {item["directory_key"]["S"]: item.get("ttl") for item in items}
+    assert expiries == {
+        "room#room-1": {"N": str(int((at(5) + timedelta(days=30)).timestamp()))},
+        f"number#{NUMBER}": None,
+    }

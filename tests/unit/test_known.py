@@ -1,0 +1,294 @@
+"""What is asked of the directory before messages go out, and what a vendor's catalogue decides."""
+
+import json
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sampai.contract.request import SendRequest, parse_request
+from sampai.domain.failure import Failure, Reason
+from sampai.domain.inbound import Room
+from sampai.domain.message import Category, Channel, Message
+from sampai.domain.status import Status
+from sampai.domain.template import Catalogue, TemplateInfo
+from sampai.providers.http import HttpResponse
+from sampai.services.known import Question, ask, question_of
+from sampai.services.ports import Known, UnavailableError
+from tests.fakes import START, InMemoryDirectory, statuses
+from tests.house import House, request
+
+NUMBER = "+6281234567810"
+ROOM = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
+CHANNEL = "7d1c7c0a-3e0f-4b52-9a43-6a1f0b1e2d03"
+TEMPLATE = "5a4b3c2d-1e0f-4a9b-8c7d-6e5f4a3b2c04"
+
+OFFICIAL = {"channel": "whatsapp_official", "recipient": NUMBER}
+TEMPLATES = frozenset({"nusasms"})
+
+
+# --- questions ------------------------------------------------------------------------------------------------------
+
+QUESTIONS: list[tuple[str, dict[str, Any], Question]] = [
+    ("a transactional text", {"recipient": NUMBER}, Question()),
+    ("a one-time password", {"recipient": NUMBER, "category": "otp"}, Question()),
+    (
+        "a promotional text",
+        {"recipient": NUMBER, "category": "promotional"},
+        Question(number=NUMBER, is_promotional=True),
+    ),
+    (
+        "a promotional text by WhatsApp",
+        {"recipient": NUMBER, "category": "promotional", "channel": "whatsapp"},
+        Question(number=NUMBER, is_promotional=True),
+    ),
+    (
+        "a promotional text to a list",
+        {"recipient": None, "audience": {"lists": ["a"]}, "category": "promotional"},
+        Question(is_promotional=True),
+    ),
+    ("a template", OFFICIAL, Question(catalogues=TEMPLATES)),
+    (
+        "a reply",
+        OFFICIAL | {"recipient": None, "room_id": ROOM},
+        Question(room_id=ROOM, catalogues=TEMPLATES),
+    ),
+    (
+        "a promotional reply",
+        OFFICIAL | {"room_id": ROOM, "category": "promotional"},
+        Question(number=NUMBER, room_id=ROOM, is_promotional=True, catalogues=TEMPLATES),
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "question"), [q[1:] for q in QUESTIONS], ids=[q[0] for q in QUESTIONS])
+def test_a_request_and_its_message_make_us_ask_the_same(changes: dict[str, Any], question: Question) -> None:
+    asked = parse_request(request(**changes))
+    assert isinstance(asked, SendRequest)
+    message = Message(
+        message_id="m-1",
+        status=Status.QUEUED,
+        channel=asked.channel,
+        category=asked.category,
+        recipient=asked.recipient,
+        room_id=asked.room_id,
+        created_at=START,
+        updated_at=START,
+        occurred_at=START,
+    )
+
+    assert question_of(asked) == question
+    assert question_of(message) == question
+
+
+class Clerk(InMemoryDirectory):
+    """A directory that keeps what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.questions: list[tuple[set[str], set[str], set[str]]] = []
+
+    def look_up(self, *, numbers: Collection[str], rooms: Collection[str], catalogues: Collection[str]) -> Known:
+        self.questions.append((set(numbers), set(rooms), set(catalogues)))
+        return super().look_up(numbers=numbers, rooms=rooms, catalogues=catalogues)
+
+
+def by_number(number: str) -> Question:
+    return Question(number=number, is_promotional=True)
+
+
+def in_room(room_id: str, *, is_promotional: bool = False) -> Question:
+    return Question(room_id=room_id, is_promotional=is_promotional)
+
+
+def test_nobody_is_asked_where_nothing_has_to_be_known() -> None:
+    clerk = Clerk()
+    clerk.is_down = True
+
+    assert ask(clerk, []) == Known()
+    assert ask(clerk, [Question(), Question(is_promotional=True)]) == Known()
+    assert clerk.questions == []
+
+
+def test_all_questions_are_asked_at_once() -> None:
+    clerk = Clerk()
+    clerk.opt("+1", is_out=True, at=START)
+    clerk.open_room(Room(room_id="r-1", last_inbound_at=START))
+
+    known = ask(
+        clerk,
+        [
+            by_number("+1"),
+            by_number("+2"),
+            Question(),
+            by_number("+1"),
+            in_room("r-1"),
+            in_room("r-2"),
+            Question(catalogues=TEMPLATES),
+        ],
+    )
+
+    assert clerk.questions == [({"+1", "+2"}, {"r-1", "r-2"}, {"nusasms"})]
+    assert known == Known(opted_out=frozenset({"+1"}), rooms={"r-1": Room(room_id="r-1", last_inbound_at=START)})
+
+
+def test_the_number_that_only_the_conversation_tells_is_asked_about_too() -> None:
+    clerk = Clerk()
+    for number in ("+1", "+2"):
+        clerk.opt(number, is_out=True, at=START)
+    rooms = {f"r-{n}": Room(room_id=f"r-{n}", number=f"+{n}", last_inbound_at=START) for n in (1, 2, 3)}
+    for room in rooms.values():
+        clerk.open_room(room)
+
+    known = ask(
+        clerk,
+        [by_number("+1"), *(in_room(name, is_promotional=True) for name in ("r-1", "r-2", "r-9")), in_room("r-3")],
+    )
+
+    assert clerk.questions == [({"+1"}, {"r-1", "r-2", "r-3", "r-9"}, set()), ({"+2"}, set(), set())]
+    assert known == Known(opted_out=frozenset({"+1", "+2"}), rooms=rooms)
+
+
+def test_no_number_is_asked_about_twice() -> None:
+    clerk = Clerk()
+    clerk.open_room(Room(room_id="r-1", number="+1", last_inbound_at=START))
+
+    ask(clerk, [Question(number="+1", room_id="r-1", is_promotional=True)])
+
+    assert clerk.questions == [({"+1"}, {"r-1"}, set())]
+
+
+def test_a_directory_that_is_down_is_nobody_who_knows_nothing() -> None:
+    clerk = Clerk()
+    clerk.is_down = True
+
+    with pytest.raises(UnavailableError):
+        ask(clerk, [by_number("+1")])
+
+
+# --- catalogues -----------------------------------------------------------------------------------------------------
+
+SETTINGS = {"providers": {"nusasms": {"senders": {"whatsapp_official": CHANNEL}}}}
+APPROVED = TemplateInfo(is_approved=True, header_format="DOCUMENT", body_parameters=1)
+HEADER = {"format": "DOCUMENT", "params": [{"key": "url", "value": "https://a.example/f.pdf"}]}
+FITTING = {"header": HEADER, "body": ["1234"]}
+
+
+def taken() -> HttpResponse:
+    return HttpResponse(status=201, body=b'{"error": false, "message": "-", "data": {"ref_no": "0017"}}')
+
+
+def template(message_id: str = "m-1", parameters: object = FITTING, **changes: Any) -> str:
+    content = {"type": "template", "template_id": TEMPLATE, "parameters": parameters}
+    return request(message_id, **(OFFICIAL | {"content": content} | changes))
+
+
+def catalogue(**changes: Any) -> Catalogue:
+    whole: dict[str, Any] = {
+        "refreshed_at": START,
+        "templates": {TEMPLATE: APPROVED},
+        "senders": frozenset({CHANNEL}),
+    }
+    return Catalogue(**whole | changes)
+
+
+def rejected(what: str) -> Failure:
+    return Failure(reason=Reason.TEMPLATE_REJECTED, detail=f"content.template_id: {what}")
+
+
+def misfit(what: str) -> Failure:
+    return Failure(reason=Reason.INVALID_CONTENT, detail=f"content.parameters.{what}")
+
+
+NO_SENDER = Failure(reason=Reason.INVALID_SENDER, detail="sender: no such channel in the account")
+UNKNOWN = rejected("no such template in the account")
+
+VERDICTS: list[tuple[str, Catalogue | None, str, Failure | None]] = [
+    ("nothing is known", None, template(), None),
+    ("all is well", catalogue(), template(), None),
+    ("no such template", catalogue(templates={}), template(), UNKNOWN),
+    (
+        "a template that is not approved",
+        catalogue(templates={TEMPLATE: TemplateInfo(is_approved=False)}),
+        template(),
+        rejected("the template is not approved"),
+    ),
+    (
+        "a text too many",
+        catalogue(),
+        template(parameters=FITTING | {"body": ["1234", "5678"]}),
+        misfit("body: the template has 1, given are 2"),
+    ),
+    ("no text", catalogue(), template(parameters={"header": HEADER}), misfit("body: the template has 1, given are 0")),
+    ("no header", catalogue(), template(parameters=["1234"]), misfit("header: the template needs one")),
+    ("no such channel", catalogue(senders=frozenset({ROOM})), template(), NO_SENDER),
+    ("another channel, named by the request", catalogue(), template(sender=ROOM), NO_SENDER),
+    ("templates that could not be read", catalogue(templates=None), template(), None),
+    ("senders that could not be read", catalogue(senders=None), template(), None),
+    (
+        "a catalogue of almost a day",
+        catalogue(refreshed_at=START - timedelta(days=1, milliseconds=-1), templates={}),
+        template(),
+        UNKNOWN,
+    ),
+    ("a catalogue of a day", catalogue(refreshed_at=START - timedelta(days=1), templates={}), template(), None),
+]
+
+
+@pytest.mark.parametrize(("known", "body", "failure"), [v[1:] for v in VERDICTS], ids=[v[0] for v in VERDICTS])
+def test_what_the_catalogue_speaks_against_is_refused_without_a_call(
+    known: Catalogue | None, body: str, failure: Failure | None
+) -> None:
+    house = House(taken(), settings=SETTINGS)
+    if known is not None:
+        house.directory.keep_catalogue("nusasms", known)
+
+    unfinished = house.send(body)
+
+    assert unfinished == []
+    assert house.message().failure == failure
+    assert statuses(house.message()) == ([Status.FAILED] if failure else [Status.SENDING, Status.ACCEPTED])
+    assert len(house.transport.requests) == (0 if failure else 1)
+
+
+def test_a_catalogue_says_nothing_of_messages_without_a_template() -> None:
+    house = House(taken(), settings=SETTINGS)
+    house.directory.keep_catalogue("nusasms", catalogue(templates={}, senders=frozenset()))
+    house.directory.open_room(Room(room_id=ROOM, last_inbound_at=START))
+
+    house.send(request(channel="whatsapp_official", recipient=None, room_id=ROOM))
+
+    assert house.message().status is Status.ACCEPTED
+
+
+def test_a_template_is_checked_when_its_time_has_come() -> None:
+    house = House(taken(), settings=SETTINGS)
+    house.directory.keep_catalogue("nusasms", catalogue(templates={}))
+    house.send(template("approved-since", send_at="2026-11-21T10:10:00Z"))
+    house.send(template("paused-since", send_at="2026-11-21T10:10:00Z"))
+    assert {message.status for message in house.store.messages.values()} == {Status.SCHEDULED}
+
+    house.clock.advance(minutes=10)
+    house.directory.keep_catalogue("nusasms", catalogue())
+    first, second = house.queue.bodies()
+    house.send(first)
+    house.directory.keep_catalogue("nusasms", catalogue(templates={TEMPLATE: TemplateInfo(is_approved=False)}))
+    house.send(second)
+
+    assert house.message("approved-since").status is Status.ACCEPTED
+    assert house.message("paused-since").failure == rejected("the template is not approved")
+
+
+def test_what_a_template_goes_out_as() -> None:
+    house = House(taken(), settings=SETTINGS)
+    house.directory.keep_catalogue("nusasms", catalogue())
+
+    house.send(template(category=Category.OTP))
+
+    (sent,) = house.transport.requests
+    assert house.message().channel is Channel.WHATSAPP_OFFICIAL
+    assert json.loads(sent.body)["parameters"] == {
+        "header": HEADER,
+        "body": [{"key": "1", "value": "parameter_1", "value_text": "1234"}],
+    }

@@ -1,0 +1,423 @@
+"""Requests beside the plain text to one number: files, templates, audiences, conversations, wishes."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sampai.contract.events import request_rejected
+from sampai.contract.request import (
+    Audience,
+    MediaContent,
+    OptInRequest,
+    OptOutRequest,
+    SendRequest,
+    TemplateContent,
+    TextContent,
+    parse_request,
+)
+from sampai.domain.failure import Failure, Reason
+from sampai.domain.message import Channel
+from sampai.domain.status import Status
+from sampai.providers.http import HttpResponse
+from tests.fakes import Reply, statuses
+from tests.house import House, lost, request
+
+VALUE = "8412-secret"
+"""A value that no answer may repeat."""
+
+NUMBER = "+85591234510"
+
+
+def media(**changes: Any) -> str:
+    document = {"type": "media", "media_url": "https://a.example/f.pdf"}
+    return request(content=_with(document, changes))
+
+
+def file(media_base64: str | None = "AAEC", file_name: str | None = "f.pdf", **changes: Any) -> str:
+    return media(media_url=None, media_base64=media_base64, file_name=file_name, **changes)
+
+
+def template(**changes: Any) -> str:
+    return request(content=_with({"type": "template", "template_id": "t-1"}, changes))
+
+
+def audience(**changes: Any) -> str:
+    return request(**{"recipient": None, "audience": {"lists": ["6415907d0d37a"]}} | changes)
+
+
+def reply(room_id: object = "room-1", **changes: Any) -> str:
+    return request(**{"room_id": room_id, "channel": "whatsapp_official"} | changes)
+
+
+def _with(document: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in (document | changes).items() if value is not None}
+
+
+def asked(**fields: Any) -> SendRequest:
+    fields = {"recipient": NUMBER, "content": TextContent(type="text", text="Your code is 1234")} | fields
+    return SendRequest(message_id="m-1", **fields)
+
+
+URL = "https://a.example/f.pdf"
+OFFICIAL = Channel.WHATSAPP_OFFICIAL
+
+GOOD: list[tuple[str, str, object]] = [
+    ("a file at an address", media(), asked(content=MediaContent(type="media", media_url=URL))),
+    (
+        "a file at an address with all that an address has",
+        media(media_url="HTTPS://a.example:8443/f%20f.pdf?a=b&c#d", caption="Your bill\n😀"),
+        asked(
+            content=MediaContent(
+                type="media", media_url="HTTPS://a.example:8443/f%20f.pdf?a=b&c#d", caption="Your bill\n😀"
+            )
+        ),
+    ),
+    (
+        "a file in the request",
+        file("AA==", "វិក្កយបត្រ 1.pdf"),
+        asked(content=MediaContent(type="media", media_base64="AA==", file_name="វិក្កយបត្រ 1.pdf")),
+    ),
+    ("a template", template(), asked(content=TemplateContent(type="template", template_id="t-1"))),
+    (
+        "a template filled by texts",
+        template(parameters=["Dara", "1234"], recipient_name="Dara"),
+        asked(
+            content=TemplateContent(
+                type="template", template_id="t-1", parameters=["Dara", "1234"], recipient_name="Dara"
+            )
+        ),
+    ),
+    (
+        "a template filled part by part",
+        template(parameters={"body": [{"key": 1, "value": "code", "value_text": "1234"}]}),
+        asked(
+            content=TemplateContent(
+                type="template",
+                template_id="t-1",
+                parameters={"body": [{"key": 1, "value": "code", "value_text": "1234"}]},
+            )
+        ),
+    ),
+    ("an audience", audience(), asked(recipient=None, audience=Audience(lists=("6415907d0d37a",)))),
+    (
+        "ten lists",
+        audience(audience={"lists": ["à la carte", *"bcdefghij"]}),
+        asked(recipient=None, audience=Audience(lists=("à la carte", *"bcdefghij"))),
+    ),
+    ("a reply", reply(recipient=None), asked(recipient=None, room_id="room-1", channel=OFFICIAL)),
+    ("a reply to a number", reply("a" * 64), asked(room_id="a" * 64, channel=OFFICIAL)),
+    ("a wish to be left alone", json.dumps({"opt_out": NUMBER}), OptOutRequest(opt_out=NUMBER)),
+    ("a wish to hear again", json.dumps({"opt_in": NUMBER}), OptInRequest(opt_in=NUMBER)),
+]
+
+
+@pytest.mark.parametrize(("body", "expected"), [g[1:] for g in GOOD], ids=[g[0] for g in GOOD])
+def test_a_good_request_is_read_whole(body: str, expected: object) -> None:
+    assert parse_request(body) == expected
+
+
+@pytest.mark.parametrize("body", [g[1] for g in GOOD], ids=[g[0] for g in GOOD])
+def test_a_request_shows_neither_number_nor_words_nor_file(body: str) -> None:
+    shown = repr(parse_request(body))
+
+    assert [said for said in ("1234", "Dara", "bill", "a.example", "AA==", "pdf", NUMBER) if said in shown] == []
+
+
+# --- bad ones -------------------------------------------------------------------------------------------------------
+
+A_URL = "content.media_url: must be an https URL in ASCII, without user and blanks"
+BASE64 = "content.media_base64: must be base64 with padding, without line breaks"
+FILE_NAME = r"content.file_name: String should match pattern '^[^/\\\x00-\x1f\x7f\"]{1,128}$'"
+TYPES = "content: type must be text, media or template"
+LISTS = r"audience.lists.…: String should match pattern '^[^\x00-\x1f\x7f,]{1,100}$'"
+ROOM = "room_id: String should match pattern '^[A-Za-z0-9-]{1,64}$'"
+E164 = "must be exactly one E.164 number: + and 7 to 15 ASCII digits"
+
+BAD: list[tuple[str, str, str]] = [
+    ("no file", media(media_url=None), "content: must have either media_url or media_base64"),
+    ("two files", media(media_base64="AAEC", file_name="f.pdf"), "content: must have either media_url or media_base64"),
+    ("a file without a name", file(file_name=None), "content: media_base64 and file_name go together"),
+    ("a name without a file", media(file_name="f.pdf"), "content: media_base64 and file_name go together"),
+    ("plain http", media(media_url=f"http://a.example/{VALUE}"), A_URL),
+    ("no scheme", media(media_url=f"a.example/{VALUE}"), A_URL),
+    ("a data URL", media(media_url=f"data:text/plain,{VALUE}"), A_URL),
+    ("a user", media(media_url=f"https://u:{VALUE}@a.example/"), A_URL),
+    ("no host", media(media_url=f"https:///{VALUE}"), A_URL),
+    ("a blank", media(media_url=f"https://a.example/ {VALUE}"), A_URL),
+    ("a newline", media(media_url=f"https://a.example/\n{VALUE}"), A_URL),
+    ("a tab in the host", media(media_url=f"https://a.exa\tmple/{VALUE}"), A_URL),
+    ("a control character", media(media_url=f"https://a.example/\x7f{VALUE}"), A_URL),
+    ("letters of another script", media(media_url=f"https://a.example/ü{VALUE}"), A_URL),
+    ("a host that normalises to another", media(media_url=f"https://{VALUE}℀.example/"), A_URL),
+    ("brackets around no address", media(media_url=f"https://[{VALUE}]/"), A_URL),
+    ("half a bracket", media(media_url=f"https://[{VALUE}"), A_URL),
+    ("a number as URL", media(media_url=8412), "content.media_url: Input should be a valid string"),
+    (
+        "a long URL",
+        media(media_url="https://a.example/" + VALUE * 200),
+        "content.media_url: String should have at most 2048 characters",
+    ),
+    ("an empty file", file(""), "content.media_base64: String should have at least 4 characters"),
+    ("nothing but padding", file("===="), BASE64),
+    ("padding missing", file("AAECA"), BASE64),
+    ("padding in the middle", file("AA==AAEC"), BASE64),
+    ("a line break", file("AAEC\nAAEC"), BASE64),
+    ("base64 for URLs", file("AA-_"), BASE64),
+    ("no base64", file("ééé" + VALUE), BASE64),
+    ("a folder in the name", file(file_name=f"../{VALUE}"), FILE_NAME),
+    ("a folder in the name, from Windows", file(file_name=f"c:\\{VALUE}"), FILE_NAME),
+    ("a quote in the name", file(file_name=f'"{VALUE}'), FILE_NAME),
+    ("a newline behind the name", file(file_name=f"{VALUE}\n"), FILE_NAME),
+    ("no name", file(file_name=""), FILE_NAME),
+    ("a long name", file(file_name=VALUE * 12), FILE_NAME),
+    ("an empty caption", media(caption=""), "content.caption: String should have at least 1 character"),
+    ("a text with a file", media(text=VALUE), "content.text: unknown field"),
+    ("a field that is somebody's text", media(**{VALUE: 1}), "content.…: unknown field"),
+    ("an unknown kind", request(content={"type": VALUE, "text": VALUE}), TYPES),
+    ("no kind", request(content={"text": VALUE}), TYPES),
+    ("a number as kind", request(content={"type": 8412}), TYPES),
+    ("a list as kind", request(content={"type": ["media"]}), TYPES),
+    ("a bare text", request(content=VALUE), TYPES),
+    ("a list of contents", request(content=[{"type": "text", "text": VALUE}]), TYPES),
+    ("no template", template(template_id=None), "content.template_id: Field required"),
+    ("an empty template", template(template_id=""), "content.template_id: String should have at least 1 character"),
+    (
+        "a long template",
+        template(template_id=VALUE * 12),
+        "content.template_id: String should have at most 128 characters",
+    ),
+    (
+        "an empty name",
+        template(recipient_name=""),
+        "content.recipient_name: String should have at least 1 character",
+    ),
+    ("a text as parameters", template(parameters=VALUE), "content.parameters: must be an object"),
+    ("numbers as parameters", template(parameters=[8412]), "content.parameters: body: must be an object"),
+    (
+        "too many parameters",
+        template(parameters=[VALUE] * 31),
+        "content.parameters: body: must be a list of at most 30",
+    ),
+    (
+        "a parameter that is too long",
+        template(parameters=[VALUE * 200]),
+        "content.parameters: body: must be a text of 1 to 2048 characters",
+    ),
+    (
+        "an unknown part",
+        template(parameters={VALUE: []}),
+        "content.parameters: has other fields than body, buttons, header",
+    ),
+    (
+        "a header without format",
+        template(parameters={"header": {"params": [{"key": "url", "value": VALUE}]}}),
+        "content.parameters: header.format: must be a text of 1 to 32 characters",
+    ),
+    (
+        "a long key",
+        template(parameters={"body": [{"key": 10**70, "value_text": VALUE}]}),
+        "content.parameters: body.key: must be a text of 1 to 64 characters",
+    ),
+    ("a text with a template", template(text=VALUE), "content.text: unknown field"),
+    ("nobody", request(recipient=None), "recipient: required, unless audience or room_id is given"),
+    (
+        "an audience and a number",
+        audience(recipient=NUMBER),
+        "audience: stands instead of recipient and room_id",
+    ),
+    (
+        "an audience and a conversation",
+        audience(room_id="room-1", channel="whatsapp_official"),
+        "audience: stands instead of recipient and room_id",
+    ),
+    ("an audience of a bare list", audience(audience=[VALUE]), "audience: Input should be an object"),
+    ("an audience without lists", audience(audience={}), "audience.lists: Field required"),
+    ("lists in a text", audience(audience={"lists": VALUE}), "audience.lists: Input should be a valid array"),
+    (
+        "no list",
+        audience(audience={"lists": []}),
+        "audience.lists: Tuple should have at least 1 item after validation, not 0",
+    ),
+    (
+        "eleven lists",
+        audience(audience={"lists": [VALUE] * 11}),
+        "audience.lists: Tuple should have at most 10 items after validation, not 11",
+    ),
+    ("a comma in a list", audience(audience={"lists": ["fine", f"{VALUE},{VALUE}"]}), LISTS),
+    ("a newline in a list", audience(audience={"lists": ["fine", f"{VALUE}\n"]}), LISTS),
+    ("an empty list name", audience(audience={"lists": ["fine", ""]}), LISTS),
+    ("a long list name", audience(audience={"lists": ["fine", VALUE * 10]}), LISTS),
+    (
+        "a number as list",
+        audience(audience={"lists": ["fine", 8412]}),
+        "audience.lists.…: Input should be a valid string",
+    ),
+    ("more in an audience", audience(audience={"lists": ["fine"], VALUE: 1}), "audience.…: unknown field"),
+    ("a conversation by SMS", reply(channel="sms"), "room_id: whatsapp_official only"),
+    ("a conversation without a channel", reply(channel=None), "room_id: whatsapp_official only"),
+    ("a conversation by WhatsApp", reply(channel="whatsapp"), "room_id: whatsapp_official only"),
+    ("an empty conversation", reply(""), ROOM),
+    ("a conversation with a blank", reply(f"{VALUE} "), ROOM),
+    ("a conversation with a newline", reply("room-1\n"), ROOM),
+    ("a long conversation", reply("a" * 65), ROOM),
+    ("a number as conversation", reply(8412), "room_id: Input should be a valid string"),
+]
+
+BAD_WISHES: list[tuple[str, dict[str, Any], str]] = [
+    ("no plus", {"opt_out": "85591238412"}, f"opt_out: {E164}"),
+    ("two numbers", {"opt_out": "+85591238412,+85591238413"}, f"opt_out: {E164}"),
+    ("a newline", {"opt_out": "+85591238412\n"}, f"opt_out: {E164}"),
+    ("a list", {"opt_out": ["+85591238412"]}, "opt_out: Input should be a valid string"),
+    ("nobody", {"opt_out": None}, "opt_out: Input should be a valid string"),
+    ("a number", {"opt_out": 85591238412}, "opt_out: Input should be a valid string"),
+    ("no plus, to start", {"opt_in": "85591238412"}, f"opt_in: {E164}"),
+    ("more to say", {"opt_in": NUMBER, "8412": VALUE}, "…: unknown field"),
+    ("both wishes", {"opt_out": NUMBER, "opt_in": NUMBER}, "opt_in: unknown field"),
+    ("a wish and a cancel", {"opt_in": NUMBER, "cancel": "m-9"}, "opt_in: unknown field"),
+]
+
+
+@pytest.mark.parametrize(("body", "detail"), [b[1:] for b in BAD], ids=[b[0] for b in BAD])
+def test_a_bad_request_fails_by_the_name_of_its_field_and_leaves_its_neighbours_alone(body: str, detail: str) -> None:
+    house = House()
+
+    unfinished = house.send(request("before"), body, request("after"))
+
+    assert unfinished == []
+    assert (house.message().status, house.message().failure) == (
+        Status.FAILED,
+        Failure(reason=Reason.INVALID_REQUEST, detail=detail),
+    )
+    assert [house.message(name).status for name in ("before", "after")] == [Status.ACCEPTED] * 2
+    assert len(house.transport.requests) == 2
+    assert VALUE not in repr([house.message(), house.store.events, house.bus.events, house.telemetry.lines])
+
+
+@pytest.mark.parametrize(("wish", "detail"), [b[1:] for b in BAD_WISHES], ids=[b[0] for b in BAD_WISHES])
+def test_a_bad_wish_changes_nothing_and_is_answered(wish: dict[str, Any], detail: str) -> None:
+    house = House()
+
+    unfinished = house.send(request("before"), json.dumps(wish), request("after"))
+
+    assert unfinished == []
+    assert house.directory.wishes == {}
+    assert house.bus.events == [request_rejected("r-2", "invalid_request", detail)]
+    assert [house.message(name).status for name in ("before", "after")] == [Status.ACCEPTED] * 2
+    assert "8412" not in repr([house.message("r-2"), house.store.events, house.bus.events, house.telemetry.lines])
+
+
+# --- audiences ------------------------------------------------------------------------------------------------------
+
+LIST = "6415907d0d37a"
+
+
+def campaign(message_id: str = "m-1", **changes: Any) -> str:
+    return request(message_id, **({"recipient": None, "audience": {"lists": [LIST]}, "provider": "smsnoc"} | changes))
+
+
+def smsnoc(data: object) -> HttpResponse:
+    return HttpResponse(status=200, body=json.dumps({"status": "success", "data": data}).encode())
+
+
+TAKEN = smsnoc({"uid": "606812e63f78b", "status": "Queued"})
+
+
+def horizon(house: House) -> timedelta:
+    return timedelta(hours=house.settings.settings.report_horizon_hours)
+
+
+def test_a_message_to_lists_goes_out_to_all_of_them_at_once() -> None:
+    house = House(TAKEN)
+
+    assert house.send(campaign(audience={"lists": [LIST, "6415907d0d37b", LIST]})) == []
+
+    (sent,) = house.transport.requests
+    assert sent.url == "https://app.smsnoc.com/api/v3/sms/campaign"
+    assert json.loads(sent.body)["contact_list_id"] == f"{LIST},6415907d0d37b"
+    message = house.message()
+    assert (message.status, message.provider_message_id) == (Status.ACCEPTED, "606812e63f78b")
+    assert (message.recipient, message.audience) == (None, (LIST, "6415907d0d37b", LIST))
+    assert [event.detail["recipient"] for event in house.store.events] == [None, None]
+
+
+UNCARRIED: list[tuple[str, dict[str, Any], Failure]] = [
+    (
+        "no vendor named",
+        {"provider": None},
+        Failure(
+            reason=Reason.UNROUTABLE, detail="provider: needed with an audience, which is known to one vendor alone"
+        ),
+    ),
+    (
+        "a vendor without lists",
+        {"provider": "smspoh"},
+        Failure(reason=Reason.UNSUPPORTED, detail="audience: smspoh takes no lists on sms"),
+    ),
+    (
+        "a list too many",
+        {"provider": "nusasms", "audience": {"lists": ["a", "b"]}},
+        Failure(reason=Reason.UNSUPPORTED, detail="audience: nusasms takes 1 list on sms"),
+    ),
+    (
+        "a list that the vendor cannot have",
+        {"audience": {"lists": [f"{VALUE} "]}},
+        Failure(
+            reason=Reason.INVALID_RECIPIENT, detail="audience.lists: smsnoc takes ids of up to 40 letters and digits"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "failure"), [u[1:] for u in UNCARRIED], ids=[u[0] for u in UNCARRIED])
+def test_a_message_to_lists_that_nobody_has_fails_without_a_call(changes: dict[str, Any], failure: Failure) -> None:
+    house = House(TAKEN)
+
+    house.send(campaign(**changes))
+
+    assert house.message().failure == failure
+    assert house.transport.requests == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "status"), [(TAKEN, Status.ACCEPTED), (lost(), Status.UNKNOWN)], ids=["accepted", "unknown"]
+)
+def test_a_message_to_lists_is_never_asked_about_and_ends_unconfirmed(reply: Reply, status: Status) -> None:
+    house = House(reply)
+    house.send(campaign())
+    begun = house.clock.now
+
+    while house.clock.now < begun + horizon(house) - timedelta(hours=1):
+        house.clock.advance(hours=1)
+        house.follow_up()
+    assert house.message().status is status
+    house.clock.advance(hours=7)
+    house.follow_up()
+
+    assert statuses(house.message()) == [Status.SENDING, status, Status.UNCONFIRMED]
+    assert len(house.transport.requests) == 1
+
+
+def test_a_message_to_a_number_is_asked_about_beside_one_to_lists() -> None:
+    row = {"uid": "606812e63f78c", "to": "8801744977910", "message": "Your code is 1234", "status": "Delivered"}
+    page = smsnoc({"data": [row], "last_page": 1, "next_page_url": None})
+    house = House(TAKEN, smsnoc(row | {"status": "Queued"}), page)
+    house.send(campaign("to-lists"))
+    house.send(request("to-one", home="smsnoc"))
+
+    house.clock.advance(seconds=15)
+    house.follow_up()
+
+    assert [house.message(name).status for name in ("to-lists", "to-one")] == [Status.ACCEPTED, Status.DELIVERED]
+
+
+def test_a_lost_campaign_is_not_taken_for_a_message_in_the_list() -> None:
+    row = {"uid": "606812e63f78c", "to": "", "message": "Your code is 1234", "status": "Delivered"}
+    house = House(lost(), smsnoc({"data": [row], "last_page": 1, "next_page_url": None}))
+    house.send(campaign("to-lists"), request("to-one", home="smsnoc"))
+
+    house.clock.advance(seconds=15)
+    house.follow_up()
+
+    assert house.message("to-lists").status is Status.UNKNOWN
