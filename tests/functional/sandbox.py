@@ -197,7 +197,8 @@ class Deployment:
         """Return the events that came over the bus since the last look."""
         barrier = {"Source": "sampai", "DetailType": "Barrier", "Detail": "{}", "EventBusName": self.bus}
         self.client("events").put_events(Entries=[barrier])
-        sqs, found = self.client("sqs"), []
+        sqs = self.client("sqs")
+        found: list[dict[str, Any]] = []
         until = time.monotonic() + 10
         while time.monotonic() < until:
             answer = sqs.receive_message(QueueUrl=self._events_url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
@@ -274,7 +275,8 @@ def _told(event: dict[str, Any]) -> str:
 # --- what nobody may find in the logs -----------------------------------------------------------------------------
 
 PRIVATE = frozenset(
-    "text msg caption value value_text media_url media_base64 file_name recipient_name originator sender_number".split()
+    """text msg caption value value_text media_url media_base64 file_name encryptKey
+    recipient_name originator sender_number""".split()
 )
 """Names of the fields, in requests, callbacks and items, that hold what somebody wrote, or who."""
 

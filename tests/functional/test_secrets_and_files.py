@@ -3,7 +3,7 @@
 import hashlib
 import json
 from base64 import b64decode
-from email import message_from_bytes
+from email import message_from_bytes, policy
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from tests.functional.sandbox import Deployment, read_event
 
 FILE = b"%PDF-1.4\n% Undangan rapat warga, Minggu pukul sembilan\n%%EOF\n"
+OWN_KEY = "a key that the caller has chosen"
 SMSPOH_SEND = "POST /smspoh/api/rest/send"
 WHATSAPP_MEDIA = "POST /nusasms/nusasms_api/1.0/whatsapp/media"
 
@@ -58,6 +59,19 @@ def test_the_vendor_encrypts_with_the_key_that_we_keep_and_show_nowhere(
     print(printed.out, printed.err)  # for the look at what was said
 
 
+def test_a_key_of_the_callers_own_is_kept_apart_from_its_message(deployment: Deployment) -> None:
+    deployment.call("send", _rewritten("send/encrypted-own-key", ("+959777777010", "+959777777020")))
+    assert deployment.table() == {"sample-encrypted-own-key": "queued rate_limited"}
+    assert OWN_KEY not in json.dumps(deployment.items(deployment.messages))
+
+    deployment.call("send", _resume("sample-encrypted-own-key"))
+
+    assert deployment.table() == {"sample-encrypted-own-key": "accepted"}
+    assert [asked.json()["encryptKey"] for asked in deployment.vendors.asked] == [OWN_KEY, OWN_KEY]
+    assert deployment.encryption_keys() == {"sample-encrypted-own-key": OWN_KEY}
+    assert OWN_KEY not in json.dumps(deployment.items(deployment.messages))
+
+
 def test_each_message_has_a_key_of_its_own(deployment: Deployment) -> None:
     deployment.invoke("send/encrypted")
     deployment.call("send", _rewritten("send/encrypted", ("sample-encrypted", "sample-encrypted-too")))
@@ -99,8 +113,9 @@ def test_a_file_goes_into_a_conversation_as_it_is(deployment: Deployment) -> Non
     deployment.invoke("send/whatsapp-official-file")
 
     (asked,) = deployment.vendors.asked
-    form = message_from_bytes(f"Content-Type: {asked.headers['content-type']}\r\n\r\n".encode() + asked.body)
-    parts = {part.get_param("name", header="content-disposition"): part for part in form.get_payload()}
+    head = f"Content-Type: {asked.headers['content-type']}\r\n\r\n".encode()
+    form = message_from_bytes(head + asked.body, policy=policy.HTTP)
+    parts = {str(part.get_param("name", header="content-disposition")): part for part in form.iter_parts()}
     assert {name: part.get_payload(decode=True) for name, part in parts.items()} == {
         "room_id": b"a4c1e7b2-5d0f-4c3a-9b8e-1f2d3c4b5a69",
         "type": b"document",

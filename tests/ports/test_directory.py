@@ -195,6 +195,22 @@ def test_a_directory_that_does_not_answer_is_unavailable(
     assert NUMBER not in str(caught.value)
 
 
+def test_a_catalogue_of_another_version_is_read_as_far_as_it_is_known(emulator: Emulator) -> None:
+    client, table = emulator.client("dynamodb"), emulator.new_table("DirectoryTable")
+    item = {
+        "directory_key": {"S": "catalogue#nusasms"},
+        "refreshed_at": {"S": "2026-11-21T10:00:00.000Z"},
+        "templates": {"S": '{"otp": {"is_approved": true, "colour": "red"}}'},
+        "colours": {"L": []},
+    }
+    client.put_item(TableName=table, Item=item)
+
+    known = DynamoDirectory(client, table=table).look_up(numbers=[], rooms=[], catalogues=["nusasms"])
+
+    templates = {"otp": TemplateInfo(is_approved=True)}
+    assert known.catalogues == {"nusasms": Catalogue(refreshed_at=START, templates=templates)}
+
+
 def test_a_conversation_is_forgotten_thirty_days_after_its_last_message_and_a_wish_never(emulator: Emulator) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("DirectoryTable")
     directory = DynamoDirectory(client, table=table)

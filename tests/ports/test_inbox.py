@@ -33,7 +33,9 @@ INBOUNDS = [
     ("an empty text", replace(INBOUND, text="")),
     ("a sender that is no number", replace(INBOUND, sender="Telkomsel")),
     ("a leading zero and a hash in the vendor's id", replace(INBOUND, provider_message_id="00#17")),
-    *((f"no {name}", replace(INBOUND, **{name: None})) for name in ("recipient", "room_id", "received_at")),
+    ("no number of ours", replace(INBOUND, recipient=None)),
+    ("no conversation", replace(INBOUND, room_id=None)),
+    ("no time of the vendor", replace(INBOUND, received_at=None)),
 ]
 
 

@@ -206,7 +206,7 @@ def test_a_conversation_is_noted_and_its_wish_heeded() -> None:
     hear(house, "whatsapp-official-inbox", text="Stop.")
 
     assert house.directory.rooms == {ROOM: Room(room_id=ROOM, number=NUMBER, last_inbound_at=WRITTEN_AT)}
-    assert house.directory.wishes == {NUMBER: (WRITTEN_AT, True)}
+    assert house.directory.wishes == {NUMBER: (START, True)}
 
 
 def test_a_conversation_with_who_has_no_number_is_noted_without_one() -> None:
@@ -233,7 +233,7 @@ def test_what_was_not_done_whole_is_not_answered_and_done_once_when_it_is_repeat
     getattr(house, down).is_down = False
     house.clock.advance(minutes=5)
     assert hear(house, kind, **stop) is Answer.RECEIVED
-    assert house.directory.wishes == {NUMBER: (WRITTEN_AT, True)}
+    assert house.directory.wishes == {NUMBER: (START + timedelta(minutes=5), True)}
     assert len(told(house)) == 1
     assert house.telemetry.counts["MessageReceived", "nusasms"] == 1
 
@@ -254,7 +254,7 @@ def test_a_wish_is_heeded_even_if_its_message_cannot_be_kept() -> None:
 
     hear(house, msg="STOP")
 
-    assert house.directory.wishes == {NUMBER: (WRITTEN_AT, True)}
+    assert house.directory.wishes == {NUMBER: (START, True)}
 
 
 def test_who_is_told_of_a_message_finds_its_conversation_open() -> None:

@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -189,20 +189,31 @@ def test_another_file_under_the_same_id_is_another_request() -> None:
 
 
 REFUSED = [
-    ("too large", {"data": b"x" * (512 * 1024 + 1)}, "content.media_base64: nusasms takes 524288 bytes"),
-    ("no files by SMS", {"channel": "sms"}, "content.type: nusasms takes no media on sms"),
-    ("expired", {"expires_at": "2026-11-21T10:00:00Z"}, "expires_at: has passed"),
+    (
+        "too large",
+        {"data": b"x" * (512 * 1024 + 1)},
+        Failure(reason=Reason.TOO_LONG, detail="content.media_base64: nusasms takes 524288 bytes"),
+    ),
+    (
+        "no files by SMS",
+        {"channel": "sms"},
+        Failure(reason=Reason.UNSUPPORTED, detail="content.type: nusasms takes no media on sms"),
+    ),
+    (
+        "expired",
+        {"expires_at": "2026-11-21T10:00:00Z"},
+        Failure(reason=Reason.EXPIRED, detail="expires_at: has passed"),
+    ),
 ]
 
 
-@pytest.mark.parametrize(("changes", "detail"), [r[1:] for r in REFUSED], ids=[r[0] for r in REFUSED])
-def test_the_file_of_a_refused_message_is_not_kept(changes: dict[str, Any], detail: str) -> None:
+@pytest.mark.parametrize(("changes", "failure"), [r[1:] for r in REFUSED], ids=[r[0] for r in REFUSED])
+def test_the_file_of_a_refused_message_is_not_kept(changes: dict[str, Any], failure: Failure) -> None:
     house = House(taken())
 
     assert house.send(media(**changes)) == []
 
-    assert house.message().failure is not None
-    assert house.message().failure.detail == detail
+    assert house.message().failure == failure
     assert house.media.files == {}
 
 
@@ -303,20 +314,35 @@ def test_a_further_attempt_uses_the_key_of_the_first() -> None:
     assert [key_in(sent) for sent in house.transport.requests] == ["key-1", "key-1"]
 
 
-def test_while_no_key_can_be_kept_the_message_waits_and_its_neighbours_go_out() -> None:
+def test_while_no_key_can_be_kept_the_request_comes_back_and_its_neighbours_go_out() -> None:
     house = House(lambda sent: smspoh_taken("AA-1" if key_in(sent) else "AA-2", "m-1" if key_in(sent) else "plain"))
     house.vault.is_down = True
 
-    assert house.send(encrypted(), request("plain", home="smspoh")) == []
-    assert (house.message().status, house.message("plain").status) == (Status.QUEUED, Status.ACCEPTED)
-    assert house.message().failure == Failure(reason=Reason.PROVIDER_ERROR, detail="not at hand: down")
+    assert house.send(encrypted(), request("plain", home="smspoh")) == ["r-1"]
+    assert (house.store.messages.keys(), house.message("plain").status) == ({"plain"}, Status.ACCEPTED)
     assert [key_in(sent) for sent in house.transport.requests] == [None]
+
+    house.vault.is_down = False
+    house.send(encrypted())
+    assert house.message().status is Status.ACCEPTED
+    assert house.vault.keys == {"m-1": key_in(house.transport.requests[-1])}
+
+
+def test_while_its_key_is_out_of_reach_a_message_waits() -> None:
+    house = House(HttpResponse(status=429, body=b"{}"), smspoh_taken())
+    house.send(encrypted())
+    house.vault.is_down = True
+    house.clock.advance(minutes=1)
+
+    assert house.resume() == []
+    assert (house.message().status, len(house.transport.requests)) == (Status.QUEUED, 1)
+    assert house.message().failure == Failure(reason=Reason.PROVIDER_ERROR, detail="not at hand: down")
 
     house.vault.is_down = False
     house.clock.advance(minutes=1)
     house.resume()
     assert house.message().status is Status.ACCEPTED
-    assert house.vault.keys == {"m-1": key_in(house.transport.requests[-1])}
+    assert [key_in(sent) for sent in house.transport.requests] == ["key-1", "key-1"]
 
 
 def test_a_key_of_the_vendor_that_cannot_be_kept_rings() -> None:
@@ -346,6 +372,124 @@ def test_a_key_is_seen_by_the_vendor_and_the_vault_alone(answer: HttpResponse) -
     shown = repr([house.store.messages, house.store.commits, stored, house.store.events, house.bus.events])
     shown += repr([house.telemetry.lines, house.transport.requests, house.queue.notes])
     assert [key for key in ("key-1", "a-vendors-key") if key in shown] == []
+
+
+# --- keys of the caller's own ---------------------------------------------------------------------------------------
+
+OWN = "the-callers-key"
+
+
+def encrypted_with(key: object = OWN, message_id: str = "m-1", **changes: Any) -> str:
+    return encrypted(message_id, provider_options={"smspoh": {"encrypt": True, "encryptKey": key}}, **changes)
+
+
+def test_a_key_of_the_caller_is_the_one_that_is_used_and_kept() -> None:
+    house = House(smspoh_taken())
+
+    house.send(encrypted_with())
+
+    assert [key_in(sent) for sent in house.transport.requests] == [OWN]
+    assert house.vault.keys == {"m-1": OWN}
+
+
+WAITING = [
+    ("turned away", {}, [throttled(), smspoh_taken()]),
+    ("scheduled", {"send_at": "2026-11-21T10:01:00Z"}, [smspoh_taken()]),
+]
+
+
+@pytest.mark.parametrize(("changes", "replies"), [w[1:] for w in WAITING], ids=[w[0] for w in WAITING])
+def test_a_message_that_waited_has_its_callers_key(changes: dict[str, Any], replies: list[HttpResponse]) -> None:
+    house = House(*replies)
+    house.send(encrypted_with(**changes))
+    stored = repr([to_item(message) for message in house.store.messages.values()])
+    assert OWN not in stored + repr([house.store.commits, house.store.events, house.telemetry.lines])
+
+    house.clock.advance(minutes=1)
+    house.resume()
+
+    assert [key_in(sent) for sent in house.transport.requests] == [OWN] * len(replies)
+    assert house.message().status is Status.ACCEPTED
+
+
+def test_while_a_callers_key_cannot_be_kept_its_request_comes_back() -> None:
+    house = House(smspoh_taken("AA-2", "plain"))
+    house.vault.is_down = True
+
+    assert house.send(encrypted_with(), request("plain", home="smspoh")) == ["r-1"]
+
+    assert house.store.messages.keys() == {"plain"}
+    house.vault.is_down = False
+    house.transport.replies = [smspoh_taken()]
+    assert house.send(encrypted_with()) == []
+    assert house.message().status is Status.ACCEPTED
+
+
+@pytest.mark.parametrize("first", [encrypted, encrypted_with], ids=["our key", "the caller's key"])
+def test_another_key_under_the_same_id_is_another_request_and_changes_nothing(first: Callable[..., str]) -> None:
+    house = House(smspoh_taken())
+    house.send(first(send_at="2026-11-21T10:01:00Z"))
+
+    house.send(encrypted_with("another-key"))
+    house.clock.advance(minutes=1)
+    house.resume()
+
+    assert [event.detail["reason"] for event in house.bus.events] == ["id_conflict"]
+    assert [key_in(sent) for sent in house.transport.requests] == [OWN if first is encrypted_with else "key-1"]
+
+
+NO_KEYS = [
+    ("a number", 1234, "provider_options.smspoh.encryptKey: wrong type"),
+    (
+        "nothing",
+        "",
+        "provider_options.smspoh.encryptKey: must be 1 to 200 characters, none of them a control character",
+    ),
+    (
+        "a newline",
+        "key\n",
+        "provider_options.smspoh.encryptKey: must be 1 to 200 characters, none of them a control character",
+    ),
+]
+
+
+@pytest.mark.parametrize(("key", "detail"), [k[1:] for k in NO_KEYS], ids=[k[0] for k in NO_KEYS])
+def test_what_is_no_key_is_refused_and_not_kept(key: object, detail: str) -> None:
+    house = House(smspoh_taken())
+
+    house.send(encrypted_with(key))
+
+    assert house.message().failure == Failure(reason=Reason.INVALID_REQUEST, detail=detail)
+    assert (house.vault.keys, house.transport.requests) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"smspoh": {"encrypt": True, "encryptKey": OWN}},
+        {"smspoh": {"encryptKey": 1234}},
+        {"smspoh": {"encryptKey": [OWN]}},
+        {"nusasms": {"": 1234}},
+    ],
+)
+def test_a_key_for_a_vendor_that_is_not_on_the_route_is_not_kept_anywhere(options: dict[str, Any]) -> None:
+    house = House(unreached())
+
+    assert house.send(request(provider_options=options)) == []
+
+    assert house.message().status is Status.QUEUED
+    assert house.vault.keys == {}
+    assert OWN not in repr(to_item(house.message()))
+
+
+def test_a_key_for_a_vendor_of_another_channel_is_not_stored() -> None:
+    house = House(taken())
+
+    house.send(media(send_at="2026-11-21T10:10:00Z", provider_options={"smspoh": {"encryptKey": OWN}}))
+
+    assert house.message().status is Status.SCHEDULED
+    assert house.vault.keys == {}
+    assert OWN not in repr(to_item(house.message()))
 
 
 def test_a_vendor_that_does_not_encrypt_refuses_the_wish() -> None:

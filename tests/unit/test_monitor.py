@@ -7,11 +7,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from sampai.domain.failure import Failure, Reason
 from sampai.domain.template import Catalogue, TemplateInfo
 from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.services.ports import NoResponse, Secret, UnavailableError
 from tests.fakes import START
-from tests.house import SECRET, SETTINGS, House, lost, unreached
+from tests.house import SECRET, House, lost, unreached
 
 TEMPLATE = "5a4b3c2d-1e0f-4a9b-8c7d-6e5f4a3b2c04"
 CHANNEL = "7d1c7c0a-3e0f-4b52-9a43-6a1f0b1e2d03"
@@ -171,7 +172,7 @@ LOW: list[tuple[str, dict[str, Answer], dict[str, Any], set[str]]] = [
 def test_a_balance_at_its_mark_or_below_rings(
     answers: dict[str, Answer], providers: dict[str, Any], low: set[str]
 ) -> None:
-    house = house_that_hears(answers, settings={"providers": SETTINGS["providers"] | providers})
+    house = house_that_hears(answers, settings={"providers": providers})
 
     assert check(house) == 6
 
@@ -380,6 +381,6 @@ def test_what_the_monitor_learned_is_what_messages_are_checked_against() -> None
 
     house.send(json.dumps(body))
 
-    assert house.message().failure is not None
-    assert house.message().failure.detail == "content.template_id: the template is not approved"
+    detail = "content.template_id: the template is not approved"
+    assert house.message().failure == Failure(reason=Reason.TEMPLATE_REJECTED, detail=detail)
     assert len(house.transport.requests) == sent

@@ -51,7 +51,7 @@ def opt_in(number: str = NUMBER) -> str:
     return json.dumps({"opt_in": number})
 
 
-def at(minutes: int) -> datetime:
+def at(minutes: float) -> datetime:
     return START + timedelta(minutes=minutes)
 
 
@@ -122,21 +122,32 @@ def test_the_words_of_the_settings_count_in_the_country_of_who_writes(
     assert house.directory.wishes == ({number: (START, True)} if number else {})
 
 
-def test_a_wish_counts_from_when_it_was_written_not_from_when_it_came() -> None:
+TIMES = [
+    ("start counts from when it was written", [("START", "2026-11-21 16:30:00")], (at(-30), False)),
+    ("stop counts from when it came", [("STOP", "2026-11-21 16:30:00")], (at(0), True)),
+    (
+        "start, written before stop came",
+        [("STOP", "2026-11-21 16:30:00"), ("START", "2026-11-21 16:59:59")],
+        (at(0), True),
+    ),
+    ("start, written when stop came", [("STOP", ""), ("START", "2026-11-21 17:00:00")], (at(0), True)),
+    ("start, written after stop came", [("STOP", ""), ("START", "2026-11-21 17:00:30")], (at(0.5), False)),
+    ("start, by a clock that is ahead", [("START", "2026-11-22 17:00:00"), ("STOP", "")], (at(1), True)),
+    ("stop, by a clock that is ahead", [("STOP", "2026-11-22 17:00:00"), ("START", "")], (at(1), False)),
+]
+
+
+@pytest.mark.parametrize(("messages", "wish"), [t[1:] for t in TIMES], ids=[t[0] for t in TIMES])
+def test_a_wish_has_its_time_and_where_it_may_be_wrong_nobody_is_written_to(
+    messages: list[tuple[str, str]], wish: tuple[datetime, bool]
+) -> None:
     house = house_in_jakarta()
-    hear(house, "START", receive_date="2026-11-21 16:59:00")
-    hear(house, "STOP", receive_date="2026-11-21 16:58:00")
 
-    assert house.directory.wishes == {NUMBER: (at(-1), False)}
+    for text, receive_date in messages:
+        hear(house, text, receive_date=receive_date)
+        house.clock.advance(minutes=1)
 
-
-def test_a_vendors_clock_that_is_ahead_does_not_outlast_a_later_wish() -> None:
-    house = house_in_jakarta()
-    hear(house, "STOP", receive_date="2026-11-22 17:00:00")
-    house.clock.advance(minutes=1)
-    hear(house, "START", receive_date="2026-11-22 17:01:00")
-
-    assert house.directory.wishes == {NUMBER: (at(1), False)}
+    assert house.directory.wishes == {NUMBER: wish}
 
 
 # --- by a request ---------------------------------------------------------------------------------------------------

@@ -48,7 +48,8 @@ def audience(**changes: Any) -> str:
 
 
 def reply(room_id: object = "room-1", **changes: Any) -> str:
-    return request(**{"room_id": room_id, "channel": "whatsapp_official"} | changes)
+    document: dict[str, Any] = {"room_id": room_id, "channel": "whatsapp_official"}
+    return request(**document | changes)
 
 
 def _with(document: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -56,8 +57,8 @@ def _with(document: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def asked(**fields: Any) -> SendRequest:
-    fields = {"recipient": NUMBER, "content": TextContent(type="text", text="Your code is 1234")} | fields
-    return SendRequest(message_id="m-1", **fields)
+    plain: dict[str, Any] = {"recipient": NUMBER, "content": TextContent(type="text", text="Your code is 1234")}
+    return SendRequest(message_id="m-1", **plain | fields)
 
 
 URL = "https://a.example/f.pdf"

@@ -165,7 +165,7 @@ def test_where_the_conversation_is_closed_the_template_that_was_named_goes_out(c
     house = house_with()
     hear(house)
     house.clock.now += DAY
-    named = {"content": content} if content else {}
+    named: dict[str, Any] = {"content": content} if content else {}
 
     assert house.send(reply(provider_options=INSTEAD, **named)) == []
 

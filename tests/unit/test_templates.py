@@ -144,6 +144,11 @@ BAD: list[tuple[object, str]] = [
     (body(value_text=None), "parameters.body.value_text: " + TEXT.format(2048)),
     (body(value_text=8412), "parameters.body.value_text: " + TEXT.format(2048)),
     ([{"key": "1"}], "parameters.body.value_text: " + TEXT.format(2048)),
+    (["é" * 2048] * 6, "parameters: must be at most 65536 bytes of JSON"),
+    (
+        {"header": {"format": "TEXT", "params": [{"key": "1", "value": "a" * 2048}] * 17}, "body": ["a" * 2048] * 17},
+        "parameters: must be at most 65536 bytes of JSON",
+    ),
     ({"buttons": SECRET}, "parameters.buttons: must be a list of at most 30"),
     ({"buttons": [SECRET]}, "parameters.buttons: must be an object"),
     (button(**{SECRET: 1}), "parameters.buttons: has other fields than index, type, value"),
@@ -226,7 +231,8 @@ VERDICTS: list[tuple[str, dict[str, TemplateInfo] | None, set[str] | None, objec
     ("nothing is known", None, None, TWO_TEXTS, None, None),
     ("of this template nothing but its approval is known", {"t-1": APPROVED}, None, TWO_TEXTS, "c-1", None),
     ("it is not there", {}, None, TWO_TEXTS, "c-1", rejected("no such template in the account")),
-    ("another is there", {"T-1": APPROVED}, None, TWO_TEXTS, "c-1", rejected("no such template in the account")),
+    ("another is there", {"t-2": APPROVED}, None, TWO_TEXTS, "c-1", rejected("no such template in the account")),
+    ("capitals make no difference", {"t-1": APPROVED}, {"c-1"}, TWO_TEXTS | {"template_id": "T-1"}, "C-1", None),
     (
         "it is not approved",
         {"t-1": TemplateInfo(is_approved=False, body_parameters=9)},

@@ -304,9 +304,19 @@ REFUSALS = (
         failure=Failure(reason=Reason.INVALID_REQUEST, detail="provider_options.smspoh.encrypt: wrong type"),
     ),
     Refusal(
-        title="a key of the caller's",
-        message=message(provider_options={"smspoh": {"encrypt": True, "encryptKey": "k"}}),
-        failure=Failure(reason=Reason.UNSUPPORTED, detail="provider_options.smspoh.encryptKey: option not offered"),
+        title="a key and nothing to encrypt",
+        message=message(provider_options={"smspoh": {"encrypt": False, "encryptKey": "k"}}),
+        failure=Failure(
+            reason=Reason.INVALID_REQUEST, detail="provider_options.smspoh.encryptKey: goes with encrypt: true"
+        ),
+    ),
+    Refusal(
+        title="a key that nobody could type",
+        message=message(provider_options={"smspoh": {"encrypt": True, "encryptKey": "k\n"}}),
+        failure=Failure(
+            reason=Reason.INVALID_REQUEST,
+            detail="provider_options.smspoh.encryptKey: must be 1 to 200 characters, none of them a control character",
+        ),
     ),
     Refusal(
         title="a number for a yes or no",

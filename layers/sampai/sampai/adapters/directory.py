@@ -97,6 +97,16 @@ def _catalogue(item: Mapping[str, Any]) -> Catalogue:
     templates = json.loads(item["templates"]["S"]) if "templates" in item else None
     return Catalogue(
         refreshed_at=from_text(item["refreshed_at"]["S"]),
-        templates=None if templates is None else {name: TemplateInfo(**said) for name, said in templates.items()},
+        templates=None if templates is None else {name: _info(said) for name, said in templates.items()},
         senders=frozenset(sender["S"] for sender in item["senders"]["L"]) if "senders" in item else None,
+    )
+
+
+def _info(said: Mapping[str, Any]) -> TemplateInfo:
+    """Read what is known of a template, also where an older or newer version of us wrote it."""
+    return TemplateInfo(
+        is_approved=said["is_approved"],
+        header_format=said.get("header_format"),
+        body_parameters=said.get("body_parameters"),
+        buttons=said.get("buttons"),
     )

@@ -170,12 +170,12 @@ class TemplateContent(_Document):
 
     type: Literal["template"]
     template_id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
-    parameters: Annotated[dict[str, Any] | list[str], BeforeValidator(_check_parameters)] = Field(
+    parameters: Annotated[dict[str, Any] | list[Any], BeforeValidator(_check_parameters)] = Field(
         default_factory=dict,
         repr=False,
         description=(
             "header {format, params: [{key, value}]}, body [text or {key, value, value_text}], "
-            "buttons [{index, type, value}]; or a list of texts for the body."
+            "buttons [{index, type, value}]; or what the body has alone."
         ),
     )
     recipient_name: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = Field(

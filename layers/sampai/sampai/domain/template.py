@@ -1,5 +1,6 @@
 """Templates: messages whose words a vendor has approved, with the values that fill them; and what is known of them."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,6 +10,8 @@ from sampai.domain.failure import Failure, Reason
 
 MOST_PARAMETERS: Final = 30
 MOST_CHARACTERS: Final = 2048
+PARAMETERS_LIMIT: Final = 64 * 1024
+"""They are stored with the message, and all of it together must be less than 400 KB."""
 
 FRESH_FOR: Final = timedelta(days=1)
 
@@ -147,11 +150,14 @@ def read_parameters(document: object) -> Parameters:
     header = parts.get("header")
     body = _list(parts.get("body", []), "parameters.body")
     buttons = _list(parts.get("buttons", []), "parameters.buttons")
-    return Parameters(
+    parameters = Parameters(
         header=None if header is None else _header(header),
         body=tuple(_body_parameter(entry, place) for place, entry in enumerate(body, 1)),
         buttons=tuple(_button(entry) for entry in buttons),
     )
+    if len(json.dumps(parameters.document())) > PARAMETERS_LIMIT:
+        raise InvalidTemplateError(f"parameters: must be at most {PARAMETERS_LIMIT} bytes of JSON")
+    return parameters
 
 
 def _header(document: object) -> Header:

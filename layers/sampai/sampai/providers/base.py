@@ -50,6 +50,8 @@ class Capabilities:
     max_file_bytes: int = 0
     options: Mapping[str, type] = field(default_factory=dict)
     """Accepted `provider_options`, with the JSON type of each value."""
+    key_option: str | None = None
+    """The option in which a caller may give the encryption key. It is kept apart from the message."""
     most_lists: int = 0
     """Lists of the vendor that one message may go to; 0 if it has none."""
     has_rooms: bool = False

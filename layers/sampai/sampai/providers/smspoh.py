@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from sampai.domain.account import Balance, Standing
-from sampai.domain.failure import Reason
+from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import Channel, Message, Text
 from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
@@ -36,6 +36,8 @@ MANY_LIMIT_BYTES: Final = 2 * 1024 * 1024
 
 YANGON_MINUTES: Final = 6 * 60 + 30
 """East of UTC, no summer time. Documented for `updatedAt`; that the other times follow is a guess."""
+
+KEY_OPTION: Final = "encryptKey"
 
 REFERENCE_LIMIT: Final = 50
 """Characters of a `clientReference`: from public code, the vendor's page states none."""
@@ -89,7 +91,8 @@ class SmsPoh(Provider):
         countries=frozenset({"MM"}),
         credentials=frozenset({"api_key", "api_secret"}),
         max_characters=918,  # public code; six joined parts of 153
-        options={"unicode": bool, "test": bool, "encrypt": bool},
+        options={"unicode": bool, "test": bool, "encrypt": bool, KEY_OPTION: str},
+        key_option=KEY_OPTION,
         most_per_call=100,  # ours: the vendor states none
         webhooks=frozenset({"receipt"}),
         account_checks=frozenset({"balance"}),
@@ -97,6 +100,17 @@ class SmsPoh(Provider):
         echoes_reference=True,
     )
     default_base_url = "https://v3.smspoh.com/api/rest"
+
+    def _option_refusal(self, message: Message) -> Failure | None:
+        if refusal := super()._option_refusal(message):
+            return refusal
+        key, place = self.options_of(message).get(KEY_OPTION), f"provider_options.{self.name}.{KEY_OPTION}"
+        if key is not None and _KEY.fullmatch(key) is None:
+            detail = f"{place}: must be 1 to 200 characters, none of them a control character"
+            return Failure(reason=Reason.INVALID_REQUEST, detail=detail)
+        if key is not None and not self.encrypts(message):
+            return Failure(reason=Reason.INVALID_REQUEST, detail=f"{place}: goes with encrypt: true")
+        return None
 
     def build_send(self, message: Message) -> HttpRequest:
         document = self._document(message)
@@ -202,7 +216,7 @@ class SmsPoh(Provider):
             "from": self.sender_of(message),
             "clientReference": self.reference_of(message),
             # The page says Boolean; the live server wants a number (public code).
-            **{option: int(value) for option, value in self.options_of(message).items()},
+            **{option: int(value) for option, value in self.options_of(message).items() if option != KEY_OPTION},
         }
         if self.account.receipt_url is not None:
             document["deliveryReceiptUrl"] = self.account.receipt_url

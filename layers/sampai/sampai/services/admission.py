@@ -1,7 +1,9 @@
 """From a request to the first revision of its message: refused, scheduled, held or claimed. A pure decision."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sampai.contract.request import InvalidRequest, MediaContent, SendRequest, TemplateContent
 from sampai.domain.failure import Failure, Reason
@@ -21,9 +23,10 @@ from sampai.domain.message import (
 from sampai.domain.status import Source, Status
 from sampai.domain.template import Template, read_parameters
 from sampai.providers.base import Provider
+from sampai.providers.registry import load
 from sampai.services.attempt import release
 from sampai.services.circuits import OPEN_FOR, Circuits
-from sampai.services.ports import Known, Resumption
+from sampai.services.ports import Known, NewId, Resumption
 from sampai.services.routing import Routing
 
 
@@ -45,6 +48,8 @@ class Desk:
     known: Known = field(default_factory=Known)
     now: datetime
     lease: timedelta
+    new_key: NewId
+    """Returns an encryption key that nobody can guess."""
 
 
 def admit(request: SendRequest, *, fingerprint: str, attempt_id: str, desk: Desk) -> Admitted:
@@ -55,7 +60,7 @@ def admit(request: SendRequest, *, fingerprint: str, attempt_id: str, desk: Desk
     route = desk.routing.route_of(draft, wanted=request.provider)
     if isinstance(route, Failure):
         return _refuse(draft, route, desk)
-    routed = replace(draft, route=route)
+    routed = _with_key_apart(replace(draft, route=route), desk)
     if request.send_at is not None and request.send_at > desk.now:
         due_at, note = release(routed, at=request.send_at, now=desk.now)
         return Admitted(message=schedule(routed, now=desk.now, due_at=due_at), note=note)
@@ -160,6 +165,25 @@ def _draft(request: SendRequest, *, fingerprint: str, now: datetime) -> Message:
         provider_options=request.provider_options,
         fingerprint=fingerprint,
     )
+
+
+def _with_key_apart(message: Message, desk: Desk) -> Message:
+    """Return the message with its encryption key, the caller's or a new one, apart from what is stored of it.
+
+    A caller's key for a provider that does not get the message is dropped.
+    """
+    options = {name: _without_keys(name, given) for name, given in message.provider_options.items()}
+    encrypting = [provider for provider in desk.routing.on_route(message) if provider.encrypts(message)]
+    if not encrypting:
+        return replace(message, provider_options=options)
+    given = (provider.options_of(message).get(provider.capabilities.key_option or "") for provider in encrypting)
+    key = next((key for key in given if key is not None), None) or desk.new_key()
+    return replace(message, provider_options=options, enclosed=replace(message.enclosed, encryption_key=key))
+
+
+def _without_keys(name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    secret = {api.capabilities.key_option for api in load(name)}
+    return {option: value for option, value in options.items() if option not in secret}
 
 
 def _content(request: SendRequest) -> tuple[Content, Enclosed]:

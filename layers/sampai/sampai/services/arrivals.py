@@ -46,15 +46,17 @@ class Arrivals:
 
     def _heed(self, inbound: Inbound, now: datetime) -> None:
         """Note an open conversation, and a wish."""
-        # A vendor's clock that is ahead of ours must neither keep a window open nor outlast a later wish.
+        # The vendor's clock and zone may be wrong. Then a window closes too early, and nobody is written to who would
+        # rather be left alone.
         at = min(inbound.received_at or now, now)
         number = inbound.sender if E164.fullmatch(inbound.sender) else None
         if inbound.room_id is not None:
             self._directory.open_room(Room(room_id=inbound.room_id, number=number, last_inbound_at=at))
         wish = _wish(number, inbound.text, self._settings.current()) if number else None
         if number and wish:
-            self._directory.opt(number, is_out=wish is Wish.OPT_OUT, at=at)
-            self._telemetry.count("OptedOut" if wish is Wish.OPT_OUT else "OptedIn", provider=inbound.provider)
+            is_out = wish is Wish.OPT_OUT
+            self._directory.opt(number, is_out=is_out, at=now if is_out else at)
+            self._telemetry.count("OptedOut" if is_out else "OptedIn", provider=inbound.provider)
 
 
 def _wish(number: str, text: str, settings: Settings) -> Wish | None:

@@ -125,14 +125,11 @@ class Dispatcher:
         return outcomes
 
     def _enclosed(self, provider: Provider, message: Message) -> Enclosed:
-        """Return what goes with the message: the file, if it is not here already, and the key to encrypt with.
-
-        The key is durable before the vendor sees it: one that only the vendor's answer told could be lost with it.
-        """
+        """Return what goes with the message and is not here already: its file, and its key to encrypt with."""
         enclosed = message.enclosed
         if isinstance(message.content, Media) and message.content.media_key is not None and enclosed.file is None:
             enclosed = replace(enclosed, file=self._media.fetch(message.content.media_key))
-        if provider.encrypts(message):
+        if provider.encrypts(message) and enclosed.encryption_key is None:
             enclosed = replace(enclosed, encryption_key=self._vault.key_of(message, self._new_key()))
         return enclosed
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sampai.contract.events import Event, request_rejected
 from sampai.contract.request import (
@@ -55,6 +55,8 @@ from sampai.services.ports import (
 )
 from sampai.services.reports import Reports, change
 from sampai.services.routing import Routing
+
+_MAY_BE_SENT: Final = frozenset({Status.SCHEDULED, Status.QUEUED, Status.SENDING, Status.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,12 +130,14 @@ class SendService:
         self._store = store
         self._directory = directory
         self._media = media
+        self._vault = vault
         self._queue = queue
         self._bus = bus
         self._settings = settings
         self._secret = secret
         self._clock = clock
         self._new_id = new_id
+        self._new_key = new_key
         self._telemetry = telemetry
         self._webhook_base_url = webhook_base_url
         self._lease = lease
@@ -161,6 +165,7 @@ class SendService:
                 circuits=self._circuits,
                 now=self._clock(),
                 lease=self._lease,
+                new_key=self._new_key,
             )
             key = self._secret.fingerprint_key()
         except UnavailableError as error:
@@ -173,7 +178,7 @@ class SendService:
         waiting = self._waiting(parsed, batch)
         desk = replace(desk, known=self._known(parsed, waiting, batch))
         entries = [*self._new_entries(parsed, key, desk, batch), *self._resumed_entries(waiting, desk, batch)]
-        claimed = self._claim(self._with_files(entries, batch), batch)
+        claimed = self._claim(self._enclosed(entries, batch), batch)
         attempts = [Attempt(message=e.admitted.message, provider=p) for e in claimed if (p := e.admitted.provider)]
         outcomes = self._dispatcher.dispatch(attempts, remaining=remaining)
         self._finish(claimed, outcomes, settings, batch)
@@ -268,21 +273,26 @@ class SendService:
             batch.unfinished.update(i for records, question in asked if question for i in records)
             return Known()
 
-    def _with_files(self, entries: Sequence[_Entry], batch: _Batch) -> list[_Entry]:
-        """Keep the files of new messages: a stored message never names one that is not there."""
+    def _enclosed(self, entries: Sequence[_Entry], batch: _Batch) -> list[_Entry]:
+        """Keep what new messages bring with them: a stored one never needs what is not there."""
         kept = []
         for entry in entries:
-            message = entry.admitted.message
-            file, content = message.enclosed.file, message.content
-            if file is not None and isinstance(content, Media):
-                try:
-                    content = replace(content, media_key=self._media.keep(message, file))
-                except UnavailableError:
-                    batch.unfinished.update(entry.records)
-                    continue
-                entry.admitted = replace(entry.admitted, message=replace(message, content=content))
+            try:
+                message = self._keep_enclosed(entry.admitted.message)
+            except UnavailableError:
+                batch.unfinished.update(entry.records)
+                continue
+            entry.admitted = replace(entry.admitted, message=message)
             kept.append(entry)
         return kept
+
+    def _keep_enclosed(self, message: Message) -> Message:
+        enclosed, content = message.enclosed, message.content
+        if enclosed.encryption_key is not None:
+            enclosed = replace(enclosed, encryption_key=self._vault.key_of(message, enclosed.encryption_key))
+        if enclosed.file is not None and isinstance(content, Media):
+            content = replace(content, media_key=self._media.keep(message, enclosed.file))
+        return replace(message, content=content, enclosed=enclosed)
 
     def _claim(self, entries: Sequence[_Entry], batch: _Batch) -> list[_Entry]:
         """Store all entries at once and return those that are ours to send."""
@@ -315,6 +325,7 @@ class SendService:
         wanted = entry.admitted.message
         if entry.before is not None:
             return
+        self._discard_file(wanted, standing=current)
         if current.fingerprint not in (None, wanted.fingerprint):
             self._conflict(current.message_id, entry.records, batch)
         elif current.status is not Status.SENDING:
@@ -363,16 +374,18 @@ class SendService:
             except UnavailableError:
                 batch.unfinished.update(entry.records)
             else:
-                self._discard_file(message, outcome)
+                self._discard_file(entry.admitted.message, standing=stored[message.message_id])
         self._meet(meets, results[len(writes) :], stored)
 
-    def _discard_file(self, message: Message, outcome: Outcome) -> None:
-        """Drop the file of a message that is never sent again."""
-        if isinstance(outcome, Taken) and isinstance(message.content, Media) and message.content.media_key is not None:
-            try:
-                self._media.discard(message.content.media_key)
-            except UnavailableError:
-                self._telemetry.warning("file not discarded", message_id=message.message_id)
+    def _discard_file(self, message: Message, *, standing: Message) -> None:
+        """Drop a message's file, unless what stands under its id may still be sent with it."""
+        key = _file_of(message)
+        if key is None or (standing.status in _MAY_BE_SENT and _file_of(standing) == key):
+            return
+        try:
+            self._media.discard(key)
+        except UnavailableError:
+            self._telemetry.warning("file not discarded", message_id=message.message_id)
 
     def _settled(self, message: Message, outcome: Outcome, settings: Settings, batch: _Batch) -> Message:
         now = self._clock()
@@ -476,6 +489,10 @@ class SendService:
             self._bus.put(batch.rejected)
         except UnavailableError:
             batch.unfinished |= batch.rejected_records
+
+
+def _file_of(message: Message) -> str | None:
+    return message.content.media_key if isinstance(message.content, Media) else None
 
 
 def _identity(record: Record, request: SendRequest | InvalidRequest, key: bytes) -> tuple[str, str]:
