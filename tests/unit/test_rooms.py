@@ -87,6 +87,19 @@ def test_a_message_that_comes_in_opens_its_conversation_for_a_reply() -> None:
     assert f'name="room_id"\r\n\r\n{ROOM}\r\n'.encode() in sent.body
 
 
+@pytest.mark.parametrize("recipient", [NUMBER, "+6281234567811"])
+def test_a_reply_goes_to_the_number_of_its_conversation_or_to_nobody(recipient: str) -> None:
+    house = house_with()
+    hear(house)
+
+    house.send(reply(recipient=recipient))
+
+    is_theirs = recipient == NUMBER
+    other = Failure(reason=Reason.INVALID_RECIPIENT, detail="recipient: is not the number of the conversation")
+    assert house.message().failure == (None if is_theirs else other)
+    assert len(house.transport.requests) == is_theirs
+
+
 def test_a_conversation_whose_number_nobody_knows_is_open_all_the_same() -> None:
     house = house_with()
     house.directory.open_room(Room(room_id=ROOM, last_inbound_at=START))
@@ -183,16 +196,6 @@ def test_while_the_conversation_is_open_the_reply_itself_goes_out() -> None:
     house.send(reply(provider_options=INSTEAD))
 
     assert [operation(sent) for sent in house.transport.requests] == ["reply"]
-
-
-def test_a_template_goes_to_the_number_of_the_request_before_that_of_the_conversation() -> None:
-    house = house_with()
-    hear(house)
-    house.clock.now += DAY
-
-    house.send(reply(provider_options=INSTEAD, recipient="+6281234567899"))
-
-    assert json.loads(house.transport.requests[0].body)["destination"] == "6281234567899"
 
 
 @pytest.mark.parametrize("number", [None, NUMBER], ids=["without a number", "with the number of the request"])

@@ -98,7 +98,11 @@ def _ready(message: Message, provider: Provider, desk: Desk) -> Message | Failur
 
 def _in_room(message: Message, room_id: str, provider: Provider, desk: Desk) -> Message | Failure:
     room = desk.known.rooms.get(room_id)
-    number = message.recipient or (room.number if room else None)
+    theirs = room.number if room else None
+    if None not in (theirs, message.recipient) and theirs != message.recipient:
+        detail = "recipient: is not the number of the conversation"
+        return Failure(reason=Reason.INVALID_RECIPIENT, detail=detail)
+    number = theirs or message.recipient
     if message.category is Category.PROMOTIONAL and number in desk.known.opted_out:
         return Failure(reason=Reason.OPTED_OUT, detail="room_id: its number asked for no promotional messages")
     if room is not None and room.is_open(desk.now):
