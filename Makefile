@@ -40,7 +40,7 @@ down: ## stop what `make up` started
 test: check $(EMULATOR) ## everything that must be green before a merge
 	$(BIN)/python -m pytest
 
-# The four functions' modules are all named app, so each is checked by itself.
+# The functions' modules are all named app, so each is checked by itself.
 check: $(DEV) ## the static half of `make test`: ruff, mypy, cfn-lint, sam validate, the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

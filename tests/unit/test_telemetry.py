@@ -120,6 +120,25 @@ def test_counts_are_summed_by_provider_and_written_once(
     ]
 
 
+def test_what_is_measured_stands_under_its_account_alone(
+    telemetry: PowertoolsTelemetry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    telemetry.measure("Balance", 1092.0, provider="smsnoc", account="credit")
+
+    telemetry.flush()
+    telemetry.flush()
+
+    unit = {"Name": "Balance", "Unit": "None"}
+    about = {"Namespace": "Sampai", "Dimensions": [["provider", "account"]], "Metrics": [unit]}
+    (written,) = metrics(capsys)
+    assert written == {
+        "_aws": {"CloudWatchMetrics": [about]},
+        "provider": "smsnoc",
+        "account": "credit",
+        "Balance": [1092.0],
+    }
+
+
 def test_nothing_counted_is_nothing_written(telemetry: PowertoolsTelemetry, capsys: pytest.CaptureFixture[str]) -> None:
     telemetry.flush()
 
