@@ -65,8 +65,8 @@ class PowertoolsTelemetry:
         measures, self._measures = self._measures, []
         for dimensions, name, value in measures:
             metrics = _metrics()
-            for dimension, whose in dimensions.items():
-                metrics.add_dimension(name=dimension, value=whose)  # one set of both: a mean over vendors says nothing
+            for dimension, named in dimensions.items():
+                metrics.add_dimension(name=dimension, value=named)  # one set of both: a mean over vendors says nothing
             metrics.add_metric(name=name, unit=MetricUnit.NoUnit, value=value)
             metrics.flush_metrics()
         for provider in dict.fromkeys(provider for provider, _ in counts):
