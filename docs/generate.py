@@ -224,7 +224,7 @@ def _takes(rule: Mapping[str, Any]) -> str:
 def _kind(rule: Mapping[str, Any]) -> str:
     words = {"string": "text", "boolean": "true or false", "object": "object, see below", "integer": "whole number"}
     if rule["type"] == "array":
-        return f"list of one or more, each a {_kind(rule['items'])}"
+        return f"list{' of one or more' if rule.get('minItems') else ''}, each a {_kind(rule['items'])}"
     bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}
     said = [f"{word} {rule[name]:g}" for name, word in bounds.items() if name in rule]
     said += [f"{rule['minLength']} to {rule['maxLength']} characters"] if "maxLength" in rule else []

@@ -13,6 +13,7 @@ from sampai.contract.events import Event, status_changed
 from sampai.contract.settings import Settings, parse_settings
 from sampai.domain.inbound import Inbound, Room
 from sampai.domain.message import Enclosed, Message
+from sampai.domain.policy import Counter
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.template import Catalogue
@@ -148,14 +149,16 @@ def _in_order(reports: Collection[Report]) -> tuple[Report, ...]:
 
 
 class InMemoryDirectory:
-    """What is known of numbers, conversations and templates; `asked` counts the look-ups."""
+    """What is known of numbers, conversations and templates, and what is counted; `asked` counts the look-ups."""
 
     def __init__(self) -> None:
         self.wishes: dict[str, tuple[datetime, bool]] = {}
         self.rooms: dict[str, Room] = {}
         self.catalogues: dict[str, Catalogue] = {}
+        self.counts: dict[str, int] = {}
         self.asked = 0
         self.is_down = False
+        self.before_count: Callable[[Counter], None] | None = None
 
     def look_up(self, *, numbers: Collection[str], rooms: Collection[str], catalogues: Collection[str]) -> Known:
         self._require_up()
@@ -181,6 +184,15 @@ class InMemoryDirectory:
     def keep_catalogue(self, provider: str, catalogue: Catalogue) -> None:
         self._require_up()
         self.catalogues[provider] = catalogue
+
+    def count(self, counter: Counter) -> bool:
+        self._require_up()
+        if self.before_count is not None:
+            self.before_count(counter)
+        is_counted = self.counts.get(counter.key, 0) < counter.most
+        if is_counted:
+            self.counts[counter.key] = self.counts.get(counter.key, 0) + 1
+        return is_counted
 
     def _require_up(self) -> None:
         if self.is_down:

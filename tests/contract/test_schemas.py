@@ -16,6 +16,7 @@ from sampai.contract.settings import BrokenSettingsError, parse_settings
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Category, Channel, Message, OnUnknown, accept, claim, fail
+from sampai.domain.policy import Limit
 from sampai.domain.status import Source, Status
 from tests.template import ROOT
 
@@ -191,6 +192,14 @@ def test_the_schema_and_the_code_agree_on_a_wish(field: str, number: Any) -> Non
         {"providers": {"nusasms": {"senders": {"fax": "SAMPAI"}}}},
         {"public_base_url": None, "report_horizon_hours": 0.5, "poll_seconds": [15]},
         {"pole_seconds": [15]},
+        {"sending_enabled": False, "allowed_countries": ["KH"], "limits": {"per_day": 9, "per_prefix_per_hour": None}},
+        {"providers": {"nomsa": {"allowed_senders": ["MyBank"]}, "smspoh": {"allowed_senders": None}}},
+        {"allowed_countries": ["*"]},
+        {"allowed_countries": "KH"},
+        {"providers": {"nomsa": {"allowed_senders": [""]}}},
+        {"limits": {"per_minute": 5}},
+        {"limits": {"per_day": 0}},
+        {"limits": None},
         {"providers": {"nomsa": {"enabled": "perhaps"}}},
         {"routes": {"fax": {"KH": ["nomsa"]}}},
         {"report_horizon_hours": 0},
@@ -314,6 +323,9 @@ FIELDS = {
         "opt_out_words",
         "opt_in_words",
         "expiry_warning_days",
+        "sending_enabled",
+        "allowed_countries",
+        "limits",
     },
     "message-status-changed": {
         "message_id",
@@ -346,7 +358,15 @@ INNER_FIELDS = {
     ("send-request", "MediaContent"): {"type", "media_url", "media_base64", "file_name", "caption"},
     ("send-request", "TemplateContent"): {"type", "template_id", "parameters", "recipient_name"},
     ("send-request", "Audience"): {"lists"},
-    ("settings", "ProviderSettings"): {"enabled", "base_url", "sender", "senders", "low_balance", "max_per_second"},
+    ("settings", "ProviderSettings"): {
+        "enabled",
+        "base_url",
+        "sender",
+        "senders",
+        "allowed_senders",
+        "low_balance",
+        "max_per_second",
+    },
     ("message-status-changed", "FailureDetail"): {"reason", "provider_code", "detail"},
 }
 DEMANDED = {
@@ -359,6 +379,7 @@ DEMANDED = {
 """What a caller must give. It may shrink; one more would refuse requests that were good."""
 
 WORDS: dict[type[StrEnum], set[str]] = {
+    Limit: {"per_recipient_per_hour", "per_recipient_per_day", "per_prefix_per_hour", "per_day"},
     Channel: {"sms", "whatsapp", "whatsapp_official"},
     Category: {"otp", "transactional", "promotional"},
     OnUnknown: {"hold", "resend"},

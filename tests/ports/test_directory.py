@@ -1,6 +1,7 @@
 """What the services rely on in a directory, asked of the fake and of DynamoDB as the local AWS has it."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import permutations
@@ -9,6 +10,7 @@ import pytest
 
 from sampai.adapters.directory import DynamoDirectory
 from sampai.domain.inbound import Room
+from sampai.domain.policy import Counter, Limit
 from sampai.domain.template import Catalogue, TemplateInfo
 from sampai.services.ports import Directory, Known, UnavailableError
 from tests.emulator import Emulator, unreachable
@@ -164,6 +166,46 @@ def test_of_the_catalogue_before_nothing_is_left(directory: Directory) -> None:
     assert known == Known(catalogues={"nusasms": Catalogue(refreshed_at=at(60))})
 
 
+# --- counts ---------------------------------------------------------------------------------------------------------
+
+
+def counter(most: int, key: str = f"recipient#{NUMBER}#2026-11-21T10") -> Counter:
+    return Counter(limit=Limit.PER_RECIPIENT_PER_HOUR, most=most, key=key, ends_at=at(60))
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_as_many_are_counted_as_may_be(directory: Directory, most: int) -> None:
+    assert [directory.count(counter(most)) for _ in range(7)] == [True] * most + [False] * (7 - most)
+
+
+def test_what_is_turned_away_is_not_counted_so_that_a_raised_limit_has_room_at_once(directory: Directory) -> None:
+    counted = [directory.count(counter(most)) for most in (1, 1, 1, 3, 3, 3, 2, 4)]
+
+    assert counted == [True, False, False, True, True, False, False, True]
+
+
+def test_each_key_is_counted_by_itself(directory: Directory) -> None:
+    keys = ["recipient#+1234567#2026-11-21T10", "recipient#+1234567#2026-11-21", "prefix#+123#2026-11-21T10", "all"]
+
+    assert [directory.count(counter(1, key)) for key in [*keys, *keys]] == [True] * 4 + [False] * 4
+
+
+def test_a_number_is_counted_beside_what_else_is_known_of_it(directory: Directory) -> None:
+    directory.opt(NUMBER, is_out=True, at=at(0))
+    directory.count(counter(1, NUMBER))
+    directory.count(counter(1, "room-1"))
+
+    known = directory.look_up(numbers=[NUMBER], rooms=["room-1"], catalogues=[])
+    assert known == Known(opted_out=frozenset({NUMBER}))
+
+
+def test_of_many_that_are_counted_at_once_no_more_get_in(directory: Directory) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        counted = list(pool.map(lambda _: directory.count(counter(5)), range(40)))
+
+    assert counted.count(True) == 5
+
+
 # --- outages --------------------------------------------------------------------------------------------------------
 
 CALLS: list[tuple[str, Callable[[Directory], object]]] = [
@@ -171,6 +213,7 @@ CALLS: list[tuple[str, Callable[[Directory], object]]] = [
     ("opt", lambda directory: directory.opt(NUMBER, is_out=True, at=START)),
     ("open room", lambda directory: directory.open_room(room(0))),
     ("keep catalogue", lambda directory: directory.keep_catalogue("nusasms", CATALOGUE)),
+    ("count", lambda directory: directory.count(counter(1))),
 ]
 
 
@@ -209,6 +252,22 @@ def test_a_catalogue_of_another_version_is_read_as_far_as_it_is_known(emulator: 
 
     templates = {"otp": TemplateInfo(is_approved=True)}
     assert known.catalogues == {"nusasms": Catalogue(refreshed_at=START, templates=templates)}
+
+
+def test_a_count_is_forgotten_a_day_after_its_hour(emulator: Emulator) -> None:
+    client, table = emulator.client("dynamodb"), emulator.new_table("DirectoryTable")
+    directory = DynamoDirectory(client, table=table)
+
+    for _ in range(3):
+        directory.count(counter(2))
+
+    assert client.scan(TableName=table, ConsistentRead=True)["Items"] == [
+        {
+            "directory_key": {"S": f"count#recipient#{NUMBER}#2026-11-21T10"},
+            "count": {"N": "2"},
+            "ttl": {"N": str(int((at(60) + timedelta(days=1)).timestamp()))},
+        }
+    ]
 
 
 def test_a_conversation_is_forgotten_thirty_days_after_its_last_message_and_a_wish_never(emulator: Emulator) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from sampai.contract.settings import BrokenSettingsError, parse_settings
 from sampai.domain.message import Channel
+from sampai.domain.policy import Limit
 
 
 def test_an_empty_document_is_complete() -> None:
@@ -26,6 +27,16 @@ def test_an_empty_document_is_complete() -> None:
     assert settings.report_horizon_hours == 72
     assert settings.poll_seconds == (15, 60, 300, 1800, 7200, 21600)
     assert settings.public_base_url is None
+    assert settings.sending_enabled is True
+    assert settings.allowed_countries is None
+    assert settings.limits == dict.fromkeys(Limit)
+    assert {p.allowed_senders for p in settings.providers.values()} == {None}
+
+
+def test_a_limit_is_laid_beside_the_others() -> None:
+    settings = parse_settings('{"limits": {"per_day": 5000}}')
+
+    assert settings.limits == dict.fromkeys(Limit) | {Limit.PER_DAY: 5000}
 
 
 def test_a_document_is_laid_over_the_defaults() -> None:
@@ -66,6 +77,15 @@ BROKEN = [
         '{"providers": {"nomsa": {"base_url": "https://u:p@a.example"}}}',
         "providers.nomsa.base_url",
     ),
+    ("a switch that is neither on nor off", '{"sending_enabled": "perhaps"}', "sending_enabled"),
+    ("an allowed country in lower case", '{"allowed_countries": ["kh"]}', "allowed_countries.0"),
+    ("all countries in the list", '{"allowed_countries": ["*"]}', "allowed_countries.0"),
+    ("one allowed country, no list", '{"allowed_countries": "KH"}', "allowed_countries"),
+    ("an empty sender", '{"providers": {"nomsa": {"allowed_senders": [""]}}}', "providers.nomsa.allowed_senders.0"),
+    ("an unknown limit", '{"limits": {"per_minute": 5}}', "limits.per_minute"),
+    ("a limit of none", '{"limits": {"per_day": 0}}', "limits.per_day"),
+    ("half a message", '{"limits": {"per_day": 0.5}}', "limits.per_day"),
+    ("no limits at all", '{"limits": null}', "limits"),
     ("negative horizon", '{"report_horizon_hours": -1}', "report_horizon_hours"),
     ("no poll steps", '{"poll_seconds": []}', "poll_seconds"),
 ]

@@ -435,6 +435,7 @@ def test_an_alarm_rings_for_everything_that_nobody_would_see_otherwise() -> None
         ("Sampai/${AWS::StackName}", "BalanceLow", ""),
         ("Sampai/${AWS::StackName}", "BalanceExpiring", ""),
         ("Sampai/${AWS::StackName}", "EncryptionKeyLost", ""),
+        ("Sampai/${AWS::StackName}", "Blocked", ""),
         ("Sampai/${AWS::StackName}", "SettingsBroken", ""),
         ("Sampai/${AWS::StackName}", "SecretBroken", ""),
     }

@@ -1,4 +1,4 @@
-"""What is known of numbers, conversations and vendors' templates: one table, three kinds of key."""
+"""What is known of numbers, conversations and vendors' templates, and what is counted: four kinds of key."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -9,6 +9,7 @@ from typing import Any, Final
 from sampai.adapters.aws import unavailable
 from sampai.adapters.dynamo import Item, expiry, get_all
 from sampai.domain.inbound import WINDOW, Room
+from sampai.domain.policy import Counter
 from sampai.domain.template import Catalogue, TemplateInfo
 from sampai.domain.times import from_text, to_text
 from sampai.services.ports import Known
@@ -16,9 +17,13 @@ from sampai.services.ports import Known
 NUMBER: Final = "number#"
 ROOM: Final = "room#"
 CATALOGUE: Final = "catalogue#"
+COUNT: Final = "count#"
 
 ROOM_RETENTION: Final = WINDOW + timedelta(days=29)
 """A closed conversation still tells the number that a template can be sent to instead."""
+
+COUNT_RETENTION: Final = timedelta(days=1)
+"""Of a count whose hour or day is over: for an operator who wants to know what happened in it."""
 
 
 class DynamoDirectory:
@@ -68,6 +73,26 @@ class DynamoDirectory:
             item["senders"] = {"L": [{"S": sender} for sender in sorted(catalogue.senders)]}
         with unavailable("directory"):
             self._client.put_item(TableName=self._table, Item=item)
+
+    def count(self, counter: Counter) -> bool:
+        with unavailable("directory"):
+            try:
+                self._client.update_item(
+                    TableName=self._table,
+                    Key={"directory_key": {"S": f"{COUNT}{counter.key}"}},
+                    UpdateExpression="ADD #count :one SET #ttl = :ttl",
+                    # What is turned away is not counted: a limit that is raised has room at once.
+                    ConditionExpression="attribute_not_exists(#count) OR #count < :most",
+                    ExpressionAttributeNames={"#count": "count", "#ttl": "ttl"},
+                    ExpressionAttributeValues={
+                        ":one": {"N": "1"},
+                        ":most": {"N": str(counter.most)},
+                        ":ttl": expiry(counter.ends_at, COUNT_RETENTION),
+                    },
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return False
+        return True
 
     def _update_unless_later(self, key: str, attributes: Mapping[str, Item], *, time: str, comparison: str) -> None:
         """Set the attributes, unless the entry was set at a later time than they have."""

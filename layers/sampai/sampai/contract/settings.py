@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from sampai.domain.message import Channel
 from sampai.domain.phone import country_of
+from sampai.domain.policy import Limit
 from sampai.providers.registry import PROVIDERS, load
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -32,6 +33,8 @@ Url = Annotated[str, AfterValidator(_check_url)]
 Sender = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Words = Annotated[tuple[Annotated[str, StringConstraints(min_length=1, max_length=40)], ...], Field(max_length=50)]
 Country = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}|\*)$")]
+NamedCountry = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+Most = Annotated[int, Field(ge=1)]
 
 
 class _Document(BaseModel):
@@ -43,6 +46,9 @@ class ProviderSettings(_Document):
     base_url: Url
     sender: Sender | None = None
     senders: dict[Channel, Sender] = Field(default_factory=dict, description="By channel, before `sender`.")
+    allowed_senders: tuple[Sender, ...] | None = Field(
+        default=None, description="What requests may name as `sender`, beside the default one; null: anything."
+    )
     low_balance: dict[str, float | None] = Field(
         default_factory=dict,
         description="By account: the balance at or below which an alarm rings. Default 0; null: not watched.",
@@ -55,6 +61,11 @@ class ProviderSettings(_Document):
 class Settings(_Document):
     """Defaults are complete: an empty document works. A given document is laid over them, object by object."""
 
+    sending_enabled: bool = Field(default=True, description="False: every message waits, none goes to a vendor.")
+    allowed_countries: tuple[NamedCountry, ...] | None = Field(
+        default=None, description="ISO codes of the countries that may be written to; null: those of the routes."
+    )
+    limits: dict[Limit, Most | None] = Field(description="New messages, at most; null: no limit.")
     routes: dict[Channel, dict[Country, tuple[str, ...]]]
     providers: dict[str, ProviderSettings]
     public_base_url: Url | None = None
@@ -81,6 +92,9 @@ class Settings(_Document):
         routes = self.routes.get(channel, {})
         return routes.get(country or "*", routes.get("*", ()))
 
+    def limits_in_force(self) -> dict[Limit, int]:
+        return {limit: most for limit, most in self.limits.items() if most is not None}
+
 
 def words_for(words: Mapping[str, tuple[str, ...]], number: str) -> tuple[str, ...]:
     """Return the words that count when this number writes: its country's, and those for all."""
@@ -101,6 +115,7 @@ def default_settings() -> dict[str, Any]:
             for country in sorted(can.countries):
                 routes[can.channel.value].setdefault(country, []).append(name)
     return {
+        "limits": {limit.value: None for limit in Limit},
         "routes": routes,
         "providers": providers,
         "opt_out_words": {"*": ["STOP", "UNSUBSCRIBE"], "ID": ["BERHENTI"]},

@@ -37,6 +37,8 @@ class Admitted:
     message: Message
     provider: Provider | None = None
     note: Resumption | None = None
+    draft: Message | None = field(default=None, repr=False)
+    """The message as it was before, if it is a new one and was not refused: it counts for the limits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,8 @@ class Desk:
     known: Known = field(default_factory=Known)
     now: datetime
     lease: timedelta
+    is_sending: bool = True
+    """Whether anything may go to a vendor at this moment."""
     new_key: NewId
     """Returns an encryption key that nobody can guess."""
 
@@ -63,14 +67,17 @@ def admit(request: SendRequest, *, fingerprint: str, attempt_id: str, desk: Desk
     routed = _with_key_apart(replace(draft, route=route), desk)
     if request.send_at is not None and request.send_at > desk.now:
         due_at, note = release(routed, at=request.send_at, now=desk.now)
-        return Admitted(message=schedule(routed, now=desk.now, due_at=due_at), note=note)
-    return start(routed, attempt_id=attempt_id, desk=desk)
+        return Admitted(message=schedule(routed, now=desk.now, due_at=due_at), note=note, draft=routed)
+    started = start(routed, attempt_id=attempt_id, desk=desk)
+    return started if started.message.status is Status.FAILED else replace(started, draft=routed)
 
 
 def start(message: Message, *, attempt_id: str, desk: Desk) -> Admitted:
     """Claim a message for the next provider of its route that is in order, or hold it until one may be."""
     if message.is_expired(desk.now):
         return _refuse(message, Failure(reason=Reason.EXPIRED, detail="expires_at: has passed"), desk)
+    if not desk.is_sending:
+        return _held(message, desk)
     providers = desk.routing.on_route(message)
     if not providers:
         return _refuse(message, Failure(reason=Reason.UNROUTABLE, detail="provider: turned off"), desk)
@@ -87,8 +94,19 @@ def start(message: Message, *, attempt_id: str, desk: Desk) -> Admitted:
     return _refuse(message, failures[0], desk)
 
 
+def block(draft: Message, failure: Failure, *, now: datetime) -> Admitted:
+    """Return the failed message that a new one becomes of which there are too many."""
+    return Admitted(message=fail(draft, failure, now=now, source=Source.SEND))
+
+
 def _ready(message: Message, provider: Provider, desk: Desk) -> Message | Failure:
-    """Return the message as it may go out now, by what is known of its recipient, conversation and template."""
+    """Return the message as it may go out now, by what is known and by what the settings allow."""
+    ready = _by_the_directory(message, provider, desk)
+    return ready if isinstance(ready, Failure) else desk.routing.forbidden(ready, provider) or ready
+
+
+def _by_the_directory(message: Message, provider: Provider, desk: Desk) -> Message | Failure:
+    """Return the message as it may go out by what is known of its recipient, conversation and template."""
     if message.category is Category.PROMOTIONAL and message.recipient in desk.known.opted_out:
         return Failure(reason=Reason.OPTED_OUT, detail="recipient: asked for no promotional messages")
     if message.room_id is not None:
@@ -123,7 +141,7 @@ def _checked(message: Message, provider: Provider, desk: Desk) -> Message | Fail
 
 
 def _held(message: Message, desk: Desk) -> Admitted:
-    """Return the message waiting for its providers; one that waits already gets no further note.
+    """Return the message waiting until it may be sent; one that waits already gets no further note.
 
     Notes that follow from notes would end at Lambda's guard against loops; the due index has no such limit.
     """

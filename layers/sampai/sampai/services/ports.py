@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sampai.contract.events import Event
 from sampai.domain.inbound import Inbound, Room
 from sampai.domain.message import Message
+from sampai.domain.policy import Counter
 from sampai.domain.report import Report
 from sampai.domain.template import Catalogue
 from sampai.providers.http import HttpRequest, HttpResponse
@@ -171,6 +172,13 @@ class Directory(Protocol):
 
     def keep_catalogue(self, provider: str, catalogue: Catalogue) -> None:
         """Put a catalogue in the place of the one before. Raises UnavailableError."""
+        ...
+
+    def count(self, counter: Counter) -> bool:
+        """Count one more, unless there are as many as may be. False: there are. Of several at once no more get in.
+
+        Raises UnavailableError: it may have been counted.
+        """
         ...
 
 

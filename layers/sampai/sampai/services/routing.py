@@ -4,6 +4,7 @@ from sampai.contract.settings import Settings
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import Channel, Message
 from sampai.domain.phone import country_of
+from sampai.domain.policy import country_refusal, sender_refusal
 from sampai.providers.base import Account, Provider
 from sampai.providers.registry import PROVIDERS, on_channel
 from sampai.services.ports import Secret
@@ -31,6 +32,8 @@ class Routing:
             return Failure(reason=Reason.INVALID_REQUEST, detail="provider: not known")
         if not message.provider_options.keys() <= PROVIDERS.keys():
             return Failure(reason=Reason.INVALID_REQUEST, detail="provider_options: provider not known")
+        if (foreign := country_refusal(message.recipient, self._settings.allowed_countries)) is not None:
+            return foreign
         names = (wanted,) if wanted is not None else self._routed(message)
         if not names:
             return Failure(reason=Reason.UNROUTABLE, detail=_no_route(message))
@@ -43,6 +46,11 @@ class Routing:
         found = (self.provider(name, message.channel) for name in message.route)
         return tuple(provider for provider in found if provider is not None)
 
+    def forbidden(self, message: Message, provider: Provider) -> Failure | None:
+        """Return why the settings of this moment do not let the provider send a message, or None."""
+        foreign = country_refusal(message.recipient, self._settings.allowed_countries)
+        return foreign or self._sender_refusal(message, provider)
+
     def _routed(self, message: Message) -> tuple[str, ...]:
         return self._settings.route_of(message.channel, country_of(message.recipient or ""))
 
@@ -52,7 +60,11 @@ class Routing:
         provider = self.provider(name, message.channel)
         if provider is None:
             return Failure(reason=Reason.UNROUTABLE, detail="provider: turned off or without credentials")
-        return provider.refusal(message)
+        return self._sender_refusal(message, provider) or provider.refusal(message)
+
+    def _sender_refusal(self, message: Message, provider: Provider) -> Failure | None:
+        allowed = self._settings.providers[provider.name].allowed_senders
+        return sender_refusal(message.sender, allowed, default=provider.account.sender)
 
     def _configured(self, name: str, channel: Channel) -> Provider | None:
         settings = self._settings.providers.get(name)

@@ -18,15 +18,17 @@ from sampai.contract.request import (
     parse_request,
 )
 from sampai.contract.settings import Settings
+from sampai.domain.failure import Reason
 from sampai.domain.message import Channel, Media, Message, cancel, lose, words_of
 from sampai.domain.outcome import About, NotTaken, Outcome, Taken
 from sampai.domain.segments import segments_of
 from sampai.domain.status import Source, Status
-from sampai.services.admission import Admitted, Desk, admit, nothing, reject, start
+from sampai.services.admission import Admitted, Desk, admit, block, nothing, reject, start
 from sampai.services.attempt import may_settle, release, settle
 from sampai.services.circuits import Circuits
 from sampai.services.dispatch import Attempt, Dispatcher
 from sampai.services.known import ask, question_of
+from sampai.services.policy import count_new
 from sampai.services.ports import (
     Clock,
     Directory,
@@ -165,6 +167,7 @@ class SendService:
                 circuits=self._circuits,
                 now=self._clock(),
                 lease=self._lease,
+                is_sending=settings.sending_enabled,
                 new_key=self._new_key,
             )
             key = self._secret.fingerprint_key()
@@ -178,6 +181,7 @@ class SendService:
         waiting = self._waiting(parsed, batch)
         desk = replace(desk, known=self._known(parsed, waiting, batch))
         entries = [*self._new_entries(parsed, key, desk, batch), *self._resumed_entries(waiting, desk, batch)]
+        entries = self._within_limits(entries, settings, batch, remaining)
         claimed = self._claim(self._enclosed(entries, batch), batch)
         attempts = [Attempt(message=e.admitted.message, provider=p) for e in claimed if (p := e.admitted.provider)]
         outcomes = self._dispatcher.dispatch(attempts, remaining=remaining)
@@ -273,6 +277,30 @@ class SendService:
             batch.unfinished.update(i for records, question in asked if question for i in records)
             return Known()
 
+    def _within_limits(
+        self, entries: list[_Entry], settings: Settings, batch: _Batch, remaining: Remaining
+    ) -> list[_Entry]:
+        """Count new messages. One too many fails, and one that cannot be counted comes back."""
+        limits = settings.limits_in_force()
+        new = [(entry, draft) for entry in entries if (draft := entry.admitted.draft) is not None]
+        if not limits or not new:
+            return entries
+        now = self._clock()
+        verdicts = count_new(
+            [entry.admitted.message for entry, _ in new],
+            limits,
+            store=self._store,
+            directory=self._directory,
+            now=now,
+            remaining=remaining,
+        )
+        for entry, draft in new:
+            if draft.message_id not in verdicts:
+                batch.unfinished.update(entry.records)
+            elif (failure := verdicts[draft.message_id]) is not None:
+                entry.admitted = block(draft, failure, now=now)
+        return [entry for entry in entries if batch.unfinished.isdisjoint(entry.records)]
+
     def _enclosed(self, entries: Sequence[_Entry], batch: _Batch) -> list[_Entry]:
         """Keep what new messages bring with them: a stored one never needs what is not there."""
         kept = []
@@ -319,6 +347,8 @@ class SendService:
                 detail=message.failure.detail,
             )
             self._telemetry.count("MessageRefused")
+            if message.failure.reason is Reason.BLOCKED:
+                self._telemetry.count("Blocked")
 
     def _look_at(self, entry: _Entry, current: Message, batch: _Batch) -> None:
         """Decide about a record whose message exists already."""
