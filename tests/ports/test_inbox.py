@@ -9,6 +9,7 @@ from sampai.adapters.inbox import DynamoInbox, from_inbox_item, to_inbox_item
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Channel
 from sampai.services.ports import Inbox, UnavailableError
+from tests.covers import covers
 from tests.emulator import Emulator, unreachable
 from tests.fakes import START, InMemoryInbox
 
@@ -47,6 +48,7 @@ def inbox(request: pytest.FixtureRequest) -> Inbox:
     return DynamoInbox(emulator.client("dynamodb"), table=emulator.new_table("InboxTable"))
 
 
+@covers("W10")
 def test_a_message_is_new_once(inbox: Inbox) -> None:
     added = [inbox.add("a", INBOUND, START), inbox.add("a", INBOUND, START), inbox.add("b", INBOUND, START)]
 

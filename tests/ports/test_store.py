@@ -18,6 +18,7 @@ from sampai.domain.message import Channel, Message, OnUnknown, Text, accept, app
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
 from sampai.services.ports import Insert, Meet, Meeting, Replace, Store, UnavailableError, Write, Written
+from tests.covers import covers
 from tests.emulator import Emulator
 from tests.fakes import START, FixedClock, InMemoryStore
 
@@ -118,6 +119,7 @@ def test_what_is_stored_is_read_as_it_was(store: Store) -> None:
     assert store.read(["m-1", "m-2", "m-3", "nobody"]) == {"m-1": accepted(claimed()), "m-2": failed, "m-3": bare}
 
 
+@covers("Q1", "I1")
 def test_an_id_is_taken_once(store: Store) -> None:
     store.commit([Insert(message=claimed(attempt_id="a-1"))])
 
@@ -126,6 +128,7 @@ def test_an_id_is_taken_once(store: Store) -> None:
     assert written == [Written(done=False, current=claimed(attempt_id="a-1")), Written(done=True)]
 
 
+@covers("D2")
 def test_a_write_of_ones_own_that_comes_twice_counts_as_done(store: Store) -> None:
     writes: list[Write] = [Insert(message=claimed()), Meet(key="nomsa#145", message_id="m-1")]
     store.commit(writes)
@@ -136,6 +139,7 @@ def test_a_write_of_ones_own_that_comes_twice_counts_as_done(store: Store) -> No
     assert store.commit([writes[1]]) == [Written(done=True)]
 
 
+@covers("W4", "I6")
 def test_a_change_is_stored_only_over_the_revision_that_it_was_made_from(store: Store) -> None:
     store.commit([Insert(message=claimed())])
     first = accepted(claimed())
@@ -180,6 +184,7 @@ def test_one_id_may_come_twice_among_the_writes(store: Store) -> None:
     assert [w.done for w in written] == [True, True, False]
 
 
+@covers("L3")
 def test_due_messages_come_longest_due_first_and_no_others(store: Store) -> None:
     for n in (3, 1, 2, 9):
         due = replace(claimed(f"m-{n}"), due_at=START + timedelta(minutes=n))
@@ -197,6 +202,7 @@ def test_the_sender_may_be_first_at_the_meeting_point(store: Store) -> None:
     assert store.meetings(["nomsa#145", "nomsa#9"]) == {"nomsa#145": Meeting(key="nomsa#145", message_id="m-1")}
 
 
+@covers("W1", "I4")
 def test_the_report_may_be_first_at_the_meeting_point(store: Store) -> None:
     assert store.park("nomsa#145", report(), START) is None
 
@@ -213,6 +219,7 @@ def test_a_meeting_point_that_nobody_wrote_can_be_adopted(store: Store) -> None:
     assert store.adopt("nomsa#145", "m-1") == Meeting(key="nomsa#145", message_id="m-1")
 
 
+@covers("W2", "I10")
 def test_parked_reports_keep_one_of_each_status_however_many_come(store: Store) -> None:
     sent, other = report(Status.SENT, "Sent"), report(None, "Levitating")
     for _ in range(30):
@@ -266,6 +273,7 @@ def _refuse(_: Any, __: list[Any]) -> Any:
     raise _error("ProvisionedThroughputExceededException")
 
 
+@covers("D4")
 def test_statements_throttled_inside_a_good_answer_are_repeated_alone(emulator: Emulator) -> None:
     client = _Flaky(emulator.client("dynamodb"), _throttle_second)
     store = _dynamo(emulator, client)
@@ -277,6 +285,7 @@ def test_statements_throttled_inside_a_good_answer_are_repeated_alone(emulator: 
     assert set(store.read(["m-1", "m-2"])) == {"m-1", "m-2"}
 
 
+@covers("P3", "D1")
 @pytest.mark.parametrize("fault", [_apply_and_lose, _refuse])
 def test_a_call_without_answer_is_neither_done_nor_refused(
     emulator: Emulator, fault: Callable[[Any, list[Any]], Any]
@@ -314,6 +323,7 @@ class _Busy:
         return answer | {"UnprocessedKeys": {table: request | {"Keys": keys[answered:]}} if keys[answered:] else {}}
 
 
+@covers("D4")
 @pytest.mark.parametrize(("keys", "refusals"), [(1, 0), (4, 0), (1, 3), (2, 2)])
 def test_what_a_read_left_out_is_asked_for_again_after_a_while(emulator: Emulator, keys: int, refusals: int) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("MediaTable")
@@ -329,6 +339,7 @@ def test_what_a_read_left_out_is_asked_for_again_after_a_while(emulator: Emulato
     assert pauses == [0.1, 0.2, 0.4][: len(busy.asked) - 1]
 
 
+@covers("D4", "I10")
 def test_a_read_that_is_never_answered_whole_is_unavailable(emulator: Emulator) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("MediaTable")
     busy = _Busy(client, refusals=99)

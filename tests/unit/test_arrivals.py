@@ -14,6 +14,7 @@ from sampai.services.arrivals import Arrivals
 from sampai.services.ports import UnavailableError
 from sampai.services.publish import publish_received
 from sampai.services.receive import Answer
+from tests.covers import covers
 from tests.fakes import START, InMemoryInbox, RecordingBus
 from tests.house import House, nusasms_taken, request
 
@@ -99,6 +100,7 @@ def test_what_comes_in_is_kept_and_told(kind: str) -> None:
     assert house.telemetry.counts["MessageReceived", "nusasms"] == 1
 
 
+@covers("W10")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("provider_message_id", ["0017", None], ids=["named", "nameless"])
 def test_a_callback_that_is_repeated_is_one_message(kind: str, provider_message_id: str | None) -> None:
@@ -221,6 +223,7 @@ def test_a_conversation_with_who_has_no_number_is_noted_without_one() -> None:
 # --- outages --------------------------------------------------------------------------------------------------------
 
 
+@covers("W7", "W10", "I4")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("down", ["inbox", "directory", "settings"])
 def test_what_was_not_done_whole_is_not_answered_and_done_once_when_it_is_repeated(kind: str, down: str) -> None:
@@ -296,6 +299,7 @@ def test_receipts_need_neither_settings_nor_inbox_nor_directory() -> None:
     assert house.message().status is Status.DELIVERED
 
 
+@covers("P16", "D8")
 def test_a_bus_that_is_down_makes_the_stream_come_again() -> None:
     house, bus = House(), RecordingBus()
     hear(house)

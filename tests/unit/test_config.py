@@ -15,6 +15,7 @@ from sampai.adapters.settings import OLDER_VERSIONS, SsmSettings
 from sampai.contract.settings import Settings
 from sampai.domain.message import Channel
 from sampai.services.ports import Secret, UnavailableError
+from tests.covers import covers
 from tests.fakes import FixedClock, RecordingTelemetry
 
 NAME = "/sampai/settings"
@@ -191,6 +192,7 @@ def test_an_outage_at_the_cold_start_is_told(parameter: Parameter) -> None:
         parameter.source.current()
 
 
+@covers("Q10")
 def test_a_clock_that_was_set_back_does_not_keep_old_settings(parameter: Parameter, clock: FixedClock) -> None:
     parameter.put(horizon(1))
     parameter.source.current()

@@ -8,6 +8,7 @@ from sampai.domain.failure import Failure, Reason
 from sampai.domain.status import Source, Status
 from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.services.ports import Meet, Replace
+from tests.covers import covers
 from tests.fakes import START, statuses
 from tests.house import (
     House,
@@ -77,6 +78,7 @@ def test_polls_follow_the_schedule_of_the_settings() -> None:
     assert pauses == [15, 60, 300, 1800, 7200, 21600, 21600, 21600]
 
 
+@covers("L4", "I3")
 def test_a_vendor_that_goes_back_on_its_word_is_ignored() -> None:
     house = House(
         nomsa_taken("145"),
@@ -91,6 +93,7 @@ def test_a_vendor_that_goes_back_on_its_word_is_ignored() -> None:
     assert statuses(house.message()) == [Status.SENDING, Status.ACCEPTED, Status.SENT]
 
 
+@covers("E1")
 def test_without_final_evidence_the_message_is_unconfirmed_at_the_horizon() -> None:
     house = House(nomsa_taken("145"), nomsa_list(nomsa_row("145")))
     house.send(request())
@@ -103,6 +106,7 @@ def test_without_final_evidence_the_message_is_unconfirmed_at_the_horizon() -> N
     assert (house.message().due_at, house.message().content) == (None, None)
 
 
+@covers("I4")
 def test_evidence_that_comes_with_the_last_look_counts() -> None:
     house = House(nomsa_taken("145"), nomsa_list(nomsa_row("145", **DELIVERED)))
     house.send(request())
@@ -130,6 +134,7 @@ RECONCILED = [
 ]
 
 
+@covers("P7", "I4", "E2")
 @pytest.mark.parametrize(("home", "history", "provider_message_id"), RECONCILED, ids=[c[0] for c in RECONCILED])
 def test_a_lost_answer_is_found_in_the_vendors_list(home: str, history: HttpResponse, provider_message_id: str) -> None:
     house = House(lost(), history)
@@ -144,6 +149,7 @@ def test_a_lost_answer_is_found_in_the_vendors_list(home: str, history: HttpResp
     assert house.sequences() == [1, 2, 3]
 
 
+@covers("I9")
 def test_a_lost_answer_takes_no_message_that_belongs_to_another() -> None:
     house = House(nomsa_taken("145"), lost(), nomsa_list(nomsa_row("145")), nomsa_list(nomsa_row("145")))
     house.send(request("first"))
@@ -199,6 +205,7 @@ def test_a_lost_answer_is_not_guessed(row: dict[str, object]) -> None:
     assert house.message().status is Status.UNKNOWN
 
 
+@covers("L2", "I1")
 def test_not_found_never_leads_to_a_second_send_by_default() -> None:
     house = House(lost(), nomsa_list())
     house.send(request())
@@ -231,6 +238,7 @@ def test_a_caller_who_prefers_a_duplicate_gets_a_second_send_after_two_misses() 
     assert house.message().attempt == 2
 
 
+@covers("L2", "I1")
 def test_a_look_that_failed_is_no_miss() -> None:
     house = House(lost(), unreached())
     house.send(request(on_unknown="resend"))
@@ -253,6 +261,7 @@ def test_a_vendor_without_list_and_look_up_is_not_called() -> None:
     assert house.message().due_at == house.clock() + timedelta(seconds=60)
 
 
+@covers("W1", "I4", "E3")
 def test_a_meeting_that_its_sender_left_open_is_completed() -> None:
     house = House(nusasms_taken("0017"))
     house.store.outages = [Meet]
@@ -267,6 +276,7 @@ def test_a_meeting_that_its_sender_left_open_is_completed() -> None:
     assert house.store.parked["nusasms#0017"].message_id == "m-1"
 
 
+@covers("P9", "E3")
 def test_the_end_of_a_lease_makes_the_message_unknown() -> None:
     house = House(nomsa_taken("145"), nomsa_list(nomsa_row("145")))
     house.store.outages = [Replace]
@@ -281,6 +291,7 @@ def test_the_end_of_a_lease_makes_the_message_unknown() -> None:
     assert house.message().provider_message_id == "145"
 
 
+@covers("P1")
 def test_a_waiting_message_whose_note_was_lost_is_woken() -> None:
     house = House(unreached(), nomsa_taken())
     house.send(request())
@@ -304,6 +315,7 @@ def test_a_scheduled_message_is_released_when_its_time_comes() -> None:
     assert statuses(house.message()) == [Status.SCHEDULED, Status.SENDING, Status.ACCEPTED]
 
 
+@covers("I7")
 def test_a_waiting_message_that_expired_fails() -> None:
     house = House(unreached())
     house.send(request(expires_at="2026-11-21T10:01:00Z"))
@@ -315,6 +327,7 @@ def test_a_waiting_message_that_expired_fails() -> None:
     assert house.message().failure == Failure(reason=Reason.EXPIRED, detail="expires_at: has passed")
 
 
+@covers("V8", "E1", "E2")
 def test_a_provider_that_stays_down_fails_the_message_at_the_horizon() -> None:
     house = House(unreached())
     house.send(request())
@@ -330,6 +343,7 @@ def test_a_provider_that_stays_down_fails_the_message_at_the_horizon() -> None:
     assert house.sequences() == list(range(1, house.message().sequence + 1))
 
 
+@covers("P17", "L1")
 def test_two_overlapping_runs_end_like_one() -> None:
     def meanwhile(_: HttpRequest) -> HttpResponse:
         house.transport.replies = [nomsa_list(nomsa_row("145", **DELIVERED))]
@@ -346,6 +360,7 @@ def test_two_overlapping_runs_end_like_one() -> None:
     assert house.sequences() == [1, 2, 3]
 
 
+@covers("L2", "I10")
 def test_pages_that_never_end_are_left_after_a_few() -> None:
     page = HttpResponse(status=200, body=b'{"has_more": true, "data": []}')
     house = House(lost(), page)
@@ -357,6 +372,7 @@ def test_pages_that_never_end_are_left_after_a_few() -> None:
     assert len(house.transport.requests) <= 12
 
 
+@covers("E1", "E3")
 def test_nothing_is_forgotten_after_any_step() -> None:
     house = House(unreached(), lost(), nomsa_list())
     house.send(request("a"), request("b"))

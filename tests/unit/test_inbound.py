@@ -8,6 +8,7 @@ import pytest
 
 from sampai.domain.inbound import Inbound, Room, Wish, wish_of
 from sampai.domain.message import Channel
+from tests.covers import covers
 from tests.fakes import START
 
 NAMED = Inbound(
@@ -36,11 +37,13 @@ REPEATS = [
 ]
 
 
+@covers("W10")
 @pytest.mark.parametrize(("first", "second", "later"), [r[1:] for r in REPEATS], ids=[r[0] for r in REPEATS])
 def test_a_repeated_callback_has_the_key_of_the_first(first: Inbound, second: Inbound, later: timedelta) -> None:
     assert first.key(START) == second.key(START + later)
 
 
+@covers("W10")
 def test_messages_that_differ_have_different_keys() -> None:
     different = [
         NAMED,

@@ -8,6 +8,7 @@ from sampai.domain.outcome import Taken, Unknown
 from sampai.providers.base import Account
 from sampai.providers.http import HttpResponse
 from sampai.providers.nusasms.sms import NusaSms
+from tests.covers import covers
 
 NUSASMS = NusaSms(Account(base_url="https://nusasms.example", credentials={"user": "u", "password": "p"}))
 
@@ -39,11 +40,13 @@ def outcome_of(body: bytes, status: int = 200) -> object:
     return NUSASMS.parse_send(HttpResponse(status=status, body=body))
 
 
+@covers("V4")
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_xml_names_no_message(text: str) -> None:
     assert isinstance(outcome_of(text.encode()), Unknown)
 
 
+@covers("V4")
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-7"])
 def test_a_document_type_does_not_hide_in_another_encoding(encoding: str) -> None:
     document = f'<?xml version="1.0" encoding="{encoding}"?>{HOSTILE["an entity of one word"]}'

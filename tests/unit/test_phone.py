@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sampai.domain.phone import E164, country_of, mask
+from tests.covers import covers
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,7 @@ def test_the_calling_code_tells_the_country(number: str, country: str | None) ->
     assert country_of(number) == country
 
 
+@covers("V6", "I13")
 @pytest.mark.parametrize(
     "text",
     [
@@ -45,6 +47,7 @@ def test_anything_but_one_ascii_number_is_none(text: str) -> None:
     assert E164.fullmatch(text) is None
 
 
+@covers("V6", "I13")
 @given(st.text(max_size=20))
 def test_what_counts_as_a_number_is_plus_and_ascii_digits(text: str) -> None:
     if E164.fullmatch(text):

@@ -23,6 +23,7 @@ from sampai.providers.base import (
     retry_after_seconds,
 )
 from sampai.providers.http import BODY_LIMIT, HttpRequest, HttpResponse, MalformedWebhookError, WebhookRequest
+from tests.covers import covers
 
 ANSWERED_AT = "Sat, 21 Nov 2026 10:00:00 GMT"
 T0 = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -31,6 +32,7 @@ T0 = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 # --- Retry-After ----------------------------------------------------------------------------------------------------
 
 
+@covers("V3", "Q7")
 @pytest.mark.parametrize(
     ("wish", "seconds"),
     [
@@ -80,6 +82,7 @@ OUT_OF_ORDER = NotTaken(reason=Reason.AUTHENTICATION, is_final=False, about=Abou
 THROTTLED = NotTaken(reason=Reason.RATE_LIMITED, is_final=False, provider_code="429", retry_after_seconds=7.0)
 
 
+@covers("V3")
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [
@@ -101,6 +104,7 @@ def test_an_id_that_can_be_stored_is_kept_as_it_is(value: str) -> None:
     assert readable_id(value) == value
 
 
+@covers("V5")
 @pytest.mark.parametrize(
     "value", [None, 26, True, ["26"], {"id": "26"}, "", " ", "2\n6", "2\x006", "\ud800", "9" * 201]
 )
@@ -363,6 +367,7 @@ def test_query_form_and_json_are_read_as_one(request_: WebhookRequest, fields: d
     assert request_.fields() == fields
 
 
+@covers("W8")
 @pytest.mark.parametrize(
     "request_",
     [

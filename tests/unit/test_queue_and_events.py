@@ -11,6 +11,7 @@ from sampai.adapters.events import BATCH_BYTES, EventBridgeBus
 from sampai.adapters.queue import SqsQueue
 from sampai.contract.events import Event
 from sampai.services.ports import Resumption, UnavailableError
+from tests.covers import covers
 
 OUTAGE = EndpointConnectionError(endpoint_url="http://127.0.0.1")
 THROTTLED = ClientError({"Error": {"Code": "ThrottlingException"}}, "PutEvents")
@@ -161,6 +162,7 @@ def test_no_events_are_no_call() -> None:
     assert bridge.calls == []
 
 
+@covers("D8")
 def test_what_was_refused_is_sent_once_more_with_all_that_followed_it() -> None:
     bridge = EventBridge([3, 5])
 
@@ -169,6 +171,7 @@ def test_what_was_refused_is_sent_once_more_with_all_that_followed_it() -> None:
     assert bridge.numbers() == [list(range(10)), list(range(3, 10)), [10, 11]]
 
 
+@covers("D8", "E2")
 @pytest.mark.parametrize(
     ("answers", "calls"),
     [

@@ -7,6 +7,7 @@ import pytest
 
 from sampai.domain.status import Source, Status
 from sampai.services.receive import Answer
+from tests.covers import covers
 from tests.fakes import statuses
 from tests.house import TOKEN, House, nusasms_taken, request, smspoh_taken
 
@@ -44,6 +45,7 @@ def test_a_receipt_moves_its_message(callback: dict[str, object]) -> None:
     assert house.message().due_at is None
 
 
+@covers("W3", "I3", "E2")
 @pytest.mark.parametrize("order", list(permutations(["Accepted", "Sent", "Success", "Success"], 4)))
 def test_receipts_end_the_same_in_any_order_and_number(order: tuple[str, ...]) -> None:
     house = _sent_by_smspoh()
@@ -55,6 +57,7 @@ def test_receipts_end_the_same_in_any_order_and_number(order: tuple[str, ...]) -
     assert house.sequences() == list(range(1, len(house.sequences()) + 1))
 
 
+@covers("W5")
 def test_a_receipt_that_says_nothing_new_writes_nothing() -> None:
     house = _sent_by_smspoh()
     house.receive(query="messageId=AA-1&clientReference=m-1&status=Success")
@@ -66,6 +69,7 @@ def test_a_receipt_that_says_nothing_new_writes_nothing() -> None:
     assert len(house.store.commits) == commits
 
 
+@covers("W9")
 def test_an_unknown_word_is_kept_and_moves_nothing() -> None:
     house = _sent_by_smspoh()
 
@@ -87,6 +91,7 @@ NOT_FOUND = [
 ]
 
 
+@covers("W6", "I12")
 @pytest.mark.parametrize("place", [c[1] for c in NOT_FOUND], ids=[c[0] for c in NOT_FOUND])
 def test_a_callback_to_nowhere_changes_nothing(place: dict[str, str]) -> None:
     house = _sent_by_smspoh()
@@ -122,6 +127,7 @@ MALFORMED = [
 ]
 
 
+@covers("W8")
 @pytest.mark.parametrize("callback", [c[1] for c in MALFORMED], ids=[c[0] for c in MALFORMED])
 def test_a_malformed_callback_is_refused_and_changes_nothing(callback: dict[str, object]) -> None:
     house = _sent_by_smspoh()
@@ -133,6 +139,7 @@ def test_a_malformed_callback_is_refused_and_changes_nothing(callback: dict[str,
     assert house.message() == before
 
 
+@covers("W2", "I12")
 def test_an_unknown_message_is_answered_like_a_known_one() -> None:
     house = _sent_by_smspoh()
 
@@ -143,6 +150,7 @@ def test_an_unknown_message_is_answered_like_a_known_one() -> None:
     assert set(house.store.messages) == {"m-1"}
 
 
+@covers("W6", "I12")
 def test_a_reference_to_a_message_of_another_provider_moves_nothing() -> None:
     house = House()
     house.send(request())
@@ -152,6 +160,7 @@ def test_a_reference_to_a_message_of_another_provider_moves_nothing() -> None:
     assert house.message().status is Status.ACCEPTED
 
 
+@covers("W6", "I12")
 def test_a_reference_with_a_foreign_id_moves_nothing() -> None:
     house = _sent_by_smspoh()
 
@@ -169,6 +178,7 @@ def test_a_report_for_a_message_that_was_never_sent_moves_nothing() -> None:
     assert house.message().status is Status.SCHEDULED
 
 
+@covers("W7", "I4")
 def test_two_hundred_is_answered_only_when_the_report_is_durable() -> None:
     house = _sent_by_smspoh()
     house.store.is_down = True

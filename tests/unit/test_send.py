@@ -12,6 +12,7 @@ from sampai.domain.message import cancel
 from sampai.domain.status import Source, Status
 from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.services.ports import Insert, Meet, Meeting, NoResponse, Replace, Resumption
+from tests.covers import covers
 from tests.fakes import START, statuses
 from tests.house import (
     House,
@@ -42,6 +43,7 @@ def test_a_message_is_claimed_then_sent_then_accepted() -> None:
     assert [json.loads(r.body)["label"] for r in house.transport.requests] == ["mcs-otp"]
 
 
+@covers("I2")
 def test_nothing_reaches_a_vendor_before_the_claim_is_stored() -> None:
     seen: list[tuple[Status, str | None]] = []
 
@@ -68,6 +70,7 @@ def test_a_good_batch_of_ten_is_two_commits_with_one_meeting_each() -> None:
     assert {m.status for m in house.store.messages.values()} == {Status.ACCEPTED}
 
 
+@covers("Q2", "I1")
 @pytest.mark.parametrize("copies_in_a_batch", [1, 2, 5])
 def test_a_request_that_comes_five_times_is_sent_once(copies_in_a_batch: int) -> None:
     house = House()
@@ -80,6 +83,7 @@ def test_a_request_that_comes_five_times_is_sent_once(copies_in_a_batch: int) ->
     assert house.bus.events == []
 
 
+@covers("Q2", "I8")
 @pytest.mark.parametrize("together", [True, False])
 def test_another_request_under_the_same_id_is_reported_and_changes_nothing(together: bool) -> None:
     house = House()
@@ -164,6 +168,7 @@ BAD_REQUESTS = [
 ]
 
 
+@covers("Q4", "V6", "I9", "I13")
 @pytest.mark.parametrize(
     ("body", "message_id", "detail"), [c[1:] for c in BAD_REQUESTS], ids=[c[0] for c in BAD_REQUESTS]
 )
@@ -240,6 +245,7 @@ OUTCOMES = [
 ]
 
 
+@covers("V1", "V2", "V3", "V4")
 @pytest.mark.parametrize(("reply", "status"), [c[1:] for c in OUTCOMES], ids=[c[0] for c in OUTCOMES])
 def test_an_answer_decides_what_becomes_of_the_message(reply: HttpResponse | NoResponse, status: Status) -> None:
     house = House(reply)
@@ -251,6 +257,7 @@ def test_an_answer_decides_what_becomes_of_the_message(reply: HttpResponse | NoR
     assert len(house.transport.requests) == 1
 
 
+@covers("V2", "I1")
 def test_an_unknown_outcome_is_never_sent_again_by_redelivery() -> None:
     house = House(lost())
     house.send(request())
@@ -263,6 +270,7 @@ def test_an_unknown_outcome_is_never_sent_again_by_redelivery() -> None:
     assert house.message().status is Status.UNKNOWN
 
 
+@covers("Q7")
 def test_a_throttled_message_comes_back_by_a_delayed_note_and_then_goes_out() -> None:
     house = House(HttpResponse(status=429, headers={"retry-after": "7"}, body=b"{}"), nomsa_taken())
     house.send(request(category="otp"))
@@ -286,6 +294,7 @@ def test_a_note_about_an_earlier_attempt_resumes_nothing() -> None:
     assert len(house.transport.requests) == 1
 
 
+@covers("I1")
 def test_a_note_that_comes_twice_is_one_attempt() -> None:
     house = House(unreached(), nomsa_taken())
     house.send(request())
@@ -297,6 +306,7 @@ def test_a_note_that_comes_twice_is_one_attempt() -> None:
     assert len(house.transport.requests) == 2
 
 
+@covers("V9")
 def test_a_refusal_goes_on_to_the_next_provider_of_the_route_at_once() -> None:
     refused = HttpResponse(status=400, body=b'{"code": "invalid_recipient", "message": "-"}')
     house = House(by_host({NOMSA: [refused], SMSPOH: [smspoh_taken()]}))
@@ -322,6 +332,7 @@ def test_a_message_fails_when_every_provider_of_the_route_has_refused_it() -> No
     assert house.message().failure.reason is Reason.INVALID_SENDER
 
 
+@covers("V9", "I1")
 def test_an_unknown_outcome_never_moves_on_to_the_next_provider() -> None:
     house = House(by_host({NOMSA: [lost()], SMSPOH: [smspoh_taken()]}))
 
@@ -343,6 +354,7 @@ def test_two_throttling_providers_are_asked_in_turn_and_then_left_alone_for_a_wh
     assert house.message().route == ("nomsa", "smspoh")
 
 
+@covers("V10")
 def test_a_provider_out_of_order_is_left_alone_until_its_minute_is_over() -> None:
     house = House(unauthorized(), nomsa_taken())
     house.send(request("first"))
@@ -368,6 +380,7 @@ def test_a_message_for_a_provider_out_of_order_takes_the_next_one() -> None:
     assert house.message("second").provider == "smspoh"
 
 
+@covers("Q1", "I1")
 def test_a_live_claim_of_another_worker_is_left_for_redelivery() -> None:
     house = House(lambda _: _send_again(house))
 
@@ -382,6 +395,7 @@ def _send_again(house: House) -> HttpResponse:
     return nomsa_taken()
 
 
+@covers("P6", "I1")
 def test_a_claim_whose_worker_died_becomes_unknown_and_is_not_sent_again() -> None:
     house = House()
     house.transport.replies = [_die]
@@ -404,6 +418,7 @@ def _die(_: HttpRequest) -> HttpResponse:
     raise _DeathError
 
 
+@covers("D1")
 def test_a_lost_claim_answer_leaves_the_message_for_the_lease_to_end() -> None:
     house = House()
     house.store.outages = [Insert]
@@ -412,6 +427,7 @@ def test_a_lost_claim_answer_leaves_the_message_for_the_lease_to_end() -> None:
     assert house.transport.requests == []
 
 
+@covers("P9", "D1", "I1")
 def test_a_lost_result_is_found_by_the_end_of_the_lease_not_by_a_second_send() -> None:
     house = House()
     house.store.outages = [Replace]
@@ -424,6 +440,7 @@ def test_a_lost_result_is_found_by_the_end_of_the_lease_not_by_a_second_send() -
     assert len(house.transport.requests) == 1
 
 
+@covers("W1", "I4")
 def test_a_receipt_that_was_first_is_applied_when_the_answer_comes() -> None:
     def receipt_first(_: HttpRequest) -> HttpResponse:
         house.receive("nusasms", "sms-receipt", query="ref_no=0017&status=DELIVERED&err_code=0")
@@ -437,6 +454,7 @@ def test_a_receipt_that_was_first_is_applied_when_the_answer_comes() -> None:
     assert house.sequences() == [1, 2, 3]
 
 
+@covers("W1", "I3")
 def test_a_receipt_by_reference_overtakes_the_answer_and_stays() -> None:
     def receipt_first(_: HttpRequest) -> HttpResponse:
         house.receive(query="messageId=AA-1&clientReference=m-1&status=Success")
@@ -451,6 +469,7 @@ def test_a_receipt_by_reference_overtakes_the_answer_and_stays() -> None:
     assert house.store.parked["smspoh#AA-1"] == Meeting(key="smspoh#AA-1", message_id="m-1")
 
 
+@covers("P11", "I6")
 def test_a_superseded_attempt_changes_nothing() -> None:
     def superseded(_: HttpRequest) -> HttpResponse:
         newer = replace(cancel(house.message(), now=house.clock()), attempt_id="id-99")
@@ -465,6 +484,7 @@ def test_a_superseded_attempt_changes_nothing() -> None:
     assert house.message().provider_message_id is None
 
 
+@covers("V5", "I9")
 def test_a_vendor_id_that_belongs_to_another_message_rings_and_spoils_neither() -> None:
     house = House(nomsa_taken("145"))
     house.send(request("first"))
@@ -533,6 +553,7 @@ def test_a_cancel_after_the_send_changes_nothing() -> None:
     assert house.message() == before
 
 
+@covers("I7")
 def test_no_call_starts_after_the_message_has_expired() -> None:
     house = House(unreached(), nomsa_taken())
     house.send(request(expires_at="2026-11-21T10:00:30Z"))
@@ -557,6 +578,7 @@ def test_a_retry_that_would_come_too_late_fails_now() -> None:
     )
 
 
+@covers("Q6", "I10")
 def test_a_batch_without_time_for_a_call_makes_none() -> None:
     house = House()
     house.seconds_left = 5.0
@@ -567,6 +589,7 @@ def test_a_batch_without_time_for_a_call_makes_none() -> None:
     assert house.message().status is Status.QUEUED
 
 
+@covers("P11", "Q10", "I6")
 def test_a_late_taken_after_the_lease_ended_is_still_learned() -> None:
     def slow(_: HttpRequest) -> HttpResponse:
         house.clock.advance(seconds=61)
@@ -582,6 +605,7 @@ def test_a_late_taken_after_the_lease_ended_is_still_learned() -> None:
     assert house.message().provider_message_id == "145"
 
 
+@covers("P4")
 def test_without_configuration_everything_comes_back_and_nothing_is_claimed() -> None:
     house = House()
     house.settings.is_down = True
@@ -597,6 +621,7 @@ def test_a_report_of_the_bus_that_was_not_taken_comes_back() -> None:
     assert house.send(request(), "not json") == ["r-2"]
 
 
+@covers("P1")
 def test_a_queue_that_is_down_loses_no_message() -> None:
     house = House(unreached())
     house.queue.is_down = True
@@ -605,6 +630,7 @@ def test_a_queue_that_is_down_loses_no_message() -> None:
     assert house.message().due_at == START + timedelta(seconds=5 + 120)
 
 
+@covers("I11")
 def test_no_text_number_or_credential_is_logged() -> None:
     house = House(lost(), unauthorized(), HttpResponse(status=400, body=b'{"code": "x", "message": "+85591234510"}'))
 
@@ -617,6 +643,7 @@ def test_no_text_number_or_credential_is_logged() -> None:
         assert secret not in said
 
 
+@covers("W4", "I3")
 def test_a_report_of_delivery_survives_any_outcome() -> None:
     def receipt_first(_: HttpRequest) -> NoResponse:
         house.receive(query="messageId=AA-1&clientReference=m-1&status=Success")
@@ -629,6 +656,7 @@ def test_a_report_of_delivery_survives_any_outcome() -> None:
     assert house.message().status is Status.DELIVERED
 
 
+@covers("Q8")
 def test_a_message_whose_providers_stay_out_of_order_waits_without_feeding_the_queue() -> None:
     house = House(unauthorized())
     house.send(request("first"))
@@ -663,6 +691,7 @@ def test_a_bad_request_that_comes_twice_is_no_conflict() -> None:
     assert house.message().status is Status.FAILED
 
 
+@covers("Q5", "I5", "I9")
 def test_a_fault_of_ours_with_one_record_keeps_no_neighbour() -> None:
     house = House()
     ids = iter(["id-1"])
@@ -675,6 +704,7 @@ def test_a_fault_of_ours_with_one_record_keeps_no_neighbour() -> None:
     assert "unlucky" not in house.store.messages
 
 
+@covers("I7")
 def test_no_call_starts_for_a_message_that_expired_while_it_was_claimed() -> None:
     house = House()
     house.store.before_commit = lambda _: house.clock.advance(seconds=20)

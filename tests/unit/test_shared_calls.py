@@ -15,6 +15,7 @@ from sampai.providers.base import Account, Capabilities, Provider
 from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.services.dispatch import Attempt, Dispatcher
 from sampai.services.ports import NoResponse
+from tests.covers import covers
 from tests.fakes import (
     START,
     FixedClock,
@@ -259,6 +260,7 @@ def test_a_batch_of_promotional_messages_is_one_call_that_names_each_of_them() -
     assert house.store.parked.keys() == {f"smspoh#AA-{n}" for n in range(6)}
 
 
+@covers("I2")
 def test_every_message_of_a_shared_call_is_claimed_before_it() -> None:
     seen: list[set[Status]] = []
 
@@ -282,6 +284,7 @@ def test_a_receipt_finds_its_message_among_those_of_a_shared_call() -> None:
     assert states(house) == expected | {"m-4": Status.DELIVERED, "m-2": Status.UNDELIVERED}
 
 
+@covers("I9")
 def test_one_that_is_refused_leaves_its_neighbours_alone() -> None:
     refusal = {"status": False, "message": "Invalid Sender ID", "to": "959777777713"}
     house = house_of_six(bulk(*(refusal if n == 3 else entry(n) for n in range(6))))
@@ -290,6 +293,7 @@ def test_one_that_is_refused_leaves_its_neighbours_alone() -> None:
     assert states(house) == expected | {"m-3": Status.FAILED}
 
 
+@covers("V4", "I1")
 def test_one_without_an_entry_is_unknown_and_is_not_sent_again() -> None:
     house = house_of_six(bulk(*(entry(n) for n in range(6) if n != 3)))
     expected = {f"m-{n}": Status.ACCEPTED for n in range(6)}

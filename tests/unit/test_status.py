@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sampai.domain.message import Message, apply_report, claim
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status, advance
+from tests.covers import covers
 from tests.fakes import START
 
 reported = st.sampled_from([None, Status.ACCEPTED, Status.SENT, Status.UNDELIVERED, Status.DELIVERED, Status.READ])
@@ -51,11 +52,13 @@ def test_the_final_statuses_are_those_from_which_nothing_is_expected() -> None:
     assert final == {"unconfirmed", "canceled", "failed", "undelivered", "delivered", "read"}
 
 
+@covers("I3", "L4")
 @given(st.sampled_from(Status), reported)
 def test_a_report_never_lowers_the_rank(current: Status, status: Status | None) -> None:
     assert advance(current, status).rank >= current.rank
 
 
+@covers("W3", "I3")
 @given(st.lists(reported, max_size=6).flatmap(lambda reports: st.tuples(st.just(reports), st.permutations(reports))))
 def test_the_final_status_depends_on_the_set_of_reports_alone(
     orders: tuple[list[Status | None], list[Status | None]],
@@ -72,6 +75,7 @@ def test_the_final_status_depends_on_the_set_of_reports_alone(
     assert end(given_order).status is end([*other_order, *given_order]).status
 
 
+@covers("E2")
 @given(st.lists(reported, max_size=8))
 def test_each_change_of_status_raises_the_sequence_by_one_and_adds_to_the_history(order: list[Status | None]) -> None:
     message = _claimed()

@@ -10,6 +10,7 @@ from aws_lambda_powertools.logging import Logger
 
 from sampai.adapters.telemetry import PowertoolsTelemetry
 from sampai.domain.status import Status
+from tests.covers import covers
 
 
 @pytest.fixture
@@ -58,6 +59,7 @@ class Recipient:
     number: str
 
 
+@covers("I11")
 @pytest.mark.parametrize(
     ("value", "logged"),
     [

@@ -11,6 +11,7 @@ deadline only if the system's own limit is below it.
 import http.client
 import io
 import logging
+import math
 import socket
 import ssl
 import time
@@ -37,6 +38,9 @@ a request written to it would end as unknown for nothing."""
 
 CONNECTIONS: Final = 32
 """Idle connections kept for one host."""
+
+HEAD_LIMIT: Final = 64 * 1024
+"""Bytes of the status line and the headers, with all 1xx before them, that are read at most."""
 
 _HEADERS: Final = {"User-Agent": "sampai", "Accept": "*/*", "Accept-Encoding": "identity"}
 
@@ -151,13 +155,19 @@ class _BoundedReader(io.RawIOBase):
     def __init__(self, reader: io.RawIOBase, sock: socket.socket) -> None:
         self._reader = reader
         self._sock = sock
+        self.head_left: float = HEAD_LIMIT
+        """Bytes that the head may still have."""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any, /) -> int | None:
+        if self.head_left <= 0:
+            raise http.client.HTTPException("head too large")
         self._sock.settimeout(_CALL.get().remaining())
-        return self._reader.readinto(buffer)
+        size = self._reader.readinto(buffer)
+        self.head_left -= size or 0
+        return size
 
     def close(self) -> None:
         self._reader.close()
@@ -169,7 +179,12 @@ class _BoundedResponse(http.client.HTTPResponse):
 
     def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
         super().__init__(sock, *args, **options)
-        self.fp = io.BufferedReader(_BoundedReader(self.fp.detach(), sock))
+        self._bounded = _BoundedReader(self.fp.detach(), sock)
+        self.fp = io.BufferedReader(self._bounded)
+
+    def begin(self) -> None:
+        super().begin()
+        self._bounded.head_left = math.inf
 
 
 class _Bounded(HTTPConnection):

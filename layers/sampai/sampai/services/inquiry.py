@@ -42,6 +42,8 @@ class Findings:
         self.candidates: dict[str, list[Report]] = {}
         self.asked: set[str] = set()
         """Messages whose vendor answered, whether or not it knew them."""
+        self.is_silent = False
+        """Whether the vendor left a question without an answer: it is asked no more, for the time is the others'."""
 
 
 class Inquiry:
@@ -74,7 +76,7 @@ class Inquiry:
     ) -> None:
         wanted = {message.message_id for message in members}
         try:
-            for page in self._pages(provider, window, remaining):
+            for page in self._pages(provider, window, findings, remaining):
                 for entry in page.entries:
                     _sort_in(provider, entry, members, findings)
                 if wanted <= findings.reports.keys():
@@ -84,11 +86,13 @@ class Inquiry:
             return
         findings.asked.update(wanted)
 
-    def _pages(self, provider: Provider, window: Window, remaining: Remaining) -> Iterator[ListPage]:
+    def _pages(
+        self, provider: Provider, window: Window, findings: Findings, remaining: Remaining
+    ) -> Iterator[ListPage]:
         seen: set[str] = set()
         for number in range(MOST_PAGES):
             request = provider.build_list(window, number)
-            page = self._read(request, partial(provider.parse_list, page=number), remaining)
+            page = self._read(request, partial(provider.parse_list, page=number), findings, remaining)
             yield page
             ids = {entry.report.provider_message_id for entry in page.entries if entry.report is not None}
             if page.is_last or (ids and ids <= seen):
@@ -100,7 +104,7 @@ class Inquiry:
     ) -> None:
         def look(message: Message) -> Report | None:
             request = provider.build_lookup(message.provider_message_id or "")
-            return self._read(request, provider.parse_lookup, remaining)
+            return self._read(request, provider.parse_lookup, findings, remaining)
 
         if not messages:
             return
@@ -116,11 +120,16 @@ class Inquiry:
             if report is not None:
                 findings.reports[message.message_id] = report
 
-    def _read(self, request: HttpRequest, parse: Callable[[HttpResponse], Read], remaining: Remaining) -> Read:
+    def _read(
+        self, request: HttpRequest, parse: Callable[[HttpResponse], Read], findings: Findings, remaining: Remaining
+    ) -> Read:
+        if findings.is_silent:
+            raise NoAnswerError("no answer before")
         if remaining() < CALL_SECONDS + WRITE_MARGIN_SECONDS:
             raise NoAnswerError("no time left")
         response = self._transport.call(request, deadline_seconds=CALL_SECONDS)
         if isinstance(response, NoResponse):
+            findings.is_silent = True
             raise NoAnswerError(response.why)
         try:
             return parse(response)
