@@ -21,10 +21,10 @@ DEV := .venv/.installed
 EMULATOR := .venv-emulator/.installed
 PIP_INSTALL := -m pip install -qq --no-deps --require-hashes --requirement
 
-.PHONY: help demo up down test check docs format deploy lock clean
+.PHONY: help demo up down test check simulate docs format deploy lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  PYTHON=...    the interpreter to use, 3.11 to 3.13 (now: $(or $(PYTHON),none found))"
 	@echo "  SAMPAI_PORT   the port of the local AWS (now: $${SAMPAI_PORT:-4566})"
 
@@ -49,6 +49,9 @@ check: $(DEV) ## the static half of `make test`: ruff, mypy, cfn-lint, sam valid
 	$(BIN)/cfn-lint --template template.yaml --regions ap-southeast-1
 	AWS_DEFAULT_REGION=ap-southeast-1 $(BIN)/sam validate --lint
 	$(BIN)/python -m pytest -q tests/unit/test_architecture.py
+
+simulate: $(DEV) ## every one-fault schedule and N seeded many-fault ones: make simulate N=100000 SEED=1
+	@$(BIN)/python -m tests.simulation -n $(or $(N),100000) --seed $(or $(SEED),1) --jobs $$(getconf _NPROCESSORS_ONLN)
 
 docs: $(DEV) ## write the generated pages of docs/reference again
 	$(BIN)/python -m docs.generate

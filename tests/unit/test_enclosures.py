@@ -10,7 +10,7 @@ import pytest
 from sampai.adapters.items import to_item
 from sampai.contract.events import request_rejected
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Enclosed, Media
+from sampai.domain.message import Enclosed, Media, Message
 from sampai.domain.status import Status
 from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.services.ports import Insert, Replace, Write
@@ -343,6 +343,26 @@ def test_while_its_key_is_out_of_reach_a_message_waits() -> None:
     house.resume()
     assert house.message().status is Status.ACCEPTED
     assert [key_in(sent) for sent in house.transport.requests] == ["key-1", "key-1"]
+
+
+def test_a_key_that_comes_too_late_sends_nothing() -> None:
+    house = House(HttpResponse(status=429, body=b"{}"), smspoh_taken())
+    house.send(encrypted(expires_at="2026-11-21T10:02:00Z"))
+    house.clock.advance(minutes=1)
+    at_once = house.vault.key_of
+
+    def slow(message: Message, proposed: str) -> str:
+        house.clock.advance(minutes=1)
+        return at_once(message, proposed)
+
+    house.vault.key_of = slow  # type: ignore[method-assign]
+    house.resume()
+
+    assert len(house.transport.requests) == 1
+    assert (house.message().status, house.message().failure) == (
+        Status.FAILED,
+        Failure(reason=Reason.EXPIRED, detail="expires_at: has passed"),
+    )
 
 
 def test_a_key_of_the_vendor_that_cannot_be_kept_rings() -> None:

@@ -9,7 +9,7 @@ from sampai.domain.status import Source, Status
 from sampai.services.receive import Answer
 from tests.covers import covers
 from tests.fakes import statuses
-from tests.house import TOKEN, House, nusasms_taken, request, smspoh_taken
+from tests.house import TOKEN, House, lost, nusasms_taken, request, smspoh_history, smspoh_taken
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -208,3 +208,19 @@ def test_a_failure_at_the_handset_carries_its_reason_and_may_still_be_overruled(
     assert undelivered.status is Status.UNDELIVERED
     assert undelivered.failure is not None
     assert (house.message().status, house.message().failure) == (Status.DELIVERED, None)
+
+
+@covers("I4", "W1")
+@pytest.mark.parametrize(("word", "status"), [("Success", Status.DELIVERED), ("Error", Status.ACCEPTED)])
+def test_a_former_attempt_may_be_the_one_that_arrived_but_not_the_one_that_failed(word: str, status: Status) -> None:
+    house = House(lost(), smspoh_history(), smspoh_history(), smspoh_taken("AA-2"))
+    house.send(request(home="smspoh", on_unknown="resend"))
+    for seconds in (15, 60):
+        house.clock.advance(seconds=seconds)
+        house.follow_up()
+    house.resume()
+
+    answer = house.receive(query=f"messageId=AA-1&clientReference=m-1&status={word}")
+
+    assert answer is Answer.RECEIVED
+    assert (house.message().attempt, house.message().status) == (2, status)

@@ -94,6 +94,8 @@ class Dispatcher:
             complete = replace(message, enclosed=self._enclosed(provider, message))
         except UnavailableError as error:
             return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, detail=f"not at hand: {error}")
+        if complete.is_expired(self._clock()):  # what was fetched may have taken its time
+            return _EXPIRED
         try:
             request = provider.build_send(complete)
         except Exception as error:

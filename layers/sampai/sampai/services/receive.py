@@ -7,9 +7,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from sampai.domain.inbound import Inbound
-from sampai.domain.message import MESSAGE_ID, Message
+from sampai.domain.message import MESSAGE_ID, Message, OnUnknown
 from sampai.domain.report import Report
-from sampai.domain.status import Source
+from sampai.domain.status import Source, Status
 from sampai.providers.base import Provider
 from sampai.providers.http import BODY_LIMIT, MalformedWebhookError, WebhookRequest
 from sampai.providers.registry import for_webhook
@@ -97,14 +97,15 @@ class ReceiveService:
             )
 
     def _referred_to(self, provider: str, report: Report) -> Message | None:
-        """Find the message by our own reference, if the vendor's id does not belong to another attempt."""
+        """Find the message by our own reference, if the vendor's id is not that of an attempt without a say."""
         reference = report.reference
         if reference is None or MESSAGE_ID.fullmatch(reference) is None:
             return None
         message = self._store.read([reference]).get(reference)
         if message is None or message.provider != provider or message.attempt_id is None:
             return None
-        return message if message.provider_message_id in (None, report.provider_message_id) else None
+        is_latest = message.provider_message_id in (None, report.provider_message_id)
+        return message if is_latest or _is_former_arrival(message, report) else None
 
     def _met(self, provider: str, report: Report) -> Message | None:
         key = meeting_key(provider, report.provider_message_id)
@@ -121,6 +122,12 @@ class ReceiveService:
             return True
         self._secret.refresh()
         return _matches(token, self._secret.current().webhook_tokens)
+
+
+def _is_former_arrival(message: Message, report: Report) -> bool:
+    """Whether a report tells that a former attempt arrived, of which the answer was lost and which was repeated."""
+    was_repeated = message.on_unknown is OnUnknown.RESEND and message.attempt > 1
+    return was_repeated and report.status is not None and report.status.rank >= Status.DELIVERED.rank
 
 
 def _matches(token: str, valid: Sequence[str]) -> bool:

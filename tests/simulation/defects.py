@@ -1,0 +1,159 @@
+"""Services with one mistake each. What they prove is that the checkers see it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from sampai.contract.settings import Settings
+from sampai.domain.failure import Reason
+from sampai.domain.message import Message, lose, wait
+from sampai.domain.outcome import NotTaken, Outcome, Unknown
+from sampai.domain.report import Report
+from sampai.domain.status import Source
+from sampai.providers.base import Provider
+from sampai.providers.http import WebhookRequest
+from sampai.services.dispatch import Attempt, Dispatcher
+from sampai.services.follow_up import FollowUpService
+from sampai.services.inquiry import Findings
+from sampai.services.ports import Remaining, Written
+from sampai.services.receive import Answer, ReceiveService
+from sampai.services.reports import Reports, change
+from sampai.services.send import SendService
+from tests.simulation.ports import SimulatedStore
+from tests.simulation.world import Services
+
+
+class ChecksThenSends(SendService):
+    """Looks whether the message is there, sends it, and takes no claim that another could lose."""
+
+    def _claim(self, entries: Any, batch: Any) -> Any:
+        store = self._store
+        assert isinstance(store, SimulatedStore)
+        known = store.read([entry.admitted.message.message_id for entry in entries])
+        free = [entry for entry in entries if entry.admitted.message.message_id not in known]
+        for entry in free:
+            store.overwrite(entry.admitted.message)
+        return free
+
+
+class _Hopeful(Dispatcher):
+    def dispatch(self, attempts: Sequence[Attempt], *, remaining: Remaining) -> list[Outcome]:
+        return [
+            NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False) if isinstance(outcome, Unknown) else outcome
+            for outcome in super().dispatch(attempts, remaining=remaining)
+        ]
+
+
+class _Careless(Dispatcher):
+    def dispatch(self, attempts: Sequence[Attempt], *, remaining: Remaining) -> list[Outcome]:
+        ageless = [replace(attempt, message=replace(attempt.message, expires_at=None)) for attempt in attempts]
+        return super().dispatch(ageless, remaining=remaining)
+
+
+class TakesTimeOutForRefusal(SendService):
+    """Sends again what was not answered."""
+
+    def __init__(self, **ports: Any) -> None:
+        super().__init__(**ports)
+        self._dispatcher.__class__ = _Hopeful
+
+
+class ForgetsExpiry(SendService):
+    """Looks at `expires_at` when a message is claimed, and not when it is sent."""
+
+    def __init__(self, **ports: Any) -> None:
+        super().__init__(**ports)
+        self._dispatcher.__class__ = _Careless
+
+
+class CountsNothing(SendService):
+    """Sends as many messages to a number as anybody asks for."""
+
+    def _within_limits(self, entries: Any, settings: Settings, batch: Any, remaining: Remaining) -> Any:
+        return entries
+
+
+class ReclaimsExpiredLease(FollowUpService):
+    """Takes the end of a lease for a proof that nothing was sent."""
+
+    def _lost(self, message: Message) -> Message:
+        now = self._clock()
+        return wait(message, route=message.route, failure=None, now=now, due_at=now, source=Source.SWEEP)
+
+
+class LooksForNothing(FollowUpService):
+    """Asks after messages that a vendor has named, and never for those whose answer was lost."""
+
+    def _match(self, provider: Provider, group: Sequence[Message], findings: Findings) -> None:
+        return
+
+
+class WakesNobody(FollowUpService):
+    """Relies on the notes in the queue alone."""
+
+    def _wake(self, waiting: Sequence[Message], settings: Settings) -> None:
+        return
+
+
+class WritesUnfenced(SendService):
+    """Writes down what came of an attempt whatever has become of the message."""
+
+    def _stored(self, message: Message, outcome: Outcome, written: Written, settings: Settings, batch: Any) -> Message:
+        if written.done or not isinstance(written.current, Message):
+            return super()._stored(message, outcome, written, settings, batch)
+        return change(self._store, written.current, lambda current: self._settled(current, outcome, settings, batch))
+
+
+class ParksNothing(ReceiveService):
+    """Throws away what is reported of an id that is not known yet."""
+
+    def _met(self, provider: str, report: Report) -> Message | None:
+        key = f"{provider}#{report.provider_message_id}"
+        meeting = self._store.meetings([key]).get(key)
+        owner = meeting.message_id if meeting else None
+        return self._store.read([owner]).get(owner) if owner else None
+
+
+class AnswersBeforeItIsDurable(ReceiveService):
+    """Tells the vendor 200 whatever the store says."""
+
+    def handle(self, *, provider: str, kind: str, token: str, request: WebhookRequest | None) -> Answer:
+        super().handle(provider=provider, kind=kind, token=token, request=request)
+        return Answer.RECEIVED
+
+
+class _LastWins(Reports):
+    def apply(self, message: Message, reports: Sequence[Report], *, source: Source) -> Message:
+        status = reports[-1].status
+
+        def overwritten(current: Message) -> Message:
+            now = self._clock()
+            moved = lose(current, now=now, due_at=now, source=source)
+            reported = status or current.status
+            return replace(moved, status=reported, due_at=None if reported.is_final else now)
+
+        return change(self._store, message, overwritten)
+
+
+class LetsTheLastReportWin(ReceiveService):
+    """Writes down every report, whatever was known before."""
+
+    def __init__(self, **ports: Any) -> None:
+        super().__init__(**ports)
+        self._reports.__class__ = _LastWins
+
+
+DEFECTS: Final = {
+    "check-then-send": ("duplicate", Services(sender=ChecksThenSends), "I1"),
+    "time-out taken for a refusal": ("polling", Services(sender=TakesTimeOutForRefusal), "I1"),
+    "expired lease claimed again": ("polling", Services(follower=ReclaimsExpiredLease), "I1"),
+    "unfenced result": ("resend-lagging", Services(sender=WritesUnfenced), "I6"),
+    "expiry forgotten before the call": ("expiry", Services(sender=ForgetsExpiry), "I7"),
+    "limits forgotten": ("limits", Services(sender=CountsNothing), "I13"),
+    "no parking": ("receipts-without-reference", Services(receiver=ParksNothing), "I4"),
+    "answered before it is durable": ("receipts-without-reference", Services(receiver=AnswersBeforeItIsDurable), "I4"),
+    "last write wins": ("receipts", Services(receiver=LetsTheLastReportWin), "I3"),
+    "lost answers not looked for": ("polling", Services(follower=LooksForNothing), "I4"),
+    "nobody wakes what waits": ("encrypted", Services(follower=WakesNobody), "E1"),
+}
+"""The scenario that shows each mistake, and the promise that it breaks there."""

@@ -1,0 +1,311 @@
+"""The ports as a world has them: each call asks the world how it goes, then does as much as that says."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from sampai.contract.events import Event
+from sampai.domain.inbound import Inbound
+from sampai.domain.message import Message
+from sampai.domain.policy import Counter
+from sampai.domain.report import Report
+from sampai.domain.status import Status
+from sampai.providers.http import HttpRequest, HttpResponse
+from sampai.services.ports import (
+    Known,
+    Meet,
+    Meeting,
+    NoResponse,
+    Resumption,
+    Secret,
+    UnavailableError,
+    Write,
+    Written,
+)
+from tests.fakes import (
+    FixedSecret,
+    InMemoryDirectory,
+    InMemoryInbox,
+    InMemoryMedia,
+    InMemoryStore,
+    InMemoryVault,
+    RecordingBus,
+    RecordingQueue,
+)
+from tests.house import SECRET
+from tests.simulation.vendors import BROKEN, GARBAGE, Call, Vendor, vendor_of
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+CALL_SECONDS: Final = 0.3
+
+OK: Final = "ok"
+NOT_MADE: Final = "not made"
+ANSWER_LOST: Final = "made, answer lost"
+SLOW: Final = "slow"
+DIES: Final = "process dies after it"
+FREEZES: Final = "process freezes before it"
+MEANWHILE: Final = ("meanwhile the next event", "meanwhile the event after next")
+MEANWHILE_FOLLOW_UP: Final = "meanwhile a follow-up"
+
+READ: Final = (NOT_MADE, SLOW)
+CHANGE: Final = (NOT_MADE, ANSWER_LOST, SLOW)
+FIRST_HALF: Final = "first half made"
+SECOND_HALF: Final = "second half made"
+DIES_HALFWAY: Final = "process dies half-way"
+COMMIT_MANY: Final = (*CHANGE, FIRST_HALF, SECOND_HALF, DIES_HALFWAY)
+
+NO_CONNECTION: Final = "no connection"
+LOST_UNTAKEN: Final = "not taken, answer lost"
+REFUSED: Final = "refused"
+THROTTLED: Final = "throttled"
+LOCKED_OUT: Final = "account refused"
+GARBLED: Final = "taken, answer garbled"
+GARBLED_UNTAKEN: Final = "not taken, answer garbled"
+BROKE: Final = "taken, 503"
+BROKE_UNTAKEN: Final = "not taken, 503"
+HALF_TAKEN: Final = "half of it taken"
+SEND_FAULTS: Final = (
+    NO_CONNECTION, ANSWER_LOST, LOST_UNTAKEN, REFUSED, THROTTLED, LOCKED_OUT, GARBLED, GARBLED_UNTAKEN, BROKE,
+    BROKE_UNTAKEN,
+)  # fmt: skip
+_UNTAKEN: Final = frozenset({LOST_UNTAKEN, REFUSED, THROTTLED, LOCKED_OUT, GARBLED_UNTAKEN, BROKE_UNTAKEN})
+
+LAGS: Final = "lags"
+REGRESSED: Final = "regressed"
+ASK_FAULTS: Final = (NO_CONNECTION, ANSWER_LOST, GARBLED, BROKE, LAGS, REGRESSED)
+
+STALE: Final = "stale"
+DUE_FAULTS: Final = (NOT_MADE, LAGS, STALE)
+
+
+class SimulatedStore(InMemoryStore):
+    """The fake that is held to the same tests as the real store, with everything that can come between."""
+
+    def __init__(self, world: "World") -> None:
+        super().__init__()
+        self._world = world
+
+    def commit(self, writes: Sequence[Write]) -> list[Written]:
+        if not writes:
+            return []
+        world = self._world
+        is_zombie = world.running().name == "send" and bool(world.running().spent)
+        faults = COMMIT_MANY if len(writes) > 1 else CHANGE
+        outcome = world.step("store.commit", faults, may_freeze=is_zombie)
+        half = len(writes) // 2
+        made = {
+            NOT_MADE: range(0),
+            FIRST_HALF: range(half),
+            DIES_HALFWAY: range(half),
+            SECOND_HALF: range(half, len(writes)),
+        }.get(outcome, range(len(writes)))
+        written = [self._commit(w) if place in made else Written(done=False) for place, w in enumerate(writes)]
+        world.die_if(DIES if outcome == DIES_HALFWAY else outcome)
+        return [Written(done=False)] * len(writes) if outcome == ANSWER_LOST else written
+
+    def _commit(self, write: Write) -> Written:
+        if isinstance(write, Meet):
+            return super()._commit(write)
+        message_id = write.message.message_id
+        before = self.messages.get(message_id)
+        written = super()._commit(write)
+        after = self.messages[message_id]
+        if after is not before:
+            self._world.stream.append((before, after))
+            self._world.checkers.wrote(self._world.running(), before, after)
+        return written
+
+    def overwrite(self, message: Message) -> None:
+        """Store a message whatever stands there: for services that are wrong on purpose."""
+        self._world.die_if(self._world.step("store.overwrite", ()))
+        self._world.running().claims[message.message_id] = message
+        self._world.stream.append((self.messages.get(message.message_id), message))
+        self.messages[message.message_id] = message
+
+    def read(self, message_ids: Collection[str]) -> dict[str, Message]:
+        return self._world.call("store.read", READ, partial(super().read, message_ids))
+
+    def due(self, now: datetime, limit: int) -> list[str]:
+        outcome = self._world.step("store.due", DUE_FAULTS)
+        if outcome == NOT_MADE:
+            raise UnavailableError("due")
+        found = super().due(now, limit)
+        self._world.die_if(outcome)
+        if outcome == LAGS:
+            return found[:-1]
+        return list(self.messages) if outcome == STALE else found
+
+    def meetings(self, keys: Collection[str]) -> dict[str, Meeting]:
+        return self._world.call("store.meetings", READ, partial(super().meetings, keys))
+
+    def park(self, key: str, report: Report, now: datetime) -> Meeting | None:
+        return self._world.call("store.park", CHANGE, partial(super().park, key, report, now))
+
+    def adopt(self, key: str, message_id: str) -> Meeting:
+        return self._world.call("store.adopt", CHANGE, partial(super().adopt, key, message_id))
+
+
+class SimulatedDirectory(InMemoryDirectory):
+    def __init__(self, world: "World") -> None:
+        super().__init__()
+        self._world = world
+
+    def look_up(self, *, numbers: Collection[str], rooms: Collection[str], catalogues: Collection[str]) -> Known:
+        look = partial(super().look_up, numbers=numbers, rooms=rooms, catalogues=catalogues)
+        return self._world.call("directory.look_up", READ, look)
+
+    def opt(self, number: str, *, is_out: bool, at: datetime) -> None:
+        self._world.call("directory.opt", CHANGE, partial(self._opt, number, is_out, at))
+
+    def _opt(self, number: str, is_out: bool, at: datetime) -> None:
+        super().opt(number, is_out=is_out, at=at)
+        if is_out:
+            self._world.checkers.opted_out.setdefault(number, self._world.now)
+
+    def count(self, counter: Counter) -> bool:
+        return self._world.call("directory.count", CHANGE, partial(super().count, counter))
+
+
+class SimulatedMedia(InMemoryMedia):
+    def __init__(self, world: "World") -> None:
+        super().__init__()
+        self._world = world
+
+    def keep(self, message: Message, data: bytes) -> str:
+        return self._world.call("media.keep", CHANGE, partial(super().keep, message, data))
+
+    def fetch(self, key: str) -> bytes:
+        return self._world.call("media.fetch", READ, partial(super().fetch, key))
+
+    def discard(self, key: str) -> None:
+        self._world.call("media.discard", CHANGE, partial(super().discard, key))
+
+
+class SimulatedVault(InMemoryVault):
+    def __init__(self, world: "World") -> None:
+        super().__init__()
+        self._world = world
+
+    def key_of(self, message: Message, proposed: str) -> str:
+        return self._world.call("vault.key_of", CHANGE, partial(super().key_of, message, proposed))
+
+
+class SimulatedInbox(InMemoryInbox):
+    def __init__(self, world: "World") -> None:
+        super().__init__()
+        self._world = world
+
+    def add(self, key: str, inbound: Inbound, now: datetime) -> bool:
+        return self._world.call("inbox.add", CHANGE, partial(super().add, key, inbound, now))
+
+
+class SimulatedSecret(FixedSecret):
+    def __init__(self, world: "World") -> None:
+        super().__init__(SECRET)
+        self._world = world
+
+    def current(self) -> Secret:
+        return self._world.call("secret.current", READ, super().current)
+
+
+class SimulatedQueue(RecordingQueue):
+    """Delivers our own notes to the send function, after their delay."""
+
+    def __init__(self, world: "World") -> None:
+        super().__init__()
+        self._world = world
+
+    def put(self, resumptions: Sequence[Resumption]) -> None:
+        if resumptions:
+            self._world.call("queue.put", CHANGE, partial(self._put, resumptions))
+
+    def _put(self, resumptions: Sequence[Resumption]) -> None:
+        self.notes = list(resumptions)
+        for note, body in zip(resumptions, self.bodies(), strict=True):
+            self._world.enqueue([body], when=self._world.now + timedelta(seconds=note.delay_seconds))
+
+
+class SimulatedBus(RecordingBus):
+    def __init__(self, world: "World") -> None:
+        super().__init__()
+        self._world = world
+
+    def put(self, events: Sequence[Event]) -> None:
+        """Publish in order; where the bus fails half-way, the first ones are out and will come again."""
+        if not events:
+            return
+        outcome = self._world.step("bus.put", (*CHANGE, FIRST_HALF))
+        published = {NOT_MADE: 0, FIRST_HALF: len(events) // 2}.get(outcome, len(events))
+        super().put(events[:published])
+        self._world.die_if(outcome)
+        if outcome in (NOT_MADE, FIRST_HALF, ANSWER_LOST):
+            raise UnavailableError("bus")
+
+
+class SimulatedTransport:
+    """Brings requests to the vendors, and most of their answers back."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    def call(self, request: HttpRequest, *, deadline_seconds: float) -> HttpResponse | NoResponse:
+        vendor = vendor_of(request)
+        call = vendor.read(request)
+        answer = self._send(vendor, call) if call.sent else self._ask(vendor, call)
+        lasted = deadline_seconds if isinstance(answer, NoResponse) and answer.may_have_been_sent else CALL_SECONDS
+        self._world.now += timedelta(seconds=lasted)
+        return answer
+
+    def _send(self, vendor: Vendor, call: Call) -> HttpResponse | NoResponse:
+        world, is_bulk = self._world, len(call.sent) > 1
+        began_at = world.now
+        outcome = world.step(f"{vendor.name}.send", (*SEND_FAULTS, HALF_TAKEN) if is_bulk else SEND_FAULTS)
+        claims = world.checkers.on_the_wire(world.running(), call.sent, world.store.messages, began_at)
+        if outcome == NO_CONNECTION:
+            return NoResponse(may_have_been_sent=False, why="refused")
+        if outcome in _UNTAKEN:
+            if outcome == BROKE_UNTAKEN and vendor.keeps_bare_rows:
+                world.take(vendor, call, claims, is_taken=False)
+            return _refusal(vendor, outcome)
+        kept = claims[: len(claims) // 2] if outcome == HALF_TAKEN else claims
+        rows = world.take(vendor, call, kept, is_taken=True)
+        world.die_if(outcome)
+        world.die_if(world.step(f"{vendor.name}.answer", ()))
+        if outcome == ANSWER_LOST:
+            return NoResponse(may_have_been_sent=True, why="timed out")
+        return {GARBLED: GARBAGE, BROKE: BROKEN}.get(outcome) or vendor.taken(rows, is_bulk=is_bulk)
+
+    def _ask(self, vendor: Vendor, call: Call) -> HttpResponse | NoResponse:
+        world = self._world
+        outcome = world.step(f"{vendor.name}.ask", ASK_FAULTS)
+        world.die_if(outcome)
+        if outcome in (NO_CONNECTION, ANSWER_LOST):
+            return NoResponse(may_have_been_sent=outcome == ANSWER_LOST, why="no answer")
+        if outcome in (GARBLED, BROKE):
+            return GARBAGE if outcome == GARBLED else BROKEN
+        lag = timedelta(seconds=world.scenario.list_lag)
+        rows = [row for row in world.rows if row.vendor is vendor and row.created_at + lag <= world.now]
+        statuses = [Status.ACCEPTED if outcome == REGRESSED else row.status_at(world.now) for row in rows]
+        if call.looked_up is None:
+            shown = len(rows) - (outcome == LAGS)
+            return vendor.listed(rows[: max(shown, 0)], statuses[: max(shown, 0)])
+        place = next((i for i, row in enumerate(rows) if row.provider_message_id == call.looked_up), None)
+        if place is None or outcome == LAGS:
+            return vendor.found(None, Status.ACCEPTED)
+        return vendor.found(rows[place], statuses[place])
+
+
+def _refusal(vendor: Vendor, outcome: str) -> HttpResponse | NoResponse:
+    if outcome == LOST_UNTAKEN:
+        return NoResponse(may_have_been_sent=True, why="reset")
+    answers: dict[str, Any] = {
+        REFUSED: vendor.refusal,
+        THROTTLED: vendor.throttling,
+        LOCKED_OUT: vendor.lockout,
+        GARBLED_UNTAKEN: GARBAGE,
+    }
+    answer: HttpResponse = answers.get(outcome, BROKEN)
+    return answer

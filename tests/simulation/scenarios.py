@@ -1,0 +1,243 @@
+"""What is asked of the house in a run, and which outages no choice can spare it. Times are seconds after the start."""
+
+import json
+from base64 import b64encode
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import Final
+
+from sampai.domain.policy import Limit
+from sampai.domain.times import to_text
+from sampai.providers.http import WebhookRequest
+from tests.fakes import START, FixedSettings
+from tests.house import RECIPIENTS, SETTINGS, request
+
+HORIZON_HOURS: Final = 2
+POLL_SECONDS: Final = (15, 60, 300, 1800)
+THAI: Final = "+66812345678"
+"""Its route has two providers: Nomsa, then SMSPoh."""
+
+
+NO_JSON: Final = "{"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Records that the request queue delivers as one batch. The same record twice is a duplicate of the queue's."""
+
+    at: float
+    bodies: tuple[str, ...]
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A part of the world that does not answer for a while: every port whose name begins so."""
+
+    port: str
+    since: float
+    until: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """Public facts of a run; everything else is chosen."""
+
+    name: str
+    deliveries: tuple[Delivery, ...]
+    outages: tuple[Outage, ...] = ()
+    inbound: tuple[tuple[float, WebhookRequest], ...] = ()
+    """What people write to us by NusaSMS."""
+    list_lag: float = 0
+    """Seconds for which a message that a vendor took is in no list of it."""
+    faults_stop: float = 900
+    """From when on everything goes well, but for the outages."""
+    redrive_at: float | None = None
+    """When an operator puts the dead letters back into the queue."""
+    conflicts: tuple[str, ...] = ()
+    """Message ids under which two different requests come."""
+    most_to_a_number: int | None = None
+    """Messages a day."""
+
+    @cached_property
+    def settings(self) -> FixedSettings:
+        """The settings, read once for all runs: they stand still."""
+        times = {"report_horizon_hours": HORIZON_HOURS, "poll_seconds": POLL_SECONDS}
+        allowed = {"limits": {Limit.PER_RECIPIENT_PER_DAY.value: self.most_to_a_number}}
+        return FixedSettings({**SETTINGS, **times, **allowed})
+
+    @cached_property
+    def asked_for(self) -> tuple[str, ...]:
+        """The ids under which a message must have come to an end: those of requests and of cancels."""
+        bodies = [body for delivery in self.deliveries for body in delivery.bodies if body != NO_JSON]
+        named = (document.get("message_id") or document.get("cancel") for document in map(json.loads, bodies))
+        return tuple(dict.fromkeys(name for name in named if name))
+
+
+def _text(words: str) -> dict[str, str]:
+    return {"type": "text", "text": words}
+
+
+def _at(seconds: float) -> str:
+    return to_text(START + timedelta(seconds=seconds))
+
+
+def _promotion(number: int, home: str) -> str:
+    recipient = RECIPIENTS[home][:-2] + f"{number:02}"
+    changes = {"recipient": recipient, "category": "promotional", "content": _text("Come in")}
+    return request(f"m-{number}", home, **changes)
+
+
+_CANCEL: Final = json.dumps({"cancel": "m-1"})
+_STOP: Final = WebhookRequest(
+    method="POST",
+    headers={"content-type": "application/x-www-form-urlencoded"},
+    body=b"id=77&originator=6281234567810&gateway_number=62800&msg=STOP&receive_date=2026-11-21+17%3A00%3A00",
+)
+_FILE: Final = {"type": "media", "media_base64": b64encode(b"picture").decode(), "file_name": "a.png", "caption": "Hi"}
+
+SCENARIOS: Final = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario(name="receipts", deliveries=(Delivery(0, (request("m-1", "smspoh"),)),)),
+        Scenario(name="polling", deliveries=(Delivery(0, (request("m-1", "nomsa"),)),)),
+        Scenario(name="receipts-without-reference", deliveries=(Delivery(0, (request("m-1", "nusasms"),)),)),
+        Scenario(name="duplicate", deliveries=(Delivery(0, (request("m-1", "smspoh"),), times=2),)),
+        Scenario(
+            name="producer-repeats",
+            deliveries=(
+                Delivery(0, (request("m-1", "smsnoc"),)),
+                Delivery(0.1, (request("m-1", "smsnoc"), request("m-1", "smsnoc", content=_text("Another")))),
+                Delivery(4000, (request("m-1", "smsnoc"),)),
+            ),
+            conflicts=("m-1",),
+            faults_stop=4100,
+        ),
+        Scenario(
+            name="bulk",
+            deliveries=(
+                Delivery(0, (json.dumps({"opt_out": RECIPIENTS["smspoh"][:-2] + "04"}),)),
+                Delivery(1, tuple(_promotion(number, "smspoh") for number in (1, 2, 3, 4))),
+            ),
+        ),
+        Scenario(name="comma-list", deliveries=(Delivery(0, tuple(_promotion(n, "smsnoc") for n in (1, 2, 3))),)),
+        Scenario(
+            name="encrypted",
+            deliveries=(
+                Delivery(0, (request("m-1", "smspoh", provider_options={"smspoh": {"encrypt": True}}),)),
+                Delivery(
+                    1,
+                    (
+                        request(
+                            "m-2",
+                            "smspoh",
+                            recipient=RECIPIENTS["smspoh"][:-2] + "02",
+                            provider_options={"smspoh": {"encrypt": True}},
+                            send_at=_at(60),
+                            expires_at=_at(64),
+                        ),
+                    ),
+                ),
+            ),
+        ),
+        Scenario(
+            name="two-providers",
+            deliveries=(
+                Delivery(0, (request("m-1", recipient=THAI, category="otp"),)),
+                Delivery(0.2, (request("m-2", recipient=THAI[:-1] + "9"),)),
+            ),
+        ),
+        Scenario(
+            name="resend",
+            deliveries=(
+                Delivery(0, (request("m-1", "smspoh", on_unknown="resend"),)),
+                Delivery(0.2, (request("m-2", "nomsa", on_unknown="resend"),)),
+            ),
+        ),
+        Scenario(
+            name="resend-elsewhere", deliveries=(Delivery(0, (request("m-1", recipient=THAI, on_unknown="resend"),)),)
+        ),
+        Scenario(
+            name="resend-lagging",
+            deliveries=(
+                Delivery(0, (request("m-1", "smspoh", on_unknown="resend"),)),
+                Delivery(0.2, (request("m-2", recipient=THAI, on_unknown="resend"),)),
+            ),
+            list_lag=400,
+        ),
+        Scenario(
+            name="cancel",
+            deliveries=(
+                Delivery(0, (request("m-1", "nomsa", send_at=_at(120), expires_at=_at(600)),)),
+                Delivery(119.9, (_CANCEL,)),
+            ),
+        ),
+        Scenario(
+            name="cancel-first",
+            deliveries=(Delivery(0, (_CANCEL,)), Delivery(0.1, (request("m-1", "nomsa"),))),
+        ),
+        Scenario(
+            name="expiry",
+            deliveries=(
+                Delivery(0, (request("m-1", "nomsa", expires_at=_at(10)), request("m-2", "smspoh"))),
+                Delivery(0.1, (request("m-3", recipient=THAI, expires_at=_at(1)),)),
+                Delivery(1, (request("m-4", "smsnoc", send_at=_at(60), expires_at=_at(63)),)),
+            ),
+            outages=(Outage("nomsa", 0, 6),),
+        ),
+        Scenario(
+            name="twins",
+            deliveries=(Delivery(0, (request("m-1", "nomsa"), request("m-2", "nomsa"))),),
+        ),
+        Scenario(
+            name="mixed-batch",
+            deliveries=(
+                Delivery(
+                    0,
+                    (
+                        request("m-1", "nomsa"),
+                        request("m-2", "smspoh"),
+                        NO_JSON,
+                        request("m-3", "nusasms", recipient="+62812,+62813"),
+                        request("m-4", "smsnoc"),
+                    ),
+                ),
+            ),
+        ),
+        Scenario(
+            name="whatsapp",
+            deliveries=(Delivery(0, (request("m-1", "nusasms", channel="whatsapp", content=_FILE),)),),
+        ),
+        Scenario(
+            name="stop",
+            inbound=((0, _STOP),),
+            deliveries=(Delivery(0.5, (request("m-1", "nusasms", category="promotional"), request("m-2", "nusasms"))),),
+        ),
+        Scenario(
+            name="limits",
+            deliveries=(
+                Delivery(0, (request("m-1", "smspoh"),), times=2),
+                Delivery(0.1, (request("m-2", "smspoh", content=_text("Another")),)),
+            ),
+            most_to_a_number=1,
+        ),
+        Scenario(
+            name="dead-letters",
+            deliveries=(Delivery(0, (request("m-1", "smspoh", expires_at=_at(3000)), request("m-2", "nomsa"))),),
+            outages=(Outage("store", 0, 850),),
+            redrive_at=3600,
+            faults_stop=3700,
+        ),
+        Scenario(
+            name="outage-in-flight",
+            deliveries=(Delivery(0, (request("m-1", "smspoh"), request("m-2", "nomsa"))),),
+            outages=(Outage("store", 0.3, 200),),
+        ),
+        Scenario(
+            name="vendor-down",
+            deliveries=(Delivery(0, (request("m-1", "nomsa"), request("m-2", recipient=THAI))),),
+            outages=(Outage("nomsa", 0, 840),),
+        ),
+    )
+}

@@ -1,0 +1,528 @@
+"""One run: the real services on a simulated clock, store, queue, bus, vendors and processes, in one thread.
+
+Every port call is one step. Its outcome is chosen: it happens, it does not, it happens and nobody is told, it happens
+in part, it takes long, the process dies after it. Two processes at once are simulated by running one inside a step of
+the other, from its beginning to its end (or death). That gives every interleaving of two processes at the granularity
+of port calls in which the second one ends first; a third process, or two that take turns, does not come about. It is
+what the fence, the claim and the meeting point are about: one process that finds another's work half done.
+"""
+
+import collections
+import heapq
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache, partial
+from hashlib import blake2b
+from itertools import count
+from typing import Final, TypeVar
+
+from sampai.domain.message import Message
+from sampai.domain.status import Status
+from sampai.providers.http import WebhookRequest
+from sampai.services.arrivals import Arrivals
+from sampai.services.follow_up import FollowUpService
+from sampai.services.ports import (
+    UnavailableError,
+)
+from sampai.services.publish import publish
+from sampai.services.receive import Answer, ReceiveService
+from sampai.services.send import Record, SendService
+from tests.fakes import (
+    START,
+    CountedIds,
+    InlinePool,
+    RecordingTelemetry,
+)
+from tests.house import LEASE, TOKEN
+from tests.simulation.checkers import BrokenPromiseError, Checkers, Ending, Process, ProcessDiedError, demand
+from tests.simulation.choices import Choices
+from tests.simulation.ports import (
+    ANSWER_LOST,
+    DIES,
+    FREEZES,
+    MEANWHILE,
+    MEANWHILE_FOLLOW_UP,
+    NOT_MADE,
+    OK,
+    SLOW,
+    SimulatedBus,
+    SimulatedDirectory,
+    SimulatedInbox,
+    SimulatedMedia,
+    SimulatedQueue,
+    SimulatedSecret,
+    SimulatedStore,
+    SimulatedTransport,
+    SimulatedVault,
+)
+from tests.simulation.scenarios import HORIZON_HOURS, Scenario
+from tests.simulation.vendors import JOURNEYS, Call, Row, Vendor
+
+T = TypeVar("T")
+
+MOST_STEPS: Final = 4000
+STEP_SECONDS: Final = 0.01
+SLOW_SECONDS: Final = 4.0
+VISIBILITY: Final = timedelta(seconds=180)
+MOST_RECEIVES: Final = 5
+MOST_RECEIPT_TRIES: Final = 3
+FREEZE: Final = timedelta(minutes=10)
+NEVER: Final = datetime.max.replace(tzinfo=UTC)
+SOON: Final = timedelta(seconds=30)
+"""How long after a step that begins now something may happen within it."""
+
+LIFETIMES: Final = {"send": 30, "webhook": 10, "follow_up": 50, "publish": 30}
+"""Seconds, as in the template."""
+
+SKEWS: Final = ("clocks agree", *(f"{name} {sign}30" for name in LIFETIMES if name != "publish" for sign in "+-"))
+
+DELIVER: Final = (OK, "delayed", "delivered twice")
+DELETE: Final = (OK, "delete lost")
+RECEIPT: Final = (OK, "receipt lost", "receipt late", "receipt twice")
+
+
+@cache
+def _options(faults: tuple[str, ...], events: int, is_due: bool, may_freeze: bool) -> tuple[str, ...]:
+    return (
+        OK,
+        *faults,
+        DIES,
+        *MEANWHILE[:events],
+        *([MEANWHILE_FOLLOW_UP] if is_due else []),
+        *([FREEZES] if may_freeze else []),
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class QueuedRecord:
+    """One record of the request queue and its way through it."""
+
+    record_id: str
+    body: str
+    sent_at: datetime
+    receives: int = 0
+    is_deleted: bool = False
+    reason: str = ""
+    """Why it came back last time."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Services:
+    """The classes under test: the real ones, unless a test of the harness puts a defective one in."""
+
+    sender: type[SendService] = SendService
+    receiver: type[ReceiveService] = ReceiveService
+    follower: type[FollowUpService] = FollowUpService
+
+
+@dataclass(order=True, slots=True)
+class _Event:
+    at: datetime
+    number: int
+    what: str = field(compare=False)
+    happen: Callable[[], None] = field(compare=False)
+
+
+class World:
+    """Everything that there is in one run of one scenario."""
+
+    def __init__(self, scenario: Scenario, choices: Choices, services: Services | None = None) -> None:
+        self.scenario = scenario
+        self.choices = choices
+        self.services = services or Services()
+        self.now = START
+        self.process: Process | None = None
+        self.checkers = Checkers(most_to_a_number=scenario.most_to_a_number)
+        self.trace: list[tuple[datetime, str, str, str]] = []
+        self.faults: collections.Counter[str] = collections.Counter()
+        self.steps = 0
+        self.rows: list[Row] = []
+        self.stream: list[tuple[Message | None, Message]] = []
+        self.dead_letters: list[QueuedRecord] = []
+        self.telemetry = RecordingTelemetry()
+        self.store = SimulatedStore(self)
+        self.directory = SimulatedDirectory(self)
+        self.media = SimulatedMedia(self)
+        self.vault = SimulatedVault(self)
+        self.inbox = SimulatedInbox(self)
+        self.queue = SimulatedQueue(self)
+        self.bus = SimulatedBus(self)
+        self.transport = SimulatedTransport(self)
+        self.secret = SimulatedSecret(self)
+        self._events: list[_Event] = []
+        self._event_numbers = count()
+        self._record_numbers = count(1)
+        self._row_numbers = count(1)
+        self._last_tick = START
+        self._faults_stop = START + timedelta(seconds=scenario.faults_stop)
+        self._new_id = CountedIds()
+        self._senders: dict[int, SendService] = {}
+        self._skews = _skews(self.choose("clocks", SKEWS))
+        self.receiver = self._new_receiver()
+        self.follower = self._new_follower()
+
+    # --- services ---------------------------------------------------------------------------------------------------
+
+    def clock_of(self, name: str) -> Callable[[], datetime]:
+        skew = self._skews.get(name)
+        return (lambda: self.now) if skew is None else (lambda: self.now + skew)
+
+    def _sender(self, depth: int) -> SendService:
+        """Return the sandbox that is free: one for each send function that runs at the same time."""
+        if depth not in self._senders:
+            self._senders[depth] = self.services.sender(
+                store=self.store,
+                directory=self.directory,
+                media=self.media,
+                vault=self.vault,
+                queue=self.queue,
+                bus=self.bus,
+                transport=self.transport,
+                settings=self.scenario.settings,
+                secret=self.secret,
+                clock=self.clock_of("send"),
+                new_id=self._new_id,
+                new_key=self._new_id,
+                telemetry=self.telemetry,
+                webhook_base_url="https://hooks.example.net",
+                new_pool=InlinePool,
+                lease=LEASE,
+            )
+        return self._senders[depth]
+
+    def _new_receiver(self) -> ReceiveService:
+        clock = self.clock_of("webhook")
+        arrivals = Arrivals(
+            inbox=self.inbox,
+            directory=self.directory,
+            settings=self.scenario.settings,
+            clock=clock,
+            telemetry=self.telemetry,
+        )
+        return self.services.receiver(
+            store=self.store, arrivals=lambda: arrivals, secret=self.secret, clock=clock, telemetry=self.telemetry
+        )
+
+    def _new_follower(self) -> FollowUpService:
+        return self.services.follower(
+            store=self.store,
+            queue=self.queue,
+            transport=self.transport,
+            settings=self.scenario.settings,
+            secret=self.secret,
+            clock=self.clock_of("follow_up"),
+            telemetry=self.telemetry,
+            webhook_base_url="https://hooks.example.net",
+            new_pool=InlinePool,
+        )
+
+    # --- choosing ---------------------------------------------------------------------------------------------------
+
+    def choose(self, what: str, options: tuple[str, ...]) -> str:
+        """Return one of the options, the first one once faults have stopped."""
+        chosen = self.choices.choose(options) if self.now < self._faults_stop else options[0]
+        if chosen is not options[0]:
+            self.faults[chosen] += 1
+        self.trace.append((self.now, self.process.name if self.process else "world", what, chosen))
+        return chosen
+
+    def step(self, port: str, faults: tuple[str, ...], *, may_freeze: bool = False) -> str:
+        """Begin a port call of the present process and return its outcome. Raises ProcessDiedError.
+
+        `faults[0]` is what an outage of the port looks like.
+        """
+        process = self.running()
+        self.steps += 1
+        demand(self.steps < MOST_STEPS, "I10", "the run does not end")
+        self.now += timedelta(seconds=STEP_SECONDS)
+        self._require_alive(process)
+        if self._is_out(port):
+            self.trace.append((self.now, process.name, port, "outage"))
+            return faults[0]
+        outcome = self.choose(port, self._options(process, faults, may_freeze=may_freeze))
+        if outcome in MEANWHILE:
+            self._happen_early(MEANWHILE.index(outcome))
+        elif outcome == MEANWHILE_FOLLOW_UP:
+            self._follow_up()
+        elif outcome == FREEZES:
+            process.dies_at = NEVER
+            self.run_until(self.now + FREEZE)
+        elif outcome == SLOW:
+            self.now += timedelta(seconds=SLOW_SECONDS)
+        else:
+            return outcome
+        self._require_alive(process)
+        return OK
+
+    def call(self, port: str, faults: tuple[str, ...], effect: Callable[[], T]) -> T:
+        """Make a port call that says by UnavailableError that nothing is known of its effect."""
+        outcome = self.step(port, faults)
+        if outcome == NOT_MADE:
+            raise UnavailableError(port)
+        result = effect()
+        if outcome == ANSWER_LOST:
+            raise UnavailableError(port)
+        self.die_if(outcome)
+        return result
+
+    @staticmethod
+    def die_if(outcome: str) -> None:
+        if outcome == DIES:
+            raise ProcessDiedError
+
+    def running(self) -> Process:
+        if self.process is None:
+            raise BrokenPromiseError("harness: a port call outside any process")
+        return self.process
+
+    def _options(self, process: Process, faults: tuple[str, ...], *, may_freeze: bool) -> tuple[str, ...]:
+        if process.depth > 1:
+            return _options(faults, 0, False, False)
+        soon = sum(event.at <= self.now + SOON for event in heapq.nsmallest(len(MEANWHILE), self._events))
+        is_due = process.name != "follow_up" and self._due_from() <= self.now
+        return _options(faults, soon, is_due, may_freeze)
+
+    def _require_alive(self, process: Process) -> None:
+        if self.now >= process.dies_at:
+            self.trace.append((self.now, process.name, "time-out", ""))
+            raise ProcessDiedError
+
+    def _is_out(self, port: str) -> bool:
+        since = (self.now - START).total_seconds()
+        return any(port.startswith(o.port) and o.since <= since < o.until for o in self.scenario.outages)
+
+    # --- processes --------------------------------------------------------------------------------------------------
+
+    def invoke(self, name: str, work: Callable[[], T]) -> T | None:
+        """Run one invocation and return its answer; None if it died or failed."""
+        outer = self.process
+        self.process = Process(
+            name=name,
+            began_at=self.now,
+            dies_at=self.now + timedelta(seconds=LIFETIMES[name]),
+            skew=self._skews.get(name, timedelta(0)),
+            depth=1 if outer is None else outer.depth + 1,
+        )
+        try:
+            return work()
+        except ProcessDiedError:
+            self.trace.append((self.now, name, "died", ""))
+            return None
+        except UnavailableError:
+            return None
+        finally:
+            self.process = outer
+
+    def _remaining(self) -> float:
+        return (self.running().dies_at - self.now).total_seconds()
+
+    def _depth(self) -> int:
+        return 0 if self.process is None else self.process.depth
+
+    def _work_through(self, records: Sequence[QueuedRecord]) -> None:
+        """Let the send function work through a batch; what it does not finish comes back after a while."""
+        waiting = [record for record in records if not record.is_deleted]
+        for record in waiting:
+            record.receives += 1
+        dead = [record for record in waiting if record.receives > MOST_RECEIVES]
+        self.dead_letters += dead
+        batch = [record for record in waiting if record.receives <= MOST_RECEIVES]
+        if not batch:
+            return
+        depth = self._depth()
+        envelope = [Record(record_id=r.record_id, body=r.body, sent_at=r.sent_at) for r in batch]
+        sender = self._sender(depth)
+        unfinished = self.invoke("send", lambda: sender.handle(envelope, remaining=self._remaining))
+        if unfinished is None:
+            self._senders.pop(depth, None)
+        is_lost = unfinished is not None and self.choose("delete", DELETE) != OK
+        for record in batch:
+            if unfinished is None or is_lost or record.record_id in unfinished:
+                record.reason = "died" if unfinished is None else "came back"
+            else:
+                record.is_deleted = True
+        rest = [record for record in batch if not record.is_deleted]
+        if rest:
+            self.at(self.now + VISIBILITY, "redelivery", partial(self._work_through, rest))
+
+    def _follow_up(self) -> None:
+        self.invoke("follow_up", lambda: self.follower.run(remaining=self._remaining))
+
+    def _receive(self, provider: str, kind: str, request: WebhookRequest) -> Answer | None:
+        return self.invoke(
+            "webhook", lambda: self.receiver.handle(provider=provider, kind=kind, token=TOKEN, request=request)
+        )
+
+    def _publish(self) -> None:
+        """Bring what the table's stream holds to the bus; what failed is brought again, all of it."""
+        batch = list(self.stream)
+        if batch and self.invoke("publish", lambda: publish(batch, bus=self.bus)) is not None:
+            del self.stream[: len(batch)]
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    def at(self, when: datetime, what: str, happen: Callable[[], None]) -> None:
+        heapq.heappush(self._events, _Event(when, next(self._event_numbers), what, happen))
+
+    def enqueue(self, bodies: Sequence[str], *, when: datetime, times: int = 1) -> None:
+        """Put records on the request queue, to be delivered as one batch."""
+        records = [
+            QueuedRecord(record_id=f"r-{next(self._record_numbers)}", body=body, sent_at=when) for body in bodies
+        ]
+        for _ in range(times):
+            self.at(when, "delivery", partial(self._deliver, records))
+
+    def _deliver(self, records: list[QueuedRecord]) -> None:
+        chosen = self.choose("delivery", DELIVER)
+        if chosen == DELIVER[1]:
+            self.at(self.now + timedelta(seconds=200), "delivery", partial(self._work_through, records))
+            return
+        if chosen == DELIVER[2]:
+            self.at(self.now, "delivery again", partial(self._work_through, records))
+        self._work_through(records)
+
+    def take(self, vendor: Vendor, call: Call, claims: Sequence[Message], *, is_taken: bool) -> list[Row]:
+        """Put what a vendor took into its ledger, and its receipts on their way."""
+        rows = []
+        for sent, claim in zip(call.sent, claims, strict=False):
+            name = self.choose(f"{vendor.name} journey", tuple(JOURNEYS)) if is_taken else "never told"
+            row = Row(
+                vendor=vendor,
+                provider_message_id=f"{vendor.name}-{next(self._row_numbers)}",
+                sent=sent,
+                created_at=self.now,
+                taken_at=self.now if is_taken else None,
+                journey=JOURNEYS[name],
+                message_id=claim.message_id,
+            )
+            self.rows.append(row)
+            rows.append(row)
+            if is_taken:
+                self.checkers.taken(claim)
+                self._announce(row)
+        return rows
+
+    def _announce(self, row: Row) -> None:
+        if row.vendor.webhook is None:
+            return
+        for after, status in row.journey[1:]:
+            bring = partial(self._bring, row, status, MOST_RECEIPT_TRIES)
+            self.at(self.now + timedelta(seconds=after), f"receipt {status}", bring)
+
+    def _bring(self, row: Row, status: Status, tries: int) -> None:
+        row.reached = max(row.reached or status, status, key=lambda known: known.rank)
+        chosen = self.choose(f"receipt {status}", RECEIPT)
+        again = partial(self._hand_over, row, status, tries)
+        if chosen == RECEIPT[2]:
+            self.at(self.now + timedelta(minutes=5), "receipt late", again)
+        elif chosen != RECEIPT[1]:
+            self._hand_over(row, status, tries)
+        if chosen == RECEIPT[3]:
+            self.at(self.now + timedelta(seconds=5), "receipt again", again)
+
+    def _hand_over(self, row: Row, status: Status, tries: int) -> None:
+        """Bring a receipt, a bounded number of times until it is answered with 200."""
+        answer = self._receive(row.vendor.name, row.vendor.webhook or "", row.vendor.receipt(row, status))
+        if answer is Answer.RECEIVED:
+            row.told = max(row.told or status, status, key=lambda said: said.rank)
+        elif tries > 1:
+            again = partial(self._hand_over, row, status, tries - 1)
+            self.at(self.now + timedelta(seconds=60), "receipt again", again)
+
+    def _write_to_us(self, request: WebhookRequest, tries: int) -> None:
+        answer = self._receive("nusasms", "sms-inbox", request)
+        if answer is not Answer.RECEIVED and tries > 1:
+            again = partial(self._write_to_us, request, tries - 1)
+            self.at(self.now + timedelta(seconds=60), "inbound again", again)
+
+    def _redrive(self) -> None:
+        letters, self.dead_letters = self.dead_letters, []
+        if letters:
+            self.enqueue([letter.body for letter in letters], when=self.now)
+
+    def _happen_early(self, place: int) -> None:
+        event = heapq.nsmallest(place + 1, self._events)[place]
+        self._events.remove(event)
+        heapq.heapify(self._events)
+        event.happen()
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Run to the end of all time and look whether everything came out as it must. Raises BrokenPromiseError."""
+        for delivery in self.scenario.deliveries:
+            when = START + timedelta(seconds=delivery.at)
+            self.enqueue(delivery.bodies, when=when, times=delivery.times)
+        for at, request in self.scenario.inbound:
+            self.at(START + timedelta(seconds=at), "inbound", partial(self._write_to_us, request, MOST_RECEIPT_TRIES))
+        if self.scenario.redrive_at is not None:
+            self.at(START + timedelta(seconds=self.scenario.redrive_at), "redrive", self._redrive)
+        try:
+            self.run_until(START + timedelta(hours=2 * HORIZON_HOURS + 4))
+        except Exception as error:
+            raise BrokenPromiseError(f"I9: {type(error).__name__} left a service: {error}") from error
+        self.checkers.at_the_end(self._ending())
+
+    def run_until(self, end: datetime) -> None:
+        """Let events happen at their times, a follow-up every minute in which something is due, and the stream flow."""
+        while True:
+            self._publish()
+            next_event, tick = self._events[0].at if self._events else NEVER, self._next_tick()
+            when = min(next_event, tick)
+            if when > end:
+                break
+            self.now = max(self.now, when)
+            if next_event <= tick:
+                heapq.heappop(self._events).happen()
+            else:
+                self._last_tick = when
+                self._follow_up()
+        self.now = max(self.now, end) if self.process else self.now
+        while self.stream:
+            self._publish()
+
+    def _due_from(self) -> datetime:
+        """Return the world's time from which the follow-up finds something due, by its own clock."""
+        due = [message.due_at for message in self.store.messages.values() if message.due_at is not None]
+        return min(due) - self._skews.get("follow_up", timedelta(0)) if due else NEVER
+
+    def _next_tick(self) -> datetime:
+        """Return the next whole minute at which a message is due: the runs in between would find nothing."""
+        due_from = self._due_from()
+        if due_from is NEVER:
+            return NEVER
+        minutes = -((START - max(due_from, self.now)) // timedelta(minutes=1))
+        tick = START + timedelta(minutes=minutes)
+        return tick if tick > self._last_tick else self._last_tick + timedelta(minutes=1)
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    def _ending(self) -> Ending:
+        return Ending(
+            messages=self.store.messages,
+            meetings=self.store.parked.values(),
+            rows=self.rows,
+            events=self.bus.events,
+            dead_letters={_named(record.body): record.reason for record in self.dead_letters},
+            asked_for=self.scenario.asked_for,
+            conflicts=self.scenario.conflicts,
+            now=self.now,
+        )
+
+    def digest(self) -> int:
+        """Return a number that is the same for the same run, and for hardly any other."""
+        lines = [f"{when.timestamp()} {name} {what} {outcome}" for when, name, what, outcome in self.trace]
+        lines += [f"{m.message_id} {m.status} {m.revision}" for m in self.store.messages.values()]
+        return int.from_bytes(blake2b("\n".join(lines).encode(), digest_size=8).digest())
+
+
+def _skews(chosen: str) -> dict[str, timedelta]:
+    name, _, seconds = chosen.partition(" ")
+    return {name: timedelta(seconds=int(seconds))} if name in LIFETIMES else {}
+
+
+def _named(body: str) -> str:
+    document = json.loads(body)
+    return str(document.get("message_id") or document.get("cancel") or document.get("resume"))
