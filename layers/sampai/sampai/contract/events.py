@@ -1,7 +1,7 @@
 """The events that leave on the stack's bus. Shapes only; `docs/reference` holds the schemas made from them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypedDict
 
@@ -17,7 +17,7 @@ SOURCE: Final = "sampai"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     detail_type: str
-    detail: Mapping[str, Any]
+    detail: Mapping[str, Any] = field(repr=False)
 
 
 class FailureDetail(TypedDict):

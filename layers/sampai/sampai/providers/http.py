@@ -58,7 +58,7 @@ class HttpResponse:
     """A vendor's whole answer. Header names are lower case."""
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
 
     def json(self) -> Any:

@@ -1,7 +1,7 @@
 """What has to be known of recipients, conversations and templates before messages are sent: asked once for a batch."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sampai.contract.request import SendRequest
 from sampai.domain.message import Category, Channel, Message
@@ -14,7 +14,7 @@ from sampai.services.ports import Directory, Known
 class Question:
     """What one message makes us ask; most ask nothing."""
 
-    number: str | None = None
+    number: str | None = field(default=None, repr=False)
     room_id: str | None = None
     is_promotional: bool = False
     catalogues: frozenset[str] = frozenset()

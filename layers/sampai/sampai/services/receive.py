@@ -60,7 +60,7 @@ class ReceiveService:
             translator = for_webhook(provider, kind) if self._is_valid(token) else None
             return Answer.NOT_FOUND if translator is None else self._take_in(translator, kind, request)
         except UnavailableError as error:
-            self._telemetry.error("webhook not stored", provider=provider, error=str(error))
+            self._telemetry.error("webhook not stored", provider=_named(provider, kind), error=str(error))
             return Answer.UNAVAILABLE
 
     def _take_in(self, provider: type[Provider], kind: str, request: WebhookRequest | None) -> Answer:
@@ -122,6 +122,12 @@ class ReceiveService:
             return True
         self._secret.refresh()
         return _matches(token, self._secret.current().webhook_tokens)
+
+
+def _named(provider: str, kind: str) -> str | None:
+    """Return the name of a provider, or None for whatever else stands in its place: in a mistaken URL, the token."""
+    known = for_webhook(provider, kind)
+    return None if known is None else known.name
 
 
 def _is_former_arrival(message: Message, report: Report) -> bool:

@@ -35,7 +35,7 @@ REFUSALS: Final[Mapping[int, NotTaken]] = {
 # What an answer or a callback must hold to be believed. An id may have leading zeros: it is never a number.
 ID: Final = re.compile(r"[!-~]{1,100}", re.ASCII)
 WORD: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,64}")
-_ERROR_CODE: Final = re.compile(r"[!-~]{1,32}", re.ASCII)
+_ERROR_CODE: Final = re.compile(r"(?!.*[0-9]{7})[!-~]{1,32}", re.ASCII)
 _NO_ERROR: Final = re.compile(r"0*", re.ASCII)
 
 

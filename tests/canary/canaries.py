@@ -1,0 +1,146 @@
+"""The private values of a run, and how each would look if it got out: raw, in part, encoded or reversed."""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import sha256
+from typing import Final
+from urllib.parse import quote
+
+from sampai.domain.phone import calling_code_of
+
+
+class Kind(Enum):
+    CREDENTIAL = "credential"
+    TOKEN = "token"
+    FINGERPRINT_KEY = "fingerprint key"
+    ENCRYPTION_KEY = "encryption key"
+    CONTENT = "content"
+    FILE = "file"
+    NUMBER = "number"
+    INBOUND = "inbound"
+    MISPLACED = "misplaced"
+    """Something private in a field that is not meant for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    name: str
+    kind: Kind
+    value: str
+    vendor: str | None = None
+    """Whose credential it is."""
+
+
+def _letters(name: str, alphabet: str = "abcdefghijklmnopqrstuvwxyz", length: int = 24) -> str:
+    """Return letters that follow from the name alone and occur nowhere by chance."""
+    return "".join(alphabet[byte % len(alphabet)] for byte in sha256(name.encode()).digest()[:length])
+
+
+KHMER: Final = "".join(map(chr, range(0x1780, 0x17A3)))
+DIGITS: Final = "0123456789"
+
+
+def _credential(vendor: str, name: str) -> Canary:
+    return Canary(name=f"{vendor} {name}", kind=Kind.CREDENTIAL, value=_letters(f"{vendor} {name}"), vendor=vendor)
+
+
+def _of(kind: Kind, *names: str, shape: str = "{}") -> Iterator[Canary]:
+    return (Canary(name=name, kind=kind, value=shape.format(_letters(name))) for name in names)
+
+
+def _number(kind: Kind, name: str, start: str) -> Canary:
+    return Canary(name=name, kind=kind, value=start + _letters(name, DIGITS, 8))
+
+
+CANARIES: Final[Mapping[str, Canary]] = {
+    canary.name: canary
+    for canary in (
+        _credential("nomsa", "api_key"),
+        _credential("smsnoc", "api_token"),
+        _credential("smspoh", "api_key"),
+        _credential("smspoh", "api_secret"),
+        _credential("nusasms", "api_key"),
+        _credential("nusasms", "user"),
+        _credential("nusasms", "password"),
+        *_of(Kind.TOKEN, "first token", "second token", "wrong token"),
+        *_of(Kind.FINGERPRINT_KEY, "fingerprint key"),
+        *_of(Kind.ENCRYPTION_KEY, "our key", "caller's key", "vendor's key"),
+        *_of(Kind.CONTENT, "text", "promotional text", "caption", "reply", shape='{} "ok" é+/'),
+        *_of(Kind.CONTENT, "template value", "button value", "recipient name", "fallback value"),
+        *_of(Kind.CONTENT, "media url", "header url", shape="https://files.example.org/{}.pdf"),
+        *_of(Kind.MISPLACED, "misplaced", shape='{} "no" é+/'),
+        *_of(Kind.CONTENT, "file name", shape="{}.pdf"),
+        Canary(name="Khmer text", kind=Kind.CONTENT, value=_letters("Khmer text", KHMER)),
+        Canary(name="one-time password", kind=Kind.CONTENT, value=_letters("one-time password", DIGITS, 10)),
+        *_of(Kind.FILE, "file", shape="%PDF-1.7 {} %%EOF"),
+        _number(Kind.NUMBER, "Cambodian number", "+8559"),
+        _number(Kind.NUMBER, "Bangladeshi number", "+88017"),
+        _number(Kind.NUMBER, "Burmese number", "+9599"),
+        _number(Kind.NUMBER, "second Burmese number", "+9599"),
+        _number(Kind.NUMBER, "Indonesian number", "+6281"),
+        _number(Kind.INBOUND, "inbound number", "+6281"),
+        *_of(Kind.INBOUND, "inbound text", shape='{} "ya" é+/'),
+    )
+}
+
+
+def value(name: str) -> str:
+    return CANARIES[name].value
+
+
+def _base64(offset: int) -> Callable[[str], str]:
+    """Return what encodes a text that stands `offset` bytes after a multiple of three, without what neighbours say."""
+
+    def encode(text: str) -> str:
+        data = b"\0" * offset + text.encode()
+        whole = len(data) * 8 // 6
+        return b64encode(data).decode()[(0, 2, 3)[offset] : whole]
+
+    return encode
+
+
+ENCODINGS: Final[Mapping[str, Callable[[str], str]]] = {
+    "raw": str,
+    "in JSON": lambda text: json.dumps(text)[1:-1],
+    "in a URL": lambda text: quote(text, safe=""),
+    "in the repr of bytes": lambda text: repr(text.encode())[2:-1],
+    "in base64": _base64(0),
+    "in base64, one byte on": _base64(1),
+    "in base64, two bytes on": _base64(2),
+    "in hex": lambda text: text.encode().hex(),
+    "reversed": lambda text: text[::-1],
+}
+
+
+def _cores(canary: Canary) -> tuple[str, ...]:
+    """Return the parts of a value that nobody else has: half a value is a leak, three digits of a number are none."""
+    if canary.value.startswith("+"):
+        return (canary.value[1 + len(calling_code_of(canary.value) or "") :],)
+    core = max((part for part in canary.value.replace("/", " ").replace(".", " ").split()), key=len)
+    half = len(core) // 2
+    return (core,) if core.isdigit() else (core[:half], core[half:])
+
+
+def _signs(canary: Canary) -> Iterator[str]:
+    """Return all that gives a canary away, also in the letters of base64 for URLs, and escapes in capitals or not."""
+    for core in _cores(canary):
+        for encode in ENCODINGS.values():
+            sign = encode(core)
+            yield from {sign, sign.replace("+", "-").replace("/", "_")}
+            if sign.isascii():
+                yield from {sign.lower(), sign.upper()} if encode in _IN_ANY_CASE else ()
+
+
+_IN_ANY_CASE: Final = (ENCODINGS["in a URL"], ENCODINGS["in JSON"], ENCODINGS["in hex"])
+_BACKSLASHES: Final = re.compile(r"\\+")
+_SIGNS: Final = {canary.name: frozenset(_signs(canary)) for canary in CANARIES.values()}
+
+
+def canaries_in(text: str) -> frozenset[str]:
+    """Return the names of the canaries that stand in a text in any form."""
+    once = _BACKSLASHES.sub(r"\\", text)  # JSON in JSON, or the repr of a repr
+    return frozenset(name for name, signs in _SIGNS.items() if any(sign in once for sign in signs))

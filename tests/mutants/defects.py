@@ -1,0 +1,501 @@
+"""The defects: mistakes that senders of messages have made, each as a change to the present source.
+
+An edit's old text occurs exactly once in its file; `test_patches.py` holds the list to that.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+LAYER: Final = Path("layers/sampai/sampai")
+TESTS: Final = Path("tests")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    file: Path
+    """Below the root of the tree."""
+    old: str
+    new: str
+
+    def apply(self, source: str) -> str:
+        """Return the edited source. Raises ValueError unless the old text is there exactly once."""
+        if (found := source.count(self.old)) != 1:
+            raise ValueError(f"{self.file}: the old text is there {found} times: {self.old.strip()[:60]!r}")
+        return source.replace(self.old, self.new)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defect:
+    title: str
+    edits: tuple[Edit, ...]
+    likely: tuple[Path, ...]
+    """Test files that should notice, the quickest first."""
+
+
+def _edit(file: str, old: str, new: str) -> Edit:
+    return Edit(file=LAYER / file, old=old, new=new)
+
+
+def _defect(title: str, likely: str, *edits: Edit) -> Defect:
+    """`likely` names test files in short: `unit/send` is tests/unit/test_send.py."""
+    places = [name.split("/") for name in likely.split()]
+    files = tuple(TESTS / folder / f"test_{name}.py" for folder, name in places)
+    return Defect(title=title, edits=edits, likely=files)
+
+
+DEFECTS: Final = (
+    # --- at most once ---------------------------------------------------------------------------------------------
+    _defect(
+        "the vendor is called before the claim is stored",
+        "unit/send",
+        _edit(
+            "services/send.py",
+            """\
+        claimed = self._claim(self._enclosed(entries, batch), batch)
+        attempts = [Attempt(message=e.admitted.message, provider=p) for e in claimed if (p := e.admitted.provider)]
+        outcomes = self._dispatcher.dispatch(attempts, remaining=remaining)
+        self._finish(claimed, outcomes, settings, batch)
+""",
+            """\
+        mine = self._enclosed(entries, batch)
+        sent = [(e, Attempt(message=e.admitted.message, provider=p)) for e in mine if (p := e.admitted.provider)]
+        outcomes = self._dispatcher.dispatch([attempt for _, attempt in sent], remaining=remaining)
+        claimed = self._claim(mine, batch)
+        made = [outcome for (e, _), outcome in zip(sent, outcomes, strict=True) if e in claimed]
+        self._finish(claimed, made, settings, batch)
+""",
+        ),
+    ),
+    _defect(
+        "a claim that was refused is sent all the same",
+        "unit/send",
+        _edit(
+            "services/send.py",
+            """\
+            if written.done:
+                self._admitted(entry, batch)
+""",
+            """\
+            if written.done or isinstance(written.current, Message):
+                self._admitted(entry, batch)
+""",
+        ),
+    ),
+    _defect(
+        "the condition of a write is forgotten",
+        "ports/store",
+        _edit(
+            "adapters/store.py",
+            """\
+        + ' WHERE "message_id" = ? AND "revision" = ?',
+        "Parameters": [*changed.values(), before["message_id"], before["revision"]],
+""",
+            """\
+        + ' WHERE "message_id" = ?',
+        "Parameters": [*changed.values(), before["message_id"]],
+""",
+        ),
+    ),
+    _defect(
+        "our own write, seen again, is taken for somebody else's",
+        "ports/store",
+        _edit(
+            "adapters/store.py",
+            "return _answered(isinstance(current, Message) and to_item(current) == to_item(write.message), current)",
+            "return _answered(False, current)",
+        ),
+    ),
+    _defect(
+        "the id is that of the SQS message",
+        "unit/send",
+        _edit(
+            "services/send.py",
+            "        message_id, fingerprint = _identity(record, request, key)\n",
+            """\
+        if isinstance(request, SendRequest):
+            request = request.model_copy(update={"message_id": record.record_id})
+        message_id, fingerprint = _identity(record, request, key)
+""",
+        ),
+    ),
+    _defect(
+        "another request under a known id is taken for a repetition",
+        "unit/send",
+        _edit(
+            "services/send.py",
+            "if current.fingerprint not in (None, wanted.fingerprint):",
+            "if current.fingerprint is None and wanted.fingerprint is None:",
+        ),
+    ),
+    _defect(
+        "a time-out counts as not taken",
+        "unit/send",
+        _edit(
+            "services/dispatch.py",
+            "    if response.may_have_been_sent:\n",
+            '    if response.may_have_been_sent and response.why != "timed out":\n',
+        ),
+    ),
+    _defect(
+        "a connection that breaks after the request counts as never opened",
+        "unit/transport unit/transport_hostile",
+        _edit("adapters/transport.py", "            call.is_sent = True\n", ""),
+    ),
+    _defect(
+        "an answer that cannot be read counts as not taken",
+        "unit/send unit/shared_calls",
+        _edit(
+            "services/dispatch.py",
+            'return Unknown(why=f"unreadable answer, HTTP {response.status}")',
+            "return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False)",
+        ),
+    ),
+    _defect(
+        "a 5xx counts as not taken",
+        "unit/provider_base",
+        _edit(
+            "providers/base.py",
+            'return Unknown(why=f"HTTP {status}")',
+            "return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, provider_code=str(status))",
+        ),
+    ),
+    _defect(
+        "a lease that is over is claimed again, by who comes next",
+        "unit/send",
+        _edit(
+            "services/send.py",
+            "lost = lose(current, now=now, due_at=now, source=Source.SEND)",
+            "lost = replace(current, status=Status.QUEUED, revision=current.revision + 1, due_at=now)",
+        ),
+    ),
+    _defect(
+        "a lease that is over is claimed again, by the follow-up",
+        "unit/follow_up",
+        _edit(
+            "services/follow_up.py",
+            "return lose(message, now=now, due_at=now, source=Source.SWEEP)",
+            "return wait(message, route=message.route, failure=None, now=now, due_at=now, source=Source.SWEEP)",
+        ),
+    ),
+    _defect(
+        "what is unknown is sent again without the caller's wish",
+        "unit/follow_up",
+        _edit("services/follow_up.py", "        and message.on_unknown is OnUnknown.RESEND\n", ""),
+    ),
+    _defect(
+        "one look that does not find a message is enough to send it again",
+        "unit/follow_up",
+        _edit("services/follow_up.py", "        and message.misses + 1 >= MISSES_BEFORE_RESEND\n", ""),
+    ),
+    _defect(
+        "an old note resumes a later attempt",
+        "unit/send",
+        _edit("services/send.py", " and message.attempt in attempts\n", "\n"),
+    ),
+    _defect(
+        "messages of a shared call that was turned away go together again",
+        "unit/provider_base unit/shared_calls",
+        _edit(
+            "providers/base.py",
+            "if message.category is not Category.PROMOTIONAL or message.attempt > 1:",
+            "if message.category is not Category.PROMOTIONAL:",
+        ),
+    ),
+    # --- outcomes, evidence ---------------------------------------------------------------------------------------
+    _defect(
+        "a superseded attempt writes its result",
+        "unit/send",
+        _edit(
+            "services/attempt.py",
+            "    if current.attempt_id != attempt_id:\n        return False\n",
+            "    if current.attempt_id != attempt_id:\n        return True\n",
+        ),
+    ),
+    _defect(
+        "a receipt that comes before its message is dropped",
+        "unit/follow_up unit/receive",
+        _edit("services/receive.py", "meeting = self._store.park(key, report, self._clock())", "meeting = None"),
+    ),
+    _defect(
+        "a receipt is answered 200 before it is durable",
+        "unit/receive",
+        _edit("services/receive.py", "            return Answer.UNAVAILABLE\n", "            return Answer.RECEIVED\n"),
+    ),
+    _defect(
+        "the last report wins",
+        "unit/status",
+        _edit(
+            "domain/status.py",
+            "if reported is None or reported.rank <= current.rank:",
+            "if reported is None:",
+        ),
+    ),
+    _defect(
+        "429 counts as taken",
+        "unit/send",
+        _edit(
+            "services/dispatch.py",
+            "        try:\n            outcome = provider.parse_send(response)\n",
+            """\
+        if response.status == 429:
+            return Taken(provider_message_id=message.message_id)
+        try:
+            outcome = provider.parse_send(response)
+""",
+        ),
+    ),
+    _defect(
+        "429 ends the message",
+        "unit/provider_base conformance/provider_contract",
+        _edit(
+            "providers/base.py",
+            "                reason=Reason.RATE_LIMITED,\n                is_final=False,\n",
+            "                reason=Reason.RATE_LIMITED,\n                is_final=True,\n",
+        ),
+    ),
+    _defect(
+        "refused credentials end the message",
+        "unit/provider_base conformance/provider_contract",
+        _edit(
+            "providers/base.py",
+            'is_final=False, about=About.PROVIDER, provider_code="401"',
+            'is_final=True, about=About.MESSAGE, provider_code="401"',
+        ),
+    ),
+    _defect(
+        "a success without an id counts as taken",
+        "conformance/provider_contract",
+        _edit(
+            "providers/nomsa/sms.py",
+            '    provider_message_id = readable_id(row.get("id"))\n',
+            '    provider_message_id = readable_id(row.get("id")) or "unnamed"\n',
+        ),
+    ),
+    _defect(
+        "the outcomes of a bulk are told apart by their order alone",
+        "unit/smspoh_bulk",
+        _edit(
+            "providers/smspoh.py",
+            "return [place_of(place, number, reference) for place, (number, reference) in enumerate(names)]",
+            "return [place if place < len(entries) else None for place in range(len(names))]",
+        ),
+    ),
+    _defect(
+        "the rows of a comma list are told apart by their order alone",
+        "unit/smsnoc_many",
+        _edit(
+            "providers/smsnoc.py",
+            'is_in_place = len(rows) == len(numbers) and _digits(rows[place].get("to")) == number',
+            "is_in_place = place < len(rows)",
+        ),
+    ),
+    _defect(
+        "an entry of a vendor's list goes to one of two messages that it may belong to",
+        "unit/follow_up",
+        _edit(
+            "services/follow_up.py",
+            "is_certain = len(free) == 1 and not any(_share(findings, m, free) for m in lost if m is not message)",
+            "is_certain = bool(free)",
+        ),
+    ),
+    # --- none forgotten, none late --------------------------------------------------------------------------------
+    _defect(
+        "a message that waits for a further attempt has no due_at",
+        "unit/send unit/follow_up",
+        _edit(
+            "domain/message.py",
+            "        attempt=message.attempt + 1,\n        due_at=due_at,\n",
+            "        attempt=message.attempt + 1,\n        due_at=None,\n",
+        ),
+    ),
+    _defect(
+        "a record whose claim was not answered does not come back",
+        "unit/send",
+        _edit(
+            "services/send.py",
+            "            else:\n                batch.unfinished.update(entry.records)\n        return claimed\n",
+            "        return claimed\n",
+        ),
+    ),
+    _defect(
+        "expires_at is not looked at before the call",
+        "unit/send",
+        _edit(
+            "services/dispatch.py",
+            "late = {i: _EXPIRED for i, attempt in enumerate(attempts) if attempt.message.is_expired(now)}",
+            "late = {i: _EXPIRED for i, attempt in enumerate(attempts) if attempt.message.expires_at is now}",
+        ),
+        _edit(
+            "services/dispatch.py", "if complete.is_expired(self._clock()):", "if complete.expires_at is self._clock():"
+        ),
+    ),
+    _defect(
+        "a call begins that the invocation has no time for",
+        "unit/send",
+        _edit(
+            "services/dispatch.py",
+            "if remaining() < CALL_SECONDS + WRITE_MARGIN_SECONDS:",
+            "if remaining() < 0:",
+        ),
+    ),
+    # --- who may be written to ------------------------------------------------------------------------------------
+    _defect(
+        "a comma and a second number pass for a recipient",
+        "unit/request_kinds unit/send",
+        _edit("contract/request.py", "if pattern.fullmatch(text) is None:", "if pattern.match(text) is None:"),
+    ),
+    _defect(
+        "an opt-out keeps one-time passwords back",
+        "unit/opt_out unit/known",
+        _edit(
+            "services/admission.py",
+            "if message.category is Category.PROMOTIONAL and message.recipient in desk.known.opted_out:",
+            "if message.recipient in desk.known.opted_out:",
+        ),
+        _edit(
+            "services/known.py",
+            "number=subject.recipient if is_promotional else None,",
+            "number=subject.recipient,",
+        ),
+    ),
+    _defect(
+        "an opt-out keeps nothing back",
+        "unit/opt_out",
+        _edit(
+            "services/admission.py",
+            "if message.category is Category.PROMOTIONAL and message.recipient in desk.known.opted_out:",
+            "if message.category is Category.OTP and message.recipient in desk.known.opted_out:",
+        ),
+    ),
+    _defect(
+        "a reply goes out though its conversation is closed",
+        "unit/rooms",
+        _edit("services/admission.py", "if room is not None and room.is_open(desk.now):", "if room is not None:"),
+    ),
+    # --- nothing leaked -------------------------------------------------------------------------------------------
+    _defect(
+        "the beginning of a webhook token is enough",
+        "unit/receive",
+        _edit(
+            "services/receive.py",
+            "matches = [hmac.compare_digest(given, sha256(other.encode()).digest()) for other in valid]",
+            "matches = [len(given) > 0 and other.startswith(token) for other in valid]",
+        ),
+    ),
+    _defect(
+        "the encryption key is stored after the call",
+        "unit/enclosures",
+        _edit(
+            "services/send.py",
+            "encryption_key=self._vault.key_of(message, enclosed.encryption_key)",
+            "encryption_key=enclosed.encryption_key",
+        ),
+        _edit(
+            "services/dispatch.py",
+            "        self._keep_key(complete, outcome)\n        return outcome\n",
+            """\
+        if complete.enclosed.encryption_key is not None:
+            self._vault.key_of(complete, complete.enclosed.encryption_key)
+        self._keep_key(complete, outcome)
+        return outcome
+""",
+        ),
+    ),
+    _defect(
+        "the words of a message are kept after its end",
+        "unit/send",
+        _edit(
+            "domain/message.py", "return replace(message, content=None, enclosed", "return replace(message, enclosed"
+        ),
+    ),
+    _defect(
+        "the digest of a request needs no key",
+        "canary/canary",
+        _edit(
+            "contract/request.py",
+            'return hmac.new(key, text.encode("utf-8", "surrogatepass"), sha256).hexdigest()',
+            'return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()',
+        ),
+    ),
+    _defect(
+        "a whole number stands in a log line",
+        "unit/telemetry",
+        _edit(
+            "adapters/telemetry.py",
+            "return _NUMBER.sub(lambda number: mask(number[0]), str(value))",
+            "return str(value)",
+        ),
+    ),
+    _defect(
+        "the text of an exception stands in the log",
+        "canary/canary",
+        _edit(
+            "services/dispatch.py",
+            "            error=type(error).__name__,\n        )\n        is_final",
+            "            error=str(error),\n        )\n        is_final",
+        ),
+    ),
+    _defect(
+        "the answer of a vendor stands in the log",
+        "canary/canary",
+        _edit(
+            "services/dispatch.py",
+            "            http_status=response.status,\n",
+            "            http_status=response.status,\n            body=response.body,\n",
+        ),
+    ),
+    _defect(
+        "a library logs what we tell AWS",
+        "canary/adapters",
+        _edit("adapters/aws.py", '        logging.getLogger("botocore").setLevel(logging.WARNING)\n', ""),
+    ),
+    _defect(
+        "what AWS says of a refused write stands in the log",
+        "canary/adapters",
+        _edit(
+            "adapters/aws.py",
+            "{what}: {error.response.get('Error', {}).get('Code', 'error')}",
+            "{what}: {error}",
+        ),
+    ),
+    _defect(
+        "a document type is allowed in XML",
+        "unit/nusasms_xml",
+        _edit("providers/nusasms/sms.py", 'if "<!" in text:', 'if "<!-" in text:'),
+    ),
+    _defect(
+        "redirects are followed",
+        "unit/transport_hostile unit/transport",
+        _edit(
+            "adapters/transport.py",
+            "from requests import PreparedRequest, Request, Response\n",
+            "from requests import PreparedRequest, Request, Response, Session\n",
+        ),
+        _edit(
+            "adapters/transport.py",
+            "        with self._adapter.send(_prepared(request), stream=True) as response:\n",
+            """\
+        session = Session()
+        session.trust_env = False
+        session.mount("http://", self._adapter)
+        session.mount("https://", self._adapter)
+        with session.send(_prepared(request), stream=True) as response:
+""",
+        ),
+    ),
+    _defect(
+        "the certificate of a vendor is not verified",
+        "unit/transport_hostile unit/transport",
+        _edit(
+            "adapters/transport.py",
+            "        self._ssl_context = ssl_context\n",
+            """\
+        self._ssl_context = ssl_context
+        self._ssl_context.check_hostname = False
+        self._ssl_context.verify_mode = ssl.CERT_NONE
+""",
+        ),
+        _edit("adapters/transport.py", '"cert_reqs": "CERT_REQUIRED"', '"cert_reqs": "CERT_NONE"'),
+    ),
+)
