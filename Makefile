@@ -21,7 +21,7 @@ DEV := .venv/.installed
 EMULATOR := .venv-emulator/.installed
 PIP_INSTALL := -m pip install -qq --no-deps --require-hashes --requirement
 
-.PHONY: help demo up down test check simulate mutants docs format deploy lock clean
+.PHONY: help demo up down test check simulate mutants chaos privileges docs format deploy lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,12 @@ simulate: $(DEV) ## every one-fault schedule and N seeded many-fault ones: make 
 
 mutants: $(DEV) $(EMULATOR) ## plant known defects one by one, and name the test that notices each
 	@$(BIN)/python -m tests.mutants
+
+chaos: $(DEV) $(EMULATOR) ## kill the local stack's processes while messages flow
+	@$(BIN)/python -m local.chaos
+
+privileges: $(DEV) $(EMULATOR) ## take each permission of the template away, and see that something misses it
+	@$(BIN)/python -m local.privileges
 
 docs: $(DEV) ## write the generated pages of docs/reference again
 	$(BIN)/python -m docs.generate

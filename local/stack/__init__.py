@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,18 +63,18 @@ SIMULATORS: Final = Server(
 SERVERS: Final = (EMULATOR, DYNAMODB, SIMULATORS)
 
 
-def up() -> dict[str, Any]:
-    """Bring the local stack up, unless it is, and return its outputs.
+def up(servers: Sequence[Server] = SERVERS) -> dict[str, Any]:
+    """Bring the local stack up, unless it is, and return its outputs. A proof may want servers of its own making.
 
     Raises StackError. Whatever goes wrong or interrupts it, nothing that it started is left running.
     """
-    if any(server.pid() for server in SERVERS):
+    if any(server.pid() for server in servers):
         return _outputs_of_running_stack()
-    for server in SERVERS:
+    for server in servers:
         refuse_busy(server.port)
     LOCAL.mkdir(mode=0o700, exist_ok=True)
     try:
-        return _start()
+        return _start(servers)
     except BaseException:
         down()
         raise
@@ -95,10 +96,10 @@ def _outputs_of_running_stack() -> dict[str, Any]:
     return found
 
 
-def _start() -> dict[str, Any]:
+def _start(servers: Sequence[Server]) -> dict[str, Any]:
     began = time.monotonic()
     print(f"Starting the local AWS at {ENDPOINT_URL} and the vendor simulators at {SIMULATORS_URL} ...", flush=True)
-    for server in SERVERS:
+    for server in servers:
         server.start()
     print("Building (the first time takes longer) ...", flush=True)
     deployment.build()

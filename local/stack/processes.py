@@ -1,6 +1,7 @@
-"""Start and stop the local stack's two servers, and nothing else: each is known by a pid file and its command line."""
+"""Start and stop the local stack's servers, and nothing else: each is known by a pid file and its command line."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -17,6 +18,9 @@ from local.stack.places import LOCAL, ROOT, StackError
 
 START_SECONDS: Final = 20.0
 STOP_SECONDS: Final = 5.0
+
+_WORKER: Final = re.compile(r"/ministack-lambda-\w+-(?P<function>\w+Function)-[^/\s]*/_worker\.py\s*$")
+"""ministack starts a process for each function, from a script in a folder that is named after the function."""
 
 DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Opens local addresses, past any proxy that the environment names."""
@@ -99,6 +103,33 @@ class Server:
         return pid is not None
 
 
+def children_of(parent: int) -> dict[int, str]:
+    """Return the command lines of the processes that a process has started and that run, by process id."""
+    if Path("/proc/self").exists():
+        pids = [int(place.name) for place in Path("/proc").iterdir() if place.name.isdigit()]
+        children = [pid for pid in pids if _parent_of(pid) == parent]
+    else:
+        shown = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+        pairs = (line.split() for line in shown.splitlines())
+        children = [int(pid) for pid, its_parent in pairs if int(its_parent) == parent]
+    return {pid: command for pid in children if (command := _command_of(pid))}
+
+
+def function_of(command: str) -> str | None:
+    """Return the logical id of the function that runs under a command line of the emulator's, or None for any other."""
+    found = _WORKER.search(command)
+    return found["function"] if found else None
+
+
+def kill(pid: int) -> bool:
+    """Send SIGKILL to one process and say whether it was there."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def run(command: Sequence[str], *, environment: Mapping[str, str], log: Path) -> None:
     """Run a command to its end, its output in the log. Raises StackError with the end of the log if it fails."""
     with log.open("wb") as output:
@@ -146,6 +177,14 @@ def _command_of(pid: int) -> str:
             return ""
     shown = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
     return "" if "<defunct>" in shown else shown
+
+
+def _parent_of(pid: int) -> int | None:
+    try:
+        # The second field is the program's name in parentheses, and may hold any character.
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

@@ -1,0 +1,129 @@
+"""What kills: a plan that is the same for each seed, and the hand that carries it out."""
+
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from random import Random
+from typing import Final
+
+from local.stack.processes import Server, children_of, function_of, kill
+
+STRIKES: Final = 64
+"""Some miss: between two invocations a function may have no process."""
+SECONDS: Final = 80.0
+
+
+class Victim(StrEnum):
+    """What may be killed: the processes of a function, or a server."""
+
+    SEND = "send function"
+    WEBHOOK = "webhook function"
+    PUBLISH = "publish function"
+    FOLLOW_UP = "follow_up function"
+    DYNAMODB = "way to DynamoDB"
+    SIMULATORS = "vendors"
+
+
+WEIGHTS: Final[Mapping[Victim, int]] = {
+    Victim.SEND: 8,
+    Victim.WEBHOOK: 4,
+    Victim.PUBLISH: 3,
+    Victim.FOLLOW_UP: 3,
+    Victim.DYNAMODB: 4,
+    Victim.SIMULATORS: 3,
+}
+FUNCTIONS: Final = {
+    "SendFunction": Victim.SEND,
+    "WebhookFunction": Victim.WEBHOOK,
+    "PublishFunction": Victim.PUBLISH,
+    "FollowUpFunction": Victim.FOLLOW_UP,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strike:
+    """One kill: when, counted from the start, of what, and which of several: a number from 0 to 1."""
+
+    at_seconds: float
+    victim: Victim
+    choice: float
+
+
+def plan(seed: int, strikes: int = STRIKES, seconds: float = SECONDS) -> list[Strike]:
+    """Return the kills in their order. Every victim is among them, however the dice fall."""
+    random = Random(seed)  # noqa: S311 - repeatable, not secret
+    victims = [*Victim, *random.choices(list(WEIGHTS), list(WEIGHTS.values()), k=strikes - len(Victim))]
+    random.shuffle(victims)
+    times = sorted(random.uniform(0, seconds) for _ in victims)
+    return [Strike(at_seconds=at, victim=v, choice=random.random()) for at, v in zip(times, victims, strict=True)]
+
+
+def workers(children: Mapping[int, str]) -> dict[Victim, list[int]]:
+    """Return the processes of each function among the emulator's children, given their command lines."""
+    found: dict[Victim, list[int]] = {}
+    for pid, command in sorted(children.items()):
+        if (victim := FUNCTIONS.get(function_of(command) or "")) is not None:
+            found.setdefault(victim, []).append(pid)
+    return found
+
+
+@dataclass(kw_only=True)
+class Nemesis:
+    """Carries out the plan in a thread of its own. `servers` are started again as soon as they are dead."""
+
+    strikes: list[Strike]
+    emulator: Server
+    servers: Mapping[Victim, Server]
+    run_follow_up: Callable[[], None]
+    kills: Counter[Victim] = field(default_factory=Counter)
+    failure: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raise what went wrong, if anything did."""
+        if self.failure is not None:
+            raise self.failure
+
+    def finish(self) -> None:
+        """Wait until all is done; raise what went wrong."""
+        self._thread.join()
+        self.check()
+
+    def _run(self) -> None:
+        began = time.monotonic()
+        try:
+            for strike in self.strikes:
+                time.sleep(max(0.0, began + strike.at_seconds - time.monotonic()))
+                self.kills[strike.victim] += self._strike(strike)
+        except Exception as error:
+            self.failure = error
+
+    def _strike(self, strike: Strike) -> bool:
+        if (server := self.servers.get(strike.victim)) is not None:
+            return _kill_server(server)
+        if strike.victim is Victim.FOLLOW_UP:
+            # It works for a moment in each minute only: let it begin, and stop it somewhere on its way.
+            self.run_follow_up()
+            time.sleep(strike.choice / 2)
+        pids = workers(children_of(self.emulator.pid() or 0)).get(strike.victim, [])
+        return bool(pids) and kill(pids[int(strike.choice * len(pids))])
+
+
+def _kill_server(server: Server) -> bool:
+    pid = server.pid()
+    killed = pid is not None and kill(pid)
+    if pid is not None:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, 0)  # until then its port is taken
+    server.start()
+    return killed
