@@ -21,7 +21,7 @@ DEV := .venv/.installed
 EMULATOR := .venv-emulator/.installed
 PIP_INSTALL := -m pip install -qq --no-deps --require-hashes --requirement
 
-.PHONY: help demo up down test check simulate mutants chaos privileges docs format deploy lock clean
+.PHONY: help demo up down test check simulate fuzz mutants chaos privileges docs format deploy lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ check: $(DEV) ## the static half of `make test`: ruff, mypy, cfn-lint, sam valid
 
 simulate: $(DEV) ## every one-fault schedule and N seeded many-fault ones: make simulate N=100000 SEED=1
 	@$(BIN)/python -m tests.simulation -n $(or $(N),100000) --seed $(or $(SEED),1) --jobs $$(getconf _NPROCESSORS_ONLN)
+
+fuzz: $(DEV) ## N generated callbacks and N generated queue bodies: make fuzz N=10000
+	@$(BIN)/python -m tests.fuzz $(or $(N),10000)
 
 mutants: $(DEV) $(EMULATOR) ## plant known defects one by one, and name the test that notices each
 	@$(BIN)/python -m tests.mutants

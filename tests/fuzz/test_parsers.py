@@ -1,0 +1,364 @@
+"""Answers of every shape for every provider's parsers: rows V4 and V5 of the failure model, I10."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import fields, is_dataclass, replace
+from functools import cache, partial
+from itertools import permutations, product
+from types import FrameType
+from typing import Any, Final
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sampai.domain.message import Message
+from sampai.domain.outcome import Outcome, Taken
+from sampai.domain.report import Report
+from sampai.providers.base import Listed, Provider
+from sampai.providers.http import HttpResponse
+from tests.conformance.test_provider_contract import APIS, NAMES, cases_of, provider_of
+from tests.covers import covers
+from tests.fuzz.explore import POISON, places_in
+
+few = settings(
+    max_examples=120,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+by_provider = pytest.mark.parametrize("name", NAMES)
+
+STATUSES: Final = (200, 201, 202, 204, 301, 400, 401, 403, 404, 408, 410, 422, 429, 500, 503)
+
+# --- bodies ---------------------------------------------------------------------------------------------------------
+
+JUNK: Final[Sequence[Any]] = (
+    *(
+        None,
+        True,
+        False,
+        0,
+        -1,
+        7,
+        10**18,
+        10**400,
+        1.5,
+        float("nan"),
+        float("inf"),
+        "",
+        " ",
+        "0",
+        "x",
+        "\x00",
+        "\ud800",
+    ),
+    *([], {}, [[]], [{}], {"": ""}, "x" * 300, "../..", "\r\nX: y", "1\n2", "\u202e1", "৳1,092", "-5", "2026-13-45"),
+)
+HOLE: Final = "\u2988hole\u2988"
+
+
+@cache
+def documented(name: str) -> tuple[bytes, ...]:
+    """Return the bodies that the vendor is known to answer with."""
+    cases = cases_of(name)
+    answers = (*cases.answers, *cases.many_answers, *cases.lookup_answers, *cases.list_answers, *cases.account_answers)
+    return tuple(sorted({answer.response.body for answer in answers if len(answer.response.body) < 4_000}))
+
+
+@cache
+def words_of(name: str) -> tuple[str, ...]:
+    """Return the names of fields, and the texts, that stand in those bodies."""
+    found = {"id", "status"}
+    for container, key in (place for body in documented(name) for place in places_in(_json(body))):
+        found |= {text for text in (key, container[key]) if isinstance(text, str) and len(text) < 60}
+    return tuple(sorted(found))
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def documents(name: str) -> st.SearchStrategy[bytes]:
+    """JSON of any shape, in the vendor's own words."""
+    words = st.sampled_from(words_of(name))
+    values = st.recursive(
+        st.one_of(st.sampled_from(JUNK), words, st.text(max_size=20)),
+        lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(words, inner, max_size=4)),
+        max_leaves=8,
+    )
+    return values.map(lambda value: json.dumps(value).encode())
+
+
+@st.composite
+def mutated(draw: st.DrawFn, name: str) -> bytes:
+    """A documented answer of which something is different."""
+    body = draw(st.sampled_from(documented(name)))
+    document = _json(body)
+    if not isinstance(document, dict | list) or draw(st.integers(0, 5)) == 0:
+        return _torn(body, draw(st.integers(0, len(body))), draw(st.sampled_from(_SCRAPS)))
+    document = deepcopy(document)
+    for _ in range(draw(st.integers(1, 3))):
+        places = places_in(document)
+        if places:
+            container, key = places[draw(st.integers(0, len(places) - 1))]
+            _change(container, key, draw(st.sampled_from(_CHANGES)), draw)
+    written = json.dumps(document).replace(json.dumps(HOLE), draw(st.sampled_from(sorted(POISON.values()))))
+    return written.encode()
+
+
+_CHANGES: Final = ("put", "put", "drop", "wrap", "double", "poison")
+_SCRAPS: Final = (b"", b"\\ud800", b"\xff", b"\x00", b'"', b"{", b"]", b"<!", b"&lol;", b"\xef\xbb\xbf", b"9" * 5_000)
+
+
+def _change(container: Any, key: Any, change: str, draw: st.DrawFn) -> None:
+    match change:
+        case "put":
+            container[key] = draw(st.sampled_from(JUNK))
+        case "drop":
+            del container[key]
+        case "wrap":
+            container[key] = [container[key]]
+        case "double":
+            container[key] = [container[key], container[key]]
+        case "poison":
+            container[key] = HOLE
+
+
+def _torn(body: bytes, at: int, scrap: bytes) -> bytes:
+    return body[:at] + scrap + body[at + len(scrap) % 3 :]
+
+
+def bodies(name: str) -> st.SearchStrategy[bytes]:
+    return st.one_of(mutated(name), mutated(name), documents(name), st.binary(max_size=200))
+
+
+# --- what holds for all of them -------------------------------------------------------------------------------------
+
+
+def read(call: Callable[[], Any]) -> Any:
+    """Return what a parser makes of an answer; what it raises says nothing, and must be an ordinary exception."""
+    try:
+        return call()
+    except Exception:
+        return None
+
+
+@cache
+def three(name: str) -> tuple[Message, ...]:
+    """Return messages that may share a call."""
+    message = cases_of(name).sends[0].message
+    return tuple(replace(message, message_id=f"m-{n}", recipient=f"+95912345678{n}") for n in range(3))
+
+
+def readings(name: str, response: HttpResponse) -> Iterator[Any]:
+    """Yield what each parser of a provider makes of an answer."""
+    provider, can = provider_of(name), APIS[name].capabilities
+    yield read(lambda: provider.parse_send(response))
+    if can.most_per_call > 1:
+        yield from _of_many(provider, response, three(name))
+    if can.has_lookup:
+        yield read(lambda: provider.parse_lookup(response))
+    if can.has_list:
+        page = read(lambda: provider.parse_list(response, 0))
+        yield from page.entries if page else ()
+    for check in sorted(can.account_checks):
+        yield read(lambda check=check: provider.parse_account_check(check, response))
+
+
+def _of_many(provider: Provider, response: HttpResponse, messages: Sequence[Message]) -> Sequence[Outcome]:
+    outcomes: list[Outcome] = read(lambda: provider.parse_send_many(response, messages)) or []
+    ids = [outcome.provider_message_id for outcome in outcomes if isinstance(outcome, Taken)]
+    assert len(outcomes) in (0, len(messages))
+    assert len(set(ids)) == len(ids), "one id for two messages (V5)"
+    return outcomes
+
+
+def texts_in(body: bytes) -> str:
+    """Return a body as it stands, and each text in it as JSON or XML means it."""
+    text = body.decode("utf-8", "replace")
+    document = _json(body)
+    meant = [container[key] for container, key in places_in(document)]
+    if text.lstrip("\ufeff \r\n\t").startswith("<"):
+        element = read(lambda: ElementTree.fromstring(text.strip("\ufeff \r\n\t")))  # noqa: S314 - a test's own text
+        meant += list(element.itertext()) if element is not None else []
+    return "\n".join([text, *(said for said in meant if isinstance(said, str))])
+
+
+def assert_sound(name: str, status: int, body: bytes) -> None:
+    said = texts_in(body)
+    for reading in readings(name, HttpResponse(status=status, headers={"retry-after": "7"}, body=body)):
+        if isinstance(reading, Taken) and name != "smsnoc":  # whose HTTP status says little: the body decides
+            assert 200 <= status < 300, "taken under a refusal (V4)"
+        if isinstance(reading, Taken | Report):
+            is_named = reading.provider_message_id and reading.provider_message_id in said
+            assert is_named or status == 410, "an id that does not stand in the answer (V4)"
+        if isinstance(reading, Listed):
+            assert reading.report is None or reading.report.provider_message_id in said
+        else:
+            assert_storable(reading)
+
+
+def assert_storable(value: object) -> None:
+    """Whatever is kept must be UTF-8: half of a surrogate pair would stop the write for good."""
+    if isinstance(value, str):
+        value.encode()
+    elif is_dataclass(value):
+        for field in fields(value):
+            assert_storable(getattr(value, field.name))
+    elif isinstance(value, Mapping):
+        assert_storable([*value, *value.values()])
+    elif isinstance(value, list | tuple | frozenset):
+        for entry in value:
+            assert_storable(entry)
+
+
+# --- tests ----------------------------------------------------------------------------------------------------------
+
+
+@covers("V4", "V5")
+@by_provider
+@few
+@given(data=st.data())
+def test_no_answer_is_called_taken_without_an_id_of_its_own(name: str, data: st.DataObject) -> None:
+    """V4, V5: whatever a vendor answers, under whatever status."""
+    status, body = data.draw(st.sampled_from((*STATUSES[:4] * 3, *STATUSES))), data.draw(bodies(name))
+
+    assert_sound(name, status, body)
+
+
+@covers("V4")
+@by_provider
+def test_documented_answers_survive_poison_in_each_place(name: str) -> None:
+    shapes = {str([key for _, key in places_in(_json(body))]): body for body in documented(name)}
+    for document in map(_json, shapes.values()):
+        for place, poison in product(range(len(places_in(document))), ("NaN", '"\\ud800"', "9" * 5_000, "[" * 5_000)):
+            changed = deepcopy(document)
+            container, key = places_in(changed)[place]
+            container[key] = HOLE
+            assert_sound(name, 200, json.dumps(changed).replace(json.dumps(HOLE), poison).encode())
+
+
+@covers("V5")
+@pytest.mark.parametrize("name", [name for name in NAMES if APIS[name].capabilities.most_per_call > 1])
+def test_an_id_that_comes_twice_in_an_answer_names_nobody(name: str) -> None:
+    for case in cases_of(name).many_answers:
+        document = _json(case.response.body) if len(case.response.body) < 2_000 else None
+        found = [(place, key) for place, (_, key) in enumerate(places_in(document))]
+        for (to, key), (source, same) in permutations(found, 2):
+            if key == same and isinstance(key, str):
+                changed = deepcopy(document)
+                places = places_in(changed)
+                places[to][0][key] = places[source][0][key]
+                response = replace(case.response, body=json.dumps(changed).encode())
+                _of_many(provider_of(name), response, case.messages)
+
+
+PROLOGS: Final = (
+    "",
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    '<?xml version="1.0" encoding="UTF-16"?>',
+    "\ufeff",
+    " ",
+)
+TYPES: Final = (
+    "",
+    '<!DOCTYPE results [<!ENTITY id "175041">]>',
+    '<!DOCTYPE results [<!ENTITY a "99"><!ENTITY b "&a;&a;"><!ENTITY id "&b;&b;&b;">]>',
+    '<!DOCTYPE results [<!ENTITY id SYSTEM "file:///etc/hostname">]>',
+    '<!DOCTYPE results SYSTEM "http://127.0.0.1:9/x.dtd">',
+    "<!-- a note -->",
+)
+VALUES: Final = (
+    "0",
+    "175041",
+    "&id;",
+    "&#49;&#50;",
+    "&lt;",
+    "<![CDATA[17]]>",
+    "<b>1</b>",
+    "",
+    " 12 ",
+    "-5",
+    "9" * 5_000,
+)
+
+
+@covers("V4")
+@pytest.mark.parametrize("doctype", TYPES)
+def test_no_entity_of_an_xml_answer_is_expanded(doctype: str) -> None:
+    """NusaSMS answers in XML unless it is asked for JSON, and a document type can rewrite what is read."""
+    for prolog, value, depth, cut in product(PROLOGS, VALUES, (0, 5_000), (0, 1, 20)):
+        result = f"<result><status>0</status><messageid>{value}</messageid></result>"
+        text = f"{prolog}{doctype}<results>{'<a>' * depth}{result}{'</a>' * depth}</results>"
+        body = text[: len(text) - cut].encode()
+
+        assert_sound("nusasms_sms", 200, body)
+        outcome = provider_of("nusasms_sms").parse_send(HttpResponse(status=200, body=body))
+        assert not (isinstance(outcome, Taken) and b"<!" in body)
+
+
+@covers("W8")
+@pytest.mark.parametrize(
+    ("name", "kind"), [(name, kind) for name in NAMES for kind in sorted(APIS[name].capabilities.webhooks)]
+)
+def test_what_is_read_from_a_torn_callback_can_be_kept(name: str, kind: str) -> None:
+    """Also where the callback is no request that the receiver would let through."""
+    genuine = [case.request for case in cases_of(name).webhooks if case.kind == kind]
+    short = [request for request in genuine if len(request.body) < 300][:4]
+    for request, scrap in product(short, _SCRAPS):
+        for at in range(max(len(request.query), len(request.body))):
+            query = _torn(request.query.encode(), at, scrap).decode("utf-8", "surrogateescape")
+            torn = replace(request, query=query, body=_torn(request.body, at, scrap))
+            assert_storable(read(partial(APIS[name].parse_webhook, kind, torn)) or ())
+
+
+LONG: Final[Mapping[str, Callable[[int], bytes]]] = {
+    "empty objects": lambda size: _lists(b"{}", size),
+    "rows": lambda size: _lists(b'{"id":"1","uid":"1","messageId":"1","to":"95912345678","status":"Sent"}', size),
+    "lists": lambda size: _lists(b"[]", size),
+    "commas": lambda size: b'{"status":"success","data":{"remaining_balance":"' + b"1," * (size // 2) + b'"}}',
+    "blanks": lambda size: b" " * size + b"{",
+    "XML": lambda size: b"<results>" + b"<result><status>0</status></result>" * (size // 35) + b"</results>",
+    "open XML": lambda size: b"<a>" * (size // 3),
+    "a long word": lambda size: b'{"error":true,"message":"' + b"credi " * (size // 6) + b'"}',
+}
+
+
+def _lists(row: bytes, size: int) -> bytes:
+    rows = b",".join([row] * (size // (3 * len(row) + 3)))
+    return b'{"status":"success","error":false,"messages":[%b],"data":[%b],"results":[%b]}' % (rows, rows, rows)
+
+
+@covers("I10")
+@by_provider
+@pytest.mark.parametrize("shape", LONG)
+def test_twice_the_answer_is_at_most_twice_the_work(name: str, shape: str) -> None:
+    """I10: the work is counted in calls of functions."""
+    once, twice = (_work(name, LONG[shape](size)) for size in (10_000, 20_000))
+
+    assert twice <= 2.2 * once + 100
+
+
+def _work(name: str, body: bytes) -> int:
+    calls = 0
+
+    def counted(frame: FrameType, event: str, arg: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(counted)
+    try:
+        for _ in readings(name, HttpResponse(status=200, body=body)):
+            pass
+    finally:
+        sys.setprofile(before)
+    return calls

@@ -1,0 +1,675 @@
+"""Callbacks of every shape at the webhook's door: rows W2, W6, W8, W9 and Q4 of the failure model, I3, I11 and I12."""
+
+import base64
+import importlib.util
+import json
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import cache
+from random import Random
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from sampai.contract.events import Event
+from sampai.domain.inbound import Inbound, Room
+from sampai.domain.message import Message
+from sampai.domain.status import Source, Status
+from sampai.providers.nusasms.official import STATUSES as OFFICIAL_STATUSES
+from sampai.providers.nusasms.sms import STATUSES as SMS_STATUSES
+from sampai.providers.nusasms.whatsapp import STATUSES as WHATSAPP_STATUSES
+from sampai.providers.smspoh import STATUSES as SMSPOH_STATUSES
+from sampai.services.ports import Meeting, Resumption
+from tests.covers import covers
+from tests.fakes import START
+from tests.fuzz.explore import POISON, Seen, explore
+from tests.fuzz.vendors import FakeVendors
+from tests.house import SECRET, TOKEN, House, request
+from tests.template import ROOT
+
+CASES: Final = 5_000
+"""Shown by the tests; `python -m tests.fuzz` shows as many as it is told to."""
+
+# --- the world ------------------------------------------------------------------------------------------------------
+
+ROOM: Final = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
+NUMBER: Final = "6281234567810"
+
+
+@cache
+def world() -> House:
+    """Return a house with messages in every status, at each vendor that reports by webhook and at one that does not."""
+    vendors = FakeVendors(clock=lambda: START)
+    house = House(vendors)
+    house.directory.rooms[ROOM] = Room(room_id=ROOM, number=f"+{NUMBER}", last_inbound_at=START)
+    for message_id, word in {"p-accepted": None, "p-sent": "Sent", "p-arrived": "Success", "p-dead": "Expired"}.items():
+        house.send(request(message_id, home="smspoh"))
+        if word is not None:
+            house.receive(query=f"messageId={house.message(message_id).provider_message_id}&status={word}")
+    for message_id, mood in {"p-lost": "swallows the request", "p-waits": "throttles", "p-no": "refuses"}.items():
+        vendors.moods = {"smspoh": mood}
+        house.send(request(message_id, home="smspoh"))
+    vendors.moods = {}
+    house.send(request("p-later", home="smspoh", send_at="2026-11-22T10:00:00Z"), '{"cancel": "p-never"}')
+    house.send(request("n-accepted", home="nomsa"), request("s-accepted", home="nusasms"))
+    house.send(request("w-accepted", home="nusasms", channel="whatsapp"))
+    house.send(request("o-accepted", recipient=None, room_id=ROOM, channel="whatsapp_official"))
+    house.receive(query="messageId=V-early&status=Sent")
+    return house
+
+
+class State(NamedTuple):
+    """All that a callback could change."""
+
+    messages: dict[str, Message]
+    parked: dict[str, Meeting]
+    kept: dict[str, tuple[Inbound, Any]]
+    wishes: dict[str, tuple[Any, bool]]
+    rooms: dict[str, Room]
+    catalogues: dict[str, Any]
+    files: dict[str, bytes]
+    keys: dict[str, str]
+    notes: list[Resumption]
+    rejected: list[Event]
+    calls: int
+
+
+def state_of(house: House) -> State:
+    return State(
+        messages=dict(house.store.messages),
+        parked=dict(house.store.parked),
+        kept=dict(house.inbox.kept),
+        wishes=dict(house.directory.wishes),
+        rooms=dict(house.directory.rooms),
+        catalogues=dict(house.directory.catalogues),
+        files=dict(house.media.files),
+        keys=dict(house.vault.keys),
+        notes=list(house.queue.notes),
+        rejected=list(house.bus.events),
+        calls=len(house.transport.requests),
+    )
+
+
+def restore(house: House, state: State) -> None:
+    house.store.messages, house.store.parked = dict(state.messages), dict(state.parked)
+    house.inbox.kept = dict(state.kept)
+    house.directory.wishes, house.directory.rooms = dict(state.wishes), dict(state.rooms)
+    house.store.events, house.store.commits, house.telemetry.lines = [], [], []
+
+
+@cache
+def begin() -> State:
+    return state_of(world())
+
+
+@cache
+def door() -> Callable[[Any, Any], dict[str, Any]]:
+    """Return the handler of functions/webhook/app.py over the services of the world."""
+    spec = importlib.util.spec_from_file_location("webhook_door", ROOT / "functions" / "webhook" / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.receive_service = lambda: world().receiver  # type: ignore[attr-defined]
+    module.telemetry = lambda: _Logs()  # type: ignore[attr-defined]
+    handler: Callable[[Any, Any], dict[str, Any]] = module.handler
+    return handler
+
+
+class _Logs:
+    def invocation(self, context: object) -> nullcontext[None]:
+        return nullcontext()
+
+
+# --- callbacks ------------------------------------------------------------------------------------------------------
+
+ID, REFERENCE = "\u2988id\u2988", "\u2988reference\u2988"
+"""Stand in fields for the ids of a message that there is, or of one that there is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A value as a form has it and as JSON has it."""
+
+    form: str
+    json: str
+
+
+Value = str | Written
+Pairs = tuple[tuple[str, Value], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What a vendor sends to one place, and what the words for a status in it mean."""
+
+    fields: Mapping[str, tuple[str, ...]]
+    words: Mapping[str, Status]
+    is_inbound: bool = False
+    is_json: bool = False
+
+    def status_of(self, word: str) -> Status | None:
+        return {known.casefold(): status for known, status in self.words.items()}.get(word.casefold())
+
+
+DATES: Final = (
+    "2026-11-21 16:30:00",
+    "2026-11-21T10:00:00Z",
+    "updatedAt=2024-12-23 00:02:00",
+    "",
+    "0000-00-00 00:00:00",
+    "0001-01-01 00:00:00",
+    "9999-12-31T23:59:59-23:59",
+    "2026-02-30",
+    "1795255200",
+    "yesterday",
+)
+TEXTS: Final = ("STOP", " stop! ", "START", "berhenti", "Halo 😀\n", "", "<b>&amp;</b>", "' OR 1=1 --", "x" * 2_000)
+ODD_WORDS: Final = ("?", "Levitating", "DELIVRD", "0", "-1", "ส่งแล้ว", "D D", "x" * 64)
+
+
+def _words(known: Mapping[str, Status]) -> tuple[str, ...]:
+    return (*known, *(word.lower() for word in known), *(word.upper() for word in known), *ODD_WORDS)
+
+
+def _receipt(words: Mapping[str, Status]) -> Kind:
+    fields = {"ref_no": (ID,), "status": _words(words), "sent_date": DATES, "err_code": ("", "000", "69", "x" * 40)}
+    return Kind(fields=fields, words=words)
+
+
+_INBOX: Final = Kind(
+    fields={
+        "id": (ID, "0017"),
+        "originator": (NUMBER, "081234567810", "+6281", "3456", "TELKOMSEL"),
+        "gateway_number": ("6281000", ""),
+        "receive_date": DATES,
+        "msg": TEXTS,
+    },
+    words={},
+    is_inbound=True,
+)
+KINDS: Final[Mapping[tuple[str, str], Kind]] = {
+    ("smspoh", "receipt"): Kind(
+        fields={
+            "messageId": (ID,),
+            "clientReference": (REFERENCE, REFERENCE, ""),
+            "status": _words(SMSPOH_STATUSES),
+            "updatedAt": DATES,
+            "finishedAt": DATES,
+        },
+        words=SMSPOH_STATUSES,
+    ),
+    ("nusasms", "sms-receipt"): _receipt(SMS_STATUSES),
+    ("nusasms", "whatsapp-receipt"): _receipt(WHATSAPP_STATUSES),
+    ("nusasms", "whatsapp-official-receipt"): Kind(
+        fields={"ref_no": (ID,), "status": _words(OFFICIAL_STATUSES), "status_date": DATES},
+        words=OFFICIAL_STATUSES,
+        is_json=True,
+    ),
+    ("nusasms", "sms-inbox"): _INBOX,
+    ("nusasms", "whatsapp-inbox"): _INBOX,
+    ("nusasms", "whatsapp-official-inbox"): Kind(
+        fields={
+            "ref_no": (ID, "0017"),
+            "sender_number": (NUMBER, "12", "unknown"),
+            "room_id": (ROOM, "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c02"),
+            "inbox_date": DATES,
+            "text": TEXTS,
+        },
+        words={},
+        is_inbound=True,
+        is_json=True,
+    ),
+}
+NOWHERE: Final = (
+    *(("nomsa", "receipt"), ("smsnoc", "receipt"), ("nusasms", "receipt"), ("smspoh", "sms-receipt")),
+    *(("acme", "receipt"), ("SMSPOH", "receipt"), ("smspoh", "Receipt"), ("smspoh", ""), ("", ""), ("..", "..")),
+    *(("\ud800", "receipt"), ("smspoh\x00", "receipt"), ("__class__", "capabilities")),
+)
+WRONG_TOKENS: Final = (
+    *("", TOKEN[:-1], TOKEN[:10], f"{TOKEN}x", f" {TOKEN}", f"{TOKEN}\n", f"{TOKEN}\x00", f"{TOKEN},{TOKEN}"),
+    *(TOKEN.upper(), quote(TOKEN).replace("-", "%2D"), TOKEN.replace("-", "\u2010"), f"{TOKEN}\u200b"),
+    "".join(chr(ord(c) + 0xFEE0) for c in TOKEN),  # full-width: the same under NFKC
+    *(
+        "\ud800",
+        "tökén",
+        "x" * 10_000,
+        "*",
+        "null",
+        "house",
+        "house_v1_nomsa",
+        "the-token",
+        SECRET.webhook_tokens[1][1:],
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """A request as API Gateway hands it on."""
+
+    method: str
+    query: str
+    headers: Mapping[str, str] | None
+    body: str | bytes | None
+    is_base64: bool = False
+
+
+FIELD_FAULTS: Final[Mapping[str, Callable[[str, Value], Pairs]]] = {
+    "missing": lambda name, value: (),
+    "empty": lambda name, value: ((name, ""),),
+    "blank": lambda name, value: ((name, " \t"),),
+    "twice": lambda name, value: ((name, value), (name, value)),
+    "contradicting": lambda name, value: ((name, value), (name, "other")),
+    "a list": lambda name, value: ((f"{name}[]", value), (name, Written("%5B%5D", "[]"))),
+    "an object": lambda name, value: ((name, Written("%7B%7D", '{"a":1}')),),
+    "a number": lambda name, value: ((name, Written("17", "17")),),
+    "no number": lambda name, value: ((name, Written("1.5", "1.5")),),
+    "true": lambda name, value: ((name, Written("true", "true")),),
+    "null": lambda name, value: ((name, Written("null", "null")),),
+    "another's name": lambda name, value: ((name.upper(), value),),
+    "a name with NUL": lambda name, value: ((f"{name}\x00", value), (name, value)),
+    "with NUL": lambda name, value: ((name, f"{value}\x00"),),
+    "with half of a pair": lambda name, value: ((name, f"{value}\ud800"),),
+    "with a line break": lambda name, value: ((name, f"{value}\r\nSet-Cookie: a=b"),),
+    "with blanks around": lambda name, value: ((name, f" {value} "),),
+    "large": lambda name, value: ((name, "y" * 300),),
+    "right to left": lambda name, value: ((name, f"\u202e{value}"),),
+    "a path": lambda name, value: ((name, "../../etc/passwd"),),
+    "overlong UTF-8": lambda name, value: ((name, Written("%c0%af", '"\\u002f"')),),
+    "a surrogate in UTF-8": lambda name, value: ((name, Written("%ed%a0%80", '"\\ud800"')),),
+    "not UTF-8": lambda name, value: ((name, Written("%ff", '"\\udcff"')),),
+    "a broken escape": lambda name, value: ((name, Written("%zz%", '"\\x"')),),
+    **{
+        title: lambda name, value, written=written: ((name, Written(quote_plus(written[:6_000]), written)),)
+        for title, written in POISON.items()
+        if len(written) <= 100_000
+    },
+}
+
+
+def _typed(content_type: str) -> Callable[[Wire], Wire]:
+    return lambda wire: replace(wire, headers={"content-type": content_type})
+
+
+def _body(make: Callable[[bytes], str | bytes | None], *, is_base64: bool = False) -> Callable[[Wire], Wire]:
+    def made(wire: Wire) -> Wire:
+        body = wire.body.encode("utf-8", "surrogatepass") if isinstance(wire.body, str) else wire.body or b""
+        return replace(wire, body=make(body), is_base64=is_base64)
+
+    return made
+
+
+def _query(make: Callable[[str], str]) -> Callable[[Wire], Wire]:
+    return lambda wire: replace(wire, query=make(wire.query))
+
+
+WIRE_FAULTS: Final[Mapping[str, Callable[[Wire], Wire]]] = {
+    "no headers": lambda wire: replace(wire, headers=None),
+    "header names in capitals": lambda wire: replace(
+        wire, headers={n.upper(): v for n, v in (wire.headers or {}).items()}
+    ),
+    "plain text": _typed("text/plain"),
+    "multipart": _typed("multipart/form-data; boundary=x"),
+    "JSON in UTF-16, as it says": _typed("application/json; charset=utf-16"),
+    "a form in latin-1, as it says": _typed("application/x-www-form-urlencoded; charset=iso-8859-1"),
+    "JSON, as it says": _typed("Application/JSON ; a=b"),
+    "two types": _typed("application/json,application/x-www-form-urlencoded"),
+    "a type of nothing": _typed(";"),
+    "the body in UTF-16": _body(lambda body: body.decode("utf-8", "replace").encode("utf-16")),
+    "the body in latin-1": _body(lambda body: body + b"\xe9\xff"),
+    "a byte order mark": _body(lambda body: b"\xef\xbb\xbf" + body),
+    "no body": _body(lambda body: None),
+    "half a body": _body(lambda body: body[: len(body) // 2]),
+    "a body twice": _body(lambda body: body + body),
+    "another status in the body": _body(lambda body: body + b"&status=other&msg=other"),
+    "another status in the query": _query(lambda query: f"{query}&status=other&msg=other"),
+    "base64": _body(base64.b64encode, is_base64=True),
+    "base64 that is none": _body(lambda body: "\u00a7" + body.decode("utf-8", "replace"), is_base64=True),
+    "base64 cut short": _body(lambda body: base64.b64encode(body + b"xy")[:-3], is_base64=True),
+    "base64 of many lines": _body(base64.encodebytes, is_base64=True),
+    "half of a pair in the body": _body(lambda body: body.decode("utf-8", "replace") + "\udc80"),
+    "a body at the limit": _body(lambda body: body + b"&x=" + b"a" * (65_536 - len(body) - 3)),
+    "a body above the limit": _body(lambda body: body + b"&x=" + b"a" * (65_537 - len(body) - 3)),
+    "a body of a megabyte": _body(lambda body: b"a" * 2**20),
+    "a body of deep lists": _body(lambda body: b"[" * 60_000),
+    "a body of deep objects": _body(lambda body: b'{"a":' * 12_000),
+    "deeper than is read": _body(lambda body: b"[" * 100_000),
+    "a list around it": _body(lambda body: b"[" + body + b"]"),
+    "a JSON text": _body(lambda body: b'"status"'),
+    "sixty fields": _query(lambda query: query + "&a=" * 60),
+    "a large query": _query(lambda query: f"{query}&x={'a' * 9_000}"),
+    "separators": _query(lambda query: f"&&{query}&=&;&==&"),
+    "semicolons": _query(lambda query: query.replace("&", ";")),
+    "half of a pair in the query": _query(lambda query: f"{query}&x=\ud800"),
+    "no UTF-8 in the query": _query(lambda query: f"{query}&x=%ff%fe"),
+    "a broken escape in the query": _query(lambda query: f"{query}&x=%&y=%z"),
+    "an empty query": _query(lambda query: ""),
+}
+WIRES: Final = ("query", "form", "JSON", "both")
+REFUSED: Final = frozenset(
+    {
+        *("base64 that is none", "base64 cut short", "half of a pair in the body", "a body above the limit"),
+        *("a body of a megabyte", "a body of deep objects", "deeper than is read", "a large query"),
+    }
+)
+"""Faults that nothing can be read with."""
+REFUSED_IN_FIELDS: Final = frozenset(
+    {
+        *("contradicting", "with NUL", "a name with NUL", "with half of a pair", "a surrogate in UTF-8", "not UTF-8"),
+        *("half of a pair in the query", "no UTF-8 in the query", "sixty fields", "another status in the query"),
+    }
+)
+"""Faults that nothing can be read with by whoever reads query, form and JSON as one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    provider: str
+    kind: str
+    token: str
+    method: str
+    message_id: str
+    """Whose ids stand in it, or their likes that nobody has."""
+    is_strange: bool = False
+    """Whether the vendor's id is one that nobody has, whatever the reference."""
+    wire: str
+    fields: tuple[tuple[str, str], ...]
+    field_faults: tuple[tuple[int, str], ...]
+    wire_faults: tuple[str, ...]
+    down: str | None
+
+    @property
+    def expected(self) -> Kind | None:
+        """What may come of it; None if nothing may."""
+        return KINDS.get((self.provider, self.kind)) if self.token in SECRET.webhook_tokens else None
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether there is nothing wrong with it."""
+        kind = self.expected
+        is_whole = not (self.field_faults or self.wire_faults or self.down) and self.method in ("GET", "POST")
+        return kind is not None and is_whole and (self.wire == "JSON" or not kind.is_json)
+
+    def ids(self, *, is_known: bool) -> tuple[str, str]:
+        message = begin().messages[self.message_id]
+        provider_message_id = message.provider_message_id or "V-0"
+        if self.is_strange:
+            return f"Y{provider_message_id[1:]}", self.message_id if is_known else f"X{self.message_id[1:]}"
+        if is_known:
+            return provider_message_id, self.message_id
+        return f"X{provider_message_id[1:]}", f"X{self.message_id[1:]}"
+
+    def event(self, *, is_known: bool) -> dict[str, Any]:
+        """Return it as API Gateway hands it to the function."""
+        pairs: list[tuple[str, Value]] = list(self.fields)
+        for place, fault in self.field_faults:
+            if pairs:
+                at = place % len(pairs)
+                pairs[at : at + 1] = FIELD_FAULTS[fault](*pairs[at])
+        wire = self._written([(name, self._named(value, is_known=is_known)) for name, value in pairs])
+        for fault in self.wire_faults:
+            wire = WIRE_FAULTS[fault](wire)
+        body, is_base64 = wire.body, wire.is_base64
+        if isinstance(body, bytes):
+            try:
+                body = body.decode()
+            except UnicodeDecodeError:
+                body, is_base64 = base64.b64encode(body).decode(), True
+        return {
+            "version": "2.0",
+            "rawPath": f"/webhooks/{self.provider}/{self.kind}/{self.token}",
+            "rawQueryString": wire.query,
+            "headers": wire.headers,
+            "requestContext": {"http": {"method": wire.method}},
+            "pathParameters": {"provider": self.provider, "kind": self.kind, "token": self.token},
+            "body": body,
+            "isBase64Encoded": is_base64,
+        }
+
+    def _named(self, value: Value, *, is_known: bool) -> Value:
+        if isinstance(value, Written):
+            return value
+        provider_message_id, reference = self.ids(is_known=is_known)
+        return value.replace(ID, provider_message_id).replace(REFERENCE, reference)
+
+    def _written(self, pairs: list[tuple[str, Value]]) -> Wire:
+        form = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs)
+        if self.wire == "query":
+            return Wire(method=self.method, query=form, headers={"accept": "*/*"}, body=None)
+        document = "{" + ",".join(f"{json.dumps(name)}:{_as_json(value)}" for name, value in pairs) + "}"
+        body, media_type = (document, "json") if self.wire == "JSON" else (form, "x-www-form-urlencoded")
+        query = form if self.wire == "both" else ""
+        headers = {"content-type": f"application/{media_type}"}
+        return Wire(method=self.method, query=query, headers=headers, body=body.encode("utf-8", "surrogatepass"))
+
+
+def _quoted(value: Value) -> str:
+    return value.form if isinstance(value, Written) else quote_plus(value, errors="surrogatepass")
+
+
+def _as_json(value: Value) -> str:
+    return value.json if isinstance(value, Written) else json.dumps(value)
+
+
+def _few(names: Mapping[str, Any], random: Random) -> list[str]:
+    return random.sample(sorted(names), random.choice((0, 0, 0, 1, 1, 2)))
+
+
+def some_callback(random: Random) -> Callback:
+    provider, kind = random.choice(sorted(KINDS) if random.random() < 0.9 else NOWHERE)
+    token = random.choice(SECRET.webhook_tokens if random.random() < 0.8 else WRONG_TOKENS)
+    shape = KINDS.get((provider, kind), KINDS["smspoh", "receipt"])
+    own = "p" if provider == "smspoh" else {"sms": "s", "whatsapp": "w"}.get(kind.rpartition("-")[0], "o")
+    messages = sorted(begin().messages)
+    return Callback(
+        provider=provider,
+        kind=kind,
+        token=token,
+        method=random.choice(("POST",) * 6 + ("GET",) * 6 + ("HEAD", "OPTIONS", "PUT", "DELETE", "")),
+        message_id=random.choice([m for m in messages if m.startswith(own)] * 4 + messages),
+        is_strange=random.random() < 0.1,
+        wire=random.choice(("JSON",) * 6 + ("query",) if shape.is_json else WIRES),
+        fields=tuple((name, random.choice(values)) for name, values in shape.fields.items()),
+        field_faults=tuple((random.randrange(5), fault) for fault in _few(FIELD_FAULTS, random)),
+        wire_faults=tuple(_few(WIRE_FAULTS, random)),
+        down=random.choice((None,) * 20 + ("store", "inbox", "directory", "settings")),
+    )
+
+
+# --- what may come of them ------------------------------------------------------------------------------------------
+
+ANSWERS: Final = {200: "ok", 400: "malformed", 404: "not found", 503: "try again"}
+HEADERS: Final = {"content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff"}
+
+
+def check(callback: Callback) -> Seen:
+    """Bring a callback twice, with the ids of a message and with ids that nobody has."""
+    violations: list[str] = []
+    answers = []
+    for is_known in (True, False):
+        answer, after = _brought(callback, is_known=is_known)
+        answers.append(answer)
+        if answer not in [_constant(status) for status in ANSWERS]:
+            violations.append(f"an answer that is not among the constant ones: {answer!r}")
+        violations += _disallowed(callback, _status(answer), after, is_known=is_known)
+        violations += _leaks(callback)
+    if answers[0] != answers[1]:
+        violations.append("the answer tells whether the message is known (I12)")
+    ending = f"{_status(answers[0])}{', with nothing wrong in it' if callback.is_clean else ''}"
+    return Seen(endings=(ending,), violations=tuple(violations))
+
+
+def _brought(callback: Callback, *, is_known: bool) -> tuple[object, State]:
+    house = world()
+    restore(house, begin())
+    ports = {"store": house.store, "inbox": house.inbox, "directory": house.directory, "settings": house.settings}
+    for name, port in ports.items():
+        port.is_down = name == callback.down  # type: ignore[attr-defined]
+    try:
+        answer: object = door()(callback.event(is_known=is_known), None)
+    except Exception as error:
+        answer = f"{type(error).__name__} raised"
+    return answer, state_of(house)
+
+
+def _constant(status: int) -> dict[str, Any]:
+    return {"statusCode": status, "headers": HEADERS, "body": ANSWERS[status]}
+
+
+def _status(answer: object) -> int:
+    return int(answer["statusCode"]) if isinstance(answer, dict) else 500
+
+
+def _disallowed(callback: Callback, status: int, after: State, *, is_known: bool) -> list[str]:
+    before, kind = begin(), callback.expected
+    changed = {part for part, was, now in zip(State._fields, before, after, strict=True) if was != now}
+    if kind is None:
+        said = [] if status == 404 else [f"{status} without a token or a place (W6)"]
+        return said + ["something changed without a token or a place (W6)"] * bool(changed)
+    may_change = {"kept", "wishes", "rooms"} if kind.is_inbound else {"messages", "parked"}
+    wrong = [f"{part} changed by {callback.kind}" for part in sorted(changed - may_change)]
+    if status == 404 or (status == 503 and callback.down is None):
+        wrong.append(f"{status} for a good token at a good place")
+    if changed and status not in (200, 503):
+        wrong.append(f"something changed by what was answered {status} (W8)")
+    wrong += _moved_otherwise(callback, before, after) + _kept_otherwise(callback, before, after)
+    if callback.is_clean:
+        wrong += _not_taken_in(callback, kind, status, after, is_known=is_known)
+    return wrong
+
+
+def _moved_otherwise(callback: Callback, before: State, after: State) -> list[str]:
+    if after.messages.keys() != before.messages.keys():
+        return ["a report made or removed a message (W2)"]
+    moved = [name for name in before.messages if before.messages[name] != after.messages[name]]
+    wrong = ["one report changed several messages (W8)"] if len(moved) > 1 else []
+    for name in moved:
+        wrong += _wrong_move(callback, before.messages[name], after.messages[name])
+    added = after.parked.keys() - before.parked.keys()
+    if len(added) > 1 or not all(key.startswith(f"{callback.provider}#") for key in added):
+        wrong.append("a report was parked more than once, or under another vendor (W2)")
+    return wrong
+
+
+def _wrong_move(callback: Callback, was: Message, now: Message) -> list[str]:
+    wrong = []
+    if now.status.rank < was.status.rank:
+        wrong.append(f"the rank fell from {was.status} to {now.status} (I3)")
+    if now.status is not was.status and now.history[-1].source is not Source.WEBHOOK:
+        wrong.append("a change of status that is not the webhook's")
+    if was.provider != callback.provider:
+        wrong.append("a report changed a message of another vendor (I12)")
+    if _bound(was) != _bound(now):
+        wrong.append("a report changed what was asked for")
+    return wrong
+
+
+def _bound(message: Message) -> tuple[object, ...]:
+    """Return what of a message no report may change."""
+    return (message.recipient, message.channel, message.route, message.attempt, message.attempt_id, message.fingerprint)
+
+
+def _kept_otherwise(callback: Callback, before: State, after: State) -> list[str]:
+    wrong = []
+    added = after.kept.keys() - before.kept.keys()
+    if len(added) > 1 or not all(key.startswith(f"{callback.provider}#") for key in added):
+        wrong.append("an inbound message was kept more than once, or under another vendor (W10)")
+    if len(after.wishes.keys() - before.wishes.keys()) > 1 or len(after.rooms.keys() - before.rooms.keys()) > 1:
+        wrong.append("an inbound message spoke for several numbers or conversations")
+    return wrong
+
+
+def _not_taken_in(callback: Callback, kind: Kind, status: int, after: State, *, is_known: bool) -> list[str]:
+    """Return what is missing after a callback with nothing wrong in it."""
+    if status != 200:
+        return [f"{status} for a callback with nothing wrong in it"]
+    if kind.is_inbound:
+        return [] if after.kept else ["an inbound message was not kept"]
+    before, fields = begin(), dict(callback.fields)
+    provider_message_id, _ = callback.ids(is_known=is_known)
+    message = before.messages[callback.message_id]
+    reported = kind.status_of(fields["status"])
+    is_named = is_known and message.provider == callback.provider and message.provider_message_id == provider_message_id
+    is_referred = (
+        *(is_known, fields.get("clientReference") == REFERENCE, message.provider == callback.provider),
+        *(message.attempt_id is not None, message.provider_message_id is None),
+    )
+    if is_named or all(is_referred):
+        wanted = max(message.status, reported or message.status, key=lambda s: s.rank)
+        now = after.messages[callback.message_id].status
+        return [] if now is wanted else [f"{message.status} became {now}, not {wanted} (I4)"]
+    parked = after.parked.get(f"{callback.provider}#{provider_message_id}")
+    is_kept = parked is not None and reported in [report.status for report in parked.reports]
+    return [] if is_kept else ["a report for nobody was not parked (W1)"]
+
+
+def _leaks(callback: Callback) -> list[str]:
+    """Return what the log says that it must not (I11)."""
+    said = repr(world().telemetry.lines)
+    secrets = [*SECRET.webhook_tokens, NUMBER, "Halo", "OR 1=1"]
+    return [f"the log holds {secret!r} (I11)" for secret in secrets if secret in said]
+
+
+# --- tests ----------------------------------------------------------------------------------------------------------
+
+
+@covers("W2", "W6", "W7", "W8", "W9", "I3", "I11", "I12")
+def test_no_callback_breaks_the_door_tells_what_is_known_or_changes_what_it_may_not() -> None:
+    tally = explore(some_callback, check, count=CASES)
+
+    assert {"200", "400", "404", "503"} <= tally.endings.keys()
+    assert tally.endings["200, with nothing wrong in it"] > CASES / 20
+    assert tally.violations == {}, "\n".join(tally.lines())
+
+
+@covers("W6", "I12")
+@pytest.mark.parametrize("place", sorted(KINDS), ids="-".join)
+@pytest.mark.parametrize("token", WRONG_TOKENS, ids=[ascii(token[:20]) for token in WRONG_TOKENS])
+def test_a_token_that_only_looks_right_changes_nothing_and_is_told_nothing(place: tuple[str, str], token: str) -> None:
+    """W6, I12."""
+    provider, kind = place
+    fields = tuple((name, values[0]) for name, values in KINDS[place].fields.items())
+    good = Callback(
+        provider=provider,
+        kind=kind,
+        token=TOKEN,
+        method="POST",
+        message_id="p-accepted",
+        wire="JSON",
+        fields=fields,
+        field_faults=(),
+        wire_faults=(),
+        down=None,
+    )
+
+    assert check(good) == Seen(endings=("200, with nothing wrong in it",))
+    assert check(replace(good, token=token)) == Seen(endings=("404",))
+
+
+@covers("W8", "Q4")
+@pytest.mark.parametrize("fault", sorted({*FIELD_FAULTS, *WIRE_FAULTS}))
+def test_every_fault_is_survived_at_every_place(fault: str) -> None:
+    """W8, Q4: each fault at each kind, on each wire, alone."""
+    seen = set()
+    for (provider, kind), shape in KINDS.items():
+        for wire in WIRES:
+            callback = Callback(
+                provider=provider,
+                kind=kind,
+                token=TOKEN,
+                method="POST",
+                message_id="p-accepted",
+                wire=wire,
+                fields=tuple((name, values[0]) for name, values in shape.fields.items()),
+                field_faults=((0, fault),) if fault in FIELD_FAULTS else (),
+                wire_faults=(fault,) if fault in WIRE_FAULTS else (),
+                down=None,
+            )
+            found = check(callback)
+            refused = fault in REFUSED or (fault in REFUSED_IN_FIELDS and not shape.is_json)
+            seen.add((found.violations, refused and found.endings != ("400",)))
+
+    assert seen == {((), False)}
