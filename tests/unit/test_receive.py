@@ -224,3 +224,25 @@ def test_a_former_attempt_may_be_the_one_that_arrived_but_not_the_one_that_faile
 
     assert answer is Answer.RECEIVED
     assert (house.message().attempt, house.message().status) == (2, status)
+
+
+@covers("I4", "W1")
+def test_a_report_that_came_first_under_the_vendors_id_counts_once_a_reference_tells_whose_it_is() -> None:
+    house = House(lost())
+    house.send(request(home="smspoh"))
+
+    house.receive(query="messageId=AA-1&status=Success")
+    house.receive(query="messageId=AA-1&clientReference=m-1&status=Expired")
+
+    assert house.message().status is Status.DELIVERED
+
+
+@covers("I4", "W3")
+def test_a_report_without_a_reference_counts_after_one_that_had_it() -> None:
+    house = House(lost())
+    house.send(request(home="smspoh"))
+
+    house.receive(query="messageId=AA-1&clientReference=m-1&status=Expired")
+    house.receive(query="messageId=AA-1&status=Success")
+
+    assert house.message().status is Status.DELIVERED

@@ -91,7 +91,7 @@ class ReceiveService:
         """Apply a report to its message, or park it for the sender that has not stored the vendor's id yet."""
         message = self._referred_to(provider, report) or self._met(provider, report)
         if message is not None:
-            self._reports.apply(message, [report], source=Source.WEBHOOK)
+            self._reports.apply(message, [report, *self._earlier(provider, report, message)], source=Source.WEBHOOK)
             self._telemetry.info(
                 "report received", message_id=message.message_id, provider=provider, status=report.status
             )
@@ -106,6 +106,16 @@ class ReceiveService:
             return None
         is_latest = message.provider_message_id in (None, report.provider_message_id)
         return message if is_latest or _is_former_arrival(message, report) else None
+
+    def _earlier(self, provider: str, report: Report, message: Message) -> Sequence[Report]:
+        """Claim the vendor's id for a message that did not know it, and return what was parked there before.
+
+        A final message is never looked at again: nobody else would bring it what waits there, or comes by that id.
+        """
+        if message.provider_message_id is not None:
+            return ()
+        meeting = self._store.adopt(meeting_key(provider, report.provider_message_id), message.message_id)
+        return meeting.reports if meeting.message_id == message.message_id else ()
 
     def _met(self, provider: str, report: Report) -> Message | None:
         key = meeting_key(provider, report.provider_message_id)
