@@ -55,7 +55,10 @@ def test_whatsapp_messages_of_every_kind_are_read(local_stack: Stack) -> None:
     assert [e["channel"] for e in local_stack.took("Private caption")] == ["whatsapp", "whatsapp"]
     assert [e["operation"] for e in local_stack.took("Private code")] == ["broadcast"]
     events = local_stack.events_of(broadcast["message_id"], until="read")
-    assert [e["status"] for e in events] == ["sending", "accepted", "sent", "delivered", "read"]
+    # Receipts may overtake each other, and the answer: what is behind already is left out.
+    course = ["sending", "accepted", "sent", "delivered", "read"]
+    told = [event["status"] for event in events]
+    assert (told, told[0], told[-1]) == ([status for status in course if status in told], "sending", "read")
 
 
 def test_a_conversation_that_a_phone_opened_takes_replies_for_a_day(local_stack: Stack) -> None:
