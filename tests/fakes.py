@@ -59,7 +59,7 @@ class CountedIds:
 
 
 class InMemoryStore:
-    """The store as the port describes it. `lose_answers_of` and `refuse_next` stage what the real one can do.
+    """The store as the port describes it. `is_down`, `outages` and `before_commit` stage what can befall it.
 
     Every stored change of status is kept in `events`, as the stream of the real table brings it to the publisher.
     """
