@@ -1,6 +1,8 @@
-"""What is not ours: every package pinned by its hash, each check left out with a reason, no key in any file."""
+"""What is not ours: every package pinned by its hash and audited, each check left out with a reason, no key."""
 
+import os
 import re
+import subprocess
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +17,12 @@ import yaml
 
 from tests.template import ROOT
 
-LOCKS: Final = ("requirements-dev.txt", "requirements-emulator.txt", "layers/dependencies/requirements.txt")
+LOCKS: Final = (
+    "layers/dependencies/requirements.txt",
+    "requirements-dev.txt",
+    "requirements-emulator.txt",
+    "requirements-audit.txt",
+)
 
 
 def _pins(lock: str) -> dict[str, str]:
@@ -54,6 +61,55 @@ def test_a_check_of_the_template_is_left_out_with_a_reason_alone() -> None:
     reasons = dict(re.findall(r"^  - (CKV\S+) # (\S.{20,})$", text, re.MULTILINE))
 
     assert list(reasons) == [f"CKV_AWS_{number}" for number in SKIPPED] == yaml.safe_load(text)["skip-check"]
+
+
+def test_a_weakness_is_passed_over_in_what_audits_alone() -> None:
+    """For checkov verifies with ecdsa, and does not sign."""
+    assert re.findall(r"--ignore-vuln (\S+)", (ROOT / "Makefile").read_text()) == ["CVE-2024-23342"]
+    assert [lock for lock in LOCKS if any(pin.startswith("ecdsa==") for pin in _pins(lock))] == [
+        "requirements-audit.txt"
+    ]
+
+
+_PIP_AUDIT: Final = """#!/bin/bash
+case "$*" in
+*--no-deps*) [[ $(cat "${@: -1}") == flask==0.5 ]] && echo "$KNOWN"; exit 1 ;;
+*) [[ ${@: -1} != "$WEAK" ]] ;;
+esac
+"""
+"""Answers like pip-audit, of an index that has `$KNOWN` to say on the old flask, and a weakness in the lock `$WEAK`."""
+
+
+@pytest.mark.parametrize(
+    ("checkov", "known", "weak", "asked", "passes"),
+    [
+        ("true", "CVE-2018-1000656", "", LOCKS, True),
+        ("true", "CVE-2018-1000656", LOCKS[0], LOCKS, False),
+        ("true", "CVE-2018-1000656", LOCKS[-1], LOCKS, False),
+        ("true", "No known vulnerabilities found", "", (), False),
+        ("false", "CVE-2018-1000656", "", (), False),
+    ],
+)
+def test_an_audit_passes_when_the_advisories_were_asked_and_nothing_was_found(
+    checkov: str, known: str, weak: str, asked: tuple[str, ...], passes: bool, tmp_path: Path
+) -> None:
+    pip_audit = tmp_path / "pip-audit"
+    pip_audit.write_text(_PIP_AUDIT)
+    pip_audit.chmod(0o700)
+    tools = ["--assume-old=.venv-audit/.installed", "PYTHON=none", f"CHECKOV={checkov}", f"PIP_AUDIT={pip_audit}"]
+
+    audit = subprocess.run(
+        ["/usr/bin/env", "make", "audit", *tools],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "KNOWN": known, "WEAK": weak},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert tuple(re.findall(r"^pip-audit (\S+)$", audit.stdout, re.MULTILINE)) == asked
+    assert (audit.returncode == 0) is passes
+    assert ("could not be asked" in audit.stderr) is known.startswith("No")
 
 
 # --- keys -----------------------------------------------------------------------------------------------------------
