@@ -27,6 +27,7 @@ from sampai.services.ports import (
     Replace,
     Resumption,
     Secret,
+    Turn,
     UnavailableError,
     Write,
     Written,
@@ -254,6 +255,27 @@ class InMemoryVault:
     def _require_up(self) -> None:
         if self.is_down:
             raise UnavailableError("down")
+
+
+class InMemoryRateLimiter:
+    """The shared clock of each vendor; `turns` keeps what was taken: whose time, from when, for how many seconds."""
+
+    def __init__(self) -> None:
+        self.taken_until: dict[str, datetime] = {}
+        self.turns: list[tuple[str, datetime, float]] = []
+        self.asked = 0
+        self.is_down = False
+
+    def take_turn(self, name: str, duration: timedelta, *, now: datetime, ahead: timedelta) -> Turn:
+        if self.is_down:
+            raise UnavailableError("down")
+        self.asked += 1
+        starts_at = max(now, self.taken_until.get(name, now))
+        if starts_at > now + ahead:
+            return Turn(is_taken=False, starts_at=starts_at)
+        self.taken_until[name] = starts_at + duration
+        self.turns.append((name, starts_at, duration.total_seconds()))
+        return Turn(is_taken=True, starts_at=starts_at)
 
 
 class RecordingQueue:

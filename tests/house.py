@@ -23,6 +23,7 @@ from tests.fakes import (
     InMemoryDirectory,
     InMemoryInbox,
     InMemoryMedia,
+    InMemoryRateLimiter,
     InMemoryStore,
     InMemoryVault,
     RecordingBus,
@@ -144,6 +145,7 @@ class House:
         self.inbox = InMemoryInbox()
         self.media = InMemoryMedia()
         self.vault = InMemoryVault()
+        self.limiter = InMemoryRateLimiter()
         self.queue = RecordingQueue()
         self.bus = RecordingBus()
         self.transport = RecordingTransport(*(replies or (nomsa_taken(),)))
@@ -206,8 +208,13 @@ class House:
             telemetry=self.telemetry,
             webhook_base_url="https://hooks.example.net",
             new_pool=InlinePool,
+            limiter=self.limiter,
+            sleep=self.sleep,
             lease=LEASE,
         )
+
+    def sleep(self, seconds: float) -> None:
+        self.clock.advance(seconds=seconds)
 
     def send(self, *bodies: str, sender: SendService | None = None) -> list[str]:
         """Deliver a batch and return the ids of the records that must come back: `r-1`, `r-2` … over all batches."""

@@ -10,7 +10,12 @@ from sampai.services.send import Record
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Take an SQS batch and name the records that must be delivered again."""
     records = [
-        Record(record_id=record["messageId"], body=record["body"], sent_at=_sent_at(record))
+        Record(
+            record_id=record["messageId"],
+            body=record["body"],
+            sent_at=_sent_at(record),
+            group=record.get("attributes", {}).get("MessageGroupId"),
+        )
         for record in event["Records"]
     ]
     with telemetry().invocation(context):

@@ -282,6 +282,12 @@ def test_a_message_that_is_due_is_looked_up_where_its_vendor_can_be_asked(
     assert deployment.vendors.calls[1:] == asked
 
 
+def test_a_message_keeps_the_group_that_its_request_was_queued_in(deployment: Deployment) -> None:
+    deployment.invoke("send/throttled")
+
+    assert [item["group"] for item in deployment.items(deployment.messages)] == [{"S": "shop-a"}]
+
+
 def test_a_receipt_that_came_before_its_send_is_not_lost(deployment: Deployment) -> None:
     deployment.invoke("webhook/smspoh-receipt-get")
 

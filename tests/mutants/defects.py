@@ -53,7 +53,11 @@ DEFECTS: Final = (
             "services/send.py",
             """\
         claimed = self._claim(self._enclosed(entries, batch), batch)
-        attempts = [Attempt(message=e.admitted.message, provider=p) for e in claimed if (p := e.admitted.provider)]
+        attempts = [
+            Attempt(message=entry.admitted.message, provider=provider, starts_at=entry.starts_at)
+            for entry in claimed
+            if (provider := entry.admitted.provider)
+        ]
         outcomes = self._dispatcher.dispatch(attempts, remaining=remaining)
         self._finish(claimed, outcomes, settings, batch)
 """,
@@ -372,6 +376,38 @@ DEFECTS: Final = (
         "a reply goes out though its conversation is closed",
         "unit/rooms",
         _edit("services/admission.py", "if room is not None and room.is_open(desk.now):", "if room is not None:"),
+    ),
+    # --- vendors are spared -----------------------------------------------------------------------------------------
+    _defect(
+        "messages are sent before their turn",
+        "unit/pace",
+        _edit("services/dispatch.py", "            self._sleep(pause)\n", "            pass\n"),
+    ),
+    _defect(
+        "a turn is taken however far ahead it is",
+        "ports/rate",
+        _edit("adapters/rate.py", '"taken_until BETWEEN :present AND :latest"', '":present <= :latest"'),
+    ),
+    _defect(
+        "what has no turn is sent unpaced",
+        "unit/pace",
+        _edit(
+            "services/send.py", "            if entry.starts_at is None:\n", "            if entry.starts_at == now:\n"
+        ),
+    ),
+    _defect(
+        "a vendor that does not answer is asked for ever",
+        "unit/circuits",
+        _edit("services/circuits.py", "if circuit.failures < MOST_FAILURES:", "if about is not About.PROVIDER:"),
+    ),
+    _defect(
+        "everybody tries a vendor that was out of order",
+        "unit/circuits",
+        _edit(
+            "services/circuits.py",
+            "        circuit.open_until = now + OPEN_FOR\n        return True\n\n    def learn",
+            "        return True\n\n    def learn",
+        ),
     ),
     # --- nothing leaked -------------------------------------------------------------------------------------------
     _defect(

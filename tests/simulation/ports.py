@@ -19,6 +19,7 @@ from sampai.services.ports import (
     NoResponse,
     Resumption,
     Secret,
+    Turn,
     UnavailableError,
     Write,
     Written,
@@ -28,6 +29,7 @@ from tests.fakes import (
     InMemoryDirectory,
     InMemoryInbox,
     InMemoryMedia,
+    InMemoryRateLimiter,
     InMemoryStore,
     InMemoryVault,
     RecordingBus,
@@ -191,6 +193,16 @@ class SimulatedVault(InMemoryVault):
 
     def key_of(self, message: Message, proposed: str) -> str:
         return self._world.call("vault.key_of", CHANGE, partial(super().key_of, message, proposed))
+
+
+class SimulatedRateLimiter(InMemoryRateLimiter):
+    def __init__(self, world: "World") -> None:
+        super().__init__()
+        self._world = world
+
+    def take_turn(self, name: str, duration: timedelta, *, now: datetime, ahead: timedelta) -> Turn:
+        take = partial(super().take_turn, name, duration, now=now, ahead=ahead)
+        return self._world.call("limiter.take_turn", CHANGE, take)
 
 
 class SimulatedInbox(InMemoryInbox):

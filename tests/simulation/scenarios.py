@@ -59,13 +59,15 @@ class Scenario:
     """Message ids under which two different requests come."""
     most_to_a_number: int | None = None
     """Messages a day."""
+    nomsa_per_second: float | None = None
 
     @cached_property
     def settings(self) -> FixedSettings:
         """The settings, read once for all runs: they stand still."""
         times = {"report_horizon_hours": HORIZON_HOURS, "poll_seconds": POLL_SECONDS}
         allowed = {"limits": {Limit.PER_RECIPIENT_PER_DAY.value: self.most_to_a_number}}
-        return FixedSettings({**SETTINGS, **times, **allowed})
+        providers = {**SETTINGS["providers"], "nomsa": {"max_per_second": self.nomsa_per_second}}
+        return FixedSettings({**SETTINGS, "providers": providers, **times, **allowed})
 
     @cached_property
     def asked_for(self) -> tuple[str, ...]:
@@ -221,6 +223,15 @@ SCENARIOS: Final = {
                 Delivery(0.1, (request("m-2", "smspoh", content=_text("Another")),)),
             ),
             most_to_a_number=1,
+        ),
+        Scenario(
+            name="paced",
+            deliveries=(
+                Delivery(0, (request("m-1", "nomsa"), request("m-2", "nomsa", content=_text("Another")))),
+                Delivery(0.1, (request("m-3", "nomsa", category="otp", expires_at=_at(100)),)),
+            ),
+            outages=(Outage("limiter", 30, 90),),
+            nomsa_per_second=0.5,
         ),
         Scenario(
             name="dead-letters",

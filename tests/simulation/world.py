@@ -52,6 +52,7 @@ from tests.simulation.ports import (
     SimulatedInbox,
     SimulatedMedia,
     SimulatedQueue,
+    SimulatedRateLimiter,
     SimulatedSecret,
     SimulatedStore,
     SimulatedTransport,
@@ -146,6 +147,7 @@ class World:
         self.directory = SimulatedDirectory(self)
         self.media = SimulatedMedia(self)
         self.vault = SimulatedVault(self)
+        self.limiter = SimulatedRateLimiter(self)
         self.inbox = SimulatedInbox(self)
         self.queue = SimulatedQueue(self)
         self.bus = SimulatedBus(self)
@@ -188,6 +190,8 @@ class World:
                 telemetry=self.telemetry,
                 webhook_base_url="https://hooks.example.net",
                 new_pool=InlinePool,
+                limiter=self.limiter,
+                sleep=self._sleep,
                 lease=LEASE,
             )
         return self._senders[depth]
@@ -314,6 +318,9 @@ class World:
             return None
         finally:
             self.process = outer
+
+    def _sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
 
     def _remaining(self) -> float:
         return (self.running().dies_at - self.now).total_seconds()

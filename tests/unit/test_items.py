@@ -56,6 +56,7 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
     ("conversation and number", {"room_id": "0a1b-room", "recipient": "+85591234511"}),
     ("promotional", {"category": Category.PROMOTIONAL, "on_unknown": OnUnknown.RESEND}),
     ("options", {"provider_options": {"nusasms": {"queue": "a", "list": [1, {"x": None}], "ü": "😀"}}}),
+    ("message group", {"group": "shop-a"}),
     ("metadata", {"metadata": {"order": "4711", "empty": ""}}),
     ("times", {"send_at": START + timedelta(days=9), "expires_at": START + timedelta(days=9, milliseconds=7)}),
 ]

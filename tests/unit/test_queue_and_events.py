@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -51,6 +52,14 @@ def test_a_note_names_the_message_and_its_attempt() -> None:
 
     entry = {"Id": "0", "MessageBody": '{"resume": "otp-1", "attempt": 2}', "DelaySeconds": 60}
     assert sqs.batches == [("urgent", [entry])]
+
+
+def test_a_note_stays_in_the_message_group_of_its_request() -> None:
+    sqs = Sqs()
+
+    queue_on(sqs).put([replace(note, group=group) for note, group in zip(notes(2), ("shop-a", None), strict=True)])
+
+    assert [entry.get("MessageGroupId") for entry in sqs.batches[0][1]] == ["shop-a", None]
 
 
 def test_notes_go_out_by_queue_in_batches_of_ten() -> None:

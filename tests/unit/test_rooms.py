@@ -307,6 +307,9 @@ def test_a_reply_that_is_held_for_a_provider_out_of_order_waits_as_it_is() -> No
 
     house.clock.now += DAY
     house.resume()
+    house.clock.advance(minutes=1)
+    house.follow_up()
+    house.resume()
     assert house.message("second").status is Status.ACCEPTED
     assert json.loads(house.transport.requests[-1].body) == BROADCAST
 

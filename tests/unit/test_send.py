@@ -368,6 +368,11 @@ def test_a_provider_out_of_order_is_left_alone_until_its_minute_is_over() -> Non
 
     house.clock.advance(seconds=60)
     house.resume()
+    assert [house.message(name).status for name in ("first", "second")] == [Status.ACCEPTED, Status.QUEUED]
+
+    house.clock.advance(seconds=60)
+    house.follow_up()
+    house.resume()
     assert house.message("second").status is Status.ACCEPTED
 
 

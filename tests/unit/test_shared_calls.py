@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from sampai.domain.failure import Reason
 from sampai.domain.message import Category, Channel, Message, Text, claim
-from sampai.domain.outcome import NotTaken, Outcome, Taken, Unknown
+from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.status import Status
 from sampai.providers.base import Account, Capabilities, Provider
 from sampai.providers.http import HttpRequest, HttpResponse
@@ -97,6 +98,7 @@ def dispatcher(transport: RecordingTransport, telemetry: RecordingTelemetry | No
         new_key=lambda: "key",
         telemetry=telemetry or RecordingTelemetry(),
         new_pool=InlinePool,
+        sleep=lambda seconds: None,
     )
 
 
@@ -154,7 +156,7 @@ def test_messages_share_a_call_and_each_gets_its_own_outcome(attempts: list[Atte
     assert outcomes == [Taken(provider_message_id=attempt.message.message_id) for attempt in attempts]
 
 
-EXPIRED = NotTaken(reason=Reason.EXPIRED, is_final=True, detail="expires_at: has passed")
+EXPIRED = NotTaken(reason=Reason.EXPIRED, is_final=True, about=About.US, detail="expires_at: has passed")
 
 
 @pytest.mark.parametrize(
@@ -172,13 +174,16 @@ def test_what_may_not_be_sent_any_more_is_left_out(late: set[int], calls: list[l
     assert outcomes == [EXPIRED if n in late else Taken(provider_message_id=f"m-{n}") for n in (1, 2, 3)]
 
 
-def refused(detail: str) -> NotTaken:
-    return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, detail=detail)
+def not_called(detail: str) -> NotTaken:
+    return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, about=About.US, detail=detail)
+
+
+NO_CONNECTION = replace(not_called("no connection: refused"), about=About.LINE)
 
 
 FAILING: list[tuple[str, Reply, Outcome]] = [
     ("no answer", lost(), Unknown(why="timed out")),
-    ("no connection", unreached(), refused("no connection: refused")),
+    ("no connection", unreached(), NO_CONNECTION),
     (
         "an answer that cannot be read",
         HttpResponse(status=200, body=b"<html>"),
@@ -207,7 +212,7 @@ def test_no_call_is_begun_without_time_to_end_it() -> None:
     outcomes = dispatcher(transport).dispatch([attempt(1), attempt(2)], remaining=lambda: 14.9)
 
     assert transport.requests == []
-    assert outcomes == [refused("no time was left for a call")] * 2
+    assert outcomes == [not_called("no time was left for a call")] * 2
 
 
 def test_a_request_that_cannot_be_built_is_final_for_nobody() -> None:
@@ -218,7 +223,7 @@ def test_a_request_that_cannot_be_built_is_final_for_nobody() -> None:
     )
 
     assert transport.requests == []
-    assert outcomes == [refused("no request could be built")] * 2
+    assert outcomes == [not_called("no request could be built")] * 2
     assert [fields["message_ids"] for _, _, fields in telemetry.lines] == [["m-1", "m-2"]]
 
 

@@ -1,6 +1,7 @@
 """The one place where services meet their adapters: lazily, once for each sandbox, from the environment."""
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -51,6 +52,7 @@ def telemetry() -> PowertoolsTelemetry:
 @cache
 def send_service() -> "SendService":
     from sampai.adapters.media import DynamoMedia
+    from sampai.adapters.rate import DynamoRateLimiter
     from sampai.adapters.transport import RequestsTransport
     from sampai.adapters.vault import DynamoVault
     from sampai.services.send import SendService
@@ -71,6 +73,8 @@ def send_service() -> "SendService":
         telemetry=telemetry(),
         webhook_base_url=os.environ["WEBHOOK_BASE_URL"],
         new_pool=ThreadPoolExecutor,
+        limiter=DynamoRateLimiter(_aws().client("dynamodb"), table=os.environ["DIRECTORY_TABLE"]),
+        sleep=time.sleep,
         lease=timedelta(seconds=int(os.environ["LEASE_SECONDS"])),
     )
 

@@ -1,12 +1,12 @@
 """What the tables' adapters share."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
-from sampai.services.ports import UnavailableError
+from sampai.services.ports import Sleep, UnavailableError
 
 Item = dict[str, Any]
 """An item in DynamoDB's own JSON: `{"status": {"S": "sent"}}`."""
@@ -14,8 +14,6 @@ Item = dict[str, Any]
 MOST_KEYS: Final = 100
 ROUNDS: Final = 4
 """How often what was throttled inside a batch is asked for in all."""
-
-Sleep = Callable[[float], None]
 
 
 def get_all(client: Any, table: str, key: str, values: Iterable[str], *, sleep: Sleep = time.sleep) -> list[Item]:

@@ -53,6 +53,7 @@ def to_item(message: Message) -> Item:
         "on_unknown": message.on_unknown,
         "attempt_id": message.attempt_id,
         "fingerprint": message.fingerprint,
+        "group": message.group,
         "due_shard": due_shard_of(message.message_id) if message.due_at else None,
     }
     times = {
@@ -130,6 +131,7 @@ def from_item(item: Mapping[str, Any]) -> Message:
         lookups=number("lookups"),
         misses=number("misses"),
         failure=_failure(item["failure"]["M"]) if "failure" in item else None,
+        group=text("group"),
         fingerprint=text("fingerprint"),
         created_at=from_text(item["created_at"]["S"]),
         updated_at=from_text(item["updated_at"]["S"]),

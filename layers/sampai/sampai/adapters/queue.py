@@ -43,11 +43,12 @@ class SqsQueue:
 
 
 def _entry(entry_id: str, resumption: Resumption) -> dict[str, Any]:
-    return {
+    entry = {
         "Id": entry_id,
         "MessageBody": json.dumps({"resume": resumption.message_id, "attempt": resumption.attempt}),
         "DelaySeconds": min(max(resumption.delay_seconds, 0), MAX_DELAY_SECONDS),
     }
+    return entry if resumption.group is None else entry | {"MessageGroupId": resumption.group}
 
 
 def _batches(resumptions: Sequence[Resumption]) -> Iterator[list[Resumption]]:

@@ -54,7 +54,8 @@ class ProviderSettings(_Document):
         description="By account: the balance at or below which an alarm rings. Default 0; null: not watched.",
     )
     max_per_second: Annotated[float, Field(gt=0)] | None = Field(
-        default=None, description="Accepted and not yet enforced."
+        default=None,
+        description="Messages that all workers together send in a second, an SMS by its segments; null: no limit.",
     )
 
 
@@ -91,6 +92,10 @@ class Settings(_Document):
         """Return the providers for a country, in order; `*` stands for every country that is not named."""
         routes = self.routes.get(channel, {})
         return routes.get(country or "*", routes.get("*", ()))
+
+    def rates(self) -> dict[str, float]:
+        """Return `max_per_second` of the providers that have one."""
+        return {name: given.max_per_second for name, given in self.providers.items() if given.max_per_second}
 
     def limits_in_force(self) -> dict[Limit, int]:
         return {limit: most for limit, most in self.limits.items() if most is not None}

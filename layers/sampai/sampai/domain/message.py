@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -17,6 +17,9 @@ MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}", re.ASCII)
 
 HISTORY_LIMIT: Final = 50
 """Entries of the history that are kept; a message that waits out a long outage loses its middle, not its start."""
+
+
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class Channel(StrEnum):
@@ -119,6 +122,8 @@ class Message:
     send_at: datetime | None = None
     expires_at: datetime | None = None
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
+    group: str | None = None
+    """The message group that the caller put the request in: the queue shares fairly among groups."""
     attempt: int = 0
     attempt_id: str | None = None
     attempted_at: datetime | None = None
@@ -137,6 +142,11 @@ class Message:
 
     def is_expired(self, now: datetime) -> bool:
         return self.expires_at is not None and now >= self.expires_at
+
+
+def urgency(message: Message) -> tuple[bool, datetime]:
+    """Return a key that puts one-time passwords first, then what expires first."""
+    return message.category is not Category.OTP, message.expires_at or _NEVER
 
 
 def schedule(message: Message, *, now: datetime, due_at: datetime) -> Message:

@@ -7,11 +7,15 @@ from sampai.domain.failure import Reason
 
 
 class About(Enum):
-    """Whom a refusal concerns."""
+    """Whom it concerns that a message was not taken."""
 
     MESSAGE = "message"
     PROVIDER = "provider"
     """The account at the vendor is out of order; the message itself is blameless."""
+    LINE = "line"
+    """The vendor could not be reached."""
+    US = "us"
+    """No call was made, by a decision or a fault of our own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sampai.contract.request import InvalidRequest, MediaContent, SendRequest, TemplateContent
 from sampai.domain.failure import Failure, Reason
@@ -28,6 +28,9 @@ from sampai.services.attempt import release
 from sampai.services.circuits import OPEN_FOR, Circuits
 from sampai.services.ports import Known, NewId, Resumption
 from sampai.services.routing import Routing
+
+URGENT_WITHIN: Final = timedelta(minutes=3)
+"""A message that expires so soon is woken by notes, past those that wait in the due index for longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +59,9 @@ class Desk:
     """Returns an encryption key that nobody can guess."""
 
 
-def admit(request: SendRequest, *, fingerprint: str, attempt_id: str, desk: Desk) -> Admitted:
+def admit(request: SendRequest, *, fingerprint: str, attempt_id: str, group: str | None = None, desk: Desk) -> Admitted:
     """Decide what becomes of a new request."""
-    draft = _draft(request, fingerprint=fingerprint, now=desk.now)
+    draft = replace(_draft(request, fingerprint=fingerprint, now=desk.now), group=group)
     if draft.is_expired(desk.now):
         return _refuse(draft, Failure(reason=Reason.EXPIRED, detail="expires_at: has passed"), desk)
     route = desk.routing.route_of(draft, wanted=request.provider)
@@ -77,13 +80,13 @@ def start(message: Message, *, attempt_id: str, desk: Desk) -> Admitted:
     if message.is_expired(desk.now):
         return _refuse(message, Failure(reason=Reason.EXPIRED, detail="expires_at: has passed"), desk)
     if not desk.is_sending:
-        return _held(message, desk)
+        return hold_back(message, now=desk.now, pause=OPEN_FOR)
     providers = desk.routing.on_route(message)
     if not providers:
         return _refuse(message, Failure(reason=Reason.UNROUTABLE, detail="provider: turned off"), desk)
-    in_order = [p for p in providers if not desk.circuits.is_open(p, now=desk.now)]
+    in_order = [p for p in providers if desk.circuits.admits(p, now=desk.now)]
     if not in_order:
-        return _held(message, desk)
+        return hold_back(message, now=desk.now, pause=OPEN_FOR)
     failures = []
     for provider in in_order:
         ready = _ready(message, provider, desk)
@@ -97,6 +100,22 @@ def start(message: Message, *, attempt_id: str, desk: Desk) -> Admitted:
 def block(draft: Message, failure: Failure, *, now: datetime) -> Admitted:
     """Return the failed message that a new one becomes of which there are too many."""
     return Admitted(message=fail(draft, failure, now=now, source=Source.SEND))
+
+
+def hold_back(message: Message, *, now: datetime, pause: timedelta) -> Admitted:
+    """Return the message waiting until it may be sent; one that waits already gets a further note only if it is urgent.
+
+    Notes that follow from notes would end at Lambda's guard against loops; the due index has no such limit, but its
+    queue may be long.
+    """
+    at = now + pause
+    waits = message.status is Status.QUEUED and message.revision > 0
+    is_urgent = message.expires_at is not None and message.expires_at - now <= URGENT_WITHIN
+    if waits and not is_urgent:
+        return Admitted(message=postpone(message, now=now, due_at=at))
+    due_at, note = release(message, at=at, now=now)
+    held = postpone if waits else hold
+    return Admitted(message=held(message, now=now, due_at=due_at), note=note)
 
 
 def _ready(message: Message, provider: Provider, desk: Desk) -> Message | Failure:
@@ -138,18 +157,6 @@ def _checked(message: Message, provider: Provider, desk: Desk) -> Message | Fail
     if catalogue is None or not catalogue.is_fresh(desk.now) or not isinstance(message.content, Template):
         return message
     return catalogue.refusal(message.content, provider.sender_of(message)) or message
-
-
-def _held(message: Message, desk: Desk) -> Admitted:
-    """Return the message waiting until it may be sent; one that waits already gets no further note.
-
-    Notes that follow from notes would end at Lambda's guard against loops; the due index has no such limit.
-    """
-    at = desk.now + OPEN_FOR
-    if message.status is Status.QUEUED and message.revision:
-        return Admitted(message=postpone(message, now=desk.now, due_at=at))
-    due_at, note = release(message, at=at, now=desk.now)
-    return Admitted(message=hold(message, now=desk.now, due_at=due_at), note=note)
 
 
 def reject(request: InvalidRequest, *, message_id: str, fingerprint: str, now: datetime) -> Admitted:

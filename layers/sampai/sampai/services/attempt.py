@@ -70,6 +70,7 @@ def release(
         attempt=message.attempt,
         is_urgent=message.category is Category.OTP,
         delay_seconds=max(0, round((at - now).total_seconds())),
+        group=message.group,
     )
     return max(at, now) + NOTE_SLACK, note
 

@@ -1,21 +1,55 @@
-"""Which providers are out of order, on each channel. Kept by each sandbox: a refused call a minute is a cheap probe."""
+"""Which providers are out of order, on each channel. Kept by each sandbox: one call a minute is a cheap probe."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from sampai.domain.outcome import About, NotTaken, Outcome, Unknown
 from sampai.providers.base import Account, Provider
 
 OPEN_FOR: Final = timedelta(seconds=60)
 
+MOST_FAILURES: Final = 5
+"""Calls one after the other without an answer to go by, from which on a vendor counts as down."""
+
+
+@dataclass(slots=True)
+class _Circuit:
+    account: Account
+    failures: int = 0
+    open_until: datetime | None = None
+
 
 class Circuits:
     def __init__(self) -> None:
-        self._open: dict[type[Provider], tuple[datetime, Account]] = {}
+        self._circuits: dict[type[Provider], _Circuit] = {}
 
-    def open(self, provider: Provider, *, now: datetime) -> None:
-        """Keep messages away from a provider for a minute, or until its account is changed."""
-        self._open[type(provider)] = (now + OPEN_FOR, provider.account)
+    def admits(self, provider: Provider, *, now: datetime) -> bool:
+        """Whether a message may go to a provider: not for a minute after it proved out of order, then one to try it.
 
-    def is_open(self, provider: Provider, *, now: datetime) -> bool:
-        until, account = self._open.get(type(provider), (now, provider.account))
-        return now < until and account == provider.account
+        So asking again may give another answer. A change of the account closes the circuit.
+        """
+        circuit = self._circuits.get(type(provider))
+        if circuit is None or circuit.open_until is None or circuit.account != provider.account:
+            return True
+        if now < circuit.open_until:
+            return False
+        circuit.open_until = now + OPEN_FOR
+        return True
+
+    def learn(self, provider: Provider, outcome: Outcome, *, now: datetime) -> bool:
+        """Take in what an attempt came to, and return whether it opened the circuit."""
+        about = outcome.about if isinstance(outcome, NotTaken) else None
+        if about is About.US:
+            return False
+        if not isinstance(outcome, Unknown) and about not in (About.PROVIDER, About.LINE):
+            self._circuits.pop(type(provider), None)
+            return False
+        circuit = self._circuits.get(type(provider))
+        if circuit is None or circuit.account != provider.account:
+            circuit = self._circuits[type(provider)] = _Circuit(provider.account)
+        circuit.failures = MOST_FAILURES if about is About.PROVIDER else circuit.failures + 1
+        if circuit.failures < MOST_FAILURES:
+            return False
+        circuit.open_until = now + OPEN_FOR
+        return True

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sampai.domain.failure import Reason
 from sampai.domain.message import Enclosed, Media, Message
-from sampai.domain.outcome import NotTaken, Outcome, Taken, Unknown
+from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
 from sampai.providers.base import Provider
 from sampai.providers.http import HttpResponse
 from sampai.services.ports import (
@@ -18,6 +19,7 @@ from sampai.services.ports import (
     NewPool,
     NoResponse,
     Remaining,
+    Sleep,
     Telemetry,
     Transport,
     UnavailableError,
@@ -32,13 +34,17 @@ WRITE_MARGIN_SECONDS: Final = 5.0
 
 THREADS: Final = 32
 
+SHARED_WITHIN: Final = timedelta(milliseconds=100)
+"""Messages with turns further apart do not go out in one call: a vendor would see them all at once."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """A claimed message and the provider that it is claimed for."""
+    """A claimed message, the provider that it is claimed for, and its turn where that provider takes only so many."""
 
     message: Message
     provider: Provider
+    starts_at: datetime | None = None
 
 
 class Dispatcher:
@@ -52,6 +58,7 @@ class Dispatcher:
         new_key: NewId,
         telemetry: Telemetry,
         new_pool: NewPool,
+        sleep: Sleep,
     ) -> None:
         self._transport = transport
         self._media = media
@@ -60,6 +67,7 @@ class Dispatcher:
         self._clock = clock
         self._new_key = new_key
         self._telemetry = telemetry
+        self._sleep = sleep
 
     def dispatch(self, attempts: Sequence[Attempt], *, remaining: Remaining) -> list[Outcome]:
         """Make the attempts side by side and return an outcome for each, in order, before the time runs out."""
@@ -77,6 +85,7 @@ class Dispatcher:
 
     def _call(self, attempts: Sequence[Attempt], remaining: Remaining) -> list[Outcome]:
         """Make one call for attempts that belong together; what may not be sent any more is left out of it."""
+        self._await_turn(attempts, remaining)
         provider, now = attempts[0].provider, self._clock()
         late = {i: _EXPIRED for i, attempt in enumerate(attempts) if attempt.message.is_expired(now)}
         messages = [attempt.message for i, attempt in enumerate(attempts) if i not in late]
@@ -89,11 +98,19 @@ class Dispatcher:
         rest = iter(made)
         return [late[i] if i in late else next(rest) for i in range(len(attempts))]
 
+    def _await_turn(self, attempts: Sequence[Attempt], remaining: Remaining) -> None:
+        starts_at = max((attempt.starts_at for attempt in attempts if attempt.starts_at is not None), default=None)
+        if starts_at is None:
+            return
+        pause = (starts_at - self._clock()).total_seconds()
+        if 0 < pause < remaining():
+            self._sleep(pause)
+
     def _send(self, provider: Provider, message: Message) -> Outcome:
         try:
             complete = replace(message, enclosed=self._enclosed(provider, message))
         except UnavailableError as error:
-            return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, detail=f"not at hand: {error}")
+            return _not_called(Reason.PROVIDER_ERROR, f"not at hand: {error}")
         if complete.is_expired(self._clock()):  # what was fetched may have taken its time
             return _EXPIRED
         try:
@@ -155,7 +172,7 @@ class Dispatcher:
             error=type(error).__name__,
         )
         is_final = len(messages) == 1
-        return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=is_final, detail="no request could be built")
+        return _not_called(Reason.PROVIDER_ERROR, "no request could be built", is_final=is_final)
 
     def _unreadable(
         self, provider: Provider, messages: Sequence[Message], response: HttpResponse, error: Exception
@@ -170,14 +187,19 @@ class Dispatcher:
         return Unknown(why=f"unreadable answer, HTTP {response.status}")
 
 
-_EXPIRED: Final = NotTaken(reason=Reason.EXPIRED, is_final=True, detail="expires_at: has passed")
-_NO_TIME: Final = NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, detail="no time was left for a call")
+def _not_called(reason: Reason, detail: str, *, is_final: bool = False) -> NotTaken:
+    return NotTaken(reason=reason, is_final=is_final, about=About.US, detail=detail)
+
+
+_EXPIRED: Final = _not_called(Reason.EXPIRED, "expires_at: has passed", is_final=True)
+_NO_TIME: Final = _not_called(Reason.PROVIDER_ERROR, "no time was left for a call")
+_AT_ONCE: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def _calls(attempts: Sequence[Attempt]) -> list[list[int]]:
-    """Put the places of the attempts together that go out in one call.
+    """Put the places of the attempts together that go out in one call; the calls whose turn is first come first.
 
-    No number is twice in it: the answer is told apart by the numbers.
+    No number is twice in one: the answer is told apart by the numbers.
     """
     calls: list[list[int]] = []
     gathering: dict[tuple[int, str], list[int]] = {}
@@ -189,18 +211,28 @@ def _calls(attempts: Sequence[Attempt]) -> list[list[int]]:
             continue
         key = (id(provider), shared)
         call = gathering.get(key)
-        numbers = {attempts[other].message.recipient for other in call or ()}
-        if call is None or len(call) >= provider.capabilities.most_per_call or message.recipient in numbers:
+        if call is None or not _fits(attempt, [attempts[other] for other in call]):
             call = gathering[key] = []
             calls.append(call)
         call.append(place)
-    return calls
+    return sorted(calls, key=lambda places: _turn(attempts[places[0]]))
+
+
+def _fits(attempt: Attempt, others: Sequence[Attempt]) -> bool:
+    if len(others) >= attempt.provider.capabilities.most_per_call or _turn(attempt) - _turn(others[0]) > SHARED_WITHIN:
+        return False
+    return attempt.message.recipient not in {other.message.recipient for other in others}
+
+
+def _turn(attempt: Attempt) -> datetime:
+    return attempt.starts_at or _AT_ONCE
 
 
 def _without_response(response: NoResponse) -> Outcome:
     if response.may_have_been_sent:
         return Unknown(why=response.why)
-    return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, detail=f"no connection: {response.why}")
+    detail = f"no connection: {response.why}"
+    return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, about=About.LINE, detail=detail)
 
 
 def _outcomes_of(future: Future[list[Outcome]], count: int) -> list[Outcome]:

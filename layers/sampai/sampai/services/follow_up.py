@@ -18,6 +18,7 @@ from sampai.domain.message import (
     look_again,
     lose,
     postpone,
+    urgency,
     wait,
 )
 from sampai.domain.report import Report
@@ -116,7 +117,7 @@ class FollowUpService:
         now = self._clock()
         changes: list[tuple[Message, Message]] = []
         notes: dict[str, Resumption] = {}
-        for message in waiting:
+        for message in sorted(waiting, key=urgency):
             failure = _hopeless(message, now=now, settings=settings)
             if failure is not None:
                 changes.append((message, fail(message, failure, now=now, source=Source.SWEEP)))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sampai.contract.events import Event
@@ -23,6 +23,9 @@ Clock = Callable[[], datetime]
 
 NewId = Callable[[], str]
 """Returns an id that nobody had before."""
+
+Sleep = Callable[[float], None]
+"""Waits for so many seconds."""
 
 Remaining = Callable[[], float]
 """Returns the seconds that are left to this invocation."""
@@ -182,6 +185,23 @@ class Directory(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """When a vendor has time: taken for whoever asked, or, if that is too far ahead, when it may be asked for again."""
+
+    is_taken: bool
+    starts_at: datetime
+
+
+class RateLimiter(Protocol):
+    def take_turn(self, name: str, duration: timedelta, *, now: datetime, ahead: timedelta) -> Turn:
+        """Take the next `duration` of a vendor's time, which all workers share, if it starts within `ahead` from now.
+
+        What is not taken at its time is lost, not saved. Raises UnavailableError: it may have been taken.
+        """
+        ...
+
+
 class MediaStore(Protocol):
     def keep(self, message: Message, data: bytes) -> str:
         """Keep a message's file and return the key to it; the same file of the same message has the same key.
@@ -222,6 +242,8 @@ class Resumption:
     attempt: int
     is_urgent: bool
     delay_seconds: int
+    group: str | None = None
+    """The caller's message group, among which the queue shares fairly."""
 
 
 class Queue(Protocol):

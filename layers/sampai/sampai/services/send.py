@@ -23,11 +23,12 @@ from sampai.domain.message import Channel, Media, Message, cancel, lose, words_o
 from sampai.domain.outcome import About, NotTaken, Outcome, Taken
 from sampai.domain.segments import segments_of
 from sampai.domain.status import Source, Status
-from sampai.services.admission import Admitted, Desk, admit, block, nothing, reject, start
+from sampai.services.admission import Admitted, Desk, admit, block, hold_back, nothing, reject, start
 from sampai.services.attempt import may_settle, release, settle
 from sampai.services.circuits import Circuits
 from sampai.services.dispatch import Attempt, Dispatcher
 from sampai.services.known import ask, question_of
+from sampai.services.pace import Pace, pause_of
 from sampai.services.policy import count_new
 from sampai.services.ports import (
     Clock,
@@ -41,11 +42,13 @@ from sampai.services.ports import (
     NewId,
     NewPool,
     Queue,
+    RateLimiter,
     Remaining,
     Replace,
     Resumption,
     SecretSource,
     SettingsSource,
+    Sleep,
     Store,
     Telemetry,
     Transport,
@@ -68,6 +71,8 @@ class Record:
     record_id: str
     body: str = field(repr=False)
     sent_at: datetime | None = None
+    group: str | None = None
+    """The message group that the caller put it in."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,6 +82,8 @@ class _Entry:
     admitted: Admitted
     records: list[str]
     before: Message | None = None
+    starts_at: datetime | None = None
+    """Its turn, where its provider takes only so many messages a second."""
 
     @property
     def write(self) -> Insert | Replace:
@@ -127,6 +134,8 @@ class SendService:
         telemetry: Telemetry,
         webhook_base_url: str,
         new_pool: NewPool,
+        limiter: RateLimiter,
+        sleep: Sleep,
         lease: timedelta,
     ) -> None:
         self._store = store
@@ -152,7 +161,9 @@ class SendService:
             new_key=new_key,
             telemetry=telemetry,
             new_pool=new_pool,
+            sleep=sleep,
         )
+        self._pace = Pace(limiter=limiter, clock=clock, sleep=sleep, telemetry=telemetry)
         self._reports = Reports(store=store, clock=clock, telemetry=telemetry)
 
     def handle(self, records: Sequence[Record], *, remaining: Remaining) -> list[str]:
@@ -182,8 +193,13 @@ class SendService:
         desk = replace(desk, known=self._known(parsed, waiting, batch))
         entries = [*self._new_entries(parsed, key, desk, batch), *self._resumed_entries(waiting, desk, batch)]
         entries = self._within_limits(entries, settings, batch, remaining)
+        self._take_turns(entries, settings, remaining)
         claimed = self._claim(self._enclosed(entries, batch), batch)
-        attempts = [Attempt(message=e.admitted.message, provider=p) for e in claimed if (p := e.admitted.provider)]
+        attempts = [
+            Attempt(message=entry.admitted.message, provider=provider, starts_at=entry.starts_at)
+            for entry in claimed
+            if (provider := entry.admitted.provider)
+        ]
         outcomes = self._dispatcher.dispatch(attempts, remaining=remaining)
         self._finish(claimed, outcomes, settings, batch)
         self._leave(batch)
@@ -219,7 +235,7 @@ class SendService:
         message_id, fingerprint = _identity(record, request, key)
         known = entries.get(message_id)
         if known is None:
-            admitted = self._admit(request, message_id, fingerprint, desk)
+            admitted = self._admit(request, message_id, fingerprint, record.group, desk)
             entries[message_id] = _Entry(admitted=admitted, records=[record.record_id])
         elif known.admitted.message.fingerprint == fingerprint:
             known.records.append(record.record_id)
@@ -228,10 +244,17 @@ class SendService:
         if isinstance(request, InvalidRequest) and request.message_id is None:
             batch.report([record.record_id], request_rejected(message_id, "invalid_request", request.detail))
 
-    def _admit(self, request: SendRequest | InvalidRequest, message_id: str, fingerprint: str, desk: Desk) -> Admitted:
+    def _admit(
+        self,
+        request: SendRequest | InvalidRequest,
+        message_id: str,
+        fingerprint: str,
+        group: str | None,
+        desk: Desk,
+    ) -> Admitted:
         if isinstance(request, InvalidRequest):
             return reject(request, message_id=message_id, fingerprint=fingerprint, now=desk.now)
-        return admit(request, fingerprint=fingerprint, attempt_id=self._new_id(), desk=desk)
+        return admit(request, fingerprint=fingerprint, attempt_id=self._new_id(), group=group, desk=desk)
 
     def _waiting(self, parsed: Sequence[tuple[Record, Request]], batch: _Batch) -> list[_Waiting]:
         """Read the messages that our notes name."""
@@ -300,6 +323,24 @@ class SendService:
             elif (failure := verdicts[draft.message_id]) is not None:
                 entry.admitted = block(draft, failure, now=now)
         return [entry for entry in entries if batch.unfinished.isdisjoint(entry.records)]
+
+    def _take_turns(self, entries: Sequence[_Entry], settings: Settings, remaining: Remaining) -> None:
+        """Give each message for a provider that takes only so many a second its turn; hold back what has to wait."""
+        rates = settings.rates()
+        sent = [entry for entry in entries if entry.admitted.provider is not None]
+        paced = [entry for entry in sent if entry.admitted.message.provider in rates]
+        if not paced:
+            return
+        turns = self._pace.turns(
+            [entry.admitted.message for entry in paced], rates, may_wait=len(paced) == len(sent), remaining=remaining
+        )
+        now = self._clock()
+        for entry in paced:
+            message = entry.admitted.message
+            entry.starts_at = turns.get(message.message_id)
+            if entry.starts_at is None:
+                waiting = entry.before or entry.admitted.draft or message
+                entry.admitted = hold_back(waiting, now=now, pause=pause_of(waiting, now=now))
 
     def _enclosed(self, entries: Sequence[_Entry], batch: _Batch) -> list[_Entry]:
         """Keep what new messages bring with them: a stored one never needs what is not there."""
@@ -384,6 +425,7 @@ class SendService:
     ) -> None:
         """Write all outcomes at once, then look after those that somebody overtook."""
         sent = [entry for entry in claimed if entry.admitted.provider is not None]
+        self._learn(sent, outcomes)
         settled = [
             self._settled(entry.admitted.message, outcome, settings, batch)
             for entry, outcome in zip(sent, outcomes, strict=True)
@@ -461,11 +503,18 @@ class SendService:
             return
         self._telemetry.info("message attempted", **_facts(entry.admitted.message, outcome))
         self._telemetry.count(f"Outcome{type(outcome).__name__}", provider=provider.name)
-        if isinstance(outcome, NotTaken) and outcome.about is About.PROVIDER:
-            self._circuits.open(provider, now=self._clock())
-            self._secret.refresh()
-            self._telemetry.error("provider out of order", provider=provider.name, reason=outcome.reason)
-            self._telemetry.count("CircuitOpened")
+
+    def _learn(self, sent: Sequence[_Entry], outcomes: Sequence[Outcome]) -> None:
+        """Tell the circuits what came of each call: messages that went out in one share its outcome."""
+        calls = {id(outcome): (entry.admitted.provider, outcome) for entry, outcome in zip(sent, outcomes, strict=True)}
+        for provider, outcome in calls.values():
+            if provider is None:
+                continue
+            if isinstance(outcome, NotTaken) and outcome.about is About.PROVIDER:
+                self._secret.refresh()
+            if self._circuits.learn(provider, outcome, now=self._clock()):
+                self._telemetry.error("provider out of order", provider=provider.name, **_said(outcome))
+                self._telemetry.count("CircuitOpened")
 
     # --- the rest ---------------------------------------------------------------------------------------------------
 
@@ -551,9 +600,13 @@ def _facts(message: Message, outcome: Outcome) -> dict[str, Any]:
         "segments": segments_of(words_of(message.content)).count if message.channel is Channel.SMS else 0,
         "outcome": type(outcome).__name__,
     }
+    return facts | _said(outcome)
+
+
+def _said(outcome: Outcome) -> dict[str, Any]:
     match outcome:
         case Taken():
-            return facts | {"provider_message_id": outcome.provider_message_id}
+            return {"provider_message_id": outcome.provider_message_id}
         case NotTaken():
-            return facts | {"reason": outcome.reason, "provider_code": outcome.provider_code}
-    return facts | {"why": outcome.why}
+            return {"reason": outcome.reason, "provider_code": outcome.provider_code}
+    return {"why": outcome.why}

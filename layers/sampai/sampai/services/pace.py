@@ -1,0 +1,101 @@
+"""Keeping to what a vendor takes in a second, all workers together: `max_per_second` of the settings."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from sampai.domain.message import Category, Channel, Message, urgency, words_of
+from sampai.domain.segments import segments_of
+from sampai.services.dispatch import CALL_SECONDS, WRITE_MARGIN_SECONDS
+from sampai.services.ports import Clock, RateLimiter, Remaining, Sleep, Telemetry, UnavailableError
+
+AHEAD: Final = timedelta(seconds=1)
+"""How far ahead a vendor's time is taken. A one-time password waits for no more than this and one turn."""
+
+URGENT_AHEAD: Final = timedelta(seconds=8)
+"""The same for one-time passwords: while they need all of a vendor's time, nothing else gets any."""
+
+LONGEST_TURN: Final = timedelta(seconds=3)
+
+PATIENCE_SECONDS: Final = 12.0
+"""How long a batch that has nothing else to do waits for its turn before its messages do so in the table."""
+
+SHORTEST_PAUSE: Final = timedelta(milliseconds=50)
+
+
+SHORTEST_WAIT: Final = timedelta(seconds=15)
+LONGEST_WAIT: Final = timedelta(minutes=5)
+
+
+class Pace:
+    def __init__(self, *, limiter: RateLimiter, clock: Clock, sleep: Sleep, telemetry: Telemetry) -> None:
+        self._limiter = limiter
+        self._clock = clock
+        self._sleep = sleep
+        self._telemetry = telemetry
+
+    def turns(
+        self, messages: Sequence[Message], rates: Mapping[str, float], *, may_wait: bool, remaining: Remaining
+    ) -> dict[str, datetime]:
+        """Take time for messages about to be sent, and return by id from when each may go out. Never raises.
+
+        Those that are missing in the answer have to wait. `rates` are units a second by provider: a segment of an SMS
+        is a unit, and so is any other message. One-time passwords come first, then what expires first.
+        """
+        turns: dict[str, datetime] = {}
+        by_provider: dict[str, list[Message]] = {}
+        for message in sorted(messages, key=urgency):
+            by_provider.setdefault(message.provider or "", []).append(message)
+        for provider, group in by_provider.items():
+            patience = PATIENCE_SECONDS if may_wait and len(by_provider) == 1 else 0.0
+            turns |= self._turns(provider, group, rates[provider], patience, remaining)
+        return turns
+
+    def _turns(
+        self, provider: str, messages: Sequence[Message], rate: float, patience: float, remaining: Remaining
+    ) -> dict[str, datetime]:
+        fitting = list(_fitting(messages, rate))
+        _, duration = fitting[-1]
+        ahead = URGENT_AHEAD if messages[0].category is Category.OTP else AHEAD
+        spare = remaining() - CALL_SECONDS - WRITE_MARGIN_SECONDS - (duration + ahead).total_seconds()
+        if spare < 0:
+            return {}
+        try:
+            starts_at = self._turn(provider, duration, ahead, min(patience, spare))
+        except UnavailableError as error:
+            self._telemetry.warning("no turn", provider=provider, error=str(error))
+            return {}
+        if starts_at is None:
+            return {}
+        begins = [timedelta(0), *(end for _, end in fitting)]
+        return {message.message_id: starts_at + begin for (message, _), begin in zip(fitting, begins, strict=False)}
+
+    def _turn(self, provider: str, duration: timedelta, ahead: timedelta, patience: float) -> datetime | None:
+        """Return when the turn begins, or None if patience would end before it could be had."""
+        until = self._clock() + timedelta(seconds=patience)
+        while True:
+            now = self._clock()
+            turn = self._limiter.take_turn(provider, duration, now=now, ahead=ahead)
+            if turn.is_taken:
+                return turn.starts_at
+            again = max(turn.starts_at - ahead, now + SHORTEST_PAUSE)
+            if again > until:
+                return None
+            self._sleep((again - now).total_seconds())
+
+
+def pause_of(message: Message, *, now: datetime) -> timedelta:
+    """Return how long a message that had no turn waits: a quarter of the time that it has waited, within bounds."""
+    waited = now - max(message.created_at, message.send_at or message.created_at)
+    return min(max(waited / 4, SHORTEST_WAIT), LONGEST_WAIT)
+
+
+def _fitting(messages: Sequence[Message], rate: float) -> Iterator[tuple[Message, timedelta]]:
+    """Yield as many messages as fit in one turn, at least one, each with the time that they take up to its end."""
+    units = 0
+    for message in messages:
+        units += segments_of(words_of(message.content)).count if message.channel is Channel.SMS else 1
+        end = timedelta(seconds=units / rate)
+        if message is not messages[0] and end > LONGEST_TURN:
+            return
+        yield message, end

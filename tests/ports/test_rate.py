@@ -1,0 +1,140 @@
+"""What the services rely on in a rate limiter, asked of the fake and of DynamoDB as the local AWS has it."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sampai.adapters.rate import DynamoRateLimiter
+from sampai.services.ports import RateLimiter, Turn, UnavailableError
+from tests.emulator import Emulator, unreachable
+from tests.fakes import START, InMemoryRateLimiter
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def new_limiter(request: pytest.FixtureRequest) -> Callable[[], RateLimiter]:
+    """Return a function that makes another worker's limiter over the same clocks."""
+    if request.param == "memory":
+        fake = InMemoryRateLimiter()
+        return lambda: fake
+    emulator: Emulator = request.getfixturevalue("emulator")
+    table = emulator.new_table("DirectoryTable")
+    return lambda: DynamoRateLimiter(emulator.client("dynamodb"), table=table)
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def taken(seconds: float) -> Turn:
+    return Turn(is_taken=True, starts_at=at(seconds))
+
+
+def later(seconds: float) -> Turn:
+    return Turn(is_taken=False, starts_at=at(seconds))
+
+
+TURNS = [
+    ("the first begins at once", [(0, 0.5, taken(0))]),
+    ("the next begins where the one before ends", [(0, 0.5, taken(0)), (0.1, 0.5, taken(0.5)), (0.2, 0.1, taken(1))]),
+    ("what nobody took is lost", [(0, 0.5, taken(0)), (60, 0.5, taken(60)), (60.1, 0.5, taken(60.5))]),
+    ("just as far ahead as allowed", [(0, 1, taken(0)), (0, 1, taken(1)), (0.5, 1, later(2)), (1, 1, taken(2))]),
+    ("nothing is taken too far ahead", [(0, 5, taken(0)), (0, 1, later(5)), (3, 1, later(5)), (4, 1, taken(5))]),
+]
+
+
+@pytest.mark.parametrize("turns", [each[1] for each in TURNS], ids=[each[0] for each in TURNS])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_turns_follow_one_another_whoever_asks(
+    new_limiter: Callable[[], RateLimiter], turns: list[tuple[float, float, Turn]], workers: int
+) -> None:
+    limiters = [new_limiter() for _ in range(workers)]
+
+    got = [
+        limiters[i % workers].take_turn("nomsa", timedelta(seconds=length), now=at(now), ahead=SECOND)
+        for i, (now, length, _) in enumerate(turns)
+    ]
+
+    assert got == [turn for _, _, turn in turns]
+
+
+def test_each_vendor_has_a_clock_of_its_own(new_limiter: Callable[[], RateLimiter]) -> None:
+    limiter = new_limiter()
+    limiter.take_turn("nomsa", 5 * SECOND, now=START, ahead=SECOND)
+
+    assert limiter.take_turn("smspoh", SECOND, now=START, ahead=SECOND) == taken(0)
+
+
+def test_who_may_look_further_ahead_gets_the_next_turn(new_limiter: Callable[[], RateLimiter]) -> None:
+    limiter = new_limiter()
+    limiter.take_turn("nomsa", 3 * SECOND, now=START, ahead=SECOND)
+
+    assert limiter.take_turn("nomsa", SECOND, now=START, ahead=SECOND) == later(3)
+    assert limiter.take_turn("nomsa", SECOND, now=START, ahead=8 * SECOND) == taken(3)
+
+
+def test_no_two_of_many_at_once_get_the_same_turn(new_limiter: Callable[[], RateLimiter]) -> None:
+    def ask(limiter: RateLimiter) -> Turn | None:
+        for _ in range(20):
+            try:
+                return limiter.take_turn("nomsa", SECOND, now=START, ahead=60 * SECOND)
+            except UnavailableError:
+                continue
+        return None
+
+    with ThreadPoolExecutor(8) as pool:
+        turns = list(pool.map(ask, [new_limiter() for _ in range(8)]))
+
+    assert sorted(turn.starts_at for turn in turns if turn is not None) == [at(n) for n in range(8)]
+
+
+@pytest.mark.parametrize(
+    ("nows", "requests"),
+    [
+        ([0, 60, 120], 3),
+        ([0, 0, 0], 3),
+        ([0, 0, 60, 60, 60.5], 5),
+    ],
+    ids=["idle between", "one after the other", "both"],
+)
+def test_a_worker_alone_needs_one_request_for_a_turn(emulator: Emulator, nows: list[float], requests: int) -> None:
+    client, counted = emulator.client("dynamodb"), []
+
+    def note(**sent: Any) -> None:
+        counted.append(sent)
+
+    client.meta.events.register("before-send.dynamodb", note)
+    limiter = DynamoRateLimiter(client, table=emulator.new_table("DirectoryTable"))
+
+    for now in nows:
+        assert limiter.take_turn("nomsa", SECOND / 4, now=at(now), ahead=SECOND).is_taken
+
+    assert len(counted) == requests
+
+
+def test_a_turn_known_to_be_too_far_ahead_is_not_asked_for(emulator: Emulator) -> None:
+    limiter = DynamoRateLimiter(emulator.client("dynamodb"), table=emulator.new_table("DirectoryTable"))
+    limiter.take_turn("nomsa", 5 * SECOND, now=START, ahead=SECOND)
+    limiter._client = None
+
+    assert limiter.take_turn("nomsa", SECOND, now=START, ahead=SECOND) == later(5)
+
+
+def test_the_memory_of_a_clock_goes_by_itself(emulator: Emulator) -> None:
+    table = emulator.new_table("DirectoryTable")
+    DynamoRateLimiter(emulator.client("dynamodb"), table=table).take_turn("nomsa", SECOND, now=START, ahead=SECOND)
+
+    items = emulator.client("dynamodb").scan(TableName=table)["Items"]
+    end_ms, expiry = round(at(1).timestamp() * 1000), round(at(1).timestamp()) + 86_400
+    assert items == [
+        {"directory_key": {"S": "rate#nomsa"}, "taken_until": {"N": str(end_ms)}, "ttl": {"N": str(expiry)}}
+    ]
+
+
+def test_a_table_that_does_not_answer_gives_no_turn() -> None:
+    with pytest.raises(UnavailableError, match="rate"):
+        DynamoRateLimiter(unreachable("dynamodb"), table="t").take_turn("nomsa", SECOND, now=START, ahead=SECOND)

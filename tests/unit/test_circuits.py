@@ -1,0 +1,110 @@
+"""A vendor that is out of order is left alone, but for one message a minute that tries it."""
+
+from datetime import timedelta
+
+import pytest
+
+from sampai.domain.failure import Reason
+from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
+from sampai.domain.status import Status
+from sampai.providers.base import Account
+from sampai.providers.nomsa.sms import Nomsa
+from sampai.services.circuits import Circuits
+from tests.covers import covers
+from tests.fakes import START
+from tests.house import House, lost, nomsa_taken, request, unreached
+
+MINUTE = timedelta(minutes=1)
+
+
+def refused(about: About) -> NotTaken:
+    return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, about=about)
+
+
+OK: Outcome = Taken(provider_message_id="1")
+LOST: Outcome = Unknown(why="timed out")
+UNREACHED, LOCKED_OUT = refused(About.LINE), refused(About.PROVIDER)
+BAD_NUMBER, NO_CALL = refused(About.MESSAGE), refused(About.US)
+
+
+def nomsa(key: str = "key") -> Nomsa:
+    return Nomsa(Account(base_url="https://nomsa.example.net", credentials={"api_key": key}))
+
+
+RUNS = [
+    ("nothing has happened", [], True),
+    ("one refusal of the account", [LOCKED_OUT], False),
+    ("four calls without an answer", [LOST] * 4, True),
+    ("five", [LOST] * 5, False),
+    ("five without a connection", [UNREACHED] * 5, False),
+    ("some of each", [LOST, UNREACHED, LOST, UNREACHED, LOST], False),
+    ("an answer between", [LOST, LOST, LOST, OK, LOST, LOST], True),
+    ("a refusal of a message between", [LOST, LOST, LOST, BAD_NUMBER, LOST, LOST], True),
+    ("calls that were never made", [NO_CALL] * 9, True),
+    ("calls that were never made between", [LOST, LOST, NO_CALL, LOST, LOST, NO_CALL, LOST], False),
+]
+
+
+@pytest.mark.parametrize(("outcomes", "admits"), [run[1:] for run in RUNS], ids=[run[0] for run in RUNS])
+def test_a_circuit_opens_after_what_says_that_a_vendor_is_out_of_order(outcomes: list[Outcome], admits: bool) -> None:
+    circuits = Circuits()
+
+    for outcome in outcomes:
+        circuits.learn(nomsa(), outcome, now=START)
+
+    assert circuits.admits(nomsa(), now=START) is admits
+
+
+@pytest.mark.parametrize("outcome", [LOST, UNREACHED, LOCKED_OUT], ids=["lost", "unreached", "account refused"])
+def test_after_a_minute_one_message_tries_and_the_others_wait_for_what_it_learns(outcome: Outcome) -> None:
+    circuits = Circuits()
+    for _ in range(5):
+        circuits.learn(nomsa(), outcome, now=START)
+    assert not circuits.admits(nomsa(), now=START + MINUTE - timedelta(milliseconds=1))
+
+    assert [circuits.admits(nomsa(), now=START + MINUTE) for _ in range(3)] == [True, False, False]
+
+    assert circuits.learn(nomsa(), outcome, now=START + MINUTE)
+    assert [circuits.admits(nomsa(), now=START + 2 * MINUTE) for _ in range(2)] == [True, False]
+    assert not circuits.learn(nomsa(), OK, now=START + 2 * MINUTE)
+    assert all(circuits.admits(nomsa(), now=START + 2 * MINUTE) for _ in range(3))
+
+
+def test_a_change_of_the_account_closes_a_circuit() -> None:
+    circuits = Circuits()
+    circuits.learn(nomsa(), LOCKED_OUT, now=START)
+
+    assert [circuits.admits(nomsa("another"), now=START) for _ in range(2)] == [True, True]
+
+
+@covers("V8")
+def test_a_vendor_that_does_not_answer_costs_no_more_than_five_messages_and_one_a_minute() -> None:
+    house = House(lost())
+    house.send(*(request(f"m-{n}", on_unknown="hold") for n in range(5)))
+    house.send(*(request(f"m-{n}") for n in range(5, 15)))
+    house.clock.advance(seconds=60)
+    house.resume()
+
+    found = [message.status for message in house.store.messages.values()]
+    assert (found.count(Status.UNKNOWN), found.count(Status.QUEUED)) == (6, 9)
+
+    house.transport.replies = [lambda _: nomsa_taken(str(len(house.transport.requests)))]
+    for _ in range(3):
+        house.clock.advance(seconds=60)
+        house.follow_up()
+        house.resume()
+    waiting = [m.status for m in house.store.messages.values() if m.message_id not in {f"m-{n}" for n in range(6)}]
+    assert set(waiting) == {Status.ACCEPTED}
+    assert house.telemetry.counts["CircuitOpened", None] == 2
+
+
+def test_many_messages_in_one_call_are_one_failure() -> None:
+    house = House(unreached())
+
+    house.send(
+        *(request(f"m-{n}", "smspoh", recipient=f"+9597777777{n}", category="promotional") for n in range(10, 20))
+    )
+    house.send(request("m-1", "smspoh"))
+
+    assert len(house.transport.requests) == 2
+    assert ("CircuitOpened", None) not in house.telemetry.counts
