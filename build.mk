@@ -6,6 +6,7 @@
 #   SAMPAI_PYTHON_VERSION  of the Lambda runtime, default 3.13; the same as the parameter PythonRuntime
 #   SAMPAI_ARCHITECTURE    x86_64 (default) or arm64; the same as the parameter Architecture
 #   PYTHON                 the interpreter that builds; it need not have the runtime's version
+#   COMPILER               the interpreter that makes the .pyc; it must have the runtime's version
 
 SAMPAI_BUILD_FOR ?= aws
 SAMPAI_PYTHON_VERSION ?= 3.13
@@ -28,11 +29,17 @@ wheels_of_arm64 := manylinux2014_aarch64
 pip_target := --platform $(wheels_of_$(SAMPAI_ARCHITECTURE)) --implementation cp --python-version $(target_version)
 endif
 
-# Unchecked: the task root is read-only and its time stamps mean nothing. Only the same version can read a .pyc.
-ifeq ($(host_version),$(target_version))
-compile = $(PYTHON) -m compileall -q --invalidation-mode unchecked-hash $(1)
+# Only the same version can read a .pyc. Where it is not the one that builds, it may be there all the same: by its name,
+# or as one of pyenv's, whose shims run the chosen versions alone. It needs no pip.
+compilers := $(PYTHON) python$(target_version) $(wildcard $(HOME)/.pyenv/versions/$(target_version).*/bin/python)
+is_target := -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(target_version)")'
+COMPILER ?= $(firstword $(foreach p,$(compilers),$(shell $(p) $(is_target) >/dev/null 2>&1 && echo $(p))))
+
+# Unchecked: the task root is read-only and its time stamps mean nothing.
+ifneq ($(COMPILER),)
+compile = $(COMPILER) -m compileall -q --invalidation-mode unchecked-hash $(1)
 else
-compile = @echo "$@: no .pyc, because Python $(host_version) cannot make them for $(target_version)"
+compile = @echo "$@: no .pyc, so cold starts will take twice as long: no Python $(target_version) found; name one with COMPILER" >&2
 endif
 
 # The AWS APIs that the functions call; botocore ships the models of some four hundred.
@@ -54,8 +61,7 @@ build-DependenciesLayer:
 	$(PYTHON) -m pip install -qq --disable-pip-version-check --no-compile --no-deps --require-hashes \
 	  --only-binary=:all: $(pip_target) --target $(python) --requirement requirements.txt
 	rm -rf $(python)/bin
-	find $(python)/botocore/data -mindepth 1 -maxdepth 1 -type d $(foreach s,$(services),! -name $(s)) -exec rm -rf {} +
-	find $(python)/botocore/data -name 'examples-1.json*' -delete
+	$(PYTHON) trim.py $(python) $(services)
 	$(call compile,$(python))
 ifeq ($(SAMPAI_BUILD_FOR),host)
 	$(PYTHON) -I -S smoke_test.py $(python) $(services)

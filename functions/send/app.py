@@ -1,10 +1,15 @@
 """The door of the request queues."""
 
+import os
 from datetime import UTC, datetime
 from typing import Any
 
 from sampai.bootstrap import send_service, telemetry
 from sampai.services.send import Record
+
+if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
+    # While Lambda starts a sandbox it lends it more of a processor than it has later, and nobody waits yet.
+    send_service().prepare()
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import sys
 
 folder, *services = sys.argv[1:]
 sys.path.insert(0, folder)
-for module in ("aws_lambda_powertools.metrics", "pydantic", "requests"):
+for module in ("aws_lambda_powertools.metrics", "certifi", "pydantic"):
     importlib.import_module(module)
 
 session = importlib.import_module("botocore.session").get_session()

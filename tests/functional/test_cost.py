@@ -111,6 +111,36 @@ def test_a_cold_sandbox_reads_its_configuration_once(deployment: Deployment) -> 
     }
 
 
+@pytest.mark.parametrize(("function", "service"), [("send", "send_service"), ("webhook", "receive_service")])
+def test_a_sandbox_that_starts_on_lambda_makes_its_service_before_the_first_event(
+    function: str, service: str, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment.enter(function)
+    made = getattr(bootstrap, service)
+
+    handler_of.__wrapped__(function)
+    assert made.cache_info().currsize == 0
+
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
+    handler_of.__wrapped__(function)
+    assert made.cache_info().currsize == 1
+
+
+def test_a_sandbox_that_starts_on_lambda_has_its_configuration_before_the_first_batch(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment.enter("send")
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
+    asked = {service: _count_requests(service) for service in ("ssm", "secretsmanager")}
+    once = {"ssm": ["GetParameter"], "secretsmanager": ["GetSecretValue", "GetSecretValue"]}
+
+    handler = handler_of.__wrapped__("send")
+    assert asked == once
+
+    assert handler(read_event("send/nomsa"), Context()) == {"batchItemFailures": []}
+    assert asked == once
+
+
 @pytest.mark.parametrize(
     "name",
     [

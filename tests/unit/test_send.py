@@ -627,6 +627,16 @@ def test_a_report_of_the_bus_that_was_not_taken_comes_back() -> None:
 
 
 @covers("P1")
+def test_a_configuration_that_does_not_answer_ahead_of_time_is_asked_again() -> None:
+    house = House()
+    house.settings.is_down = True
+    house.sender.prepare()
+
+    house.settings.is_down = False
+    assert house.send(request()) == []
+    assert house.message().status is Status.ACCEPTED
+
+
 def test_a_queue_that_is_down_loses_no_message() -> None:
     house = House(unreached())
     house.queue.is_down = True

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from sampai.domain.status import Status
 from sampai.providers.base import Account, Capabilities, Provider
 from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.services.dispatch import Attempt, Dispatcher
-from sampai.services.ports import NoResponse
+from sampai.services.ports import NewPool, NoResponse
 from tests.covers import covers
 from tests.fakes import (
     START,
@@ -89,7 +90,9 @@ def echo(sent: HttpRequest) -> HttpResponse:
     return HttpResponse(status=200, body=sent.body)
 
 
-def dispatcher(transport: RecordingTransport, telemetry: RecordingTelemetry | None = None) -> Dispatcher:
+def dispatcher(
+    transport: RecordingTransport, telemetry: RecordingTelemetry | None = None, new_pool: NewPool = InlinePool
+) -> Dispatcher:
     return Dispatcher(
         transport=transport,
         media=InMemoryMedia(),
@@ -97,7 +100,7 @@ def dispatcher(transport: RecordingTransport, telemetry: RecordingTelemetry | No
         clock=FixedClock(),
         new_key=lambda: "key",
         telemetry=telemetry or RecordingTelemetry(),
-        new_pool=InlinePool,
+        new_pool=new_pool,
         sleep=lambda seconds: None,
     )
 
@@ -394,3 +397,39 @@ def test_one_time_passwords_pass_a_campaign_by() -> None:
 
     assert [sent.url.rpartition("/")[2] for sent in house.transport.requests] == ["bulk", "send"]
     assert set(states(house).values()) == {Status.ACCEPTED}
+
+
+# --- threads --------------------------------------------------------------------------------------------------------
+
+
+class StuckPool(InlinePool):
+    """Never finishes a call."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()
+        return future
+
+
+@pytest.mark.parametrize(
+    ("pools", "made", "outcomes"),
+    [
+        ([InlinePool], 1, [NotTaken, Unknown]),
+        ([StuckPool, InlinePool], 2, [Unknown, Unknown]),
+    ],
+    ids=["kept", "stuck"],
+)
+def test_threads_are_kept_from_batch_to_batch_unless_one_is_stuck(
+    pools: list[type[InlinePool]], made: int, outcomes: list[type[Outcome]]
+) -> None:
+    used: list[Executor] = []
+
+    def new_pool(workers: int) -> Executor:
+        used.append(pools[len(used)](workers))
+        return used[-1]
+
+    hands = dispatcher(RecordingTransport(lost()), new_pool=new_pool)
+    got = hands.dispatch([attempt(1)], remaining=lambda: 2.0) + hands.dispatch([attempt(2)], remaining=lambda: 30.0)
+
+    assert len(used) == made
+    assert [type(outcome) for outcome in got] == outcomes

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from sampai.adapters.transport import IDLE_SECONDS, RequestsTransport
+from sampai.adapters.transport import IDLE_SECONDS, HttpTransport
 from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.services.ports import NoResponse
 from tests.covers import covers
@@ -42,13 +42,13 @@ def _no_call_hangs() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def transport() -> Iterator[RequestsTransport]:
-    transport = RequestsTransport()
+def transport() -> Iterator[HttpTransport]:
+    transport = HttpTransport()
     yield transport
     transport.close()
 
 
-def test_the_request_arrives_as_it_was_built(transport: RequestsTransport) -> None:
+def test_the_request_arrives_as_it_was_built(transport: HttpTransport) -> None:
     received: list[bytes] = []
 
     def script(peer: Peer) -> None:
@@ -87,14 +87,14 @@ def test_the_request_arrives_as_it_was_built(transport: RequestsTransport) -> No
     ],
     ids=["a line break in a header", "a header beyond Latin-1", "no URL", "no HTTP", "nothing"],
 )
-def test_a_request_that_cannot_be_made_carried_nothing(transport: RequestsTransport, request_: HttpRequest) -> None:
+def test_a_request_that_cannot_be_made_carried_nothing(transport: HttpTransport, request_: HttpRequest) -> None:
     result = transport.call(request_, deadline_seconds=PATIENCE)
 
     assert result in (never_sent("not sent"), never_sent("refused"))
 
 
 @covers("I10")
-def test_no_call_starts_without_time(transport: RequestsTransport) -> None:
+def test_no_call_starts_without_time(transport: HttpTransport) -> None:
     with serving(answers(OK)) as server:
         result = transport.call(post(f"http://127.0.0.1:{server.port}/"), deadline_seconds=0)
 
@@ -103,7 +103,7 @@ def test_no_call_starts_without_time(transport: RequestsTransport) -> None:
 
 @covers("I11")
 def test_neither_proxy_nor_netrc_of_the_environment_is_used(
-    transport: RequestsTransport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    transport: HttpTransport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     received: list[bytes] = []
 
@@ -124,7 +124,7 @@ def test_neither_proxy_nor_netrc_of_the_environment_is_used(
     assert b"authorization" not in received[0].lower()
 
 
-def test_no_cookie_comes_back(transport: RequestsTransport) -> None:
+def test_no_cookie_comes_back(transport: HttpTransport) -> None:
     received: list[bytes] = []
 
     def script(peer: Peer) -> None:
@@ -142,7 +142,7 @@ def test_no_cookie_comes_back(transport: RequestsTransport) -> None:
 
 
 def test_calls_in_a_row_share_a_connection_until_it_is_dropped() -> None:
-    transport = RequestsTransport()
+    transport = HttpTransport()
     with serving(answers(OK, OK, OK)) as server:
         request = post(f"http://127.0.0.1:{server.port}/")
         first = [transport.call(request, deadline_seconds=PATIENCE) for _ in range(2)]
@@ -156,7 +156,7 @@ def test_calls_in_a_row_share_a_connection_until_it_is_dropped() -> None:
 
 
 def test_a_connection_that_was_idle_is_not_used_again() -> None:
-    transport = RequestsTransport()
+    transport = HttpTransport()
     with serving(answers(OK, OK)) as server:
         request = post(f"http://127.0.0.1:{server.port}/")
         transport.call(request, deadline_seconds=PATIENCE)
@@ -167,7 +167,7 @@ def test_a_connection_that_was_idle_is_not_used_again() -> None:
     assert server.connections == 2
 
 
-def test_an_address_that_refuses_is_followed_by_the_next(transport: RequestsTransport) -> None:
+def test_an_address_that_refuses_is_followed_by_the_next(transport: HttpTransport) -> None:
     """`localhost` is often ::1 and then 127.0.0.1, where alone the server listens."""
     with serving(answers(OK)) as server:
         result = transport.call(post(f"http://localhost:{server.port}/"), deadline_seconds=PATIENCE)
@@ -176,7 +176,7 @@ def test_an_address_that_refuses_is_followed_by_the_next(transport: RequestsTran
 
 
 def test_threads_get_their_own_answers() -> None:
-    transport = RequestsTransport()
+    transport = HttpTransport()
 
     def echo(peer: Peer) -> None:
         while request := peer.read():
@@ -203,7 +203,7 @@ def test_threads_get_their_own_answers() -> None:
 @pytest.mark.parametrize(
     "script", [answers(OK), answers(b"HTTP/1.1 200 OK\r\nbroken header\r\nX: 1\r\n\r\n"), reset_after_reading, silence]
 )
-def test_no_log_shows_a_url(transport: RequestsTransport, script: Script, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_log_shows_a_url(transport: HttpTransport, script: Script, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG), serving(script) as server:
         result = transport.call(post(f"http://127.0.0.1:{server.port}/?password=canary"), deadline_seconds=DEADLINE)
 
@@ -223,7 +223,7 @@ LOOPBACK = x509.IPAddress(ip_address("127.0.0.1"))
 
 def test_a_certificate_that_is_in_order_is_accepted_and_the_bundle_is_loaded_once(authority: Authority) -> None:
     context = authority.client_context()
-    transport = RequestsTransport(context)
+    transport = HttpTransport(context)
     once = answers(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
     with serving(once, authority.server_context(LOOPBACK)) as server, ThreadPoolExecutor(4) as threads:
         request = post(f"https://127.0.0.1:{server.port}/")
@@ -236,7 +236,7 @@ def test_a_certificate_that_is_in_order_is_accepted_and_the_bundle_is_loaded_onc
 
 
 @covers("V1")
-def test_an_authority_that_is_not_trusted_gets_nothing(transport: RequestsTransport, authority: Authority) -> None:
+def test_an_authority_that_is_not_trusted_gets_nothing(transport: HttpTransport, authority: Authority) -> None:
     with serving(answers(OK), authority.server_context(LOOPBACK)) as server:
         result = transport.call(post(f"https://127.0.0.1:{server.port}/"), deadline_seconds=PATIENCE)
 

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from sampai.adapters.transport import RequestsTransport
+from sampai.adapters.transport import HttpTransport
 from sampai.domain.failure import Reason
 from sampai.domain.outcome import NotTaken
 from sampai.providers.http import BODY_LIMIT, HttpRequest, HttpResponse
@@ -68,8 +68,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture(scope="module")
-def transport(authority: Authority) -> Iterator[RequestsTransport]:
-    transport = RequestsTransport(authority.client_context())
+def transport(authority: Authority) -> Iterator[HttpTransport]:
+    transport = HttpTransport(authority.client_context())
     yield transport
     transport.close()
 
@@ -145,6 +145,7 @@ def nobody_takes_up(_: Authority) -> Iterator[str]:
 
 
 def reset_before_reading(peer: Peer) -> None:
+    peer.stop.wait(0.05)  # until the other side is done with connecting
     peer.reset()
 
 
@@ -328,7 +329,7 @@ def deadline_for(expected: HttpResponse | NoResponse) -> float:
 @covers("V1", "V2", "V3", "I10")
 @pytest.mark.parametrize(("place", "expected"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_a_call_ends_in_time_and_in_what_is_known(
-    transport: RequestsTransport, authority: Authority, place: Place, expected: HttpResponse | NoResponse
+    transport: HttpTransport, authority: Authority, place: Place, expected: HttpResponse | NoResponse
 ) -> None:
     deadline = deadline_for(expected)
     with place(authority) as url:
@@ -342,7 +343,7 @@ def test_a_call_ends_in_time_and_in_what_is_known(
 
 
 @covers("V2", "I10")
-def test_a_server_that_does_not_read_cannot_hold_the_call(transport: RequestsTransport) -> None:
+def test_a_server_that_does_not_read_cannot_hold_the_call(transport: HttpTransport) -> None:
     with serving(silence_before_reading) as server:
         request = HttpRequest(method="POST", url=f"http://127.0.0.1:{server.port}/", body=bytes(16_000_000))
         begun = time.monotonic()
@@ -373,7 +374,7 @@ FLOODS: list[tuple[str, Script, str]] = [
 @covers("V2", "I10")
 @pytest.mark.parametrize(("script", "why"), [row[1:] for row in FLOODS], ids=[row[0] for row in FLOODS])
 def test_no_answer_takes_more_memory_than_a_few_times_its_limit(
-    transport: RequestsTransport, script: Script, why: str
+    transport: HttpTransport, script: Script, why: str
 ) -> None:
     deadline = deadline_for(lost(why))
     with serving(script) as server:
@@ -394,7 +395,7 @@ def test_no_answer_takes_more_memory_than_a_few_times_its_limit(
 
 @covers("V3", "I11")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_an_answer_and_its_target_sees_nothing(transport: RequestsTransport, status: int) -> None:
+def test_a_redirect_is_an_answer_and_its_target_sees_nothing(transport: HttpTransport, status: int) -> None:
     with serving(answers(OK)) as target:
         location = f"http://localhost:{target.port}/"
         redirect = f"HTTP/1.1 {status} Elsewhere\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
@@ -434,7 +435,7 @@ WISHES: list[tuple[str, bytes, float | None]] = [
 @covers("V3", "Q7")
 @pytest.mark.parametrize(("headers", "seconds"), [wish[1:] for wish in WISHES], ids=[wish[0] for wish in WISHES])
 def test_every_provider_reads_how_long_a_server_wants_to_be_left_alone(
-    transport: RequestsTransport, headers: bytes, seconds: float | None
+    transport: HttpTransport, headers: bytes, seconds: float | None
 ) -> None:
     throttled = b"HTTP/1.1 429 Too Many Requests\r\n" + headers + b"Content-Length: 0\r\n\r\n"
     with serving(answers(throttled)) as server:
@@ -464,7 +465,7 @@ SECOND: list[tuple[str, Script, NoResponse]] = [
 def test_a_second_call_on_a_connection_ends_as_a_first_one_would(
     authority: Authority, script: Script, expected: NoResponse
 ) -> None:
-    transport = RequestsTransport(authority.client_context())
+    transport = HttpTransport(authority.client_context())
 
     def good_once(peer: Peer) -> None:
         peer.read()
@@ -481,7 +482,7 @@ def test_a_second_call_on_a_connection_ends_as_a_first_one_would(
 
 @covers("V2")
 def test_a_connection_that_the_server_ended_between_two_calls_is_not_used_for_the_second(authority: Authority) -> None:
-    transport = RequestsTransport(authority.client_context())
+    transport = HttpTransport(authority.client_context())
     ended = Event()
 
     def script(peer: Peer) -> None:

@@ -46,14 +46,14 @@ def telemetry() -> PowertoolsTelemetry:
     return PowertoolsTelemetry()
 
 
-# A function imports only what it uses: pydantic and requests cost a webhook more than all of its work.
+# A function imports only what it uses: pydantic and the CA bundle cost a webhook more than all of its work.
 
 
 @cache
 def send_service() -> "SendService":
     from sampai.adapters.media import DynamoMedia
     from sampai.adapters.rate import DynamoRateLimiter
-    from sampai.adapters.transport import RequestsTransport
+    from sampai.adapters.transport import HttpTransport
     from sampai.adapters.vault import DynamoVault
     from sampai.services.send import SendService
 
@@ -64,7 +64,7 @@ def send_service() -> "SendService":
         vault=DynamoVault(_aws().client("dynamodb"), table=os.environ["ENCRYPTION_KEYS_TABLE"]),
         queue=_queue(),
         bus=event_bus(),
-        transport=RequestsTransport(),
+        transport=HttpTransport(),
         settings=_settings(),
         secret=_secret(),
         clock=clock,
@@ -88,12 +88,12 @@ def receive_service() -> "ReceiveService":
 
 @cache
 def monitor_service() -> "MonitorService":
-    from sampai.adapters.transport import RequestsTransport
+    from sampai.adapters.transport import HttpTransport
     from sampai.services.monitor import MonitorService
 
     return MonitorService(
         directory=_directory(),
-        transport=RequestsTransport(),
+        transport=HttpTransport(),
         settings=_settings(),
         secret=_secret(),
         clock=clock,
@@ -103,13 +103,13 @@ def monitor_service() -> "MonitorService":
 
 @cache
 def follow_up_service() -> "FollowUpService":
-    from sampai.adapters.transport import RequestsTransport
+    from sampai.adapters.transport import HttpTransport
     from sampai.services.follow_up import FollowUpService
 
     return FollowUpService(
         store=_store(),
         queue=_queue(),
-        transport=RequestsTransport(),
+        transport=HttpTransport(),
         settings=_settings(),
         secret=_secret(),
         clock=clock,
@@ -123,7 +123,7 @@ def follow_up_service() -> "FollowUpService":
 def event_bus() -> "EventBridgeBus":
     from sampai.adapters.events import EventBridgeBus
 
-    return EventBridgeBus(_aws().client("events"), bus_name=os.environ["EVENT_BUS_NAME"])
+    return EventBridgeBus(_aws().deferred("events"), bus_name=os.environ["EVENT_BUS_NAME"])
 
 
 @cache
@@ -167,7 +167,7 @@ def _queue() -> "SqsQueue":
     from sampai.adapters.queue import SqsQueue
 
     return SqsQueue(
-        _aws().client("sqs"), send_url=os.environ["SEND_QUEUE_URL"], urgent_url=os.environ["URGENT_QUEUE_URL"]
+        _aws().deferred("sqs"), send_url=os.environ["SEND_QUEUE_URL"], urgent_url=os.environ["URGENT_QUEUE_URL"]
     )
 
 

@@ -1,6 +1,7 @@
 """The AWS clients: one botocore session, one client for each service, made when it is first asked for."""
 
 import logging
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
@@ -18,6 +19,10 @@ CONFIG: Final = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=10,
     tcp_keepalive=True,
+    # DynamoDB looks at parameters again, and to do so here takes longer than all else in a call.
+    parameter_validation=False,
+    # Botocore's own is put together anew for each call, twice, from twenty parts.
+    user_agent="sampai",
 )
 
 
@@ -29,14 +34,45 @@ class Aws:
         logging.getLogger("botocore").setLevel(logging.WARNING)
         self._session = session or get_session()
         self._clients: dict[str, Any] = {}
+        self._tls = _Tls(ssl.PROTOCOL_TLS_CLIENT)
         self._lock = Lock()
 
     def client(self, service: str) -> Any:
         """Return the client of a service, such as `sqs`. Clients may be shared by threads."""
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self._session.create_client(service, config=CONFIG)
+                client: Any = self._session.create_client(service, config=CONFIG)
+                # Botocore takes no TLS context, so it is put where botocore keeps its own.
+                client._endpoint.http_session._manager.connection_pool_kw["ssl_context"] = self._tls
+                self._clients[service] = client
             return self._clients[service]
+
+    def deferred(self, service: str) -> Any:
+        """Return what stands for the client of a service and makes it at its first call.
+
+        For what most sandboxes never do: a client takes as long to make as several calls.
+        """
+        return _Deferred(self, service)
+
+
+class _Deferred:
+    def __init__(self, aws: Aws, service: str) -> None:
+        self._aws = aws
+        self._service = service
+
+    def __getattr__(self, operation: str) -> Any:
+        return getattr(self._aws.client(self._service), operation)
+
+
+class _Tls(ssl.SSLContext):
+    """A client's TLS context that reads a CA bundle once: urllib3 has it read for every connection."""
+
+    _read: frozenset[tuple[Any, ...]] = frozenset()
+
+    def load_verify_locations(self, *places: Any) -> None:
+        if places not in self._read:
+            super().load_verify_locations(*places)
+            self._read |= {places}
 
 
 @contextmanager

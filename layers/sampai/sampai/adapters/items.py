@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 from zlib import crc32
 
@@ -25,6 +26,9 @@ PARKED_RETENTION: Final = timedelta(days=7)
 """How long a report waits for a message that claims it."""
 
 _REPORT_PREFIX: Final = "report_"
+
+_time: Final = lru_cache(maxsize=256)(to_text)
+"""A message has few instants, and a batch of messages shares most of them."""
 
 
 def due_shard_of(message_id: str) -> str:
@@ -73,7 +77,7 @@ def to_item(message: Message) -> Item:
         "misses": message.misses,
     }
     item: Item = {name: {"S": str(value)} for name, value in texts.items() if value is not None}
-    item |= {name: {"S": to_text(value)} for name, value in times.items() if value is not None}
+    item |= {name: {"S": _time(value)} for name, value in times.items() if value is not None}
     item |= {name: {"N": str(value)} for name, value in numbers.items()}
     item["ttl"] = expiry_of(message)
     item["route"] = {"L": [{"S": name} for name in message.route]}
@@ -228,7 +232,7 @@ def _report(fields: Mapping[str, Any]) -> Report:
 
 
 def _history_entry(entry: HistoryEntry) -> Item:
-    return {"M": _strings({"status": entry.status, "at": to_text(entry.at), "source": entry.source})}
+    return {"M": _strings({"status": entry.status, "at": _time(entry.at), "source": entry.source})}
 
 
 def _entry(fields: Mapping[str, Any]) -> HistoryEntry:

@@ -1,8 +1,8 @@
-"""HTTP to the vendors, on requests' adapter and urllib3's connections.
+"""HTTP to the vendors, on the standard library's connections.
 
-Requests' `HTTPAdapter` is used without a `Session`: so there are no redirects, cookies, proxies, netrc or retries to
-turn off. Two things that neither library gives are added in the connections: a total deadline, which a server that
-trickles bytes cannot stretch, and the knowledge whether any byte of the request left us.
+There are no redirects, cookies, proxies, netrc or retries to turn off. Three things that a client library does not give
+are added in the connections: a total deadline, which a server that trickles bytes cannot stretch, the knowledge whether
+any byte of the request left us, and a limit to what is read.
 
 What cannot be bounded is the resolver: `getaddrinfo` blocks for as long as the system lets it, and no longer than the
 deadline only if the system's own limit is below it.
@@ -10,21 +10,17 @@ deadline only if the system's own limit is below it.
 
 import http.client
 import io
-import logging
 import math
+import select
 import socket
 import ssl
 import time
-from collections.abc import Iterator
-from contextvars import ContextVar
+from collections import defaultdict
+from contextlib import suppress
 from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
 
 import certifi
-from requests import PreparedRequest, Request, Response
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.response import HTTPResponse
 
 from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.services.ports import NoResponse
@@ -42,59 +38,101 @@ CONNECTIONS: Final = 32
 HEAD_LIMIT: Final = 64 * 1024
 """Bytes of the status line and the headers, with all 1xx before them, that are read at most."""
 
+TIMEOUT_STEP_SECONDS: Final = 0.25
+"""By so much a call may last longer than its deadline."""
+
+_PORTS: Final = {"http": 80, "https": 443}
 _HEADERS: Final = {"User-Agent": "sampai", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
-class RequestsTransport:
+class HttpTransport:
     """Implements `ports.Transport`. May be shared by threads."""
 
     def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
-        # urllib3 logs URLs, up to WARNING.
-        logging.getLogger("urllib3").setLevel(logging.ERROR)
-        self._adapter = _Adapter(ssl_context or ssl.create_default_context(cafile=certifi.where()))
+        # One for all connections: to read the CA bundle takes longer than a call.
+        self._ssl_context = ssl_context or ssl.create_default_context(cafile=certifi.where())
+        self._ssl_context.set_alpn_protocols(["http/1.1"])
+        self._idle: defaultdict[tuple[str, str], list[_Connection]] = defaultdict(list)
 
     def call(self, request: HttpRequest, *, deadline_seconds: float) -> HttpResponse | NoResponse:
         """Make one HTTP call that ends within the deadline. Any HTTP status is a response; never raises.
 
-        `why` is one of a few constant texts: what the libraries say holds URLs.
+        `why` is one of a few constant texts: what the libraries say may hold URLs.
         """
         call = _Call(deadline_seconds)
-        token = _CALL.set(call)
         try:
-            return self._call(request)
+            return self._call(request, call)
         except Exception as error:
             return NoResponse(may_have_been_sent=call.is_sent, why=_why(error, is_sent=call.is_sent))
-        finally:
-            _CALL.reset(token)
 
     def close(self) -> None:
         """Drop the idle connections."""
-        self._adapter.close()
+        while self._idle:
+            _, connections = self._idle.popitem()
+            for connection in connections:
+                connection.close()
 
-    def _call(self, request: HttpRequest) -> HttpResponse | NoResponse:
-        with self._adapter.send(_prepared(request), stream=True) as response:
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            if headers.get("content-encoding", "identity").lower() != "identity":
-                return NoResponse(may_have_been_sent=True, why="answer encoded")
-            body = _body_of(response, request.response_limit)
-            if len(body) > request.response_limit:
-                return NoResponse(may_have_been_sent=True, why="answer too large")
-            if response.status_code < 200:
-                return NoResponse(may_have_been_sent=True, why="garbage")
-            return HttpResponse(status=response.status_code, headers=headers, body=body)
+    def _call(self, request: HttpRequest, call: "_Call") -> HttpResponse | NoResponse:
+        url = urlsplit(request.url)
+        connection = self._connection_to(url)
+        connection.call = call
+        try:
+            # A server that has heard enough may have answered before it stopped listening.
+            with suppress(BrokenPipeError):
+                connection.request(request.method, _target(url), request.body or None, {**_HEADERS, **request.headers})
+                connection.flush()
+            answer = connection.getresponse()
+            answered = _read(answer, request.response_limit)
+        except BaseException:
+            connection.close()
+            raise
+        if answer.isclosed() and not answer.will_close:
+            self._keep(connection, url)
+        else:
+            connection.close()
+        return answered
+
+    def _connection_to(self, url: SplitResult) -> "_Connection":
+        idle = self._idle[url.scheme, url.netloc]
+        with suppress(IndexError):  # other threads take from it too
+            while True:
+                connection = idle.pop()
+                if connection.is_usable():
+                    return connection
+                connection.close()
+        if url.scheme not in _PORTS or not url.hostname:
+            raise ValueError("no URL of HTTP")
+        port = url.port or _PORTS[url.scheme]
+        return _Connection(url.hostname, port, self._ssl_context if url.scheme == "https" else None)
+
+    def _keep(self, connection: "_Connection", url: SplitResult) -> None:
+        idle = self._idle[url.scheme, url.netloc]
+        if len(idle) < CONNECTIONS:
+            # By the wall clock: the monotonic one may stand still while the sandbox is frozen.
+            connection.idle_since = time.time()
+            idle.append(connection)
+        else:
+            connection.close()
 
 
-def _prepared(request: HttpRequest) -> PreparedRequest:
-    headers = {**_HEADERS, **request.headers}
-    return Request(request.method, request.url, headers=headers, data=request.body or None).prepare()
+def _target(url: SplitResult) -> str:
+    return f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
 
 
-def _body_of(response: Response, limit: int) -> bytes:
-    """Read the body, or one byte more of it than the limit."""
-    body = bytearray()
-    while len(body) <= limit and (chunk := response.raw.read(limit + 1 - len(body))):
-        body += chunk
-    return bytes(body)
+def _read(answer: http.client.HTTPResponse, limit: int) -> HttpResponse | NoResponse:
+    """Read an answer to its end, or one byte more of the body than the limit."""
+    headers: dict[str, str] = {}
+    for name, value in answer.getheaders():
+        known = headers.get(name.lower())
+        headers[name.lower()] = value if known is None else f"{known}, {value}"
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        return NoResponse(may_have_been_sent=True, why="answer encoded")
+    body = answer.read(limit + 1)
+    if len(body) > limit:
+        return NoResponse(may_have_been_sent=True, why="answer too large")
+    if answer.status < 200 or answer.length or "," in headers.get("content-length", ""):
+        return NoResponse(may_have_been_sent=True, why="garbage")  # no answer, an end in the body, two lengths
+    return HttpResponse(status=answer.status, headers=headers, body=body)
 
 
 # --- what went wrong ------------------------------------------------------------------------------------------------
@@ -112,19 +150,11 @@ _AFTER: Final = (
 )
 
 
-def _why(error: BaseException, *, is_sent: bool) -> str:
-    causes = list(_causes(error))
+def _why(error: Exception, *, is_sent: bool) -> str:
     for kind, why in _AFTER if is_sent else _BEFORE:
-        if any(isinstance(cause, kind) for cause in causes):
+        if isinstance(error, kind):
             return why
     return "garbage" if is_sent else "not sent"
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception and those that it came from: the libraries wrap what the socket said."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 # --- one call -------------------------------------------------------------------------------------------------------
@@ -145,16 +175,20 @@ class _Call:
         return seconds
 
 
-_CALL: Final[ContextVar[_Call]] = ContextVar("call")
-"""The call that this thread is making. Connections outlive calls, so they find their deadline here."""
+def _bound(sock: socket.socket, seconds: float) -> None:
+    """Let what is done with a socket next take about so long: to change the time exactly, each time, costs."""
+    known = sock.gettimeout()
+    if known is None or abs(known - seconds) > TIMEOUT_STEP_SECONDS:
+        sock.settimeout(seconds)
 
 
 class _BoundedReader(io.RawIOBase):
     """A socket's reader that waits for each piece no longer than the call may still take."""
 
-    def __init__(self, reader: io.RawIOBase, sock: socket.socket) -> None:
+    def __init__(self, reader: io.RawIOBase, sock: socket.socket, call: _Call) -> None:
         self._reader = reader
         self._sock = sock
+        self._call = call
         self.head_left: float = HEAD_LIMIT
         """Bytes that the head may still have."""
 
@@ -164,7 +198,7 @@ class _BoundedReader(io.RawIOBase):
     def readinto(self, buffer: Any, /) -> int | None:
         if self.head_left <= 0:
             raise http.client.HTTPException("head too large")
-        self._sock.settimeout(_CALL.get().remaining())
+        _bound(self._sock, self._call.remaining())
         size = self._reader.readinto(buffer)
         self.head_left -= size or 0
         return size
@@ -177,9 +211,9 @@ class _BoundedReader(io.RawIOBase):
 class _BoundedResponse(http.client.HTTPResponse):
     """An answer whose reading, from the status line to the last byte, ends with the call."""
 
-    def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
-        super().__init__(sock, *args, **options)
-        self._bounded = _BoundedReader(self.fp.detach(), sock)
+    def __init__(self, sock: socket.socket, call: _Call, **options: Any) -> None:
+        super().__init__(sock, **options)
+        self._bounded = _BoundedReader(self.fp.detach(), sock, call)
         self.fp = io.BufferedReader(self._bounded)
 
     def begin(self) -> None:
@@ -187,55 +221,69 @@ class _BoundedResponse(http.client.HTTPResponse):
         self._bounded.head_left = math.inf
 
 
-class _Bounded(HTTPConnection):
-    """What both kinds of connection do within the deadline: connect, write, read."""
+class _Connection(http.client.HTTPConnection):
+    """A connection that connects, writes and reads within the deadline of the call that it is used for."""
 
-    response_class = _BoundedResponse
-    _idle_since = 0.0
+    call: _Call
+    idle_since = 0.0
+    _unsent = b""
 
-    @property
-    def is_connected(self) -> bool:
-        # By the wall clock: the monotonic one may stand still while the sandbox is frozen.
-        return super().is_connected and 0 <= time.time() - self._idle_since < IDLE_SECONDS
+    def __init__(self, host: str, port: int, ssl_context: ssl.SSLContext | None) -> None:
+        super().__init__(host, port)
+        self.default_port = _PORTS["http" if ssl_context is None else "https"]
+        self._ssl_context = ssl_context
 
-    def _new_conn(self) -> socket.socket:
+    def is_usable(self) -> bool:
+        """Whether an idle connection may be used again: it is fresh, and the server has neither ended it nor spoken."""
+        if self.sock is None or not 0 <= time.time() - self.idle_since < IDLE_SECONDS:
+            return False
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        return not poll.poll(0)
+
+    def connect(self) -> None:
         """Connect to the first address that answers; each has a fair share of the time for all."""
-        within = _Call(min(CONNECT_SECONDS, _CALL.get().remaining()))
+        within = _Call(min(CONNECT_SECONDS, self.call.remaining()))
         addresses = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         error: OSError = socket.gaierror()
         for left, (family, kind, protocol, _, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
             try:
-                return _connected(socket.socket(family, kind, protocol), address, within.remaining() / left)
+                sock = _connected(socket.socket(family, kind, protocol), address, within.remaining() / left)
             except OSError as failure:
                 error = failure
+            else:
+                self.sock = self._secured(sock)
+                return
         raise error
 
     def send(self, data: Any) -> None:
+        """Keep a part of the request until it is whole: it goes out in one piece."""
+        self._unsent += data
+
+    def flush(self) -> None:
+        """Send the request."""
         if self.sock is None:
             self.connect()
-        call = _CALL.get()
-        rest = memoryview(data)
+        rest = memoryview(self._unsent)
+        self._unsent = b""
         while rest:
-            self.sock.settimeout(call.remaining())
-            call.is_sent = True
+            _bound(self.sock, self.call.remaining())
+            self.call.is_sent = True
             rest = rest[self.sock.send(rest) :]
 
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 has it
-        response = super().getresponse()
-        self._idle_since = time.time()
-        return response
+    def response_class(self, sock: socket.socket, **options: Any) -> _BoundedResponse:  # type: ignore[override]
+        return _BoundedResponse(sock, self.call, **options)
 
-
-class _BoundedTls(_Bounded, HTTPSConnection):
-    pass
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Bounded
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _BoundedTls
+    def _secured(self, sock: socket.socket) -> socket.socket:
+        if self._ssl_context is None:
+            return sock
+        try:
+            # Python keeps to the time-out for the handshake as a whole.
+            sock.settimeout(self.call.remaining())
+            return self._ssl_context.wrap_socket(sock, server_hostname=self.host)
+        except BaseException:
+            sock.close()
+            raise
 
 
 def _connected(sock: socket.socket, address: Any, timeout_seconds: float) -> socket.socket:
@@ -243,33 +291,7 @@ def _connected(sock: socket.socket, address: Any, timeout_seconds: float) -> soc
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(timeout_seconds)
         sock.connect(address)
-        # A TLS handshake may follow; Python keeps to the time-out for the handshake as a whole.
-        sock.settimeout(_CALL.get().remaining())
     except OSError:
         sock.close()
         raise
     return sock
-
-
-class _Adapter(HTTPAdapter):
-    """Requests' adapter with our connections and one TLS context for all of them.
-
-    Given a path to the CA bundle, as requests does, urllib3 would load it for every connection.
-    """
-
-    def __init__(self, ssl_context: ssl.SSLContext) -> None:
-        self._ssl_context = ssl_context
-        super().__init__(pool_maxsize=CONNECTIONS)
-
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
-
-    def build_connection_pool_key_attributes(
-        self, request: PreparedRequest, verify: Any, cert: Any = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
-        return host, {"ssl_context": self._ssl_context, "cert_reqs": "CERT_REQUIRED"}
-
-    def cert_verify(self, conn: Any, url: str | None, verify: Any, cert: Any) -> None:
-        """Leave verification to the TLS context."""

@@ -118,7 +118,8 @@ MetadataValue = Annotated[str, StringConstraints(max_length=512)]
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+    # Built when first used: half of the kinds never are.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, defer_build=True)
 
 
 def _given(name: str, kind: str = "string") -> dict[str, Any]:

@@ -8,6 +8,7 @@ _GSM7_BASIC = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _GSM7_EXTENDED = frozenset("\f^{}\\[~]|€")
+_GSM7 = _GSM7_BASIC | _GSM7_EXTENDED
 
 
 class Encoding(StrEnum):
@@ -23,7 +24,7 @@ class Segments:
 
 def encoding_of(text: str) -> Encoding:
     """Return the smallest encoding that can carry the text."""
-    return Encoding.GSM7 if all(c in _GSM7_BASIC or c in _GSM7_EXTENDED for c in text) else Encoding.UCS2
+    return Encoding.GSM7 if _GSM7.issuperset(text) else Encoding.UCS2
 
 
 def segments_of(text: str) -> Segments:
@@ -33,15 +34,20 @@ def segments_of(text: str) -> Segments:
     """
     encoding = encoding_of(text)
     alone, joined = (160, 153) if encoding is Encoding.GSM7 else (70, 67)
-    widths = [_width(c, encoding) for c in text]
-    if sum(widths) <= alone:
+    if _length(text, encoding) <= alone:
         return Segments(encoding, 1)
     count, used = 1, 0
-    for width in widths:
+    for width in (_width(c, encoding) for c in text):
         if used + width > joined:
             count, used = count + 1, 0
         used += width
     return Segments(encoding, count)
+
+
+def _length(text: str, encoding: Encoding) -> int:
+    if encoding is Encoding.GSM7:
+        return len(text) + sum(map(text.count, _GSM7_EXTENDED))
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _width(character: str, encoding: Encoding) -> int:

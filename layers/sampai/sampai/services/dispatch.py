@@ -1,7 +1,7 @@
 """Calling vendors: many at once, each within a total deadline, every way of failing turned into an outcome."""
 
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -68,16 +68,20 @@ class Dispatcher:
         self._new_key = new_key
         self._telemetry = telemetry
         self._sleep = sleep
+        self._pool: Executor | None = None
 
     def dispatch(self, attempts: Sequence[Attempt], *, remaining: Remaining) -> list[Outcome]:
         """Make the attempts side by side and return an outcome for each, in order, before the time runs out."""
         if not attempts:
             return []
         calls = _calls(attempts)
-        pool = self._new_pool(min(THREADS, len(calls)))
+        pool = self._pool or self._new_pool(THREADS)
         futures = [pool.submit(self._call, [attempts[i] for i in places], remaining) for places in calls]
-        wait_for(futures, timeout=max(0.0, remaining() - WRITE_MARGIN_SECONDS / 2))
-        pool.shutdown(wait=False, cancel_futures=True)
+        _, unfinished = wait_for(futures, timeout=max(0.0, remaining() - WRITE_MARGIN_SECONDS / 2))
+        # Threads are dear to start, and one that is stuck must not be waited for again.
+        self._pool = None if unfinished else pool
+        if unfinished:
+            pool.shutdown(wait=False, cancel_futures=True)
         outcomes: dict[int, Outcome] = {}
         for places, future in zip(calls, futures, strict=True):
             outcomes |= zip(places, _outcomes_of(future, len(places)), strict=True)
@@ -108,9 +112,10 @@ class Dispatcher:
 
     def _send(self, provider: Provider, message: Message) -> Outcome:
         try:
-            complete = replace(message, enclosed=self._enclosed(provider, message))
+            enclosed = self._enclosed(provider, message)
         except UnavailableError as error:
             return _not_called(Reason.PROVIDER_ERROR, f"not at hand: {error}")
+        complete = message if enclosed is message.enclosed else replace(message, enclosed=enclosed)
         if complete.is_expired(self._clock()):  # what was fetched may have taken its time
             return _EXPIRED
         try:

@@ -45,6 +45,9 @@ from sampai.services.ports import (
 from sampai.services.reports import Reports, strongest
 from sampai.services.routing import Routing
 
+LIST_SIZE: Final = 2000
+"""Due messages that are listed at a time: a query for each shard of the index, however many it finds."""
+
 PASS_SIZE: Final = 200
 """Messages that are looked at together."""
 
@@ -87,10 +90,16 @@ class FollowUpService:
         settings = self._settings.current()
         routing = Routing(settings, self._secret.current(), webhook_base_url=self._webhook_base_url)
         seen: set[str] = set()
+        waiting: list[str] = []
+        has_more = True
         while remaining() > PASS_SECONDS:
-            ids = [i for i in self._store.due(self._clock(), PASS_SIZE + len(seen)) if i not in seen][:PASS_SIZE]
-            if not ids:
+            if not waiting and has_more:
+                listed = self._store.due(self._clock(), LIST_SIZE + len(seen))
+                has_more = len(listed) == LIST_SIZE + len(seen)
+                waiting = [message_id for message_id in listed if message_id not in seen]
+            if not waiting:
                 break
+            ids, waiting = waiting[:PASS_SIZE], waiting[PASS_SIZE:]
             seen.update(ids)
             self._look_at(list(self._store.read(ids).values()), settings, routing, remaining)
         self._telemetry.info("followed up", messages=len(seen))

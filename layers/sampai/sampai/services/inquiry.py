@@ -17,6 +17,12 @@ from sampai.services.ports import NewPool, NoResponse, Remaining, Telemetry, Tra
 MOST_PAGES: Final = 10
 """Pages of a list that are read for one window; what lies beyond is looked up one by one, or next time."""
 
+PAGE_WORTH: Final = 2
+"""Messages of ours that a page must show to be worth more than looking them up."""
+
+MESSAGES_PER_IDLE_PAGE: Final = 10
+"""A page that is worth less is read for so many messages; then they are looked up one by one."""
+
 LOOKUP_THREADS: Final = 16
 
 WINDOW_GAP: Final = timedelta(hours=1)
@@ -42,6 +48,8 @@ class Findings:
         self.candidates: dict[str, list[Report]] = {}
         self.asked: set[str] = set()
         """Messages whose vendor answered, whether or not it knew them."""
+        self.pages: dict[str, ListPage] = {}
+        """Pages that were read, by address: a vendor that lists by day shows the same ones for many windows."""
         self.is_silent = False
         """Whether the vendor left a question without an answer: it is asked no more, for the time is the others'."""
 
@@ -75,16 +83,25 @@ class Inquiry:
         remaining: Remaining,
     ) -> None:
         wanted = {message.message_id for message in members}
+        may_look_up = provider.capabilities.has_lookup and all(message.provider_message_id for message in members)
+        idle_pages = pages = 0
+        is_last = True
         try:
             for page in self._pages(provider, window, findings, remaining):
+                pages, is_last = pages + 1, page.is_last
+                known = len(findings.reports)
                 for entry in page.entries:
                     _sort_in(provider, entry, members, findings)
                 if wanted <= findings.reports.keys():
                     break
+                idle_pages += len(findings.reports) - known < PAGE_WORTH
+                if may_look_up and idle_pages > len(members) // MESSAGES_PER_IDLE_PAGE:
+                    return  # the list is crowded by others: what it has not shown is looked up one by one
         except NoAnswerError as error:
             self._failed(provider, "list", error)
             return
-        findings.asked.update(wanted)
+        if is_last or pages < MOST_PAGES:  # what a list that was cut has not shown may be in it all the same
+            findings.asked.update(wanted)
 
     def _pages(
         self, provider: Provider, window: Window, findings: Findings, remaining: Remaining
@@ -92,7 +109,10 @@ class Inquiry:
         seen: set[str] = set()
         for number in range(MOST_PAGES):
             request = provider.build_list(window, number)
-            page = self._read(request, partial(provider.parse_list, page=number), findings, remaining)
+            if request.url not in findings.pages:
+                parse = partial(provider.parse_list, page=number)
+                findings.pages[request.url] = self._read(request, parse, findings, remaining)
+            page = findings.pages[request.url]
             yield page
             ids = {entry.report.provider_message_id for entry in page.entries if entry.report is not None}
             if page.is_last or (ids and ids <= seen):

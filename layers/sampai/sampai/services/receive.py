@@ -120,7 +120,7 @@ class ReceiveService:
     def _met(self, provider: str, report: Report) -> Message | None:
         key = meeting_key(provider, report.provider_message_id)
         meeting = self._store.meetings([key]).get(key)
-        if meeting is None or meeting.message_id is None:
+        if meeting is None or (meeting.message_id is None and report not in meeting.reports):
             meeting = self._store.park(key, report, self._clock())
         if meeting is None or meeting.message_id is None:
             self._telemetry.info("report parked", provider=provider, status=report.status)

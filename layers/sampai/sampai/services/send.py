@@ -1,6 +1,7 @@
 """Send: claim, call, write down. Nothing reaches a vendor before its claim is stored."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -19,7 +20,7 @@ from sampai.contract.request import (
 )
 from sampai.contract.settings import Settings
 from sampai.domain.failure import Reason
-from sampai.domain.message import Channel, Media, Message, cancel, lose, words_of
+from sampai.domain.message import Channel, Enclosed, Media, Message, cancel, lose, words_of
 from sampai.domain.outcome import About, NotTaken, Outcome, Taken
 from sampai.domain.segments import segments_of
 from sampai.domain.status import Source, Status
@@ -165,6 +166,13 @@ class SendService:
         )
         self._pace = Pace(limiter=limiter, clock=clock, sleep=sleep, telemetry=telemetry)
         self._reports = Reports(store=store, clock=clock, telemetry=telemetry)
+
+    def prepare(self) -> None:
+        """Read the configuration while nobody waits for it. What does not answer is asked again by the first batch."""
+        with suppress(UnavailableError):
+            self._settings.current()
+            self._secret.current()
+            self._secret.fingerprint_key()
 
     def handle(self, records: Sequence[Record], *, remaining: Remaining) -> list[str]:
         """Work through a batch and return the ids of the records that must be delivered again.
@@ -351,12 +359,15 @@ class SendService:
             except UnavailableError:
                 batch.unfinished.update(entry.records)
                 continue
-            entry.admitted = replace(entry.admitted, message=message)
+            if message is not entry.admitted.message:
+                entry.admitted = replace(entry.admitted, message=message)
             kept.append(entry)
         return kept
 
     def _keep_enclosed(self, message: Message) -> Message:
         enclosed, content = message.enclosed, message.content
+        if enclosed == Enclosed():
+            return message
         if enclosed.encryption_key is not None:
             enclosed = replace(enclosed, encryption_key=self._vault.key_of(message, enclosed.encryption_key))
         if enclosed.file is not None and isinstance(content, Media):
