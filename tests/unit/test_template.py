@@ -396,10 +396,13 @@ def test_the_access_log_shows_neither_path_nor_query_because_the_token_is_in_the
 
 def test_the_api_throttles_and_only_its_webhook_routes_may_call_the_function() -> None:
     limits = RESOURCES["WebhookStage"]["Properties"]["DefaultRouteSettings"]
+    default = TEMPLATE["Parameters"]["WebhookRateLimit"]["Default"]
     source = RESOURCES["WebhookPermission"]["Properties"]["SourceArn"]["Fn::Sub"]
 
-    assert limits["ThrottlingRateLimit"] > 0
-    assert limits["ThrottlingBurstLimit"] > 0
+    assert limits.keys() == {"ThrottlingRateLimit", "ThrottlingBurstLimit"}
+    assert [*limits.values()] == [{"Ref": "WebhookRateLimit"}] * 2
+    # Twice what all send functions together send to a vendor that answers in 200 ms and reports twice.
+    assert default >= 2 * 2 * 10 * TEMPLATE["Parameters"]["SendConcurrency"]["Default"]
     assert source.endswith(":${WebhookApi}/*/*/webhooks/*/*/*")
 
 

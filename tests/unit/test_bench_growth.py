@@ -1,0 +1,135 @@
+"""The instruments of the bench for growth and receipts: they count as DynamoDB does, and list as vendors do."""
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sampai.adapters.items import due_shard_of, to_item
+from sampai.adapters.store import DynamoStore
+from sampai.domain.message import postpone
+from sampai.domain.times import to_text
+from sampai.providers.http import HttpRequest
+from sampai.services.ports import Insert, Replace
+from tests.bench.dynamo import CountingDynamo
+from tests.bench.growth import TABLES, accepted, followed_up
+from tests.bench.lists import Crowd, ListingVendors
+from tests.bench.receive import CASES, count_case
+from tests.fakes import START, FixedClock
+
+
+def _store() -> tuple[CountingDynamo, DynamoStore]:
+    client = CountingDynamo(**TABLES)
+    return client, DynamoStore(client, messages_table="messages", meetings_table="meetings", clock=FixedClock())
+
+
+def test_what_a_message_costs_is_counted() -> None:
+    client, store = _store()
+    message = accepted("m-1", "nomsa", at=START, due_at=START)
+
+    store.commit([Insert(message=message)])
+    store.commit([Insert(message=message)])
+    later = postpone(message, now=START, due_at=START + timedelta(hours=1))
+    store.commit([Replace(before=message, message=later)])
+    store.commit([Replace(before=message, message=postpone(message, now=START, due_at=START))])
+
+    # A batch each, and a read of what stands in the way of the second insert.
+    assert client.requests == Counter(BatchExecuteStatement=4, BatchGetItem=1)
+    # 1 and an entry of the index; refused; 1, an entry that goes and one that comes; refused.
+    assert (client.writes, client.refused, client.write_units, client.read_units) == (4, 2, 2 + 1 + 3 + 1, 1)
+    assert client.tables["messages"].items() == [to_item(later)]
+
+
+def test_a_query_brings_the_longest_due_and_pays_for_no_more() -> None:
+    client, store = _store()
+    messages = [
+        accepted(f"m-{n}", "nomsa", at=START, due_at=START + timedelta(seconds=n - 50)) for n in reversed(range(100))
+    ]
+    for message in messages:
+        client.tables["messages"].put(to_item(message))
+
+    assert store.due(START, 20) == [f"m-{n}" for n in range(20)]
+    assert (client.requests, client.read_units) == (Counter(Query=8), 4.0)
+
+
+def test_many_items_may_share_one() -> None:
+    client, store = _store()
+    table = client.tables["messages"]
+    item = to_item(accepted("m-0", "nomsa", at=START, due_at=START))
+    same = [name for name in (f"m-{n}" for n in range(1000)) if due_shard_of(name) == due_shard_of("m-0")][:3]
+    for name in reversed(same):
+        table.load(name, {key: value for key, value in item.items() if key != "message_id"})
+    table.settle()
+
+    assert store.due(START, 2) == same[:2]
+    assert set(store.read(same)) == set(same)
+
+
+@pytest.mark.parametrize(("vendor", "pages"), [("nomsa", 3), ("smsnoc", 9), ("smspoh", 3)])
+def test_a_list_shows_everything_in_pages_the_newest_first(vendor: str, pages: int) -> None:
+    vendors = ListingVendors(
+        known={vendor: [(START, f"{vendor}-{n}") for n in range(10)]},
+        crowds={vendor: Crowd(name="crowd", count=200, since=START - timedelta(minutes=1), until=START)},
+    )
+
+    found = [name for page in range(pages) for name in _rows(vendors, vendor, page)]
+
+    assert found[:10] == [f"{vendor}-{n}" for n in reversed(range(10))]
+    assert found[10:] == [f"crowd-{n}" for n in reversed(range(200))]
+    assert vendors.calls == {f"{vendor} list": pages}
+
+
+def _rows(vendors: ListingVendors, vendor: str, page: int) -> list[str]:
+    since, until = to_text(START - timedelta(hours=1)), to_text(START + timedelta(hours=1))
+    url, query, rows, name = {
+        "nomsa": (
+            "https://api.nomsa.gov.kh/v1/transactional/sms",
+            {"limit": "100", "offset": str(page * 100), "created_at[gte]": since, "created_at[lte]": until},
+            lambda document: document["data"],
+            "id",
+        ),
+        "smsnoc": (
+            "https://app.smsnoc.com/api/v3/sms",
+            {"page": str(page + 1), "start_date": "2026-11-21 15:00:00", "end_date": "2026-11-21 17:00:00"},
+            lambda document: document["data"]["data"],
+            "uid",
+        ),
+        "smspoh": (
+            "https://v3.smspoh.com/api/rest/messages",
+            {
+                "limit": "100",
+                "page": str(page + 1),
+                "filterByCreatedDateFrom": "2026-11-21",
+                "filterByCreatedDateTo": "2026-11-21",
+            },
+            lambda document: document["messages"],
+            "messageId",
+        ),
+    }[vendor]
+    response: Any = vendors.call(HttpRequest.get(url, query=query, headers={}), deadline_seconds=1)
+    return [row[name] for row in rows(response.json())]
+
+
+def test_a_run_costs_the_same_however_many_are_in_flight() -> None:
+    assert followed_up(10, is_apart=True) == followed_up(2_000, is_apart=True)
+
+
+GET, UPDATE, BATCH = "BatchGetItem", "UpdateItem", "BatchExecuteStatement"
+
+
+def test_what_each_receipt_asks_of_dynamodb() -> None:
+    counted = {case.what: count_case(case) for case in CASES}
+
+    assert {what: (sorted(client.requests.elements()), client.writes) for what, client in counted.items()} == {
+        "by our reference": ([BATCH, GET], 1),
+        "by our reference, again": ([GET], 0),
+        "by our reference, overtaken": ([GET], 0),
+        "by our reference, stronger": ([BATCH, GET], 1),
+        "by our reference, before the vendor's answer": ([BATCH, GET, UPDATE], 2),
+        "by the vendor's id": ([BATCH, GET, GET], 1),
+        "by the vendor's id, again": ([GET, GET], 0),
+        "by the vendor's id, nobody's yet": ([GET, UPDATE], 1),
+        "by the vendor's id, nobody's yet, again": ([GET], 0),
+    }
+    assert all(client.refused == 0 for client in counted.values())
