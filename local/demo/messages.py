@@ -7,7 +7,7 @@ import json
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import Any, Final
 
@@ -23,6 +23,9 @@ REJECTED: Final = "rejected"
 
 RECEIVED: Final = "received"
 """No status either: a phone wrote, and a `Message Received` event says so."""
+
+_TWO_DAYS_AGO: Final = f"{datetime.now(UTC) - timedelta(days=2):%Y-%m-%d %H:%M:%S}"
+"""Long enough for a conversation to be closed, and not so long that it is forgotten."""
 
 # The digits between are the row's own, so that no two messages share a number.
 _RECIPIENTS: Final = {
@@ -288,12 +291,12 @@ _FURTHER: Final = (
     _inbound("a WhatsApp message comes in", "whatsapp-inbox", 23, "And on Sundays?"),
     _inbound("a conversation is opened", "whatsapp-official-inbox", 24, "Hello, is anybody there?", room_id=_ROOM),
     _inbound(
-        "a conversation of long ago",
+        "a conversation of two days ago",
         "whatsapp-official-inbox",
         25,
-        "Hello from last year",
+        "Hello from before",
         room_id=_OLD_ROOM,
-        date="2026-01-02 10:00:00",
+        date=_TWO_DAYS_AGO,
     ),
     _inbound("STOP comes in", "sms-inbox", _WROTE_STOP, "Stop!"),
     _in_room("reply", 26, _ROOM),

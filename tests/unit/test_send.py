@@ -744,3 +744,19 @@ def test_an_attempt_is_logged_with_facts_and_no_words() -> None:
         "provider_message_id": "145",
     }
     assert ("info", "message attempted", facts) in house.telemetry.lines
+
+
+RATE_LIMITED = HttpResponse(status=429, headers={"content-type": "application/json"}, body=b'{"code": "rate_limit"}')
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(79, Status.FAILED), (80, Status.FAILED), (81, Status.QUEUED)])
+def test_a_vendor_that_throttles_at_the_horizon_is_not_asked_again(seconds: int, status: Status) -> None:
+    house = House(RATE_LIMITED, settings={"report_horizon_hours": seconds / 3600})
+    house.send(request())
+
+    for pause in (5, 15, 60):
+        house.clock.advance(seconds=pause)
+        house.resume()
+
+    assert house.message().status is status
+    assert len(house.transport.requests) == 4

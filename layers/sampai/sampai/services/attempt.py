@@ -75,12 +75,14 @@ def release(
     return max(at, now) + NOTE_SLACK, note
 
 
+def has_waited_out(message: Message, *, now: datetime, settings: Settings) -> bool:
+    """Whether a message has waited for a vendor for the whole report horizon, however young its last attempt is."""
+    return now - (message.send_at or message.created_at) >= timedelta(hours=settings.report_horizon_hours)
+
+
 def is_past_horizon(message: Message, *, now: datetime, settings: Settings) -> bool:
-    """Whether a message has been on its way, or waited for a vendor, for the whole report horizon."""
-    begun = message.attempted_at or message.send_at or message.created_at
-    if message.status in (Status.SCHEDULED, Status.QUEUED):
-        begun = message.send_at or message.created_at
-    return now - begun >= timedelta(hours=settings.report_horizon_hours)
+    """Whether a message has been on its way for the whole report horizon."""
+    return now - (message.attempted_at or message.created_at) >= timedelta(hours=settings.report_horizon_hours)
 
 
 def _refused(message: Message, outcome: NotTaken, *, now: datetime, settings: Settings) -> Message:
@@ -89,7 +91,7 @@ def _refused(message: Message, outcome: NotTaken, *, now: datetime, settings: Se
     route = others if outcome.is_final else (*others, message.provider or "")
     if message.is_expired(now) and outcome.reason is Reason.EXPIRED:
         return fail(message, failure, now=now, source=Source.SEND)
-    if not route or is_past_horizon(message, now=now, settings=settings):
+    if not route or has_waited_out(message, now=now, settings=settings):
         return fail(message, failure, now=now, source=Source.SEND)
     at = now + _delay(message, outcome, untried=len(others))
     if message.is_expired(at):

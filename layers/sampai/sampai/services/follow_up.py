@@ -24,7 +24,7 @@ from sampai.domain.message import (
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
 from sampai.providers.base import Provider
-from sampai.services.attempt import is_past_horizon, release
+from sampai.services.attempt import has_waited_out, is_past_horizon, release
 from sampai.services.inquiry import Findings, Inquiry
 from sampai.services.ports import (
     Clock,
@@ -217,7 +217,7 @@ class FollowUpService:
 def _hopeless(message: Message, *, now: datetime, settings: Settings) -> Failure | None:
     if message.is_expired(now):
         return Failure(reason=Reason.EXPIRED, detail="expires_at: has passed")
-    if is_past_horizon(message, now=now, settings=settings):
+    if has_waited_out(message, now=now, settings=settings):
         return message.failure or Failure(reason=Reason.PROVIDER_ERROR, detail="no provider could be asked in time")
     return None
 
