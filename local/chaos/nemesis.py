@@ -3,10 +3,11 @@
 import os
 import threading
 import time
+from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from random import Random
 from typing import Final
@@ -14,8 +15,15 @@ from typing import Final
 from local.stack.processes import Server, children_of, function_of, kill
 
 STRIKES: Final = 64
-"""Some miss: between two invocations a function may have no process."""
 SECONDS: Final = 80.0
+GROWN_SECONDS: Final = 5.0
+"""How old a function's process is when it may be killed. If one dies while it starts, the emulator ends the function's
+others as well, and among them those that are starting, which do the same: it may never come out of that."""
+REAPED_SECONDS: Final = 0.3
+"""Until the emulator sees that a process has ended; an invocation before that is lost."""
+AGAIN_SECONDS: Final = 1.0
+LAST_SECONDS: Final = SECONDS + 20
+"""Until then a strike that finds nobody is made again."""
 
 
 class Victim(StrEnum):
@@ -80,8 +88,10 @@ class Nemesis:
     emulator: Server
     servers: Mapping[Victim, Server]
     run_follow_up: Callable[[], None]
+    grown_seconds: float = GROWN_SECONDS
     kills: Counter[Victim] = field(default_factory=Counter)
     failure: Exception | None = None
+    _seen: dict[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -100,23 +110,45 @@ class Nemesis:
         self.check()
 
     def _run(self) -> None:
-        began = time.monotonic()
+        began, coming = time.monotonic(), list(self.strikes)
         try:
-            for strike in self.strikes:
+            self.run_follow_up()
+            while coming:
+                strike = coming.pop(0)
                 time.sleep(max(0.0, began + strike.at_seconds - time.monotonic()))
-                self.kills[strike.victim] += self._strike(strike)
+                has_hit = self._strike(strike)
+                self.kills[strike.victim] += has_hit
+                again = replace(strike, at_seconds=strike.at_seconds + AGAIN_SECONDS)
+                if not has_hit and again.at_seconds <= LAST_SECONDS:
+                    insort(coming, again, key=lambda each: each.at_seconds)
         except Exception as error:
             self.failure = error
 
     def _strike(self, strike: Strike) -> bool:
         if (server := self.servers.get(strike.victim)) is not None:
             return _kill_server(server)
-        if strike.victim is Victim.FOLLOW_UP:
-            # It works for a moment in each minute only: let it begin, and stop it somewhere on its way.
-            self.run_follow_up()
-            time.sleep(strike.choice / 2)
-        pids = workers(children_of(self.emulator.pid() or 0)).get(strike.victim, [])
-        return bool(pids) and kill(pids[int(strike.choice * len(pids))])
+        pids = self._grown().get(strike.victim, [])
+        if not pids:
+            return False
+        pid = pids[int(strike.choice * len(pids))]
+        return self._kill_at_work(pid, strike.choice / 2) if strike.victim is Victim.FOLLOW_UP else kill(pid)
+
+    def _kill_at_work(self, pid: int, seconds: float) -> bool:
+        """Kill a process of the follow-up, which works for a moment in each minute only, somewhere on its way."""
+        self.run_follow_up()
+        time.sleep(seconds)
+        killed = kill(pid)
+        time.sleep(REAPED_SECONDS)
+        self.run_follow_up()  # so that there is another to kill
+        return killed
+
+    def _grown(self) -> dict[Victim, list[int]]:
+        """Return the processes of each function that were seen some time ago."""
+        born_before = time.monotonic() - self.grown_seconds
+        found = workers(children_of(self.emulator.pid() or 0))
+        for pid in (pid for pids in found.values() for pid in pids):
+            self._seen.setdefault(pid, time.monotonic())
+        return {victim: [pid for pid in pids if self._seen[pid] <= born_before] for victim, pids in found.items()}
 
 
 def _kill_server(server: Server) -> bool:

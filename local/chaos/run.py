@@ -3,9 +3,10 @@
 import json
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -21,8 +22,9 @@ from local.stack.deployment import client
 from local.stack.places import LOCAL, STACK_NAME
 from local.stack.processes import DIRECT, Server
 
-OPERATORS_SETTINGS: Final = {"report_horizon_hours": 90 / 3600, "poll_seconds": [10, 20]}
-"""The stack gives up after a minute and a half, not after three days, and looks again at every follow-up."""
+OPERATORS_SETTINGS: Final = {"report_horizon_hours": 80 / 3600, "poll_seconds": [10, 20]}
+"""The stack gives up after the first three waits of a refused message (5, 15 and 60 seconds), not after three days, and
+looks again at every follow-up."""
 
 VISIBILITY_SECONDS: Final = 35
 """What a dead function had taken comes back after this time, not after three minutes. AWS wants the function's
@@ -32,6 +34,13 @@ CUT_SHORT: Final = "errorMessage=Worker process died"
 """The words in the emulator's log when a process dies in the middle of an invocation for a queue or a stream."""
 
 QUIET_SECONDS: Final = 240.0
+"""How long what is left alone may take to end, unless a message waits longer by its own `due_at`."""
+LATE_SECONDS: Final = 150.0
+"""How long after that a message may need: until the next follow-up but one, and to tell of its end."""
+MOST_QUIET_SECONDS: Final = 900.0
+"""What is put off again and again is forgotten all the same. Longest waits a message that a vendor turns down just
+before the horizon: five minutes, two more if its note is lost, and then the horizon once more."""
+
 INBOUND_TRIES: Final = 4
 STATE: Final = LOCAL / "chaos.ledger"
 READ_AT_ONCE: Final = 100
@@ -48,7 +57,8 @@ class Chaos:
         self._outputs = outputs
         self._seed = seed
         self._caller = Caller(outputs)
-        self._sqs = client("sqs")
+        self._sqs, self._dynamodb = client("sqs"), client("dynamodb")
+        self._table = outputs["MessagesTableName"]
         secret = client("secretsmanager").get_secret_value(SecretId=outputs["ProviderSecretArn"])["SecretString"]
         self._token = str(json.loads(secret)["webhook_tokens"][0])
         self._heard: dict[str, dict[int, str]] = {}
@@ -131,21 +141,29 @@ class Chaos:
 
     def _quiet(self, load: Sequence[Sent]) -> tuple[dict[str, str], set[str]]:
         """Wait until every message is final or a dead letter and the queues are empty, or the time is up."""
-        until, dead_letters = time.monotonic() + QUIET_SECONDS, set[str]()
+        began, dead_letters = datetime.now(UTC), set[str]()
+        until = began
         while True:
             time.sleep(2)
             self._take_events()
             dead_letters |= set(self._dead_letters())
-            stored = self._stored(load)
+            items = self._items([sent.message_id for sent in load])
+            stored = {i: item["status"]["S"] for i, item in items.items()}
             ended = {i for i, status in stored.items() if status in FINAL} | dead_letters
             is_told = all(stored[i] in self._heard.get(i, {}).values() for i in stored)
-            if (len(ended) >= len(load) and is_told and not any(self._waiting().values())) or time.monotonic() > until:
+            is_over = len(ended) >= len(load) and is_told and not any(self._waiting().values())
+            until = max(until, patience(began, (item["due_at"]["S"] for item in items.values() if "due_at" in item)))
+            if is_over or datetime.now(UTC) > until:
                 return stored, dead_letters
 
-    def _stored(self, load: Sequence[Sent]) -> dict[str, str]:
-        ids = [sent.message_id for sent in load]
-        chunks = [ids[first : first + READ_AT_ONCE] for first in range(0, len(ids), READ_AT_ONCE)]
-        return {i: status for chunk in chunks for i, status in self._caller.statuses(set(chunk)).items()}
+    def _items(self, message_ids: Sequence[str]) -> dict[str, Any]:
+        """Return what is stored of the messages, by id."""
+        items = []
+        for first in range(0, len(message_ids), READ_AT_ONCE):
+            keys = [{"message_id": {"S": i}} for i in message_ids[first : first + READ_AT_ONCE]]
+            found = self._dynamodb.batch_get_item(RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}})
+            items += found["Responses"][self._table]
+        return {item["message_id"]["S"]: item for item in items}
 
     def _take_events(self) -> None:
         for event in self._caller.events():
@@ -173,6 +191,13 @@ class Chaos:
         names = [f"ApproximateNumberOfMessages{what}" for what in ("", "NotVisible", "Delayed")]
         found = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         return sum(int(found[name]) for name in names)
+
+
+def patience(began: datetime, dues: Iterable[str]) -> datetime:
+    """Return until when to wait for what was left alone at a time, given when it is to be looked at next."""
+    latest = max((datetime.fromisoformat(due) for due in dues), default=began)
+    quiet, late, most = (timedelta(seconds=s) for s in (QUIET_SECONDS, LATE_SECONDS, MOST_QUIET_SECONDS))
+    return min(began + most, max(began + quiet, latest + late))
 
 
 def servers() -> tuple[Server, ...]:

@@ -30,7 +30,7 @@ POLICY: Final = "least"
 
 TRIES: Final = 2
 """Work may fail to reach its end for other reasons than the right that it lacks."""
-PATIENCE_SECONDS: Final = 6.0
+PATIENCE_SECONDS: Final = 10.0
 REAPED_SECONDS: Final = 0.3
 """Until the local AWS sees that a process has ended; an invocation before that is lost."""
 NOTHING_TO_DO: Final = ("send/not-json", "webhook/unknown-kind", "publish/removed", "follow_up/every-minute")
@@ -119,6 +119,8 @@ class Privileges:
         self._witness.forget()
         is_green = Demo(caller, Console(highlight=False)).run()
         refused = sorted({f"refused with all rights: {r.action} for {r.role}" for r in self._witness.seen})
+        # The demo ends with vendors out of order. A process that was told so sends them nothing for a minute.
+        self._end_processes("SendFunction")
         return refused + ([] if is_green else ["not every message ended as it should"])
 
     def is_missed(self, right: Right, work: Work) -> bool:
@@ -161,12 +163,7 @@ class Privileges:
     def _do(self, step: Step, number: int) -> None:
         if step.due:
             self._make_due(_fresh(step.due, number))
-        text = (ROOT / "events" / f"{step.event}.json").read_text(encoding="utf-8")
-        event = json.loads(_fresh(text, number).replace(SAMPLE_TOKEN, self._token))
-        for record in event.get("Records", []):
-            for before, after in step.changes:
-                record["body"] = record["body"].replace(before, after)
-        self._lambda.invoke(FunctionName=self._ids[step.function], Payload=json.dumps(event).encode())
+        self._lambda.invoke(FunctionName=self._ids[step.function], Payload=payload(step, number, self._token))
 
     def _make_due(self, message_id: str) -> None:
         """Have the time come to look at a message, unless there is none to look at."""
@@ -244,6 +241,17 @@ def gone(permissions: Iterable[Permission]) -> set[Permission]:
 
 def _line(permission: Permission) -> str:
     return f"{permission.role:12} {permission.action:30} {permission.resource:24}"
+
+
+def payload(step: Step, number: int, token: str) -> str:
+    """Return the sample event of a step with its changes, a valid token, and ids that nobody has used."""
+    event = json.loads(
+        (ROOT / "events" / f"{step.event}.json").read_text(encoding="utf-8").replace(SAMPLE_TOKEN, token)
+    )
+    for record in event.get("Records", []):
+        for before, after in step.changes:
+            record["body"] = record["body"].replace(before, after)
+    return _fresh(json.dumps(event), number)
 
 
 def _fresh(text: str, number: int) -> str:

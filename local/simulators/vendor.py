@@ -18,8 +18,9 @@ from local.simulators.outcomes import Fault, Outcome, Refusal, outcome_of
 from local.simulators.settings import Settings
 from local.simulators.wire import Reply, Request, html
 
-EARLY_PATIENCE_SECONDS: Final = 4.0
-"""How long an answer waits for its early receipts to be taken: the client must not give up the send meanwhile."""
+EARLY_PATIENCE_SECONDS: Final = 8.0
+"""How long an answer waits for its early receipts to be taken: the client, who gives up a send after ten seconds, must
+not do so meanwhile."""
 
 
 @dataclass(slots=True)

@@ -6,17 +6,21 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from local.chaos.load import MESSAGES, Sent, messages, waves
-from local.chaos.nemesis import SECONDS, STRIKES, Victim, plan, workers
+from local.chaos.nemesis import SECONDS, STRIKES, Nemesis, Strike, Victim, plan, workers
+from local.chaos.run import OPERATORS_SETTINGS, patience
 from local.chaos.verdict import LEAST_KILLS, Aftermath
 from local.simulators.outcomes import OUTCOMES
 from local.stack.processes import children_of, function_of, kill
 from sampai.contract.request import SendRequest, parse_request
+from sampai.services.attempt import BACKOFF_SECONDS
 
 SEEDS = range(20)
 FOLDER = "/tree/.local/emulator.home/ministack-lambda"
@@ -120,6 +124,54 @@ def test_a_child_process_is_seen_and_killed() -> None:
         assert child.wait() == -signal.SIGKILL
         assert child.pid not in children_of(os.getpid())
     assert not kill(child.pid)
+
+
+class ThisProcess:
+    """Stands in for the emulator."""
+
+    def pid(self) -> int:
+        return os.getpid()
+
+
+def test_a_strike_that_finds_only_who_has_just_started_is_made_again() -> None:
+    strike = Strike(at_seconds=0, victim=Victim.FOLLOW_UP, choice=0)
+    emulator: Any = ThisProcess()
+    runs: list[str] = []
+    nemesis = Nemesis(
+        strikes=[strike], emulator=emulator, servers={}, run_follow_up=lambda: runs.append("run"), grown_seconds=0.5
+    )
+    worker = [sys.executable, "-c", "import sys; sys.stdin.read()", f"{FOLDER}-sampai-FollowUpFunction-1-x/_worker.py"]
+
+    with subprocess.Popen(worker, stdin=subprocess.PIPE) as child:
+        nemesis.start()
+        nemesis.finish()
+
+        assert (runs, nemesis.kills) == (["run"] * 3, {Victim.FOLLOW_UP: 1})
+        assert child.wait() == -signal.SIGKILL
+
+
+# --- the quiet -------------------------------------------------------------------------------------------------------
+
+BEGAN = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("dues", "seconds"),
+    [
+        ((), 240),
+        (("2026-11-21T10:00:20.000Z", "2026-11-21T09:58:00.000Z"), 240),
+        (("2026-11-21T10:02:00.000Z",), 270),
+        (("2026-11-21T10:07:00.500Z", "2026-11-21T10:00:20.000Z"), 570.5),
+        (("2026-11-21T11:00:00.000Z",), 900),
+    ],
+    ids=["nothing waits", "all is due", "soon", "the note of a message may be lost", "for too long"],
+)
+def test_what_waits_by_its_own_due_at_is_waited_for_within_bounds(dues: Sequence[str], seconds: float) -> None:
+    assert patience(BEGAN, dues) - BEGAN == timedelta(seconds=seconds)
+
+
+def test_the_horizon_is_as_long_as_the_first_three_waits_of_a_refused_message() -> None:
+    assert OPERATORS_SETTINGS["report_horizon_hours"] == sum(BACKOFF_SECONDS[:3]) / 3600
 
 
 # --- the verdict -----------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 
 from local.privileges.permissions import Permission, document_of, enforced, name_of, pairs_of
 from local.privileges.proofs import NOT_ENFORCED, PROOFS, Step
-from local.privileges.run import gone
+from local.privileges.run import gone, payload
 from local.privileges.witness import TARGET, Refusal, Witness, access_keys, refusal_in
 from local.stack.places import ROOT
 from local.stack.processes import DIRECT
@@ -95,6 +95,30 @@ def test_the_work_is_a_sample_event_of_a_function_and_its_changes_change_it(step
 
     assert step.function in template()["Resources"]
     assert [before for before, _ in step.changes if before not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("step", "bodies"),
+    [
+        (Step("send/resume"), [{"resume": "proof-7-throttled", "attempt": 2}]),
+        (
+            Step("send/resume", (("sample-throttled", "sample-nomsa"),)),
+            [{"resume": "proof-7-nomsa", "attempt": 2}],
+        ),
+        (Step("follow_up/every-minute"), []),
+    ],
+    ids=["as it is", "of another message", "no records"],
+)
+def test_a_sample_is_changed_before_its_ids_are(step: Step, bodies: list[dict[str, Any]]) -> None:
+    event = json.loads(payload(step, 7, "a-token"))
+
+    assert [json.loads(record["body"]) for record in event.get("Records", [])] == bodies
+
+
+def test_a_sample_of_a_callback_has_the_token_that_is_valid() -> None:
+    event = json.loads(payload(Step("webhook/nusasms-receipt-get"), 7, "a-token"))
+
+    assert event["pathParameters"]["token"] == "a-token"
 
 
 @pytest.mark.parametrize("permission", PROOFS, ids=str)
