@@ -266,12 +266,12 @@ class InMemoryRateLimiter:
         self.asked = 0
         self.is_down = False
 
-    def take_turn(self, name: str, duration: timedelta, *, now: datetime, ahead: timedelta) -> Turn:
+    def take_turn(self, name: str, duration: timedelta, *, earliest: datetime, latest: datetime) -> Turn:
         if self.is_down:
             raise UnavailableError("down")
         self.asked += 1
-        starts_at = max(now, self.taken_until.get(name, now))
-        if starts_at > now + ahead:
+        starts_at = max(earliest, self.taken_until.get(name, earliest))
+        if starts_at > latest:
             return Turn(is_taken=False, starts_at=starts_at)
         self.taken_until[name] = starts_at + duration
         self.turns.append((name, starts_at, duration.total_seconds()))

@@ -386,7 +386,7 @@ DEFECTS: Final = (
     _defect(
         "a turn is taken however far ahead it is",
         "ports/rate",
-        _edit("adapters/rate.py", '"taken_until BETWEEN :present AND :latest"', '":present <= :latest"'),
+        _edit("adapters/rate.py", '"taken_until BETWEEN :first AND :last"', '":first <= :last"'),
     ),
     _defect(
         "what has no turn is sent unpaced",

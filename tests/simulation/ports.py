@@ -200,8 +200,8 @@ class SimulatedRateLimiter(InMemoryRateLimiter):
         super().__init__()
         self._world = world
 
-    def take_turn(self, name: str, duration: timedelta, *, now: datetime, ahead: timedelta) -> Turn:
-        take = partial(super().take_turn, name, duration, now=now, ahead=ahead)
+    def take_turn(self, name: str, duration: timedelta, *, earliest: datetime, latest: datetime) -> Turn:
+        take = partial(super().take_turn, name, duration, earliest=earliest, latest=latest)
         return self._world.call("limiter.take_turn", CHANGE, take)
 
 

@@ -9,6 +9,7 @@ import pytest
 from sampai.domain.status import Status
 from sampai.domain.times import to_text
 from sampai.providers.http import HttpRequest, HttpResponse
+from sampai.services.pace import CLAIM_TIME
 from sampai.services.send import Record, SendService
 from tests.covers import covers
 from tests.fakes import START, statuses
@@ -56,8 +57,8 @@ def test_a_batch_takes_one_turn_and_its_messages_go_out_one_after_the_other_in_i
 
     assert house.send(*(text(n) for n in range(10))) == []
 
-    assert house.limiter.turns == [("nomsa", START, 0.5)]
-    assert calls == [(f"text {n}", pytest.approx(n / 20)) for n in range(10)]
+    assert house.limiter.turns == [("nomsa", START + CLAIM_TIME, 0.5)]
+    assert calls == [(f"text {n}", pytest.approx(0.3 + n / 20)) for n in range(10)]
     assert {message.status for message in house.store.messages.values()} == {Status.ACCEPTED}
 
 
@@ -68,7 +69,7 @@ def test_the_next_batch_of_any_worker_goes_on_where_the_last_one_ended() -> None
 
     house.send(*(text(n) for n in range(10, 20)), sender=house.new_sender())
 
-    assert [at for _, at in calls[10:]] == [pytest.approx(0.5 + n / 20) for n in range(10)]
+    assert [at for _, at in calls[10:]] == [pytest.approx(0.8 + n / 20) for n in range(10)]
 
 
 def test_a_batch_whose_turn_is_far_ahead_waits_for_it_in_the_function() -> None:
@@ -114,7 +115,15 @@ def test_what_does_not_fit_into_one_turn_waits() -> None:
     house.send(*(text(n) for n in range(10)))
 
     assert [house.message(f"m-{n}").status is Status.ACCEPTED for n in range(10)] == [True] * 6 + [False] * 4
-    assert house.limiter.turns == [("nomsa", START, 3.0)]
+    assert house.limiter.turns == [("nomsa", START + CLAIM_TIME, 3.0)]
+
+
+def test_a_message_alone_does_not_wait_for_a_turn_that_is_free() -> None:
+    house, calls = house_at(20)
+
+    house.send(text(1))
+
+    assert calls == [("text 1", 0.0)]
 
 
 UNITS = [

@@ -29,24 +29,24 @@ class DynamoRateLimiter:
         self._table = table
         self._taken_until: dict[str, int] = {}
 
-    def take_turn(self, name: str, duration: timedelta, *, now: datetime, ahead: timedelta) -> Turn:
-        present, latest, length = _in_ms(now), _in_ms(now + ahead), max(1, duration // _MILLISECOND)
+    def take_turn(self, name: str, duration: timedelta, *, earliest: datetime, latest: datetime) -> Turn:
+        first, last, length = _in_ms(earliest), _in_ms(latest), max(1, duration // _MILLISECOND)
         for _ in range(ROUNDS):
             known = self._taken_until.get(name, 0)
-            if known > latest:  # it never goes back, so what was seen before is enough
+            if known > last:  # it never goes back, so what was seen before is enough
                 return Turn(is_taken=False, starts_at=_instant(known))
-            if (until := self._move(name, length, present=present, latest=latest)) is not None:
+            if (until := self._move(name, length, first=first, last=last)) is not None:
                 return Turn(is_taken=True, starts_at=_instant(until - length))
         raise UnavailableError("rate: others were faster")
 
-    def _move(self, name: str, length: int, *, present: int, latest: int) -> int | None:
+    def _move(self, name: str, length: int, *, first: int, last: int) -> int | None:
         """Take the next milliseconds and return when they end, or None if others have taken some meanwhile."""
-        if self._taken_until.get(name, 0) < present:
-            change, condition = ":until", "attribute_not_exists(taken_until) OR taken_until < :present"
-            values = {":until": present + length, ":present": present}
+        if self._taken_until.get(name, 0) < first:
+            change, condition = ":until", "attribute_not_exists(taken_until) OR taken_until < :first"
+            values = {":until": first + length, ":first": first}
         else:
-            change, condition = "taken_until + :length", "taken_until BETWEEN :present AND :latest"
-            values = {":length": length, ":present": present, ":latest": latest}
+            change, condition = "taken_until + :length", "taken_until BETWEEN :first AND :last"
+            values = {":length": length, ":first": first, ":last": last}
         with unavailable("rate"):
             try:
                 answer = self._client.update_item(
@@ -56,7 +56,7 @@ class DynamoRateLimiter:
                     ConditionExpression=condition,
                     ExpressionAttributeNames={"#ttl": "ttl"},
                     ExpressionAttributeValues={
-                        ":ttl": expiry(_instant(latest), RETENTION),
+                        ":ttl": expiry(_instant(last), RETENTION),
                         **{key: {"N": str(value)} for key, value in values.items()},
                     },
                     ReturnValues="UPDATED_NEW",

@@ -15,6 +15,9 @@ AHEAD: Final = timedelta(seconds=1)
 URGENT_AHEAD: Final = timedelta(seconds=8)
 """The same for one-time passwords: while they need all of a vendor's time, nothing else gets any."""
 
+CLAIM_TIME: Final = timedelta(seconds=0.3)
+"""A batch is claimed between its turn and its first call; what is late by then would go out all at once."""
+
 LONGEST_TURN: Final = timedelta(seconds=3)
 
 PATIENCE_SECONDS: Final = 12.0
@@ -55,27 +58,30 @@ class Pace:
         self, provider: str, messages: Sequence[Message], rate: float, patience: float, remaining: Remaining
     ) -> dict[str, datetime]:
         fitting = list(_fitting(messages, rate))
-        _, duration = fitting[-1]
+        begins = [timedelta(0), *(end for _, end in fitting)]
+        duration = begins[-1]
+        lead = min(CLAIM_TIME, begins[-2])  # a message alone need not wait
         ahead = URGENT_AHEAD if messages[0].category is Category.OTP else AHEAD
         spare = remaining() - CALL_SECONDS - WRITE_MARGIN_SECONDS - (duration + ahead).total_seconds()
         if spare < 0:
             return {}
         try:
-            starts_at = self._turn(provider, duration, ahead, min(patience, spare))
+            starts_at = self._turn(provider, duration, lead, ahead, min(patience, spare))
         except UnavailableError as error:
             self._telemetry.warning("no turn", provider=provider, error=str(error))
             return {}
         if starts_at is None:
             return {}
-        begins = [timedelta(0), *(end for _, end in fitting)]
         return {message.message_id: starts_at + begin for (message, _), begin in zip(fitting, begins, strict=False)}
 
-    def _turn(self, provider: str, duration: timedelta, ahead: timedelta, patience: float) -> datetime | None:
+    def _turn(
+        self, provider: str, duration: timedelta, lead: timedelta, ahead: timedelta, patience: float
+    ) -> datetime | None:
         """Return when the turn begins, or None if patience would end before it could be had."""
         until = self._clock() + timedelta(seconds=patience)
         while True:
             now = self._clock()
-            turn = self._limiter.take_turn(provider, duration, now=now, ahead=ahead)
+            turn = self._limiter.take_turn(provider, duration, earliest=now + lead, latest=now + ahead)
             if turn.is_taken:
                 return turn.starts_at
             again = max(turn.starts_at - ahead, now + SHORTEST_PAUSE)

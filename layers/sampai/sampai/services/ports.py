@@ -194,8 +194,8 @@ class Turn:
 
 
 class RateLimiter(Protocol):
-    def take_turn(self, name: str, duration: timedelta, *, now: datetime, ahead: timedelta) -> Turn:
-        """Take the next `duration` of a vendor's time, which all workers share, if it starts within `ahead` from now.
+    def take_turn(self, name: str, duration: timedelta, *, earliest: datetime, latest: datetime) -> Turn:
+        """Take the next `duration` of a vendor's time, which all workers share, if it starts between two instants.
 
         What is not taken at its time is lost, not saved. Raises UnavailableError: it may have been taken.
         """
