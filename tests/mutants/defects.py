@@ -53,6 +53,7 @@ DEFECTS: Final = (
             "services/send.py",
             """\
         claimed = self._claim(self._enclosed(entries, batch), batch)
+        self._renew_turns(claimed, settings, remaining)
         attempts = [
             Attempt(message=entry.admitted.message, provider=provider, starts_at=entry.starts_at)
             for entry in claimed
@@ -394,6 +395,11 @@ DEFECTS: Final = (
         _edit(
             "services/send.py", "            if entry.starts_at is None:\n", "            if entry.starts_at == now:\n"
         ),
+    ),
+    _defect(
+        "what its claim has made late goes out all at once",
+        "unit/pace",
+        _edit("services/pace.py", "MOST_LATE: Final = 2\n", "MOST_LATE: Final = 200\n"),
     ),
     _defect(
         "a vendor that does not answer is asked for ever",

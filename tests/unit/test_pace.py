@@ -1,6 +1,7 @@
 """All workers together hand a vendor no more than it takes in a second, and what is urgent goes first."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from sampai.domain.status import Status
 from sampai.domain.times import to_text
 from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.services.pace import CLAIM_TIME
+from sampai.services.ports import Write
 from sampai.services.send import Record, SendService
 from tests.covers import covers
 from tests.fakes import START, statuses
@@ -116,6 +118,52 @@ def test_what_does_not_fit_into_one_turn_waits() -> None:
 
     assert [house.message(f"m-{n}").status is Status.ACCEPTED for n in range(10)] == [True] * 6 + [False] * 4
     assert house.limiter.turns == [("nomsa", START + CLAIM_TIME, 3.0)]
+
+
+def slow_to_claim(house: House, seconds: float, taken_until: datetime | None = None) -> None:
+    """Have the next commit take so long, and others take the vendor's time until then meanwhile."""
+
+    def once(writes: Sequence[Write]) -> None:
+        if not writes:
+            return
+        house.store.before_commit = None
+        house.clock.advance(seconds=seconds)
+        if taken_until is not None:
+            house.limiter.taken_until["nomsa"] = taken_until
+
+    house.store.before_commit = once
+
+
+@pytest.mark.parametrize(
+    ("count", "seconds", "asked", "first_call"),
+    [(10, 0.39, 1, 0.39), (10, 0.51, 2, 0.8), (10, 1.5, 2, 1.5), (2, 9, 1, 9), (3, 9, 2, 9)],
+    ids=["two late", "five late", "all late", "two in all", "three in all"],
+)
+def test_a_batch_whose_claim_took_too_long_takes_another_turn(
+    count: int, seconds: float, asked: int, first_call: float
+) -> None:
+    house, calls = house_at(20)
+    slow_to_claim(house, seconds)
+
+    house.send(*(text(n) for n in range(count)))
+
+    assert house.limiter.asked == asked
+    assert calls[0][1] == pytest.approx(first_call)
+    together = max(sum(begin <= at < begin + 0.1 for _, at in calls) for _, begin in calls)
+    assert len(calls) == count
+    assert together <= 4
+
+
+def test_a_batch_that_missed_its_turn_and_gets_no_other_is_tried_again_later() -> None:
+    house, calls = house_at(20)
+    slow_to_claim(house, 2, taken_until=START + timedelta(days=1))
+
+    assert house.send(*(text(n) for n in range(10))) == []
+
+    assert calls == []
+    assert {message.status for message in house.store.messages.values()} == {Status.QUEUED}
+    assert {note.delay_seconds for note in house.queue.notes} == {5}
+    assert house.telemetry.counts.get(("CircuitOpened", None)) is None
 
 
 def test_a_message_alone_does_not_wait_for_a_turn_that_is_free() -> None:

@@ -89,7 +89,8 @@ class Dispatcher:
 
     def _call(self, attempts: Sequence[Attempt], remaining: Remaining) -> list[Outcome]:
         """Make one call for attempts that belong together; what may not be sent any more is left out of it."""
-        self._await_turn(attempts, remaining)
+        if not self._await_turn(attempts, remaining):
+            return [_NO_TIME] * len(attempts)
         provider, now = attempts[0].provider, self._clock()
         late = {i: _EXPIRED for i, attempt in enumerate(attempts) if attempt.message.is_expired(now)}
         messages = [attempt.message for i, attempt in enumerate(attempts) if i not in late]
@@ -102,13 +103,14 @@ class Dispatcher:
         rest = iter(made)
         return [late[i] if i in late else next(rest) for i in range(len(attempts))]
 
-    def _await_turn(self, attempts: Sequence[Attempt], remaining: Remaining) -> None:
-        starts_at = max((attempt.starts_at for attempt in attempts if attempt.starts_at is not None), default=None)
-        if starts_at is None:
-            return
-        pause = (starts_at - self._clock()).total_seconds()
-        if 0 < pause < remaining():
+    def _await_turn(self, attempts: Sequence[Attempt], remaining: Remaining) -> bool:
+        """Wait until the turn of all has come, and say whether it comes in time."""
+        pause = (max(_turn(attempt) for attempt in attempts) - self._clock()).total_seconds()
+        if pause > remaining():
+            return False
+        if pause > 0:
             self._sleep(pause)
+        return True
 
     def _send(self, provider: Provider, message: Message) -> Outcome:
         try:

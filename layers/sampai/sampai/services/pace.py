@@ -1,7 +1,8 @@
 """Keeping to what a vendor takes in a second, all workers together: `max_per_second` of the settings."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sampai.domain.message import Category, Channel, Message, urgency, words_of
@@ -18,6 +19,10 @@ URGENT_AHEAD: Final = timedelta(seconds=8)
 CLAIM_TIME: Final = timedelta(seconds=0.3)
 """A batch is claimed between its turn and its first call; what is late by then would go out all at once."""
 
+MOST_LATE: Final = 2
+LATE_SHARE: Final = 0.1
+"""So many messages, or so much of what a vendor takes in a second, may go out at once because they are late."""
+
 LONGEST_TURN: Final = timedelta(seconds=3)
 
 PATIENCE_SECONDS: Final = 12.0
@@ -25,6 +30,8 @@ PATIENCE_SECONDS: Final = 12.0
 
 SHORTEST_PAUSE: Final = timedelta(milliseconds=50)
 
+
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 SHORTEST_WAIT: Final = timedelta(seconds=15)
 LONGEST_WAIT: Final = timedelta(minutes=5)
@@ -38,7 +45,13 @@ class Pace:
         self._telemetry = telemetry
 
     def turns(
-        self, messages: Sequence[Message], rates: Mapping[str, float], *, may_wait: bool, remaining: Remaining
+        self,
+        messages: Sequence[Message],
+        rates: Mapping[str, float],
+        *,
+        may_wait: bool,
+        remaining: Remaining,
+        claim_time: timedelta = CLAIM_TIME,
     ) -> dict[str, datetime]:
         """Take time for messages about to be sent, and return by id from when each may go out. Never raises.
 
@@ -51,16 +64,41 @@ class Pace:
             by_provider.setdefault(message.provider or "", []).append(message)
         for provider, group in by_provider.items():
             patience = PATIENCE_SECONDS if may_wait and len(by_provider) == 1 else 0.0
-            turns |= self._turns(provider, group, rates[provider], patience, remaining)
+            turns |= self._turns(provider, group, rates[provider], patience, remaining, claim_time)
         return turns
 
+    def renewed(
+        self,
+        messages: Sequence[Message],
+        turns: Mapping[str, datetime],
+        rates: Mapping[str, float],
+        *,
+        remaining: Remaining,
+    ) -> dict[str, datetime]:
+        """Return the turns of messages that have been claimed: new ones where too many have gone by meanwhile.
+
+        What gets none is put off for ever.
+        """
+        now = self._clock()
+        gone = Counter(m.provider for m in messages if turns[m.message_id] < now)
+        behind = {name for name, count in gone.items() if name and count > max(MOST_LATE, rates[name] * LATE_SHARE)}
+        late = [message for message in messages if message.provider in behind]
+        again = self.turns(late, rates, may_wait=True, remaining=remaining, claim_time=timedelta(0)) if late else {}
+        return {**turns, **{message.message_id: again.get(message.message_id, _NEVER) for message in late}}
+
     def _turns(
-        self, provider: str, messages: Sequence[Message], rate: float, patience: float, remaining: Remaining
+        self,
+        provider: str,
+        messages: Sequence[Message],
+        rate: float,
+        patience: float,
+        remaining: Remaining,
+        claim_time: timedelta,
     ) -> dict[str, datetime]:
         fitting = list(_fitting(messages, rate))
         begins = [timedelta(0), *(end for _, end in fitting)]
         duration = begins[-1]
-        lead = min(CLAIM_TIME, begins[-2])  # a message alone need not wait
+        lead = min(claim_time, begins[-2])  # a message alone need not wait
         ahead = URGENT_AHEAD if messages[0].category is Category.OTP else AHEAD
         spare = remaining() - CALL_SECONDS - WRITE_MARGIN_SECONDS - (duration + ahead).total_seconds()
         if spare < 0:

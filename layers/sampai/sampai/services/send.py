@@ -203,6 +203,7 @@ class SendService:
         entries = self._within_limits(entries, settings, batch, remaining)
         self._take_turns(entries, settings, remaining)
         claimed = self._claim(self._enclosed(entries, batch), batch)
+        self._renew_turns(claimed, settings, remaining)
         attempts = [
             Attempt(message=entry.admitted.message, provider=provider, starts_at=entry.starts_at)
             for entry in claimed
@@ -349,6 +350,14 @@ class SendService:
             if entry.starts_at is None:
                 waiting = entry.before or entry.admitted.draft or message
                 entry.admitted = hold_back(waiting, now=now, pause=pause_of(waiting, now=now))
+
+    def _renew_turns(self, claimed: Sequence[_Entry], settings: Settings, remaining: Remaining) -> None:
+        """Let nothing go out in a burst because its claim took long."""
+        paced = {e.admitted.message.message_id: e for e in claimed if e.starts_at is not None}
+        turns = {message_id: entry.starts_at for message_id, entry in paced.items() if entry.starts_at is not None}
+        messages = [entry.admitted.message for entry in paced.values()]
+        for message_id, starts_at in self._pace.renewed(messages, turns, settings.rates(), remaining=remaining).items():
+            paced[message_id].starts_at = starts_at
 
     def _enclosed(self, entries: Sequence[_Entry], batch: _Batch) -> list[_Entry]:
         """Keep what new messages bring with them: a stored one never needs what is not there."""
