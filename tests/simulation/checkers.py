@@ -148,6 +148,7 @@ class Checkers:
         for meeting in ending.meetings:
             _check_meeting(meeting, ending)
         self._check_evidence(ending)
+        _check_owners(ending)
 
     def _check_evidence(self, ending: Ending) -> None:
         rows: defaultdict[str, list[Row]] = defaultdict(list)
@@ -169,9 +170,19 @@ class Checkers:
             if message.status in _SAID_BY_VENDORS:
                 said = {row.status_at(ending.now) for row in [*own, *_mistakable(message, ending)]}
                 demand(message.status in said, "I4", f"{message.message_id} is {message.status}, and no vendor says so")
-        claimed = Counter(_key_of(m) for m in ending.messages.values() if m.provider_message_id is not None)
-        for key, count in claimed.items():
-            demand(count == 1, "I4", f"{key} is the answer to {count} messages")
+
+
+def _check_owners(ending: Ending) -> None:
+    """I4: a vendor's answer is that to one message."""
+    claimed: defaultdict[str, list[Message]] = defaultdict(list)
+    for message in ending.messages.values():
+        if message.provider_message_id is not None:
+            claimed[_key_of(message)].append(message)
+    for key, owning in claimed.items():
+        # A lost message may be found in the answer of another one just like it, which was lost as well and comes
+        # back with it after its lease: nothing tells whose it is.
+        is_known = all(_was_lost(message) and _mistakable(message, ending) for message in owning)
+        demand(len(owning) == 1 or is_known, "I4", f"{key} is the answer to {len(owning)} messages")
 
 
 def _check_order(before: Message, after: Message) -> None:
@@ -262,6 +273,10 @@ def _is_unmistakable(row: Row, message: Message, ending: Ending) -> bool:
     alike = [other for other in ending.rows if _is_alike(other, row)]
     twins = [m for m in ending.messages.values() if m.recipient == message.recipient and m.attempt_id is not None]
     return row.sent.reference == message.message_id or (len(alike) == 1 and len(twins) == 1)
+
+
+def _was_lost(message: Message) -> bool:
+    return any(entry.status is Status.UNKNOWN for entry in message.history)
 
 
 def _mistakable(message: Message, ending: Ending) -> list[Row]:

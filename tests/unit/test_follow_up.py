@@ -1,11 +1,13 @@
 """The follow-up: every message that is not final is looked at when it is due."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.status import Source, Status
+from sampai.domain.times import to_text
 from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.services.ports import Meet, Replace
 from tests.covers import covers
@@ -393,3 +395,18 @@ def test_history_of_smspoh_is_not_read_once_a_receipt_was_final() -> None:
 
     assert house.follow_up() == 0
     assert len(house.transport.requests) == 1
+
+
+@pytest.mark.parametrize(("age", "status"), [(5, Status.UNKNOWN), (89, Status.UNKNOWN), (90, Status.DELIVERED)])
+def test_what_another_message_may_be_being_sent_as_is_left_alone_for_a_while(age: int, status: Status) -> None:
+    later = START + timedelta(minutes=5)
+    row = nomsa_row("145", created_at=to_text(later), status="DELIVERED", delivered_at=to_text(later))
+    house = House(lost(), nomsa_list(row))
+    house.send(request(on_unknown="resend"))
+
+    for _ in range(2):
+        house.clock.now = later + timedelta(seconds=age)
+        house.store.messages["m-1"] = replace(house.message(), due_at=house.clock())
+        house.follow_up()
+
+    assert (house.message().status, house.message().misses) == (status, 0)

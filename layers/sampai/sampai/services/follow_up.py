@@ -159,7 +159,9 @@ class FollowUpService:
         self, name: str, provider: Provider | None, group: Sequence[Message], settings: Settings, remaining: Remaining
     ) -> None:
         group = self._after_meetings(name, group)
-        findings = self._inquiry.ask(provider, group, remaining=remaining) if provider else Findings()
+        findings = (
+            self._inquiry.ask(provider, group, now=self._clock(), remaining=remaining) if provider else Findings()
+        )
         if provider is not None:
             self._match(provider, group, findings)
         now = self._clock()

@@ -32,6 +32,12 @@ EARLY: Final = timedelta(minutes=5)
 LATE: Final = timedelta(minutes=15)
 """How far the vendor's clock and a slow call may put a message from the time of its attempt."""
 
+OWN_CALL: Final = timedelta(seconds=CALL_SECONDS + 10)
+"""How long after its attempt a vendor lists a message, if nobody's clock is wrong."""
+
+SETTLED: Final = timedelta(seconds=90)
+"""After so long whoever sent what is listed has said so, or is lost as well: longer than a lease."""
+
 
 Read = TypeVar("Read")
 
@@ -48,6 +54,8 @@ class Findings:
         self.candidates: dict[str, list[Report]] = {}
         self.asked: set[str] = set()
         """Messages whose vendor answered, whether or not it knew them."""
+        self.undecided: set[str] = set()
+        """Messages that may be what is listed, as may another that is being sent right now."""
         self.pages: dict[str, ListPage] = {}
         """Pages that were read, by address: a vendor that lists by day shows the same ones for many windows."""
         self.is_silent = False
@@ -60,7 +68,7 @@ class Inquiry:
         self._new_pool = new_pool
         self._telemetry = telemetry
 
-    def ask(self, provider: Provider, messages: Sequence[Message], *, remaining: Remaining) -> Findings:
+    def ask(self, provider: Provider, messages: Sequence[Message], *, now: datetime, remaining: Remaining) -> Findings:
         """Ask one vendor about messages that it took or may have taken."""
         findings, can = Findings(), provider.capabilities
         traced = [m for m in messages if (can.has_list or can.has_lookup) and provider.can_trace(m)]
@@ -68,7 +76,7 @@ class Inquiry:
         findings.asked.update(m.message_id for m in messages if m not in traced)
         if can.has_list:
             for window, members in _windows(traced):
-                self._list(provider, window, members, findings, remaining)
+                self._list(provider, window, members, findings, now, remaining)
         if can.has_lookup:
             unseen = [m for m in traced if m.provider_message_id and m.message_id not in findings.reports]
             self._look_up(provider, unseen, findings, remaining)
@@ -80,6 +88,7 @@ class Inquiry:
         window: Window,
         members: Sequence[Message],
         findings: Findings,
+        now: datetime,
         remaining: Remaining,
     ) -> None:
         wanted = {message.message_id for message in members}
@@ -91,7 +100,7 @@ class Inquiry:
                 pages, is_last = pages + 1, page.is_last
                 known = len(findings.reports)
                 for entry in page.entries:
-                    _sort_in(provider, entry, members, findings)
+                    _sort_in(provider, entry, members, findings, now)
                 if wanted <= findings.reports.keys():
                     break
                 idle_pages += len(findings.reports) - known < PAGE_WORTH
@@ -101,7 +110,7 @@ class Inquiry:
             self._failed(provider, "list", error)
             return
         if is_last or pages < MOST_PAGES:  # what a list that was cut has not shown may be in it all the same
-            findings.asked.update(wanted)
+            findings.asked.update(wanted - findings.undecided)
 
     def _pages(
         self, provider: Provider, window: Window, findings: Findings, remaining: Remaining
@@ -161,14 +170,18 @@ class Inquiry:
         self._telemetry.count("InquiryFailed", provider=provider.name)
 
 
-def _sort_in(provider: Provider, entry: Listed, members: Sequence[Message], findings: Findings) -> None:
+def _sort_in(provider: Provider, entry: Listed, members: Sequence[Message], findings: Findings, now: datetime) -> None:
     if entry.report is None:
         return
     for message in members:
         if message.provider_message_id is not None:
             if message.provider_message_id == entry.report.provider_message_id:
                 findings.reports[message.message_id] = entry.report
-        elif _may_be(provider, entry, entry.report, message):
+        elif not _may_be(provider, entry, entry.report, message):
+            continue
+        elif entry.report.reference is None and _may_be_anothers(entry, message, now):
+            findings.undecided.add(message.message_id)
+        else:
             candidates = findings.candidates.setdefault(message.message_id, [])
             if all(known.provider_message_id != entry.report.provider_message_id for known in candidates):
                 candidates.append(entry.report)
@@ -184,6 +197,13 @@ def _may_be(provider: Provider, entry: Listed, report: Report, message: Message)
         and _words(entry.text) == _words(words_of(message.content))
         and _is_near(entry.created_at, message.attempted_at)
     )
+
+
+def _may_be_anothers(entry: Listed, message: Message, now: datetime) -> bool:
+    """Whether what is listed came after the message's own call, and so lately that its sender may not have said so."""
+    if entry.created_at is None or message.attempted_at is None:
+        return False
+    return entry.created_at > message.attempted_at + OWN_CALL and entry.created_at > now - SETTLED
 
 
 def _is_near(listed: datetime | None, attempted: datetime | None) -> bool:
