@@ -411,8 +411,8 @@ DEFECTS: Final = (
         "unit/circuits",
         _edit(
             "services/circuits.py",
-            "        circuit.open_until = now + OPEN_FOR\n        return True\n\n    def learn",
-            "        return True\n\n    def learn",
+            "            circuit.open_until = now + OPEN_FOR\n        return True\n",
+            "            pass\n        return True\n",
         ),
     ),
     # --- nothing leaked -------------------------------------------------------------------------------------------

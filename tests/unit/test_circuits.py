@@ -1,6 +1,7 @@
 """A vendor that is out of order is left alone, but for one message a minute that tries it."""
 
 from datetime import timedelta
+from itertools import count
 
 import pytest
 
@@ -8,11 +9,12 @@ from sampai.domain.failure import Reason
 from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.status import Status
 from sampai.providers.base import Account
+from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.providers.nomsa.sms import Nomsa
 from sampai.services.circuits import Circuits
 from tests.covers import covers
 from tests.fakes import START
-from tests.house import House, lost, nomsa_taken, request, unreached
+from tests.house import House, lost, nomsa_taken, request, smspoh_taken, unauthorized, unreached
 
 MINUTE = timedelta(minutes=1)
 
@@ -108,3 +110,19 @@ def test_many_messages_in_one_call_are_one_failure() -> None:
 
     assert len(house.transport.requests) == 2
     assert ("CircuitOpened", None) not in house.telemetry.counts
+
+
+def test_a_message_that_takes_another_provider_uses_up_no_trial() -> None:
+    def answer(sent: HttpRequest) -> HttpResponse:
+        return nomsa_taken(str(next(numbers))) if "nomsa" in sent.host else smspoh_taken("AA-1", "only-smspoh")
+
+    numbers = count(1)
+    house = House(unauthorized())
+    house.send(request("first", "smspoh"))
+    house.transport.replies = [answer]
+    house.clock.advance(seconds=60)
+
+    house.send(request("either", recipient="+66812345678"), request("only-smspoh", "smspoh"))
+
+    assert house.message("either").provider == "nomsa"
+    assert house.message("only-smspoh").status is Status.ACCEPTED

@@ -84,16 +84,17 @@ def start(message: Message, *, attempt_id: str, desk: Desk) -> Admitted:
     providers = desk.routing.on_route(message)
     if not providers:
         return _refuse(message, Failure(reason=Reason.UNROUTABLE, detail="provider: turned off"), desk)
-    in_order = [p for p in providers if desk.circuits.admits(p, now=desk.now)]
+    in_order = [p for p in providers if not desk.circuits.is_open(p, now=desk.now)]
     if not in_order:
         return hold_back(message, now=desk.now, pause=OPEN_FOR)
     failures = []
     for provider in in_order:
         ready = _ready(message, provider, desk)
-        if isinstance(ready, Message):
+        if isinstance(ready, Failure):
+            failures.append(ready)
+        elif desk.circuits.admits(provider, now=desk.now):
             claimed = claim(ready, provider=provider.name, attempt_id=attempt_id, now=desk.now, lease=desk.lease)
             return Admitted(message=claimed, provider=provider)
-        failures.append(ready)
     return _refuse(message, failures[0], desk)
 
 

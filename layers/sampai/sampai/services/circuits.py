@@ -24,17 +24,23 @@ class Circuits:
     def __init__(self) -> None:
         self._circuits: dict[type[Provider], _Circuit] = {}
 
-    def admits(self, provider: Provider, *, now: datetime) -> bool:
-        """Whether a message may go to a provider: not for a minute after it proved out of order, then one to try it.
-
-        So asking again may give another answer. A change of the account closes the circuit.
-        """
+    def is_open(self, provider: Provider, *, now: datetime) -> bool:
+        """Whether messages keep away from a provider. A change of the account closes the circuit."""
         circuit = self._circuits.get(type(provider))
         if circuit is None or circuit.open_until is None or circuit.account != provider.account:
-            return True
-        if now < circuit.open_until:
             return False
-        circuit.open_until = now + OPEN_FOR
+        return now < circuit.open_until
+
+    def admits(self, provider: Provider, *, now: datetime) -> bool:
+        """Let a message go to a provider: not for a minute after it proved out of order, then one to try it.
+
+        To be asked for a message that goes there if it may: asking again may give another answer.
+        """
+        if self.is_open(provider, now=now):
+            return False
+        circuit = self._circuits.get(type(provider))
+        if circuit is not None and circuit.open_until is not None:
+            circuit.open_until = now + OPEN_FOR
         return True
 
     def learn(self, provider: Provider, outcome: Outcome, *, now: datetime) -> bool:
