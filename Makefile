@@ -22,7 +22,7 @@ EMULATOR := .venv-emulator/.installed
 AUDIT := .venv-audit/.installed
 PIP_INSTALL := -m pip install -qq --no-deps --require-hashes --requirement
 
-.PHONY: help demo up down test check simulate fuzz mutants chaos privileges bench cost scale audit docs format deploy lock clean
+.PHONY: help demo up down test check simulate fuzz mutants chaos iam bench cost scale audit docs format deploy lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,21 +61,21 @@ mutants: $(DEV) $(EMULATOR) ## plant known defects one by one, and name the test
 	@$(BIN)/python -m tests.mutants
 
 chaos: $(DEV) $(EMULATOR) ## kill the local stack's processes while messages flow
-	@$(BIN)/python -m local.chaos
+	@$(BIN)/python -m tests.chaos
 
-privileges: $(DEV) $(EMULATOR) ## take each permission of the template away, and see that something misses it
-	@$(BIN)/python -m local.privileges
+iam: $(DEV) $(EMULATOR) ## take each permission of the template away, and see that something misses it
+	@$(BIN)/python -m tests.iam
 
 bench: $(DEV) $(EMULATOR) ## measure speed, calls, memory and growth beside yardsticks: make bench ONLY="send flow"
-	@$(BIN)/python -m tests.bench $(ONLY)
+	@$(BIN)/python -m benchmarks $(ONLY)
 
 cost: $(DEV) $(EMULATOR) ## what a million messages cost, by counted calls and public prices
-	@$(BIN)/python -m tests.bench.cost
+	@$(BIN)/python -m benchmarks.cost
 
 scale: $(DEV) ## simulate 10, 1,000 and 100,000 messages a second: what gets hot, and what moves it
-	@$(BIN)/python -m tests.bench.scale
+	@$(BIN)/python -m benchmarks.scale
 
-LOCKS := layers/dependencies/requirements.txt requirements-dev.txt requirements-emulator.txt requirements-audit.txt tests/bench/requirements.txt
+LOCKS := layers/dependencies/requirements.txt requirements-dev.txt requirements-emulator.txt requirements-audit.txt benchmarks/requirements.txt
 CHECKOV := CKV_SKIP_PACKAGE_UPDATE_CHECK=1 .venv-audit/bin/checkov
 PIP_AUDIT := .venv-audit/bin/pip-audit --progress-spinner off --cache-dir .local/pip-audit --strict --disable-pip
 # Passed over: CVE-2024-23342, by which ecdsa leaks a key that it signs with. It has no mend, and checkov signs nothing.
@@ -109,7 +109,7 @@ lock: $(DEV) ## pin the newest versions of all requirements
 	$(UV_COMPILE) -c requirements-dev.txt layers/dependencies/requirements.in -o layers/dependencies/requirements.txt
 	$(UV_COMPILE) requirements-emulator.in -o requirements-emulator.txt
 	$(UV_COMPILE) requirements-audit.in -o requirements-audit.txt
-	$(UV_COMPILE) tests/bench/requirements.in -o tests/bench/requirements.txt
+	$(UV_COMPILE) benchmarks/requirements.in -o benchmarks/requirements.txt
 
 clean: ## remove everything that was built or installed (stops the local stack first)
 	@$(MAKE) down

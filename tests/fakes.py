@@ -11,13 +11,13 @@ from typing import Any
 
 from sampai.contract.events import Event, status_changed
 from sampai.contract.settings import Settings, parse_settings
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.inbound import Inbound, Room
 from sampai.domain.message import Enclosed, Message
-from sampai.domain.policy import Counter
+from sampai.domain.quotas import Counter
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.template import Catalogue
-from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.services.ports import (
     Insert,
     Known,

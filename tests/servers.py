@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from sampai.providers.http import HttpRequest, HttpResponse
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.services.ports import NoResponse
 
 DEADLINE = 0.4

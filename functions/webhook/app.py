@@ -4,8 +4,8 @@ import os
 from typing import Any, Final
 
 from sampai.bootstrap import receive_service, telemetry
-from sampai.providers.http import MalformedWebhookError, WebhookRequest
-from sampai.services.receive import Answer
+from sampai.domain.http import MalformedWebhookError, WebhookRequest
+from sampai.services.webhook.service import Answer
 
 if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
     # While Lambda starts a sandbox it lends it more of a processor than it has later, and nobody waits yet.

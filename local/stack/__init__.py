@@ -38,14 +38,14 @@ EMULATOR: Final = Server(
         # Off, because their ports cannot be moved and two stacks would collide.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        # The functions inherit it; see local.dynamodb.
+        # The functions inherit it; see local.emulator.partiql_proxy.
         "AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{DYNAMODB_PORT}",
     },
 )
 DYNAMODB: Final = Server(
     name="dynamodb",
     python=Path(sys.executable),
-    module="local.dynamodb",
+    module="local.emulator.partiql_proxy",
     arguments=("--port", str(DYNAMODB_PORT), "--upstream", ENDPOINT_URL),
     port=DYNAMODB_PORT,
     health_path="/_health",

@@ -12,10 +12,9 @@ import pytest
 
 from sampai import bootstrap
 from sampai.adapters.items import to_item
+from sampai.domain.http import HttpRequest
 from sampai.domain.message import Message
-from sampai.providers.http import HttpRequest
-from tests.canary.canaries import CANARIES, canaries_in, value
-from tests.canary.estate import (
+from tests.canary.app import (
     FAULTS,
     REQUESTS,
     SECRET,
@@ -26,11 +25,12 @@ from tests.canary.estate import (
     malformed_callbacks,
     request_bodies,
 )
+from tests.canary.canaries import CANARIES, canaries_in, value
 from tests.canary.outside import Outside, watching
 from tests.fakes import START
 from tests.functional.sandbox import LIBRARIES, Context, environment_of, forget, handler_of
 from tests.functional.vendors import ROOTS
-from tests.house import House
+from tests.harness.application import House
 
 Answer = tuple[int, Any]
 FUNCTIONS: Final = ("send", "webhook", "follow_up", "monitor", "publish")

@@ -16,8 +16,7 @@ from sampai.providers.base import Provider
 from sampai.providers.nomsa.sms import Nomsa
 from sampai.providers.registry import PROVIDERS, load
 from sampai.services.ports import UnavailableError
-from tests.canary.canaries import CANARIES, Kind, canaries_in, value
-from tests.canary.estate import (
+from tests.canary.app import (
     FAULTS,
     REQUESTS,
     BothTelemetries,
@@ -29,9 +28,10 @@ from tests.canary.estate import (
     malformed_callbacks,
     suffer,
 )
+from tests.canary.canaries import CANARIES, Kind, canaries_in, value
 from tests.canary.outside import ALLOWED, Outside, watching
 from tests.covers import covers
-from tests.house import House, request
+from tests.harness.application import House, request
 
 
 def leaks_of(run: Callable[[Estate], None], reply: Any = None, **options: Any) -> list[str]:

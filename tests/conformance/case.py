@@ -4,13 +4,13 @@ from dataclasses import dataclass, field
 
 from sampai.domain.account import Standing
 from sampai.domain.failure import Failure
+from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Message
 from sampai.domain.outcome import Outcome
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.providers.base import Account, ListPage, Window
-from sampai.providers.http import HttpRequest, HttpResponse, WebhookRequest
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,13 +13,13 @@ from urllib.parse import unquote_plus
 import pytest
 
 from sampai.domain.failure import Reason
+from sampai.domain.http import HttpResponse, MalformedWebhookError, WebhookRequest
 from sampai.domain.message import Category, Content, Media, Text, words_of
 from sampai.domain.outcome import NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.template import Template
 from sampai.domain.times import from_text
 from sampai.providers.base import CONTENT_TYPES, AccountRefusedError, Provider, Window
-from sampai.providers.http import HttpResponse, MalformedWebhookError, WebhookRequest
 from sampai.providers.registry import PROVIDERS, load
 from tests.conformance.case import (
     AccountAnswer,

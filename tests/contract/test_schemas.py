@@ -16,7 +16,7 @@ from sampai.contract.settings import BrokenSettingsError, parse_settings
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Category, Channel, Message, OnUnknown, accept, claim, fail
-from sampai.domain.policy import Limit
+from sampai.domain.quotas import Limit
 from sampai.domain.status import Source, Status
 from tests.template import ROOT
 

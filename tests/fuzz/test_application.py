@@ -21,14 +21,14 @@ from hypothesis.stateful import (
 from sampai.contract.settings import parse_settings
 from sampai.domain.message import Message, OnUnknown
 from sampai.domain.status import Status
-from sampai.services.follow_up import MOST_ATTEMPTS
+from sampai.services.follow_up.service import MOST_ATTEMPTS
 from sampai.services.ports import UnavailableError
-from sampai.services.receive import Answer
-from sampai.services.send import Record
+from sampai.services.send.service import Record
+from sampai.services.webhook.service import Answer
 from tests.covers import covers
 from tests.fuzz.vendors import MOODS, WORDS, DeathError, Entry, FakeVendors
-from tests.house import SETTINGS as HOUSE_SETTINGS
-from tests.house import TOKEN, House
+from tests.harness.application import SETTINGS as HOUSE_SETTINGS
+from tests.harness.application import TOKEN, House
 
 COUNTRIES: Final = {"nomsa": "+855912345", "smsnoc": "+880174497", "smspoh": "+959777777", "nusasms": "+628123456"}
 BOTH: Final = "+66812345"

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sampai.domain.http import HttpResponse
 from sampai.domain.message import Message
 from sampai.domain.outcome import Outcome, Taken
 from sampai.domain.report import Report
 from sampai.providers.base import Listed, Provider
-from sampai.providers.http import HttpResponse
 from tests.conformance.test_provider_contract import APIS, NAMES, cases_of, provider_of
 from tests.covers import covers
 from tests.fuzz.explore import POISON, places_in

@@ -17,12 +17,12 @@ from sampai.domain.inbound import Room
 from sampai.domain.message import MESSAGE_ID, Message
 from sampai.domain.phone import E164
 from sampai.domain.status import Status
-from sampai.services.send import Record
+from sampai.services.send.service import Record
 from tests.covers import covers
 from tests.fakes import START
 from tests.fuzz.explore import POISON, Seen, explore, places_in
 from tests.fuzz.vendors import FakeVendors
-from tests.house import House, request
+from tests.harness.application import House, request
 
 CASES: Final = 800
 """Batches that the tests show, of five or six bodies each."""

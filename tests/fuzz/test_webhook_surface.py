@@ -26,7 +26,7 @@ from tests.covers import covers
 from tests.fakes import START
 from tests.fuzz.explore import POISON, Seen, explore
 from tests.fuzz.vendors import FakeVendors
-from tests.house import SECRET, TOKEN, House, request
+from tests.harness.application import SECRET, TOKEN, House, request
 from tests.template import ROOT
 
 CASES: Final = 5_000

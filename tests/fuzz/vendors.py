@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.status import Status
 from sampai.domain.times import to_text
-from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.providers.registry import PROVIDERS
 from sampai.services.ports import Clock, NoResponse
 

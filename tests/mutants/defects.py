@@ -50,7 +50,7 @@ DEFECTS: Final = (
         "the vendor is called before the claim is stored",
         "unit/send",
         _edit(
-            "services/send.py",
+            "services/send/service.py",
             """\
         claimed = self._claim(self._enclosed(entries, batch), batch)
         self._renew_turns(claimed, settings, remaining)
@@ -76,7 +76,7 @@ DEFECTS: Final = (
         "a claim that was refused is sent all the same",
         "unit/send",
         _edit(
-            "services/send.py",
+            "services/send/service.py",
             """\
             if written.done:
                 self._admitted(entry, batch)
@@ -115,7 +115,7 @@ DEFECTS: Final = (
         "the id is that of the SQS message",
         "unit/send",
         _edit(
-            "services/send.py",
+            "services/send/service.py",
             "        message_id, fingerprint = _identity(record, request, key)\n",
             """\
         if isinstance(request, SendRequest):
@@ -128,7 +128,7 @@ DEFECTS: Final = (
         "another request under a known id is taken for a repetition",
         "unit/send",
         _edit(
-            "services/send.py",
+            "services/send/service.py",
             "if current.fingerprint not in (None, wanted.fingerprint):",
             "if current.fingerprint is None and wanted.fingerprint is None:",
         ),
@@ -137,7 +137,7 @@ DEFECTS: Final = (
         "a time-out counts as not taken",
         "unit/send",
         _edit(
-            "services/dispatch.py",
+            "services/send/dispatch.py",
             "    if response.may_have_been_sent:\n",
             '    if response.may_have_been_sent and response.why != "timed out":\n',
         ),
@@ -151,7 +151,7 @@ DEFECTS: Final = (
         "an answer that cannot be read counts as not taken",
         "unit/send unit/shared_calls",
         _edit(
-            "services/dispatch.py",
+            "services/send/dispatch.py",
             'return Unknown(why=f"unreadable answer, HTTP {response.status}")',
             "return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False)",
         ),
@@ -169,7 +169,7 @@ DEFECTS: Final = (
         "a lease that is over is claimed again, by who comes next",
         "unit/send",
         _edit(
-            "services/send.py",
+            "services/send/service.py",
             "lost = lose(current, now=now, due_at=now, source=Source.SEND)",
             "lost = replace(current, status=Status.QUEUED, revision=current.revision + 1, due_at=now)",
         ),
@@ -178,7 +178,7 @@ DEFECTS: Final = (
         "a lease that is over is claimed again, by the follow-up",
         "unit/follow_up",
         _edit(
-            "services/follow_up.py",
+            "services/follow_up/service.py",
             "return lose(message, now=now, due_at=now, source=Source.SWEEP)",
             "return wait(message, route=message.route, failure=None, now=now, due_at=now, source=Source.SWEEP)",
         ),
@@ -186,17 +186,17 @@ DEFECTS: Final = (
     _defect(
         "what is unknown is sent again without the caller's wish",
         "unit/follow_up",
-        _edit("services/follow_up.py", "        and message.on_unknown is OnUnknown.RESEND\n", ""),
+        _edit("services/follow_up/service.py", "        and message.on_unknown is OnUnknown.RESEND\n", ""),
     ),
     _defect(
         "one look that does not find a message is enough to send it again",
         "unit/follow_up",
-        _edit("services/follow_up.py", "        and message.misses + 1 >= MISSES_BEFORE_RESEND\n", ""),
+        _edit("services/follow_up/service.py", "        and message.misses + 1 >= MISSES_BEFORE_RESEND\n", ""),
     ),
     _defect(
         "an old note resumes a later attempt",
         "unit/send",
-        _edit("services/send.py", " and message.attempt in attempts\n", "\n"),
+        _edit("services/send/service.py", " and message.attempt in attempts\n", "\n"),
     ),
     _defect(
         "messages of a shared call that was turned away go together again",
@@ -220,12 +220,18 @@ DEFECTS: Final = (
     _defect(
         "a receipt that comes before its message is dropped",
         "unit/follow_up unit/receive",
-        _edit("services/receive.py", "meeting = self._store.park(key, report, self._clock())", "meeting = None"),
+        _edit(
+            "services/webhook/service.py", "meeting = self._store.park(key, report, self._clock())", "meeting = None"
+        ),
     ),
     _defect(
         "a receipt is answered 200 before it is durable",
         "unit/receive",
-        _edit("services/receive.py", "            return Answer.UNAVAILABLE\n", "            return Answer.RECEIVED\n"),
+        _edit(
+            "services/webhook/service.py",
+            "            return Answer.UNAVAILABLE\n",
+            "            return Answer.RECEIVED\n",
+        ),
     ),
     _defect(
         "the last report wins",
@@ -240,7 +246,7 @@ DEFECTS: Final = (
         "429 counts as taken",
         "unit/send",
         _edit(
-            "services/dispatch.py",
+            "services/send/dispatch.py",
             "        try:\n            outcome = provider.parse_send(response)\n",
             """\
         if response.status == 429:
@@ -299,7 +305,7 @@ DEFECTS: Final = (
         "an entry of a vendor's list goes to one of two messages that it may belong to",
         "unit/follow_up",
         _edit(
-            "services/follow_up.py",
+            "services/follow_up/service.py",
             "is_certain = len(free) == 1 and not any(_share(findings, m, free) for m in lost if m is not message)",
             "is_certain = bool(free)",
         ),
@@ -318,7 +324,7 @@ DEFECTS: Final = (
         "a record whose claim was not answered does not come back",
         "unit/send",
         _edit(
-            "services/send.py",
+            "services/send/service.py",
             "            else:\n                batch.unfinished.update(entry.records)\n        return claimed\n",
             "        return claimed\n",
         ),
@@ -327,19 +333,21 @@ DEFECTS: Final = (
         "expires_at is not looked at before the call",
         "unit/send",
         _edit(
-            "services/dispatch.py",
+            "services/send/dispatch.py",
             "late = {i: _EXPIRED for i, attempt in enumerate(attempts) if attempt.message.is_expired(now)}",
             "late = {i: _EXPIRED for i, attempt in enumerate(attempts) if attempt.message.expires_at is now}",
         ),
         _edit(
-            "services/dispatch.py", "if complete.is_expired(self._clock()):", "if complete.expires_at is self._clock():"
+            "services/send/dispatch.py",
+            "if complete.is_expired(self._clock()):",
+            "if complete.expires_at is self._clock():",
         ),
     ),
     _defect(
         "a call begins that the invocation has no time for",
         "unit/send",
         _edit(
-            "services/dispatch.py",
+            "services/send/dispatch.py",
             "if remaining() < CALL_SECONDS + WRITE_MARGIN_SECONDS:",
             "if remaining() < 0:",
         ),
@@ -354,12 +362,12 @@ DEFECTS: Final = (
         "an opt-out keeps one-time passwords back",
         "unit/opt_out unit/known",
         _edit(
-            "services/admission.py",
+            "services/send/admission.py",
             "if message.category is Category.PROMOTIONAL and message.recipient in desk.known.opted_out:",
             "if message.recipient in desk.known.opted_out:",
         ),
         _edit(
-            "services/known.py",
+            "services/send/eligibility.py",
             "number=subject.recipient if is_promotional else None,",
             "number=subject.recipient,",
         ),
@@ -368,7 +376,7 @@ DEFECTS: Final = (
         "an opt-out keeps nothing back",
         "unit/opt_out",
         _edit(
-            "services/admission.py",
+            "services/send/admission.py",
             "if message.category is Category.PROMOTIONAL and message.recipient in desk.known.opted_out:",
             "if message.category is Category.OTP and message.recipient in desk.known.opted_out:",
         ),
@@ -376,41 +384,45 @@ DEFECTS: Final = (
     _defect(
         "a reply goes out though its conversation is closed",
         "unit/rooms",
-        _edit("services/admission.py", "if room is not None and room.is_open(desk.now):", "if room is not None:"),
+        _edit("services/send/admission.py", "if room is not None and room.is_open(desk.now):", "if room is not None:"),
     ),
     # --- vendors are spared -----------------------------------------------------------------------------------------
     _defect(
         "messages are sent before their turn",
         "unit/pace",
-        _edit("services/dispatch.py", "            self._sleep(pause)\n", "            pass\n"),
+        _edit("services/send/dispatch.py", "            self._sleep(pause)\n", "            pass\n"),
     ),
     _defect(
         "a turn is taken however far ahead it is",
         "ports/rate",
-        _edit("adapters/rate.py", '"taken_until BETWEEN :first AND :last"', '":first <= :last"'),
+        _edit("adapters/rate_limiter.py", '"taken_until BETWEEN :first AND :last"', '":first <= :last"'),
     ),
     _defect(
         "what has no turn is sent unpaced",
         "unit/pace",
         _edit(
-            "services/send.py", "            if entry.starts_at is None:\n", "            if entry.starts_at == now:\n"
+            "services/send/service.py",
+            "            if entry.starts_at is None:\n",
+            "            if entry.starts_at == now:\n",
         ),
     ),
     _defect(
         "what its claim has made late goes out all at once",
         "unit/pace",
-        _edit("services/pace.py", "MOST_LATE: Final = 2\n", "MOST_LATE: Final = 200\n"),
+        _edit("services/send/pacer.py", "MOST_LATE: Final = 2\n", "MOST_LATE: Final = 200\n"),
     ),
     _defect(
         "a vendor that does not answer is asked for ever",
         "unit/circuits",
-        _edit("services/circuits.py", "if circuit.failures < MOST_FAILURES:", "if about is not About.PROVIDER:"),
+        _edit(
+            "services/circuit_breakers.py", "if circuit.failures < MOST_FAILURES:", "if about is not About.PROVIDER:"
+        ),
     ),
     _defect(
         "everybody tries a vendor that was out of order",
         "unit/circuits",
         _edit(
-            "services/circuits.py",
+            "services/circuit_breakers.py",
             "            circuit.open_until = now + OPEN_FOR\n        return True\n",
             "            pass\n        return True\n",
         ),
@@ -420,7 +432,7 @@ DEFECTS: Final = (
         "the beginning of a webhook token is enough",
         "unit/receive",
         _edit(
-            "services/receive.py",
+            "services/webhook/service.py",
             "matches = [hmac.compare_digest(given, sha256(other.encode()).digest()) for other in valid]",
             "matches = [len(given) > 0 and other.startswith(token) for other in valid]",
         ),
@@ -429,12 +441,12 @@ DEFECTS: Final = (
         "the encryption key is stored after the call",
         "unit/enclosures",
         _edit(
-            "services/send.py",
+            "services/send/service.py",
             "encryption_key=self._vault.key_of(message, enclosed.encryption_key)",
             "encryption_key=enclosed.encryption_key",
         ),
         _edit(
-            "services/dispatch.py",
+            "services/send/dispatch.py",
             "        self._keep_key(complete, outcome)\n        return outcome\n",
             """\
         if complete.enclosed.encryption_key is not None:
@@ -473,7 +485,7 @@ DEFECTS: Final = (
         "the text of an exception stands in the log",
         "canary/canary",
         _edit(
-            "services/dispatch.py",
+            "services/send/dispatch.py",
             "            error=type(error).__name__,\n        )\n        is_final",
             "            error=str(error),\n        )\n        is_final",
         ),
@@ -482,7 +494,7 @@ DEFECTS: Final = (
         "the answer of a vendor stands in the log",
         "canary/canary",
         _edit(
-            "services/dispatch.py",
+            "services/send/dispatch.py",
             "            http_status=response.status,\n",
             "            http_status=response.status,\n            body=response.body,\n",
         ),

@@ -10,7 +10,7 @@ import pytest
 
 from sampai.adapters.directory import DynamoDirectory
 from sampai.domain.inbound import Room
-from sampai.domain.policy import Counter, Limit
+from sampai.domain.quotas import Counter, Limit
 from sampai.domain.template import Catalogue, TemplateInfo
 from sampai.services.ports import Directory, Known, UnavailableError
 from tests.emulator import Emulator, unreachable

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sampai.adapters.rate import DynamoRateLimiter
+from sampai.adapters.rate_limiter import DynamoRateLimiter
 from sampai.services.ports import RateLimiter, Turn, UnavailableError
 from tests.emulator import Emulator, unreachable
 from tests.fakes import START, InMemoryRateLimiter

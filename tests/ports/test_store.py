@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from local.dynamodb import LocalDynamoDb
+from local.emulator.partiql_proxy import LocalDynamoDb
 from sampai.adapters.dynamo import ROUNDS, get_all
 from sampai.adapters.store import DynamoStore
 from sampai.domain.failure import Failure, Reason

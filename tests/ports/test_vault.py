@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from sampai.adapters.encryption_keys import DynamoVault
 from sampai.adapters.items import expiry_of
-from sampai.adapters.vault import DynamoVault
 from sampai.domain.message import Message
 from sampai.domain.status import Status
 from sampai.services.ports import UnavailableError, Vault

@@ -10,7 +10,7 @@ from sampai.contract.events import Event
 from sampai.domain.message import Category, Message, OnUnknown, words_of
 from sampai.domain.status import Source, Status
 from sampai.providers.registry import load
-from sampai.services.follow_up import MOST_ATTEMPTS
+from sampai.services.follow_up.service import MOST_ATTEMPTS
 from sampai.services.ports import Meeting, meeting_key
 from tests.simulation.vendors import Row, Sent, Vendor
 

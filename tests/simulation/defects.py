@@ -6,19 +6,19 @@ from typing import Any, Final
 
 from sampai.contract.settings import Settings
 from sampai.domain.failure import Reason
+from sampai.domain.http import WebhookRequest
 from sampai.domain.message import Message, lose, wait
 from sampai.domain.outcome import NotTaken, Outcome, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Source
 from sampai.providers.base import Provider
-from sampai.providers.http import WebhookRequest
-from sampai.services.dispatch import Attempt, Dispatcher
-from sampai.services.follow_up import FollowUpService
-from sampai.services.inquiry import Findings
+from sampai.services.follow_up.poller import Findings
+from sampai.services.follow_up.service import FollowUpService
 from sampai.services.ports import Remaining, Written
-from sampai.services.receive import Answer, ReceiveService
 from sampai.services.reports import Reports, change
-from sampai.services.send import SendService
+from sampai.services.send.dispatch import Attempt, Dispatcher
+from sampai.services.send.service import SendService
+from sampai.services.webhook.service import Answer, ReceiveService
 from tests.simulation.ports import SimulatedStore
 from tests.simulation.world import Services
 

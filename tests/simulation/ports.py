@@ -6,12 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from sampai.contract.events import Event
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Message
-from sampai.domain.policy import Counter
+from sampai.domain.quotas import Counter
 from sampai.domain.report import Report
 from sampai.domain.status import Status
-from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.services.ports import (
     Known,
     Meet,
@@ -35,7 +35,7 @@ from tests.fakes import (
     RecordingBus,
     RecordingQueue,
 )
-from tests.house import SECRET
+from tests.harness.application import SECRET
 from tests.simulation.vendors import BROKEN, GARBAGE, Call, Vendor, vendor_of
 
 if TYPE_CHECKING:

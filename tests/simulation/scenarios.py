@@ -7,11 +7,11 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Final
 
-from sampai.domain.policy import Limit
+from sampai.domain.http import WebhookRequest
+from sampai.domain.quotas import Limit
 from sampai.domain.times import to_text
-from sampai.providers.http import WebhookRequest
 from tests.fakes import START, FixedSettings
-from tests.house import RECIPIENTS, SETTINGS, request
+from tests.harness.application import RECIPIENTS, SETTINGS, request
 
 HORIZON_HOURS: Final = 2
 POLL_SECONDS: Final = (15, 60, 300, 1800)

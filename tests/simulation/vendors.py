@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
 from sampai.domain.status import Status
-from sampai.providers.http import HttpRequest, HttpResponse, WebhookRequest
-from tests.house import nomsa_list, nomsa_row, nusasms_taken, smspoh_history, smspoh_row
+from tests.harness.application import nomsa_list, nomsa_row, nusasms_taken, smspoh_history, smspoh_row
 
 JOURNEYS: Final[Mapping[str, tuple[tuple[float, Status], ...]]] = {
     "delivered": ((0, Status.ACCEPTED), (4, Status.SENT), (20, Status.DELIVERED)),

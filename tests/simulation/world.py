@@ -18,24 +18,24 @@ from hashlib import blake2b
 from itertools import count
 from typing import Final, TypeVar
 
+from sampai.domain.http import WebhookRequest
 from sampai.domain.message import Message
 from sampai.domain.status import Status
-from sampai.providers.http import WebhookRequest
-from sampai.services.arrivals import Arrivals
-from sampai.services.follow_up import FollowUpService
+from sampai.services.follow_up.service import FollowUpService
 from sampai.services.ports import (
     UnavailableError,
 )
 from sampai.services.publish import publish
-from sampai.services.receive import Answer, ReceiveService
-from sampai.services.send import Record, SendService
+from sampai.services.send.service import Record, SendService
+from sampai.services.webhook.inbound import Arrivals
+from sampai.services.webhook.service import Answer, ReceiveService
 from tests.fakes import (
     START,
     CountedIds,
     InlinePool,
     RecordingTelemetry,
 )
-from tests.house import LEASE, TOKEN
+from tests.harness.application import LEASE, TOKEN
 from tests.simulation.checkers import BrokenPromiseError, Checkers, Ending, Process, ProcessDiedError, demand
 from tests.simulation.choices import Choices
 from tests.simulation.ports import (

@@ -10,13 +10,13 @@ from sampai.contract.events import Event
 from sampai.domain.inbound import Inbound, Room
 from sampai.domain.message import Channel
 from sampai.domain.status import Status
-from sampai.services.arrivals import Arrivals
 from sampai.services.ports import UnavailableError
 from sampai.services.publish import publish_received
-from sampai.services.receive import Answer
+from sampai.services.webhook.inbound import Arrivals
+from sampai.services.webhook.service import Answer
 from tests.covers import covers
 from tests.fakes import START, InMemoryInbox, RecordingBus
-from tests.house import House, nusasms_taken, request
+from tests.harness.application import House, nusasms_taken, request
 
 NUMBER = "+6281234567810"
 ROOM = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.bench.calls import (
+from benchmarks.calls import (
     EVENTS,
     KINDS,
     LOG_BYTES,
@@ -25,7 +25,7 @@ from tests.bench.calls import (
     waits,
     write_units,
 )
-from tests.bench.cost import Cpu, choice_of, dollars, duration_ms, floor_of, looks, prices, scores
+from benchmarks.cost import Cpu, choice_of, dollars, duration_ms, floor_of, looks, prices, scores
 
 Item = dict[str, Any]
 

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
+from benchmarks.dynamo import CountingDynamo
+from benchmarks.growth import TABLES, accepted, followed_up
+from benchmarks.listing_vendor import Crowd, ListingVendors
+from benchmarks.receive import CASES, count_case
 from sampai.adapters.items import due_shard_of, to_item
 from sampai.adapters.store import DynamoStore
+from sampai.domain.http import HttpRequest
 from sampai.domain.message import postpone
 from sampai.domain.times import to_text
-from sampai.providers.http import HttpRequest
 from sampai.services.ports import Insert, Replace
-from tests.bench.dynamo import CountingDynamo
-from tests.bench.growth import TABLES, accepted, followed_up
-from tests.bench.lists import Crowd, ListingVendors
-from tests.bench.receive import CASES, count_case
 from tests.fakes import START, FixedClock
 
 

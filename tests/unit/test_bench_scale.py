@@ -5,7 +5,8 @@ from math import inf
 
 import pytest
 
-from tests.bench.limits import (
+from benchmarks.cpu import COUNT, Reading
+from benchmarks.limits import (
     LARGE,
     UNHURRIED,
     Measured,
@@ -17,7 +18,7 @@ from tests.bench.limits import (
     simulated_pace,
     work_of,
 )
-from tests.bench.model import (
+from benchmarks.model import (
     DELIVERIES,
     FOLLOW_UP,
     INDEX,
@@ -32,8 +33,7 @@ from tests.bench.model import (
     TurnClock,
     pass_seconds,
 )
-from tests.bench.processors import COUNT, Reading
-from tests.bench.scale import MOVERS, QUOTAS, SCALES, capacities, deployed, look_at
+from benchmarks.scale import MOVERS, QUOTAS, SCALES, capacities, deployed, look_at
 
 STEADY = Plan(
     per_second=100.0,

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tests.bench.flow import changes_of, receipt_of
-from tests.bench.stage import TOKEN, batch_of, medians
+from benchmarks.flow import changes_of, receipt_of
+from benchmarks.harness import TOKEN, batch_of, medians
 
 
 @pytest.mark.parametrize("provider", ["nomsa", "smsnoc", "smspoh", "nusasms"])

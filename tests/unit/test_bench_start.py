@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.runtime import cpu_ticks_in, peak_kib_in
-from tests.bench.start import instructions_in, without_byte_code
+from benchmarks.runtime import cpu_ticks_in, peak_kib_in
+from benchmarks.start import instructions_in, without_byte_code
 
 VALGRIND = """==8480== Cachegrind, a cache and branch-prediction profiler
 --8480-- warning: L3 cache found, using its data for the LL simulation.

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.status import Status
-from sampai.providers.http import HttpRequest, HttpResponse
-from tests.house import (
+from tests.harness.application import (
     House,
     lost,
     nomsa_row,

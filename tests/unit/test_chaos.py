@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from local.chaos.load import MESSAGES, Sent, messages, waves
-from local.chaos.nemesis import SECONDS, STRIKES, Nemesis, Strike, Victim, plan, workers
-from local.chaos.run import OPERATORS_SETTINGS, patience
-from local.chaos.verdict import LEAST_KILLS, Aftermath
 from local.simulators.outcomes import OUTCOMES
 from local.stack.processes import children_of, function_of, kill
 from sampai.contract.request import SendRequest, parse_request
 from sampai.services.attempt import BACKOFF_SECONDS
+from tests.chaos.load import MESSAGES, Sent, messages, waves
+from tests.chaos.nemesis import SECONDS, STRIKES, Nemesis, Strike, Victim, plan, workers
+from tests.chaos.run import OPERATORS_SETTINGS, patience
+from tests.chaos.verdict import LEAST_KILLS, Aftermath
 
 SEEDS = range(20)
 FOLDER = "/tree/.local/emulator.home/ministack-lambda"

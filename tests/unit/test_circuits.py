@@ -6,15 +6,15 @@ from itertools import count
 import pytest
 
 from sampai.domain.failure import Reason
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.status import Status
 from sampai.providers.base import Account
-from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.providers.nomsa.sms import Nomsa
-from sampai.services.circuits import Circuits
+from sampai.services.circuit_breakers import Circuits
 from tests.covers import covers
 from tests.fakes import START
-from tests.house import House, lost, nomsa_taken, request, smspoh_taken, unauthorized, unreached
+from tests.harness.application import House, lost, nomsa_taken, request, smspoh_taken, unauthorized, unreached
 
 MINUTE = timedelta(minutes=1)
 

@@ -12,14 +12,14 @@ import pytest
 from sampai.adapters.items import PARKED_RETENTION, RETENTION, to_item
 from sampai.contract.settings import BrokenSettingsError, parse_settings
 from sampai.domain.failure import Reason
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Message
 from sampai.domain.status import Status
-from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.services.ports import NoResponse, UnavailableError, Write, Written
 from sampai.services.publish import publish
 from tests.covers import covers
 from tests.fakes import START, RecordingBus, statuses
-from tests.house import (
+from tests.harness.application import (
     House,
     by_host,
     lost,

@@ -10,12 +10,21 @@ import pytest
 from sampai.adapters.items import to_item
 from sampai.contract.events import request_rejected
 from sampai.domain.failure import Failure, Reason
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Enclosed, Media, Message
 from sampai.domain.status import Status
-from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.services.ports import Insert, Replace, Write
 from tests.fakes import statuses
-from tests.house import House, lost, nusasms_taken, request, smspoh_history, smspoh_row, smspoh_taken, unreached
+from tests.harness.application import (
+    House,
+    lost,
+    nusasms_taken,
+    request,
+    smspoh_history,
+    smspoh_row,
+    smspoh_taken,
+    unreached,
+)
 
 # --- files ----------------------------------------------------------------------------------------------------------
 

@@ -6,13 +6,13 @@ from datetime import timedelta
 import pytest
 
 from sampai.domain.failure import Failure, Reason
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.status import Source, Status
 from sampai.domain.times import to_text
-from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.services.ports import Meet, Replace
 from tests.covers import covers
 from tests.fakes import START, statuses
-from tests.house import (
+from tests.harness.application import (
     House,
     lost,
     nomsa_list,

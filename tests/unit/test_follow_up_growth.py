@@ -3,12 +3,12 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from benchmarks.growth import accepted
 from sampai.domain.message import Message
-from sampai.services.follow_up import FollowUpService
+from sampai.services.follow_up.service import FollowUpService
 from sampai.services.ports import Meeting
-from tests.bench.growth import accepted
 from tests.fakes import InlinePool, InMemoryStore
-from tests.house import House, nomsa_list
+from tests.harness.application import House, nomsa_list
 
 DUE = 250
 

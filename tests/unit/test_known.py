@@ -9,15 +9,15 @@ import pytest
 
 from sampai.contract.request import SendRequest, parse_request
 from sampai.domain.failure import Failure, Reason
+from sampai.domain.http import HttpResponse
 from sampai.domain.inbound import Room
 from sampai.domain.message import Category, Channel, Message
 from sampai.domain.status import Status
 from sampai.domain.template import Catalogue, TemplateInfo
-from sampai.providers.http import HttpResponse
-from sampai.services.known import Question, ask, question_of
 from sampai.services.ports import Known, UnavailableError
+from sampai.services.send.eligibility import Question, ask, question_of
 from tests.fakes import START, InMemoryDirectory, statuses
-from tests.house import House, request
+from tests.harness.application import House, request
 
 NUMBER = "+6281234567810"
 ROOM = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"

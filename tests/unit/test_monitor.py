@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from sampai.domain.failure import Failure, Reason
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.template import Catalogue, TemplateInfo
-from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.services.ports import NoResponse, Secret, UnavailableError
 from tests.fakes import START
-from tests.house import SECRET, House, lost, unreached
+from tests.harness.application import SECRET, House, lost, unreached
 
 TEMPLATE = "5a4b3c2d-1e0f-4a9b-8c7d-6e5f4a3b2c04"
 CHANNEL = "7d1c7c0a-3e0f-4b52-9a43-6a1f0b1e2d03"

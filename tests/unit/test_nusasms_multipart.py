@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.formparser import parse_form_data
 
-from sampai.providers.http import HttpRequest
+from sampai.domain.http import HttpRequest
 from sampai.providers.nusasms.multipart import File, post_multipart
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=60)

@@ -10,13 +10,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sampai.domain.failure import Failure, Reason
+from sampai.domain.http import MalformedWebhookError, WebhookRequest
 from sampai.domain.message import Channel, Content, Enclosed, Media, Message, Text
 from sampai.domain.phone import E164
 from sampai.domain.status import Status
 from sampai.domain.template import BodyParameter, Parameters, Template
 from sampai.providers.base import Account, Provider
-from sampai.providers.http import MalformedWebhookError, WebhookRequest
-from sampai.providers.nusasms.dialect import read_number
+from sampai.providers.nusasms.common import read_number
 from sampai.providers.nusasms.official import NusaSmsWhatsAppOfficial
 from sampai.providers.nusasms.sms import NusaSms
 from sampai.providers.nusasms.whatsapp import NusaSmsWhatsApp

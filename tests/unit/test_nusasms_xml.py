@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sampai.domain.http import HttpResponse
 from sampai.domain.outcome import Taken, Unknown
 from sampai.providers.base import Account
-from sampai.providers.http import HttpResponse
 from sampai.providers.nusasms.sms import NusaSms
 from tests.covers import covers
 

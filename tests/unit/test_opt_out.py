@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 import pytest
 
 from sampai.domain.failure import Failure, Reason
+from sampai.domain.http import HttpResponse
 from sampai.domain.message import Category
 from sampai.domain.status import Status
-from sampai.providers.http import HttpResponse
-from sampai.services.receive import Answer
-from sampai.services.send import Record
+from sampai.services.send.service import Record
+from sampai.services.webhook.service import Answer
 from tests.fakes import START, statuses
-from tests.house import RECIPIENTS, House, nusasms_taken, request, smspoh_taken
+from tests.harness.application import RECIPIENTS, House, nusasms_taken, request, smspoh_taken
 
 NUMBER = RECIPIENTS["nusasms"]
 OPTED_OUT = Failure(reason=Reason.OPTED_OUT, detail="recipient: asked for no promotional messages")

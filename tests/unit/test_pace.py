@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.status import Status
 from sampai.domain.times import to_text
-from sampai.providers.http import HttpRequest, HttpResponse
-from sampai.services.pace import CLAIM_TIME
 from sampai.services.ports import Write
-from sampai.services.send import Record, SendService
+from sampai.services.send.pacer import CLAIM_TIME
+from sampai.services.send.service import Record, SendService
 from tests.covers import covers
 from tests.fakes import START, statuses
-from tests.house import House, nomsa_taken, request, smspoh_taken
+from tests.harness.application import House, nomsa_taken, request, smspoh_taken
 
 
 def house_at(rate: float | None, **settings: Any) -> tuple[House, list[tuple[str, float]]]:

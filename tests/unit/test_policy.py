@@ -10,14 +10,14 @@ import pytest
 
 from sampai.contract.settings import parse_settings
 from sampai.domain.failure import Failure, Reason
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.inbound import Room
 from sampai.domain.message import Message
-from sampai.domain.policy import Counter, Limit, counters_of
+from sampai.domain.quotas import Counter, Limit, counters_of
 from sampai.domain.status import Status
-from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.services.ports import Resumption, Write
 from tests.fakes import START, FixedSettings, InMemoryStore, statuses
-from tests.house import RECIPIENTS, House, lost, nomsa_list, nomsa_taken, request, unreached
+from tests.harness.application import RECIPIENTS, House, lost, nomsa_list, nomsa_taken, request, unreached
 
 ROOM = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
 NEW_ROOM = "1c7a2d2f-8b63-4b8a-9e1e-3a7a6a4b0d12"

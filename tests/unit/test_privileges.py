@@ -9,12 +9,12 @@ from urllib.request import Request
 
 import pytest
 
-from local.privileges.permissions import Permission, document_of, enforced, name_of, pairs_of
-from local.privileges.proofs import NOT_ENFORCED, PROOFS, Step
-from local.privileges.run import gone, payload
-from local.privileges.witness import TARGET, Refusal, Witness, access_keys, refusal_in
 from local.stack.places import ROOT
 from local.stack.processes import DIRECT
+from tests.iam.exercises import NOT_ENFORCED, PROOFS, Step
+from tests.iam.permissions import Permission, document_of, enforced, name_of, pairs_of
+from tests.iam.recording_proxy import TARGET, Refusal, Witness, access_keys, refusal_in
+from tests.iam.run import gone, payload
 from tests.template import template
 
 ARN = "arn:aws:dynamodb:ap-southeast-1:000000000000:table/sampai-MessagesTable-1A"

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from sampai.domain.failure import Failure, Reason
+from sampai.domain.http import BODY_LIMIT, HttpRequest, HttpResponse, MalformedWebhookError, WebhookRequest
 from sampai.domain.message import Channel, Message, Text
 from sampai.domain.outcome import About, NotTaken, Outcome, Unknown
 from sampai.domain.status import Status
@@ -22,7 +23,6 @@ from sampai.providers.base import (
     refused_by_status,
     retry_after_seconds,
 )
-from sampai.providers.http import BODY_LIMIT, HttpRequest, HttpResponse, MalformedWebhookError, WebhookRequest
 from tests.covers import covers
 
 ANSWERED_AT = "Sat, 21 Nov 2026 10:00:00 GMT"

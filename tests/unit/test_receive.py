@@ -6,10 +6,10 @@ from itertools import permutations
 import pytest
 
 from sampai.domain.status import Source, Status
-from sampai.services.receive import Answer
+from sampai.services.webhook.service import Answer
 from tests.covers import covers
 from tests.fakes import statuses
-from tests.house import TOKEN, House, lost, nusasms_taken, request, smspoh_history, smspoh_taken
+from tests.harness.application import TOKEN, House, lost, nusasms_taken, request, smspoh_history, smspoh_taken
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 

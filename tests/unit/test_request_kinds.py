@@ -18,11 +18,11 @@ from sampai.contract.request import (
     parse_request,
 )
 from sampai.domain.failure import Failure, Reason
+from sampai.domain.http import HttpResponse
 from sampai.domain.message import Channel
 from sampai.domain.status import Status
-from sampai.providers.http import HttpResponse
 from tests.fakes import Reply, statuses
-from tests.house import House, lost, request
+from tests.harness.application import House, lost, request
 
 VALUE = "8412-secret"
 """A value that no answer may repeat."""

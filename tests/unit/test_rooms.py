@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from sampai.domain.failure import Failure, Reason
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.inbound import Room
 from sampai.domain.status import Status
 from sampai.domain.template import Catalogue, TemplateInfo
-from sampai.providers.http import HttpRequest, HttpResponse
-from sampai.services.receive import Answer
+from sampai.services.webhook.service import Answer
 from tests.fakes import START, statuses
-from tests.house import House, request, unauthorized
+from tests.harness.application import House, request, unauthorized
 
 ROOM = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
 OTHER_ROOM = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c02"

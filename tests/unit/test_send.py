@@ -8,13 +8,13 @@ import pytest
 
 from sampai.contract.events import request_rejected
 from sampai.domain.failure import Failure, Reason
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import cancel
 from sampai.domain.status import Source, Status
-from sampai.providers.http import HttpRequest, HttpResponse
 from sampai.services.ports import Insert, Meet, Meeting, NoResponse, Replace, Resumption
 from tests.covers import covers
 from tests.fakes import START, statuses
-from tests.house import (
+from tests.harness.application import (
     House,
     by_host,
     lost,

@@ -6,7 +6,7 @@ import pytest
 
 from sampai.contract.settings import BrokenSettingsError, parse_settings
 from sampai.domain.message import Channel
-from sampai.domain.policy import Limit
+from sampai.domain.quotas import Limit
 
 
 def test_an_empty_document_is_complete() -> None:

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from sampai.domain.failure import Reason
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Category, Channel, Message, Text, claim
 from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.status import Status
 from sampai.providers.base import Account, Capabilities, Provider
-from sampai.providers.http import HttpRequest, HttpResponse
-from sampai.services.dispatch import Attempt, Dispatcher
 from sampai.services.ports import NewPool, NoResponse
+from sampai.services.send.dispatch import Attempt, Dispatcher
 from tests.covers import covers
 from tests.fakes import (
     START,
@@ -28,7 +28,7 @@ from tests.fakes import (
     RecordingTransport,
     Reply,
 )
-from tests.house import House, lost, request, smspoh_history, smspoh_row, smspoh_taken, unreached
+from tests.harness.application import House, lost, request, smspoh_history, smspoh_row, smspoh_taken, unreached
 
 # --- which messages share a call ------------------------------------------------------------------------------------
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from sampai.domain.account import Balance
+from sampai.domain.http import HttpResponse
 from sampai.providers.base import Account
-from sampai.providers.http import HttpResponse
 from sampai.providers.smsnoc import SmsNoc
 
 SMSNOC = SmsNoc(Account(base_url="https://smsnoc.example", credentials={"api_token": "1|t"}))

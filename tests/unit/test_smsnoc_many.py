@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sampai.domain.http import HttpResponse
 from sampai.domain.message import Category, Message, Text
 from sampai.domain.outcome import Taken, Unknown
 from sampai.domain.status import Status
 from sampai.providers.base import Account
-from sampai.providers.http import HttpResponse
 from sampai.providers.smsnoc import SmsNoc
 
 T0 = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)

@@ -22,7 +22,7 @@ LOCKS: Final = (
     "requirements-dev.txt",
     "requirements-emulator.txt",
     "requirements-audit.txt",
-    "tests/bench/requirements.txt",
+    "benchmarks/requirements.txt",
 )
 
 
@@ -171,7 +171,7 @@ def test_no_file_holds_a_key() -> None:
     files = list(_files())
 
     assert ROOT / "template.yaml" in files
-    assert ROOT / "tests" / "house.py" in files
+    assert ROOT / "tests" / "harness" / "application.py" in files
     found = {str(file.relative_to(ROOT)): _keys_in(file.read_text(errors="replace")) for file in files}
     assert {name: keys for name, keys in found.items() if keys} == {}
 

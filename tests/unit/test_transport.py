@@ -13,7 +13,7 @@ import pytest
 from cryptography import x509
 
 from sampai.adapters.transport import IDLE_SECONDS, HttpTransport
-from sampai.providers.http import HttpRequest, HttpResponse
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.services.ports import NoResponse
 from tests.covers import covers
 from tests.servers import (

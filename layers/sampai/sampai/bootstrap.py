@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from sampai.adapters.events import EventBridgeBus
     from sampai.adapters.queue import SqsQueue
     from sampai.adapters.settings import SsmSettings
-    from sampai.services.arrivals import Arrivals
-    from sampai.services.follow_up import FollowUpService
+    from sampai.services.follow_up.service import FollowUpService
     from sampai.services.monitor import MonitorService
-    from sampai.services.receive import ReceiveService
-    from sampai.services.send import SendService
+    from sampai.services.send.service import SendService
+    from sampai.services.webhook.inbound import Arrivals
+    from sampai.services.webhook.service import ReceiveService
 
 
 def clock() -> datetime:
@@ -51,11 +51,11 @@ def telemetry() -> PowertoolsTelemetry:
 
 @cache
 def send_service() -> "SendService":
+    from sampai.adapters.encryption_keys import DynamoVault
     from sampai.adapters.media import DynamoMedia
-    from sampai.adapters.rate import DynamoRateLimiter
+    from sampai.adapters.rate_limiter import DynamoRateLimiter
     from sampai.adapters.transport import HttpTransport
-    from sampai.adapters.vault import DynamoVault
-    from sampai.services.send import SendService
+    from sampai.services.send.service import SendService
 
     return SendService(
         store=_store(),
@@ -81,7 +81,7 @@ def send_service() -> "SendService":
 
 @cache
 def receive_service() -> "ReceiveService":
-    from sampai.services.receive import ReceiveService
+    from sampai.services.webhook.service import ReceiveService
 
     return ReceiveService(store=_store(), arrivals=_arrivals, secret=_secret(), clock=clock, telemetry=telemetry())
 
@@ -104,7 +104,7 @@ def monitor_service() -> "MonitorService":
 @cache
 def follow_up_service() -> "FollowUpService":
     from sampai.adapters.transport import HttpTransport
-    from sampai.services.follow_up import FollowUpService
+    from sampai.services.follow_up.service import FollowUpService
 
     return FollowUpService(
         store=_store(),
@@ -151,7 +151,7 @@ def _directory() -> "DynamoDirectory":
 @cache
 def _arrivals() -> "Arrivals":
     from sampai.adapters.inbox import DynamoInbox
-    from sampai.services.arrivals import Arrivals
+    from sampai.services.webhook.inbound import Arrivals
 
     return Arrivals(
         inbox=DynamoInbox(_aws().client("dynamodb"), table=os.environ["INBOX_TABLE"]),

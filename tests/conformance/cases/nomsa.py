@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sampai.domain.failure import Failure, Reason
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Message, Text
 from sampai.domain.outcome import About, NotTaken, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.providers.base import Account, Listed, ListPage, Window
-from sampai.providers.http import HttpRequest, HttpResponse
 from tests.conformance.case import Answer, ListAnswer, LookupAnswer, ProviderCases, Refusal, Send
 
 BASE = "https://nomsa.example/v1"

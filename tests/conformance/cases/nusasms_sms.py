@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sampai.domain.failure import Failure, Reason
+from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Category, Channel, Media, Message, Text
 from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
@@ -12,7 +13,6 @@ from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.template import Template
 from sampai.providers.base import Account
-from sampai.providers.http import HttpRequest, HttpResponse, WebhookRequest
 from tests.conformance.case import Answer, BadWebhook, ProviderCases, Refusal, Send, Webhook
 
 BASE = "https://nusasms.example"

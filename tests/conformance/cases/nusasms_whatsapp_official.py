@@ -6,6 +6,7 @@ from typing import Any
 
 from sampai.domain.account import Standing
 from sampai.domain.failure import Failure, Reason
+from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Channel, Enclosed, Media, Message, Text
 from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
@@ -13,7 +14,6 @@ from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.template import BodyParameter, Button, Header, Parameters, Template, TemplateInfo
 from sampai.providers.base import Account
-from sampai.providers.http import HttpRequest, HttpResponse, WebhookRequest
 from tests.conformance.case import AccountAnswer, Answer, BadWebhook, ProviderCases, Refusal, Send, Webhook
 
 BASE = "https://nusasms.example"

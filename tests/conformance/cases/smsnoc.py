@@ -7,12 +7,12 @@ from typing import Any
 
 from sampai.domain.account import Balance, Standing
 from sampai.domain.failure import Failure, Reason
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Category, Message, Text
 from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.providers.base import Account, Listed, ListPage, Window
-from sampai.providers.http import HttpRequest, HttpResponse
 from tests.conformance.case import (
     AccountAnswer,
     Answer,

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sampai.adapters.aws import unavailable
 from sampai.adapters.dynamo import Item, expiry, get_all
 from sampai.domain.inbound import WINDOW, Room
-from sampai.domain.policy import Counter
+from sampai.domain.quotas import Counter
 from sampai.domain.template import Catalogue, TemplateInfo
 from sampai.domain.times import from_text, to_text
 from sampai.services.ports import Known

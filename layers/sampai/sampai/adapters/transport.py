@@ -22,7 +22,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import certifi
 
-from sampai.providers.http import HttpRequest, HttpResponse
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.services.ports import NoResponse
 
 CONNECT_SECONDS: Final = 3.0

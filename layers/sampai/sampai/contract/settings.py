@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from sampai.domain.message import Channel
 from sampai.domain.phone import country_of
-from sampai.domain.policy import Limit
+from sampai.domain.quotas import Limit
 from sampai.providers.registry import PROVIDERS, load
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})

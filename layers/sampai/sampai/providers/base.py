@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Final
 
 from sampai.domain.account import Standing
 from sampai.domain.failure import Failure, Reason
+from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Category, Channel, Content, Media, Message, Text, words_of
 from sampai.domain.outcome import About, NotTaken, Outcome, Unknown
 from sampai.domain.report import Report
 from sampai.domain.template import Template
-from sampai.providers.http import HttpRequest, HttpResponse, WebhookRequest
 
 _OPTION: Final = re.compile(r"(?!.*[0-9]{3})[A-Za-z][A-Za-z0-9_]{0,39}", re.ASCII)
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from sampai.domain.account import Balance, Standing
 from sampai.domain.failure import Failure, Reason
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Channel, Message, Text
 from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
@@ -30,7 +31,6 @@ from sampai.providers.base import (
     refused_by_status,
     retry_after_seconds,
 )
-from sampai.providers.http import HttpRequest, HttpResponse
 
 PAGE_LIMIT_BYTES: Final = 1024 * 1024
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sampai.domain.account import Balance, Standing
 from sampai.domain.failure import Failure, Reason
+from sampai.domain.http import HttpRequest, HttpResponse, MalformedWebhookError, WebhookRequest
 from sampai.domain.message import Channel, Message, Text
 from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
@@ -26,7 +27,6 @@ from sampai.providers.base import (
     Window,
     refused_by_status,
 )
-from sampai.providers.http import HttpRequest, HttpResponse, MalformedWebhookError, WebhookRequest
 
 PAGE_SIZE: Final = 100
 PAGE_LIMIT_BYTES: Final = 1024 * 1024

@@ -8,7 +8,7 @@ from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import Category, Message, accept, fail, lose, wait
 from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.status import Source, Status
-from sampai.services.circuits import OPEN_FOR
+from sampai.services.circuit_breakers import OPEN_FOR
 from sampai.services.ports import Resumption
 
 BACKOFF_SECONDS: Final = (5, 15, 60, 300, 900, 1800, 3600)

@@ -8,7 +8,6 @@ from sampai.domain.account import Balance, Standing
 from sampai.domain.template import Catalogue
 from sampai.providers.base import AccountRefusedError, Provider
 from sampai.providers.registry import PROVIDERS, load
-from sampai.services.dispatch import CALL_SECONDS, WRITE_MARGIN_SECONDS
 from sampai.services.ports import (
     Clock,
     Directory,
@@ -21,6 +20,7 @@ from sampai.services.ports import (
     UnavailableError,
 )
 from sampai.services.routing import Routing
+from sampai.services.send.dispatch import CALL_SECONDS, WRITE_MARGIN_SECONDS
 
 
 class MonitorService:

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sampai.contract.events import Event
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.inbound import Inbound, Room
 from sampai.domain.message import Message
-from sampai.domain.policy import Counter
+from sampai.domain.quotas import Counter
 from sampai.domain.report import Report
 from sampai.domain.template import Catalogue
-from sampai.providers.http import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
     # Settings need pydantic, which half of the functions do not import.

@@ -4,7 +4,7 @@ from sampai.contract.settings import Settings
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import Channel, Message
 from sampai.domain.phone import country_of
-from sampai.domain.policy import country_refusal, sender_refusal
+from sampai.domain.quotas import country_refusal, sender_refusal
 from sampai.providers.base import Account, Provider
 from sampai.providers.registry import PROVIDERS, on_channel
 from sampai.services.ports import Secret

@@ -5,6 +5,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from sampai.domain.failure import Reason
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Channel, Message
 from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
@@ -20,8 +21,7 @@ from sampai.providers.base import (
     readable_id,
     retry_after_seconds,
 )
-from sampai.providers.http import HttpRequest, HttpResponse
-from sampai.providers.nomsa.rows import code_of, id_of, status_of, word_of
+from sampai.providers.nomsa.common import code_of, id_of, status_of, word_of
 
 PAGE_SIZE: Final = 100
 PAGE_LIMIT_BYTES: Final = 1024 * 1024

@@ -5,10 +5,10 @@ from typing import Any, ClassVar, Final
 
 from sampai.domain.account import Standing
 from sampai.domain.failure import Reason
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
 from sampai.providers.base import AccountRefusedError, Provider, UnreadableAnswerError, refused_by_status
-from sampai.providers.http import HttpRequest, HttpResponse
-from sampai.providers.nusasms.dialect import BASE_URL, ID, NAME, REFUSALS, SUCCESSES, readable
+from sampai.providers.nusasms.common import BASE_URL, ID, NAME, REFUSALS, SUCCESSES, readable
 
 ACCOUNT_LIMIT_BYTES: Final = 1024 * 1024
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 from itertools import count
 from typing import Final
 
-from sampai.providers.http import HttpRequest
+from sampai.domain.http import HttpRequest
 
 # As browsers write them: a name can then end neither its quotes nor its line.
 _QUOTED: Final = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from sampai.domain.account import Standing
 from sampai.domain.failure import Failure, Reason
+from sampai.domain.http import HttpRequest, MalformedWebhookError, WebhookRequest
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Channel, Content, Media, Message, Text
 from sampai.domain.report import Report
@@ -16,8 +17,7 @@ from sampai.domain.status import Status
 from sampai.domain.template import InvalidTemplateError, Template, TemplateInfo, read_template
 from sampai.domain.times import read_vendor_time
 from sampai.providers.base import Capabilities, UnreadableAnswerError
-from sampai.providers.http import HttpRequest, MalformedWebhookError, WebhookRequest
-from sampai.providers.nusasms.dialect import ID, JAKARTA_MINUTES, NAME, WORD, read_number, readable, required
+from sampai.providers.nusasms.common import ID, JAKARTA_MINUTES, NAME, WORD, read_number, readable, required
 from sampai.providers.nusasms.json_api import Check, JsonApi
 from sampai.providers.nusasms.multipart import File, post_multipart
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from xml.etree import ElementTree
 
 from sampai.domain.failure import Reason
+from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Category, Channel, Message
 from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
@@ -14,8 +15,7 @@ from sampai.domain.report import Report
 from sampai.domain.segments import Encoding, encoding_of
 from sampai.domain.status import Status
 from sampai.providers.base import Capabilities, Provider, readable_id, refused_by_status
-from sampai.providers.http import HttpRequest, HttpResponse, WebhookRequest
-from sampai.providers.nusasms.dialect import (
+from sampai.providers.nusasms.common import (
     BASE_URL,
     ID,
     NAME,

@@ -9,14 +9,14 @@ from urllib.parse import quote
 
 from sampai.domain.account import Balance, Standing
 from sampai.domain.failure import Failure, Reason
+from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Channel, Media, Message, Text
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.times import read_vendor_time
 from sampai.providers.base import Capabilities, UnreadableAnswerError
-from sampai.providers.http import HttpRequest, HttpResponse, WebhookRequest
-from sampai.providers.nusasms.dialect import ID, JAKARTA_MINUTES, WORD, read_inbox, read_receipt, readable
+from sampai.providers.nusasms.common import ID, JAKARTA_MINUTES, WORD, read_inbox, read_receipt, readable
 from sampai.providers.nusasms.json_api import Check, JsonApi, data_of, envelope_of
 
 # "Whatsapp Message Status", "Message Info": two tables, here as one. That a word may stand for its letter is a guess.

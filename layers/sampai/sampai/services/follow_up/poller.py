@@ -1,0 +1,239 @@
+"""Asking vendors what became of messages: one list for many, a look-up where only that helps."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from html import unescape
+from typing import Final, TypeVar
+
+from sampai.domain.http import HttpRequest, HttpResponse
+from sampai.domain.message import Message, words_of
+from sampai.domain.report import Report
+from sampai.providers.base import Listed, ListPage, Provider, Window
+from sampai.services.ports import NewPool, NoResponse, Remaining, Telemetry, Transport
+from sampai.services.send.dispatch import CALL_SECONDS, WRITE_MARGIN_SECONDS
+
+MOST_PAGES: Final = 10
+"""Pages of a list that are read for one window; what lies beyond is looked up one by one, or next time."""
+
+PAGE_WORTH: Final = 2
+"""Messages of ours that a page must show to be worth more than looking them up."""
+
+MESSAGES_PER_IDLE_PAGE: Final = 10
+"""A page that is worth less is read for so many messages; then they are looked up one by one."""
+
+LOOKUP_THREADS: Final = 16
+
+WINDOW_GAP: Final = timedelta(hours=1)
+"""Messages further apart than this are listed in windows of their own."""
+
+EARLY: Final = timedelta(minutes=5)
+LATE: Final = timedelta(minutes=15)
+"""How far the vendor's clock and a slow call may put a message from the time of its attempt."""
+
+OWN_CALL: Final = timedelta(seconds=CALL_SECONDS + 10)
+"""How long after its attempt a vendor lists a message, if nobody's clock is wrong."""
+
+SETTLED: Final = timedelta(seconds=90)
+"""After so long whoever sent what is listed has said so, or is lost as well: longer than a lease."""
+
+
+Read = TypeVar("Read")
+
+
+class NoAnswerError(Exception):
+    """The vendor could not be asked, or its answer said nothing."""
+
+
+class Findings:
+    """What the vendors said: reports of named messages, and candidates for those whose answer was lost."""
+
+    def __init__(self) -> None:
+        self.reports: dict[str, Report] = {}
+        self.candidates: dict[str, list[Report]] = {}
+        self.asked: set[str] = set()
+        """Messages whose vendor answered, whether or not it knew them."""
+        self.undecided: set[str] = set()
+        """Messages that may be what is listed, as may another that is being sent right now."""
+        self.pages: dict[str, ListPage] = {}
+        """Pages that were read, by address: a vendor that lists by day shows the same ones for many windows."""
+        self.is_silent = False
+        """Whether the vendor left a question without an answer: it is asked no more, for the time is the others'."""
+
+
+class Inquiry:
+    def __init__(self, *, transport: Transport, telemetry: Telemetry, new_pool: NewPool) -> None:
+        self._transport = transport
+        self._new_pool = new_pool
+        self._telemetry = telemetry
+
+    def ask(self, provider: Provider, messages: Sequence[Message], *, now: datetime, remaining: Remaining) -> Findings:
+        """Ask one vendor about messages that it took or may have taken."""
+        findings, can = Findings(), provider.capabilities
+        traced = [m for m in messages if (can.has_list or can.has_lookup) and provider.can_trace(m)]
+        # Where there is nobody to ask, everything that could be learned has been.
+        findings.asked.update(m.message_id for m in messages if m not in traced)
+        if can.has_list:
+            for window, members in _windows(traced):
+                self._list(provider, window, members, findings, now, remaining)
+        if can.has_lookup:
+            unseen = [m for m in traced if m.provider_message_id and m.message_id not in findings.reports]
+            self._look_up(provider, unseen, findings, remaining)
+        return findings
+
+    def _list(
+        self,
+        provider: Provider,
+        window: Window,
+        members: Sequence[Message],
+        findings: Findings,
+        now: datetime,
+        remaining: Remaining,
+    ) -> None:
+        wanted = {message.message_id for message in members}
+        may_look_up = provider.capabilities.has_lookup and all(message.provider_message_id for message in members)
+        idle_pages = pages = 0
+        is_last = True
+        try:
+            for page in self._pages(provider, window, findings, remaining):
+                pages, is_last = pages + 1, page.is_last
+                known = len(findings.reports)
+                for entry in page.entries:
+                    _sort_in(provider, entry, members, findings, now)
+                if wanted <= findings.reports.keys():
+                    break
+                idle_pages += len(findings.reports) - known < PAGE_WORTH
+                if may_look_up and idle_pages > len(members) // MESSAGES_PER_IDLE_PAGE:
+                    return  # the list is crowded by others: what it has not shown is looked up one by one
+        except NoAnswerError as error:
+            self._failed(provider, "list", error)
+            return
+        if is_last or pages < MOST_PAGES:  # what a list that was cut has not shown may be in it all the same
+            findings.asked.update(wanted - findings.undecided)
+
+    def _pages(
+        self, provider: Provider, window: Window, findings: Findings, remaining: Remaining
+    ) -> Iterator[ListPage]:
+        seen: set[str] = set()
+        for number in range(MOST_PAGES):
+            request = provider.build_list(window, number)
+            if request.url not in findings.pages:
+                parse = partial(provider.parse_list, page=number)
+                findings.pages[request.url] = self._read(request, parse, findings, remaining)
+            page = findings.pages[request.url]
+            yield page
+            ids = {entry.report.provider_message_id for entry in page.entries if entry.report is not None}
+            if page.is_last or (ids and ids <= seen):
+                return
+            seen |= ids
+
+    def _look_up(
+        self, provider: Provider, messages: Sequence[Message], findings: Findings, remaining: Remaining
+    ) -> None:
+        def look(message: Message) -> Report | None:
+            request = provider.build_lookup(message.provider_message_id or "")
+            return self._read(request, provider.parse_lookup, findings, remaining)
+
+        if not messages:
+            return
+        with self._new_pool(min(LOOKUP_THREADS, len(messages))) as pool:
+            futures = [(message, pool.submit(look, message)) for message in messages]
+        for message, future in futures:
+            try:
+                report = future.result()
+            except NoAnswerError as error:
+                self._failed(provider, "look-up", error)
+                continue
+            findings.asked.add(message.message_id)
+            if report is not None:
+                findings.reports[message.message_id] = report
+
+    def _read(
+        self, request: HttpRequest, parse: Callable[[HttpResponse], Read], findings: Findings, remaining: Remaining
+    ) -> Read:
+        if findings.is_silent:
+            raise NoAnswerError("no answer before")
+        if remaining() < CALL_SECONDS + WRITE_MARGIN_SECONDS:
+            raise NoAnswerError("no time left")
+        response = self._transport.call(request, deadline_seconds=CALL_SECONDS)
+        if isinstance(response, NoResponse):
+            findings.is_silent = True
+            raise NoAnswerError(response.why)
+        try:
+            return parse(response)
+        except Exception as error:
+            raise NoAnswerError(f"HTTP {response.status}: {type(error).__name__}") from None
+
+    def _failed(self, provider: Provider, operation: str, error: NoAnswerError) -> None:
+        self._telemetry.warning("vendor not asked", provider=provider.name, operation=operation, why=str(error))
+        self._telemetry.count("InquiryFailed", provider=provider.name)
+
+
+def _sort_in(provider: Provider, entry: Listed, members: Sequence[Message], findings: Findings, now: datetime) -> None:
+    if entry.report is None:
+        return
+    for message in members:
+        if message.provider_message_id is not None:
+            if message.provider_message_id == entry.report.provider_message_id:
+                findings.reports[message.message_id] = entry.report
+        elif not _may_be(provider, entry, entry.report, message):
+            continue
+        elif entry.report.reference is None and _may_be_anothers(entry, message, now):
+            findings.undecided.add(message.message_id)
+        else:
+            candidates = findings.candidates.setdefault(message.message_id, [])
+            if all(known.provider_message_id != entry.report.provider_message_id for known in candidates):
+                candidates.append(entry.report)
+
+
+def _may_be(provider: Provider, entry: Listed, report: Report, message: Message) -> bool:
+    """Whether a listed message may be ours: by our reference where there is one, else by number, text and time."""
+    if provider.capabilities.echoes_reference and (report.reference or provider.shared_call(message) is None):
+        return report.reference == provider.reference_of(message)
+    return (
+        _digits(entry.recipient) == _digits(message.recipient or "")
+        and message.content is not None
+        and _words(entry.text) == _words(words_of(message.content))
+        and _is_near(entry.created_at, message.attempted_at)
+    )
+
+
+def _may_be_anothers(entry: Listed, message: Message, now: datetime) -> bool:
+    """Whether what is listed came after the message's own call, and so lately that its sender may not have said so."""
+    if entry.created_at is None or message.attempted_at is None:
+        return False
+    return entry.created_at > message.attempted_at + OWN_CALL and entry.created_at > now - SETTLED
+
+
+def _is_near(listed: datetime | None, attempted: datetime | None) -> bool:
+    return listed is None or attempted is None or attempted - EARLY <= listed <= attempted + LATE
+
+
+def _digits(number: str) -> str:
+    return "".join(c for c in number if c.isascii() and c.isdigit())
+
+
+def _words(text: str) -> str:
+    """The text as it survives a vendor that strips markup and folds white space."""
+    return " ".join(re.sub(r"<[^<>]*>", "", unescape(text)).split())
+
+
+def _windows(messages: Sequence[Message]) -> Iterator[tuple[Window, list[Message]]]:
+    """Group messages whose attempts lie close together, so that one window of the list covers each group."""
+    group: list[Message] = []
+    for message in sorted(messages, key=_attempted):
+        if group and _attempted(message) - _attempted(group[-1]) > WINDOW_GAP:
+            yield _window(group), group
+            group = []
+        group.append(message)
+    if group:
+        yield _window(group), group
+
+
+def _window(group: Sequence[Message]) -> Window:
+    return Window(since=_attempted(group[0]) - EARLY, until=_attempted(group[-1]) + LATE)
+
+
+def _attempted(message: Message) -> datetime:
+    return message.attempted_at or message.created_at

@@ -1,0 +1,44 @@
+"""Counting new messages against the limits that an operator has set."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sampai.domain.failure import Failure
+from sampai.domain.message import Message
+from sampai.domain.quotas import Limit, counters_of, over
+from sampai.services.ports import Directory, Remaining, Store, UnavailableError
+from sampai.services.send.dispatch import CALL_SECONDS, WRITE_MARGIN_SECONDS
+
+
+def count_new(
+    messages: Sequence[Message],
+    limits: Mapping[Limit, int],
+    *,
+    store: Store,
+    directory: Directory,
+    now: datetime,
+    remaining: Remaining,
+) -> dict[str, Failure | None]:
+    """Count messages that are about to be stored, and return by id what stands against each, or None. Never raises.
+
+    One that is stored already was counted then. One that is missing in the answer could not be counted: it must come
+    back, and what of it was counted is then counted twice. It is never the other way round.
+    """
+    verdicts: dict[str, Failure | None] = {}
+    try:
+        known = store.read([message.message_id for message in messages])
+        for message in messages:
+            if remaining() < CALL_SECONDS + WRITE_MARGIN_SECONDS:
+                break  # no vendor could be called any more
+            is_known = message.message_id in known
+            verdicts[message.message_id] = None if is_known else _count(message, limits, directory, now)
+    except UnavailableError:
+        pass  # asked again for each of the others, a slow table would use up the invocation
+    return verdicts
+
+
+def _count(message: Message, limits: Mapping[Limit, int], directory: Directory, now: datetime) -> Failure | None:
+    for counter in counters_of(message.recipient, limits, now=now):
+        if not directory.count(counter):
+            return over(counter.limit)
+    return None

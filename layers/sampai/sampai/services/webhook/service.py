@@ -1,0 +1,153 @@
+"""Receive: verify a vendor's callback, read it, make it durable, answer."""
+
+import hmac
+from collections.abc import Callable, Sequence
+from enum import Enum
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from sampai.domain.http import BODY_LIMIT, MalformedWebhookError, WebhookRequest
+from sampai.domain.inbound import Inbound
+from sampai.domain.message import MESSAGE_ID, Message, OnUnknown
+from sampai.domain.report import Report
+from sampai.domain.status import Source, Status
+from sampai.providers.base import Provider
+from sampai.providers.registry import for_webhook
+from sampai.services.ports import Clock, SecretSource, Store, Telemetry, UnavailableError, meeting_key
+from sampai.services.reports import Reports
+
+if TYPE_CHECKING:
+    # Its settings need pydantic, which costs more than all the work on a receipt.
+    from sampai.services.webhook.inbound import Arrivals
+
+QUERY_LIMIT: Final = 8 * 1024
+"""Characters of a query string that are read."""
+
+
+class Answer(Enum):
+    """What the vendor is told. It never depends on whether a message is known."""
+
+    RECEIVED = 200
+    MALFORMED = 400
+    NOT_FOUND = 404
+    UNAVAILABLE = 503
+
+
+class ReceiveService:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        arrivals: "Callable[[], Arrivals]",
+        secret: SecretSource,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        """Make a receiver. `arrivals` is called for inbound messages only: they need what receipts can do without."""
+        self._store = store
+        self._arrivals = arrivals
+        self._secret = secret
+        self._clock = clock
+        self._telemetry = telemetry
+        self._reports = Reports(store=store, clock=clock, telemetry=telemetry)
+
+    def handle(self, *, provider: str, kind: str, token: str, request: WebhookRequest | None) -> Answer:
+        """Take in one callback; None stands for one that could not be decoded.
+
+        `RECEIVED` is answered only once everything in it is durable.
+        """
+        try:
+            translator = for_webhook(provider, kind) if self._is_valid(token) else None
+            return Answer.NOT_FOUND if translator is None else self._take_in(translator, kind, request)
+        except UnavailableError as error:
+            self._telemetry.error("webhook not stored", provider=_named(provider, kind), error=str(error))
+            return Answer.UNAVAILABLE
+
+    def _take_in(self, provider: type[Provider], kind: str, request: WebhookRequest | None) -> Answer:
+        if request is None:
+            return self._malformed(provider, kind, "not decoded")
+        if len(request.body) > BODY_LIMIT or len(request.query) > QUERY_LIMIT:
+            return self._malformed(provider, kind, "too large")
+        try:
+            brought = provider.parse_webhook(kind, request)
+        except MalformedWebhookError as error:
+            return self._malformed(provider, kind, str(error))
+        except Exception as error:
+            return self._malformed(provider, kind, type(error).__name__)
+        self._telemetry.count("WebhookReceived", provider=provider.name)
+        for news in brought:
+            if isinstance(news, Inbound):
+                self._arrivals().take(news)
+            else:
+                self._bring(provider.name, news)
+        return Answer.RECEIVED
+
+    def _malformed(self, provider: type[Provider], kind: str, why: str) -> Answer:
+        self._telemetry.warning("malformed webhook", provider=provider.name, kind=kind, why=why)
+        self._telemetry.count("WebhookMalformed", provider=provider.name)
+        return Answer.MALFORMED
+
+    def _bring(self, provider: str, report: Report) -> None:
+        """Apply a report to its message, or park it for the sender that has not stored the vendor's id yet."""
+        message = self._referred_to(provider, report) or self._met(provider, report)
+        if message is not None:
+            self._reports.apply(message, [report, *self._earlier(provider, report, message)], source=Source.WEBHOOK)
+            self._telemetry.info(
+                "report received", message_id=message.message_id, provider=provider, status=report.status
+            )
+
+    def _referred_to(self, provider: str, report: Report) -> Message | None:
+        """Find the message by our own reference, if the vendor's id is not that of an attempt without a say."""
+        reference = report.reference
+        if reference is None or MESSAGE_ID.fullmatch(reference) is None:
+            return None
+        message = self._store.read([reference]).get(reference)
+        if message is None or message.provider != provider or message.attempt_id is None:
+            return None
+        is_latest = message.provider_message_id in (None, report.provider_message_id)
+        return message if is_latest or _is_former_arrival(message, report) else None
+
+    def _earlier(self, provider: str, report: Report, message: Message) -> Sequence[Report]:
+        """Claim the vendor's id for a message that did not know it, and return what was parked there before.
+
+        A final message is never looked at again: nobody else would bring it what waits there, or comes by that id.
+        """
+        if message.provider_message_id is not None:
+            return ()
+        meeting = self._store.adopt(meeting_key(provider, report.provider_message_id), message.message_id)
+        return meeting.reports if meeting.message_id == message.message_id else ()
+
+    def _met(self, provider: str, report: Report) -> Message | None:
+        key = meeting_key(provider, report.provider_message_id)
+        meeting = self._store.meetings([key]).get(key)
+        if meeting is None or (meeting.message_id is None and report not in meeting.reports):
+            meeting = self._store.park(key, report, self._clock())
+        if meeting is None or meeting.message_id is None:
+            self._telemetry.info("report parked", provider=provider, status=report.status)
+            return None
+        return self._store.read([meeting.message_id]).get(meeting.message_id)
+
+    def _is_valid(self, token: str) -> bool:
+        if _matches(token, self._secret.current().webhook_tokens):
+            return True
+        self._secret.refresh()
+        return _matches(token, self._secret.current().webhook_tokens)
+
+
+def _named(provider: str, kind: str) -> str | None:
+    """Return the name of a provider, or None for whatever else stands in its place: in a mistaken URL, the token."""
+    known = for_webhook(provider, kind)
+    return None if known is None else known.name
+
+
+def _is_former_arrival(message: Message, report: Report) -> bool:
+    """Whether a report tells that a former attempt arrived, of which the answer was lost and which was repeated."""
+    was_repeated = message.on_unknown is OnUnknown.RESEND and message.attempt > 1
+    return was_repeated and report.status is not None and report.status.rank >= Status.DELIVERED.rank
+
+
+def _matches(token: str, valid: Sequence[str]) -> bool:
+    """Compare in constant time, with every token: neither length nor place of a difference shows."""
+    given = sha256(token.encode("utf-8", "surrogatepass")).digest()
+    matches = [hmac.compare_digest(given, sha256(other.encode()).digest()) for other in valid]
+    return any(matches)

@@ -1,0 +1,253 @@
+"""The services on fakes: one store, queue and bus shared by all, as in the real house."""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
+from sampai.domain.message import Message
+from sampai.services.follow_up.service import FollowUpService
+from sampai.services.monitor import MonitorService
+from sampai.services.ports import NewId, NoResponse, Secret
+from sampai.services.send.service import Record, SendService
+from sampai.services.webhook.inbound import Arrivals
+from sampai.services.webhook.service import Answer, ReceiveService
+from tests.fakes import (
+    CountedIds,
+    FixedClock,
+    FixedSecret,
+    FixedSettings,
+    InlinePool,
+    InMemoryDirectory,
+    InMemoryInbox,
+    InMemoryMedia,
+    InMemoryRateLimiter,
+    InMemoryStore,
+    InMemoryVault,
+    RecordingBus,
+    RecordingQueue,
+    RecordingTelemetry,
+    RecordingTransport,
+    Reply,
+)
+
+TOKEN = "token-of-the-tests"
+LEASE = timedelta(seconds=60)
+
+SECRET = Secret(
+    webhook_tokens=(TOKEN, "the-token-before"),
+    credentials={
+        "nomsa": {"api_key": "house_v1_nomsa"},
+        "smsnoc": {"api_token": "1|house"},
+        "smspoh": {"api_key": "house", "api_secret": "house"},
+        "nusasms": {"api_key": "house", "user": "house", "password": "house"},
+    },
+)
+
+SETTINGS = {
+    "routes": {"sms": {"TH": ["nomsa", "smspoh"]}},
+    "providers": {"smsnoc": {"sender": "SampaiBD"}, "smspoh": {"sender": "Sampai"}},
+}
+
+RECIPIENTS = {
+    "nomsa": "+85591234510",
+    "smsnoc": "+8801744977910",
+    "smspoh": "+959777777710",
+    "nusasms": "+6281234567810",
+}
+
+
+def request(message_id: str | None = "m-1", home: str = "nomsa", **changes: Any) -> str:
+    """Return the body of a send request to the home of a provider."""
+    document = {
+        "message_id": message_id,
+        "recipient": RECIPIENTS[home],
+        "content": {"type": "text", "text": "Your code is 1234"},
+    }
+    return json.dumps({name: value for name, value in (document | changes).items() if value is not None})
+
+
+def nomsa_taken(provider_message_id: str = "145", **changes: Any) -> HttpResponse:
+    return _json(201, nomsa_row(provider_message_id, **changes))
+
+
+def nomsa_row(provider_message_id: str = "145", **changes: Any) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "id": provider_message_id,
+        "recipient": RECIPIENTS["nomsa"],
+        "body": "Your code is 1234",
+        "message_id": "MTPC-house",
+        "created_at": "2026-11-21T10:00:00.100Z",
+        "status": "UNSENT",
+        "error_code": None,
+        "accepted_at": "2026-11-21T10:00:00.200Z",
+        "sent_at": None,
+        "delivered_at": None,
+        "errored_at": None,
+    }
+    return row | changes
+
+
+def nomsa_list(*rows: dict[str, Any]) -> HttpResponse:
+    return _json(200, {"has_more": False, "data": list(rows)})
+
+
+def smspoh_taken(provider_message_id: str = "AA-1", reference: str = "m-1") -> HttpResponse:
+    return _json(201, {"messages": [smspoh_row(provider_message_id, reference)]})
+
+
+def smspoh_row(provider_message_id: str, reference: str, status: str = "Accepted") -> dict[str, Any]:
+    return {
+        "messageId": provider_message_id,
+        "message": "Your code is 1234",
+        "to": "959777777710",
+        "clientReference": reference,
+        "createdAt": "2026-11-21 16:30:00",
+        "status": status,
+        "finishedAt": None,
+    }
+
+
+def smspoh_history(*rows: dict[str, Any]) -> HttpResponse:
+    return _json(200, {"messages": list(rows), "limit": 100, "records": len(rows), "start": 0})
+
+
+def nusasms_taken(provider_message_id: str = "0017") -> HttpResponse:
+    return _json(200, {"results": [{"status": "0", "messageid": provider_message_id, "destination": "62"}]})
+
+
+def unauthorized() -> HttpResponse:
+    return _json(401, {"code": "unauthenticated", "message": "…"})
+
+
+def lost() -> NoResponse:
+    return NoResponse(may_have_been_sent=True, why="timed out")
+
+
+def unreached() -> NoResponse:
+    return NoResponse(may_have_been_sent=False, why="refused")
+
+
+def _json(status: int, document: Any) -> HttpResponse:
+    return HttpResponse(status=status, headers={"content-type": "application/json"}, body=json.dumps(document).encode())
+
+
+class House:
+    """A sender (or several), a receiver and a follow-up over the same fakes."""
+
+    def __init__(self, *replies: Reply, settings: dict[str, Any] | None = None) -> None:
+        self.clock = FixedClock()
+        self.ids = CountedIds()
+        self.store = InMemoryStore()
+        self.directory = InMemoryDirectory()
+        self.inbox = InMemoryInbox()
+        self.media = InMemoryMedia()
+        self.vault = InMemoryVault()
+        self.limiter = InMemoryRateLimiter()
+        self.queue = RecordingQueue()
+        self.bus = RecordingBus()
+        self.transport = RecordingTransport(*(replies or (nomsa_taken(),)))
+        self.settings = FixedSettings(SETTINGS | (settings or {}))
+        self.secret = FixedSecret(SECRET)
+        self.telemetry = RecordingTelemetry()
+        self.seconds_left = 30.0
+        self._record_ids = count(1)
+        self._keys = count(1)
+        self.sender = self.new_sender()
+        self.arrivals = Arrivals(
+            inbox=self.inbox,
+            directory=self.directory,
+            settings=self.settings,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
+        self.receiver = ReceiveService(
+            store=self.store,
+            arrivals=lambda: self.arrivals,
+            secret=self.secret,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
+        self.monitor = MonitorService(
+            directory=self.directory,
+            transport=self.transport,
+            settings=self.settings,
+            secret=self.secret,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
+        self.follower = FollowUpService(
+            store=self.store,
+            queue=self.queue,
+            transport=self.transport,
+            settings=self.settings,
+            secret=self.secret,
+            clock=self.clock,
+            telemetry=self.telemetry,
+            webhook_base_url="https://hooks.example.net",
+            new_pool=InlinePool,
+        )
+
+    def new_sender(self, new_id: NewId | None = None) -> SendService:
+        """Return another sandbox of the send function."""
+        return SendService(
+            store=self.store,
+            directory=self.directory,
+            media=self.media,
+            vault=self.vault,
+            queue=self.queue,
+            bus=self.bus,
+            transport=self.transport,
+            settings=self.settings,
+            secret=self.secret,
+            clock=self.clock,
+            new_id=new_id or self.ids,
+            new_key=lambda: f"key-{next(self._keys)}",
+            telemetry=self.telemetry,
+            webhook_base_url="https://hooks.example.net",
+            new_pool=InlinePool,
+            limiter=self.limiter,
+            sleep=self.sleep,
+            lease=LEASE,
+        )
+
+    def sleep(self, seconds: float) -> None:
+        self.clock.advance(seconds=seconds)
+
+    def send(self, *bodies: str, sender: SendService | None = None) -> list[str]:
+        """Deliver a batch and return the ids of the records that must come back: `r-1`, `r-2` … over all batches."""
+        records = [Record(record_id=f"r-{next(self._record_ids)}", body=body) for body in bodies]
+        return (sender or self.sender).handle(records, remaining=lambda: self.seconds_left)
+
+    def resume(self) -> list[str]:
+        """Deliver the notes that are queued."""
+        bodies, self.queue.notes = self.queue.bodies(), []
+        return self.send(*bodies)
+
+    def follow_up(self) -> int:
+        return self.follower.run(remaining=lambda: 50.0)
+
+    def receive(self, provider: str = "smspoh", kind: str = "receipt", token: str = TOKEN, **request: Any) -> Answer:
+        return self.receiver.handle(
+            provider=provider, kind=kind, token=token, request=WebhookRequest(**{"method": "GET"} | request)
+        )
+
+    def message(self, message_id: str = "m-1") -> Message:
+        return self.store.messages[message_id]
+
+    def sequences(self, message_id: str = "m-1") -> list[int]:
+        return [e.detail["sequence"] for e in self.store.events if e.detail["message_id"] == message_id]
+
+
+def by_host(replies: dict[str, Sequence[Reply]]) -> Callable[[HttpRequest], HttpResponse | NoResponse]:
+    """Answer each host with its own replies in turn, the last one for ever."""
+    queues = {host: list(answers) for host, answers in replies.items()}
+
+    def reply(request: HttpRequest) -> HttpResponse | NoResponse:
+        answers = queues[request.host]
+        answer = answers[0] if len(answers) == 1 else answers.pop(0)
+        return answer(request) if callable(answer) else answer
+
+    return reply
