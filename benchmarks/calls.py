@@ -270,13 +270,13 @@ class Meter:
         try:
             answer = call()
         except ClientError:
-            self._written(places, before, [True] * len(places))
+            self._write_result(places, before, [True] * len(places))
             raise
         failed = [bool(response.get("Error")) for response in answer.get("Responses", ())]
-        self._written(places, before, failed or [False] * len(places))
+        self._write_result(places, before, failed or [False] * len(places))
         return answer
 
-    def _written(
+    def _write_result(
         self, places: Sequence[tuple[str, Item]], before: Sequence[Item | None], failed: Sequence[bool]
     ) -> None:
         for place, was, is_refused in zip(places, before, failed, strict=True):
@@ -578,8 +578,8 @@ class Scene:
         """Return the bytes that are kept of the messages that have come furthest, and of their meeting points."""
         items = self.deployment.items(self.deployment.messages)
         longest = max(size_of(item) for item in items if item["status"]["S"] != "accepted")
-        meetings = self.deployment.items(self.deployment.environment("send")["MEETINGS_TABLE"])
-        return {STORED: longest + size_of(meetings[0]) + 2 * ITEM_OVERHEAD}
+        correlations = self.deployment.items(self.deployment.environment("send")["CORRELATIONS_TABLE"])
+        return {STORED: longest + size_of(correlations[0]) + 2 * ITEM_OVERHEAD}
 
 
 _TEXT: Final = {"type": "text", "text": "Your code is 1234. It is valid for five minutes. Do not tell it to anybody."}

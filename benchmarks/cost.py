@@ -57,7 +57,7 @@ FULL_CPU_MB: Final = 1769
 """The memory at which Lambda gives one vCPU; less memory gives so much less of it, in proportion."""
 
 MEMORIES: Final = (128, 256, 512, 1024, FULL_CPU_MB)
-ROOM: Final = 1.3
+CONVERSATION: Final = 1.3
 """Memory that a function should have ÷ the most that it was seen to use."""
 
 NOISE: Final = 0.05
@@ -351,7 +351,7 @@ class Bench:
 
     def choice(self) -> tuple[dict[int, float], int]:
         """Return the scores of the memory sizes that hold the functions, and the best one."""
-        fitting = [memory for memory in MEMORIES if memory >= self.peaks_mb["send"] * ROOM]
+        fitting = [memory for memory in MEMORIES if memory >= self.peaks_mb["send"] * CONVERSATION]
         costs = {memory: self.mean_cost(memory=memory) for memory in fitting}
         found = scores(costs, {memory: self.batch_ms(memory) for memory in fitting})
         return found, choice_of(found)

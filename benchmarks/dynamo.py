@@ -54,7 +54,7 @@ class Table:
 
     def put(self, item: Item) -> None:
         key = item[self.key]["S"]
-        self._leave(key)
+        self._flush(key)
         rest = {name: value for name, value in item.items() if name != self.key}
         self._items[key] = rest
         if place := self._place(rest):
@@ -84,7 +84,7 @@ class Table:
             return None
         return rest[self.index[0]]["S"], rest[self.index[1]]["S"]
 
-    def _leave(self, key: str) -> None:
+    def _flush(self, key: str) -> None:
         before = self._items.get(key)
         if before is not None and (place := self._place(before)):
             entries = self._order[place[0]]

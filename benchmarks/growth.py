@@ -20,7 +20,7 @@ from sampai.contract.settings import parse_settings
 from sampai.domain.message import Channel, HistoryEntry, Message, Text
 from sampai.domain.status import Source, Status
 from sampai.services.follow_up.service import FollowUpService
-from sampai.services.ports import meeting_key
+from sampai.services.ports import correlation_key
 from tests.emulator import running as running_emulator
 from tests.fakes import START, FixedClock, FixedSecret, FixedSettings, InlinePool, RecordingQueue, RecordingTelemetry
 from tests.harness.application import SECRET, House, request, smspoh_taken
@@ -31,7 +31,7 @@ DUE: Final = 400
 VENDORS: Final = ("nomsa", "smsnoc", "smspoh", "nusasms")
 """Each has a quarter of the messages; NusaSMS on WhatsApp, which can be asked about one message at a time alone."""
 
-TABLES: Final = {"messages": "MessagesTable", "meetings": "MeetingsTable"}
+TABLES: Final = {"messages": "MessagesTable", "correlations": "CorrelationsTable"}
 
 HORIZON: Final = timedelta(hours=72)
 APART: Final = timedelta(hours=48)
@@ -137,7 +137,7 @@ def _world(client: CountingDynamo, in_flight: int, *, is_apart: bool) -> tuple[L
     )
     for message in due_messages(now, is_spread=not is_apart):
         client.tables["messages"].put(to_item(message))
-        client.tables["meetings"].put(meeting_of(message))
+        client.tables["correlations"].put(correlation_of(message))
         vendors.take(message.provider or "", (message.attempted_at or now, message.provider_message_id or ""))
     client.tables["messages"].settle()
     return vendors, now
@@ -199,17 +199,17 @@ def accepted(message_id: str, provider: str, *, at: datetime, due_at: datetime) 
     )
 
 
-def meeting_of(message: Message) -> dict[str, Any]:
+def correlation_of(message: Message) -> dict[str, Any]:
     """Return the item that says whose a vendor's id is, once the message has claimed it."""
-    key = meeting_key(message.provider or "", message.provider_message_id or "")
-    return {"meeting_key": {"S": key}, "message_id": {"S": message.message_id}, "ttl": {"N": "1803031200"}}
+    key = correlation_key(message.provider or "", message.provider_message_id or "")
+    return {"correlation_key": {"S": key}, "message_id": {"S": message.message_id}, "ttl": {"N": "1803031200"}}
 
 
 def _run(client: Any, vendors: ListingVendors, now: datetime) -> None:
     """Run follow_up over a client whose tables are `messages` and `meetings`."""
     clock = FixedClock(now)
     service = FollowUpService(
-        store=DynamoStore(client, messages_table="messages", meetings_table="meetings", clock=clock),
+        store=DynamoStore(client, messages_table="messages", correlations_table="correlations", clock=clock),
         queue=RecordingQueue(),
         transport=vendors,
         settings=FixedSettings(),
@@ -295,7 +295,7 @@ def _sent(in_table: int) -> Work:
     client = CountingDynamo(**TABLES)
     _fill(client, in_table, since=START - HORIZON, until=START, due_at=START + timedelta(hours=1))
     house = House(*(smspoh_taken(f"AA-{number}", f"new-{number}") for number in range(BATCH)))
-    store = DynamoStore(client, messages_table="messages", meetings_table="meetings", clock=house.clock)
+    store = DynamoStore(client, messages_table="messages", correlations_table="correlations", clock=house.clock)
     house.store = store  # type: ignore[assignment]
     bodies = [request(f"new-{number}", home="smspoh") for number in range(BATCH)]
     assert house.send(*bodies, sender=house.new_sender()) == []

@@ -30,9 +30,9 @@ SETTINGS: Final = "reads of the settings a second"
 SETTINGS_AGE: Final = 60.0
 """How long a function keeps the settings."""
 
-SHORTEST_PAUSE: Final = 0.05
-SHORTEST_WAIT: Final = 15.0
-LONGEST_WAIT: Final = 300.0
+MIN_PAUSE: Final = 0.05
+MIN_DEFERRAL: Final = 15.0
+MAX_DEFERRAL: Final = 300.0
 """Between two looks at a vendor's clock; before a message without a turn comes back. See services/send/pacer.py."""
 
 ARRIVAL_STEP: Final = 0.005
@@ -44,7 +44,7 @@ GATHER_SECONDS: Final = 0.25
 FOLLOW_UP_EVERY: Final = 60.0
 LOOKS_SIDE_BY_SIDE: Final = 16
 ROWS_PER_PAGE: Final = 100
-MOST_PAGES: Final = 10
+MAX_PAGES: Final = 10
 WINDOW_SECONDS: Final = 375.0
 """How far back a list reaches that is asked a minute after the attempt: five minutes more."""
 
@@ -146,7 +146,7 @@ class TurnClock:
     ahead: float
     taken_until: float = 0.0
 
-    def take_turn(self, now: float, messages: int) -> tuple[bool, float]:
+    def reserve(self, now: float, messages: int) -> tuple[bool, float]:
         """Return whether the turn was taken, and the time at which it begins; one too far ahead is not taken."""
         starts_at = max(now, self.taken_until)
         if starts_at > now + self.ahead:
@@ -299,11 +299,11 @@ class Simulation:
     def _ask_for_turn(self, batch: "_Batch", clock: TurnClock) -> None:
         plan = self._plan
         asked = self._now + plan.call_seconds + self._turns.take(self._now, 1)
-        is_taken, starts_at = clock.take_turn(asked, batch.size)
-        if is_taken:
+        is_granted, starts_at = clock.reserve(asked, batch.size)
+        if is_granted:
             self._at(asked, lambda: self._claim(batch, starts_at=starts_at))
             return
-        again = max(starts_at - clock.ahead, asked + SHORTEST_PAUSE)
+        again = max(starts_at - clock.ahead, asked + MIN_PAUSE)
         if again <= batch.begun_at + plan.patience:
             self._at(again, lambda: self._ask_for_turn(batch, clock))
         else:
@@ -314,7 +314,7 @@ class Simulation:
         plan = self._plan
         self._seen.held += batch.size
         for since, messages in batch.taken:
-            pause = min(max((self._now - since) / 4, SHORTEST_WAIT), LONGEST_WAIT)
+            pause = min(max((self._now - since) / 4, MIN_DEFERRAL), MAX_DEFERRAL)
             self._at(self._now + pause, partial(self._come_back, since, messages))
         stored = self._write(batch.size, plan.index_units_per_claim)
         self._at(self._now + self._own_seconds(batch.size) + plan.call_seconds + stored, lambda: self._end(batch))
@@ -471,7 +471,7 @@ def pass_seconds(plan: Plan, due: float) -> float:
     It reads each shard of the index, then pages of the vendor's list, then asks for what was not in them one by one.
     """
     rows = plan.per_second * (1 - plan.reported) * WINDOW_SECONDS
-    pages = min(MOST_PAGES, 1 + rows // ROWS_PER_PAGE)
+    pages = min(MAX_PAGES, 1 + rows // ROWS_PER_PAGE)
     missing = due * max(0.0, 1 - pages * ROWS_PER_PAGE / rows) if rows else 0.0
     reads = (plan.due_shards + ceil(due / 100) + 2 * ceil(due / 25)) * plan.call_seconds
     return reads + (pages + ceil(missing / LOOKS_SIDE_BY_SIDE)) * plan.vendor_seconds

@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 from botocore.session import get_session
 
 from benchmarks.dynamo import CountingDynamo
-from benchmarks.growth import TABLES, VENDORS, accepted, in_batches, meeting_of
+from benchmarks.growth import TABLES, VENDORS, accepted, correlation_of, in_batches
 from benchmarks.harness import LAYER, YARDSTICKS, Sandbox, Stage, batch_of, medians, staged
 from benchmarks.results import Figure
 from local.stack.processes import DIRECT
@@ -31,7 +31,7 @@ from sampai.domain.http import WebhookRequest
 from sampai.domain.message import Channel, Message
 from sampai.domain.status import Status
 from sampai.domain.times import to_text
-from sampai.services.webhook.service import Answer, ReceiveService
+from sampai.services.webhook.service import Answer, WebhookService
 from tests.fakes import START, FixedClock, FixedSecret, RecordingTelemetry
 from tests.functional.sandbox import SETTINGS, read_event
 from tests.functional.vendors import ROOTS
@@ -105,14 +105,14 @@ def count_case(case: Case) -> CountingDynamo:
     client = CountingDynamo(**TABLES)
     message = _sent(case.provider, number=1, at=START)
     if case.is_known:
-        client.tables["meetings"].put(meeting_of(message))
+        client.tables["correlations"].put(correlation_of(message))
     else:
         message = replace(message, status=Status.SENDING, provider_message_id=None)
     client.tables["messages"].put(to_item(message))
     clock = FixedClock(START)
-    service = ReceiveService(
-        store=DynamoStore(client, messages_table="messages", meetings_table="meetings", clock=clock),
-        arrivals=_no_arrivals,
+    service = WebhookService(
+        store=DynamoStore(client, messages_table="messages", correlations_table="correlations", clock=clock),
+        inbound_service=_no_arrivals,
         secret=FixedSecret(SECRET),
         clock=clock,
         telemetry=RecordingTelemetry(),
@@ -361,8 +361,8 @@ def _tell(url: str, known: dict[str, Any]) -> dict[str, int]:
 def _store(stage: Stage, messages: Sequence[Message]) -> None:
     """Put messages into the table, and under their vendor's ids whose they are."""
     _put(stage, stage.deployment.messages, [to_item(message) for message in messages])
-    meetings = stage.deployment.environment("webhook")["MEETINGS_TABLE"]
-    _put(stage, meetings, [meeting_of(message) for message in messages])
+    correlations = stage.deployment.environment("webhook")["CORRELATIONS_TABLE"]
+    _put(stage, correlations, [correlation_of(message) for message in messages])
 
 
 def _put(stage: Stage, table: str, items: list[dict[str, Any]]) -> None:

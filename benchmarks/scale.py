@@ -19,7 +19,7 @@ from benchmarks.model import Plan, Run, Simulation
 from sampai.adapters.items import DUE_SHARDS
 from sampai.services.follow_up.service import PASS_SECONDS, PASS_SIZE
 from sampai.services.send.dispatch import THREADS
-from sampai.services.send.pacer import AHEAD, PATIENCE_SECONDS
+from sampai.services.send.pacer import AHEAD, MAX_INLINE_WAIT_SECONDS
 from tests.template import template
 
 READ_ON: Final = "2026-11-21"
@@ -140,7 +140,7 @@ def deployed(per_second: float) -> Plan:
         pass_size=PASS_SIZE,
         follow_up_seconds=follow_up - PASS_SECONDS,
         ahead=AHEAD.total_seconds(),
-        patience=PATIENCE_SECONDS,
+        patience=MAX_INLINE_WAIT_SECONDS,
         turns_per_second=QUOTAS["partition"].value,
     )
 

@@ -39,7 +39,7 @@ class Emulator:
 
     def new_tables(self) -> tuple[str, str]:
         """Make the tables of the store under new names: messages, meetings."""
-        return self.new_table("MessagesTable"), self.new_table("MeetingsTable")
+        return self.new_table("MessagesTable"), self.new_table("CorrelationsTable")
 
     def stream_records(self, table_name: str) -> list[dict[str, Any]]:
         """Return what the stream of a table holds."""

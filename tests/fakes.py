@@ -12,25 +12,25 @@ from typing import Any
 from sampai.contract.events import Event, status_changed
 from sampai.contract.settings import Settings, parse_settings
 from sampai.domain.http import HttpRequest, HttpResponse
-from sampai.domain.inbound import Inbound, Room
-from sampai.domain.message import Enclosed, Message
-from sampai.domain.quotas import Counter
+from sampai.domain.inbound import Conversation, Inbound
+from sampai.domain.message import Attachments, Message
+from sampai.domain.quotas import QuotaCounter
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.template import Catalogue
 from sampai.services.ports import (
+    Correlation,
+    EligibilityData,
     Insert,
-    Known,
-    Meet,
-    Meeting,
+    LinkCorrelation,
     NoResponse,
     Replace,
-    Resumption,
+    Reservation,
     Secret,
-    Turn,
     UnavailableError,
+    WakeUp,
     Write,
-    Written,
+    WriteResult,
 )
 
 START = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -67,7 +67,7 @@ class InMemoryStore:
 
     def __init__(self) -> None:
         self.messages: dict[str, Message] = {}
-        self.parked: dict[str, Meeting] = {}
+        self.buffered: dict[str, Correlation] = {}
         self.events: list[Event] = []
         self.commits: list[tuple[Write, ...]] = []
         self.is_down = False
@@ -75,7 +75,7 @@ class InMemoryStore:
         self.outages: list[type[Write]] = []
         """Kinds of write that are not made and not answered, each once."""
 
-    def commit(self, writes: Sequence[Write]) -> list[Written]:
+    def commit(self, writes: Sequence[Write]) -> list[WriteResult]:
         if writes:
             self.commits.append(tuple(writes))
         if self.before_commit is not None:
@@ -91,50 +91,50 @@ class InMemoryStore:
         due = sorted((m.due_at, m.message_id) for m in self.messages.values() if m.due_at is not None)
         return [message_id for due_at, message_id in due if due_at <= now][:limit]
 
-    def meetings(self, keys: Collection[str]) -> dict[str, Meeting]:
+    def correlations(self, keys: Collection[str]) -> dict[str, Correlation]:
         self._require_up()
-        return {key: self.parked[key] for key in keys if key in self.parked}
+        return {key: self.buffered[key] for key in keys if key in self.buffered}
 
-    def park(self, key: str, report: Report, now: datetime) -> Meeting | None:
+    def buffer_report(self, key: str, report: Report, now: datetime) -> Correlation | None:
         self._require_up()
-        meeting = self.parked.get(key, Meeting(key=key))
-        if meeting.message_id is not None:
-            return meeting
-        kept = {known.status: known for known in meeting.reports} | {report.status: report}
-        self.parked[key] = replace(meeting, reports=_in_order(kept.values()))
+        correlation = self.buffered.get(key, Correlation(key=key))
+        if correlation.message_id is not None:
+            return correlation
+        kept = {known.status: known for known in correlation.reports} | {report.status: report}
+        self.buffered[key] = replace(correlation, reports=_in_order(kept.values()))
         return None
 
-    def adopt(self, key: str, message_id: str) -> Meeting:
+    def claim_correlation(self, key: str, message_id: str) -> Correlation:
         self._require_up()
-        meeting = self.parked.get(key, Meeting(key=key))
-        if meeting.message_id is None:
-            meeting = self.parked[key] = replace(meeting, message_id=message_id)
-        return meeting
+        correlation = self.buffered.get(key, Correlation(key=key))
+        if correlation.message_id is None:
+            correlation = self.buffered[key] = replace(correlation, message_id=message_id)
+        return correlation
 
-    def _commit(self, write: Write) -> Written:
+    def _commit(self, write: Write) -> WriteResult:
         if self.is_down:
-            return Written(done=False)
+            return WriteResult(done=False)
         if type(write) in self.outages:
             self.outages.remove(type(write))
-            return Written(done=False)
-        if isinstance(write, Meet):
+            return WriteResult(done=False)
+        if isinstance(write, LinkCorrelation):
             return self._meet(write)
         before = self.messages.get(write.message.message_id)
         is_free = before is None if isinstance(write, Insert) else _is_revision(before, write)
         if not is_free:
-            return Written(done=True) if before == write.message else Written(done=False, current=before)
-        self.messages[write.message.message_id] = replace(write.message, enclosed=Enclosed())
+            return WriteResult(done=True) if before == write.message else WriteResult(done=False, current=before)
+        self.messages[write.message.message_id] = replace(write.message, attachments=Attachments())
         if before is None or before.sequence != write.message.sequence:
             self.events.append(status_changed(write.message, previous=before.status if before else None))
-        return Written(done=True)
+        return WriteResult(done=True)
 
-    def _meet(self, write: Meet) -> Written:
-        meeting = self.parked.get(write.key)
-        if meeting is None:
-            self.parked[write.key] = Meeting(key=write.key, message_id=write.message_id)
-            return Written(done=True)
-        is_ours = meeting.message_id == write.message_id
-        return Written(done=True) if is_ours else Written(done=False, current=meeting)
+    def _meet(self, write: LinkCorrelation) -> WriteResult:
+        correlation = self.buffered.get(write.key)
+        if correlation is None:
+            self.buffered[write.key] = Correlation(key=write.key, message_id=write.message_id)
+            return WriteResult(done=True)
+        is_ours = correlation.message_id == write.message_id
+        return WriteResult(done=True) if is_ours else WriteResult(done=False, current=correlation)
 
     def _require_up(self) -> None:
         if self.is_down:
@@ -153,40 +153,46 @@ class InMemoryDirectory:
     """What is known of numbers, conversations and templates, and what is counted; `asked` counts the look-ups."""
 
     def __init__(self) -> None:
-        self.wishes: dict[str, tuple[datetime, bool]] = {}
-        self.rooms: dict[str, Room] = {}
+        self.consents: dict[str, tuple[datetime, bool]] = {}
+        self.conversations: dict[str, Conversation] = {}
         self.catalogues: dict[str, Catalogue] = {}
         self.counts: dict[str, int] = {}
         self.asked = 0
         self.is_down = False
-        self.before_count: Callable[[Counter], None] | None = None
+        self.before_count: Callable[[QuotaCounter], None] | None = None
 
-    def look_up(self, *, numbers: Collection[str], rooms: Collection[str], catalogues: Collection[str]) -> Known:
+    def look_up(
+        self, *, numbers: Collection[str], conversations: Collection[str], catalogues: Collection[str]
+    ) -> EligibilityData:
         self._require_up()
         self.asked += 1
-        return Known(
-            opted_out=frozenset(number for number in numbers if self.wishes.get(number, (None, False))[1]),
-            rooms={room: self.rooms[room] for room in rooms if room in self.rooms},
+        return EligibilityData(
+            opted_out=frozenset(number for number in numbers if self.consents.get(number, (None, False))[1]),
+            conversations={
+                conversation: self.conversations[conversation]
+                for conversation in conversations
+                if conversation in self.conversations
+            },
             catalogues={name: self.catalogues[name] for name in catalogues if name in self.catalogues},
         )
 
-    def opt(self, number: str, *, is_out: bool, at: datetime) -> None:
+    def set_opt_out(self, number: str, *, is_out: bool, at: datetime) -> None:
         self._require_up()
         # Of two wishes at once the one to be left alone counts, and False sorts before True.
-        self.wishes[number] = max(self.wishes.get(number, (at, is_out)), (at, is_out))
+        self.consents[number] = max(self.consents.get(number, (at, is_out)), (at, is_out))
 
-    def open_room(self, room: Room) -> None:
+    def record_conversation(self, conversation: Conversation) -> None:
         self._require_up()
-        known = self.rooms.get(room.room_id)
-        if known is None or known.last_inbound_at < room.last_inbound_at:
-            number = room.number or (known.number if known else None)
-            self.rooms[room.room_id] = replace(room, number=number)
+        known = self.conversations.get(conversation.room_id)
+        if known is None or known.last_inbound_at < conversation.last_inbound_at:
+            number = conversation.number or (known.number if known else None)
+            self.conversations[conversation.room_id] = replace(conversation, number=number)
 
-    def keep_catalogue(self, provider: str, catalogue: Catalogue) -> None:
+    def store_catalogue(self, provider: str, catalogue: Catalogue) -> None:
         self._require_up()
         self.catalogues[provider] = catalogue
 
-    def count(self, counter: Counter) -> bool:
+    def count(self, counter: QuotaCounter) -> bool:
         self._require_up()
         if self.before_count is not None:
             self.before_count(counter)
@@ -239,12 +245,12 @@ class InMemoryMedia:
             raise UnavailableError("down")
 
 
-class InMemoryVault:
+class InMemoryEncryptionKeys:
     def __init__(self) -> None:
         self.keys: dict[str, str] = {}
         self.is_down = False
 
-    def key_of(self, message: Message, proposed: str) -> str:
+    def get_or_create(self, message: Message, proposed: str) -> str:
         self._require_up()
         return self.keys.setdefault(message.message_id, proposed)
 
@@ -266,31 +272,31 @@ class InMemoryRateLimiter:
         self.asked = 0
         self.is_down = False
 
-    def take_turn(self, name: str, duration: timedelta, *, earliest: datetime, latest: datetime) -> Turn:
+    def reserve(self, name: str, duration: timedelta, *, earliest: datetime, latest: datetime) -> Reservation:
         if self.is_down:
             raise UnavailableError("down")
         self.asked += 1
         starts_at = max(earliest, self.taken_until.get(name, earliest))
         if starts_at > latest:
-            return Turn(is_taken=False, starts_at=starts_at)
+            return Reservation(is_granted=False, starts_at=starts_at)
         self.taken_until[name] = starts_at + duration
         self.turns.append((name, starts_at, duration.total_seconds()))
-        return Turn(is_taken=True, starts_at=starts_at)
+        return Reservation(is_granted=True, starts_at=starts_at)
 
 
 class RecordingQueue:
     def __init__(self) -> None:
-        self.notes: list[Resumption] = []
+        self.wake_ups: list[WakeUp] = []
         self.is_down = False
 
-    def put(self, resumptions: Sequence[Resumption]) -> None:
-        if self.is_down and resumptions:
+    def put(self, wake_ups: Sequence[WakeUp]) -> None:
+        if self.is_down and wake_ups:
             raise UnavailableError("down")
-        self.notes += resumptions
+        self.wake_ups += wake_ups
 
     def bodies(self) -> list[str]:
         """Return the notes as the send function will find them in its queue."""
-        return [json.dumps({"resume": note.message_id, "attempt": note.attempt}) for note in self.notes]
+        return [json.dumps({"resume": wake_up.message_id, "attempt": wake_up.attempt}) for wake_up in self.wake_ups]
 
 
 class RecordingBus:

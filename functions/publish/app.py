@@ -14,12 +14,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     Raises if the bus is down: the stream repeats the batch.
     """
     images = [record["dynamodb"] for record in event["Records"] if "NewImage" in record["dynamodb"]]
-    arrivals = [from_inbox_item(image["NewImage"]) for image in images if "inbound_key" in image["NewImage"]]
+    inbound_service = [from_inbox_item(image["NewImage"]) for image in images if "inbound_key" in image["NewImage"]]
     changes = [
         (from_item(image["OldImage"]) if "OldImage" in image else None, from_item(image["NewImage"]))
         for image in images
         if "message_id" in image["NewImage"]
     ]
     with telemetry().invocation(context):
-        published = publish(changes, bus=event_bus()) + publish_received(arrivals, bus=event_bus())
+        published = publish(changes, bus=event_bus()) + publish_received(inbound_service, bus=event_bus())
     return {"published": published}

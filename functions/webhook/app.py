@@ -3,13 +3,13 @@
 import os
 from typing import Any, Final
 
-from sampai.bootstrap import receive_service, telemetry
+from sampai.bootstrap import telemetry, webhook_service
 from sampai.domain.http import MalformedWebhookError, WebhookRequest
 from sampai.services.webhook.service import Answer
 
 if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
     # While Lambda starts a sandbox it lends it more of a processor than it has later, and nobody waits yet.
-    receive_service()
+    webhook_service()
 
 _BODIES: Final = {
     Answer.RECEIVED: "ok",
@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _answer(event: dict[str, Any]) -> Answer:
     place = event["pathParameters"]
-    return receive_service().handle(
+    return webhook_service().handle(
         provider=place["provider"], kind=place["kind"], token=place["token"], request=_request(event)
     )
 

@@ -113,7 +113,7 @@ def written(request: str | Mapping[str, Any], now: datetime) -> str:
     """Return a request as it goes on the queue."""
     if isinstance(request, str):
         return request
-    return json.dumps({name: _written(value, now) for name, value in request.items()})
+    return json.dumps({name: _write_result(value, now) for name, value in request.items()})
 
 
 def _words(request: Mapping[str, Any]) -> str:
@@ -127,7 +127,7 @@ def _words(request: Mapping[str, Any]) -> str:
     return "\n".join(content["parameters"]["body"])
 
 
-def _written(value: Any, now: datetime) -> Any:
+def _write_result(value: Any, now: datetime) -> Any:
     return (now + value).isoformat() if isinstance(value, timedelta) else value
 
 
@@ -212,7 +212,7 @@ def _to_list(name: str, vendor: str, line: int, audience: str) -> Case:
     return Case(name=name, vendor=vendor, request=request, end=_CAMPAIGN)
 
 
-def _in_room(
+def _in_conversation(
     name: str, line: int, room_id: str, end: End = _DELIVERED, words: str | None = None, **fields: Any
 ) -> Case:
     request = _request("nusasms", "10", line, room_id=room_id, **_OFFICIAL, **fields)
@@ -299,16 +299,20 @@ _FURTHER: Final = (
         date=_TWO_DAYS_AGO,
     ),
     _inbound("STOP comes in", "sms-inbox", _WROTE_STOP, "Stop!"),
-    _in_room("reply", 26, _ROOM),
-    _in_room("reply with a file", 27, _ROOM, content=_media(27, media_base64=_PICTURE, file_name="picture.png")),
-    _in_room("reply with an address", 28, _ROOM, content=_media(28, media_url="https://files.example/song.mp3")),
-    _in_room(
+    _in_conversation("reply", 26, _ROOM),
+    _in_conversation(
+        "reply with a file", 27, _ROOM, content=_media(27, media_base64=_PICTURE, file_name="picture.png")
+    ),
+    _in_conversation(
+        "reply with an address", 28, _ROOM, content=_media(28, media_url="https://files.example/song.mp3")
+    ),
+    _in_conversation(
         "reply after 24 hours",
         29,
         _OLD_ROOM,
         End(status="failed", why="the window is closed", reason="window_closed", attempts=0, acceptances=0),
     ),
-    _in_room(
+    _in_conversation(
         "reply, else a template",
         30,
         _OLD_ROOM,

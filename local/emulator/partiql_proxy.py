@@ -71,8 +71,8 @@ def _update(
             ":guard": guard,
         },
     }
-    wish = "ReturnValuesOnConditionCheckFailure"
-    return "UpdateItem", request | ({wish: statement[wish]} if wish in statement else {})
+    consent = "ReturnValuesOnConditionCheckFailure"
+    return "UpdateItem", request | ({consent: statement[consent]} if consent in statement else {})
 
 
 def batch_response(operation: str, answer: Answer) -> dict[str, Any]:

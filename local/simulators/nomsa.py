@@ -80,7 +80,7 @@ class Nomsa(Vendor):
 
     def leave_behind(self, submission: Submission) -> None:
         """Keep the UNSENT row: it is stored before the carrier is asked, and stays when the carrier fails."""
-        self.add_row(submission, DEFAULT, is_taken=False)
+        self.add_row(submission, DEFAULT, is_granted=False)
 
     def _answer_send(self, entries: Sequence[Entry]) -> Reply:
         (entry,) = entries
@@ -148,19 +148,19 @@ class Nomsa(Vendor):
         return min(row.starts_at + delays.get(stage, settings.final_seconds), time.time())
 
     def _show(self, row: Row, stage: Stage) -> dict[str, Any]:
-        is_taken = row.accepted_at is not None
+        is_granted = row.accepted_at is not None
         # The documented samples are SENT and DELIVERED with all later times null; Postman fills them. Rows alternate.
-        reached = iso_utc(self._reached_at(row, stage)) if is_taken and row.number % 2 else None
-        has_failed = is_taken and stage is Stage.UNDELIVERED
+        reached = iso_utc(self._reached_at(row, stage)) if is_granted and row.number % 2 else None
+        has_failed = is_granted and stage is Stage.UNDELIVERED
         return {
             "id": row.provider_message_id,
             "credentialsLabel": row.sender,
             "recipient": row.recipient,
             "body": re.sub(r"<[^>]*>", "", row.text),
-            "message_id": row.details["message_id"] if is_taken else None,
+            "message_id": row.details["message_id"] if is_granted else None,
             "created_at": iso_utc(row.created_at),
             "updated_at": reached or iso_utc(row.accepted_at or row.created_at),
-            "status": STATUSES[stage] if is_taken else "UNSENT",
+            "status": STATUSES[stage] if is_granted else "UNSENT",
             "error_code": UNDELIVERED_CODE if has_failed else None,
             "accepted_at": None if row.accepted_at is None else iso_utc(row.accepted_at),
             "sent_at": reached if stage is Stage.SENT else None,

@@ -98,7 +98,7 @@ class SmsNoc(Vendor):
 
     def _send(self, request: Request) -> Reply:
         fields = _fields(request)
-        refusal = self._refusal(fields, ("recipient", *REQUIRED))
+        refusal = self._validate(fields, ("recipient", *REQUIRED))
         if refusal is not None:
             return refusal
         numbers = _numbers(fields["recipient"])
@@ -115,7 +115,7 @@ class SmsNoc(Vendor):
         settings, fields = self.world.settings, _fields(request)
         # The vendor's table says contact_list_id, its examples say recipient; the product it runs reads the former.
         name = "recipient" if settings.smsnoc_campaign_takes_recipient else "contact_list_id"
-        refusal = self._refusal(fields, (name, *REQUIRED))
+        refusal = self._validate(fields, (name, *REQUIRED))
         if refusal is not None:
             return refusal
         if any(list_id not in settings.smsnoc_lists for list_id in fields[name].split(",")):
@@ -131,7 +131,7 @@ class SmsNoc(Vendor):
         )
         return self.submit([submission], _answer_campaign)
 
-    def _refusal(self, fields: dict[str, str], required: Sequence[str]) -> Reply | None:
+    def _validate(self, fields: dict[str, str], required: Sequence[str]) -> Reply | None:
         complaint = _field_complaint(fields, required)
         if complaint is not None:
             return error(complaint)

@@ -168,7 +168,7 @@ class Vendor(ABC):
             self.world.stopping.wait(self.world.settings.slow_answer_seconds)
         return reply if faulty is None else self._bent(reply, faulty.fault)
 
-    def add_row(self, submission: Submission, outcome: Outcome, *, is_taken: bool) -> Row:
+    def add_row(self, submission: Submission, outcome: Outcome, *, is_granted: bool) -> Row:
         """Keep a row for a submission; if it is taken, this is the moment."""
         ledger, now = self.world.ledger, time.time()
         serial = ledger.next_serial()
@@ -188,7 +188,7 @@ class Vendor(ABC):
             journey=Journey.DELIVERED if is_unreadable else outcome.journey,
             created_at=now,
             starts_at=now if submission.starts_at is None else submission.starts_at,
-            accepted_at=now if is_taken else None,
+            accepted_at=now if is_granted else None,
             is_listed=outcome.is_listed,
             details=submission.details,
         )
@@ -223,7 +223,7 @@ class Vendor(ABC):
 
     def _entry(self, submission: Submission, outcome: Outcome) -> Entry:
         if outcome.taken:
-            return self.add_row(submission, outcome, is_taken=True)
+            return self.add_row(submission, outcome, is_granted=True)
         if outcome.refusal is Refusal.INVALID_RECIPIENT:
             self.leave_behind(submission)
         return Refused(submission, outcome.refusal or Refusal.INVALID_RECIPIENT)

@@ -16,7 +16,7 @@ from sampai.adapters.inbox import to_inbox_item
 from sampai.adapters.items import to_item, to_report_attribute
 from sampai.adapters.telemetry import PowertoolsTelemetry
 from sampai.domain.http import HttpRequest, HttpResponse
-from sampai.domain.inbound import Room
+from sampai.domain.inbound import Conversation
 from sampai.services.ports import Insert, NoResponse, Replace, Secret, UnavailableError
 from tests.canary.canaries import value
 from tests.canary.outside import Outside
@@ -27,7 +27,7 @@ from tests.harness.application import House
 from tests.template import ROOT
 
 ADDRESS: Final = "https://vendors.example.org"
-ROOM: Final = "a4c1e7b2-5d0f-4c3a-9b8e-1f2d3c4b5a69"
+CONVERSATION: Final = "a4c1e7b2-5d0f-4c3a-9b8e-1f2d3c4b5a69"
 CLOSED_ROOM: Final = "a4c1e7b2-5d0f-4c3a-9b8e-1f2d3c4b5a70"
 SECRET: Final = Secret(
     webhook_tokens=(value("first token"), value("second token")),
@@ -102,10 +102,14 @@ class Estate(House):
         self.apps = {
             function: self._app(function) for function in ("send", "webhook", "follow_up", "monitor", "publish")
         }
-        self.directory.open_room(Room(room_id=ROOM, number=value("Indonesian number"), last_inbound_at=START))
+        self.directory.record_conversation(
+            Conversation(room_id=CONVERSATION, number=value("Indonesian number"), last_inbound_at=START)
+        )
         long_ago = START.replace(year=2025)
-        self.directory.open_room(Room(room_id=CLOSED_ROOM, number=value("Indonesian number"), last_inbound_at=long_ago))
-        self.directory.opt(value("Bangladeshi number"), is_out=True, at=START)
+        self.directory.record_conversation(
+            Conversation(room_id=CLOSED_ROOM, number=value("Indonesian number"), last_inbound_at=long_ago)
+        )
+        self.directory.set_opt_out(value("Bangladeshi number"), is_out=True, at=START)
 
     @property
     def telemetry(self) -> Any:
@@ -122,7 +126,7 @@ class Estate(House):
         except Exception as error:
             self.outside.note_exception(f"exception that left {function}", error)
             return None
-        self.outside.note(f"answer of {function}", json.dumps(answer))
+        self.outside.wake_up(f"answer of {function}", json.dumps(answer))
         return answer
 
     def send_all(self, bodies: Iterable[str]) -> None:
@@ -130,36 +134,36 @@ class Estate(House):
         self.invoke("send", {"Records": records})
 
     def resume_all(self) -> None:
-        bodies, self.queue.notes = self.queue.bodies(), []
+        bodies, self.queue.wake_ups = self.queue.bodies(), []
         for body in bodies:
-            self.outside.note("queue", body)
+            self.outside.wake_up("queue", body)
         self.send_all(bodies)
 
     def tell(self) -> None:
         """Note what was written, queued, published and logged."""
         self._publish()
-        note = self.outside.note
+        wake_up = self.outside.wake_up
         self.tell_tables()
         for body in self.queue.bodies():
-            note("queue", body)
+            wake_up("queue", body)
         for event in self.bus.events:
             place = "event Message Received" if event.detail_type == "Message Received" else "event"
-            note(place, json.dumps(event.detail, ensure_ascii=False))
+            wake_up(place, json.dumps(event.detail, ensure_ascii=False))
         for request in self.transport.requests:
             vendor = urlsplit(request.url).path.split("/")[1]
-            note(f"address at {vendor}", request.url)
-            note(f"headers to {vendor}", str(dict(request.headers)))
-            note(f"body to {vendor}", request.body.decode("utf-8", "backslashreplace"))
-        note("log", self.telemetry.output.getvalue())
-        note("telemetry", repr(self.telemetry.recording))
+            wake_up(f"address at {vendor}", request.url)
+            wake_up(f"headers to {vendor}", str(dict(request.headers)))
+            wake_up(f"body to {vendor}", request.body.decode("utf-8", "backslashreplace"))
+        wake_up("log", self.telemetry.output.getvalue())
+        wake_up("telemetry", repr(self.telemetry.recording))
 
     def tell_tables(self) -> None:
-        note = self.outside.note
+        wake_up = self.outside.wake_up
         for message in self.store.messages.values():
             state = "final" if message.status.is_final else "not final"
-            note(f"message that is {state}, in its table", json.dumps(to_item(message), ensure_ascii=False))
-        for meeting in self.store.parked.values():
-            note("meeting", json.dumps([to_report_attribute(report) for report in meeting.reports]))
+            wake_up(f"message that is {state}, in its table", json.dumps(to_item(message), ensure_ascii=False))
+        for correlation in self.store.buffered.values():
+            wake_up("meeting", json.dumps([to_report_attribute(report) for report in correlation.reports]))
 
     def _publish(self) -> None:
         writes = [w for commit in self.store.commits for w in commit if isinstance(w, Insert | Replace)]
@@ -184,7 +188,7 @@ class Estate(House):
         spec.loader.exec_module(app)
         app.telemetry = lambda: self.telemetry.real  # type: ignore[attr-defined]
         app.send_service = self.new_sender  # type: ignore[attr-defined]  # a cold start each time: no open circuit
-        app.receive_service = lambda: self.receiver  # type: ignore[attr-defined]
+        app.webhook_service = lambda: self.receiver  # type: ignore[attr-defined]
         app.follow_up_service = lambda: self.follower  # type: ignore[attr-defined]
         app.monitor_service = lambda: self.monitor  # type: ignore[attr-defined]
         app.event_bus = lambda: self.bus  # type: ignore[attr-defined]
@@ -266,9 +270,9 @@ REQUESTS: Final[Mapping[str, Mapping[str, Any]]] = {
         "content": _media(**_FILE, file_name=value("file name")),
     },
     "template": {**_OFFICIAL, "recipient": value("Indonesian number"), "content": _TEMPLATE},
-    "reply": {**_OFFICIAL, "room_id": ROOM, "content": _text("reply")},
-    "reply-url": {**_OFFICIAL, "room_id": ROOM, "content": _media(media_url=value("media url"))},
-    "reply-file": {**_OFFICIAL, "room_id": ROOM, "content": _media(**_FILE, file_name=value("file name"))},
+    "reply": {**_OFFICIAL, "room_id": CONVERSATION, "content": _text("reply")},
+    "reply-url": {**_OFFICIAL, "room_id": CONVERSATION, "content": _media(media_url=value("media url"))},
+    "reply-file": {**_OFFICIAL, "room_id": CONVERSATION, "content": _media(**_FILE, file_name=value("file name"))},
     "closed": {**_OFFICIAL, "room_id": CLOSED_ROOM, "content": _text("reply")},
     "closed-fallback": {
         **_OFFICIAL,
@@ -347,8 +351,8 @@ def request_bodies() -> list[str]:
         f'{{"text": "\ud800 {_BAD}"}}',
         "[" * 9999,
     ]
-    wishes = [json.dumps({wish: value("Burmese number")}) for wish in ("opt_out", "opt_in")]
-    return [*good, conflict, *bad, *unreadable, *wishes, json.dumps({"cancel": "canceled"})]
+    consents = [json.dumps({consent: value("Burmese number")}) for consent in ("opt_out", "opt_in")]
+    return [*good, conflict, *bad, *unreadable, *consents, json.dumps({"cancel": "canceled"})]
 
 
 # --- the vendors ----------------------------------------------------------------------------------------------------
@@ -454,7 +458,13 @@ _TEXT: Final = value("inbound text")
 _SENDER: Final = value("inbound number")
 _THEIRS: Final = {"message": value("text"), "to": value("Burmese number"), "note": value("second token")}
 _FORM: Final = urlencode({"id": "1", "originator": _SENDER[1:], "msg": _TEXT, "gateway_number": "62001"})
-_INBOX: Final = {"room_id": ROOM, "ref_no": "i-1", "text": _TEXT, "sender_number": _SENDER[1:], "inbox_date": _TEXT}
+_INBOX: Final = {
+    "room_id": CONVERSATION,
+    "ref_no": "i-1",
+    "text": _TEXT,
+    "sender_number": _SENDER[1:],
+    "inbox_date": _TEXT,
+}
 _JSON: Final = "application/json"
 
 

@@ -41,24 +41,24 @@ class Outside:
     """Everything that somebody else may read, with the place where it stands."""
 
     def __init__(self) -> None:
-        self._said: dict[str, dict[str, None]] = {}
+        self._outcome_fields: dict[str, dict[str, None]] = {}
 
-    def note(self, place: str, text: str) -> None:
-        self._said.setdefault(place, {})[text] = None
+    def wake_up(self, place: str, text: str) -> None:
+        self._outcome_fields.setdefault(place, {})[text] = None
 
     def note_exception(self, place: str, error: BaseException) -> None:
-        self.note(place, f"{error!s}\n{error!r}\n{''.join(traceback.format_exception(error))}")
+        self.wake_up(place, f"{error!s}\n{error!r}\n{''.join(traceback.format_exception(error))}")
 
     def leaks(self) -> list[str]:
         """Return what stands where it must not, as `canary: place`."""
-        found = {(name, place) for place in self._said for name in canaries_in(self.text(place))}
+        found = {(name, place) for place in self._outcome_fields for name in canaries_in(self.text(place))}
         return sorted(f"{name}: {place}" for name, place in found if not _may(CANARIES[name], place))
 
     def places(self) -> set[str]:
-        return set(self._said)
+        return set(self._outcome_fields)
 
     def text(self, place: str) -> str:
-        return "\n".join(self._said[place])
+        return "\n".join(self._outcome_fields[place])
 
 
 @contextmanager
@@ -79,8 +79,8 @@ def watching(outside: Outside) -> Iterator[None]:
         threading.settrace(traces[1])  # type: ignore[arg-type]
         root.removeHandler(handler)
         root.setLevel(level)
-        outside.note("standard output", stdout.getvalue())
-        outside.note("standard error", stderr.getvalue())
+        outside.wake_up("standard output", stdout.getvalue())
+        outside.wake_up("standard error", stderr.getvalue())
         spy.tell(outside)
 
 
@@ -92,7 +92,7 @@ class _LogHandler(logging.Handler):
         self._outside = outside
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._outside.note("log", f"{record.getMessage()}\n{vars(record)!r}")
+        self._outside.wake_up("log", f"{record.getMessage()}\n{vars(record)!r}")
         if record.exc_info and record.exc_info[1] is not None:
             self._outside.note_exception("log", record.exc_info[1])
 
@@ -126,7 +126,7 @@ class _Spy:
     def tell(self, outside: Outside) -> None:
         for kept in self._objects.values():
             for shown in {repr(kept), str(kept)}:
-                outside.note(f"repr of {type(kept).__name__}", shown)
+                outside.wake_up(f"repr of {type(kept).__name__}", shown)
         for error in self._exceptions.values():
             outside.note_exception("exception of ours", error)
 

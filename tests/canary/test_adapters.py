@@ -176,7 +176,7 @@ def run_everything() -> Outside:
 
     def invoke(function: str, event: Any) -> None:
         try:
-            outside.note(f"answer of {function}", json.dumps(handler_of(function)(event, Context())))
+            outside.wake_up(f"answer of {function}", json.dumps(handler_of(function)(event, Context())))
         except Exception as error:
             outside.note_exception(f"exception that left {function}", error)
 
@@ -201,7 +201,7 @@ def test_functions_as_they_are_deployed_say_nothing_and_do_their_work(door: type
     assert {CANARIES[name].vendor for name in canaries_in("".join(door.heard))} >= set(ROOTS)
     assert {f"answer of {function}" for function in FUNCTIONS} <= outside.places()
     assert "message attempted" in outside.text("standard output")
-    assert "OutcomeTaken" in outside.text("standard output")
+    assert "SendAccepted" in outside.text("standard output")
 
 
 @pytest.mark.parametrize("services", [{"DynamoDB"}, {"SQS", "Events", "SSM"}], ids=" ".join)

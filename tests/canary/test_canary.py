@@ -67,7 +67,7 @@ def test_a_good_life_says_nothing_and_reaches_every_place() -> None:
     assert {f"answer of {f}" for f in ("send", "webhook", "follow_up", "monitor", "publish")} <= outside.places()
     assert estate.message("otp").status == "delivered"
     theirs = "key-" + value("vendor's key")
-    assert estate.vault.keys == {"encrypted": theirs, "encrypted-own-key": value("caller's key")}
+    assert estate.encryption_keys.keys == {"encrypted": theirs, "encrypted-own-key": value("caller's key")}
 
 
 def test_the_digest_of_a_one_time_password_cannot_be_made_without_the_key() -> None:
@@ -95,7 +95,7 @@ def test_a_malformed_callback_reveals_nothing() -> None:
     assert leaks_of(receive) == []
 
 
-PORTS: Final = ("store", "directory", "inbox", "media", "vault", "queue", "bus", "settings", "secret")
+PORTS: Final = ("store", "directory", "inbox", "media", "encryption_keys", "queue", "bus", "settings", "secret")
 
 
 @covers("I11")
@@ -118,7 +118,7 @@ def test_an_outage_reveals_nothing(port: str) -> None:
         ("parse_send", "parse_send_many"),
         ("parse_lookup", "parse_list", "parse_account_check"),
         ("parse_webhook",),
-        ("refusal",),
+        ("validate",),
     ],
     ids=lambda methods: methods[0],
 )
@@ -192,8 +192,8 @@ def otp() -> str:
 
 def _print_to(stream: str) -> Callable[[Estate], None]:
     def plant(estate: Estate) -> None:
-        keep = estate.vault.key_of
-        estate.vault.key_of = lambda m, key: print(key, file=getattr(sys, stream)) or keep(m, key)  # type: ignore[method-assign, func-returns-value]
+        keep = estate.encryption_keys.get_or_create
+        estate.encryption_keys.get_or_create = lambda m, key: print(key, file=getattr(sys, stream)) or keep(m, key)  # type: ignore[method-assign, func-returns-value]
 
     return plant
 
@@ -222,7 +222,7 @@ def _measure_by_number(estate: Estate) -> None:
 def _show_credentials(estate: Estate) -> None:
     class Open(Nomsa):
         def __repr__(self) -> str:
-            return f"Nomsa({dict(self.account.credentials)})"
+            return f"Nomsa({dict(self.config.credentials)})"
 
     new_sender = estate.new_sender
 
@@ -230,7 +230,7 @@ def _show_credentials(estate: Estate) -> None:
         sender = new_sender()
         dispatch = sender._dispatcher.dispatch
         sender._dispatcher.dispatch = lambda attempts, **o: dispatch(  # type: ignore[method-assign]
-            [replace(a, provider=Open(a.provider.account)) for a in attempts], **o
+            [replace(a, provider=Open(a.provider.config)) for a in attempts], **o
         )
         return sender
 

@@ -37,7 +37,7 @@ QUIET_SECONDS: Final = 240.0
 """How long what is left alone may take to end, unless a message waits longer by its own `due_at`."""
 LATE_SECONDS: Final = 150.0
 """How long after that a message may need: until the next follow-up but one, and to tell of its end."""
-MOST_QUIET_SECONDS: Final = 900.0
+MAX_QUIET_SECONDS: Final = 900.0
 """What is put off again and again is forgotten all the same. Longest waits a message that a vendor turns down just
 before the horizon: five minutes, two more if its note is lost, and then the horizon once more."""
 
@@ -196,7 +196,7 @@ class Chaos:
 def patience(began: datetime, dues: Iterable[str]) -> datetime:
     """Return until when to wait for what was left alone at a time, given when it is to be looked at next."""
     latest = max((datetime.fromisoformat(due) for due in dues), default=began)
-    quiet, late, most = (timedelta(seconds=s) for s in (QUIET_SECONDS, LATE_SECONDS, MOST_QUIET_SECONDS))
+    quiet, late, most = (timedelta(seconds=s) for s in (QUIET_SECONDS, LATE_SECONDS, MAX_QUIET_SECONDS))
     return min(began + most, max(began + quiet, latest + late))
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from sampai.domain.account import Standing
+from sampai.domain.account import AccountStatus
 from sampai.domain.failure import Failure
 from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
 from sampai.domain.inbound import Inbound
@@ -10,7 +10,7 @@ from sampai.domain.message import Message
 from sampai.domain.outcome import Outcome
 from sampai.domain.report import Report
 from sampai.domain.status import Status
-from sampai.providers.base import Account, ListPage, Window
+from sampai.providers.base import ListPage, ProviderConfig, Window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class AccountAnswer:
     title: str
     check: str
     response: HttpResponse
-    standing: Standing | None = None
+    stored_message: AccountStatus | None = None
     is_refused: bool = False
 
 
@@ -113,7 +113,7 @@ class BadWebhook:
 class ProviderCases:
     """Everything that is known of how one vendor speaks. A case module holds one of these as `CASES`."""
 
-    account: Account
+    account: ProviderConfig
     endpoints: tuple[tuple[str, str], ...]
     """Every operation that the vendor documents for this channel: method, and pattern of the path below the base."""
     documented: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ import pytest
 
 from sampai.domain.failure import Reason
 from sampai.domain.http import HttpResponse, MalformedWebhookError, WebhookRequest
-from sampai.domain.message import Category, Content, Media, Text, words_of
+from sampai.domain.message import Category, Content, Media, Text, text_of_content
 from sampai.domain.outcome import NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.template import Template
@@ -187,7 +187,7 @@ def test_the_default_address_is_https_without_a_slash_at_its_end(name: str) -> N
 def test_a_message_becomes_exactly_this_request(name: str, case: Send) -> None:
     provider = provider_of(name)
 
-    assert provider.refusal(case.message) is None
+    assert provider.validate(case.message) is None
     assert provider.build_send(case.message) == case.request
 
 
@@ -239,7 +239,7 @@ def test_a_bare_401_is_about_the_account_and_not_the_message(name: str) -> None:
     outcome = provider_of(name).parse_send(HttpResponse(status=401))
 
     assert isinstance(outcome, NotTaken)
-    assert (outcome.reason, outcome.is_final, outcome.about.value) == (Reason.AUTHENTICATION, False, "provider")
+    assert (outcome.reason, outcome.is_final, outcome.scope.value) == (Reason.AUTHENTICATION, False, "provider")
 
 
 @each("answers")
@@ -254,7 +254,7 @@ def test_unknown_fields_of_an_answer_are_ignored(name: str, case: Answer) -> Non
 
 @each("refusals")
 def test_a_message_is_refused_before_anything_is_sent(name: str, case: Refusal) -> None:
-    assert provider_of(name).refusal(case.message) == case.failure
+    assert provider_of(name).validate(case.message) == case.failure
 
 
 @by_provider
@@ -264,7 +264,7 @@ def test_a_text_is_refused_when_it_is_longer_than_declared(name: str, too_many: 
     text = Text(text="x" * (provider.capabilities.max_characters + too_many))
     message = next(case.message for case in cases_of(name).sends if isinstance(case.message.content, Text))
 
-    failure = provider.refusal(replace(message, content=text))
+    failure = provider.validate(replace(message, content=text))
 
     assert (failure is not None and failure.reason is Reason.TOO_LONG) is too_many
 
@@ -273,7 +273,7 @@ def test_a_text_is_refused_when_it_is_longer_than_declared(name: str, too_many: 
 def test_an_option_that_is_not_declared_is_refused(name: str) -> None:
     message = replace(cases_of(name).sends[0].message, provider_options={APIS[name].name: {"no_such_option": True}})
 
-    failure = provider_of(name).refusal(message)
+    failure = provider_of(name).validate(message)
 
     assert failure is not None
     assert (failure.reason, "no_such_option" in (failure.detail or "")) == (Reason.UNSUPPORTED, True)
@@ -283,7 +283,7 @@ def test_an_option_that_is_not_declared_is_refused(name: str) -> None:
 def test_an_option_for_another_provider_is_not_ours_to_refuse(name: str) -> None:
     message = replace(cases_of(name).sends[0].message, provider_options={"another": {"no_such_option": True}})
 
-    assert provider_of(name).refusal(message) is None
+    assert provider_of(name).validate(message) is None
 
 
 @by_provider
@@ -297,7 +297,7 @@ def test_a_content_that_is_not_declared_is_refused(name: str, kind: type[Content
     }
     message = replace(cases_of(name).sends[0].message, content=contents[kind])
 
-    failure = provider.refusal(message)
+    failure = provider.validate(message)
 
     is_refused = failure is not None and failure.detail == (
         f"content.type: {provider.name} takes no {CONTENT_TYPES[kind]} on {provider.capabilities.channel}"
@@ -309,9 +309,9 @@ def test_a_content_that_is_not_declared_is_refused(name: str, kind: type[Content
 @pytest.mark.parametrize("too_many", [False, True], ids=["the limit", "one more"])
 def test_an_audience_is_refused_when_it_has_more_lists_than_declared(name: str, too_many: bool) -> None:
     provider = provider_of(name)
-    lists = tuple(f"list{number}" for number in range(provider.capabilities.most_lists + too_many))
+    lists = tuple(f"list{number}" for number in range(provider.capabilities.max_lists + too_many))
 
-    failure = provider.refusal(replace(cases_of(name).sends[0].message, recipient=None, audience=lists))
+    failure = provider.validate(replace(cases_of(name).sends[0].message, recipient=None, audience=lists))
 
     assert (failure is not None and (failure.detail or "").startswith("audience: ")) is too_many
 
@@ -320,10 +320,10 @@ def test_an_audience_is_refused_when_it_has_more_lists_than_declared(name: str, 
 def test_a_conversation_is_refused_where_none_is_declared(name: str) -> None:
     provider = provider_of(name)
 
-    failure = provider.refusal(replace(cases_of(name).sends[0].message, room_id="a-room"))
+    failure = provider.validate(replace(cases_of(name).sends[0].message, room_id="a-room"))
 
     is_refused = failure is not None and (failure.detail or "").startswith("room_id: ")
-    assert is_refused is not provider.capabilities.has_rooms
+    assert is_refused is not provider.capabilities.has_conversations
 
 
 # --- several in one call --------------------------------------------------------------------------------------------
@@ -333,8 +333,8 @@ def test_a_conversation_is_refused_where_none_is_declared(name: str) -> None:
 def test_messages_that_share_a_call_become_exactly_this_request(name: str, case: SendMany) -> None:
     provider = provider_of(name)
 
-    assert len({provider.shared_call(message) for message in case.messages}) == 1
-    assert provider.shared_call(case.messages[0]) is not None
+    assert len({provider.batch_key(message) for message in case.messages}) == 1
+    assert provider.batch_key(case.messages[0]) is not None
     assert provider.build_send_many(case.messages) == case.request
 
 
@@ -362,9 +362,9 @@ def test_only_promotional_messages_share_a_call_and_each_only_once(name: str) ->
         "a one-time password": replace(message, category=Category.OTP, attempt=1),
     }
 
-    shared = {way for way, each_message in ways.items() if provider.shared_call(each_message) is not None}
+    shared = {way for way, each_message in ways.items() if provider.batch_key(each_message) is not None}
 
-    assert shared == ({"promotional"} if provider.capabilities.most_per_call > 1 else set())
+    assert shared == ({"promotional"} if provider.capabilities.max_batch_size > 1 else set())
 
 
 @by_provider
@@ -398,8 +398,8 @@ def test_an_answer_about_the_account_is_read(name: str, case: AccountAnswer) -> 
     provider = provider_of(name)
 
     for response in (case.response, with_more_fields(case.response)):
-        if case.standing is not None:
-            assert provider.parse_account_check(case.check, response) == case.standing
+        if case.stored_message is not None:
+            assert provider.parse_account_check(case.check, response) == case.stored_message
             continue
         with pytest.raises(Exception) as caught:  # noqa: PT011 - a parser may raise whatever it likes
             provider.parse_account_check(case.check, response)
@@ -410,7 +410,7 @@ def test_an_answer_about_the_account_is_read(name: str, case: AccountAnswer) -> 
 def test_each_check_of_the_account_has_an_answer_a_refusal_and_an_outage(name: str) -> None:
     for check in provider_of(name).capabilities.account_checks:
         answers = [answer for answer in cases_of(name).account_answers if answer.check == check]
-        kinds = {(answer.standing is not None, answer.is_refused) for answer in answers}
+        kinds = {(answer.stored_message is not None, answer.is_refused) for answer in answers}
         assert kinds == {(True, False), (False, True), (False, False)}, check
 
 
@@ -480,7 +480,7 @@ def test_a_word_that_nobody_documented_is_read_and_moves_nothing(name: str) -> N
 
     for way, reports in ways_of(cases):
         strange = [report.status for report in reports if report.provider_status.lower() not in known]
-        assert not reports or cases.unknown_word in strange, f"{way}: no case shows an unknown status word"
+        assert not reports or cases.unknown_word in strange, f"{way}: no case shows an unknown provider status"
 
 
 # --- look-up and list -----------------------------------------------------------------------------------------------
@@ -606,7 +606,7 @@ def test_a_webhook_that_contradicts_itself_is_refused(name: str, case: Webhook) 
 def secrets_of(cases: ProviderCases) -> set[str]:
     """Return what must show nowhere: credentials, texts, numbers, and what the cases name besides."""
     told = set(cases.secrets) | set(cases.account.credentials.values())
-    told |= {words for case in cases.sends if (words := words_of(case.message.content))}
+    told |= {words for case in cases.sends if (words := text_of_content(case.message.content))}
     return told | {case.message.recipient.removeprefix("+") for case in cases.sends if case.message.recipient}
 
 
@@ -617,7 +617,7 @@ def shown_by(name: str) -> Iterator[str]:
     for send in cases.sends:
         yield from (repr(send.message), repr(provider.build_send(send.message)))
     for refusal in cases.refusals:
-        yield repr(provider.refusal(refusal.message))
+        yield repr(provider.validate(refusal.message))
     if cases.lookup is not None:
         yield repr(provider.build_lookup(cases.lookup[0]))
     yield from (repr(provider.build_list(window, page)) for window, page, _ in cases.list_requests)

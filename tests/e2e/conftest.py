@@ -34,7 +34,7 @@ MOVED = ("smsnoc", "nusasms")
 HORIZON_HOURS, POLL_SECONDS = 0.006, [10, 20]
 """So short that the first run of the follow-up ends what the vendors say nothing of, after one look at their lists."""
 
-PATIENCE_SECONDS = 240
+MAX_INLINE_WAIT_SECONDS = 240
 """How long anything may take; the slowest waits for three runs of the follow-up."""
 
 
@@ -152,7 +152,7 @@ class Stack:
 
 def comes_true(claim: Callable[[], bool], describe: Callable[[], object] = lambda: "") -> None:
     """Wait until a claim is true; fail with what stands in the way if it never is."""
-    until = time.monotonic() + PATIENCE_SECONDS
+    until = time.monotonic() + MAX_INLINE_WAIT_SECONDS
     while not claim():
         if time.monotonic() > until:
             pytest.fail(f"did not come true: {describe()}")

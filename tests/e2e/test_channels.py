@@ -62,16 +62,16 @@ def test_whatsapp_messages_of_every_kind_are_read(local_stack: Stack) -> None:
 
 
 def test_a_conversation_that_a_phone_opened_takes_replies_for_a_day(local_stack: Stack) -> None:
-    room, old_room, unknown_room = (str(uuid4()) for _ in range(3))
+    conversation, old_room, unknown_room = (str(uuid4()) for _ in range(3))
     long_ago = (datetime.now(UTC) - timedelta(days=2)).strftime("%Y-%m-%d %H:%M:%S")
     sender, other = (local_stack.request("nusasms")["recipient"] for _ in range(2))
     reply, late, strange, instead = (
         {**local_stack.request("nusasms", room_id=r, **OFFICIAL), "recipient": None}
-        for r in (room, old_room, unknown_room, old_room)
+        for r in (conversation, old_room, unknown_room, old_room)
     )
     instead["provider_options"] = {"nusasms": {"template": {"template_id": NO_PARAMETER.template_id}}}
 
-    event = local_stack.write_in("whatsapp-official-inbox", sender, "Good morning", room_id=room)
+    event = local_stack.write_in("whatsapp-official-inbox", sender, "Good morning", room_id=conversation)
     local_stack.write_in("whatsapp-official-inbox", other, "Good evening", room_id=old_room, date=long_ago)
     local_stack.put(reply, late, strange, instead)
 
@@ -81,7 +81,7 @@ def test_a_conversation_that_a_phone_opened_takes_replies_for_a_day(local_stack:
         (strange["message_id"], "failed"),
         (instead["message_id"], "delivered"),
     )
-    assert (event["room_id"], event["channel"], event["provider"]) == (room, "whatsapp_official", "nusasms")
+    assert (event["room_id"], event["channel"], event["provider"]) == (conversation, "whatsapp_official", "nusasms")
     assert [e["operation"] for e in local_stack.ledger(reply)] == ["reply"]
     assert {failure_of(local_stack, r["message_id"]) for r in (late, strange)} == {"window_closed"}
     assert local_stack.ledger(late) == local_stack.ledger(strange) == local_stack.ledger(instead) == []

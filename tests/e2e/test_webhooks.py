@@ -23,11 +23,13 @@ def call(stack: Stack, method: str, path: str, body: bytes = b"", **headers: str
         connection.close()
 
 
-def parked(stack: Stack, key: str) -> object:
+def buffered(stack: Stack, key: str) -> object:
     """Return what stands at a meeting point."""
-    table = stack.resource("MeetingsTable")
+    table = stack.resource("CorrelationsTable")
     return (
-        client("dynamodb").get_item(TableName=table, Key={"meeting_key": {"S": key}}, ConsistentRead=True).get("Item")
+        client("dynamodb")
+        .get_item(TableName=table, Key={"correlation_key": {"S": key}}, ConsistentRead=True)
+        .get("Item")
     )
 
 
@@ -91,10 +93,10 @@ def test_other_methods_change_nothing(local_stack: Stack, token: str, method: st
     status, _, _ = call(local_stack, method, f"/webhooks/smspoh/receipt/{token}?messageId=BY-{method}&status=Sent")
 
     assert 200 <= status < 500
-    assert parked(local_stack, f"smspoh#BY-{method}") is None
+    assert buffered(local_stack, f"smspoh#BY-{method}") is None
 
 
 def test_a_report_that_nobody_claims_is_kept(local_stack: Stack, token: str) -> None:
     call(local_stack, "POST", f"/webhooks/smspoh/receipt/{token}?messageId=BY-POST&status=Sent")
 
-    assert parked(local_stack, "smspoh#BY-POST") is not None
+    assert buffered(local_stack, "smspoh#BY-POST") is not None

@@ -92,7 +92,7 @@ class Deployment:
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.messages, meetings = self.emulator.new_tables()
+        self.messages, correlations = self.emulator.new_tables()
         self.inbox = self.emulator.new_table("InboxTable")
         self.directory = self.emulator.new_table("DirectoryTable")
         self.media = self.emulator.new_table("MediaTable")
@@ -100,7 +100,7 @@ class Deployment:
         self.bus, self._events_url = self._new_bus()
         self._values = {
             "MESSAGES_TABLE": self.messages,
-            "MEETINGS_TABLE": meetings,
+            "CORRELATIONS_TABLE": correlations,
             "INBOX_TABLE": self.inbox,
             "DIRECTORY_TABLE": self.directory,
             "MEDIA_TABLE": self.media,
@@ -166,7 +166,7 @@ class Deployment:
 
     def table(self) -> dict[str, str]:
         """Return what stands in the table by message id: the status, then reason and field of a failure."""
-        return {item["message_id"]["S"]: " ".join(_facts(item)) for item in self.items(self.messages)}
+        return {item["message_id"]["S"]: " ".join(_log_fields(item)) for item in self.items(self.messages)}
 
     def kept(self) -> tuple[str, ...]:
         """Return what stands beside the messages, a line each: inbound messages, the directory, files and keys."""
@@ -210,7 +210,7 @@ class Deployment:
                 found.append(event)
         raise AssertionError("the bus delivers nothing")
 
-    def notes(self) -> int:
+    def wake_ups(self) -> int:
         """Return how many notes wait in the two queues, those that are delayed among them."""
         waiting = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
         urls = [self._values[name] for name in ("SEND_QUEUE_URL", "URGENT_QUEUE_URL")]
@@ -244,7 +244,7 @@ class Deployment:
         return name, url
 
 
-def _facts(item: dict[str, Any]) -> Iterator[str]:
+def _log_fields(item: dict[str, Any]) -> Iterator[str]:
     yield item["status"]["S"]
     if "failure" in item:
         failure = item["failure"]["M"]

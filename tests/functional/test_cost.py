@@ -35,10 +35,10 @@ def _count_requests(service: str, requests: list[str] | None = None) -> list[str
     counted: list[str] = [] if requests is None else requests
     client = bootstrap._aws().client(service)
 
-    def note(request: Any, event_name: str, **_: Any) -> None:
+    def wake_up(request: Any, event_name: str, **_: Any) -> None:
         counted.append(event_name.rpartition(".")[2])
 
-    client.meta.events.register(f"before-send.{service}", note)
+    client.meta.events.register(f"before-send.{service}", wake_up)
     return counted
 
 

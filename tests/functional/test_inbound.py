@@ -8,7 +8,7 @@ import pytest
 from tests.functional.sandbox import Deployment, read_event
 
 NUMBER = "+6281234567810"
-ROOM = "a4c1e7b2-5d0f-4c3a-9b8e-1f2d3c4b5a69"
+CONVERSATION = "a4c1e7b2-5d0f-4c3a-9b8e-1f2d3c4b5a69"
 
 
 def _with(name: str, **fields: Any) -> Any:
@@ -78,7 +78,7 @@ def test_what_came_in_is_told_whole(deployment: Deployment) -> None:
                 "sender": NUMBER,
                 "recipient": None,
                 "text": "Kapan pesanan saya dikirim?",
-                "room_id": ROOM,
+                "room_id": CONVERSATION,
                 "received_at": "2026-11-21T10:00:03.000Z",  # no time of the vendor's: when it came to us
             },
         ),

@@ -87,7 +87,7 @@ def test_the_catalogue_is_what_the_vendor_listed(deployment: Deployment) -> None
     deployment.invoke("monitor/every-quarter-hour")
 
     directory = DynamoDirectory(deployment.client("dynamodb"), table=deployment.directory)
-    catalogue = directory.look_up(numbers=(), rooms=(), catalogues=["nusasms"]).catalogues["nusasms"]
+    catalogue = directory.look_up(numbers=(), conversations=(), catalogues=["nusasms"]).catalogues["nusasms"]
     assert (catalogue.templates, catalogue.senders) == (
         {
             APPROVED: TemplateInfo(is_approved=True, body_parameters=1),

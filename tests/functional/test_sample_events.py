@@ -29,7 +29,7 @@ class Row:
     kept: tuple[str, ...] = ()
     calls: int = 0
     events: tuple[str, ...] = ()
-    notes: int = 0
+    wake_ups: int = 0
     calls_again: int = 0
 
 
@@ -64,11 +64,11 @@ def of_smspoh(status: int, body: str, becomes: str) -> Row:
 
 
 NUMBER = "+6281234567810"
-ROOM = "a4c1e7b2-5d0f-4c3a-9b8e-1f2d3c4b5a69"
+CONVERSATION = "a4c1e7b2-5d0f-4c3a-9b8e-1f2d3c4b5a69"
 OPTED_OUT, OPTED_IN = f"number#{NUMBER} opted out", f"number#{NUMBER} opted in"
 ASKED = f"inbox nusasms#whatsapp_official#SMPL00000000000000004711: {NUMBER} Kapan pesanan saya dikirim?"
 STOPPED = f"inbox nusasms#whatsapp_official#SMPL00000000000000004712: {NUMBER} Berhenti."
-OPEN_ROOM = f"room#{ROOM} of {NUMBER}"
+OPEN_ROOM = f"room#{CONVERSATION} of {NUMBER}"
 CATALOGUE = "catalogue#nusasms: 2 of 3 templates approved, 1 sender"
 NO_ID = hashlib.sha256(f"{NUMBER}\0Terima kasih, sudah sampai\0".encode()).hexdigest()
 
@@ -110,9 +110,9 @@ ROWS = {
     "send/unrouted-country": refused("sample-unrouted-country", "unroutable", "recipient"),
     "send/too-long": refused("sample-too-long", "too_long", "content.text"),
     "send/expired": refused("sample-expired", "expired", "expires_at"),
-    "send/throttled": Row(answer=DONE, table={"sample-throttled": "queued rate_limited"}, calls=1, notes=1),
+    "send/throttled": Row(answer=DONE, table={"sample-throttled": "queued rate_limited"}, calls=1, wake_ups=1),
     "send/resume": Row(
-        after=("send/throttled",), answer=DONE, table={"sample-throttled": "accepted"}, calls=1, notes=1
+        after=("send/throttled",), answer=DONE, table={"sample-throttled": "accepted"}, calls=1, wake_ups=1
     ),
     # --- send: other channels and contents ---
     "send/whatsapp-text": accepted("sample-whatsapp-text"),
@@ -249,7 +249,7 @@ def test_a_sample_event_does_what_its_row_says_and_nothing_more_if_it_comes_agai
         kept=deployment.kept(),
         calls=len(deployment.vendors.calls) - calls_before,
         events=tuple(deployment.events()),
-        notes=deployment.notes(),
+        wake_ups=deployment.wake_ups(),
         calls_again=row.calls_again,
     )
     assert came_of_it == row
@@ -394,5 +394,5 @@ def test_functions_do_log(deployment: Deployment, capsys: pytest.CaptureFixture[
 
     printed = capsys.readouterr().out
     assert '"message attempted"' in printed
-    assert '"OutcomeTaken"' in printed
+    assert '"SendAccepted"' in printed
     assert leaks(printed) == []

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 from sampai.contract.settings import parse_settings
 from sampai.domain.message import Message, OnUnknown
 from sampai.domain.status import Status
-from sampai.services.follow_up.service import MOST_ATTEMPTS
+from sampai.services.follow_up.service import MAX_ATTEMPTS
 from sampai.services.ports import UnavailableError
 from sampai.services.send.service import Record
 from sampai.services.webhook.service import Answer
@@ -174,7 +174,7 @@ class Application(RuleBasedStateMachine):
     def deliver_notes(self) -> None:
         for body in self.house.queue.bodies():
             self._enqueue(body)
-        self.house.queue.notes = []
+        self.house.queue.wake_ups = []
         self.deliver_all()
 
     @rule()
@@ -234,13 +234,13 @@ class Application(RuleBasedStateMachine):
     def receive_a_receipt(self, pick: int, status: Status | None, token: str) -> None:
         """The present status, or any other: late, early, again."""
         entry = self._one_of(self._reporting()[-3:], pick)
-        self._bring(entry, status or entry.status, token=token)
+        self._apply_report(entry, status or entry.status, token=token)
 
     def _report_at_once(self, entry: Entry) -> None:
         if self.is_early and entry in self._reporting():
-            self._bring(entry, Status.DELIVERED, token=self.house.secret.secret.webhook_tokens[0])
+            self._apply_report(entry, Status.DELIVERED, token=self.house.secret.secret.webhook_tokens[0])
 
-    def _bring(self, entry: Entry, said: Status, *, token: str) -> None:
+    def _apply_report(self, entry: Entry, said: Status, *, token: str) -> None:
         is_known = token in self.house.secret.secret.webhook_tokens
         answer = self._receive(entry, WORDS[entry.provider][said], token=token)
         if answer is Answer.RECEIVED and is_known:
@@ -336,14 +336,14 @@ class Application(RuleBasedStateMachine):
             taken[_named_in(entry.text)] += 1
         for message_id, times in taken.items():
             message = self.house.store.messages[message_id]
-            assert times <= (MOST_ATTEMPTS if message.on_unknown is OnUnknown.RESEND else 1), "I1"
+            assert times <= (MAX_ATTEMPTS if message.on_unknown is OnUnknown.RESEND else 1), "I1"
 
     @invariant()
     def no_rank_has_fallen_within_an_attempt(self) -> None:
         for message_id, message in self.house.store.messages.items():
-            standing = (message.attempt, message.status.rank)
-            assert standing >= self.best.get(message_id, standing), f"{message_id}: {message.status} (I3)"
-            self.best[message_id] = standing
+            stored_message = (message.attempt, message.status.rank)
+            assert stored_message >= self.best.get(message_id, stored_message), f"{message_id}: {message.status} (I3)"
+            self.best[message_id] = stored_message
 
     @invariant()
     def whatever_is_not_final_is_due(self) -> None:
@@ -359,7 +359,7 @@ class Application(RuleBasedStateMachine):
     @invariant()
     def what_is_settled_holds_no_words(self) -> None:
         for message in self.house.store.messages.values():
-            assert message.enclosed.file is None
+            assert message.attachments.file is None
             assert not message.status.is_final or (message.content, message.provider_options) == (None, {}), "I11"
 
     @invariant()

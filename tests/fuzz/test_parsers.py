@@ -19,7 +19,7 @@ from sampai.domain.http import HttpResponse
 from sampai.domain.message import Message
 from sampai.domain.outcome import Outcome, Taken
 from sampai.domain.report import Report
-from sampai.providers.base import Listed, Provider
+from sampai.providers.base import ListedMessage, Provider
 from tests.conformance.test_provider_contract import APIS, NAMES, cases_of, provider_of
 from tests.covers import covers
 from tests.fuzz.explore import POISON, places_in
@@ -71,7 +71,7 @@ def documented(name: str) -> tuple[bytes, ...]:
 
 
 @cache
-def words_of(name: str) -> tuple[str, ...]:
+def text_of_content(name: str) -> tuple[str, ...]:
     """Return the names of fields, and the texts, that stand in those bodies."""
     found = {"id", "status"}
     for container, key in (place for body in documented(name) for place in places_in(_json(body))):
@@ -88,7 +88,7 @@ def _json(body: bytes) -> Any:
 
 def documents(name: str) -> st.SearchStrategy[bytes]:
     """JSON of any shape, in the vendor's own words."""
-    words = st.sampled_from(words_of(name))
+    words = st.sampled_from(text_of_content(name))
     values = st.recursive(
         st.one_of(st.sampled_from(JUNK), words, st.text(max_size=20)),
         lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(words, inner, max_size=4)),
@@ -162,7 +162,7 @@ def readings(name: str, response: HttpResponse) -> Iterator[Any]:
     """Yield what each parser of a provider makes of an answer."""
     provider, can = provider_of(name), APIS[name].capabilities
     yield read(lambda: provider.parse_send(response))
-    if can.most_per_call > 1:
+    if can.max_batch_size > 1:
         yield from _of_many(provider, response, three(name))
     if can.has_lookup:
         yield read(lambda: provider.parse_lookup(response))
@@ -200,7 +200,7 @@ def assert_sound(name: str, status: int, body: bytes) -> None:
         if isinstance(reading, Taken | Report):
             is_named = reading.provider_message_id and reading.provider_message_id in said
             assert is_named or status == 410, "an id that does not stand in the answer (V4)"
-        if isinstance(reading, Listed):
+        if isinstance(reading, ListedMessage):
             assert reading.report is None or reading.report.provider_message_id in said
         else:
             assert_storable(reading)
@@ -247,7 +247,7 @@ def test_documented_answers_survive_poison_in_each_place(name: str) -> None:
 
 
 @covers("V5")
-@pytest.mark.parametrize("name", [name for name in NAMES if APIS[name].capabilities.most_per_call > 1])
+@pytest.mark.parametrize("name", [name for name in NAMES if APIS[name].capabilities.max_batch_size > 1])
 def test_an_id_that_comes_twice_in_an_answer_names_nobody(name: str) -> None:
     for case in cases_of(name).many_answers:
         document = _json(case.response.body) if len(case.response.body) < 2_000 else None

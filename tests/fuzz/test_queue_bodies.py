@@ -13,7 +13,7 @@ from typing import Any, Final
 import pytest
 
 from sampai.contract.request import parse_request
-from sampai.domain.inbound import Room
+from sampai.domain.inbound import Conversation
 from sampai.domain.message import MESSAGE_ID, Message
 from sampai.domain.phone import E164
 from sampai.domain.status import Status
@@ -34,7 +34,7 @@ Document = dict[str, Any]
 SECRET: Final = "84127"
 """Stands in whatever must not be told: texts, numbers, names of files, keys. None of these could be a message_id."""
 
-ROOM: Final = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
+CONVERSATION: Final = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
 CHANNEL: Final = "c0000000-0000-4000-8000-000000000001"
 TEMPLATE: Final = "7e000000-0000-4000-8000-000000000002"
 LATER: Final = "2026-11-22T10:00:00Z"
@@ -98,9 +98,11 @@ GOOD: Final[Mapping[str, Callable[[str], Document]]] = {
         "content": _text(mark),
     },
     "a template": _official(_template, recipient=f"+62{SECRET}001", sender=CHANNEL),
-    "a reply": _official(_text, room_id=ROOM),
-    "a reply with a file": _official(_file, room_id=ROOM, provider_options={"nusasms": {"media_type": "document"}}),
-    "an offer as a reply": _official(_text, room_id=ROOM, category="promotional"),
+    "a reply": _official(_text, room_id=CONVERSATION),
+    "a reply with a file": _official(
+        _file, room_id=CONVERSATION, provider_options={"nusasms": {"media_type": "document"}}
+    ),
+    "an offer as a reply": _official(_text, room_id=CONVERSATION, category="promotional"),
     "a campaign": lambda mark: {
         "audience": {"lists": ["6415907d0d37a"]},
         "provider": "smsnoc",
@@ -126,7 +128,16 @@ JUNK: Final[Sequence[Any]] = (
     *("x" * 5_000, "😀" * 900, f"https://user:{SECRET}@files.example/", "http://files.example/", "file:///etc/passwd"),
     *("whatsapp", "whatsapp_official", "sms", "otp", "promotional", "resend", "hold", "nomsa", "smspoh", "nusasms"),
     *("2020-01-01T00:00:00Z", LATER, "2026-11-22T10:00:00", "2026-02-30T10:00:00Z", "9999-12-31T23:59:59-23:59"),
-    *(ROOM, CHANNEL, "text", "media", "template", {"type": "text", "text": f"more of {SECRET}"}, "../../x", "%s%n"),
+    *(
+        CONVERSATION,
+        CHANNEL,
+        "text",
+        "media",
+        "template",
+        {"type": "text", "text": f"more of {SECRET}"},
+        "../../x",
+        "%s%n",
+    ),
     *(
         {"smspoh": {"encrypt": True}},
         {"smspoh": {f"option {SECRET}": 1}},
@@ -284,7 +295,7 @@ def some_batch(random: Random) -> Batch:
     goods: list[tuple[Document, str]] = []
     for number in range(random.randint(1, 10)):
         bodies.append(_some_body(number, bodies, goods, random))
-    down = random.choice((None,) * 12 + ("store", "queue", "bus", "directory", "media", "vault", "settings"))
+    down = random.choice((None,) * 12 + ("store", "queue", "bus", "directory", "media", "encryption_keys", "settings"))
     return Batch(bodies=tuple(bodies), down=down)
 
 
@@ -321,7 +332,9 @@ def world() -> tuple[House, FakeVendors]:
     """Return a house with a message that waits, one for later and one that was taken, and an open conversation."""
     vendors = FakeVendors(clock=lambda: START)
     house = House(vendors)
-    house.directory.rooms[ROOM] = Room(room_id=ROOM, number=f"+62{SECRET}010", last_inbound_at=START)
+    house.directory.conversations[CONVERSATION] = Conversation(
+        room_id=CONVERSATION, number=f"+62{SECRET}010", last_inbound_at=START
+    )
     house.send(request("later", send_at=LATER), request("taken"))
     vendors.moods = {"nomsa": "throttles"}
     house.send(request("waits"))
@@ -333,8 +346,8 @@ def _new_house() -> tuple[House, FakeVendors]:
     was, books = world()
     vendors = FakeVendors(clock=lambda: START, ledger=list(books.ledger))
     house = House(vendors)
-    house.store.messages, house.store.parked = dict(was.store.messages), dict(was.store.parked)
-    house.directory.rooms = dict(was.directory.rooms)
+    house.store.messages, house.store.buffered = dict(was.store.messages), dict(was.store.buffered)
+    house.directory.conversations = dict(was.directory.conversations)
     return house, vendors
 
 
@@ -348,7 +361,7 @@ def check(batch: Batch) -> Seen:
         "bus": house.bus,
         "directory": house.directory,
         "media": house.media,
-        "vault": house.vault,
+        "encryption_keys": house.encryption_keys,
         "settings": house.settings,
     }
     try:
@@ -372,7 +385,7 @@ _NEEDS: Final[Mapping[str, re.Pattern[str]]] = {
     "bus": re.compile(r""),
     "directory": re.compile(r"promotional|room_id|whatsapp_official|opt_(out|in)"),
     "media": re.compile(r"media_base64"),
-    "vault": re.compile(r"encrypt"),
+    "encryption_keys": re.compile(r"encrypt"),
     "store": re.compile(r""),
     "settings": re.compile(r""),
 }
@@ -430,7 +443,7 @@ def _ending(house: House, record: Record) -> str:
     if _is_note(document, "cancel", MESSAGE_ID):
         return "control" if document["cancel"] in house.store.messages else "nowhere"
     if _is_note(document, "opt_out", E164) or _is_note(document, "opt_in", E164):
-        return "control" if set(document.values()) <= house.directory.wishes.keys() else "nowhere"
+        return "control" if set(document.values()) <= house.directory.consents.keys() else "nowhere"
     if document.keys() == {"resume", "attempt"} and type(parse_request(record.body)).__name__ == "ResumeRequest":
         return "control"
     named = document.get("message_id")

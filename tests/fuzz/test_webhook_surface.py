@@ -14,14 +14,14 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from sampai.contract.events import Event
-from sampai.domain.inbound import Inbound, Room
+from sampai.domain.inbound import Conversation, Inbound
 from sampai.domain.message import Message
 from sampai.domain.status import Source, Status
 from sampai.providers.nusasms.official import STATUSES as OFFICIAL_STATUSES
 from sampai.providers.nusasms.sms import STATUSES as SMS_STATUSES
 from sampai.providers.nusasms.whatsapp import STATUSES as WHATSAPP_STATUSES
 from sampai.providers.smspoh import STATUSES as SMSPOH_STATUSES
-from sampai.services.ports import Meeting, Resumption
+from sampai.services.ports import Correlation, WakeUp
 from tests.covers import covers
 from tests.fakes import START
 from tests.fuzz.explore import POISON, Seen, explore
@@ -34,7 +34,7 @@ CASES: Final = 5_000
 
 # --- the world ------------------------------------------------------------------------------------------------------
 
-ROOM: Final = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
+CONVERSATION: Final = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
 NUMBER: Final = "6281234567810"
 
 
@@ -43,7 +43,9 @@ def world() -> House:
     """Return a house with messages in every status, at each vendor that reports by webhook and at one that does not."""
     vendors = FakeVendors(clock=lambda: START)
     house = House(vendors)
-    house.directory.rooms[ROOM] = Room(room_id=ROOM, number=f"+{NUMBER}", last_inbound_at=START)
+    house.directory.conversations[CONVERSATION] = Conversation(
+        room_id=CONVERSATION, number=f"+{NUMBER}", last_inbound_at=START
+    )
     for message_id, word in {"p-accepted": None, "p-sent": "Sent", "p-arrived": "Success", "p-dead": "Expired"}.items():
         house.send(request(message_id, home="smspoh"))
         if word is not None:
@@ -55,7 +57,7 @@ def world() -> House:
     house.send(request("p-later", home="smspoh", send_at="2026-11-22T10:00:00Z"), '{"cancel": "p-never"}')
     house.send(request("n-accepted", home="nomsa"), request("s-accepted", home="nusasms"))
     house.send(request("w-accepted", home="nusasms", channel="whatsapp"))
-    house.send(request("o-accepted", recipient=None, room_id=ROOM, channel="whatsapp_official"))
+    house.send(request("o-accepted", recipient=None, room_id=CONVERSATION, channel="whatsapp_official"))
     house.receive(query="messageId=V-early&status=Sent")
     return house
 
@@ -64,14 +66,14 @@ class State(NamedTuple):
     """All that a callback could change."""
 
     messages: dict[str, Message]
-    parked: dict[str, Meeting]
+    buffered: dict[str, Correlation]
     kept: dict[str, tuple[Inbound, Any]]
-    wishes: dict[str, tuple[Any, bool]]
-    rooms: dict[str, Room]
+    consents: dict[str, tuple[Any, bool]]
+    conversations: dict[str, Conversation]
     catalogues: dict[str, Any]
     files: dict[str, bytes]
     keys: dict[str, str]
-    notes: list[Resumption]
+    wake_ups: list[WakeUp]
     rejected: list[Event]
     calls: int
 
@@ -79,23 +81,23 @@ class State(NamedTuple):
 def state_of(house: House) -> State:
     return State(
         messages=dict(house.store.messages),
-        parked=dict(house.store.parked),
+        buffered=dict(house.store.buffered),
         kept=dict(house.inbox.kept),
-        wishes=dict(house.directory.wishes),
-        rooms=dict(house.directory.rooms),
+        consents=dict(house.directory.consents),
+        conversations=dict(house.directory.conversations),
         catalogues=dict(house.directory.catalogues),
         files=dict(house.media.files),
-        keys=dict(house.vault.keys),
-        notes=list(house.queue.notes),
+        keys=dict(house.encryption_keys.keys),
+        wake_ups=list(house.queue.wake_ups),
         rejected=list(house.bus.events),
         calls=len(house.transport.requests),
     )
 
 
 def restore(house: House, state: State) -> None:
-    house.store.messages, house.store.parked = dict(state.messages), dict(state.parked)
+    house.store.messages, house.store.buffered = dict(state.messages), dict(state.buffered)
     house.inbox.kept = dict(state.kept)
-    house.directory.wishes, house.directory.rooms = dict(state.wishes), dict(state.rooms)
+    house.directory.consents, house.directory.conversations = dict(state.consents), dict(state.conversations)
     house.store.events, house.store.commits, house.telemetry.lines = [], [], []
 
 
@@ -112,7 +114,7 @@ def door() -> Callable[[Any, Any], dict[str, Any]]:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.receive_service = lambda: world().receiver  # type: ignore[attr-defined]
+    module.webhook_service = lambda: world().receiver  # type: ignore[attr-defined]
     module.telemetry = lambda: _Logs()  # type: ignore[attr-defined]
     handler: Callable[[Any, Any], dict[str, Any]] = module.handler
     return handler
@@ -214,7 +216,7 @@ KINDS: Final[Mapping[tuple[str, str], Kind]] = {
         fields={
             "ref_no": (ID, "0017"),
             "sender_number": (NUMBER, "12", "unknown"),
-            "room_id": (ROOM, "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c02"),
+            "room_id": (CONVERSATION, "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c02"),
             "inbox_date": DATES,
             "text": TEXTS,
         },
@@ -409,7 +411,7 @@ class Callback:
             if pairs:
                 at = place % len(pairs)
                 pairs[at : at + 1] = FIELD_FAULTS[fault](*pairs[at])
-        wire = self._written([(name, self._named(value, is_known=is_known)) for name, value in pairs])
+        wire = self._write_result([(name, self._named(value, is_known=is_known)) for name, value in pairs])
         for fault in self.wire_faults:
             wire = WIRE_FAULTS[fault](wire)
         body, is_base64 = wire.body, wire.is_base64
@@ -435,7 +437,7 @@ class Callback:
         provider_message_id, reference = self.ids(is_known=is_known)
         return value.replace(ID, provider_message_id).replace(REFERENCE, reference)
 
-    def _written(self, pairs: list[tuple[str, Value]]) -> Wire:
+    def _write_result(self, pairs: list[tuple[str, Value]]) -> Wire:
         form = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs)
         if self.wire == "query":
             return Wire(method=self.method, query=form, headers={"accept": "*/*"}, body=None)
@@ -529,7 +531,7 @@ def _disallowed(callback: Callback, status: int, after: State, *, is_known: bool
     if kind is None:
         said = [] if status == 404 else [f"{status} without a token or a place (W6)"]
         return said + ["something changed without a token or a place (W6)"] * bool(changed)
-    may_change = {"kept", "wishes", "rooms"} if kind.is_inbound else {"messages", "parked"}
+    may_change = {"kept", "consents", "conversations"} if kind.is_inbound else {"messages", "buffered"}
     wrong = [f"{part} changed by {callback.kind}" for part in sorted(changed - may_change)]
     if status == 404 or (status == 503 and callback.down is None):
         wrong.append(f"{status} for a good token at a good place")
@@ -548,7 +550,7 @@ def _moved_otherwise(callback: Callback, before: State, after: State) -> list[st
     wrong = ["one report changed several messages (W8)"] if len(moved) > 1 else []
     for name in moved:
         wrong += _wrong_move(callback, before.messages[name], after.messages[name])
-    added = after.parked.keys() - before.parked.keys()
+    added = after.buffered.keys() - before.buffered.keys()
     if len(added) > 1 or not all(key.startswith(f"{callback.provider}#") for key in added):
         wrong.append("a report was parked more than once, or under another vendor (W2)")
     return wrong
@@ -577,7 +579,10 @@ def _kept_otherwise(callback: Callback, before: State, after: State) -> list[str
     added = after.kept.keys() - before.kept.keys()
     if len(added) > 1 or not all(key.startswith(f"{callback.provider}#") for key in added):
         wrong.append("an inbound message was kept more than once, or under another vendor (W10)")
-    if len(after.wishes.keys() - before.wishes.keys()) > 1 or len(after.rooms.keys() - before.rooms.keys()) > 1:
+    if (
+        len(after.consents.keys() - before.consents.keys()) > 1
+        or len(after.conversations.keys() - before.conversations.keys()) > 1
+    ):
         wrong.append("an inbound message spoke for several numbers or conversations")
     return wrong
 
@@ -601,8 +606,8 @@ def _not_taken_in(callback: Callback, kind: Kind, status: int, after: State, *, 
         wanted = max(message.status, reported or message.status, key=lambda s: s.rank)
         now = after.messages[callback.message_id].status
         return [] if now is wanted else [f"{message.status} became {now}, not {wanted} (I4)"]
-    parked = after.parked.get(f"{callback.provider}#{provider_message_id}")
-    is_kept = parked is not None and reported in [report.status for report in parked.reports]
+    buffered = after.buffered.get(f"{callback.provider}#{provider_message_id}")
+    is_kept = buffered is not None and reported in [report.status for report in buffered.reports]
     return [] if is_kept else ["a report for nobody was not parked (W1)"]
 
 

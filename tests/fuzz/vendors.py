@@ -97,7 +97,7 @@ class FakeVendors:
             self.on_taken(entry)
         if mood == "takes, and the worker dies":
             raise DeathError
-        return _json(_said(provider, request, taken)) if mood == "takes" else _ANSWERS[mood]
+        return _json(_outcome_fields(provider, request, taken)) if mood == "takes" else _ANSWERS[mood]
 
     def _enter(self, provider: str, number: str, text: str, reference: str | None) -> Entry:
         entry = Entry(
@@ -177,7 +177,7 @@ def _nusasms(request: HttpRequest) -> Sequence[Wanted]:
 _READERS: Final = {"nomsa": _nomsa, "smsnoc": _smsnoc, "smspoh": _smspoh, "nusasms": _nusasms}
 
 
-def _said(provider: str, request: HttpRequest, taken: Sequence[Entry]) -> Fields:
+def _outcome_fields(provider: str, request: HttpRequest, taken: Sequence[Entry]) -> Fields:
     """Return how a vendor says that it took messages."""
     rows = [_row(entry) for entry in taken]
     if provider == "smspoh":

@@ -12,8 +12,8 @@ from sampai.services.follow_up.service import FollowUpService
 from sampai.services.monitor import MonitorService
 from sampai.services.ports import NewId, NoResponse, Secret
 from sampai.services.send.service import Record, SendService
-from sampai.services.webhook.inbound import Arrivals
-from sampai.services.webhook.service import Answer, ReceiveService
+from sampai.services.webhook.inbound import InboundService
+from sampai.services.webhook.service import Answer, WebhookService
 from tests.fakes import (
     CountedIds,
     FixedClock,
@@ -21,11 +21,11 @@ from tests.fakes import (
     FixedSettings,
     InlinePool,
     InMemoryDirectory,
+    InMemoryEncryptionKeys,
     InMemoryInbox,
     InMemoryMedia,
     InMemoryRateLimiter,
     InMemoryStore,
-    InMemoryVault,
     RecordingBus,
     RecordingQueue,
     RecordingTelemetry,
@@ -144,7 +144,7 @@ class House:
         self.directory = InMemoryDirectory()
         self.inbox = InMemoryInbox()
         self.media = InMemoryMedia()
-        self.vault = InMemoryVault()
+        self.encryption_keys = InMemoryEncryptionKeys()
         self.limiter = InMemoryRateLimiter()
         self.queue = RecordingQueue()
         self.bus = RecordingBus()
@@ -156,16 +156,16 @@ class House:
         self._record_ids = count(1)
         self._keys = count(1)
         self.sender = self.new_sender()
-        self.arrivals = Arrivals(
+        self.inbound_service = InboundService(
             inbox=self.inbox,
             directory=self.directory,
             settings=self.settings,
             clock=self.clock,
             telemetry=self.telemetry,
         )
-        self.receiver = ReceiveService(
+        self.receiver = WebhookService(
             store=self.store,
-            arrivals=lambda: self.arrivals,
+            inbound_service=lambda: self.inbound_service,
             secret=self.secret,
             clock=self.clock,
             telemetry=self.telemetry,
@@ -196,7 +196,7 @@ class House:
             store=self.store,
             directory=self.directory,
             media=self.media,
-            vault=self.vault,
+            encryption_keys=self.encryption_keys,
             queue=self.queue,
             bus=self.bus,
             transport=self.transport,
@@ -223,7 +223,7 @@ class House:
 
     def resume(self) -> list[str]:
         """Deliver the notes that are queued."""
-        bodies, self.queue.notes = self.queue.bodies(), []
+        bodies, self.queue.wake_ups = self.queue.bodies(), []
         return self.send(*bodies)
 
     def follow_up(self) -> int:

@@ -30,7 +30,7 @@ POLICY: Final = "least"
 
 TRIES: Final = 2
 """Work may fail to reach its end for other reasons than the right that it lacks."""
-PATIENCE_SECONDS: Final = 10.0
+MAX_INLINE_WAIT_SECONDS: Final = 10.0
 REAPED_SECONDS: Final = 0.3
 """Until the local AWS sees that a process has ended; an invocation before that is lost."""
 NOTHING_TO_DO: Final = ("send/not-json", "webhook/unknown-kind", "publish/removed", "follow_up/every-minute")
@@ -177,7 +177,7 @@ class Privileges:
             )
 
     def _is_seen_to_be_missed(self, right: Right) -> bool:
-        until = time.monotonic() + PATIENCE_SECONDS
+        until = time.monotonic() + MAX_INLINE_WAIT_SECONDS
         while not right.is_missed(self._witness.seen):
             if time.monotonic() > until:
                 return False

@@ -9,10 +9,10 @@ from itertools import permutations
 import pytest
 
 from sampai.adapters.directory import DynamoDirectory
-from sampai.domain.inbound import Room
-from sampai.domain.quotas import Counter, Limit
+from sampai.domain.inbound import Conversation
+from sampai.domain.quotas import Limit, QuotaCounter
 from sampai.domain.template import Catalogue, TemplateInfo
-from sampai.services.ports import Directory, Known, UnavailableError
+from sampai.services.ports import Directory, EligibilityData, UnavailableError
 from tests.emulator import Emulator, unreachable
 from tests.fakes import START, InMemoryDirectory
 
@@ -31,8 +31,8 @@ def at(minutes: int) -> datetime:
     return START + timedelta(minutes=minutes)
 
 
-def room(minutes: int, number: str | None = NUMBER, room_id: str = "room-1") -> Room:
-    return Room(room_id=room_id, number=number, last_inbound_at=at(minutes))
+def conversation(minutes: int, number: str | None = NUMBER, room_id: str = "room-1") -> Conversation:
+    return Conversation(room_id=room_id, number=number, last_inbound_at=at(minutes))
 
 
 CATALOGUE = Catalogue(
@@ -55,40 +55,44 @@ CATALOGUES = [
 
 
 def test_of_what_nobody_told_nothing_is_known(directory: Directory) -> None:
-    assert directory.look_up(numbers=[NUMBER], rooms=["room-1"], catalogues=["nusasms"]) == Known()
+    assert directory.look_up(numbers=[NUMBER], conversations=["room-1"], catalogues=["nusasms"]) == EligibilityData()
 
 
 def test_what_was_told_is_known_and_nothing_besides(directory: Directory) -> None:
-    directory.opt(NUMBER, is_out=True, at=at(0))
-    directory.opt("+85591234512", is_out=True, at=at(0))
-    directory.open_room(room(0))
-    directory.open_room(room(0, room_id="room-2"))
-    directory.keep_catalogue("nusasms", CATALOGUE)
+    directory.set_opt_out(NUMBER, is_out=True, at=at(0))
+    directory.set_opt_out("+85591234512", is_out=True, at=at(0))
+    directory.record_conversation(conversation(0))
+    directory.record_conversation(conversation(0, room_id="room-2"))
+    directory.store_catalogue("nusasms", CATALOGUE)
 
-    known = directory.look_up(numbers=[NUMBER], rooms=["room-1"], catalogues=["nusasms", "smspoh"])
+    known = directory.look_up(numbers=[NUMBER], conversations=["room-1"], catalogues=["nusasms", "smspoh"])
 
-    assert known == Known(opted_out=frozenset({NUMBER}), rooms={"room-1": room(0)}, catalogues={"nusasms": CATALOGUE})
+    assert known == EligibilityData(
+        opted_out=frozenset({NUMBER}), conversations={"room-1": conversation(0)}, catalogues={"nusasms": CATALOGUE}
+    )
 
 
 def test_a_number_a_conversation_and_a_provider_of_one_name_are_three_things(directory: Directory) -> None:
-    directory.opt("1234567", is_out=True, at=at(0))
-    directory.open_room(room(0, room_id="1234567"))
+    directory.set_opt_out("1234567", is_out=True, at=at(0))
+    directory.record_conversation(conversation(0, room_id="1234567"))
 
-    known = directory.look_up(numbers=["1234567"], rooms=["1234567"], catalogues=["1234567"])
+    known = directory.look_up(numbers=["1234567"], conversations=["1234567"], catalogues=["1234567"])
 
-    assert known == Known(opted_out=frozenset({"1234567"}), rooms={"1234567": room(0, room_id="1234567")})
+    assert known == EligibilityData(
+        opted_out=frozenset({"1234567"}), conversations={"1234567": conversation(0, room_id="1234567")}
+    )
 
 
 @pytest.mark.parametrize("count", [0, 1, 100, 101, 250])
 def test_any_number_of_names_may_be_asked_for_at_once(directory: Directory, count: int) -> None:
     numbers = [f"+8559{n:07}" for n in range(count)]
     for number in numbers[::2]:
-        directory.opt(number, is_out=True, at=at(0))
-    directory.open_room(room(0))
+        directory.set_opt_out(number, is_out=True, at=at(0))
+    directory.record_conversation(conversation(0))
 
-    known = directory.look_up(numbers=numbers, rooms=["room-1"], catalogues=["nusasms"])
+    known = directory.look_up(numbers=numbers, conversations=["room-1"], catalogues=["nusasms"])
 
-    assert known == Known(opted_out=frozenset(numbers[::2]), rooms={"room-1": room(0)})
+    assert known == EligibilityData(opted_out=frozenset(numbers[::2]), conversations={"room-1": conversation(0)})
 
 
 # --- wishes ---------------------------------------------------------------------------------------------------------
@@ -105,17 +109,17 @@ WISHES = [
 ]
 
 
-@pytest.mark.parametrize(("wishes", "is_out"), [w[1:] for w in WISHES], ids=[w[0] for w in WISHES])
+@pytest.mark.parametrize(("consents", "is_out"), [w[1:] for w in WISHES], ids=[w[0] for w in WISHES])
 def test_wishes_come_to_the_same_in_whatever_order_they_arrive(
-    directory: Directory, wishes: list[tuple[float, bool]], is_out: bool
+    directory: Directory, consents: list[tuple[float, bool]], is_out: bool
 ) -> None:
-    orders = {f"+8559{n:07}": order for n, order in enumerate(permutations(wishes))}
+    orders = {f"+8559{n:07}": order for n, order in enumerate(permutations(consents))}
 
     for number, order in orders.items():
-        for minutes, wish in order:
-            directory.opt(number, is_out=wish, at=START + timedelta(minutes=minutes))
+        for minutes, consent in order:
+            directory.set_opt_out(number, is_out=consent, at=START + timedelta(minutes=minutes))
 
-    opted_out = directory.look_up(numbers=orders, rooms=[], catalogues=[]).opted_out
+    opted_out = directory.look_up(numbers=orders, conversations=[], catalogues=[]).opted_out
     assert opted_out == (orders.keys() if is_out else set())
 
 
@@ -125,25 +129,29 @@ def test_wishes_come_to_the_same_in_whatever_order_they_arrive(
 @pytest.mark.parametrize("order", list(permutations([0, 1, 2])))
 def test_a_conversation_never_goes_back_in_time(directory: Directory, order: tuple[int, ...]) -> None:
     for minutes in order:
-        directory.open_room(room(minutes))
+        directory.record_conversation(conversation(minutes))
 
-    assert directory.look_up(numbers=[], rooms=["room-1"], catalogues=[]).rooms == {"room-1": room(2)}
+    assert directory.look_up(numbers=[], conversations=["room-1"], catalogues=[]).conversations == {
+        "room-1": conversation(2)
+    }
 
 
 def test_a_number_is_kept_when_a_later_message_names_none(directory: Directory) -> None:
-    directory.open_room(room(0))
-    directory.open_room(room(1, number=None))
+    directory.record_conversation(conversation(0))
+    directory.record_conversation(conversation(1, number=None))
 
-    assert directory.look_up(numbers=[], rooms=["room-1"], catalogues=[]).rooms == {"room-1": room(1)}
+    assert directory.look_up(numbers=[], conversations=["room-1"], catalogues=[]).conversations == {
+        "room-1": conversation(1)
+    }
 
 
 def test_a_later_number_takes_the_place_of_the_one_before(directory: Directory) -> None:
-    directory.open_room(room(0, number=None))
-    directory.open_room(room(1))
-    directory.open_room(room(2, number="+85591234512"))
+    directory.record_conversation(conversation(0, number=None))
+    directory.record_conversation(conversation(1))
+    directory.record_conversation(conversation(2, number="+85591234512"))
 
-    rooms = directory.look_up(numbers=[], rooms=["room-1"], catalogues=[]).rooms
-    assert rooms == {"room-1": room(2, number="+85591234512")}
+    conversations = directory.look_up(numbers=[], conversations=["room-1"], catalogues=[]).conversations
+    assert conversations == {"room-1": conversation(2, number="+85591234512")}
 
 
 # --- catalogues -----------------------------------------------------------------------------------------------------
@@ -151,26 +159,26 @@ def test_a_later_number_takes_the_place_of_the_one_before(directory: Directory) 
 
 @pytest.mark.parametrize("catalogue", [c[1] for c in CATALOGUES], ids=[c[0] for c in CATALOGUES])
 def test_a_catalogue_is_read_as_it_was_kept(directory: Directory, catalogue: Catalogue) -> None:
-    directory.keep_catalogue("nusasms", catalogue)
+    directory.store_catalogue("nusasms", catalogue)
 
-    known = directory.look_up(numbers=[], rooms=[], catalogues=["nusasms"])
+    known = directory.look_up(numbers=[], conversations=[], catalogues=["nusasms"])
 
-    assert known == Known(catalogues={"nusasms": catalogue})
+    assert known == EligibilityData(catalogues={"nusasms": catalogue})
 
 
 def test_of_the_catalogue_before_nothing_is_left(directory: Directory) -> None:
-    directory.keep_catalogue("nusasms", CATALOGUE)
-    directory.keep_catalogue("nusasms", Catalogue(refreshed_at=at(60)))
+    directory.store_catalogue("nusasms", CATALOGUE)
+    directory.store_catalogue("nusasms", Catalogue(refreshed_at=at(60)))
 
-    known = directory.look_up(numbers=[], rooms=[], catalogues=["nusasms"])
-    assert known == Known(catalogues={"nusasms": Catalogue(refreshed_at=at(60))})
+    known = directory.look_up(numbers=[], conversations=[], catalogues=["nusasms"])
+    assert known == EligibilityData(catalogues={"nusasms": Catalogue(refreshed_at=at(60))})
 
 
 # --- counts ---------------------------------------------------------------------------------------------------------
 
 
-def counter(most: int, key: str = f"recipient#{NUMBER}#2026-11-21T10") -> Counter:
-    return Counter(limit=Limit.PER_RECIPIENT_PER_HOUR, most=most, key=key, ends_at=at(60))
+def counter(most: int, key: str = f"recipient#{NUMBER}#2026-11-21T10") -> QuotaCounter:
+    return QuotaCounter(limit=Limit.PER_RECIPIENT_PER_HOUR, most=most, key=key, ends_at=at(60))
 
 
 @pytest.mark.parametrize("most", [1, 2, 5])
@@ -191,12 +199,12 @@ def test_each_key_is_counted_by_itself(directory: Directory) -> None:
 
 
 def test_a_number_is_counted_beside_what_else_is_known_of_it(directory: Directory) -> None:
-    directory.opt(NUMBER, is_out=True, at=at(0))
+    directory.set_opt_out(NUMBER, is_out=True, at=at(0))
     directory.count(counter(1, NUMBER))
     directory.count(counter(1, "room-1"))
 
-    known = directory.look_up(numbers=[NUMBER], rooms=["room-1"], catalogues=[])
-    assert known == Known(opted_out=frozenset({NUMBER}))
+    known = directory.look_up(numbers=[NUMBER], conversations=["room-1"], catalogues=[])
+    assert known == EligibilityData(opted_out=frozenset({NUMBER}))
 
 
 def test_of_many_that_are_counted_at_once_no_more_get_in(directory: Directory) -> None:
@@ -209,10 +217,10 @@ def test_of_many_that_are_counted_at_once_no_more_get_in(directory: Directory) -
 # --- outages --------------------------------------------------------------------------------------------------------
 
 CALLS: list[tuple[str, Callable[[Directory], object]]] = [
-    ("look up", lambda directory: directory.look_up(numbers=[NUMBER], rooms=[], catalogues=[])),
-    ("opt", lambda directory: directory.opt(NUMBER, is_out=True, at=START)),
-    ("open room", lambda directory: directory.open_room(room(0))),
-    ("keep catalogue", lambda directory: directory.keep_catalogue("nusasms", CATALOGUE)),
+    ("look up", lambda directory: directory.look_up(numbers=[NUMBER], conversations=[], catalogues=[])),
+    ("set_opt_out", lambda directory: directory.set_opt_out(NUMBER, is_out=True, at=START)),
+    ("open room", lambda directory: directory.record_conversation(conversation(0))),
+    ("keep catalogue", lambda directory: directory.store_catalogue("nusasms", CATALOGUE)),
     ("count", lambda directory: directory.count(counter(1))),
 ]
 
@@ -248,7 +256,7 @@ def test_a_catalogue_of_another_version_is_read_as_far_as_it_is_known(emulator: 
     }
     client.put_item(TableName=table, Item=item)
 
-    known = DynamoDirectory(client, table=table).look_up(numbers=[], rooms=[], catalogues=["nusasms"])
+    known = DynamoDirectory(client, table=table).look_up(numbers=[], conversations=[], catalogues=["nusasms"])
 
     templates = {"otp": TemplateInfo(is_approved=True)}
     assert known.catalogues == {"nusasms": Catalogue(refreshed_at=START, templates=templates)}
@@ -274,9 +282,9 @@ def test_a_conversation_is_forgotten_thirty_days_after_its_last_message_and_a_wi
     client, table = emulator.client("dynamodb"), emulator.new_table("DirectoryTable")
     directory = DynamoDirectory(client, table=table)
 
-    directory.open_room(room(0))
-    directory.open_room(room(5))
-    directory.opt(NUMBER, is_out=True, at=at(0))
+    directory.record_conversation(conversation(0))
+    directory.record_conversation(conversation(5))
+    directory.set_opt_out(NUMBER, is_out=True, at=at(0))
 
     items = client.scan(TableName=table, ConsistentRead=True)["Items"]
     expiries = {item["directory_key"]["S"]: item.get("ttl") for item in items}

@@ -8,7 +8,7 @@ import pytest
 from sampai.adapters.events import EventBridgeBus
 from sampai.adapters.queue import SqsQueue
 from sampai.contract.events import Event
-from sampai.services.ports import EventBus, Queue, Resumption, UnavailableError
+from sampai.services.ports import EventBus, Queue, UnavailableError, WakeUp
 from tests.emulator import Emulator
 from tests.fakes import RecordingBus, RecordingQueue
 
@@ -16,8 +16,8 @@ Bodies = Callable[[], list[str]]
 Heard = Callable[[], list[Event]]
 
 
-def note(number: int, *, is_urgent: bool = False) -> Resumption:
-    return Resumption(message_id=f"m-{number}", attempt=number, is_urgent=is_urgent, delay_seconds=0)
+def wake_up(number: int, *, is_urgent: bool = False) -> WakeUp:
+    return WakeUp(message_id=f"m-{number}", attempt=number, is_urgent=is_urgent, delay_seconds=0)
 
 
 def event(number: int) -> Event:
@@ -66,7 +66,7 @@ def _taken(sqs: object, url: str) -> list[str]:
 def test_every_note_reaches_the_send_function_once(queue: tuple[Queue, Bodies], count: int) -> None:
     port, bodies = queue
 
-    port.put([note(number, is_urgent=number % 2 == 0) for number in range(count)])
+    port.put([wake_up(number, is_urgent=number % 2 == 0) for number in range(count)])
 
     expected = [{"resume": f"m-{number}", "attempt": number} for number in range(count)]
     assert sorted(map(json.loads, bodies()), key=lambda body: body["attempt"]) == expected
@@ -89,6 +89,6 @@ def test_a_queue_or_bus_that_is_not_there_is_unavailable(emulator: Emulator) -> 
 
     for queue in (fake_queue, SqsQueue(sqs, send_url=nowhere, urgent_url=nowhere)):
         with pytest.raises(UnavailableError):
-            queue.put([note(1)])
+            queue.put([wake_up(1)])
     with pytest.raises(UnavailableError):
         fake_bus.put([event(1)])

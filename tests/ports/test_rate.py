@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sampai.adapters.rate_limiter import DynamoRateLimiter
-from sampai.services.ports import RateLimiter, Turn, UnavailableError
+from sampai.services.ports import RateLimiter, Reservation, UnavailableError
 from tests.emulator import Emulator, unreachable
 from tests.fakes import START, InMemoryRateLimiter
 
@@ -30,12 +30,12 @@ def at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-def taken(seconds: float) -> Turn:
-    return Turn(is_taken=True, starts_at=at(seconds))
+def taken(seconds: float) -> Reservation:
+    return Reservation(is_granted=True, starts_at=at(seconds))
 
 
-def later(seconds: float) -> Turn:
-    return Turn(is_taken=False, starts_at=at(seconds))
+def later(seconds: float) -> Reservation:
+    return Reservation(is_granted=False, starts_at=at(seconds))
 
 
 TURNS = [
@@ -50,12 +50,12 @@ TURNS = [
 @pytest.mark.parametrize("turns", [each[1] for each in TURNS], ids=[each[0] for each in TURNS])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_turns_follow_one_another_whoever_asks(
-    new_limiter: Callable[[], RateLimiter], turns: list[tuple[float, float, Turn]], workers: int
+    new_limiter: Callable[[], RateLimiter], turns: list[tuple[float, float, Reservation]], workers: int
 ) -> None:
     limiters = [new_limiter() for _ in range(workers)]
 
     got = [
-        limiters[i % workers].take_turn("nomsa", timedelta(seconds=length), earliest=at(now), latest=at(now + 1))
+        limiters[i % workers].reserve("nomsa", timedelta(seconds=length), earliest=at(now), latest=at(now + 1))
         for i, (now, length, _) in enumerate(turns)
     ]
 
@@ -64,24 +64,24 @@ def test_turns_follow_one_another_whoever_asks(
 
 def test_each_vendor_has_a_clock_of_its_own(new_limiter: Callable[[], RateLimiter]) -> None:
     limiter = new_limiter()
-    limiter.take_turn("nomsa", 5 * SECOND, earliest=START, latest=at(1))
+    limiter.reserve("nomsa", 5 * SECOND, earliest=START, latest=at(1))
 
-    assert limiter.take_turn("smspoh", SECOND, earliest=START, latest=at(1)) == taken(0)
+    assert limiter.reserve("smspoh", SECOND, earliest=START, latest=at(1)) == taken(0)
 
 
 def test_who_may_look_further_ahead_gets_the_next_turn(new_limiter: Callable[[], RateLimiter]) -> None:
     limiter = new_limiter()
-    limiter.take_turn("nomsa", 3 * SECOND, earliest=START, latest=at(1))
+    limiter.reserve("nomsa", 3 * SECOND, earliest=START, latest=at(1))
 
-    assert limiter.take_turn("nomsa", SECOND, earliest=START, latest=at(1)) == later(3)
-    assert limiter.take_turn("nomsa", SECOND, earliest=START, latest=at(8)) == taken(3)
+    assert limiter.reserve("nomsa", SECOND, earliest=START, latest=at(1)) == later(3)
+    assert limiter.reserve("nomsa", SECOND, earliest=START, latest=at(8)) == taken(3)
 
 
 def test_no_two_of_many_at_once_get_the_same_turn(new_limiter: Callable[[], RateLimiter]) -> None:
-    def ask(limiter: RateLimiter) -> Turn | None:
+    def ask(limiter: RateLimiter) -> Reservation | None:
         for _ in range(20):
             try:
-                return limiter.take_turn("nomsa", SECOND, earliest=START, latest=at(60))
+                return limiter.reserve("nomsa", SECOND, earliest=START, latest=at(60))
             except UnavailableError:
                 continue
         return None
@@ -104,29 +104,29 @@ def test_no_two_of_many_at_once_get_the_same_turn(new_limiter: Callable[[], Rate
 def test_a_worker_alone_needs_one_request_for_a_turn(emulator: Emulator, nows: list[float], requests: int) -> None:
     client, counted = emulator.client("dynamodb"), []
 
-    def note(**sent: Any) -> None:
+    def wake_up(**sent: Any) -> None:
         counted.append(sent)
 
-    client.meta.events.register("before-send.dynamodb", note)
+    client.meta.events.register("before-send.dynamodb", wake_up)
     limiter = DynamoRateLimiter(client, table=emulator.new_table("DirectoryTable"))
 
     for now in nows:
-        assert limiter.take_turn("nomsa", SECOND / 4, earliest=at(now), latest=at(now + 1)).is_taken
+        assert limiter.reserve("nomsa", SECOND / 4, earliest=at(now), latest=at(now + 1)).is_granted
 
     assert len(counted) == requests
 
 
 def test_a_turn_known_to_be_too_far_ahead_is_not_asked_for(emulator: Emulator) -> None:
     limiter = DynamoRateLimiter(emulator.client("dynamodb"), table=emulator.new_table("DirectoryTable"))
-    limiter.take_turn("nomsa", 5 * SECOND, earliest=START, latest=at(1))
+    limiter.reserve("nomsa", 5 * SECOND, earliest=START, latest=at(1))
     limiter._client = None
 
-    assert limiter.take_turn("nomsa", SECOND, earliest=START, latest=at(1)) == later(5)
+    assert limiter.reserve("nomsa", SECOND, earliest=START, latest=at(1)) == later(5)
 
 
 def test_the_memory_of_a_clock_goes_by_itself(emulator: Emulator) -> None:
     table = emulator.new_table("DirectoryTable")
-    DynamoRateLimiter(emulator.client("dynamodb"), table=table).take_turn("nomsa", SECOND, earliest=START, latest=at(1))
+    DynamoRateLimiter(emulator.client("dynamodb"), table=table).reserve("nomsa", SECOND, earliest=START, latest=at(1))
 
     items = emulator.client("dynamodb").scan(TableName=table)["Items"]
     end_ms, expiry = round(at(1).timestamp() * 1000), round(at(1).timestamp()) + 86_400
@@ -137,4 +137,4 @@ def test_the_memory_of_a_clock_goes_by_itself(emulator: Emulator) -> None:
 
 def test_a_table_that_does_not_answer_gives_no_turn() -> None:
     with pytest.raises(UnavailableError, match="rate"):
-        DynamoRateLimiter(unreachable("dynamodb"), table="t").take_turn("nomsa", SECOND, earliest=START, latest=at(1))
+        DynamoRateLimiter(unreachable("dynamodb"), table="t").reserve("nomsa", SECOND, earliest=START, latest=at(1))

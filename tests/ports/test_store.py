@@ -14,10 +14,30 @@ from local.emulator.partiql_proxy import LocalDynamoDb
 from sampai.adapters.dynamo import ROUNDS, get_all
 from sampai.adapters.store import DynamoStore
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Channel, Message, OnUnknown, Text, accept, apply_report, cancel, claim, fail, lose
+from sampai.domain.message import (
+    Channel,
+    Message,
+    OnUnknown,
+    Text,
+    accept,
+    apply_report,
+    cancel,
+    claim,
+    fail,
+    mark_unknown,
+)
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
-from sampai.services.ports import Insert, Meet, Meeting, Replace, Store, UnavailableError, Write, Written
+from sampai.services.ports import (
+    Correlation,
+    Insert,
+    LinkCorrelation,
+    Replace,
+    Store,
+    UnavailableError,
+    Write,
+    WriteResult,
+)
 from tests.covers import covers
 from tests.emulator import Emulator
 from tests.fakes import START, FixedClock, InMemoryStore
@@ -50,11 +70,11 @@ def as_local_functions_find_it(emulator: Emulator) -> Iterator[Any]:
 
 
 def _dynamo(emulator: Emulator, client: Any = None) -> DynamoStore:
-    messages_table, meetings_table = emulator.new_tables()
+    messages_table, correlations_table = emulator.new_tables()
     return DynamoStore(
         client or emulator.client("dynamodb"),
         messages_table=messages_table,
-        meetings_table=meetings_table,
+        correlations_table=correlations_table,
         clock=FixedClock(),
         sleep=lambda _: None,
     )
@@ -111,8 +131,10 @@ def test_what_is_stored_is_read_as_it_was(store: Store) -> None:
         now=START,
         source=Source.SEND,
     )
-    nothing = Message(message_id="m-3", status=Status.QUEUED, created_at=START, updated_at=START, occurred_at=START)
-    bare = cancel(nothing, now=START)
+    bare_message = Message(
+        message_id="m-3", status=Status.QUEUED, created_at=START, updated_at=START, occurred_at=START
+    )
+    bare = cancel(bare_message, now=START)
 
     store.commit([Insert(message=m) for m in (accepted(claimed()), failed, bare)])
 
@@ -125,36 +147,36 @@ def test_an_id_is_taken_once(store: Store) -> None:
 
     written = store.commit([Insert(message=claimed(attempt_id="a-2")), Insert(message=claimed("m-2"))])
 
-    assert written == [Written(done=False, current=claimed(attempt_id="a-1")), Written(done=True)]
+    assert written == [WriteResult(done=False, current=claimed(attempt_id="a-1")), WriteResult(done=True)]
 
 
 @covers("D2")
 def test_a_write_of_ones_own_that_comes_twice_counts_as_done(store: Store) -> None:
-    writes: list[Write] = [Insert(message=claimed()), Meet(key="nomsa#145", message_id="m-1")]
+    writes: list[Write] = [Insert(message=claimed()), LinkCorrelation(key="nomsa#145", message_id="m-1")]
     store.commit(writes)
     over = Replace(before=claimed(), message=accepted(claimed()))
     store.commit([over])
 
-    assert store.commit([over]) == [Written(done=True)]
-    assert store.commit([writes[1]]) == [Written(done=True)]
+    assert store.commit([over]) == [WriteResult(done=True)]
+    assert store.commit([writes[1]]) == [WriteResult(done=True)]
 
 
 @covers("W4", "I6")
 def test_a_change_is_stored_only_over_the_revision_that_it_was_made_from(store: Store) -> None:
     store.commit([Insert(message=claimed())])
     first = accepted(claimed())
-    second = lose(claimed(), now=START, due_at=START, source=Source.SEND)
+    second = mark_unknown(claimed(), now=START, due_at=START, source=Source.SEND)
 
     results = [store.commit([Replace(before=claimed(), message=message)])[0] for message in (first, second)]
 
-    assert results == [Written(done=True), Written(done=False, current=first)]
+    assert results == [WriteResult(done=True), WriteResult(done=False, current=first)]
     assert store.read(["m-1"]) == {"m-1": first}
 
 
 def test_a_change_of_what_is_not_there_is_refused(store: Store) -> None:
     written = store.commit([Replace(before=claimed(), message=accepted(claimed()))])
 
-    assert written == [Written(done=False)]
+    assert written == [WriteResult(done=False)]
 
 
 def test_a_final_message_keeps_no_content(store: Store) -> None:
@@ -196,40 +218,40 @@ def test_due_messages_come_longest_due_first_and_no_others(store: Store) -> None
 
 
 def test_the_sender_may_be_first_at_the_meeting_point(store: Store) -> None:
-    store.commit([Meet(key="nomsa#145", message_id="m-1")])
+    store.commit([LinkCorrelation(key="nomsa#145", message_id="m-1")])
 
-    assert store.park("nomsa#145", report(), START) == Meeting(key="nomsa#145", message_id="m-1")
-    assert store.meetings(["nomsa#145", "nomsa#9"]) == {"nomsa#145": Meeting(key="nomsa#145", message_id="m-1")}
+    assert store.buffer_report("nomsa#145", report(), START) == Correlation(key="nomsa#145", message_id="m-1")
+    assert store.correlations(["nomsa#145", "nomsa#9"]) == {"nomsa#145": Correlation(key="nomsa#145", message_id="m-1")}
 
 
 @covers("W1", "I4")
 def test_the_report_may_be_first_at_the_meeting_point(store: Store) -> None:
-    assert store.park("nomsa#145", report(), START) is None
+    assert store.buffer_report("nomsa#145", report(), START) is None
 
-    written = store.commit([Meet(key="nomsa#145", message_id="m-1")])
+    written = store.commit([LinkCorrelation(key="nomsa#145", message_id="m-1")])
 
-    assert written == [Written(done=False, current=Meeting(key="nomsa#145", reports=(report(),)))]
-    met = Meeting(key="nomsa#145", message_id="m-1", reports=(report(),))
-    assert store.adopt("nomsa#145", "m-1") == met
-    assert store.adopt("nomsa#145", "m-1") == met
-    assert store.adopt("nomsa#145", "m-2") == met
+    assert written == [WriteResult(done=False, current=Correlation(key="nomsa#145", reports=(report(),)))]
+    met = Correlation(key="nomsa#145", message_id="m-1", reports=(report(),))
+    assert store.claim_correlation("nomsa#145", "m-1") == met
+    assert store.claim_correlation("nomsa#145", "m-1") == met
+    assert store.claim_correlation("nomsa#145", "m-2") == met
 
 
 def test_a_meeting_point_that_nobody_wrote_can_be_adopted(store: Store) -> None:
-    assert store.adopt("nomsa#145", "m-1") == Meeting(key="nomsa#145", message_id="m-1")
+    assert store.claim_correlation("nomsa#145", "m-1") == Correlation(key="nomsa#145", message_id="m-1")
 
 
 @covers("W2", "I10")
 def test_parked_reports_keep_one_of_each_status_however_many_come(store: Store) -> None:
     sent, other = report(Status.SENT, "Sent"), report(None, "Levitating")
     for _ in range(30):
-        for parked in (sent, report(), report(None, "Floating"), other):
-            store.park("smspoh#145", parked, START)
+        for buffered in (sent, report(), report(None, "Floating"), other):
+            store.buffer_report("smspoh#145", buffered, START)
 
-    meeting = store.meetings(["smspoh#145"])["smspoh#145"]
+    correlation = store.correlations(["smspoh#145"])["smspoh#145"]
 
-    assert set(meeting.reports) == {sent, report(), other}
-    assert len(meeting.reports) == 3
+    assert set(correlation.reports) == {sent, report(), other}
+    assert len(correlation.reports) == 3
 
 
 # --- what only the real one can do ----------------------------------------------------------------------------------
@@ -280,7 +302,7 @@ def test_statements_throttled_inside_a_good_answer_are_repeated_alone(emulator: 
 
     written = store.commit([Insert(message=claimed("m-1")), Insert(message=claimed("m-2"))])
 
-    assert written == [Written(done=True), Written(done=True)]
+    assert written == [WriteResult(done=True), WriteResult(done=True)]
     assert client.calls == ["BatchExecuteStatement"] * 2
     assert set(store.read(["m-1", "m-2"])) == {"m-1", "m-2"}
 
@@ -292,7 +314,7 @@ def test_a_call_without_answer_is_neither_done_nor_refused(
 ) -> None:
     store = _dynamo(emulator, _Flaky(emulator.client("dynamodb"), fault))
 
-    assert store.commit([Insert(message=claimed())]) == [Written(done=False)]
+    assert store.commit([Insert(message=claimed())]) == [WriteResult(done=False)]
 
 
 def test_a_batch_that_goes_well_is_one_call(emulator: Emulator) -> None:
@@ -351,10 +373,14 @@ def test_a_read_that_is_never_answered_whole_is_unavailable(emulator: Emulator) 
 
 
 def test_what_local_functions_write_reaches_the_stream(emulator: Emulator) -> None:
-    messages_table, meetings_table = emulator.new_tables()
+    messages_table, correlations_table = emulator.new_tables()
     with as_local_functions_find_it(emulator) as client:
         store = DynamoStore(
-            client, messages_table=messages_table, meetings_table=meetings_table, clock=FixedClock(), sleep=_never
+            client,
+            messages_table=messages_table,
+            correlations_table=correlations_table,
+            clock=FixedClock(),
+            sleep=_never,
         )
         store.commit([Insert(message=claimed())])
         store.commit([Replace(before=claimed(), message=accepted(claimed()))])

@@ -22,19 +22,19 @@ from sampai.domain.message import (
     apply_report,
     cancel,
     claim,
+    defer,
     fail,
-    give_up,
-    hold,
-    look_again,
-    lose,
-    postpone,
+    mark_unconfirmed,
+    mark_unknown,
+    queue,
+    requeue,
     schedule,
-    wait,
+    schedule_poll,
 )
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
-from sampai.domain.template import Template, read_parameters
-from sampai.services.ports import Insert, Meet, Replace, Store, Write
+from sampai.domain.template import Template, parse_parameters
+from sampai.services.ports import Insert, LinkCorrelation, Replace, Store, Write
 from tests.covers import covers
 from tests.emulator import Emulator
 from tests.fakes import START, FixedClock, InMemoryStore
@@ -48,7 +48,7 @@ CONTENTS: Final = (
     None,
     Text(text="it's “1234”\n😀"),
     Media(media_key="m-1/ab", file_name="f.pdf", size=0, caption="'"),
-    Template(template_id="t", parameters=read_parameters(["Dara", "'"]), recipient_name="Dara"),
+    Template(template_id="t", parameters=parse_parameters(["Dara", "'"]), recipient_name="Dara"),
 )
 STATUSES: Final = (None, Status.ACCEPTED, Status.SENT, Status.DELIVERED, Status.UNDELIVERED, Status.READ)
 LONG_AFTER: Final = START + timedelta(days=400)
@@ -75,9 +75,9 @@ class Script:
             "commit": self._commit,
             "read": self._read,
             "due": self._due,
-            "meetings": self._meetings,
-            "park": self._park,
-            "adopt": self._adopt,
+            "correlations": self._correlations,
+            "buffer_report": self._buffer_report,
+            "claim_correlation": self._claim,
         }
         name = self._random.choices(tuple(makes), weights=(6, 1, 1, 1, 2, 1))[0]
         return name, makes[name]()
@@ -87,7 +87,7 @@ class Script:
         ids = self._random.sample(IDS, self._random.choice((1, 1, 2, 5, 27)))
         writes: list[Write] = [self._write(message_id) for message_id in ids]
         writes += [
-            Meet(key=key, message_id=self._random.choice(IDS))
+            LinkCorrelation(key=key, message_id=self._random.choice(IDS))
             for key in self._random.sample(KEYS, self._random.choice((0, 0, 1, 3)))
         ]
         return lambda store: store.commit(writes)
@@ -126,7 +126,7 @@ class Script:
         )
         makes: Sequence[Callable[[Message], Message]] = (
             partial(schedule, now=START, due_at=self._instant()),
-            partial(hold, now=START, due_at=self._instant()),
+            partial(queue, now=START, due_at=self._instant()),
             partial(cancel, now=START),
             self._claimed,
             partial(fail, failure=Failure(reason=Reason.TOO_LONG, detail="x"), now=START, source=Source.SEND),
@@ -140,12 +140,12 @@ class Script:
             return replace(apply_report(before, report, now=START, source=Source.POLL), revision=before.revision + 1)
         makes: Sequence[Callable[[Message], Message]] = (
             self._claimed,
-            partial(postpone, now=START, due_at=soon),
-            partial(look_again, now=START, due_at=soon, missed=True),
-            partial(lose, now=START, due_at=soon, source=Source.SWEEP),
+            partial(defer, now=START, due_at=soon),
+            partial(schedule_poll, now=START, due_at=soon, not_found=True),
+            partial(mark_unknown, now=START, due_at=soon, source=Source.SWEEP),
             partial(cancel, now=START),
-            partial(give_up, now=START),
-            partial(wait, route=("smspoh",), failure=None, now=START, due_at=soon, source=Source.SEND),
+            partial(mark_unconfirmed, now=START),
+            partial(requeue, route=("smspoh",), failure=None, now=START, due_at=soon, source=Source.SEND),
             partial(
                 accept, provider_message_id="145", provider_status=None, now=START, due_at=soon, source=Source.SEND
             ),
@@ -180,29 +180,29 @@ class Script:
         ids = [*self._random.sample(IDS, 7), "nobody", IDS[0]]
         return lambda store: store.read(ids)
 
-    def _meetings(self) -> Operation:
+    def _correlations(self) -> Operation:
         keys = [*self._random.sample(KEYS, 3), "nomsa#nobody"]
-        return lambda store: store.meetings(keys)
+        return lambda store: store.correlations(keys)
 
     def _due(self) -> Operation:
         now, limit = START + timedelta(minutes=self._random.randrange(3_000)), self._random.choice((1, 3, 200))
         return lambda store: store.due(now, limit)
 
-    def _park(self) -> Operation:
+    def _buffer_report(self) -> Operation:
         key, report = self._random.choice(KEYS), self._report()
-        return lambda store: store.park(key, report, START)
+        return lambda store: store.buffer_report(key, report, START)
 
-    def _adopt(self) -> Operation:
+    def _claim(self) -> Operation:
         key, message_id = self._random.choice(KEYS), self._random.choice(IDS)
-        return lambda store: store.adopt(key, message_id)
+        return lambda store: store.claim_correlation(key, message_id)
 
 
 def _dynamo(emulator: Emulator) -> DynamoStore:
-    messages_table, meetings_table = emulator.new_tables()
+    messages_table, correlations_table = emulator.new_tables()
     return DynamoStore(
         emulator.client("dynamodb"),
         messages_table=messages_table,
-        meetings_table=meetings_table,
+        correlations_table=correlations_table,
         clock=FixedClock(),
         sleep=lambda _: None,
     )
@@ -222,7 +222,7 @@ def test_the_fake_and_the_real_store_agree_in_every_answer(emulator: Emulator, n
         refused += sum(not written.done for written in expected) if name == "commit" else 0
 
     assert real.read(IDS) == fake.read(IDS)
-    assert real.meetings(KEYS) == fake.meetings(KEYS)
+    assert real.correlations(KEYS) == fake.correlations(KEYS)
     assert real.due(LONG_AFTER, 500) == fake.due(LONG_AFTER, 500)
     assert len({message.status for message in fake.messages.values()}) > 5
     assert refused > 5

@@ -5,81 +5,86 @@ from dataclasses import replace
 
 import pytest
 
-from sampai.adapters.encryption_keys import DynamoVault
+from sampai.adapters.encryption_keys import DynamoEncryptionKeys
 from sampai.adapters.items import expiry_of
 from sampai.domain.message import Message
 from sampai.domain.status import Status
-from sampai.services.ports import UnavailableError, Vault
+from sampai.services.ports import EncryptionKeyStore, UnavailableError
 from tests.emulator import Emulator, unreachable
-from tests.fakes import START, InMemoryVault
+from tests.fakes import START, InMemoryEncryptionKeys
 
 MESSAGE = Message(message_id="m-1", status=Status.QUEUED, created_at=START, updated_at=START, occurred_at=START)
 OTHER = replace(MESSAGE, message_id="m-2")
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
-def vault(request: pytest.FixtureRequest) -> Vault:
+def encryption_keys(request: pytest.FixtureRequest) -> EncryptionKeyStore:
     if request.param == "memory":
-        return InMemoryVault()
+        return InMemoryEncryptionKeys()
     emulator: Emulator = request.getfixturevalue("emulator")
-    return DynamoVault(emulator.client("dynamodb"), table=emulator.new_table("EncryptionKeysTable"))
+    return DynamoEncryptionKeys(emulator.client("dynamodb"), table=emulator.new_table("EncryptionKeysTable"))
 
 
-def test_the_first_key_that_is_proposed_is_kept(vault: Vault) -> None:
-    keys = [vault.key_of(MESSAGE, proposed) for proposed in ("first", "second", "third")]
+def test_the_first_key_that_is_proposed_is_kept(encryption_keys: EncryptionKeyStore) -> None:
+    keys = [encryption_keys.get_or_create(MESSAGE, proposed) for proposed in ("first", "second", "third")]
 
     assert keys == ["first", "first", "first"]
 
 
-def test_every_message_has_a_key_of_its_own(vault: Vault) -> None:
-    assert [vault.key_of(MESSAGE, "mine"), vault.key_of(OTHER, "its")] == ["mine", "its"]
-    assert [vault.key_of(MESSAGE, "-"), vault.key_of(OTHER, "-")] == ["mine", "its"]
+def test_every_message_has_a_key_of_its_own(encryption_keys: EncryptionKeyStore) -> None:
+    assert [encryption_keys.get_or_create(MESSAGE, "mine"), encryption_keys.get_or_create(OTHER, "its")] == [
+        "mine",
+        "its",
+    ]
+    assert [encryption_keys.get_or_create(MESSAGE, "-"), encryption_keys.get_or_create(OTHER, "-")] == ["mine", "its"]
 
 
 @pytest.mark.parametrize("proposals", [(), ("ours",)], ids=["without one of ours", "after one of ours"])
-def test_a_key_that_the_vendor_chose_stands_from_then_on(vault: Vault, proposals: tuple[str, ...]) -> None:
+def test_a_key_that_the_vendor_chose_stands_from_then_on(
+    encryption_keys: EncryptionKeyStore, proposals: tuple[str, ...]
+) -> None:
     for proposed in proposals:
-        vault.key_of(MESSAGE, proposed)
+        encryption_keys.get_or_create(MESSAGE, proposed)
 
-    vault.replace(MESSAGE, "the vendor's")
-    vault.replace(MESSAGE, "the vendor's newer one")
+    encryption_keys.replace(MESSAGE, "the vendor's")
+    encryption_keys.replace(MESSAGE, "the vendor's newer one")
 
-    assert vault.key_of(MESSAGE, "ours again") == "the vendor's newer one"
+    assert encryption_keys.get_or_create(MESSAGE, "ours again") == "the vendor's newer one"
 
 
-CALLS: list[tuple[str, Callable[[Vault], object]]] = [
-    ("key of", lambda vault: vault.key_of(MESSAGE, "the-key")),
-    ("replace", lambda vault: vault.replace(MESSAGE, "the-key")),
+CALLS: list[tuple[str, Callable[[EncryptionKeyStore], object]]] = [
+    ("key of", lambda encryption_keys: encryption_keys.get_or_create(MESSAGE, "the-key")),
+    ("replace", lambda encryption_keys: encryption_keys.replace(MESSAGE, "the-key")),
 ]
 
 
 @pytest.mark.parametrize("call", [c[1] for c in CALLS], ids=[c[0] for c in CALLS])
 @pytest.mark.parametrize("where", ["memory", "dynamodb", "no table"])
 def test_a_vault_that_does_not_answer_is_unavailable(
-    request: pytest.FixtureRequest, where: str, call: Callable[[Vault], object]
+    request: pytest.FixtureRequest, where: str, call: Callable[[EncryptionKeyStore], object]
 ) -> None:
-    vault: Vault
+    encryption_keys: EncryptionKeyStore
     if where == "memory":
-        vault = fake = InMemoryVault()
+        encryption_keys = fake = InMemoryEncryptionKeys()
         fake.is_down = True
     elif where == "dynamodb":
-        vault = DynamoVault(unreachable("dynamodb"), table="vault")
+        encryption_keys = DynamoEncryptionKeys(unreachable("dynamodb"), table="vault")
     else:
         emulator: Emulator = request.getfixturevalue("emulator")
-        vault = DynamoVault(emulator.client("dynamodb"), table="nowhere")
+        encryption_keys = DynamoEncryptionKeys(emulator.client("dynamodb"), table="nowhere")
 
     with pytest.raises(UnavailableError) as caught:
-        call(vault)
+        call(encryption_keys)
 
     assert "the-key" not in str(caught.value)
 
 
 def test_a_key_is_kept_as_long_as_its_message(emulator: Emulator) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("EncryptionKeysTable")
-    vault = DynamoVault(client, table=table)
+    encryption_keys = DynamoEncryptionKeys(client, table=table)
 
-    vault.key_of(MESSAGE, "first")
-    vault.replace(OTHER, "second")
+    encryption_keys.get_or_create(MESSAGE, "first")
+    encryption_keys.replace(OTHER, "second")
 
     assert sorted(client.scan(TableName=table, ConsistentRead=True)["Items"], key=str) == [
         {"message_id": {"S": "m-1"}, "encryption_key": {"S": "first"}, "ttl": expiry_of(MESSAGE)},

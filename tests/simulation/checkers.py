@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sampai.contract.events import Event
-from sampai.domain.message import Category, Message, OnUnknown, words_of
+from sampai.domain.message import Category, Message, OnUnknown, text_of_content
 from sampai.domain.status import Source, Status
 from sampai.providers.registry import load
-from sampai.services.follow_up.service import MOST_ATTEMPTS
-from sampai.services.ports import Meeting, meeting_key
+from sampai.services.follow_up.service import MAX_ATTEMPTS
+from sampai.services.ports import Correlation, correlation_key
 from tests.simulation.vendors import Row, Sent, Vendor
 
 _NOT_TAKEN: Final = frozenset({Status.QUEUED, Status.FAILED, Status.CANCELED})
@@ -50,7 +50,7 @@ class Ending:
     """What a run has come to."""
 
     messages: Mapping[str, Message]
-    meetings: Iterable[Meeting]
+    correlations: Iterable[Correlation]
     rows: Sequence[Row]
     events: Iterable[Event]
     dead_letters: Mapping[str, str]
@@ -109,7 +109,7 @@ class Checkers:
         for claim in process.claims.values():
             if claim.recipient != number or claim.attempt_id in process.spent:
                 continue
-            if claim.content is not None and words_of(claim.content) == sent.text:
+            if claim.content is not None and text_of_content(claim.content) == sent.text:
                 process.spent.add(claim.attempt_id or "")
                 return claim
         promise = "I2" if any(number == claim.recipient for claim in process.claims.values()) else "I13"
@@ -123,7 +123,7 @@ class Checkers:
     def taken(self, claim: Message) -> None:
         """Count an acceptance: I1, I13."""
         self.acceptances[claim.message_id] += 1
-        most = 1 if claim.on_unknown is OnUnknown.HOLD else MOST_ATTEMPTS
+        most = 1 if claim.on_unknown is OnUnknown.HOLD else MAX_ATTEMPTS
         count = self.acceptances[claim.message_id]
         demand(count <= most, "I1", f"{claim.message_id} was taken {count} times")
         own = self._sent_to[claim.recipient or ""]
@@ -145,8 +145,8 @@ class Checkers:
         for message_id in ending.conflicts:
             demand(message_id in reported, "I8", f"{message_id} stands for one of two requests, and nobody was told")
         _check_events(ending)
-        for meeting in ending.meetings:
-            _check_meeting(meeting, ending)
+        for correlation in ending.correlations:
+            _check_meeting(correlation, ending)
         self._check_evidence(ending)
         _check_owners(ending)
 
@@ -155,7 +155,7 @@ class Checkers:
         for row in ending.rows:
             if row.taken_at is not None:
                 rows[row.message_id].append(row)
-        owners = {meeting.key: meeting.message_id for meeting in ending.meetings}
+        owners = {correlation.key: correlation.message_id for correlation in ending.correlations}
         for message in ending.messages.values():
             own = rows[message.message_id]
             for row in own:
@@ -226,28 +226,28 @@ def _check_events(ending: Ending) -> None:
         demand(statuses[-1] == message.status, "E2", f"{message.message_id}: the last event says {statuses[-1]}")
 
 
-def _check_meeting(meeting: Meeting, ending: Ending) -> None:
+def _check_meeting(correlation: Correlation, ending: Ending) -> None:
     """E3: no report waits whose message is known."""
-    references = {report.reference for report in meeting.reports} if meeting.message_id is None else set()
+    references = {report.reference for report in correlation.reports} if correlation.message_id is None else set()
     for message in ending.messages.values():
-        is_own = message.message_id == meeting.message_id or _key_of(message) == meeting.key
+        is_own = message.message_id == correlation.message_id or _key_of(message) == correlation.key
         if not is_own and message.message_id not in references:
             continue
         # Of a former attempt only what reached the handset counts: the latest one may yet do better.
         least = Status.DELIVERED if not is_own and message.provider_message_id is not None else Status.ACCEPTED
-        for report in meeting.reports:
+        for report in correlation.reports:
             rank = report.status.rank if report.status is not None else 0
             is_applied = rank < least.rank or rank <= message.status.rank
-            demand(is_applied, "E3", f"{report.status} of {meeting.key} never reached {message.message_id}")
+            demand(is_applied, "E3", f"{report.status} of {correlation.key} never reached {message.message_id}")
 
 
 def _key_of(message: Message) -> str:
-    return meeting_key(message.provider or "", message.provider_message_id or "")
+    return correlation_key(message.provider or "", message.provider_message_id or "")
 
 
 def _evidence(row: Row, message: Message, owners: Mapping[str, str | None], ending: Ending) -> Status | None:
     """Return what the house was told, or could have learned by asking, of a row that it knows to be the message's."""
-    key = meeting_key(row.vendor.name, row.provider_message_id)
+    key = correlation_key(row.vendor.name, row.provider_message_id)
     is_named = key == _key_of(message) or owners.get(key) == message.message_id
     is_former = message.provider_message_id is not None and key != _key_of(message)
     is_told = is_named or row.sent.reference == message.message_id
@@ -281,7 +281,9 @@ def _was_lost(message: Message) -> bool:
 
 def _mistakable(message: Message, ending: Ending) -> list[Row]:
     """Return the row that a message has for its own, where nothing tells it from that of another one just like it."""
-    named = [row for row in ending.rows if meeting_key(row.vendor.name, row.provider_message_id) == _key_of(message)]
+    named = [
+        row for row in ending.rows if correlation_key(row.vendor.name, row.provider_message_id) == _key_of(message)
+    ]
     return [row for row in named if row.sent.reference is None and f"+{row.sent.number}" == message.recipient]
 
 

@@ -12,7 +12,7 @@ from typing import Final
 Script = Mapping[int, int]
 """Options other than 0, by the number of their point."""
 
-MOST_FAULTS: Final = 4
+MAX_FAULTS: Final = 4
 FEWEST_FAULTS: Final = 2
 
 NEARBY: Final = 12
@@ -55,7 +55,7 @@ class RandomChoices(Choices):
 
 def _points(random: Random, length: int) -> set[int]:
     """Draw points over the whole run, or one after another in a small part of it."""
-    faults = random.randint(FEWEST_FAULTS, MOST_FAULTS)
+    faults = random.randint(FEWEST_FAULTS, MAX_FAULTS)
     reach = max(1, length + length // 4)
     if random.random() < 0.5:
         return {random.randrange(reach) for _ in range(faults)}

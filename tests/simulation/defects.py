@@ -7,18 +7,18 @@ from typing import Any, Final
 from sampai.contract.settings import Settings
 from sampai.domain.failure import Reason
 from sampai.domain.http import WebhookRequest
-from sampai.domain.message import Message, lose, wait
+from sampai.domain.message import Message, mark_unknown, requeue
 from sampai.domain.outcome import NotTaken, Outcome, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Source
 from sampai.providers.base import Provider
-from sampai.services.follow_up.poller import Findings
+from sampai.services.follow_up.poller import PollResults
 from sampai.services.follow_up.service import FollowUpService
-from sampai.services.ports import Remaining, Written
+from sampai.services.ports import Remaining, WriteResult
 from sampai.services.reports import Reports, change
 from sampai.services.send.dispatch import Attempt, Dispatcher
 from sampai.services.send.service import SendService
-from sampai.services.webhook.service import Answer, ReceiveService
+from sampai.services.webhook.service import Answer, WebhookService
 from tests.simulation.ports import SimulatedStore
 from tests.simulation.world import Services
 
@@ -29,10 +29,10 @@ class ChecksThenSends(SendService):
     def _claim(self, entries: Any, batch: Any) -> Any:
         store = self._store
         assert isinstance(store, SimulatedStore)
-        known = store.read([entry.admitted.message.message_id for entry in entries])
-        free = [entry for entry in entries if entry.admitted.message.message_id not in known]
+        known = store.read([entry.decision.message.message_id for entry in entries])
+        free = [entry for entry in entries if entry.decision.message.message_id not in known]
         for entry in free:
-            store.overwrite(entry.admitted.message)
+            store.overwrite(entry.decision.message)
         return free
 
 
@@ -69,52 +69,54 @@ class ForgetsExpiry(SendService):
 class CountsNothing(SendService):
     """Sends as many messages to a number as anybody asks for."""
 
-    def _within_limits(self, entries: Any, settings: Settings, batch: Any, remaining: Remaining) -> Any:
+    def _enforce_quotas(self, entries: Any, settings: Settings, batch: Any, remaining: Remaining) -> Any:
         return entries
 
 
 class ReclaimsExpiredLease(FollowUpService):
     """Takes the end of a lease for a proof that nothing was sent."""
 
-    def _lost(self, message: Message) -> Message:
+    def _expire_lease(self, message: Message) -> Message:
         now = self._clock()
-        return wait(message, route=message.route, failure=None, now=now, due_at=now, source=Source.SWEEP)
+        return requeue(message, route=message.route, failure=None, now=now, due_at=now, source=Source.SWEEP)
 
 
 class LooksForNothing(FollowUpService):
     """Asks after messages that a vendor has named, and never for those whose answer was lost."""
 
-    def _match(self, provider: Provider, group: Sequence[Message], findings: Findings) -> None:
+    def _match(self, provider: Provider, group: Sequence[Message], results: PollResults) -> None:
         return
 
 
 class WakesNobody(FollowUpService):
     """Relies on the notes in the queue alone."""
 
-    def _wake(self, waiting: Sequence[Message], settings: Settings) -> None:
+    def _requeue_due(self, waiting: Sequence[Message], settings: Settings) -> None:
         return
 
 
 class WritesUnfenced(SendService):
     """Writes down what came of an attempt whatever has become of the message."""
 
-    def _stored(self, message: Message, outcome: Outcome, written: Written, settings: Settings, batch: Any) -> Message:
+    def _stored(
+        self, message: Message, outcome: Outcome, written: WriteResult, settings: Settings, batch: Any
+    ) -> Message:
         if written.done or not isinstance(written.current, Message):
             return super()._stored(message, outcome, written, settings, batch)
         return change(self._store, written.current, lambda current: self._settled(current, outcome, settings, batch))
 
 
-class ParksNothing(ReceiveService):
+class ParksNothing(WebhookService):
     """Throws away what is reported of an id that is not known yet."""
 
-    def _met(self, provider: str, report: Report) -> Message | None:
+    def _find_or_buffer(self, provider: str, report: Report) -> Message | None:
         key = f"{provider}#{report.provider_message_id}"
-        meeting = self._store.meetings([key]).get(key)
-        owner = meeting.message_id if meeting else None
+        correlation = self._store.correlations([key]).get(key)
+        owner = correlation.message_id if correlation else None
         return self._store.read([owner]).get(owner) if owner else None
 
 
-class AnswersBeforeItIsDurable(ReceiveService):
+class AnswersBeforeItIsDurable(WebhookService):
     """Tells the vendor 200 whatever the store says."""
 
     def handle(self, *, provider: str, kind: str, token: str, request: WebhookRequest | None) -> Answer:
@@ -128,14 +130,14 @@ class _LastWins(Reports):
 
         def overwritten(current: Message) -> Message:
             now = self._clock()
-            moved = lose(current, now=now, due_at=now, source=source)
+            moved = mark_unknown(current, now=now, due_at=now, source=source)
             reported = status or current.status
             return replace(moved, status=reported, due_at=None if reported.is_final else now)
 
         return change(self._store, message, overwritten)
 
 
-class LetsTheLastReportWin(ReceiveService):
+class LetsTheLastReportWin(WebhookService):
     """Writes down every report, whatever was known before."""
 
     def __init__(self, **ports: Any) -> None:

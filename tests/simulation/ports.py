@@ -9,29 +9,29 @@ from sampai.contract.events import Event
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Message
-from sampai.domain.quotas import Counter
+from sampai.domain.quotas import QuotaCounter
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.services.ports import (
-    Known,
-    Meet,
-    Meeting,
+    Correlation,
+    EligibilityData,
+    LinkCorrelation,
     NoResponse,
-    Resumption,
+    Reservation,
     Secret,
-    Turn,
     UnavailableError,
+    WakeUp,
     Write,
-    Written,
+    WriteResult,
 )
 from tests.fakes import (
     FixedSecret,
     InMemoryDirectory,
+    InMemoryEncryptionKeys,
     InMemoryInbox,
     InMemoryMedia,
     InMemoryRateLimiter,
     InMemoryStore,
-    InMemoryVault,
     RecordingBus,
     RecordingQueue,
 )
@@ -90,7 +90,7 @@ class SimulatedStore(InMemoryStore):
         super().__init__()
         self._world = world
 
-    def commit(self, writes: Sequence[Write]) -> list[Written]:
+    def commit(self, writes: Sequence[Write]) -> list[WriteResult]:
         if not writes:
             return []
         world = self._world
@@ -104,12 +104,12 @@ class SimulatedStore(InMemoryStore):
             DIES_HALFWAY: range(half),
             SECOND_HALF: range(half, len(writes)),
         }.get(outcome, range(len(writes)))
-        written = [self._commit(w) if place in made else Written(done=False) for place, w in enumerate(writes)]
+        written = [self._commit(w) if place in made else WriteResult(done=False) for place, w in enumerate(writes)]
         world.die_if(DIES if outcome == DIES_HALFWAY else outcome)
-        return [Written(done=False)] * len(writes) if outcome == ANSWER_LOST else written
+        return [WriteResult(done=False)] * len(writes) if outcome == ANSWER_LOST else written
 
-    def _commit(self, write: Write) -> Written:
-        if isinstance(write, Meet):
+    def _commit(self, write: Write) -> WriteResult:
+        if isinstance(write, LinkCorrelation):
             return super()._commit(write)
         message_id = write.message.message_id
         before = self.messages.get(message_id)
@@ -140,14 +140,14 @@ class SimulatedStore(InMemoryStore):
             return found[:-1]
         return list(self.messages) if outcome == STALE else found
 
-    def meetings(self, keys: Collection[str]) -> dict[str, Meeting]:
-        return self._world.call("store.meetings", READ, partial(super().meetings, keys))
+    def correlations(self, keys: Collection[str]) -> dict[str, Correlation]:
+        return self._world.call("store.correlations", READ, partial(super().correlations, keys))
 
-    def park(self, key: str, report: Report, now: datetime) -> Meeting | None:
-        return self._world.call("store.park", CHANGE, partial(super().park, key, report, now))
+    def buffer_report(self, key: str, report: Report, now: datetime) -> Correlation | None:
+        return self._world.call("store.buffer_report", CHANGE, partial(super().buffer_report, key, report, now))
 
-    def adopt(self, key: str, message_id: str) -> Meeting:
-        return self._world.call("store.adopt", CHANGE, partial(super().adopt, key, message_id))
+    def claim_correlation(self, key: str, message_id: str) -> Correlation:
+        return self._world.call("store.claim_correlation", CHANGE, partial(super().claim_correlation, key, message_id))
 
 
 class SimulatedDirectory(InMemoryDirectory):
@@ -155,19 +155,21 @@ class SimulatedDirectory(InMemoryDirectory):
         super().__init__()
         self._world = world
 
-    def look_up(self, *, numbers: Collection[str], rooms: Collection[str], catalogues: Collection[str]) -> Known:
-        look = partial(super().look_up, numbers=numbers, rooms=rooms, catalogues=catalogues)
+    def look_up(
+        self, *, numbers: Collection[str], conversations: Collection[str], catalogues: Collection[str]
+    ) -> EligibilityData:
+        look = partial(super().look_up, numbers=numbers, conversations=conversations, catalogues=catalogues)
         return self._world.call("directory.look_up", READ, look)
 
-    def opt(self, number: str, *, is_out: bool, at: datetime) -> None:
-        self._world.call("directory.opt", CHANGE, partial(self._opt, number, is_out, at))
+    def set_opt_out(self, number: str, *, is_out: bool, at: datetime) -> None:
+        self._world.call("directory.set_opt_out", CHANGE, partial(self._opt, number, is_out, at))
 
     def _opt(self, number: str, is_out: bool, at: datetime) -> None:
-        super().opt(number, is_out=is_out, at=at)
+        super().set_opt_out(number, is_out=is_out, at=at)
         if is_out:
             self._world.checkers.opted_out.setdefault(number, self._world.now)
 
-    def count(self, counter: Counter) -> bool:
+    def count(self, counter: QuotaCounter) -> bool:
         return self._world.call("directory.count", CHANGE, partial(super().count, counter))
 
 
@@ -186,13 +188,13 @@ class SimulatedMedia(InMemoryMedia):
         self._world.call("media.discard", CHANGE, partial(super().discard, key))
 
 
-class SimulatedVault(InMemoryVault):
+class SimulatedVault(InMemoryEncryptionKeys):
     def __init__(self, world: "World") -> None:
         super().__init__()
         self._world = world
 
-    def key_of(self, message: Message, proposed: str) -> str:
-        return self._world.call("vault.key_of", CHANGE, partial(super().key_of, message, proposed))
+    def get_or_create(self, message: Message, proposed: str) -> str:
+        return self._world.call("vault.key_of", CHANGE, partial(super().get_or_create, message, proposed))
 
 
 class SimulatedRateLimiter(InMemoryRateLimiter):
@@ -200,8 +202,8 @@ class SimulatedRateLimiter(InMemoryRateLimiter):
         super().__init__()
         self._world = world
 
-    def take_turn(self, name: str, duration: timedelta, *, earliest: datetime, latest: datetime) -> Turn:
-        take = partial(super().take_turn, name, duration, earliest=earliest, latest=latest)
+    def reserve(self, name: str, duration: timedelta, *, earliest: datetime, latest: datetime) -> Reservation:
+        take = partial(super().reserve, name, duration, earliest=earliest, latest=latest)
         return self._world.call("limiter.take_turn", CHANGE, take)
 
 
@@ -230,14 +232,14 @@ class SimulatedQueue(RecordingQueue):
         super().__init__()
         self._world = world
 
-    def put(self, resumptions: Sequence[Resumption]) -> None:
-        if resumptions:
-            self._world.call("queue.put", CHANGE, partial(self._put, resumptions))
+    def put(self, wake_ups: Sequence[WakeUp]) -> None:
+        if wake_ups:
+            self._world.call("queue.put", CHANGE, partial(self._put, wake_ups))
 
-    def _put(self, resumptions: Sequence[Resumption]) -> None:
-        self.notes = list(resumptions)
-        for note, body in zip(resumptions, self.bodies(), strict=True):
-            self._world.enqueue([body], when=self._world.now + timedelta(seconds=note.delay_seconds))
+    def _put(self, wake_ups: Sequence[WakeUp]) -> None:
+        self.wake_ups = list(wake_ups)
+        for wake_up, body in zip(wake_ups, self.bodies(), strict=True):
+            self._world.enqueue([body], when=self._world.now + timedelta(seconds=wake_up.delay_seconds))
 
 
 class SimulatedBus(RecordingBus):
@@ -280,10 +282,10 @@ class SimulatedTransport:
             return NoResponse(may_have_been_sent=False, why="refused")
         if outcome in _UNTAKEN:
             if outcome == BROKE_UNTAKEN and vendor.keeps_bare_rows:
-                world.take(vendor, call, claims, is_taken=False)
-            return _refusal(vendor, outcome)
+                world.take(vendor, call, claims, is_granted=False)
+            return _validate(vendor, outcome)
         kept = claims[: len(claims) // 2] if outcome == HALF_TAKEN else claims
-        rows = world.take(vendor, call, kept, is_taken=True)
+        rows = world.take(vendor, call, kept, is_granted=True)
         world.die_if(outcome)
         world.die_if(world.step(f"{vendor.name}.answer", ()))
         if outcome == ANSWER_LOST:
@@ -310,11 +312,11 @@ class SimulatedTransport:
         return vendor.found(rows[place], statuses[place])
 
 
-def _refusal(vendor: Vendor, outcome: str) -> HttpResponse | NoResponse:
+def _validate(vendor: Vendor, outcome: str) -> HttpResponse | NoResponse:
     if outcome == LOST_UNTAKEN:
         return NoResponse(may_have_been_sent=True, why="reset")
     answers: dict[str, Any] = {
-        REFUSED: vendor.refusal,
+        REFUSED: vendor.validate,
         THROTTLED: vendor.throttling,
         LOCKED_OUT: vendor.lockout,
         GARBLED_UNTAKEN: GARBAGE,

@@ -13,7 +13,7 @@ from tests.simulation.choices import Choices, RandomChoices, Script, every_scrip
 from tests.simulation.scenarios import SCENARIOS, Scenario
 from tests.simulation.world import Services, World
 
-MOST_FAILURES: Final = 20
+MAX_FAILURES: Final = 20
 """Broken promises that are told in full; further ones are counted."""
 
 
@@ -58,7 +58,7 @@ class Tally:
             self.violations += 1
             script = to_text(world.choices.made)
             self.failures.append(Failure(scenario=world.scenario.name, script=script, what=run.broken, seed=seed))
-            del self.failures[MOST_FAILURES:]
+            del self.failures[MAX_FAILURES:]
 
     def add(self, other: "Tally") -> None:
         """Add the tally of another part."""
@@ -69,7 +69,7 @@ class Tally:
         self.acceptances += other.acceptances
         self.violations += other.violations
         self.digest = (self.digest + other.digest) % 2**64
-        self.failures = [*self.failures, *other.failures][:MOST_FAILURES]
+        self.failures = [*self.failures, *other.failures][:MAX_FAILURES]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ from sampai.services.ports import (
 )
 from sampai.services.publish import publish
 from sampai.services.send.service import Record, SendService
-from sampai.services.webhook.inbound import Arrivals
-from sampai.services.webhook.service import Answer, ReceiveService
+from sampai.services.webhook.inbound import InboundService
+from sampai.services.webhook.service import Answer, WebhookService
 from tests.fakes import (
     START,
     CountedIds,
@@ -63,12 +63,12 @@ from tests.simulation.vendors import JOURNEYS, Call, Row, Vendor
 
 T = TypeVar("T")
 
-MOST_STEPS: Final = 4000
+MAX_STEPS: Final = 4000
 STEP_SECONDS: Final = 0.01
 SLOW_SECONDS: Final = 4.0
 VISIBILITY: Final = timedelta(seconds=180)
-MOST_RECEIVES: Final = 5
-MOST_RECEIPT_TRIES: Final = 3
+MAX_RECEIVES: Final = 5
+MAX_RECEIPT_TRIES: Final = 3
 FREEZE: Final = timedelta(minutes=10)
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 SOON: Final = timedelta(seconds=30)
@@ -114,7 +114,7 @@ class Services:
     """The classes under test: the real ones, unless a test of the harness puts a defective one in."""
 
     sender: type[SendService] = SendService
-    receiver: type[ReceiveService] = ReceiveService
+    receiver: type[WebhookService] = WebhookService
     follower: type[FollowUpService] = FollowUpService
 
 
@@ -146,7 +146,7 @@ class World:
         self.store = SimulatedStore(self)
         self.directory = SimulatedDirectory(self)
         self.media = SimulatedMedia(self)
-        self.vault = SimulatedVault(self)
+        self.encryption_keys = SimulatedVault(self)
         self.limiter = SimulatedRateLimiter(self)
         self.inbox = SimulatedInbox(self)
         self.queue = SimulatedQueue(self)
@@ -178,7 +178,7 @@ class World:
                 store=self.store,
                 directory=self.directory,
                 media=self.media,
-                vault=self.vault,
+                encryption_keys=self.encryption_keys,
                 queue=self.queue,
                 bus=self.bus,
                 transport=self.transport,
@@ -196,9 +196,9 @@ class World:
             )
         return self._senders[depth]
 
-    def _new_receiver(self) -> ReceiveService:
+    def _new_receiver(self) -> WebhookService:
         clock = self.clock_of("webhook")
-        arrivals = Arrivals(
+        inbound_service = InboundService(
             inbox=self.inbox,
             directory=self.directory,
             settings=self.scenario.settings,
@@ -206,7 +206,11 @@ class World:
             telemetry=self.telemetry,
         )
         return self.services.receiver(
-            store=self.store, arrivals=lambda: arrivals, secret=self.secret, clock=clock, telemetry=self.telemetry
+            store=self.store,
+            inbound_service=lambda: inbound_service,
+            secret=self.secret,
+            clock=clock,
+            telemetry=self.telemetry,
         )
 
     def _new_follower(self) -> FollowUpService:
@@ -239,7 +243,7 @@ class World:
         """
         process = self.running()
         self.steps += 1
-        demand(self.steps < MOST_STEPS, "I10", "the run does not end")
+        demand(self.steps < MAX_STEPS, "I10", "the run does not end")
         self.now += timedelta(seconds=STEP_SECONDS)
         self._require_alive(process)
         if self._is_out(port):
@@ -333,9 +337,9 @@ class World:
         waiting = [record for record in records if not record.is_deleted]
         for record in waiting:
             record.receives += 1
-        dead = [record for record in waiting if record.receives > MOST_RECEIVES]
+        dead = [record for record in waiting if record.receives > MAX_RECEIVES]
         self.dead_letters += dead
-        batch = [record for record in waiting if record.receives <= MOST_RECEIVES]
+        batch = [record for record in waiting if record.receives <= MAX_RECEIVES]
         if not batch:
             return
         depth = self._depth()
@@ -390,23 +394,23 @@ class World:
             self.at(self.now, "delivery again", partial(self._work_through, records))
         self._work_through(records)
 
-    def take(self, vendor: Vendor, call: Call, claims: Sequence[Message], *, is_taken: bool) -> list[Row]:
+    def take(self, vendor: Vendor, call: Call, claims: Sequence[Message], *, is_granted: bool) -> list[Row]:
         """Put what a vendor took into its ledger, and its receipts on their way."""
         rows = []
         for sent, claim in zip(call.sent, claims, strict=False):
-            name = self.choose(f"{vendor.name} journey", tuple(JOURNEYS)) if is_taken else "never told"
+            name = self.choose(f"{vendor.name} journey", tuple(JOURNEYS)) if is_granted else "never told"
             row = Row(
                 vendor=vendor,
                 provider_message_id=f"{vendor.name}-{next(self._row_numbers)}",
                 sent=sent,
                 created_at=self.now,
-                taken_at=self.now if is_taken else None,
+                taken_at=self.now if is_granted else None,
                 journey=JOURNEYS[name],
                 message_id=claim.message_id,
             )
             self.rows.append(row)
             rows.append(row)
-            if is_taken:
+            if is_granted:
                 self.checkers.taken(claim)
                 self._announce(row)
         return rows
@@ -415,10 +419,10 @@ class World:
         if row.vendor.webhook is None:
             return
         for after, status in row.journey[1:]:
-            bring = partial(self._bring, row, status, MOST_RECEIPT_TRIES)
+            bring = partial(self._apply_report, row, status, MAX_RECEIPT_TRIES)
             self.at(self.now + timedelta(seconds=after), f"receipt {status}", bring)
 
-    def _bring(self, row: Row, status: Status, tries: int) -> None:
+    def _apply_report(self, row: Row, status: Status, tries: int) -> None:
         row.reached = max(row.reached or status, status, key=lambda known: known.rank)
         chosen = self.choose(f"receipt {status}", RECEIPT)
         again = partial(self._hand_over, row, status, tries)
@@ -463,7 +467,7 @@ class World:
             when = START + timedelta(seconds=delivery.at)
             self.enqueue(delivery.bodies, when=when, times=delivery.times)
         for at, request in self.scenario.inbound:
-            self.at(START + timedelta(seconds=at), "inbound", partial(self._write_to_us, request, MOST_RECEIPT_TRIES))
+            self.at(START + timedelta(seconds=at), "inbound", partial(self._write_to_us, request, MAX_RECEIPT_TRIES))
         if self.scenario.redrive_at is not None:
             self.at(START + timedelta(seconds=self.scenario.redrive_at), "redrive", self._redrive)
         try:
@@ -509,7 +513,7 @@ class World:
     def _ending(self) -> Ending:
         return Ending(
             messages=self.store.messages,
-            meetings=self.store.parked.values(),
+            correlations=self.store.buffered.values(),
             rows=self.rows,
             events=self.bus.events,
             dead_letters={_named(record.body): record.reason for record in self.dead_letters},

@@ -7,19 +7,19 @@ from urllib.parse import urlencode
 import pytest
 
 from sampai.contract.events import Event
-from sampai.domain.inbound import Inbound, Room
+from sampai.domain.inbound import Conversation, Inbound
 from sampai.domain.message import Channel
 from sampai.domain.status import Status
 from sampai.services.ports import UnavailableError
 from sampai.services.publish import publish_received
-from sampai.services.webhook.inbound import Arrivals
+from sampai.services.webhook.inbound import InboundService
 from sampai.services.webhook.service import Answer
 from tests.covers import covers
 from tests.fakes import START, InMemoryInbox, RecordingBus
 from tests.harness.application import House, nusasms_taken, request
 
 NUMBER = "+6281234567810"
-ROOM = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
+CONVERSATION = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
 TEXT = "Saya mau tanya 😀\nsoal tagihan"
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -31,7 +31,7 @@ FIELDS = {
     "msg": TEXT,
 }
 DOCUMENT = {
-    "room_id": ROOM,
+    "room_id": CONVERSATION,
     "ref_no": "0017",
     "text": TEXT,
     "inbox_date": "2026-11-21 16:58:30",
@@ -56,7 +56,7 @@ def inbound(channel: Channel, **changes: object) -> Inbound:
 KINDS = {
     "sms-inbox": inbound(Channel.SMS),
     "whatsapp-inbox": inbound(Channel.WHATSAPP),
-    "whatsapp-official-inbox": inbound(Channel.WHATSAPP_OFFICIAL, recipient=None, room_id=ROOM),
+    "whatsapp-official-inbox": inbound(Channel.WHATSAPP_OFFICIAL, recipient=None, room_id=CONVERSATION),
 }
 
 
@@ -172,7 +172,7 @@ def test_nothing_is_kept_of_a_caller_without_the_token() -> None:
     ]
 
     assert answers == [Answer.NOT_FOUND, Answer.NOT_FOUND]
-    assert (house.inbox.kept, house.directory.wishes) == ({}, {})
+    assert (house.inbox.kept, house.directory.consents) == ({}, {})
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -198,8 +198,8 @@ def test_what_comes_in_moves_no_message() -> None:
         hear(house, kind)
 
     assert house.message().status is Status.ACCEPTED
-    assert house.store.parked.keys() == {"nusasms#0017"}
-    assert house.store.parked["nusasms#0017"].reports == ()
+    assert house.store.buffered.keys() == {"nusasms#0017"}
+    assert house.store.buffered["nusasms#0017"].reports == ()
 
 
 def test_a_conversation_is_noted_and_its_wish_heeded() -> None:
@@ -207,8 +207,10 @@ def test_a_conversation_is_noted_and_its_wish_heeded() -> None:
 
     hear(house, "whatsapp-official-inbox", text="Stop.")
 
-    assert house.directory.rooms == {ROOM: Room(room_id=ROOM, number=NUMBER, last_inbound_at=WRITTEN_AT)}
-    assert house.directory.wishes == {NUMBER: (START, True)}
+    assert house.directory.conversations == {
+        CONVERSATION: Conversation(room_id=CONVERSATION, number=NUMBER, last_inbound_at=WRITTEN_AT)
+    }
+    assert house.directory.consents == {NUMBER: (START, True)}
 
 
 def test_a_conversation_with_who_has_no_number_is_noted_without_one() -> None:
@@ -216,8 +218,10 @@ def test_a_conversation_with_who_has_no_number_is_noted_without_one() -> None:
 
     hear(house, "whatsapp-official-inbox", sender_number="somebody", text="STOP")
 
-    assert house.directory.rooms == {ROOM: Room(room_id=ROOM, last_inbound_at=WRITTEN_AT)}
-    assert house.directory.wishes == {}
+    assert house.directory.conversations == {
+        CONVERSATION: Conversation(room_id=CONVERSATION, last_inbound_at=WRITTEN_AT)
+    }
+    assert house.directory.consents == {}
 
 
 # --- outages --------------------------------------------------------------------------------------------------------
@@ -236,7 +240,7 @@ def test_what_was_not_done_whole_is_not_answered_and_done_once_when_it_is_repeat
     getattr(house, down).is_down = False
     house.clock.advance(minutes=5)
     assert hear(house, kind, **stop) is Answer.RECEIVED
-    assert house.directory.wishes == {NUMBER: (START + timedelta(minutes=5), True)}
+    assert house.directory.consents == {NUMBER: (START + timedelta(minutes=5), True)}
     assert len(told(house)) == 1
     assert house.telemetry.counts["MessageReceived", "nusasms"] == 1
 
@@ -257,7 +261,7 @@ def test_a_wish_is_heeded_even_if_its_message_cannot_be_kept() -> None:
 
     hear(house, msg="STOP")
 
-    assert house.directory.wishes == {NUMBER: (START, True)}
+    assert house.directory.consents == {NUMBER: (START, True)}
 
 
 def test_who_is_told_of_a_message_finds_its_conversation_open() -> None:
@@ -266,10 +270,10 @@ def test_who_is_told_of_a_message_finds_its_conversation_open() -> None:
 
     class Watched(InMemoryInbox):
         def add(self, key: str, inbound: Inbound, now: datetime) -> bool:
-            known_when_kept.append({*house.directory.rooms, *house.directory.wishes})
+            known_when_kept.append({*house.directory.conversations, *house.directory.consents})
             return super().add(key, inbound, now)
 
-    house.arrivals = Arrivals(
+    house.inbound_service = InboundService(
         inbox=Watched(),
         directory=house.directory,
         settings=house.settings,
@@ -279,7 +283,7 @@ def test_who_is_told_of_a_message_finds_its_conversation_open() -> None:
 
     hear(house, "whatsapp-official-inbox", text="STOP")
 
-    assert known_when_kept == [{ROOM, NUMBER}]
+    assert known_when_kept == [{CONVERSATION, NUMBER}]
 
 
 def test_who_has_no_number_is_heard_without_settings() -> None:

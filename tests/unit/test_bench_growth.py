@@ -13,7 +13,7 @@ from benchmarks.receive import CASES, count_case
 from sampai.adapters.items import due_shard_of, to_item
 from sampai.adapters.store import DynamoStore
 from sampai.domain.http import HttpRequest
-from sampai.domain.message import postpone
+from sampai.domain.message import defer
 from sampai.domain.times import to_text
 from sampai.services.ports import Insert, Replace
 from tests.fakes import START, FixedClock
@@ -21,7 +21,7 @@ from tests.fakes import START, FixedClock
 
 def _store() -> tuple[CountingDynamo, DynamoStore]:
     client = CountingDynamo(**TABLES)
-    return client, DynamoStore(client, messages_table="messages", meetings_table="meetings", clock=FixedClock())
+    return client, DynamoStore(client, messages_table="messages", correlations_table="correlations", clock=FixedClock())
 
 
 def test_what_a_message_costs_is_counted() -> None:
@@ -30,9 +30,9 @@ def test_what_a_message_costs_is_counted() -> None:
 
     store.commit([Insert(message=message)])
     store.commit([Insert(message=message)])
-    later = postpone(message, now=START, due_at=START + timedelta(hours=1))
+    later = defer(message, now=START, due_at=START + timedelta(hours=1))
     store.commit([Replace(before=message, message=later)])
-    store.commit([Replace(before=message, message=postpone(message, now=START, due_at=START))])
+    store.commit([Replace(before=message, message=defer(message, now=START, due_at=START))])
 
     # A batch each, and a read of what stands in the way of the second insert.
     assert client.requests == Counter(BatchExecuteStatement=4, BatchGetItem=1)

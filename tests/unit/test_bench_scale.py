@@ -150,7 +150,7 @@ def test_a_meter_makes_whoever_asks_too_fast_wait() -> None:
 def test_a_vendors_clock_gives_turns_until_it_is_too_far_ahead() -> None:
     clock = TurnClock(per_second=10.0, ahead=1.0)
 
-    turns = [clock.take_turn(now, 8) for now in (5.0, 5.0, 5.0, 6.0)]
+    turns = [clock.reserve(now, 8) for now in (5.0, 5.0, 5.0, 6.0)]
 
     assert turns == [(True, 5.0), (True, 5.8), (False, 6.6), (True, 6.6)]
 

@@ -74,12 +74,12 @@ def test_a_report_that_waits_already_is_not_written_again() -> None:
     house = House(lost())
     house.send(request(home="nusasms"))
     house.receive("nusasms", "sms-receipt", query="ref_no=0017&status=DELIVERED")
-    before = house.store.parked["nusasms#0017"]
+    before = house.store.buffered["nusasms#0017"]
 
     house.receive("nusasms", "sms-receipt", query="ref_no=0017&status=DELIVERED")
 
     # The store makes a new value of every meeting that it writes.
-    assert house.store.parked["nusasms#0017"] is before
+    assert house.store.buffered["nusasms#0017"] is before
 
 
 def test_a_list_too_long_to_be_read_whole_proves_nothing_about_what_it_did_not_show() -> None:
@@ -101,5 +101,5 @@ def test_a_list_too_long_to_be_read_whole_proves_nothing_about_what_it_did_not_s
         house.follow_up()
         house.resume()
 
-    assert (house.message().status, house.message().misses) == (Status.UNKNOWN, 0)
+    assert (house.message().status, house.message().not_found_count) == (Status.UNKNOWN, 0)
     assert len(house.transport.requests) == 1 + 4 * 10

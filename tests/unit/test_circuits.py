@@ -7,11 +7,11 @@ import pytest
 
 from sampai.domain.failure import Reason
 from sampai.domain.http import HttpRequest, HttpResponse
-from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
+from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.status import Status
-from sampai.providers.base import Account
+from sampai.providers.base import ProviderConfig
 from sampai.providers.nomsa.sms import Nomsa
-from sampai.services.circuit_breakers import Circuits
+from sampai.services.circuit_breakers import CircuitBreakers
 from tests.covers import covers
 from tests.fakes import START
 from tests.harness.application import House, lost, nomsa_taken, request, smspoh_taken, unauthorized, unreached
@@ -19,18 +19,18 @@ from tests.harness.application import House, lost, nomsa_taken, request, smspoh_
 MINUTE = timedelta(minutes=1)
 
 
-def refused(about: About) -> NotTaken:
-    return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, about=about)
+def refused(scope: FailureScope) -> NotTaken:
+    return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, scope=scope)
 
 
 OK: Outcome = Taken(provider_message_id="1")
 LOST: Outcome = Unknown(why="timed out")
-UNREACHED, LOCKED_OUT = refused(About.LINE), refused(About.PROVIDER)
-BAD_NUMBER, NO_CALL = refused(About.MESSAGE), refused(About.US)
+UNREACHED, LOCKED_OUT = refused(FailureScope.CONNECTION), refused(FailureScope.PROVIDER)
+BAD_NUMBER, NO_CALL = refused(FailureScope.MESSAGE), refused(FailureScope.INTERNAL)
 
 
 def nomsa(key: str = "key") -> Nomsa:
-    return Nomsa(Account(base_url="https://nomsa.example.net", credentials={"api_key": key}))
+    return Nomsa(ProviderConfig(base_url="https://nomsa.example.net", credentials={"api_key": key}))
 
 
 RUNS = [
@@ -47,36 +47,38 @@ RUNS = [
 ]
 
 
-@pytest.mark.parametrize(("outcomes", "admits"), [run[1:] for run in RUNS], ids=[run[0] for run in RUNS])
-def test_a_circuit_opens_after_what_says_that_a_vendor_is_out_of_order(outcomes: list[Outcome], admits: bool) -> None:
-    circuits = Circuits()
+@pytest.mark.parametrize(("outcomes", "allow_request"), [run[1:] for run in RUNS], ids=[run[0] for run in RUNS])
+def test_a_circuit_opens_after_what_says_that_a_vendor_is_out_of_order(
+    outcomes: list[Outcome], allow_request: bool
+) -> None:
+    circuit_breakers = CircuitBreakers()
 
     for outcome in outcomes:
-        circuits.learn(nomsa(), outcome, now=START)
+        circuit_breakers.record_outcome(nomsa(), outcome, now=START)
 
-    assert circuits.admits(nomsa(), now=START) is admits
+    assert circuit_breakers.allow_request(nomsa(), now=START) is allow_request
 
 
 @pytest.mark.parametrize("outcome", [LOST, UNREACHED, LOCKED_OUT], ids=["lost", "unreached", "account refused"])
 def test_after_a_minute_one_message_tries_and_the_others_wait_for_what_it_learns(outcome: Outcome) -> None:
-    circuits = Circuits()
+    circuit_breakers = CircuitBreakers()
     for _ in range(5):
-        circuits.learn(nomsa(), outcome, now=START)
-    assert not circuits.admits(nomsa(), now=START + MINUTE - timedelta(milliseconds=1))
+        circuit_breakers.record_outcome(nomsa(), outcome, now=START)
+    assert not circuit_breakers.allow_request(nomsa(), now=START + MINUTE - timedelta(milliseconds=1))
 
-    assert [circuits.admits(nomsa(), now=START + MINUTE) for _ in range(3)] == [True, False, False]
+    assert [circuit_breakers.allow_request(nomsa(), now=START + MINUTE) for _ in range(3)] == [True, False, False]
 
-    assert circuits.learn(nomsa(), outcome, now=START + MINUTE)
-    assert [circuits.admits(nomsa(), now=START + 2 * MINUTE) for _ in range(2)] == [True, False]
-    assert not circuits.learn(nomsa(), OK, now=START + 2 * MINUTE)
-    assert all(circuits.admits(nomsa(), now=START + 2 * MINUTE) for _ in range(3))
+    assert circuit_breakers.record_outcome(nomsa(), outcome, now=START + MINUTE)
+    assert [circuit_breakers.allow_request(nomsa(), now=START + 2 * MINUTE) for _ in range(2)] == [True, False]
+    assert not circuit_breakers.record_outcome(nomsa(), OK, now=START + 2 * MINUTE)
+    assert all(circuit_breakers.allow_request(nomsa(), now=START + 2 * MINUTE) for _ in range(3))
 
 
 def test_a_change_of_the_account_closes_a_circuit() -> None:
-    circuits = Circuits()
-    circuits.learn(nomsa(), LOCKED_OUT, now=START)
+    circuit_breakers = CircuitBreakers()
+    circuit_breakers.record_outcome(nomsa(), LOCKED_OUT, now=START)
 
-    assert [circuits.admits(nomsa("another"), now=START) for _ in range(2)] == [True, True]
+    assert [circuit_breakers.allow_request(nomsa("another"), now=START) for _ in range(2)] == [True, True]
 
 
 @covers("V8")

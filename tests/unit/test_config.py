@@ -205,7 +205,7 @@ def test_a_clock_that_was_set_back_does_not_keep_old_settings(parameter: Paramet
 # --- secret ---------------------------------------------------------------------------------------------------------
 
 
-class Vault:
+class Secrets:
     """The secrets as an operator changes them, and the source that reads them."""
 
     def __init__(self, aws: Aws, clock: FixedClock, telemetry: RecordingTelemetry) -> None:
@@ -222,90 +222,96 @@ class Vault:
 
 
 @pytest.fixture
-def vault(aws: Aws, clock: FixedClock, telemetry: RecordingTelemetry) -> Vault:
-    return Vault(aws, clock, telemetry)
+def secrets(aws: Aws, clock: FixedClock, telemetry: RecordingTelemetry) -> Secrets:
+    return Secrets(aws, clock, telemetry)
 
 
 def tokens(*tokens: str) -> str:
     return json.dumps({"webhook_tokens": tokens})
 
 
-def test_a_secret_is_read_once_a_minute(vault: Vault, clock: FixedClock) -> None:
-    vault.put(tokens("first"))
-    seen = [vault.source.current().webhook_tokens]
-    vault.put(tokens("second", "first"))
+def test_a_secret_is_read_once_a_minute(secrets: Secrets, clock: FixedClock) -> None:
+    secrets.put(tokens("first"))
+    seen = [secrets.source.current().webhook_tokens]
+    secrets.put(tokens("second", "first"))
 
     for _ in range(3):
         clock.advance(seconds=20)
-        seen.append(vault.source.current().webhook_tokens)
+        seen.append(secrets.source.current().webhook_tokens)
 
-    assert (seen, len(vault.client.calls)) == ([("first",)] * 3 + [("second", "first")], 2)
+    assert (seen, len(secrets.client.calls)) == ([("first",)] * 3 + [("second", "first")], 2)
 
 
-def test_a_flood_of_refreshes_reads_the_secret_every_five_seconds(vault: Vault, clock: FixedClock) -> None:
+def test_a_flood_of_refreshes_reads_the_secret_every_five_seconds(secrets: Secrets, clock: FixedClock) -> None:
     for _ in range(20):
-        vault.source.refresh()
-        vault.source.current()
+        secrets.source.refresh()
+        secrets.source.current()
         clock.advance(seconds=1)
 
-    assert len(vault.client.calls) == 4
+    assert len(secrets.client.calls) == 4
 
 
-def test_a_refreshed_secret_is_the_new_one(vault: Vault, clock: FixedClock) -> None:
-    vault.put(tokens("first"))
-    vault.source.current()
-    vault.put(tokens("second"))
+def test_a_refreshed_secret_is_the_new_one(secrets: Secrets, clock: FixedClock) -> None:
+    secrets.put(tokens("first"))
+    secrets.source.current()
+    secrets.put(tokens("second"))
     clock.advance(seconds=5)
 
-    vault.source.refresh()
+    secrets.source.refresh()
 
-    assert vault.source.current().webhook_tokens == ("second",)
+    assert secrets.source.current().webhook_tokens == ("second",)
 
 
 def test_a_broken_secret_keeps_the_last_good_one_and_shows_no_value(
-    vault: Vault, clock: FixedClock, telemetry: RecordingTelemetry
+    secrets: Secrets, clock: FixedClock, telemetry: RecordingTelemetry
 ) -> None:
-    vault.put(tokens("first"))
-    vault.source.current()
-    vault.put('{"webhook_tokens": ["canary" "nomsa"')
+    secrets.put(tokens("first"))
+    secrets.source.current()
+    secrets.put('{"webhook_tokens": ["canary" "nomsa"')
     clock.advance(minutes=1)
 
-    assert [vault.source.current().webhook_tokens for _ in range(2)] == [("first",)] * 2
+    assert [secrets.source.current().webhook_tokens for _ in range(2)] == [("first",)] * 2
     assert telemetry.counts == {("SecretBroken", None): 1}
     assert telemetry.lines == [("error", "secret broken", {"why": "not JSON"})]
 
 
-def test_a_cold_start_on_a_broken_secret_is_told(vault: Vault) -> None:
-    vault.put("[]")
+def test_a_cold_start_on_a_broken_secret_is_told(secrets: Secrets) -> None:
+    secrets.put("[]")
 
     with pytest.raises(UnavailableError, match=r"^secret: none that is good$"):
-        vault.source.current()
+        secrets.source.current()
 
 
-def test_an_outage_keeps_the_last_good_secret(vault: Vault, clock: FixedClock, telemetry: RecordingTelemetry) -> None:
-    vault.put(tokens("first"))
-    vault.source.current()
-    vault.client.is_cut = True
+def test_an_outage_keeps_the_last_good_secret(
+    secrets: Secrets, clock: FixedClock, telemetry: RecordingTelemetry
+) -> None:
+    secrets.put(tokens("first"))
+    secrets.source.current()
+    secrets.client.is_cut = True
     clock.advance(minutes=1)
-    vault.source.refresh()
+    secrets.source.refresh()
 
-    assert vault.source.current().webhook_tokens == ("first",)
+    assert secrets.source.current().webhook_tokens == ("first",)
     assert telemetry.lines == [("warning", "secret not refreshed", {})]
 
 
-def test_the_fingerprint_key_is_read_once(vault: Vault, clock: FixedClock) -> None:
-    first = vault.source.fingerprint_key()
-    vault.put("key-2", FINGERPRINT)
+def test_the_fingerprint_key_is_read_once(secrets: Secrets, clock: FixedClock) -> None:
+    first = secrets.source.fingerprint_key()
+    secrets.put("key-2", FINGERPRINT)
     clock.advance(days=1)
-    vault.source.refresh()
+    secrets.source.refresh()
 
-    assert (first, vault.source.fingerprint_key(), vault.client.calls) == (b"key-1", b"key-1", [FINGERPRINT])
+    assert (first, secrets.source.fingerprint_key(), secrets.client.calls) == (
+        b"key-1",
+        b"key-1",
+        [FINGERPRINT],
+    )
 
 
 def test_a_function_without_a_fingerprint_key_cannot_ask_for_it(
-    vault: Vault, clock: FixedClock, telemetry: RecordingTelemetry
+    secrets: Secrets, clock: FixedClock, telemetry: RecordingTelemetry
 ) -> None:
-    source = SecretsManagerSecret(lambda: vault.client, arn=SECRET, clock=clock, telemetry=telemetry)
+    source = SecretsManagerSecret(lambda: secrets.client, arn=SECRET, clock=clock, telemetry=telemetry)
 
     with pytest.raises(UnavailableError, match=r"^fingerprint key: none$"):
         source.fingerprint_key()

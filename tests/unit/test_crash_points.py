@@ -9,13 +9,13 @@ from itertools import count, pairwise
 
 import pytest
 
-from sampai.adapters.items import PARKED_RETENTION, RETENTION, to_item
+from sampai.adapters.items import BUFFERED_REPORT_RETENTION, RETENTION, to_item
 from sampai.contract.settings import BrokenSettingsError, parse_settings
 from sampai.domain.failure import Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Message
 from sampai.domain.status import Status
-from sampai.services.ports import NoResponse, UnavailableError, Write, Written
+from sampai.services.ports import NoResponse, UnavailableError, Write, WriteResult
 from sampai.services.publish import publish
 from tests.covers import covers
 from tests.fakes import START, RecordingBus, statuses
@@ -66,17 +66,17 @@ def die() -> None:
 
 # --- one send, broken off ---------------------------------------------------------------------------------------------
 
-Commit = Callable[[Sequence[Write]], list[Written]]
+Commit = Callable[[Sequence[Write]], list[WriteResult]]
 Break = Callable[[House, Vendor], None]
 
 
-def at_commit(number: int, instead: Callable[[Commit, Sequence[Write]], list[Written]]) -> Break:
+def at_commit(number: int, instead: Callable[[Commit, Sequence[Write]], list[WriteResult]]) -> Break:
     """Do something else instead of the first commit that writes something, or the second one …"""
 
     def breaks(house: House, _: Vendor) -> None:
         commit, numbers = house.store.commit, count(1)
 
-        def broken(writes: Sequence[Write]) -> list[Written]:
+        def broken(writes: Sequence[Write]) -> list[WriteResult]:
             return instead(commit, writes) if writes and next(numbers) == number else commit(writes)
 
         house.store.commit = broken  # type: ignore[method-assign]
@@ -84,22 +84,22 @@ def at_commit(number: int, instead: Callable[[Commit, Sequence[Write]], list[Wri
     return breaks
 
 
-def die_before(_: Commit, __: Sequence[Write]) -> list[Written]:
+def die_before(_: Commit, __: Sequence[Write]) -> list[WriteResult]:
     raise DeathError
 
 
-def die_after(commit: Commit, writes: Sequence[Write]) -> list[Written]:
+def die_after(commit: Commit, writes: Sequence[Write]) -> list[WriteResult]:
     commit(writes)
     raise DeathError
 
 
-def make_twice(commit: Commit, writes: Sequence[Write]) -> list[Written]:
+def make_twice(commit: Commit, writes: Sequence[Write]) -> list[WriteResult]:
     commit(writes)
     return commit(writes)
 
 
-def make_and_tell_nobody(commit: Commit, writes: Sequence[Write]) -> list[Written]:
-    return [Written(done=False) for _ in commit(writes)]
+def make_and_tell_nobody(commit: Commit, writes: Sequence[Write]) -> list[WriteResult]:
+    return [WriteResult(done=False) for _ in commit(writes)]
 
 
 def vendor_dies_with_us(when: str) -> Break:
@@ -109,7 +109,7 @@ def vendor_dies_with_us(when: str) -> Break:
     return breaks
 
 
-def answer_lost_then(instead: Callable[[Commit, Sequence[Write]], list[Written]]) -> Break:
+def answer_lost_then(instead: Callable[[Commit, Sequence[Write]], list[WriteResult]]) -> Break:
     def breaks(house: House, vendor: Vendor) -> None:
         vendor.after = lost
         at_commit(2, instead)(house, vendor)
@@ -144,10 +144,10 @@ POINTS: list[tuple[str, Break, Status | None, int, Status]] = [
 @covers("I1", "I2", "I5", "E1", "E3")
 @pytest.mark.parametrize("comes_again", [True, False], ids=["and comes again", "and does not come again"])
 @pytest.mark.parametrize(
-    ("breaks", "standing", "calls", "end"), [point[1:] for point in POINTS], ids=[point[0] for point in POINTS]
+    ("breaks", "stored_message", "calls", "end"), [point[1:] for point in POINTS], ids=[point[0] for point in POINTS]
 )
 def test_a_send_that_breaks_off_is_never_repeated_and_comes_to_an_end(
-    breaks: Break, standing: Status | None, calls: int, end: Status, comes_again: bool
+    breaks: Break, stored_message: Status | None, calls: int, end: Status, comes_again: bool
 ) -> None:
     vendor = Vendor()
     house = House(vendor)
@@ -156,11 +156,11 @@ def test_a_send_that_breaks_off_is_never_repeated_and_comes_to_an_end(
 
     with suppress(DeathError):
         house.send(body)
-    assert (house.message().status if house.store.messages else None) is standing
+    assert (house.message().status if house.store.messages else None) is stored_message
 
     vendor.before = vendor.after = lambda: None
     for _ in range(3):
-        if comes_again or standing is None:
+        if comes_again or stored_message is None:
             house.send(body, sender=house.new_sender())
         house.clock.advance(seconds=61)
     _until_the_end(house)
@@ -254,7 +254,7 @@ def test_a_storm_of_refusals_is_waited_out_in_the_table_and_not_in_the_queue() -
     house = House(HttpResponse(status=429, body=b"{}"))
     assert house.send(request()) == []
     rounds = 0
-    while house.queue.notes:
+    while house.queue.wake_ups:
         house.clock.advance(hours=1)
         assert house.resume() == []
         rounds += 1
@@ -293,7 +293,13 @@ def test_a_message_whose_process_died_before_its_note_was_queued_is_found_by_the
 @pytest.mark.parametrize("is_made", [False, True], ids=["before it", "after it"])
 @pytest.mark.parametrize(
     ("port", "step", "number"),
-    [("store", "commit", 1), ("store", "commit", 2), ("store", "adopt", 1), ("store", "adopt", 2), ("queue", "put", 1)],
+    [
+        ("store", "commit", 1),
+        ("store", "commit", 2),
+        ("store", "claim_correlation", 1),
+        ("store", "claim_correlation", 2),
+        ("queue", "put", 1),
+    ],
 )
 def test_a_follow_up_that_dies_leaves_the_rest_to_the_next(port: str, step: str, number: int, is_made: bool) -> None:
     vendor = Vendor()
@@ -302,7 +308,7 @@ def test_a_follow_up_that_dies_leaves_the_rest_to_the_next(port: str, step: str,
     house.send(request("lost", home="smspoh"))
     vendor.after = lambda: None
     house.send(request("taken", home="smspoh"), request("later", home="smspoh", send_at="2026-11-21T10:00:10Z"))
-    house.queue.notes.clear()
+    house.queue.wake_ups.clear()
     house.clock.advance(minutes=10)
     dying, numbers = getattr(house, port), count(1)
     make = getattr(dying, step)
@@ -334,7 +340,7 @@ def test_an_index_that_lags_makes_nobody_do_anything(stale: list[str]) -> None:
 
     house.follow_up()
 
-    assert (house.store.messages, house.queue.notes) == (before, [])
+    assert (house.store.messages, house.queue.wake_ups) == (before, [])
     assert len(house.transport.requests) == 2
 
 
@@ -363,7 +369,7 @@ def test_an_id_outlives_every_way_in_which_its_request_can_come_again() -> None:
         parse_settings('{"report_horizon_hours": 721}')
 
     assert timedelta(hours=longest) + in_queues < RETENTION
-    assert timedelta(hours=parse_settings("{}").report_horizon_hours) < PARKED_RETENTION
+    assert timedelta(hours=parse_settings("{}").report_horizon_hours) < BUFFERED_REPORT_RETENTION
 
 
 TEMPLATE = "7e000000-0000-4000-8000-000000000002"
@@ -414,11 +420,11 @@ def test_more_than_a_run_can_look_at_is_looked_at_by_the_next_the_longest_due_fi
         house.clock.advance(seconds=0.1)
         house.send(request(f"m-{number:03}"))
     house.clock.advance(minutes=10)
-    house.queue.notes.clear()
+    house.queue.wake_ups.clear()
     seconds = iter([50.0, 10.0])
 
     first = house.follower.run(remaining=lambda: next(seconds))
-    noted = [note.message_id for note in house.queue.notes]
+    noted = [wake_up.message_id for wake_up in house.queue.wake_ups]
     rest = house.follow_up()
 
     assert (first, rest) == (200, 250)

@@ -11,7 +11,7 @@ from sampai.adapters.items import to_item
 from sampai.contract.events import request_rejected
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse
-from sampai.domain.message import Enclosed, Media, Message
+from sampai.domain.message import Attachments, Media, Message
 from sampai.domain.status import Status
 from sampai.services.ports import Insert, Replace, Write
 from tests.fakes import statuses
@@ -88,7 +88,7 @@ def test_a_stored_message_names_the_file_and_does_not_hold_it() -> None:
     message = house.message()
     (key,) = house.media.files
     assert message.content == Media(media_key=key, file_name="bill.pdf", size=len(FILE), caption="Bill")
-    assert message.enclosed == Enclosed()
+    assert message.attachments == Attachments()
     assert b64encode(FILE).decode() not in json.dumps(to_item(message))
 
 
@@ -266,7 +266,7 @@ def test_a_key_is_durable_before_the_vendor_sees_it() -> None:
     kept: list[dict[str, str]] = []
 
     def look(_: HttpRequest) -> HttpResponse:
-        kept.append(dict(house.vault.keys))
+        kept.append(dict(house.encryption_keys.keys))
         return told_key("key-1")
 
     house = House(look)
@@ -293,7 +293,7 @@ def test_the_key_that_is_kept_is_the_one_that_the_vendor_uses(answer: HttpRespon
 
     house.send(encrypted())
 
-    assert house.vault.keys == {"m-1": key}
+    assert house.encryption_keys.keys == {"m-1": key}
 
 
 def test_every_message_has_a_key_of_its_own_and_a_plain_one_none() -> None:
@@ -302,7 +302,7 @@ def test_every_message_has_a_key_of_its_own_and_a_plain_one_none() -> None:
     house.send(encrypted("m-1"), request("plain", home="smspoh"), encrypted("m-2"))
 
     assert [key_in(sent) for sent in house.transport.requests] == ["key-1", None, "key-2"]
-    assert house.vault.keys == {"m-1": "key-1", "m-2": "key-2"}
+    assert house.encryption_keys.keys == {"m-1": "key-1", "m-2": "key-2"}
 
 
 def test_promotional_messages_are_encrypted_one_by_one() -> None:
@@ -325,29 +325,29 @@ def test_a_further_attempt_uses_the_key_of_the_first() -> None:
 
 def test_while_no_key_can_be_kept_the_request_comes_back_and_its_neighbours_go_out() -> None:
     house = House(lambda sent: smspoh_taken("AA-1" if key_in(sent) else "AA-2", "m-1" if key_in(sent) else "plain"))
-    house.vault.is_down = True
+    house.encryption_keys.is_down = True
 
     assert house.send(encrypted(), request("plain", home="smspoh")) == ["r-1"]
     assert (house.store.messages.keys(), house.message("plain").status) == ({"plain"}, Status.ACCEPTED)
     assert [key_in(sent) for sent in house.transport.requests] == [None]
 
-    house.vault.is_down = False
+    house.encryption_keys.is_down = False
     house.send(encrypted())
     assert house.message().status is Status.ACCEPTED
-    assert house.vault.keys == {"m-1": key_in(house.transport.requests[-1])}
+    assert house.encryption_keys.keys == {"m-1": key_in(house.transport.requests[-1])}
 
 
 def test_while_its_key_is_out_of_reach_a_message_waits() -> None:
     house = House(HttpResponse(status=429, body=b"{}"), smspoh_taken())
     house.send(encrypted())
-    house.vault.is_down = True
+    house.encryption_keys.is_down = True
     house.clock.advance(minutes=1)
 
     assert house.resume() == []
     assert (house.message().status, len(house.transport.requests)) == (Status.QUEUED, 1)
     assert house.message().failure == Failure(reason=Reason.PROVIDER_ERROR, detail="not at hand: down")
 
-    house.vault.is_down = False
+    house.encryption_keys.is_down = False
     house.clock.advance(minutes=1)
     house.resume()
     assert house.message().status is Status.ACCEPTED
@@ -358,13 +358,13 @@ def test_a_key_that_comes_too_late_sends_nothing() -> None:
     house = House(HttpResponse(status=429, body=b"{}"), smspoh_taken())
     house.send(encrypted(expires_at="2026-11-21T10:02:00Z"))
     house.clock.advance(minutes=1)
-    at_once = house.vault.key_of
+    at_once = house.encryption_keys.get_or_create
 
     def slow(message: Message, proposed: str) -> str:
         house.clock.advance(minutes=1)
         return at_once(message, proposed)
 
-    house.vault.key_of = slow  # type: ignore[method-assign]
+    house.encryption_keys.get_or_create = slow  # type: ignore[method-assign]
     house.resume()
 
     assert len(house.transport.requests) == 1
@@ -376,7 +376,7 @@ def test_a_key_that_comes_too_late_sends_nothing() -> None:
 
 def test_a_key_of_the_vendor_that_cannot_be_kept_rings() -> None:
     def answer(_: HttpRequest) -> HttpResponse:
-        house.vault.is_down = True
+        house.encryption_keys.is_down = True
         return told_key("the-vendors")
 
     house = House(answer)
@@ -396,10 +396,10 @@ def test_a_key_is_seen_by_the_vendor_and_the_vault_alone(answer: HttpResponse) -
     house.clock.advance(minutes=1)
     house.follow_up()
 
-    assert house.vault.keys
+    assert house.encryption_keys.keys
     stored = [to_item(message) for message in house.store.messages.values()]
     shown = repr([house.store.messages, house.store.commits, stored, house.store.events, house.bus.events])
-    shown += repr([house.telemetry.lines, house.transport.requests, house.queue.notes])
+    shown += repr([house.telemetry.lines, house.transport.requests, house.queue.wake_ups])
     assert [key for key in ("key-1", "a-vendors-key") if key in shown] == []
 
 
@@ -418,7 +418,7 @@ def test_a_key_of_the_caller_is_the_one_that_is_used_and_kept() -> None:
     house.send(encrypted_with())
 
     assert [key_in(sent) for sent in house.transport.requests] == [OWN]
-    assert house.vault.keys == {"m-1": OWN}
+    assert house.encryption_keys.keys == {"m-1": OWN}
 
 
 WAITING = [
@@ -443,12 +443,12 @@ def test_a_message_that_waited_has_its_callers_key(changes: dict[str, Any], repl
 
 def test_while_a_callers_key_cannot_be_kept_its_request_comes_back() -> None:
     house = House(smspoh_taken("AA-2", "plain"))
-    house.vault.is_down = True
+    house.encryption_keys.is_down = True
 
     assert house.send(encrypted_with(), request("plain", home="smspoh")) == ["r-1"]
 
     assert house.store.messages.keys() == {"plain"}
-    house.vault.is_down = False
+    house.encryption_keys.is_down = False
     house.transport.replies = [smspoh_taken()]
     assert house.send(encrypted_with()) == []
     assert house.message().status is Status.ACCEPTED
@@ -489,7 +489,7 @@ def test_what_is_no_key_is_refused_and_not_kept(key: object, detail: str) -> Non
     house.send(encrypted_with(key))
 
     assert house.message().failure == Failure(reason=Reason.INVALID_REQUEST, detail=detail)
-    assert (house.vault.keys, house.transport.requests) == ({}, [])
+    assert (house.encryption_keys.keys, house.transport.requests) == ({}, [])
 
 
 @pytest.mark.parametrize(
@@ -507,7 +507,7 @@ def test_a_key_for_a_vendor_that_is_not_on_the_route_is_not_kept_anywhere(option
     assert house.send(request(provider_options=options)) == []
 
     assert house.message().status is Status.QUEUED
-    assert house.vault.keys == {}
+    assert house.encryption_keys.keys == {}
     assert OWN not in repr(to_item(house.message()))
 
 
@@ -517,7 +517,7 @@ def test_a_key_for_a_vendor_of_another_channel_is_not_stored() -> None:
     house.send(media(send_at="2026-11-21T10:10:00Z", provider_options={"smspoh": {"encryptKey": OWN}}))
 
     assert house.message().status is Status.SCHEDULED
-    assert house.vault.keys == {}
+    assert house.encryption_keys.keys == {}
     assert OWN not in repr(to_item(house.message()))
 
 
@@ -529,4 +529,4 @@ def test_a_vendor_that_does_not_encrypt_refuses_the_wish() -> None:
     assert house.message().failure == Failure(
         reason=Reason.UNSUPPORTED, detail="provider_options.nusasms.encrypt: option not offered"
     )
-    assert (house.transport.requests, house.vault.keys) == ([], {})
+    assert (house.transport.requests, house.encryption_keys.keys) == ([], {})

@@ -9,7 +9,7 @@ from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.status import Source, Status
 from sampai.domain.times import to_text
-from sampai.services.ports import Meet, Replace
+from sampai.services.ports import LinkCorrelation, Replace
 from tests.covers import covers
 from tests.fakes import START, statuses
 from tests.harness.application import (
@@ -147,7 +147,7 @@ def test_a_lost_answer_is_found_in_the_vendors_list(home: str, history: HttpResp
 
     assert statuses(house.message()) == [Status.SENDING, Status.UNKNOWN, Status.DELIVERED]
     assert house.message().provider_message_id == provider_message_id
-    assert house.store.parked[f"{home}#{provider_message_id}"].message_id == "m-1"
+    assert house.store.buffered[f"{home}#{provider_message_id}"].message_id == "m-1"
     assert house.sequences() == [1, 2, 3]
 
 
@@ -266,7 +266,7 @@ def test_a_vendor_without_list_and_look_up_is_not_called() -> None:
 @covers("W1", "I4", "E3")
 def test_a_meeting_that_its_sender_left_open_is_completed() -> None:
     house = House(nusasms_taken("0017"))
-    house.store.outages = [Meet]
+    house.store.outages = [LinkCorrelation]
     house.send(request(home="nusasms"))
     house.receive("nusasms", "sms-receipt", query="ref_no=0017&status=DELIVERED")
     assert house.message().status is Status.ACCEPTED
@@ -275,7 +275,7 @@ def test_a_meeting_that_its_sender_left_open_is_completed() -> None:
     house.follow_up()
 
     assert house.message().status is Status.DELIVERED
-    assert house.store.parked["nusasms#0017"].message_id == "m-1"
+    assert house.store.buffered["nusasms#0017"].message_id == "m-1"
 
 
 @covers("P9", "E3")
@@ -297,7 +297,7 @@ def test_the_end_of_a_lease_makes_the_message_unknown() -> None:
 def test_a_waiting_message_whose_note_was_lost_is_woken() -> None:
     house = House(unreached(), nomsa_taken())
     house.send(request())
-    house.queue.notes.clear()
+    house.queue.wake_ups.clear()
 
     house.clock.advance(seconds=200)
     house.follow_up()
@@ -321,7 +321,7 @@ def test_a_scheduled_message_is_released_when_its_time_comes() -> None:
 def test_a_waiting_message_that_expired_fails() -> None:
     house = House(unreached())
     house.send(request(expires_at="2026-11-21T10:01:00Z"))
-    house.queue.notes.clear()
+    house.queue.wake_ups.clear()
 
     house.clock.advance(seconds=200)
     house.follow_up()
@@ -409,4 +409,4 @@ def test_what_another_message_may_be_being_sent_as_is_left_alone_for_a_while(age
         house.store.messages["m-1"] = replace(house.message(), due_at=house.clock())
         house.follow_up()
 
-    assert (house.message().status, house.message().misses) == (status, 0)
+    assert (house.message().status, house.message().not_found_count) == (status, 0)

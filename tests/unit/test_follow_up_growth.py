@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from benchmarks.growth import accepted
 from sampai.domain.message import Message
 from sampai.services.follow_up.service import FollowUpService
-from sampai.services.ports import Meeting
+from sampai.services.ports import Correlation
 from tests.fakes import InlinePool, InMemoryStore
 from tests.harness.application import House, nomsa_list
 
@@ -31,9 +31,9 @@ class CountingStore(InMemoryStore):
         self.asked.append(("messages", len(message_ids), len(found)))
         return found
 
-    def meetings(self, keys: Collection[str]) -> dict[str, Meeting]:
-        found = super().meetings(keys)
-        self.asked.append(("meetings", len(keys), len(found)))
+    def correlations(self, keys: Collection[str]) -> dict[str, Correlation]:
+        found = super().correlations(keys)
+        self.asked.append(("correlations", len(keys), len(found)))
         return found
 
 

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import pytest
 
-from sampai.domain.inbound import Inbound, Room, Wish, wish_of
+from sampai.domain.inbound import Consent, Conversation, Inbound, parse_keyword
 from sampai.domain.message import Channel
 from tests.covers import covers
 from tests.fakes import START
@@ -77,9 +77,9 @@ def test_a_key_without_an_id_shows_neither_the_number_nor_the_text() -> None:
 
 
 def test_a_message_shows_neither_the_number_nor_the_text() -> None:
-    room = Room(room_id="room-1", number=NAMED.sender, last_inbound_at=START)
+    conversation = Conversation(room_id="room-1", number=NAMED.sender, last_inbound_at=START)
 
-    assert "6281234567810" not in repr([NAMED, room])
+    assert "6281234567810" not in repr([NAMED, conversation])
     assert "Halo" not in repr(NAMED)
 
 
@@ -93,7 +93,7 @@ MILLISECOND = timedelta(milliseconds=1)
     ("after", "is_open"), [(timedelta(0), True), (DAY - MILLISECOND, True), (DAY, False), (DAY + MILLISECOND, False)]
 )
 def test_a_conversation_is_open_for_less_than_a_day(after: timedelta, is_open: bool) -> None:
-    assert Room(room_id="room-1", last_inbound_at=START).is_open(START + after) is is_open
+    assert Conversation(room_id="room-1", last_inbound_at=START).is_open(START + after) is is_open
 
 
 # --- wishes ---------------------------------------------------------------------------------------------------------
@@ -102,40 +102,40 @@ OUT = ("STOP", "Berhenti", "STOP ALL", "ရပ်", "ឈប់", "বন্ধ",
 IN = ("START", "Mulai", "চালু", "...")
 
 WISHES = [
-    ("the word", "STOP", Wish.OPT_OUT),
-    ("another of the words", "Berhenti", Wish.OPT_OUT),
-    ("lower case", "stop", Wish.OPT_OUT),
-    ("mixed case", "sToP", Wish.OPT_OUT),
-    ("spaces around", "  STOP\t", Wish.OPT_OUT),
-    ("newlines around", "\r\nSTOP\r\n", Wish.OPT_OUT),
-    ("a no-break space behind", "STOP\u00a0", Wish.OPT_OUT),
-    ("a full stop", "Stop.", Wish.OPT_OUT),
-    ("exclamation marks", "¡¡Stop!!!", Wish.OPT_OUT),
-    ("quotes", "“STOP”", Wish.OPT_OUT),
-    ("brackets", "[STOP]", Wish.OPT_OUT),
+    ("the word", "STOP", Consent.OPT_OUT),
+    ("another of the words", "Berhenti", Consent.OPT_OUT),
+    ("lower case", "stop", Consent.OPT_OUT),
+    ("mixed case", "sToP", Consent.OPT_OUT),
+    ("spaces around", "  STOP\t", Consent.OPT_OUT),
+    ("newlines around", "\r\nSTOP\r\n", Consent.OPT_OUT),
+    ("a no-break space behind", "STOP\u00a0", Consent.OPT_OUT),
+    ("a full stop", "Stop.", Consent.OPT_OUT),
+    ("exclamation marks", "¡¡Stop!!!", Consent.OPT_OUT),
+    ("quotes", "“STOP”", Consent.OPT_OUT),
+    ("brackets", "[STOP]", Consent.OPT_OUT),
     ("a digit behind", "STOP 2", None),
-    ("an emoji behind", "STOP 🛑", Wish.OPT_OUT),
-    ("an emoji with a selector and a skin", "Stop ✋🏽 ✖️", Wish.OPT_OUT),
-    ("full width", "ＳＴＯＰ！", Wish.OPT_OUT),
-    ("styled letters", "𝐒𝐓𝐎𝐏", Wish.OPT_OUT),
-    ("two words", "stop all", Wish.OPT_OUT),
-    ("two words, oddly spaced", "Stop -\n ALL", Wish.OPT_OUT),
+    ("an emoji behind", "STOP 🛑", Consent.OPT_OUT),
+    ("an emoji with a selector and a skin", "Stop ✋🏽 ✖️", Consent.OPT_OUT),
+    ("full width", "ＳＴＯＰ！", Consent.OPT_OUT),
+    ("styled letters", "𝐒𝐓𝐎𝐏", Consent.OPT_OUT),
+    ("two words", "stop all", Consent.OPT_OUT),
+    ("two words, oddly spaced", "Stop -\n ALL", Consent.OPT_OUT),
     ("two words in one", "STOPALL", None),
     ("letters apart", "S T O P", None),
-    ("Burmese", "ရပ်", Wish.OPT_OUT),
-    ("Burmese with its own full stop", "ရပ်။", Wish.OPT_OUT),
+    ("Burmese", "ရပ်", Consent.OPT_OUT),
+    ("Burmese with its own full stop", "ရပ်။", Consent.OPT_OUT),
     ("Burmese without its last sign", "ရပ", None),
-    ("Khmer", "ឈប់", Wish.OPT_OUT),
-    ("Khmer with its own full stop", "ឈប់។", Wish.OPT_OUT),
-    ("Khmer with breaks that have no width", "\u200bឈ\u200bប់\u200b", Wish.OPT_OUT),
+    ("Khmer", "ឈប់", Consent.OPT_OUT),
+    ("Khmer with its own full stop", "ឈប់។", Consent.OPT_OUT),
+    ("Khmer with breaks that have no width", "\u200bឈ\u200bប់\u200b", Consent.OPT_OUT),
     ("Khmer without its last sign", "ឈប", None),
-    ("Bengali", "বন্ধ", Wish.OPT_OUT),
-    ("Bengali with its own full stop", "বন্ধ।", Wish.OPT_OUT),
-    ("Bengali with a joiner", "বন্\u200cধ", Wish.OPT_OUT),
-    ("Bengali, to start", "চালু", Wish.OPT_IN),
-    ("a mark of direction before", "\u200fSTOP", Wish.OPT_OUT),
-    ("to start", "start", Wish.OPT_IN),
-    ("to start, in another word", " mulai! ", Wish.OPT_IN),
+    ("Bengali", "বন্ধ", Consent.OPT_OUT),
+    ("Bengali with its own full stop", "বন্ধ।", Consent.OPT_OUT),
+    ("Bengali with a joiner", "বন্\u200cধ", Consent.OPT_OUT),
+    ("Bengali, to start", "চালু", Consent.OPT_IN),
+    ("a mark of direction before", "\u200fSTOP", Consent.OPT_OUT),
+    ("to start", "start", Consent.OPT_IN),
+    ("to start, in another word", " mulai! ", Consent.OPT_IN),
     ("a word within a sentence", "please stop", None),
     ("a word with more behind", "STOP it", None),
     ("a longer word", "STOPPED", None),
@@ -148,21 +148,21 @@ WISHES = [
 ]
 
 
-@pytest.mark.parametrize(("text", "wish"), [w[1:] for w in WISHES], ids=[w[0] for w in WISHES])
-def test_a_wish_is_one_of_the_words_and_nothing_else(text: str, wish: Wish | None) -> None:
-    assert wish_of(text, opt_out_words=OUT, opt_in_words=IN) is wish
+@pytest.mark.parametrize(("text", "consent"), [w[1:] for w in WISHES], ids=[w[0] for w in WISHES])
+def test_a_wish_is_one_of_the_words_and_nothing_else(text: str, consent: Consent | None) -> None:
+    assert parse_keyword(text, opt_out_words=OUT, opt_in_words=IN) is consent
 
 
 @pytest.mark.parametrize(
-    ("out_words", "in_words", "wish"),
+    ("out_words", "in_words", "consent"),
     [
-        (("STOP",), ("stop",), Wish.OPT_OUT),
-        (("Stop!",), ("STOP",), Wish.OPT_OUT),
-        ((), ("STOP",), Wish.OPT_IN),
+        (("STOP",), ("stop",), Consent.OPT_OUT),
+        (("Stop!",), ("STOP",), Consent.OPT_OUT),
+        ((), ("STOP",), Consent.OPT_IN),
         ((), (), None),
     ],
 )
 def test_a_word_that_means_both_means_to_be_left_alone(
-    out_words: tuple[str, ...], in_words: tuple[str, ...], wish: Wish | None
+    out_words: tuple[str, ...], in_words: tuple[str, ...], consent: Consent | None
 ) -> None:
-    assert wish_of("Stop", opt_out_words=out_words, opt_in_words=in_words) is wish
+    assert parse_keyword("Stop", opt_out_words=out_words, opt_in_words=in_words) is consent

@@ -10,10 +10,10 @@ import pytest
 from sampai.adapters.items import from_item, to_item
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import (
+    Attachments,
     Category,
     Channel,
     Content,
-    Enclosed,
     Media,
     Message,
     OnUnknown,
@@ -23,7 +23,7 @@ from sampai.domain.message import (
     schedule,
 )
 from sampai.domain.status import Source, Status
-from sampai.domain.template import Template, read_parameters
+from sampai.domain.template import Template, parse_parameters
 from tests.fakes import START
 
 DRAFT = Message(message_id="m-1", status=Status.QUEUED, created_at=START, updated_at=START, occurred_at=START)
@@ -44,7 +44,7 @@ CONTENTS: list[tuple[str, Content | None]] = [
     ("template", Template(template_id="t-1")),
     (
         "template with all that fills it",
-        Template(template_id="t-1", parameters=read_parameters(PARAMETERS), recipient_name="Dara"),
+        Template(template_id="t-1", parameters=parse_parameters(PARAMETERS), recipient_name="Dara"),
     ),
 ]
 
@@ -80,21 +80,21 @@ def test_what_a_message_is_and_where_it_goes_is_read_as_it_was_written(changes: 
 
 @pytest.mark.parametrize("content", [c[1] for c in CONTENTS], ids=[c[0] for c in CONTENTS])
 def test_what_is_enclosed_never_reaches_an_item(content: Content | None) -> None:
-    enclosed = Enclosed(file=b"a-file-of-a-message", encryption_key="a-key-of-a-message")
-    message = replace(DRAFT, content=content, enclosed=enclosed)
+    attachments = Attachments(file=b"a-file-of-a-message", encryption_key="a-key-of-a-message")
+    message = replace(DRAFT, content=content, attachments=attachments)
 
     item = to_item(message)
 
-    assert item == to_item(replace(message, enclosed=Enclosed()))
+    assert item == to_item(replace(message, attachments=Attachments()))
     assert "of-a-message" not in json.dumps(item, default=repr)
-    assert from_item(item).enclosed == Enclosed()
+    assert from_item(item).attachments == Attachments()
 
 
 @pytest.mark.parametrize("content", [c[1] for c in CONTENTS], ids=[c[0] for c in CONTENTS])
 def test_neither_words_nor_enclosures_show(content: Content | None) -> None:
-    enclosed = Enclosed(file=b"a-file-of-a-message", encryption_key="a-key-of-a-message")
+    attachments = Attachments(file=b"a-file-of-a-message", encryption_key="a-key-of-a-message")
     number = "+85591234511"
-    shown = repr(replace(DRAFT, content=content, enclosed=enclosed, recipient=number, metadata={"a": "4711"}))
+    shown = repr(replace(DRAFT, content=content, attachments=attachments, recipient=number, metadata={"a": "4711"}))
 
     secrets = ["of-a-message", "1234", "😀", "a.example", "pdf", "Dara", "bill", "4711"]
     assert [secret for secret in secrets if secret in shown] == []
@@ -104,7 +104,7 @@ def test_a_final_message_keeps_no_words_no_enclosures_and_no_options() -> None:
     message = replace(
         DRAFT,
         content=Text(text="Your code is 1234"),
-        enclosed=Enclosed(file=b"file", encryption_key="key"),
+        attachments=Attachments(file=b"file", encryption_key="key"),
         provider_options={"nusasms": {"template": "a name"}},
         audience=("6415907d0d37a",),
         room_id="room-1",
@@ -112,7 +112,7 @@ def test_a_final_message_keeps_no_words_no_enclosures_and_no_options() -> None:
 
     failed = fail(message, Failure(reason=Reason.OPTED_OUT), now=START, source=Source.SEND)
 
-    assert failed.enclosed == Enclosed()
+    assert failed.attachments == Attachments()
     assert to_item(failed).keys().isdisjoint({"content", "provider_options", "due_at", "due_shard"})
     assert (from_item(to_item(failed)).audience, from_item(to_item(failed)).room_id) == (("6415907d0d37a",), "room-1")
 
@@ -135,7 +135,7 @@ def test_what_is_absent_in_a_message_is_absent_in_its_item() -> None:
         "sequence",
         "attempt",
         "lookups",
-        "misses",
+        "not_found_count",
         "ttl",
         "route",
         "metadata",

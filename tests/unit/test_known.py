@@ -10,17 +10,17 @@ import pytest
 from sampai.contract.request import SendRequest, parse_request
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpResponse
-from sampai.domain.inbound import Room
+from sampai.domain.inbound import Conversation
 from sampai.domain.message import Category, Channel, Message
 from sampai.domain.status import Status
 from sampai.domain.template import Catalogue, TemplateInfo
-from sampai.services.ports import Known, UnavailableError
-from sampai.services.send.eligibility import Question, ask, question_of
+from sampai.services.ports import EligibilityData, UnavailableError
+from sampai.services.send.eligibility import EligibilityQuery, eligibility_query, load_eligibility
 from tests.fakes import START, InMemoryDirectory, statuses
 from tests.harness.application import House, request
 
 NUMBER = "+6281234567810"
-ROOM = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
+CONVERSATION = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
 CHANNEL = "7d1c7c0a-3e0f-4b52-9a43-6a1f0b1e2d03"
 TEMPLATE = "5a4b3c2d-1e0f-4a9b-8c7d-6e5f4a3b2c04"
 
@@ -30,40 +30,40 @@ TEMPLATES = frozenset({"nusasms"})
 
 # --- questions ------------------------------------------------------------------------------------------------------
 
-QUESTIONS: list[tuple[str, dict[str, Any], Question]] = [
-    ("a transactional text", {"recipient": NUMBER}, Question()),
-    ("a one-time password", {"recipient": NUMBER, "category": "otp"}, Question()),
+QUESTIONS: list[tuple[str, dict[str, Any], EligibilityQuery]] = [
+    ("a transactional text", {"recipient": NUMBER}, EligibilityQuery()),
+    ("a one-time password", {"recipient": NUMBER, "category": "otp"}, EligibilityQuery()),
     (
         "a promotional text",
         {"recipient": NUMBER, "category": "promotional"},
-        Question(number=NUMBER, is_promotional=True),
+        EligibilityQuery(number=NUMBER, is_promotional=True),
     ),
     (
         "a promotional text by WhatsApp",
         {"recipient": NUMBER, "category": "promotional", "channel": "whatsapp"},
-        Question(number=NUMBER, is_promotional=True),
+        EligibilityQuery(number=NUMBER, is_promotional=True),
     ),
     (
         "a promotional text to a list",
         {"recipient": None, "audience": {"lists": ["a"]}, "category": "promotional"},
-        Question(is_promotional=True),
+        EligibilityQuery(is_promotional=True),
     ),
-    ("a template", OFFICIAL, Question(catalogues=TEMPLATES)),
+    ("a template", OFFICIAL, EligibilityQuery(catalogues=TEMPLATES)),
     (
         "a reply",
-        OFFICIAL | {"recipient": None, "room_id": ROOM},
-        Question(room_id=ROOM, catalogues=TEMPLATES),
+        OFFICIAL | {"recipient": None, "room_id": CONVERSATION},
+        EligibilityQuery(room_id=CONVERSATION, catalogues=TEMPLATES),
     ),
     (
         "a promotional reply",
-        OFFICIAL | {"room_id": ROOM, "category": "promotional"},
-        Question(number=NUMBER, room_id=ROOM, is_promotional=True, catalogues=TEMPLATES),
+        OFFICIAL | {"room_id": CONVERSATION, "category": "promotional"},
+        EligibilityQuery(number=NUMBER, room_id=CONVERSATION, is_promotional=True, catalogues=TEMPLATES),
     ),
 ]
 
 
 @pytest.mark.parametrize(("changes", "question"), [q[1:] for q in QUESTIONS], ids=[q[0] for q in QUESTIONS])
-def test_a_request_and_its_message_make_us_ask_the_same(changes: dict[str, Any], question: Question) -> None:
+def test_a_request_and_its_message_make_us_ask_the_same(changes: dict[str, Any], question: EligibilityQuery) -> None:
     asked = parse_request(request(**changes))
     assert isinstance(asked, SendRequest)
     message = Message(
@@ -78,8 +78,8 @@ def test_a_request_and_its_message_make_us_ask_the_same(changes: dict[str, Any],
         occurred_at=START,
     )
 
-    assert question_of(asked) == question
-    assert question_of(message) == question
+    assert eligibility_query(asked) == question
+    assert eligibility_query(message) == question
 
 
 class Clerk(InMemoryDirectory):
@@ -89,72 +89,76 @@ class Clerk(InMemoryDirectory):
         super().__init__()
         self.questions: list[tuple[set[str], set[str], set[str]]] = []
 
-    def look_up(self, *, numbers: Collection[str], rooms: Collection[str], catalogues: Collection[str]) -> Known:
-        self.questions.append((set(numbers), set(rooms), set(catalogues)))
-        return super().look_up(numbers=numbers, rooms=rooms, catalogues=catalogues)
+    def look_up(
+        self, *, numbers: Collection[str], conversations: Collection[str], catalogues: Collection[str]
+    ) -> EligibilityData:
+        self.questions.append((set(numbers), set(conversations), set(catalogues)))
+        return super().look_up(numbers=numbers, conversations=conversations, catalogues=catalogues)
 
 
-def by_number(number: str) -> Question:
-    return Question(number=number, is_promotional=True)
+def by_number(number: str) -> EligibilityQuery:
+    return EligibilityQuery(number=number, is_promotional=True)
 
 
-def in_room(room_id: str, *, is_promotional: bool = False) -> Question:
-    return Question(room_id=room_id, is_promotional=is_promotional)
+def in_room(room_id: str, *, is_promotional: bool = False) -> EligibilityQuery:
+    return EligibilityQuery(room_id=room_id, is_promotional=is_promotional)
 
 
 def test_nobody_is_asked_where_nothing_has_to_be_known() -> None:
     clerk = Clerk()
     clerk.is_down = True
 
-    assert ask(clerk, []) == Known()
-    assert ask(clerk, [Question(), Question(is_promotional=True)]) == Known()
+    assert load_eligibility(clerk, []) == EligibilityData()
+    assert load_eligibility(clerk, [EligibilityQuery(), EligibilityQuery(is_promotional=True)]) == EligibilityData()
     assert clerk.questions == []
 
 
 def test_all_questions_are_asked_at_once() -> None:
     clerk = Clerk()
-    clerk.opt("+1", is_out=True, at=START)
-    clerk.open_room(Room(room_id="r-1", last_inbound_at=START))
+    clerk.set_opt_out("+1", is_out=True, at=START)
+    clerk.record_conversation(Conversation(room_id="r-1", last_inbound_at=START))
 
-    known = ask(
+    known = load_eligibility(
         clerk,
         [
             by_number("+1"),
             by_number("+2"),
-            Question(),
+            EligibilityQuery(),
             by_number("+1"),
             in_room("r-1"),
             in_room("r-2"),
-            Question(catalogues=TEMPLATES),
+            EligibilityQuery(catalogues=TEMPLATES),
         ],
     )
 
     assert clerk.questions == [({"+1", "+2"}, {"r-1", "r-2"}, {"nusasms"})]
-    assert known == Known(opted_out=frozenset({"+1"}), rooms={"r-1": Room(room_id="r-1", last_inbound_at=START)})
+    assert known == EligibilityData(
+        opted_out=frozenset({"+1"}), conversations={"r-1": Conversation(room_id="r-1", last_inbound_at=START)}
+    )
 
 
 def test_the_number_that_only_the_conversation_tells_is_asked_about_too() -> None:
     clerk = Clerk()
     for number in ("+1", "+2"):
-        clerk.opt(number, is_out=True, at=START)
-    rooms = {f"r-{n}": Room(room_id=f"r-{n}", number=f"+{n}", last_inbound_at=START) for n in (1, 2, 3)}
-    for room in rooms.values():
-        clerk.open_room(room)
+        clerk.set_opt_out(number, is_out=True, at=START)
+    conversations = {f"r-{n}": Conversation(room_id=f"r-{n}", number=f"+{n}", last_inbound_at=START) for n in (1, 2, 3)}
+    for conversation in conversations.values():
+        clerk.record_conversation(conversation)
 
-    known = ask(
+    known = load_eligibility(
         clerk,
         [by_number("+1"), *(in_room(name, is_promotional=True) for name in ("r-1", "r-2", "r-9")), in_room("r-3")],
     )
 
     assert clerk.questions == [({"+1"}, {"r-1", "r-2", "r-3", "r-9"}, set()), ({"+2"}, set(), set())]
-    assert known == Known(opted_out=frozenset({"+1", "+2"}), rooms=rooms)
+    assert known == EligibilityData(opted_out=frozenset({"+1", "+2"}), conversations=conversations)
 
 
 def test_no_number_is_asked_about_twice() -> None:
     clerk = Clerk()
-    clerk.open_room(Room(room_id="r-1", number="+1", last_inbound_at=START))
+    clerk.record_conversation(Conversation(room_id="r-1", number="+1", last_inbound_at=START))
 
-    ask(clerk, [Question(number="+1", room_id="r-1", is_promotional=True)])
+    load_eligibility(clerk, [EligibilityQuery(number="+1", room_id="r-1", is_promotional=True)])
 
     assert clerk.questions == [({"+1"}, {"r-1"}, set())]
 
@@ -164,7 +168,7 @@ def test_a_directory_that_is_down_is_nobody_who_knows_nothing() -> None:
     clerk.is_down = True
 
     with pytest.raises(UnavailableError):
-        ask(clerk, [by_number("+1")])
+        load_eligibility(clerk, [by_number("+1")])
 
 
 # --- catalogues -----------------------------------------------------------------------------------------------------
@@ -222,8 +226,8 @@ VERDICTS: list[tuple[str, Catalogue | None, str, Failure | None]] = [
     ),
     ("no text", catalogue(), template(parameters={"header": HEADER}), misfit("body: the template has 1, given are 0")),
     ("no header", catalogue(), template(parameters=["1234"]), misfit("header: the template needs one")),
-    ("no such channel", catalogue(senders=frozenset({ROOM})), template(), NO_SENDER),
-    ("another channel, named by the request", catalogue(), template(sender=ROOM), NO_SENDER),
+    ("no such channel", catalogue(senders=frozenset({CONVERSATION})), template(), NO_SENDER),
+    ("another channel, named by the request", catalogue(), template(sender=CONVERSATION), NO_SENDER),
     ("templates that could not be read", catalogue(templates=None), template(), None),
     ("senders that could not be read", catalogue(senders=None), template(), None),
     (
@@ -242,7 +246,7 @@ def test_what_the_catalogue_speaks_against_is_refused_without_a_call(
 ) -> None:
     house = House(taken(), settings=SETTINGS)
     if known is not None:
-        house.directory.keep_catalogue("nusasms", known)
+        house.directory.store_catalogue("nusasms", known)
 
     unfinished = house.send(body)
 
@@ -254,26 +258,26 @@ def test_what_the_catalogue_speaks_against_is_refused_without_a_call(
 
 def test_a_catalogue_says_nothing_of_messages_without_a_template() -> None:
     house = House(taken(), settings=SETTINGS)
-    house.directory.keep_catalogue("nusasms", catalogue(templates={}, senders=frozenset()))
-    house.directory.open_room(Room(room_id=ROOM, last_inbound_at=START))
+    house.directory.store_catalogue("nusasms", catalogue(templates={}, senders=frozenset()))
+    house.directory.record_conversation(Conversation(room_id=CONVERSATION, last_inbound_at=START))
 
-    house.send(request(channel="whatsapp_official", recipient=None, room_id=ROOM))
+    house.send(request(channel="whatsapp_official", recipient=None, room_id=CONVERSATION))
 
     assert house.message().status is Status.ACCEPTED
 
 
 def test_a_template_is_checked_when_its_time_has_come() -> None:
     house = House(taken(), settings=SETTINGS)
-    house.directory.keep_catalogue("nusasms", catalogue(templates={}))
+    house.directory.store_catalogue("nusasms", catalogue(templates={}))
     house.send(template("approved-since", send_at="2026-11-21T10:10:00Z"))
     house.send(template("paused-since", send_at="2026-11-21T10:10:00Z"))
     assert {message.status for message in house.store.messages.values()} == {Status.SCHEDULED}
 
     house.clock.advance(minutes=10)
-    house.directory.keep_catalogue("nusasms", catalogue())
+    house.directory.store_catalogue("nusasms", catalogue())
     first, second = house.queue.bodies()
     house.send(first)
-    house.directory.keep_catalogue("nusasms", catalogue(templates={TEMPLATE: TemplateInfo(is_approved=False)}))
+    house.directory.store_catalogue("nusasms", catalogue(templates={TEMPLATE: TemplateInfo(is_approved=False)}))
     house.send(second)
 
     assert house.message("approved-since").status is Status.ACCEPTED
@@ -282,7 +286,7 @@ def test_a_template_is_checked_when_its_time_has_come() -> None:
 
 def test_what_a_template_goes_out_as() -> None:
     house = House(taken(), settings=SETTINGS)
-    house.directory.keep_catalogue("nusasms", catalogue())
+    house.directory.store_catalogue("nusasms", catalogue())
 
     house.send(template(category=Category.OTP))
 

@@ -340,7 +340,7 @@ def test_what_was_answered_is_kept_and_what_was_not_is_not_guarded_by(
     answers: dict[str, Answer], kept: Catalogue
 ) -> None:
     house = house_that_hears(answers)
-    house.directory.keep_catalogue("nusasms", BEFORE)
+    house.directory.store_catalogue("nusasms", BEFORE)
 
     check(house)
 

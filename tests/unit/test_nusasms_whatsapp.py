@@ -11,20 +11,20 @@ from hypothesis import strategies as st
 
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import MalformedWebhookError, WebhookRequest
-from sampai.domain.message import Channel, Content, Enclosed, Media, Message, Text
+from sampai.domain.message import Attachments, Channel, Content, Media, Message, Text
 from sampai.domain.phone import E164
 from sampai.domain.status import Status
 from sampai.domain.template import BodyParameter, Parameters, Template
-from sampai.providers.base import Account, Provider
+from sampai.providers.base import Provider, ProviderConfig
 from sampai.providers.nusasms.common import read_number
 from sampai.providers.nusasms.official import NusaSmsWhatsAppOfficial
 from sampai.providers.nusasms.sms import NusaSms
 from sampai.providers.nusasms.whatsapp import NusaSmsWhatsApp
 
-ACCOUNT = Account(base_url="https://nusasms.example", credentials={"api_key": "not-a-real-key"})
+ACCOUNT = ProviderConfig(base_url="https://nusasms.example", credentials={"api_key": "not-a-real-key"})
 CHANNEL = "15974c27-3116-49f4-8627-5fc30b0c66d8"
 TEMPLATE = "65a08d56-a2b9-45f5-98d3-98671e639055"
-ROOM = "9d1c1f5e-fb79-4c3e-b19e-546f761dfebf"
+CONVERSATION = "9d1c1f5e-fb79-4c3e-b19e-546f761dfebf"
 T0 = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
 WHATSAPP = NusaSmsWhatsApp(ACCOUNT)
@@ -46,7 +46,7 @@ def message(content: Content, **options: object) -> Message:
 
 
 def reply(content: Content, **options: object) -> Message:
-    return replace(message(content, **options), room_id=ROOM)
+    return replace(message(content, **options), room_id=CONVERSATION)
 
 
 # --- emoji ----------------------------------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ def test_a_file_that_is_not_at_hand_makes_no_request(provider: Provider) -> None
 )
 def test_a_file_goes_as_what_its_name_says(name: str, kind: str, media_type: str) -> None:
     media = Media(media_key="order-4711/0f/1", file_name=name, size=1)
-    ours = OFFICIAL.build_send(replace(reply(media), enclosed=Enclosed(file=b"x"))).body.decode()
+    ours = OFFICIAL.build_send(replace(reply(media), attachments=Attachments(file=b"x"))).body.decode()
     fetched = OFFICIAL.build_send(reply(Media(media_url=f"https://files.example/{name}?a=b.mp4"))).body.decode()
 
     assert f'name="type"\r\n\r\n{kind}\r\n' in ours
@@ -128,7 +128,7 @@ def test_the_template_of_the_options_goes_out_once_the_conversation_is_closed() 
 
     instead = replace(given_reply, room_id=None, content=fallback)
 
-    assert (provider.refusal(given_reply), provider.refusal(instead)) == (None, None)
+    assert (provider.validate(given_reply), provider.validate(instead)) == (None, None)
     assert json.loads(provider.build_send(instead).body) == {
         "destination": "6281212341234",
         "destination_name": "Siti Aminah",
@@ -150,16 +150,16 @@ def test_without_a_template_nothing_goes_out_once_the_conversation_is_closed() -
 def test_a_template_needs_a_sender_and_a_reply_needs_none() -> None:
     no_sender = Failure(reason=Reason.INVALID_SENDER, detail="sender: none given and none in the settings")
 
-    assert OFFICIAL.refusal(message(Template(template_id=TEMPLATE))) == no_sender
-    assert OFFICIAL.refusal(reply(Text(text="Halo"))) is None
-    assert WHATSAPP.refusal(replace(message(Text(text="Halo")), channel=Channel.WHATSAPP)) is None
+    assert OFFICIAL.validate(message(Template(template_id=TEMPLATE))) == no_sender
+    assert OFFICIAL.validate(reply(Text(text="Halo"))) is None
+    assert WHATSAPP.validate(replace(message(Text(text="Halo")), channel=Channel.WHATSAPP)) is None
 
 
 def test_an_id_counts_in_any_case() -> None:
     provider = NusaSmsWhatsAppOfficial(replace(ACCOUNT, sender=CHANNEL.upper()))
 
-    assert provider.refusal(message(Template(template_id=TEMPLATE.upper()))) is None
-    assert provider.refusal(replace(reply(Text(text="Halo")), room_id=ROOM.upper())) is None
+    assert provider.validate(message(Template(template_id=TEMPLATE.upper()))) is None
+    assert provider.validate(replace(reply(Text(text="Halo")), room_id=CONVERSATION.upper())) is None
 
 
 # --- what comes in --------------------------------------------------------------------------------------------------

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from sampai.domain.http import HttpResponse
 from sampai.domain.outcome import Taken, Unknown
-from sampai.providers.base import Account
+from sampai.providers.base import ProviderConfig
 from sampai.providers.nusasms.sms import NusaSms
 from tests.covers import covers
 
-NUSASMS = NusaSms(Account(base_url="https://nusasms.example", credentials={"user": "u", "password": "p"}))
+NUSASMS = NusaSms(ProviderConfig(base_url="https://nusasms.example", credentials={"user": "u", "password": "p"}))
 
 RESULT = "<results><result><status>0</status><messageid>{messageid}</messageid></result></results>"
 BOMB = (

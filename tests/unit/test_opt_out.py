@@ -93,7 +93,7 @@ def test_who_wrote_something_else_gets_what_they_got_before() -> None:
     house.send(promotional())
 
     assert house.message().status is Status.ACCEPTED
-    assert house.directory.wishes == {}
+    assert house.directory.consents == {}
 
 
 WORDS = {"*": ["STOP"], "ID": ["Henti kan"], "KH": ["ឈប់"], "MM": ["ရပ်"], "BD": ["বন্ধ"]}
@@ -119,7 +119,7 @@ def test_the_words_of_the_settings_count_in_the_country_of_who_writes(
 
     assert hear(house, text, "whatsapp-inbox", originator=sender) is Answer.RECEIVED
 
-    assert house.directory.wishes == ({number: (START, True)} if number else {})
+    assert house.directory.consents == ({number: (START, True)} if number else {})
 
 
 TIMES = [
@@ -137,9 +137,9 @@ TIMES = [
 ]
 
 
-@pytest.mark.parametrize(("messages", "wish"), [t[1:] for t in TIMES], ids=[t[0] for t in TIMES])
+@pytest.mark.parametrize(("messages", "consent"), [t[1:] for t in TIMES], ids=[t[0] for t in TIMES])
 def test_a_wish_has_its_time_and_where_it_may_be_wrong_nobody_is_written_to(
-    messages: list[tuple[str, str]], wish: tuple[datetime, bool]
+    messages: list[tuple[str, str]], consent: tuple[datetime, bool]
 ) -> None:
     house = house_in_jakarta()
 
@@ -147,7 +147,7 @@ def test_a_wish_has_its_time_and_where_it_may_be_wrong_nobody_is_written_to(
         hear(house, text, receive_date=receive_date)
         house.clock.advance(minutes=1)
 
-    assert house.directory.wishes == {NUMBER: wish}
+    assert house.directory.consents == {NUMBER: consent}
 
 
 # --- by a request ---------------------------------------------------------------------------------------------------
@@ -185,10 +185,10 @@ def test_a_message_and_a_request_are_weighed_by_their_times() -> None:
     house = house_in_jakarta()
     hear(house, "STOP")
     deliver(house, (opt_in(), at(-1)))
-    assert house.directory.wishes == {NUMBER: (at(0), True)}
+    assert house.directory.consents == {NUMBER: (at(0), True)}
 
     deliver(house, (opt_in(), at(1)))
-    assert house.directory.wishes == {NUMBER: (at(1), False)}
+    assert house.directory.consents == {NUMBER: (at(1), False)}
 
 
 @pytest.mark.parametrize("bodies", [(opt_out(), promotional()), (promotional(), opt_out())], ids=["before", "behind"])

@@ -93,7 +93,7 @@ def test_a_batch_that_would_wait_too_long_waits_in_the_table_and_burns_no_receiv
 
     assert calls == []
     assert statuses(house.message("m-1")) == [Status.QUEUED]
-    assert [(note.message_id, note.delay_seconds) for note in house.queue.notes] == [("m-1", 15)]
+    assert [(wake_up.message_id, wake_up.delay_seconds) for wake_up in house.queue.wake_ups] == [("m-1", 15)]
 
     house.clock.advance(seconds=30)
     house.resume()
@@ -162,7 +162,7 @@ def test_a_batch_that_missed_its_turn_and_gets_no_other_is_tried_again_later() -
 
     assert calls == []
     assert {message.status for message in house.store.messages.values()} == {Status.QUEUED}
-    assert {note.delay_seconds for note in house.queue.notes} == {5}
+    assert {wake_up.delay_seconds for wake_up in house.queue.wake_ups} == {5}
     assert house.telemetry.counts.get(("CircuitOpened", None)) is None
 
 
@@ -273,7 +273,7 @@ def test_what_expires_soon_is_woken_by_notes_and_not_by_the_index() -> None:
     house.clock.advance(seconds=15)
     house.resume()
 
-    assert [note.message_id for note in house.queue.notes] == ["m-1"]
+    assert [wake_up.message_id for wake_up in house.queue.wake_ups] == ["m-1"]
 
 
 def test_messages_that_go_out_in_one_call_are_as_close_together_as_a_tenth_of_a_second() -> None:
@@ -328,4 +328,4 @@ def test_a_note_carries_the_group_of_its_request() -> None:
     house.clock.advance(minutes=10)
     house.follow_up()
 
-    assert [note.group for note in house.queue.notes] == ["shop-a", "shop-a"]
+    assert [wake_up.group for wake_up in house.queue.wake_ups] == ["shop-a", "shop-a"]

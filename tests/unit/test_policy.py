@@ -11,15 +11,15 @@ import pytest
 from sampai.contract.settings import parse_settings
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse
-from sampai.domain.inbound import Room
+from sampai.domain.inbound import Conversation
 from sampai.domain.message import Message
-from sampai.domain.quotas import Counter, Limit, counters_of
+from sampai.domain.quotas import Limit, QuotaCounter, quota_counters_of
 from sampai.domain.status import Status
-from sampai.services.ports import Resumption, Write
+from sampai.services.ports import WakeUp, Write
 from tests.fakes import START, FixedSettings, InMemoryStore, statuses
 from tests.harness.application import RECIPIENTS, House, lost, nomsa_list, nomsa_taken, request, unreached
 
-ROOM = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
+CONVERSATION = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
 NEW_ROOM = "1c7a2d2f-8b63-4b8a-9e1e-3a7a6a4b0d12"
 """A conversation whose number nobody knows."""
 
@@ -85,7 +85,7 @@ def test_while_sending_is_off_a_new_message_waits() -> None:
     assert house.transport.requests == []
     assert (statuses(message), message.failure, message.attempt) == ([Status.QUEUED], None, 0)
     assert message.due_at == START + timedelta(seconds=180)
-    assert house.queue.notes == [Resumption(message_id="m-1", attempt=0, is_urgent=False, delay_seconds=60)]
+    assert house.queue.wake_ups == [WakeUp(message_id="m-1", attempt=0, is_urgent=False, delay_seconds=60)]
 
 
 def test_a_message_that_waits_is_looked_at_for_as_long_as_it_takes_and_says_nothing_more() -> None:
@@ -237,7 +237,7 @@ def test_while_sending_is_off_what_could_never_be_sent_is_refused_at_once(
 
 BY_WHATSAPP = {"channel": "whatsapp"}
 BY_NAME = {"provider": "smspoh"}
-REPLY = {"channel": "whatsapp_official", "recipient": None, "room_id": ROOM}
+REPLY = {"channel": "whatsapp_official", "recipient": None, "room_id": CONVERSATION}
 UNROUTABLE = Failure(reason=Reason.UNROUTABLE, detail="recipient: no route for its country and channel")
 
 COUNTRIES: list[tuple[str, Sequence[str] | None, dict[str, Any], Failure | None]] = [
@@ -269,8 +269,10 @@ def test_a_number_of_a_country_that_is_not_allowed_is_not_written_to(
     allowed: Sequence[str] | None, changes: dict[str, Any], failure: Failure | None
 ) -> None:
     house = House(taken(), settings={"providers": PROVIDERS, "routes": {}, "allowed_countries": allowed})
-    house.directory.open_room(Room(room_id=ROOM, number="+6281234567810", last_inbound_at=START))
-    house.directory.open_room(Room(room_id=NEW_ROOM, last_inbound_at=START))
+    house.directory.record_conversation(
+        Conversation(room_id=CONVERSATION, number="+6281234567810", last_inbound_at=START)
+    )
+    house.directory.record_conversation(Conversation(room_id=NEW_ROOM, last_inbound_at=START))
 
     unfinished = house.send(request(**changes))
 
@@ -278,7 +280,7 @@ def test_a_number_of_a_country_that_is_not_allowed_is_not_written_to(
     assert house.message().failure == failure
     assert statuses(house.message()) == ([Status.FAILED] if failure else [Status.SENDING, Status.ACCEPTED])
     assert len(house.transport.requests) == (0 if failure else 1)
-    assert house.telemetry.counts.get(("Blocked", None)) == (1 if failure == FOREIGN else None)
+    assert house.telemetry.counts.get(("MessageBlocked", None)) == (1 if failure == FOREIGN else None)
 
 
 def test_a_country_that_is_closed_meanwhile_is_closed_for_what_waits_too() -> None:
@@ -290,7 +292,7 @@ def test_a_country_that_is_closed_meanwhile_is_closed_for_what_waits_too() -> No
 
     assert house.message("to-cambodia").failure == FOREIGN
     assert house.message("to-indonesia").status is Status.ACCEPTED
-    assert house.telemetry.counts["Blocked", None] == 1
+    assert house.telemetry.counts["MessageBlocked", None] == 1
 
 
 # --- senders --------------------------------------------------------------------------------------------------------
@@ -491,8 +493,8 @@ COUNTED: list[tuple[str, str | None, dict[Limit, int], str, list[tuple[Limit, st
 def test_what_a_message_counts_for(
     recipient: str | None, limits: dict[Limit, int], now: str, counted: list[tuple[Limit, str, str]]
 ) -> None:
-    assert counters_of(recipient, limits, now=datetime.fromisoformat(now)) == tuple(
-        Counter(limit=limit, most=9, key=key, ends_at=datetime.fromisoformat(ends_at))
+    assert quota_counters_of(recipient, limits, now=datetime.fromisoformat(now)) == tuple(
+        QuotaCounter(limit=limit, most=9, key=key, ends_at=datetime.fromisoformat(ends_at))
         for limit, key, ends_at in counted
     )
 
@@ -541,8 +543,8 @@ def test_over_a_limit_of_two_the_third_is_blocked(
     assert failures(house) == [None if is_in else over(limit) for is_in in fit]
     assert [statuses(message) == [Status.FAILED] for message in house.store.messages.values()] == [not i for i in fit]
     assert len(house.transport.requests) == sum(fit)
-    assert house.telemetry.counts.get(("Blocked", None), 0) == fit.count(False)
-    assert house.queue.notes == []
+    assert house.telemetry.counts.get(("MessageBlocked", None), 0) == fit.count(False)
+    assert house.queue.wake_ups == []
 
 
 PERIODS = [
@@ -596,7 +598,7 @@ def test_messages_that_wait_have_been_counted_so_that_they_are_no_flood_when_sen
 
 def test_audiences_and_replies_without_a_number_count_for_the_day_alone() -> None:
     house = house_with(limits={limit: 1 for limit in Limit if limit is not Limit.PER_DAY} | {Limit.PER_DAY: 2})
-    house.directory.open_room(Room(room_id=NEW_ROOM, last_inbound_at=START))
+    house.directory.record_conversation(Conversation(room_id=NEW_ROOM, last_inbound_at=START))
     to_list = {"recipient": None, "audience": {"lists": ["a"]}, "provider": "smsnoc"}
 
     house.send(request("m-0", **to_list), request("m-1", **REPLY | {"room_id": NEW_ROOM}), request("m-2", **to_list))
@@ -606,7 +608,9 @@ def test_audiences_and_replies_without_a_number_count_for_the_day_alone() -> Non
 
 def test_a_reply_counts_for_the_number_of_its_conversation() -> None:
     house = house_with(limits={"per_recipient_per_hour": 1})
-    house.directory.open_room(Room(room_id=ROOM, number="+6281234567810", last_inbound_at=START))
+    house.directory.record_conversation(
+        Conversation(room_id=CONVERSATION, number="+6281234567810", last_inbound_at=START)
+    )
 
     house.send(request("m-0", **REPLY), request("m-1", home="nusasms", **BY_WHATSAPP))
 
@@ -667,7 +671,7 @@ def test_what_is_refused_for_another_reason_is_not_counted(refused: str) -> None
         allowed_countries=["KH"],
         providers=PROVIDERS | {"nomsa": {"allowed_senders": []}},
     )
-    house.directory.opt(RECIPIENTS["nomsa"], is_out=True, at=START)
+    house.directory.set_opt_out(RECIPIENTS["nomsa"], is_out=True, at=START)
 
     house.send(refused)
 
@@ -736,13 +740,13 @@ def test_what_cannot_be_counted_comes_back_and_keeps_nobody_else(down: str) -> N
     house = house_with(limits={"per_recipient_per_hour": 1})
     house.send(request("m-0", send_at="2026-11-21T10:05:00Z"))
     house.clock.advance(minutes=5)
-    (note,) = house.queue.bodies()
+    (wake_up,) = house.queue.bodies()
 
     if down == "directory":
         house.directory.is_down = True
     else:
         house.store = BlindStore(house.store)
-    unfinished = house.send(request("m-1"), note, request("m-2", colour="red"), sender=house.new_sender())
+    unfinished = house.send(request("m-1"), wake_up, request("m-2", colour="red"), sender=house.new_sender())
 
     assert unfinished == ["r-2"]
     assert {i: m.status for i, m in house.store.messages.items()} == {"m-0": Status.ACCEPTED, "m-2": Status.FAILED}
@@ -766,7 +770,7 @@ class BlindStore(InMemoryStore):
 def test_without_time_for_a_vendor_nothing_is_counted_any_more() -> None:
     house = house_with(limits={"per_day": 10})
 
-    def take_time(_: Counter) -> None:
+    def take_time(_: QuotaCounter) -> None:
         house.seconds_left -= 6
 
     house.directory.before_count = take_time
@@ -800,7 +804,7 @@ def test_two_workers_between_each_others_steps_do_not_exceed_a_limit(limit: Limi
     house = house_with(limits={limit: 5})
     turns = count(1)
 
-    def interleave(_: Counter) -> None:
+    def interleave(_: QuotaCounter) -> None:
         if next(turns) == turn:
             house.directory.before_count = None
             house.send(*(request(f"b-{n}") for n in range(4)), sender=house.new_sender())
@@ -834,13 +838,13 @@ def test_a_blocked_message_says_which_limit_and_nothing_of_the_number() -> None:
 
     house.send(request("m-0"), request("m-1"))
 
-    (line,) = [line for line in house.telemetry.lines if line[1] == "message refused"]
+    (line,) = [line for line in house.telemetry.lines if line[1] == "message rejected"]
     assert line[2] == {
         "message_id": "m-1",
         "reason": Reason.BLOCKED,
         "detail": "limits.per_prefix_per_hour: reached",
     }
-    (counter, *_) = counters_of(RECIPIENTS["nomsa"], {Limit.PER_PREFIX_PER_HOUR: 1}, now=START)
+    (counter, *_) = quota_counters_of(RECIPIENTS["nomsa"], {Limit.PER_PREFIX_PER_HOUR: 1}, now=START)
     assert "91234" not in repr(counter)
 
 

@@ -222,7 +222,7 @@ def test_a_refusal_names_role_action_and_call(status: int, body: bytes, refusal:
         ("sampai-SendRole-4D", "dynamodb:PutItem", "sampai-MessagesTable-1A", True),
         ("sampai-WebhookRole-4D", "dynamodb:PutItem", "sampai-MessagesTable-1A", False),
         ("sampai-SendRole-4D", "dynamodb:UpdateItem", "sampai-MessagesTable-1A", False),
-        ("sampai-SendRole-4D", "dynamodb:PutItem", "sampai-MeetingsTable-6F", False),
+        ("sampai-SendRole-4D", "dynamodb:PutItem", "sampai-CorrelationsTable-6F", False),
     ],
 )
 def test_a_refusal_is_of_one_right_only(role: str, action: str, resource: str, is_of: bool) -> None:

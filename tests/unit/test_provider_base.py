@@ -12,14 +12,14 @@ import pytest
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import BODY_LIMIT, HttpRequest, HttpResponse, MalformedWebhookError, WebhookRequest
 from sampai.domain.message import Channel, Message, Text
-from sampai.domain.outcome import About, NotTaken, Outcome, Unknown
+from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Unknown
 from sampai.domain.status import Status
 from sampai.providers.base import (
-    Account,
     Capabilities,
     Provider,
+    ProviderConfig,
     Window,
-    readable_id,
+    parse_id,
     refused_by_status,
     retry_after_seconds,
 )
@@ -78,7 +78,7 @@ def test_an_answer_without_the_header_wishes_nothing() -> None:
 
 # --- what the HTTP status alone tells -------------------------------------------------------------------------------
 
-OUT_OF_ORDER = NotTaken(reason=Reason.AUTHENTICATION, is_final=False, about=About.PROVIDER, provider_code="401")
+OUT_OF_ORDER = NotTaken(reason=Reason.AUTHENTICATION, is_final=False, scope=FailureScope.PROVIDER, provider_code="401")
 THROTTLED = NotTaken(reason=Reason.RATE_LIMITED, is_final=False, provider_code="429", retry_after_seconds=7.0)
 
 
@@ -101,7 +101,7 @@ def test_the_http_status_tells_of_a_send(status: int, outcome: Outcome | None) -
 
 @pytest.mark.parametrize("value", ["26", "609681630f78b", "A B", "х", "9" * 200])
 def test_an_id_that_can_be_stored_is_kept_as_it_is(value: str) -> None:
-    assert readable_id(value) == value
+    assert parse_id(value) == value
 
 
 @covers("V5")
@@ -109,7 +109,7 @@ def test_an_id_that_can_be_stored_is_kept_as_it_is(value: str) -> None:
     "value", [None, 26, True, ["26"], {"id": "26"}, "", " ", "2\n6", "2\x006", "\ud800", "9" * 201]
 )
 def test_whatever_else_stands_for_an_id_is_none(value: object) -> None:
-    assert readable_id(value) is None
+    assert parse_id(value) is None
 
 
 # --- a provider's own refusals --------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ class Toy(Provider):
     default_base_url = "https://toy.example"
 
     def build_send(self, message: Message) -> HttpRequest:
-        return HttpRequest.post_json(self.account.base_url, {}, headers={})
+        return HttpRequest.post_json(self.config.base_url, {}, headers={})
 
     def parse_send(self, response: HttpResponse) -> Outcome:
         return Unknown(why="toy")
@@ -137,7 +137,7 @@ class SilentToy(Toy):
     needs_sender = False
 
 
-ACCOUNT = Account(base_url="https://toy.example", credentials={}, sender="toys")
+ACCOUNT = ProviderConfig(base_url="https://toy.example", credentials={}, sender="toys")
 MESSAGE = Message(
     message_id="m-1",
     status=Status.QUEUED,
@@ -152,7 +152,7 @@ MESSAGE = Message(
 def test_a_message_within_the_declared_limits_is_carried() -> None:
     message = replace(MESSAGE, provider_options={"toy": {"loud": True}, "other": {"x": 1}})
 
-    assert Toy(ACCOUNT).refusal(message) is None
+    assert Toy(ACCOUNT).validate(message) is None
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_message_within_the_declared_limits_is_carried() -> None:
     ],
 )
 def test_a_message_outside_of_them_is_refused(changes: dict[str, Any], failure: Failure) -> None:
-    assert Toy(ACCOUNT).refusal(replace(MESSAGE, **changes)) == failure
+    assert Toy(ACCOUNT).validate(replace(MESSAGE, **changes)) == failure
 
 
 def test_the_sender_is_the_messages_own_or_else_the_accounts() -> None:
@@ -186,10 +186,10 @@ def test_the_sender_is_the_messages_own_or_else_the_accounts() -> None:
 def test_a_message_without_any_sender_is_refused_where_the_vendor_needs_one() -> None:
     nobody = replace(ACCOUNT, sender=None)
 
-    assert Toy(nobody).refusal(MESSAGE) == Failure(
+    assert Toy(nobody).validate(MESSAGE) == Failure(
         reason=Reason.INVALID_SENDER, detail="sender: none given and none in the settings"
     )
-    assert SilentToy(nobody).refusal(MESSAGE) is None
+    assert SilentToy(nobody).validate(MESSAGE) is None
 
 
 def test_a_settled_message_has_no_text_to_send() -> None:
@@ -213,7 +213,7 @@ def test_what_a_provider_does_not_declare_is_not_implemented() -> None:
 
 
 def test_an_account_shows_neither_credentials_nor_the_receipt_address() -> None:
-    account = Account(
+    account = ProviderConfig(
         base_url="https://toy.example",
         credentials={"api_key": "not-a-real-key"},
         receipt_url="https://ours.example/webhooks/toy/receipt/not-a-real-token",

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from sampai.adapters.events import BATCH_BYTES, EventBridgeBus
 from sampai.adapters.queue import SqsQueue
 from sampai.contract.events import Event
-from sampai.services.ports import Resumption, UnavailableError
+from sampai.services.ports import UnavailableError, WakeUp
 from tests.covers import covers
 
 OUTAGE = EndpointConnectionError(endpoint_url="http://127.0.0.1")
@@ -41,14 +41,14 @@ def queue_on(sqs: Sqs) -> SqsQueue:
     return SqsQueue(sqs, send_url="send", urgent_url="urgent")
 
 
-def notes(count: int, *, is_urgent: bool = False) -> list[Resumption]:
-    return [Resumption(message_id=f"m{i}", attempt=1, is_urgent=is_urgent, delay_seconds=0) for i in range(count)]
+def wake_ups(count: int, *, is_urgent: bool = False) -> list[WakeUp]:
+    return [WakeUp(message_id=f"m{i}", attempt=1, is_urgent=is_urgent, delay_seconds=0) for i in range(count)]
 
 
 def test_a_note_names_the_message_and_its_attempt() -> None:
     sqs = Sqs()
 
-    queue_on(sqs).put([Resumption(message_id="otp-1", attempt=2, is_urgent=True, delay_seconds=60)])
+    queue_on(sqs).put([WakeUp(message_id="otp-1", attempt=2, is_urgent=True, delay_seconds=60)])
 
     entry = {"Id": "0", "MessageBody": '{"resume": "otp-1", "attempt": 2}', "DelaySeconds": 60}
     assert sqs.batches == [("urgent", [entry])]
@@ -57,7 +57,9 @@ def test_a_note_names_the_message_and_its_attempt() -> None:
 def test_a_note_stays_in_the_message_group_of_its_request() -> None:
     sqs = Sqs()
 
-    queue_on(sqs).put([replace(note, group=group) for note, group in zip(notes(2), ("shop-a", None), strict=True)])
+    queue_on(sqs).put(
+        [replace(wake_up, group=group) for wake_up, group in zip(wake_ups(2), ("shop-a", None), strict=True)]
+    )
 
     assert [entry.get("MessageGroupId") for entry in sqs.batches[0][1]] == ["shop-a", None]
 
@@ -65,7 +67,7 @@ def test_a_note_stays_in_the_message_group_of_its_request() -> None:
 def test_notes_go_out_by_queue_in_batches_of_ten() -> None:
     sqs = Sqs()
 
-    queue_on(sqs).put([*notes(12), *notes(11, is_urgent=True), *notes(9)])
+    queue_on(sqs).put([*wake_ups(12), *wake_ups(11, is_urgent=True), *wake_ups(9)])
 
     sizes = [(url, [entry["Id"] for entry in entries]) for url, entries in sqs.batches]
     ten = [str(i) for i in range(10)]
@@ -76,7 +78,7 @@ def test_notes_go_out_by_queue_in_batches_of_ten() -> None:
 def test_a_delay_is_what_the_queue_can_hold(delay: int, expected: int) -> None:
     sqs = Sqs()
 
-    queue_on(sqs).put([Resumption(message_id="m", attempt=1, is_urgent=False, delay_seconds=delay)])
+    queue_on(sqs).put([WakeUp(message_id="m", attempt=1, is_urgent=False, delay_seconds=delay)])
 
     assert sqs.batches[0][1][0]["DelaySeconds"] == expected
 
@@ -100,7 +102,7 @@ def test_nothing_to_say_is_no_call() -> None:
 )
 def test_a_refusal_is_told_after_every_batch_was_tried(sqs: Sqs, told: str) -> None:
     with pytest.raises(UnavailableError, match=f"^{told}$"):
-        queue_on(sqs).put(notes(12))
+        queue_on(sqs).put(wake_ups(12))
 
     assert [len(entries) for _, entries in sqs.batches] == [10, 2]
 

@@ -101,7 +101,7 @@ def test_a_callback_to_nowhere_changes_nothing(place: dict[str, str]) -> None:
 
     assert answer is Answer.NOT_FOUND
     assert house.message() == before
-    assert list(house.store.parked) == ["smspoh#AA-1"]
+    assert list(house.store.buffered) == ["smspoh#AA-1"]
 
 
 def test_both_tokens_of_a_rotation_are_valid() -> None:

@@ -133,7 +133,7 @@ BASE64 = "content.media_base64: must be base64 with padding, without line breaks
 FILE_NAME = r"content.file_name: String should match pattern '^[^/\\\x00-\x1f\x7f\"]{1,128}$'"
 TYPES = "content: type must be text, media or template"
 LISTS = r"audience.lists.…: String should match pattern '^[^\x00-\x1f\x7f,]{1,100}$'"
-ROOM = "room_id: String should match pattern '^[A-Za-z0-9-]{1,64}$'"
+CONVERSATION = "room_id: String should match pattern '^[A-Za-z0-9-]{1,64}$'"
 E164 = "must be exactly one E.164 number: + and 7 to 15 ASCII digits"
 
 BAD: list[tuple[str, str, str]] = [
@@ -259,10 +259,10 @@ BAD: list[tuple[str, str, str]] = [
     ("a conversation by SMS", reply(channel="sms"), "room_id: whatsapp_official only"),
     ("a conversation without a channel", reply(channel=None), "room_id: whatsapp_official only"),
     ("a conversation by WhatsApp", reply(channel="whatsapp"), "room_id: whatsapp_official only"),
-    ("an empty conversation", reply(""), ROOM),
-    ("a conversation with a blank", reply(f"{VALUE} "), ROOM),
-    ("a conversation with a newline", reply("room-1\n"), ROOM),
-    ("a long conversation", reply("a" * 65), ROOM),
+    ("an empty conversation", reply(""), CONVERSATION),
+    ("a conversation with a blank", reply(f"{VALUE} "), CONVERSATION),
+    ("a conversation with a newline", reply("room-1\n"), CONVERSATION),
+    ("a long conversation", reply("a" * 65), CONVERSATION),
     ("a number as conversation", reply(8412), "room_id: Input should be a valid string"),
 ]
 
@@ -296,14 +296,14 @@ def test_a_bad_request_fails_by_the_name_of_its_field_and_leaves_its_neighbours_
     assert VALUE not in repr([house.message(), house.store.events, house.bus.events, house.telemetry.lines])
 
 
-@pytest.mark.parametrize(("wish", "detail"), [b[1:] for b in BAD_WISHES], ids=[b[0] for b in BAD_WISHES])
-def test_a_bad_wish_changes_nothing_and_is_answered(wish: dict[str, Any], detail: str) -> None:
+@pytest.mark.parametrize(("consent", "detail"), [b[1:] for b in BAD_WISHES], ids=[b[0] for b in BAD_WISHES])
+def test_a_bad_wish_changes_nothing_and_is_answered(consent: dict[str, Any], detail: str) -> None:
     house = House()
 
-    unfinished = house.send(request("before"), json.dumps(wish), request("after"))
+    unfinished = house.send(request("before"), json.dumps(consent), request("after"))
 
     assert unfinished == []
-    assert house.directory.wishes == {}
+    assert house.directory.consents == {}
     assert house.bus.events == [request_rejected("r-2", "invalid_request", detail)]
     assert [house.message(name).status for name in ("before", "after")] == [Status.ACCEPTED] * 2
     assert "8412" not in repr([house.message("r-2"), house.store.events, house.bus.events, house.telemetry.lines])

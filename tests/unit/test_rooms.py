@@ -9,14 +9,14 @@ import pytest
 
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse
-from sampai.domain.inbound import Room
+from sampai.domain.inbound import Conversation
 from sampai.domain.status import Status
 from sampai.domain.template import Catalogue, TemplateInfo
 from sampai.services.webhook.service import Answer
 from tests.fakes import START, statuses
 from tests.harness.application import House, request, unauthorized
 
-ROOM = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
+CONVERSATION = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
 OTHER_ROOM = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c02"
 CHANNEL = "7d1c7c0a-3e0f-4b52-9a43-6a1f0b1e2d03"
 TEMPLATE = "5a4b3c2d-1e0f-4a9b-8c7d-6e5f4a3b2c04"
@@ -56,13 +56,13 @@ def house_with(*replies: HttpResponse) -> House:
 
 
 def reply(message_id: str = "m-1", **changes: Any) -> str:
-    document = {"recipient": None, "room_id": ROOM, "channel": "whatsapp_official"}
+    document = {"recipient": None, "room_id": CONVERSATION, "channel": "whatsapp_official"}
     return request(message_id, **(document | changes))
 
 
 def hear(house: House, text: str = "Halo", **changes: str) -> Answer:
     """Let somebody write in the conversation."""
-    said = {"room_id": ROOM, "ref_no": f"in-{len(house.inbox.kept)}", "text": text, "sender_number": NUMBER[1:]}
+    said = {"room_id": CONVERSATION, "ref_no": f"in-{len(house.inbox.kept)}", "text": text, "sender_number": NUMBER[1:]}
     body = json.dumps(said | changes).encode()
     return house.receive("nusasms", "whatsapp-official-inbox", method="POST", body=body)
 
@@ -82,9 +82,9 @@ def test_a_message_that_comes_in_opens_its_conversation_for_a_reply() -> None:
 
     (sent,) = house.transport.requests
     assert statuses(house.message()) == [Status.SENDING, Status.ACCEPTED]
-    assert (house.message().room_id, house.message().recipient) == (ROOM, NUMBER)
+    assert (house.message().room_id, house.message().recipient) == (CONVERSATION, NUMBER)
     assert operation(sent) == "reply"
-    assert f'name="room_id"\r\n\r\n{ROOM}\r\n'.encode() in sent.body
+    assert f'name="room_id"\r\n\r\n{CONVERSATION}\r\n'.encode() in sent.body
 
 
 @pytest.mark.parametrize("recipient", [NUMBER, "+6281234567811"])
@@ -102,7 +102,7 @@ def test_a_reply_goes_to_the_number_of_its_conversation_or_to_nobody(recipient: 
 
 def test_a_conversation_whose_number_nobody_knows_is_open_all_the_same() -> None:
     house = house_with()
-    house.directory.open_room(Room(room_id=ROOM, last_inbound_at=START))
+    house.directory.record_conversation(Conversation(room_id=CONVERSATION, last_inbound_at=START))
 
     house.send(reply())
 
@@ -156,7 +156,9 @@ def test_the_day_begins_when_the_message_was_written_and_never_in_the_future(
 
     hear(house, inbox_date=inbox_date)
 
-    assert house.directory.rooms == {ROOM: Room(room_id=ROOM, number=NUMBER, last_inbound_at=START + opened)}
+    assert house.directory.conversations == {
+        CONVERSATION: Conversation(room_id=CONVERSATION, number=NUMBER, last_inbound_at=START + opened)
+    }
 
 
 def test_a_further_message_opens_a_conversation_again() -> None:
@@ -228,7 +230,7 @@ def test_a_template_that_stands_in_is_checked_as_any_other(catalogue: Catalogue,
     house = house_with()
     hear(house)
     house.clock.now += DAY
-    house.directory.keep_catalogue("nusasms", catalogue)
+    house.directory.store_catalogue("nusasms", catalogue)
 
     house.send(reply(provider_options=INSTEAD))
 
@@ -303,7 +305,7 @@ def test_a_reply_that_is_held_for_a_provider_out_of_order_waits_as_it_is() -> No
     house.send(reply("first"))
 
     house.send(reply("second", provider_options=INSTEAD))
-    assert (house.message("second").status, house.message("second").room_id) == (Status.QUEUED, ROOM)
+    assert (house.message("second").status, house.message("second").room_id) == (Status.QUEUED, CONVERSATION)
 
     house.clock.now += DAY
     house.resume()

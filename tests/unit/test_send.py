@@ -11,7 +11,7 @@ from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import cancel
 from sampai.domain.status import Source, Status
-from sampai.services.ports import Insert, Meet, Meeting, NoResponse, Replace, Resumption
+from sampai.services.ports import Correlation, Insert, LinkCorrelation, NoResponse, Replace, WakeUp
 from tests.covers import covers
 from tests.fakes import START, statuses
 from tests.harness.application import (
@@ -65,7 +65,7 @@ def test_a_good_batch_of_ten_is_two_commits_with_one_meeting_each() -> None:
 
     assert [[type(write) for write in commit] for commit in house.store.commits if commit] == [
         [Insert] * 10,
-        [Replace] * 10 + [Meet] * 10,
+        [Replace] * 10 + [LinkCorrelation] * 10,
     ]
     assert {m.status for m in house.store.messages.values()} == {Status.ACCEPTED}
 
@@ -274,7 +274,7 @@ def test_an_unknown_outcome_is_never_sent_again_by_redelivery() -> None:
 def test_a_throttled_message_comes_back_by_a_delayed_note_and_then_goes_out() -> None:
     house = House(HttpResponse(status=429, headers={"retry-after": "7"}, body=b"{}"), nomsa_taken())
     house.send(request(category="otp"))
-    assert house.queue.notes == [Resumption(message_id="m-1", attempt=2, is_urgent=True, delay_seconds=7)]
+    assert house.queue.wake_ups == [WakeUp(message_id="m-1", attempt=2, is_urgent=True, delay_seconds=7)]
     assert house.message().due_at == START + timedelta(seconds=7 + 120)
 
     house.clock.advance(seconds=7)
@@ -298,10 +298,10 @@ def test_a_note_about_an_earlier_attempt_resumes_nothing() -> None:
 def test_a_note_that_comes_twice_is_one_attempt() -> None:
     house = House(unreached(), nomsa_taken())
     house.send(request())
-    note = house.queue.bodies()[0]
+    wake_up = house.queue.bodies()[0]
 
-    house.send(note, note)
-    house.send(note)
+    house.send(wake_up, wake_up)
+    house.send(wake_up)
 
     assert len(house.transport.requests) == 2
 
@@ -311,7 +311,7 @@ def test_a_refusal_goes_on_to_the_next_provider_of_the_route_at_once() -> None:
     refused = HttpResponse(status=400, body=b'{"code": "invalid_recipient", "message": "-"}')
     house = House(by_host({NOMSA: [refused], SMSPOH: [smspoh_taken()]}))
     house.send(request(recipient="+66812345678"))
-    assert [note.delay_seconds for note in house.queue.notes] == [0]
+    assert [wake_up.delay_seconds for wake_up in house.queue.wake_ups] == [0]
 
     house.resume()
 
@@ -350,7 +350,7 @@ def test_two_throttling_providers_are_asked_in_turn_and_then_left_alone_for_a_wh
     house.resume()
 
     assert [r.host for r in house.transport.requests] == [NOMSA, SMSPOH]
-    assert [note.delay_seconds for note in house.queue.notes] == [15]
+    assert [wake_up.delay_seconds for wake_up in house.queue.wake_ups] == [15]
     assert house.message().route == ("nomsa", "smspoh")
 
 
@@ -471,7 +471,7 @@ def test_a_receipt_by_reference_overtakes_the_answer_and_stays() -> None:
 
     assert statuses(house.message()) == [Status.SENDING, Status.DELIVERED]
     assert house.message().provider_message_id == "AA-1"
-    assert house.store.parked["smspoh#AA-1"] == Meeting(key="smspoh#AA-1", message_id="m-1")
+    assert house.store.buffered["smspoh#AA-1"] == Correlation(key="smspoh#AA-1", message_id="m-1")
 
 
 @covers("P11", "I6")
@@ -496,7 +496,7 @@ def test_a_vendor_id_that_belongs_to_another_message_rings_and_spoils_neither() 
 
     house.send(request("second"))
 
-    assert house.store.parked["nomsa#145"].message_id == "first"
+    assert house.store.buffered["nomsa#145"].message_id == "first"
     assert house.telemetry.counts["ProviderMessageIdReused", "nomsa"] == 1
     assert house.message("second").status is Status.ACCEPTED
 
@@ -505,7 +505,7 @@ def test_a_scheduled_message_waits_and_goes_out_when_it_is_due() -> None:
     house = House()
     house.send(request(send_at="2026-11-21T10:05:00Z"))
     assert house.message().status is Status.SCHEDULED
-    assert [note.delay_seconds for note in house.queue.notes] == [300]
+    assert [wake_up.delay_seconds for wake_up in house.queue.wake_ups] == [300]
     assert house.send(*house.queue.bodies()) == []
     assert house.transport.requests == []
 
@@ -520,7 +520,7 @@ def test_a_message_scheduled_for_far_away_is_left_to_the_due_index() -> None:
 
     house.send(request(send_at="2026-12-24T10:00:00Z"))
 
-    assert house.queue.notes == []
+    assert house.queue.wake_ups == []
     assert house.message().due_at == house.message().send_at
 
 
@@ -680,7 +680,7 @@ def test_a_message_whose_providers_stay_out_of_order_waits_without_feeding_the_q
 
     house.resume()
 
-    assert house.queue.notes == []
+    assert house.queue.wake_ups == []
     assert statuses(house.message("second")) == [Status.QUEUED]
     assert house.message("second").due_at == house.clock() + timedelta(seconds=60)
 

@@ -12,9 +12,9 @@ import pytest
 from sampai.domain.failure import Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Category, Channel, Message, Text, claim
-from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
+from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.status import Status
-from sampai.providers.base import Account, Capabilities, Provider
+from sampai.providers.base import Capabilities, Provider, ProviderConfig
 from sampai.services.ports import NewPool, NoResponse
 from sampai.services.send.dispatch import Attempt, Dispatcher
 from tests.covers import covers
@@ -22,8 +22,8 @@ from tests.fakes import (
     START,
     FixedClock,
     InlinePool,
+    InMemoryEncryptionKeys,
     InMemoryMedia,
-    InMemoryVault,
     RecordingTelemetry,
     RecordingTransport,
     Reply,
@@ -38,7 +38,7 @@ class Bulk(Provider):
 
     name = "bulk"
     capabilities = Capabilities(
-        channel=Channel.SMS, countries=frozenset(), credentials=frozenset(), max_characters=160, most_per_call=3
+        channel=Channel.SMS, countries=frozenset(), credentials=frozenset(), max_characters=160, max_batch_size=3
     )
     default_base_url = "https://bulk.example"
 
@@ -66,7 +66,7 @@ class Bulk(Provider):
         return [Taken(provider_message_id=name) for name in response.json()]
 
 
-BULK, ITS_TWIN = (Bulk(Account(base_url="https://bulk.example", credentials={})) for _ in range(2))
+BULK, ITS_TWIN = (Bulk(ProviderConfig(base_url="https://bulk.example", credentials={})) for _ in range(2))
 
 
 def attempt(number: int, *, provider: Provider = BULK, **changes: Any) -> Attempt:
@@ -96,7 +96,7 @@ def dispatcher(
     return Dispatcher(
         transport=transport,
         media=InMemoryMedia(),
-        vault=InMemoryVault(),
+        encryption_keys=InMemoryEncryptionKeys(),
         clock=FixedClock(),
         new_key=lambda: "key",
         telemetry=telemetry or RecordingTelemetry(),
@@ -159,7 +159,7 @@ def test_messages_share_a_call_and_each_gets_its_own_outcome(attempts: list[Atte
     assert outcomes == [Taken(provider_message_id=attempt.message.message_id) for attempt in attempts]
 
 
-EXPIRED = NotTaken(reason=Reason.EXPIRED, is_final=True, about=About.US, detail="expires_at: has passed")
+EXPIRED = NotTaken(reason=Reason.EXPIRED, is_final=True, scope=FailureScope.INTERNAL, detail="expires_at: has passed")
 
 
 @pytest.mark.parametrize(
@@ -178,10 +178,10 @@ def test_what_may_not_be_sent_any_more_is_left_out(late: set[int], calls: list[l
 
 
 def not_called(detail: str) -> NotTaken:
-    return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, about=About.US, detail=detail)
+    return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, scope=FailureScope.INTERNAL, detail=detail)
 
 
-NO_CONNECTION = replace(not_called("no connection: refused"), about=About.LINE)
+NO_CONNECTION = replace(not_called("no connection: refused"), scope=FailureScope.CONNECTION)
 
 
 FAILING: list[tuple[str, Reply, Outcome]] = [
@@ -265,7 +265,7 @@ def test_a_batch_of_promotional_messages_is_one_call_that_names_each_of_them() -
     assert [m["clientReference"] for m in json.loads(sent.body)["messages"]] == [f"m-{n}" for n in range(6)]
     assert states(house) == {f"m-{n}": Status.ACCEPTED for n in range(6)}
     assert [house.message(f"m-{n}").provider_message_id for n in range(6)] == [f"AA-{n}" for n in range(6)]
-    assert house.store.parked.keys() == {f"smspoh#AA-{n}" for n in range(6)}
+    assert house.store.buffered.keys() == {f"smspoh#AA-{n}" for n in range(6)}
 
 
 @covers("I2")

@@ -76,7 +76,7 @@ def send_broadcast(simulators: Simulators, recipient: str, timeout: float = 5, *
 
 def send_reply(simulators: Simulators, recipient: str, timeout: float = 5, **changes: Any) -> Answer:
     """Reply in the room of a number, which writes first."""
-    room_id = open_room(simulators, recipient)
+    room_id = record_conversation(simulators, recipient)
     fields = {"room_id": room_id, "text": TEXT, **changes}
     body = urlencode({name: value for name, value in fields.items() if value is not None}).encode()
     path = f"{API}/wa_official/message/reply"
@@ -96,7 +96,7 @@ def write_in(simulators: Simulators, kind: str, sender: str, **changes: Any) -> 
     return call(simulators, "POST", "/_inbound", body=written(fields))
 
 
-def open_room(simulators: Simulators, sender: str, **changes: Any) -> str:
+def record_conversation(simulators: Simulators, sender: str, **changes: Any) -> str:
     answer = write_in(simulators, "whatsapp-official-inbox", sender, **changes)
     room_id: str = answer.document["fields"]["room_id"]
     return room_id
@@ -215,11 +215,11 @@ def test_a_number_without_a_fault_is_taken_and_answered(fast: Simulators, name: 
 def test_a_server_fault_or_a_page_hides_whether_the_message_was_taken(
     fast: Simulators, name: str, digits: str, expected: tuple[int, bool]
 ) -> None:
-    stand, (status, is_taken) = STANDS[name], expected
+    stand, (status, is_granted) = STANDS[name], expected
 
     answer = stand.send(fast, stand.recipient + digits)
 
-    assert (answer.status, len(ledger(fast, "nusasms"))) == (status, int(is_taken))
+    assert (answer.status, len(ledger(fast, "nusasms"))) == (status, int(is_granted))
     assert (b"Internal Server Error" if status == 500 else b"<!DOCTYPE html>") in answer.body
 
 
@@ -781,7 +781,7 @@ def post_reply(simulators: Simulators, headers: Mapping[str, str], body: bytes) 
 def test_a_reply_is_taken_as_a_form_and_as_multipart_and_carries_a_text_an_address_or_a_file(
     frozen: Simulators,
 ) -> None:
-    room_id = open_room(frozen, NUMBER + "10")
+    room_id = record_conversation(frozen, NUMBER + "10")
     url = "https://files.example/a.png"
 
     answers = [
@@ -826,14 +826,14 @@ def test_a_reply_that_does_not_fit_is_refused_by_the_name_that_is_wrong(
 
 def test_a_reply_in_json_has_no_fields_at_all(frozen: Simulators) -> None:
     answer = post_json(
-        frozen, "/wa_official/message/reply", {"room_id": open_room(frozen, NUMBER + "10"), "text": TEXT}
+        frozen, "/wa_official/message/reply", {"room_id": record_conversation(frozen, NUMBER + "10"), "text": TEXT}
     )
 
     assert [problem["loc"] for problem in answer.document["detail"]] == [["body", "room_id"]]
 
 
 def test_a_file_under_another_name_is_refused(frozen: Simulators) -> None:
-    fields = {"room_id": open_room(frozen, NUMBER + "10"), "type": "image"}
+    fields = {"room_id": record_conversation(frozen, NUMBER + "10"), "type": "image"}
 
     answer = post_reply(frozen, *multipart(fields, {"upload": FILE}))
 
@@ -864,12 +864,12 @@ def reply(simulators: Simulators, room_id: str) -> int:
 
 
 def test_a_room_can_be_replied_to_for_a_day_after_the_last_message(frozen: Simulators) -> None:
-    expired = open_room(frozen, NUMBER + "11", date=wib(hours=24, minutes=1))
-    fresh = open_room(frozen, NUMBER + "12", date=wib(hours=23, minutes=59))
+    expired = record_conversation(frozen, NUMBER + "11", date=wib(hours=24, minutes=1))
+    fresh = record_conversation(frozen, NUMBER + "12", date=wib(hours=23, minutes=59))
 
     before = [reply(frozen, room_id) for room_id in (expired, fresh)]
-    same = open_room(frozen, NUMBER + "11")
-    late = open_room(frozen, NUMBER + "12", date=wib(hours=48))
+    same = record_conversation(frozen, NUMBER + "11")
+    late = record_conversation(frozen, NUMBER + "12", date=wib(hours=48))
     after = [reply(frozen, room_id) for room_id in (expired, fresh)]
 
     assert (before, after) == ([400, 201], [201, 201])
@@ -877,17 +877,17 @@ def test_a_room_can_be_replied_to_for_a_day_after_the_last_message(frozen: Simul
 
 
 def test_a_sender_keeps_one_room_unless_told_otherwise(frozen: Simulators) -> None:
-    first = open_room(frozen, NUMBER + "10")
-    other = open_room(frozen, NUMBER + "11")
-    named = open_room(frozen, NUMBER + "10", room_id=UNKNOWN_ID)
+    first = record_conversation(frozen, NUMBER + "10")
+    other = record_conversation(frozen, NUMBER + "11")
+    named = record_conversation(frozen, NUMBER + "10", room_id=UNKNOWN_ID)
 
     assert (uuid.UUID(first).version, other == first, named) == (4, False, UNKNOWN_ID)
-    assert open_room(frozen, NUMBER + "10") == named
+    assert record_conversation(frozen, NUMBER + "10") == named
     assert [reply(frozen, room_id) for room_id in (first, other, named)] == [400, 201, 201]
 
 
 def test_a_reset_closes_all_rooms(frozen: Simulators) -> None:
-    room_id = open_room(frozen, NUMBER + "10")
+    room_id = record_conversation(frozen, NUMBER + "10")
 
     call(frozen, "POST", "/_reset")
 

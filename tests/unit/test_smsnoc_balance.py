@@ -8,10 +8,10 @@ import pytest
 
 from sampai.domain.account import Balance
 from sampai.domain.http import HttpResponse
-from sampai.providers.base import Account
+from sampai.providers.base import ProviderConfig
 from sampai.providers.smsnoc import SmsNoc
 
-SMSNOC = SmsNoc(Account(base_url="https://smsnoc.example", credentials={"api_token": "1|t"}))
+SMSNOC = SmsNoc(ProviderConfig(base_url="https://smsnoc.example", credentials={"api_token": "1|t"}))
 
 
 def balance_of(**data: Any) -> Balance:

@@ -12,11 +12,11 @@ from sampai.domain.http import HttpResponse
 from sampai.domain.message import Category, Message, Text
 from sampai.domain.outcome import Taken, Unknown
 from sampai.domain.status import Status
-from sampai.providers.base import Account
+from sampai.providers.base import ProviderConfig
 from sampai.providers.smsnoc import SmsNoc
 
 T0 = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
-SMSNOC = SmsNoc(Account(base_url="https://smsnoc.example", credentials={"api_token": "1|t"}, sender="Settings"))
+SMSNOC = SmsNoc(ProviderConfig(base_url="https://smsnoc.example", credentials={"api_token": "1|t"}, sender="Settings"))
 
 
 def message(number: int = 0, **changes: Any) -> Message:
@@ -50,25 +50,25 @@ def answer(rows: list[Any]) -> HttpResponse:
     ],
 )
 def test_a_comma_list_is_for_one_text_from_one_sender(other: Message, is_shared: bool) -> None:
-    assert (SMSNOC.shared_call(message()) == SMSNOC.shared_call(other)) is is_shared
+    assert (SMSNOC.batch_key(message()) == SMSNOC.batch_key(other)) is is_shared
 
 
 def test_a_sender_and_a_text_do_not_run_into_one_another() -> None:
     one, other = message(sender="A", content=Text(text="BC")), message(sender="AB", content=Text(text="C"))
 
-    assert SMSNOC.shared_call(one) != SMSNOC.shared_call(other)
+    assert SMSNOC.batch_key(one) != SMSNOC.batch_key(other)
 
 
 def test_a_campaign_has_no_messages_to_look_for() -> None:
     campaign = message(recipient=None, audience=("6415907d0d37a",))
 
-    assert [SMSNOC.can_trace(each) for each in (message(), campaign)] == [True, False]
+    assert [SMSNOC.is_trackable(each) for each in (message(), campaign)] == [True, False]
 
 
 def test_the_answer_to_the_most_and_longest_texts_is_read_whole() -> None:
     can = SMSNOC.capabilities
     text = "😀" * can.max_characters
-    messages = [message(number, content=Text(text=text)) for number in range(can.most_per_call)]
+    messages = [message(number, content=Text(text=text)) for number in range(can.max_batch_size)]
     rows = [{"uid": "609681630f78b", "to": m.recipient, "from": "Settings", "message": text} for m in messages]
 
     assert len(answer(rows).body) <= SMSNOC.build_send_many(messages).response_limit

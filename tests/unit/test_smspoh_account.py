@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import Message, Text
 from sampai.domain.status import Status
-from sampai.providers.base import Account
+from sampai.providers.base import ProviderConfig
 from sampai.providers.smspoh import SmsPoh
 
 T0 = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
-BARE = SmsPoh(Account(base_url="https://smspoh.example", credentials={"api_key": "k", "api_secret": "s"}))
+BARE = SmsPoh(ProviderConfig(base_url="https://smspoh.example", credentials={"api_key": "k", "api_secret": "s"}))
 
 
 def message(sender: str | None) -> Message:
@@ -36,6 +36,6 @@ def test_without_a_receipt_url_none_is_sent() -> None:
 
 
 def test_a_message_without_any_sender_is_refused() -> None:
-    assert BARE.refusal(message(None)) == Failure(
+    assert BARE.validate(message(None)) == Failure(
         reason=Reason.INVALID_SENDER, detail="sender: none given and none in the settings"
     )

@@ -12,12 +12,12 @@ from sampai.domain.http import HttpResponse
 from sampai.domain.message import Category, Message, Text
 from sampai.domain.outcome import NotTaken, Taken, Unknown
 from sampai.domain.status import Status
-from sampai.providers.base import Account
+from sampai.providers.base import ProviderConfig
 from sampai.providers.smspoh import SmsPoh
 
 T0 = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 SMSPOH = SmsPoh(
-    Account(base_url="https://smspoh.example", credentials={"api_key": "k", "api_secret": "s"}, sender="Sampai")
+    ProviderConfig(base_url="https://smspoh.example", credentials={"api_key": "k", "api_secret": "s"}, sender="Sampai")
 )
 
 
@@ -51,7 +51,7 @@ def answer(entries: list[Any]) -> HttpResponse:
     ],
 )
 def test_a_bulk_is_for_texts_that_are_not_encrypted(other: Message, is_shared: bool) -> None:
-    assert (SMSPOH.shared_call(message()) == SMSPOH.shared_call(other)) is is_shared
+    assert (SMSPOH.batch_key(message()) == SMSPOH.batch_key(other)) is is_shared
 
 
 def test_a_message_is_not_sent_to_be_encrypted_under_a_key_that_nobody_kept() -> None:
@@ -65,7 +65,7 @@ def test_a_message_is_not_sent_to_be_encrypted_under_a_key_that_nobody_kept() ->
 def test_the_answer_to_the_most_and_longest_texts_is_read_whole() -> None:
     can = SMSPOH.capabilities
     text = "😀" * can.max_characters
-    messages = [message(number, content=Text(text=text)) for number in range(can.most_per_call)]
+    messages = [message(number, content=Text(text=text)) for number in range(can.max_batch_size)]
     entries = [{"messageId": "327DABCC-E4A9", "to": m.recipient, "message": text} for m in messages]
 
     assert len(answer(entries).body) <= SMSPOH.build_send_many(messages).response_limit

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from sampai.domain.message import MESSAGE_ID, Message
 from sampai.domain.status import Status
-from sampai.providers.base import Account
+from sampai.providers.base import ProviderConfig
 from sampai.providers.smspoh import REFERENCE_LIMIT, SmsPoh
 
 T0 = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
-SMSPOH = SmsPoh(Account(base_url="https://smspoh.example", credentials={"api_key": "k", "api_secret": "s"}))
+SMSPOH = SmsPoh(ProviderConfig(base_url="https://smspoh.example", credentials={"api_key": "k", "api_secret": "s"}))
 
 message_ids = st.from_regex(MESSAGE_ID, fullmatch=True)
 fitting_ids = message_ids.filter(lambda message_id: len(message_id) <= REFERENCE_LIMIT)

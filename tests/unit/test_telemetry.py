@@ -37,12 +37,12 @@ def fields(output: StringIO) -> dict[str, Any]:
 
 def test_a_line_is_json_with_level_words_and_fields(telemetry: PowertoolsTelemetry, output: StringIO) -> None:
     telemetry.info("message accepted", message_id="otp-1", attempt=2)
-    telemetry.warning("lease over")
+    telemetry.warning("lease expired")
     telemetry.error("settings broken")
 
     assert [(line["level"], line["message"]) for line in lines(output)] == [
         ("INFO", "message accepted"),
-        ("WARNING", "lease over"),
+        ("WARNING", "lease expired"),
         ("ERROR", "settings broken"),
     ]
     assert (lines(output)[0]["message_id"], lines(output)[0]["attempt"]) == ("otp-1", 2)
@@ -131,10 +131,10 @@ def test_what_is_measured_stands_under_its_account_alone(
     telemetry.flush()
 
     unit = {"Name": "Balance", "Unit": "None"}
-    about = {"Namespace": "Sampai", "Dimensions": [["provider", "account"]], "Metrics": [unit]}
+    scope = {"Namespace": "Sampai", "Dimensions": [["provider", "account"]], "Metrics": [unit]}
     (written,) = metrics(capsys)
     assert written == {
-        "_aws": {"CloudWatchMetrics": [about]},
+        "_aws": {"CloudWatchMetrics": [scope]},
         "provider": "smsnoc",
         "account": "credit",
         "Balance": [1092.0],

@@ -138,7 +138,7 @@ def test_tables_have_their_keys_and_the_due_index_carries_nothing_else() -> None
 
     assert keys == {
         "MessagesTable": [("message_id", "HASH")],
-        "MeetingsTable": [("meeting_key", "HASH")],
+        "CorrelationsTable": [("correlation_key", "HASH")],
         "InboxTable": [("inbound_key", "HASH")],
         "DirectoryTable": [("directory_key", "HASH")],
         "MediaTable": [("media_key", "HASH")],
@@ -241,7 +241,7 @@ def test_the_log_level_at_which_libraries_write_down_requests_cannot_be_chosen()
     assert TEMPLATE["Parameters"]["LogLevel"]["AllowedValues"] == ["INFO", "WARNING", "ERROR"]
 
 
-STATE = {"MESSAGES_TABLE", "MEETINGS_TABLE", "PROVIDER_SECRET_ARN"}
+STATE = {"MESSAGES_TABLE", "CORRELATIONS_TABLE", "PROVIDER_SECRET_ARN"}
 QUEUE_URLS = {"SEND_QUEUE_URL", "URGENT_QUEUE_URL"}
 
 
@@ -311,7 +311,7 @@ GOLDEN = {
     | receiving()
     | sending()
     | table("Messages", "BatchGetItem", "PartiQLInsert", "PartiQLUpdate")
-    | table("Meetings", "BatchGetItem", "PartiQLInsert", "UpdateItem")
+    | table("Correlations", "BatchGetItem", "PartiQLInsert", "UpdateItem")
     | table("Directory", "BatchGetItem", "UpdateItem")
     | table("Media", "BatchGetItem", "PutItem", "DeleteItem")
     | table("EncryptionKeys", "UpdateItem")
@@ -321,7 +321,7 @@ GOLDEN = {
     | pairs("FingerprintSecret.Id", "secretsmanager:GetSecretValue"),
     "WebhookRole": logs("Webhook")
     | table("Messages", "BatchGetItem", "PartiQLUpdate")
-    | table("Meetings", "BatchGetItem", "UpdateItem")
+    | table("Correlations", "BatchGetItem", "UpdateItem")
     | table("Inbox", "PutItem")
     | table("Directory", "UpdateItem")
     | pairs(SETTINGS, "ssm:GetParameter")
@@ -334,7 +334,7 @@ GOLDEN = {
     | sending()
     | pairs("${MessagesTable.Arn}/index/due", "dynamodb:Query")
     | table("Messages", "BatchGetItem", "PartiQLUpdate")
-    | table("Meetings", "BatchGetItem", "UpdateItem")
+    | table("Correlations", "BatchGetItem", "UpdateItem")
     | pairs(SETTINGS, "ssm:GetParameter")
     | pairs("ProviderSecret.Id", "secretsmanager:GetSecretValue"),
     "PublishRole": logs("Publish")
@@ -438,7 +438,7 @@ def test_an_alarm_rings_for_everything_that_nobody_would_see_otherwise() -> None
         ("Sampai/${AWS::StackName}", "BalanceLow", ""),
         ("Sampai/${AWS::StackName}", "BalanceExpiring", ""),
         ("Sampai/${AWS::StackName}", "EncryptionKeyLost", ""),
-        ("Sampai/${AWS::StackName}", "Blocked", ""),
+        ("Sampai/${AWS::StackName}", "MessageBlocked", ""),
         ("Sampai/${AWS::StackName}", "SettingsBroken", ""),
         ("Sampai/${AWS::StackName}", "SecretBroken", ""),
     }

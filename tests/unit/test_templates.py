@@ -16,7 +16,7 @@ from sampai.domain.template import (
     Parameters,
     Template,
     TemplateInfo,
-    read_parameters,
+    parse_parameters,
     read_template,
 )
 from tests.fakes import START
@@ -86,12 +86,12 @@ GOOD: list[tuple[str, object, Parameters]] = [
 
 @pytest.mark.parametrize(("document", "parameters"), [g[1:] for g in GOOD], ids=[g[0] for g in GOOD])
 def test_parameters_are_read(document: object, parameters: Parameters) -> None:
-    assert read_parameters(document) == parameters
+    assert parse_parameters(document) == parameters
 
 
 @pytest.mark.parametrize("parameters", [g[2] for g in GOOD], ids=[g[0] for g in GOOD])
 def test_parameters_are_written_as_they_are_read(parameters: Parameters) -> None:
-    assert read_parameters(parameters.document()) == parameters
+    assert parse_parameters(parameters.document()) == parameters
 
 
 def header(**changes: object) -> dict[str, Any]:
@@ -163,7 +163,7 @@ BAD: list[tuple[object, str]] = [
 @pytest.mark.parametrize(("document", "why"), BAD, ids=[f"{n} {b[1][:50]}" for n, b in enumerate(BAD)])
 def test_bad_parameters_are_refused_by_the_name_of_the_field(document: object, why: str) -> None:
     with pytest.raises(InvalidTemplateError) as caught:
-        read_parameters(document)
+        parse_parameters(document)
 
     assert str(caught.value) == why
 
@@ -172,7 +172,7 @@ def test_a_template_is_read() -> None:
     document = {"template_id": "t-1", "parameters": ["1234"], "recipient_name": "Dara"}
 
     assert [read_template(document), read_template({"template_id": "t-1"})] == [
-        Template(template_id="t-1", parameters=read_parameters(["1234"]), recipient_name="Dara"),
+        Template(template_id="t-1", parameters=parse_parameters(["1234"]), recipient_name="Dara"),
         Template(template_id="t-1"),
     ]
 
@@ -205,7 +205,7 @@ def test_a_bad_template_is_refused_by_the_name_of_the_field(document: object, wh
 
 @pytest.mark.parametrize("build", [header, body, button])
 def test_a_template_shows_no_value_that_fills_it(build: Callable[[], dict[str, Any]]) -> None:
-    template = Template(template_id="t-1", parameters=read_parameters(build()), recipient_name=SECRET)
+    template = Template(template_id="t-1", parameters=parse_parameters(build()), recipient_name=SECRET)
 
     assert SECRET not in repr(template)
 
@@ -305,7 +305,7 @@ def test_a_catalogue_refuses_what_the_vendor_would(
         refreshed_at=START, templates=templates, senders=None if senders is None else frozenset(senders)
     )
 
-    assert catalogue.refusal(read_template(document), sender) == failure
+    assert catalogue.validate(read_template(document), sender) == failure
 
 
 @pytest.mark.parametrize(

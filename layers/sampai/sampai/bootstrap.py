@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from sampai.services.follow_up.service import FollowUpService
     from sampai.services.monitor import MonitorService
     from sampai.services.send.service import SendService
-    from sampai.services.webhook.inbound import Arrivals
-    from sampai.services.webhook.service import ReceiveService
+    from sampai.services.webhook.inbound import InboundService
+    from sampai.services.webhook.service import WebhookService
 
 
 def clock() -> datetime:
@@ -51,7 +51,7 @@ def telemetry() -> PowertoolsTelemetry:
 
 @cache
 def send_service() -> "SendService":
-    from sampai.adapters.encryption_keys import DynamoVault
+    from sampai.adapters.encryption_keys import DynamoEncryptionKeys
     from sampai.adapters.media import DynamoMedia
     from sampai.adapters.rate_limiter import DynamoRateLimiter
     from sampai.adapters.transport import HttpTransport
@@ -61,7 +61,7 @@ def send_service() -> "SendService":
         store=_store(),
         directory=_directory(),
         media=DynamoMedia(_aws().client("dynamodb"), table=os.environ["MEDIA_TABLE"]),
-        vault=DynamoVault(_aws().client("dynamodb"), table=os.environ["ENCRYPTION_KEYS_TABLE"]),
+        encryption_keys=DynamoEncryptionKeys(_aws().client("dynamodb"), table=os.environ["ENCRYPTION_KEYS_TABLE"]),
         queue=_queue(),
         bus=event_bus(),
         transport=HttpTransport(),
@@ -80,10 +80,12 @@ def send_service() -> "SendService":
 
 
 @cache
-def receive_service() -> "ReceiveService":
-    from sampai.services.webhook.service import ReceiveService
+def webhook_service() -> "WebhookService":
+    from sampai.services.webhook.service import WebhookService
 
-    return ReceiveService(store=_store(), arrivals=_arrivals, secret=_secret(), clock=clock, telemetry=telemetry())
+    return WebhookService(
+        store=_store(), inbound_service=_inbound_service, secret=_secret(), clock=clock, telemetry=telemetry()
+    )
 
 
 @cache
@@ -136,7 +138,7 @@ def _store() -> DynamoStore:
     return DynamoStore(
         _aws().client("dynamodb"),
         messages_table=os.environ["MESSAGES_TABLE"],
-        meetings_table=os.environ["MEETINGS_TABLE"],
+        correlations_table=os.environ["CORRELATIONS_TABLE"],
         clock=clock,
     )
 
@@ -149,11 +151,11 @@ def _directory() -> "DynamoDirectory":
 
 
 @cache
-def _arrivals() -> "Arrivals":
+def _inbound_service() -> "InboundService":
     from sampai.adapters.inbox import DynamoInbox
-    from sampai.services.webhook.inbound import Arrivals
+    from sampai.services.webhook.inbound import InboundService
 
-    return Arrivals(
+    return InboundService(
         inbox=DynamoInbox(_aws().client("dynamodb"), table=os.environ["INBOX_TABLE"]),
         directory=_directory(),
         settings=_settings(),

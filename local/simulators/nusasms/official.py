@@ -146,7 +146,7 @@ STATUSES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Conversation:
     """The conversation with one number; it may be answered for a day after the number last wrote."""
 
     room_id: str
@@ -161,7 +161,7 @@ class WhatsAppOfficial(Family):
 
     def __init__(self, vendor: Vendor) -> None:
         super().__init__(vendor)
-        self._rooms: dict[str, Room] = {}
+        self._rooms: dict[str, Conversation] = {}
 
     def routes(self) -> tuple[Route, ...]:
         return (
@@ -202,11 +202,11 @@ class WhatsAppOfficial(Family):
         with self.world.ledger.lock:
             self._rooms.clear()
 
-    def _open(self, number: str, room_id: str, at: float) -> Room:
+    def _open(self, number: str, room_id: str, at: float) -> Conversation:
         with self.world.ledger.lock:
             own = next((room for room in self._rooms.values() if room.number == number), None)
             known = self._rooms.get(room_id) if room_id else own
-            room = known or Room(room_id or str(uuid.uuid4()), number, at)
+            room = known or Conversation(room_id or str(uuid.uuid4()), number, at)
             room = replace(room, number=number, last_inbound_at=max(room.last_inbound_at, at))
             self._rooms = {key: kept for key, kept in self._rooms.items() if kept.number != number}
             self._rooms[room.room_id] = room

@@ -81,7 +81,7 @@ class Sms(Family):
 
     def _send(self, request: Request) -> Reply:
         fields = _fields(request)
-        status = self._refusal(fields)
+        status = self._validate(fields)
         if status is not None:
             return _answer(fields, status)
 
@@ -109,7 +109,7 @@ class Sms(Family):
         submission = Submission(recipient=fields["group"], sender="", text=fields["SMSText"], operation="group")
         return self.vendor.submit([submission], answer)
 
-    def _refusal(self, fields: Mapping[str, str]) -> str | None:
+    def _validate(self, fields: Mapping[str, str]) -> str | None:
         if not fields.get("SMSText"):
             return MISSING_MESSAGE
         return _number_refusal(fields.get("GSM", "")) or self._text_refusal(fields)
@@ -148,14 +148,14 @@ def _fields(request: Request) -> dict[str, str]:
 
 
 def _answer(fields: Mapping[str, str], status: str, message_id: str = "") -> Reply:
-    return _written(fields, {"status": status, "messageid": message_id, "destination": fields.get("GSM", "")})
+    return _write_result(fields, {"status": status, "messageid": message_id, "destination": fields.get("GSM", "")})
 
 
 def _answer_group(fields: Mapping[str, str], status: str, campaign_name: str = "") -> Reply:
-    return _written(fields, {"status": status, "campaign_name": campaign_name, "group": fields.get("group", "")})
+    return _write_result(fields, {"status": status, "campaign_name": campaign_name, "group": fields.get("group", "")})
 
 
-def _written(fields: Mapping[str, str], result: Mapping[str, str]) -> Reply:
+def _write_result(fields: Mapping[str, str], result: Mapping[str, str]) -> Reply:
     if fields.get("output") == "json":
         return Reply.json(200, {"results": [result]})
     inner = "".join(f"          <{name}>{_escaped(value)}</{name}>\n" for name, value in result.items())

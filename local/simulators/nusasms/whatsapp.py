@@ -88,12 +88,12 @@ class WhatsApp(Family):
 
     def _send(self, request: Request) -> Reply:
         fields, refusal = schema.read_json(request, MESSAGE)
-        refusal = refusal or self._refusal(fields)
+        refusal = refusal or self._validate(fields)
         return refusal or self._submit(fields, text=_unescaped(fields["message"]))
 
     def _send_media(self, request: Request) -> Reply:
         fields, refusal = schema.read_json(request, MEDIA)
-        refusal = refusal or _source_refusal(fields) or self._refusal(fields)
+        refusal = refusal or _source_refusal(fields) or self._validate(fields)
         if refusal is not None:
             return refusal
         details = {"media_url": fields["media_url"]} if "media_url" in fields else {}
@@ -109,7 +109,7 @@ class WhatsApp(Family):
             details = {"file_sha256": hashlib.sha256(content).hexdigest()}
         return self._submit(fields, text=_unescaped(fields.get("caption", "")), operation="media", details=details)
 
-    def _refusal(self, fields: Mapping[str, Any]) -> Reply | None:
+    def _validate(self, fields: Mapping[str, Any]) -> Reply | None:
         # The id of a WhatsApp group is no number; no document shows one.
         if not (fields["destination"] if fields.get("is_group") else NUMBER.fullmatch(fields["destination"])):
             return invalid_destination()

@@ -8,10 +8,10 @@ from typing import Any
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Message, Text
-from sampai.domain.outcome import About, NotTaken, Taken, Unknown
+from sampai.domain.outcome import FailureScope, NotTaken, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Status
-from sampai.providers.base import Account, Listed, ListPage, Window
+from sampai.providers.base import ListedMessage, ListPage, ProviderConfig, Window
 from tests.conformance.case import Answer, ListAnswer, LookupAnswer, ProviderCases, Refusal, Send
 
 BASE = "https://nomsa.example/v1"
@@ -103,7 +103,7 @@ def refused(reason: Reason, code: str) -> NotTaken:
 
 
 def out_of_order(code: str) -> NotTaken:
-    return NotTaken(reason=Reason.AUTHENTICATION, is_final=False, about=About.PROVIDER, provider_code=code)
+    return NotTaken(reason=Reason.AUTHENTICATION, is_final=False, scope=FailureScope.PROVIDER, provider_code=code)
 
 
 ANSWERS = (
@@ -330,8 +330,8 @@ LOOKUP_ANSWERS = (
 )
 
 
-def listed(row: dict[str, Any], expected: Report | None) -> Listed:
-    return Listed(report=expected, recipient=row["recipient"], text=row["body"], created_at=CREATED_AT)
+def listed(row: dict[str, Any], expected: Report | None) -> ListedMessage:
+    return ListedMessage(report=expected, recipient=row["recipient"], text=row["body"], created_at=CREATED_AT)
 
 
 ACCEPTED_26 = report(Status.ACCEPTED, "UNSENT", ACCEPTED_AT)
@@ -369,7 +369,7 @@ LIST_ANSWERS = (
         title="a redacted row has no words",
         response=said(200, {"has_more": False, "data": [{**SENT_ROW, "recipient": None, "body": None}]}),
         page=ListPage(
-            entries=(Listed(report=report(Status.SENT, "SENT"), recipient="", text="", created_at=CREATED_AT),),
+            entries=(ListedMessage(report=report(Status.SENT, "SENT"), recipient="", text="", created_at=CREATED_AT),),
             is_last=True,
         ),
     ),
@@ -399,7 +399,7 @@ LIST_ANSWERS = (
 )
 
 CASES = ProviderCases(
-    account=Account(base_url=BASE, credentials={"api_key": "not-a-real-key"}, sender="mcs-otp"),
+    account=ProviderConfig(base_url=BASE, credentials={"api_key": "not-a-real-key"}, sender="mcs-otp"),
     endpoints=(
         ("POST", "/transactional/sms/send"),
         ("GET", "/transactional/sms/[^/]+"),

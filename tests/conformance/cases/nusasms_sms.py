@@ -8,11 +8,11 @@ from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Category, Channel, Media, Message, Text
-from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
+from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.template import Template
-from sampai.providers.base import Account
+from sampai.providers.base import ProviderConfig
 from tests.conformance.case import Answer, BadWebhook, ProviderCases, Refusal, Send, Webhook
 
 BASE = "https://nusasms.example"
@@ -130,7 +130,7 @@ def final(reason: Reason, code: str, detail: str | None = None) -> NotTaken:
 
 
 def out_of_order(reason: Reason, code: str, detail: str | None = None) -> NotTaken:
-    return NotTaken(reason=reason, is_final=False, about=About.PROVIDER, provider_code=code, detail=detail)
+    return NotTaken(reason=reason, is_final=False, scope=FailureScope.PROVIDER, provider_code=code, detail=detail)
 
 
 CODES: tuple[tuple[str, Outcome], ...] = (
@@ -522,7 +522,7 @@ BAD_WEBHOOKS = tuple(
 )
 
 CASES = ProviderCases(
-    account=Account(base_url=BASE, credentials={"user": "not-a-user", "password": "not&a password="}),
+    account=ProviderConfig(base_url=BASE, credentials={"user": "not-a-user", "password": "not&a password="}),
     endpoints=(("POST", "/api/v3/sendsms/plain"), ("POST", "/api/v3/sendsms/group")),
     documented=tuple(
         "0 -1 -2 -3 -5 -6 -7 -9 -10 -11 -12 -13 -14 -22 -23 -24 -26 -27 -28 -30 -31 -32 -33 -34 -35 -36 -40 -55 -77 "

@@ -4,16 +4,16 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from sampai.domain.account import Balance, Standing
+from sampai.domain.account import AccountStatus, Balance
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
 from sampai.domain.inbound import Inbound
-from sampai.domain.message import Channel, Enclosed, Media, Message, Text
-from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
+from sampai.domain.message import Attachments, Channel, Media, Message, Text
+from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.template import Template
-from sampai.providers.base import Account
+from sampai.providers.base import ProviderConfig
 from tests.conformance.case import (
     AccountAnswer,
     Answer,
@@ -130,7 +130,7 @@ SENDS = (
         message=message(
             sender=SENDER,
             content=Media(media_key="order-4711/0f/1", file_name="your_image_file.png", size=11, caption="Foto 😀"),
-            enclosed=Enclosed(file=b"\x89PNG\r\n\x1a\n\x00\xff\xfe"),
+            attachments=Attachments(file=b"\x89PNG\r\n\x1a\n\x00\xff\xfe"),
         ),
         request=posted(
             "media",
@@ -188,7 +188,7 @@ def final(reason: Reason, code: str | None = None, detail: str | None = None) ->
 
 
 def out_of_order(reason: Reason, code: str | None = None, detail: str | None = None) -> NotTaken:
-    return NotTaken(reason=reason, is_final=False, about=About.PROVIDER, provider_code=code, detail=detail)
+    return NotTaken(reason=reason, is_final=False, scope=FailureScope.PROVIDER, provider_code=code, detail=detail)
 
 
 def field(name: str, reason: Reason) -> Answer:
@@ -519,7 +519,7 @@ ACCOUNT_ANSWERS = (
         title="the balances that messages are paid from",
         check="balance",
         response=credit(),
-        standing=Standing(
+        stored_message=AccountStatus(
             balances=(
                 Balance(account="sms", amount=782.5, expires_at=datetime(2020, 12, 4, 17, tzinfo=UTC)),
                 Balance(account="wa", amount=1000.0, expires_at=datetime(2019, 12, 31, 17, tzinfo=UTC)),
@@ -530,7 +530,7 @@ ACCOUNT_ANSWERS = (
         title="balances that are null",
         check="balance",
         response=credit(sms_balance=None, sms_expired_date=None, wa_balance=0, wa_expired_date=None),
-        standing=Standing(balances=(Balance(account="sms", amount=None), Balance(account="wa", amount=0.0))),
+        stored_message=AccountStatus(balances=(Balance(account="sms", amount=None), Balance(account="wa", amount=0.0))),
     ),
     checked("balance", "an amount that is a text", credit(wa_balance="1000")),
     checked("balance", "an amount that is none", raw('{"error": false, "data": {"wa_balance": NaN}}')),
@@ -540,7 +540,7 @@ ACCOUNT_ANSWERS = (
         title="a good key",
         check="key",
         response=succeeded(USER, 200, "APIKey Authentication check"),
-        standing=Standing(),
+        stored_message=AccountStatus(),
     ),
     checked("key", "nobody", succeeded({}, 200)),
     *(
@@ -667,7 +667,7 @@ BAD_INBOXES = tuple(
 )
 
 CASES = ProviderCases(
-    account=Account(base_url=BASE, credentials={"api_key": "not-a-real-key"}),
+    account=ProviderConfig(base_url=BASE, credentials={"api_key": "not-a-real-key"}),
     endpoints=(
         ("GET", "/nusasms_api/1.0/auth/api_key"),
         ("GET", "/nusasms_api/1.0/balance"),

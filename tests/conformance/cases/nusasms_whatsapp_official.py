@@ -4,16 +4,16 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from sampai.domain.account import Standing
+from sampai.domain.account import AccountStatus
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
 from sampai.domain.inbound import Inbound
-from sampai.domain.message import Channel, Enclosed, Media, Message, Text
-from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
+from sampai.domain.message import Attachments, Channel, Media, Message, Text
+from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.template import BodyParameter, Button, Header, Parameters, Template, TemplateInfo
-from sampai.providers.base import Account
+from sampai.providers.base import ProviderConfig
 from tests.conformance.case import AccountAnswer, Answer, BadWebhook, ProviderCases, Refusal, Send, Webhook
 
 BASE = "https://nusasms.example"
@@ -23,7 +23,7 @@ T0 = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 TEMPLATE = "65a08d56-a2b9-45f5-98d3-98671e639055"
 CHANNEL = "15974c27-3116-49f4-8627-5fc30b0c66d8"
 ANOTHER_CHANNEL = "0d9f4a35-7c26-4b0e-9a11-3f6de5b0a7c2"
-ROOM = "9d1c1f5e-fb79-4c3e-b19e-546f761dfebf"
+CONVERSATION = "9d1c1f5e-fb79-4c3e-b19e-546f761dfebf"
 
 
 def message(**changes: Any) -> Message:
@@ -44,7 +44,7 @@ def message(**changes: Any) -> Message:
 
 
 def reply(**changes: Any) -> Message:
-    return message(**{"room_id": ROOM, "recipient": None, "content": Text(text="Contoh text"), **changes})
+    return message(**{"room_id": CONVERSATION, "recipient": None, "content": Text(text="Contoh text"), **changes})
 
 
 def options(**given: object) -> dict[str, dict[str, object]]:
@@ -168,7 +168,7 @@ https://example.com/a/kamar.JPG?size=2
         title="a reply with a file of our own",
         message=reply(
             content=Media(media_key="order-4711/0f/1", file_name="to-file.png", size=7, caption="Image caption"),
-            enclosed=Enclosed(file=b"\x89PNG\x00\xff\xfe"),
+            attachments=Attachments(file=b"\x89PNG\x00\xff\xfe"),
         ),
         request=replied(
             "6053a4247c236d3c0bc776044e5cd9f1",
@@ -198,7 +198,7 @@ Content-Type: image/png
         title="a file of a kind that WhatsApp does not show is a document",
         message=reply(
             content=Media(media_key="order-4711/0f/1", file_name="laporan.xlsx", size=2),
-            enclosed=Enclosed(file=b"PK"),
+            attachments=Attachments(file=b"PK"),
         ),
         request=replied(
             "b2edcf2bf0f82d2f4eb6f2ec88fcc3a3",
@@ -275,7 +275,7 @@ def final(reason: Reason, code: str | None = None, detail: str | None = None) ->
 
 
 def out_of_order(reason: Reason, code: str | None = None, detail: str | None = None) -> NotTaken:
-    return NotTaken(reason=reason, is_final=False, about=About.PROVIDER, provider_code=code, detail=detail)
+    return NotTaken(reason=reason, is_final=False, scope=FailureScope.PROVIDER, provider_code=code, detail=detail)
 
 
 def worded(text: str, reason: Reason, words: str) -> Answer:
@@ -368,7 +368,7 @@ REFUSALS = (
     ),
     Refusal(
         title="a template in a conversation",
-        message=message(room_id=ROOM),
+        message=message(room_id=CONVERSATION),
         failure=unsupported("content.type: a template starts a conversation, it takes no room_id"),
     ),
     Refusal(
@@ -467,7 +467,7 @@ def template(
         title=f"templates: {title}",
         check="templates",
         response=listed({**ROW, **changes}),
-        standing=Standing(templates={TEMPLATE: info}),
+        stored_message=AccountStatus(templates={TEMPLATE: info}),
     )
 
 
@@ -514,26 +514,26 @@ ACCOUNT_ANSWERS = (
         title="templates: none",
         check="templates",
         response=listed(),
-        standing=Standing(templates={}),
+        stored_message=AccountStatus(templates={}),
     ),
     AccountAnswer(
         title="templates: one without an id hides no other",
         check="templates",
         response=listed({**ROW, "id": None}, "otp_code", {"name": "otp_code"}, ROW),
-        standing=Standing(templates={TEMPLATE: TemplateInfo(is_approved=True, body_parameters=1)}),
+        stored_message=AccountStatus(templates={TEMPLATE: TemplateInfo(is_approved=True, body_parameters=1)}),
     ),
     checked("templates", "more than can be kept", listed(*[ROW] * 2001)),
     AccountAnswer(
         title="channels: two",
         check="channels",
         response=succeeded([CHANNEL_ROW, {**CHANNEL_ROW, "id": ANOTHER_CHANNEL}, None], 200, "Channels"),
-        standing=Standing(senders=frozenset({CHANNEL, ANOTHER_CHANNEL})),
+        stored_message=AccountStatus(senders=frozenset({CHANNEL, ANOTHER_CHANNEL})),
     ),
     AccountAnswer(
         title="channels: none",
         check="channels",
         response=succeeded([], 200, "Channels"),
-        standing=Standing(senders=frozenset()),
+        stored_message=AccountStatus(senders=frozenset()),
     ),
     *(
         answer
@@ -617,7 +617,7 @@ BAD_RECEIPTS = tuple(
 )
 
 INBOX: dict[str, Any] = {
-    "room_id": ROOM,
+    "room_id": CONVERSATION,
     "ref_no": REF_NO,
     "text": "Pesan inbox",
     "inbox_date": "2022-08-12 10:50:13",
@@ -632,7 +632,7 @@ def received(**changes: Any) -> tuple[Inbound, ...]:
         "provider_message_id": REF_NO,
         "sender": "+6281298765432",
         "text": "Pesan inbox",
-        "room_id": ROOM,
+        "room_id": CONVERSATION,
         "received_at": datetime(2022, 8, 12, 3, 50, 13, tzinfo=UTC),
     }
     return (Inbound(**{**documented, **changes}),)
@@ -654,7 +654,7 @@ INBOXES = (
     inbox("an empty inbound text", {**INBOX, "text": ""}, received(text="")),
     inbox(
         "nothing but room and sender",
-        {"room_id": ROOM, "sender_number": "6281298765432"},
+        {"room_id": CONVERSATION, "sender_number": "6281298765432"},
         received(provider_message_id=None, text="", received_at=None),
     ),
     inbox("an inbound id that is blank", {**INBOX, "ref_no": " "}, received(provider_message_id=None)),
@@ -681,7 +681,7 @@ BAD_INBOXES = tuple(
             "half of a surrogate pair",
             WebhookRequest(
                 method="POST",
-                body=b'{"room_id":"%b","sender_number":"6281298765432","text":"\\ud83d"}' % ROOM.encode(),
+                body=b'{"room_id":"%b","sender_number":"6281298765432","text":"\\ud83d"}' % CONVERSATION.encode(),
             ),
         ),
         ("no UTF-8", WebhookRequest(method="POST", body=b'{"text":"\xff"}')),
@@ -690,7 +690,7 @@ BAD_INBOXES = tuple(
 )
 
 CASES = ProviderCases(
-    account=Account(base_url=BASE, credentials={"api_key": "not-a-real-key"}, sender=CHANNEL),
+    account=ProviderConfig(base_url=BASE, credentials={"api_key": "not-a-real-key"}, sender=CHANNEL),
     endpoints=(
         ("POST", "/nusasms_api/1.0/wa_official/message/broadcast"),
         ("POST", "/nusasms_api/1.0/wa_official/message/reply"),

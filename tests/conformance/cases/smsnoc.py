@@ -5,14 +5,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sampai.domain.account import Balance, Standing
+from sampai.domain.account import AccountStatus, Balance
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Category, Message, Text
-from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
+from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Status
-from sampai.providers.base import Account, Listed, ListPage, Window
+from sampai.providers.base import ListedMessage, ListPage, ProviderConfig, Window
 from tests.conformance.case import (
     AccountAnswer,
     Answer,
@@ -92,7 +92,7 @@ def refused(reason: Reason, code: str | None = None) -> NotTaken:
 
 
 def out_of_order(reason: Reason, code: str | None = None) -> NotTaken:
-    return NotTaken(reason=reason, is_final=False, about=About.PROVIDER, provider_code=code)
+    return NotTaken(reason=reason, is_final=False, scope=FailureScope.PROVIDER, provider_code=code)
 
 
 TAKEN = Taken(provider_message_id="609681630f78b", provider_status="Delivered")
@@ -349,8 +349,8 @@ def page_of(*rows: object, **changes: Any) -> HttpResponse:
     return success({**paginator, **changes}, text="SMS data fetched successfully")
 
 
-def listed(created_at: datetime | None, expected: Report | None = None) -> Listed:
-    return Listed(
+def listed(created_at: datetime | None, expected: Report | None = None) -> ListedMessage:
+    return ListedMessage(
         report=expected or report(Status.DELIVERED, "Delivered"),
         recipient="8801744977947",
         text="This is a test message",
@@ -376,7 +376,7 @@ LIST_ANSWERS = (
         response=page_of({"uid": "not-a-uniqid", "status": "HTTP 500"}),
         page=ListPage(
             entries=(
-                Listed(
+                ListedMessage(
                     report=Report(
                         provider_message_id="not-a-uniqid",
                         status=UNDELIVERED,
@@ -581,7 +581,7 @@ def balance_of(title: str, amount: float | None, expires_at: datetime | None, **
         title=title,
         check="balance",
         response=success(data),
-        standing=Standing(balances=(Balance(account="credit", amount=amount, expires_at=expires_at),)),
+        stored_message=AccountStatus(balances=(Balance(account="credit", amount=amount, expires_at=expires_at),)),
     )
 
 
@@ -613,7 +613,7 @@ ACCOUNT_ANSWERS = (
 
 
 CASES = ProviderCases(
-    account=Account(base_url=BASE, credentials={"api_token": "1|not-a-real-token"}),
+    account=ProviderConfig(base_url=BASE, credentials={"api_token": "1|not-a-real-token"}),
     endpoints=(
         ("POST", "/sms/send"),
         ("POST", "/sms/campaign"),

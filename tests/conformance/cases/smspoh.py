@@ -5,14 +5,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sampai.domain.account import Balance, Standing
+from sampai.domain.account import AccountStatus, Balance
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
-from sampai.domain.message import Category, Enclosed, Message, Text
-from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
+from sampai.domain.message import Attachments, Category, Message, Text
+from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Status
-from sampai.providers.base import Account, Listed, ListPage, Window
+from sampai.providers.base import ListedMessage, ListPage, ProviderConfig, Window
 from tests.conformance.case import (
     AccountAnswer,
     Answer,
@@ -89,7 +89,7 @@ SENDS = (
         title="an encrypted message, under a key of ours",
         message=message(
             content=Text(text="Your Bank OTP Code is 12345"),
-            enclosed=Enclosed(encryption_key="not-a-real-encryption-key"),
+            attachments=Attachments(encryption_key="not-a-real-encryption-key"),
             provider_options={"smspoh": {"encrypt": True}},
         ),
         request=posted(
@@ -101,7 +101,7 @@ SENDS = (
     Send(
         title="a message that is not to be encrypted, whatever key is at hand",
         message=message(
-            enclosed=Enclosed(encryption_key="not-a-real-encryption-key"),
+            attachments=Attachments(encryption_key="not-a-real-encryption-key"),
             provider_options={"smspoh": {"encrypt": False}},
         ),
         request=posted(
@@ -166,7 +166,7 @@ def refused(reason: Reason, code: str | None) -> NotTaken:
 
 
 def out_of_order(code: str) -> NotTaken:
-    return NotTaken(reason=Reason.AUTHENTICATION, is_final=False, about=About.PROVIDER, provider_code=code)
+    return NotTaken(reason=Reason.AUTHENTICATION, is_final=False, scope=FailureScope.PROVIDER, provider_code=code)
 
 
 ANSWERS = (
@@ -374,7 +374,7 @@ LINKS = {
     "last": "https://v3.smspoh.com/api/rest/messages/index?page=8",
     "next": "https://v3.smspoh.com/api/rest/messages/index?page=2",
 }
-SUCCESS_LISTED = Listed(
+SUCCESS_LISTED = ListedMessage(
     report=Report(
         provider_message_id="5CF5EF38-4A1C-446C-8169-7FF202ABB883",
         status=Status.DELIVERED,
@@ -391,7 +391,7 @@ SENT_REPORT = Report(
     provider_status="Sent",
     reference="abcde12345",
 )
-SENT_LISTED = Listed(
+SENT_LISTED = ListedMessage(
     report=SENT_REPORT,
     recipient="959123456789",
     text="This is a test message.",
@@ -455,7 +455,7 @@ LIST_ANSWERS = (
         response=history([{**ENCRYPTED, "finishedAt": None}], records=1),
         page=ListPage(
             entries=(
-                Listed(
+                ListedMessage(
                     report=Report(
                         provider_message_id="133FF6AC-6EDB-4024-8965-F5DA5FEC7F80",
                         status=Status.ACCEPTED,
@@ -858,14 +858,16 @@ MANY_ANSWERS = (
 )
 
 
-def credit(amount: float) -> Standing:
-    return Standing(balances=(Balance(account="credit", amount=amount),))
+def credit(amount: float) -> AccountStatus:
+    return AccountStatus(balances=(Balance(account="credit", amount=amount),))
 
 
 def asked(
-    title: str, response: HttpResponse, standing: Standing | None = None, *, is_refused: bool = False
+    title: str, response: HttpResponse, stored_message: AccountStatus | None = None, *, is_refused: bool = False
 ) -> AccountAnswer:
-    return AccountAnswer(title=title, check="balance", response=response, standing=standing, is_refused=is_refused)
+    return AccountAnswer(
+        title=title, check="balance", response=response, stored_message=stored_message, is_refused=is_refused
+    )
 
 
 ACCOUNT_ANSWERS = (
@@ -885,7 +887,7 @@ ACCOUNT_ANSWERS = (
 )
 
 CASES = ProviderCases(
-    account=Account(
+    account=ProviderConfig(
         base_url=BASE,
         credentials={"api_key": "not-a-key", "api_secret": "not-a-secret"},
         sender="Sampai",

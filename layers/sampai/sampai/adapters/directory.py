@@ -8,18 +8,18 @@ from typing import Any, Final
 
 from sampai.adapters.aws import unavailable
 from sampai.adapters.dynamo import Item, expiry, get_all
-from sampai.domain.inbound import WINDOW, Room
-from sampai.domain.quotas import Counter
+from sampai.domain.inbound import WINDOW, Conversation
+from sampai.domain.quotas import QuotaCounter
 from sampai.domain.template import Catalogue, TemplateInfo
 from sampai.domain.times import from_text, to_text
-from sampai.services.ports import Known
+from sampai.services.ports import EligibilityData
 
 NUMBER: Final = "number#"
-ROOM: Final = "room#"
+CONVERSATION: Final = "room#"
 CATALOGUE: Final = "catalogue#"
 COUNT: Final = "count#"
 
-ROOM_RETENTION: Final = WINDOW + timedelta(days=29)
+CONVERSATION_RETENTION: Final = WINDOW + timedelta(days=29)
 """A closed conversation still tells the number that a template can be sent to instead."""
 
 COUNT_RETENTION: Final = timedelta(days=1)
@@ -33,19 +33,25 @@ class DynamoDirectory:
         self._client = client
         self._table = table
 
-    def look_up(self, *, numbers: Collection[str], rooms: Collection[str], catalogues: Collection[str]) -> Known:
-        asked = {NUMBER: numbers, ROOM: rooms, CATALOGUE: catalogues}
+    def look_up(
+        self, *, numbers: Collection[str], conversations: Collection[str], catalogues: Collection[str]
+    ) -> EligibilityData:
+        asked = {NUMBER: numbers, CONVERSATION: conversations, CATALOGUE: catalogues}
         keys = [f"{kind}{name}" for kind, names in asked.items() for name in sorted(names)]
         with unavailable("directory"):
             items = {i["directory_key"]["S"]: i for i in get_all(self._client, self._table, "directory_key", keys)}
         numbered = {number: items.get(f"{NUMBER}{number}") for number in numbers}
-        return Known(
+        return EligibilityData(
             opted_out=frozenset(number for number, item in numbered.items() if item and item["opted_out"]["BOOL"]),
-            rooms={room: _room(room, item) for room in rooms if (item := items.get(f"{ROOM}{room}"))},
+            conversations={
+                conversation: _conversation(conversation, item)
+                for conversation in conversations
+                if (item := items.get(f"{CONVERSATION}{conversation}"))
+            },
             catalogues={name: _catalogue(item) for name in catalogues if (item := items.get(f"{CATALOGUE}{name}"))},
         )
 
-    def opt(self, number: str, *, is_out: bool, at: datetime) -> None:
+    def set_opt_out(self, number: str, *, is_out: bool, at: datetime) -> None:
         self._update_unless_later(
             f"{NUMBER}{number}",
             {"opted_out": {"BOOL": is_out}, "changed_at": {"S": to_text(at)}},
@@ -53,16 +59,18 @@ class DynamoDirectory:
             comparison="<=" if is_out else "<",
         )
 
-    def open_room(self, room: Room) -> None:
+    def record_conversation(self, conversation: Conversation) -> None:
         attributes = {
-            "last_inbound_at": {"S": to_text(room.last_inbound_at)},
-            "ttl": expiry(room.last_inbound_at, ROOM_RETENTION),
+            "last_inbound_at": {"S": to_text(conversation.last_inbound_at)},
+            "ttl": expiry(conversation.last_inbound_at, CONVERSATION_RETENTION),
         }
-        if room.number is not None:
-            attributes["number"] = {"S": room.number}
-        self._update_unless_later(f"{ROOM}{room.room_id}", attributes, time="last_inbound_at", comparison="<")
+        if conversation.number is not None:
+            attributes["number"] = {"S": conversation.number}
+        self._update_unless_later(
+            f"{CONVERSATION}{conversation.room_id}", attributes, time="last_inbound_at", comparison="<"
+        )
 
-    def keep_catalogue(self, provider: str, catalogue: Catalogue) -> None:
+    def store_catalogue(self, provider: str, catalogue: Catalogue) -> None:
         item: Item = {
             "directory_key": {"S": f"{CATALOGUE}{provider}"},
             "refreshed_at": {"S": to_text(catalogue.refreshed_at)},
@@ -74,7 +82,7 @@ class DynamoDirectory:
         with unavailable("directory"):
             self._client.put_item(TableName=self._table, Item=item)
 
-    def count(self, counter: Counter) -> bool:
+    def count(self, counter: QuotaCounter) -> bool:
         with unavailable("directory"):
             try:
                 self._client.update_item(
@@ -110,8 +118,8 @@ class DynamoDirectory:
                 return
 
 
-def _room(room_id: str, item: Mapping[str, Any]) -> Room:
-    return Room(
+def _conversation(room_id: str, item: Mapping[str, Any]) -> Conversation:
+    return Conversation(
         room_id=room_id,
         number=item["number"]["S"] if "number" in item else None,
         last_inbound_at=from_text(item["last_inbound_at"]["S"]),

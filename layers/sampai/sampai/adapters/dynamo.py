@@ -11,7 +11,7 @@ from sampai.services.ports import Sleep, UnavailableError
 Item = dict[str, Any]
 """An item in DynamoDB's own JSON: `{"status": {"S": "sent"}}`."""
 
-MOST_KEYS: Final = 100
+MAX_KEYS: Final = 100
 ROUNDS: Final = 4
 """How often what was throttled inside a batch is asked for in all."""
 
@@ -20,7 +20,7 @@ def get_all(client: Any, table: str, key: str, values: Iterable[str], *, sleep: 
     """Return the items that exist, strongly consistent. Raises UnavailableError, and whatever the client raises."""
     items: list[Item] = []
     remaining = iter(dict.fromkeys(values))
-    while chunk := list(islice(remaining, MOST_KEYS)):
+    while chunk := list(islice(remaining, MAX_KEYS)):
         items += _get(client, table, [{key: {"S": value}} for value in chunk], sleep)
     return items
 

@@ -7,14 +7,14 @@ from sampai.adapters.items import expiry_of
 from sampai.domain.message import Message
 
 
-class DynamoVault:
+class DynamoEncryptionKeys:
     """Implements `ports.Vault`."""
 
     def __init__(self, client: Any, *, table: str) -> None:
         self._client = client
         self._table = table
 
-    def key_of(self, message: Message, proposed: str) -> str:
+    def get_or_create(self, message: Message, proposed: str) -> str:
         return self._set(message, "if_not_exists(encryption_key, :key)", proposed)
 
     def replace(self, message: Message, key: str) -> None:

@@ -12,9 +12,9 @@ from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import Category, Channel, Content, HistoryEntry, Media, Message, OnUnknown, Text
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
-from sampai.domain.template import Template, read_parameters
+from sampai.domain.template import Template, parse_parameters
 from sampai.domain.times import from_text, to_text
-from sampai.services.ports import Meeting
+from sampai.services.ports import Correlation
 
 DUE_SHARDS: Final = 8
 """Partitions of the due index. More of them spread the writes of a higher rate; each costs one query a run."""
@@ -22,7 +22,7 @@ DUE_SHARDS: Final = 8
 RETENTION: Final = timedelta(days=90)
 """How long items are kept after the message was asked for, or after its `send_at`."""
 
-PARKED_RETENTION: Final = timedelta(days=7)
+BUFFERED_REPORT_RETENTION: Final = timedelta(days=7)
 """How long a report waits for a message that claims it."""
 
 _REPORT_PREFIX: Final = "report_"
@@ -74,7 +74,7 @@ def to_item(message: Message) -> Item:
         "sequence": message.sequence,
         "attempt": message.attempt,
         "lookups": message.lookups,
-        "misses": message.misses,
+        "not_found_count": message.not_found_count,
     }
     item: Item = {name: {"S": str(value)} for name, value in texts.items() if value is not None}
     item |= {name: {"S": _time(value)} for name, value in times.items() if value is not None}
@@ -133,7 +133,7 @@ def from_item(item: Mapping[str, Any]) -> Message:
         attempted_at=time("attempted_at"),
         due_at=time("due_at"),
         lookups=number("lookups"),
-        misses=number("misses"),
+        not_found_count=number("not_found_count"),
         failure=_failure(item["failure"]["M"]) if "failure" in item else None,
         group=text("group"),
         fingerprint=text("fingerprint"),
@@ -183,7 +183,7 @@ def _content(fields: Mapping[str, Any]) -> Content:
         case "template":
             return Template(
                 template_id=texts["template_id"],
-                parameters=read_parameters(json.loads(texts["parameters"])),
+                parameters=parse_parameters(json.loads(texts["parameters"])),
                 recipient_name=texts.get("recipient_name"),
             )
     return Text(text=texts["text"])
@@ -207,14 +207,14 @@ def to_report_attribute(report: Report) -> tuple[str, Item]:
     return f"{_REPORT_PREFIX}{report.status or 'other'}", {"M": _strings(fields)}
 
 
-def to_meeting(item: Mapping[str, Any]) -> Meeting:
+def to_correlation(item: Mapping[str, Any]) -> Correlation:
     """Read an item of the table of meeting points."""
     owner = item.get("message_id")
-    parked = [value["M"] for name, value in sorted(item.items()) if name.startswith(_REPORT_PREFIX)]
-    return Meeting(
-        key=item["meeting_key"]["S"],
+    buffered = [value["M"] for name, value in sorted(item.items()) if name.startswith(_REPORT_PREFIX)]
+    return Correlation(
+        key=item["correlation_key"]["S"],
         message_id=owner["S"] if owner else None,
-        reports=tuple(_report(fields) for fields in parked),
+        reports=tuple(_report(fields) for fields in buffered),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sampai.adapters.aws import unavailable
 from sampai.adapters.dynamo import expiry
-from sampai.services.ports import Turn, UnavailableError
+from sampai.services.ports import Reservation, UnavailableError
 
 RATE: Final = "rate#"
 
@@ -29,14 +29,14 @@ class DynamoRateLimiter:
         self._table = table
         self._taken_until: dict[str, int] = {}
 
-    def take_turn(self, name: str, duration: timedelta, *, earliest: datetime, latest: datetime) -> Turn:
+    def reserve(self, name: str, duration: timedelta, *, earliest: datetime, latest: datetime) -> Reservation:
         first, last, length = _in_ms(earliest), _in_ms(latest), max(1, duration // _MILLISECOND)
         for _ in range(ROUNDS):
             known = self._taken_until.get(name, 0)
             if known > last:  # it never goes back, so what was seen before is enough
-                return Turn(is_taken=False, starts_at=_instant(known))
+                return Reservation(is_granted=False, starts_at=_instant(known))
             if (until := self._move(name, length, first=first, last=last)) is not None:
-                return Turn(is_taken=True, starts_at=_instant(until - length))
+                return Reservation(is_granted=True, starts_at=_instant(until - length))
         raise UnavailableError("rate: others were faster")
 
     def _move(self, name: str, length: int, *, first: int, last: int) -> int | None:

@@ -15,20 +15,29 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sampai.adapters.dynamo import ROUNDS, Item, expiry, get_all, pause
 from sampai.adapters.items import (
+    BUFFERED_REPORT_RETENTION,
     DUE_SHARDS,
-    PARKED_RETENTION,
     RETENTION,
     from_item,
+    to_correlation,
     to_item,
-    to_meeting,
     to_report_attribute,
 )
 from sampai.domain.message import Message
 from sampai.domain.report import Report
 from sampai.domain.times import to_text
-from sampai.services.ports import Clock, Insert, Meet, Meeting, Replace, UnavailableError, Write, Written
+from sampai.services.ports import (
+    Clock,
+    Correlation,
+    Insert,
+    LinkCorrelation,
+    Replace,
+    UnavailableError,
+    Write,
+    WriteResult,
+)
 
-MOST_STATEMENTS: Final = 25
+MAX_STATEMENTS: Final = 25
 
 _PASSING: Final = frozenset(
     {
@@ -61,25 +70,25 @@ class DynamoStore:
         client: Any,
         *,
         messages_table: str,
-        meetings_table: str,
+        correlations_table: str,
         clock: Clock,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
         self._messages = messages_table
-        self._meetings = meetings_table
+        self._correlations = correlations_table
         self._clock = clock
         self._sleep = sleep
 
     # --- writes -----------------------------------------------------------------------------------------------------
 
-    def commit(self, writes: Sequence[Write]) -> list[Written]:
+    def commit(self, writes: Sequence[Write]) -> list[WriteResult]:
         answers: dict[int, Item | None] = {}
         for chunk in _chunks(writes):
             answers |= self._execute(chunk)
         refused = [writes[i] for i, answer in answers.items() if answer is not None and _is_taken(answer)]
-        standing = self._standing(refused)
-        return [self._written(write, answers[i], standing) for i, write in enumerate(writes)]
+        stored_message = self._read_conflicting(refused)
+        return [self._write_result(write, answers[i], stored_message) for i, write in enumerate(writes)]
 
     def _execute(self, chunk: Sequence[tuple[int, Write]]) -> dict[int, Item | None]:
         """Return by index: None for a write that was made, else its error."""
@@ -105,63 +114,65 @@ class DynamoStore:
         match write:
             case Insert():
                 return _insert(self._messages, to_item(write.message))
-            case Meet():
+            case LinkCorrelation():
                 item = {
-                    "meeting_key": {"S": write.key},
+                    "correlation_key": {"S": write.key},
                     "message_id": {"S": write.message_id},
                     "ttl": expiry(self._clock(), RETENTION),
                 }
-                return _insert(self._meetings, item)
+                return _insert(self._correlations, item)
             case Replace():
                 return _update(self._messages, to_item(write.before), to_item(write.message))
 
-    def _standing(self, refused: Sequence[Write]) -> dict[str, Message | Meeting]:
+    def _read_conflicting(self, refused: Sequence[Write]) -> dict[str, Message | Correlation]:
         """Read what stands under the keys of refused inserts: their errors do not carry it."""
         try:
             messages = self.read([write.message.message_id for write in refused if isinstance(write, Insert)])
-            meetings = self.meetings([write.key for write in refused if isinstance(write, Meet)])
+            correlations = self.correlations([write.key for write in refused if isinstance(write, LinkCorrelation)])
         except UnavailableError:
             return {}
-        return {**messages, **meetings}
+        return {**messages, **correlations}
 
     @staticmethod
-    def _written(write: Write, error: Item | None, standing: dict[str, Message | Meeting]) -> Written:
+    def _write_result(
+        write: Write, error: Item | None, stored_message: dict[str, Message | Correlation]
+    ) -> WriteResult:
         if error is None:
-            return Written(done=True)
-        current: Message | Meeting | None = None
-        if isinstance(write, Meet):
-            current = standing.get(write.key)
-            is_ours = isinstance(current, Meeting) and current.message_id == write.message_id
+            return WriteResult(done=True)
+        current: Message | Correlation | None = None
+        if isinstance(write, LinkCorrelation):
+            current = stored_message.get(write.key)
+            is_ours = isinstance(current, Correlation) and current.message_id == write.message_id
             return _answered(is_ours, current)
         if isinstance(write, Replace):
             current = from_item(error["Item"]) if "Item" in error else None
         else:
-            current = standing.get(write.message.message_id)
+            current = stored_message.get(write.message.message_id)
         return _answered(isinstance(current, Message) and to_item(current) == to_item(write.message), current)
 
     @_unavailable_if_failed
-    def park(self, key: str, report: Report, now: datetime) -> Meeting | None:
+    def buffer_report(self, key: str, report: Report, now: datetime) -> Correlation | None:
         attribute, value = to_report_attribute(report)
         try:
             self._client.update_item(
-                TableName=self._meetings,
-                Key={"meeting_key": {"S": key}},
+                TableName=self._correlations,
+                Key={"correlation_key": {"S": key}},
                 UpdateExpression="SET #report = :report, #ttl = :ttl",
                 ConditionExpression="attribute_not_exists(message_id)",
                 ExpressionAttributeNames={"#report": attribute, "#ttl": "ttl"},
-                ExpressionAttributeValues={":report": value, ":ttl": expiry(now, PARKED_RETENTION)},
+                ExpressionAttributeValues={":report": value, ":ttl": expiry(now, BUFFERED_REPORT_RETENTION)},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as refusal:
-            return to_meeting(refusal.response["Item"])
+            return to_correlation(refusal.response["Item"])
         return None
 
     @_unavailable_if_failed
-    def adopt(self, key: str, message_id: str) -> Meeting:
+    def claim_correlation(self, key: str, message_id: str) -> Correlation:
         try:
             answer = self._client.update_item(
-                TableName=self._meetings,
-                Key={"meeting_key": {"S": key}},
+                TableName=self._correlations,
+                Key={"correlation_key": {"S": key}},
                 UpdateExpression="SET message_id = :message_id, #ttl = :ttl",
                 ConditionExpression="attribute_not_exists(message_id) OR message_id = :message_id",
                 ExpressionAttributeNames={"#ttl": "ttl"},
@@ -173,8 +184,8 @@ class DynamoStore:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as refusal:
-            return to_meeting(refusal.response["Item"])
-        return to_meeting(answer["Attributes"])
+            return to_correlation(refusal.response["Item"])
+        return to_correlation(answer["Attributes"])
 
     # --- reads ------------------------------------------------------------------------------------------------------
 
@@ -182,9 +193,9 @@ class DynamoStore:
         items = self._get_all(self._messages, "message_id", message_ids)
         return {item["message_id"]["S"]: from_item(item) for item in items}
 
-    def meetings(self, keys: Collection[str]) -> dict[str, Meeting]:
-        items = self._get_all(self._meetings, "meeting_key", keys)
-        return {item["meeting_key"]["S"]: to_meeting(item) for item in items}
+    def correlations(self, keys: Collection[str]) -> dict[str, Correlation]:
+        items = self._get_all(self._correlations, "correlation_key", keys)
+        return {item["correlation_key"]["S"]: to_correlation(item) for item in items}
 
     @_unavailable_if_failed
     def due(self, now: datetime, limit: int) -> list[str]:
@@ -205,8 +216,8 @@ class DynamoStore:
         return get_all(self._client, table, key, values, sleep=self._sleep)
 
 
-def _answered(is_ours: bool, current: Message | Meeting | None) -> Written:
-    return Written(done=True) if is_ours else Written(done=False, current=current)
+def _answered(is_ours: bool, current: Message | Correlation | None) -> WriteResult:
+    return WriteResult(done=True) if is_ours else WriteResult(done=False, current=current)
 
 
 def _chunks(writes: Sequence[Write]) -> Iterator[list[tuple[int, Write]]]:
@@ -217,7 +228,7 @@ def _chunks(writes: Sequence[Write]) -> Iterator[list[tuple[int, Write]]]:
         later = []
         for place in waiting:
             key = _key_of(place[1])
-            if len(chunk) < MOST_STATEMENTS and key not in chunk:
+            if len(chunk) < MAX_STATEMENTS and key not in chunk:
                 chunk[key] = place
             else:
                 later.append(place)
@@ -226,7 +237,7 @@ def _chunks(writes: Sequence[Write]) -> Iterator[list[tuple[int, Write]]]:
 
 
 def _key_of(write: Write) -> str:
-    return write.key if isinstance(write, Meet) else write.message.message_id
+    return write.key if isinstance(write, LinkCorrelation) else write.message.message_id
 
 
 def _insert(table: str, item: Item) -> Item:

@@ -28,7 +28,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError, from_json
 
 from sampai.domain.message import MESSAGE_ID, Category, Channel, OnUnknown
 from sampai.domain.phone import E164
-from sampai.domain.template import InvalidTemplateError, read_parameters
+from sampai.domain.template import InvalidTemplateError, parse_parameters
 from sampai.domain.times import to_text
 
 _RFC3339: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
@@ -37,7 +37,7 @@ _BASE64: Final = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)
 _FIELD_NAME: Final = re.compile(r"(?!.*[0-9]{3})[A-Za-z_][A-Za-z0-9_]{0,39}", re.ASCII)
 
 OPTIONS_LIMIT: Final = 4096
-MOST_LISTS: Final = 10
+MAX_LISTS: Final = 10
 
 
 def _matches(pattern: re.Pattern[str], expectation: str) -> AfterValidator:
@@ -82,7 +82,7 @@ def _check_base64(text: str) -> str:
 
 def _check_parameters(document: Any) -> Any:
     try:
-        read_parameters(document)
+        parse_parameters(document)
     except InvalidTemplateError as error:
         rule = str(error).removeprefix("parameters").removeprefix(".").removeprefix(": ")
         raise PydanticCustomError("template", "{rule}", {"rule": rule}) from None
@@ -205,7 +205,7 @@ class Audience(_Document):
 
     lists: Annotated[
         tuple[Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f,]{1,100}$")], ...],
-        Field(min_length=1, max_length=MOST_LISTS, strict=False),
+        Field(min_length=1, max_length=MAX_LISTS, strict=False),
     ]
 
 

@@ -101,7 +101,7 @@ class Settings(_Document):
         return {limit: most for limit, most in self.limits.items() if most is not None}
 
 
-def words_for(words: Mapping[str, tuple[str, ...]], number: str) -> tuple[str, ...]:
+def keywords_for(words: Mapping[str, tuple[str, ...]], number: str) -> tuple[str, ...]:
     """Return the words that count when this number writes: its country's, and those for all."""
     return (*words.get(country_of(number) or "", ()), *words.get("*", ()))
 

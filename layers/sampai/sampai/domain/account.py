@@ -17,7 +17,7 @@ class Balance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class AccountStatus:
     """What one question about an account brought to light; None for what was not asked."""
 
     balances: tuple[Balance, ...] = ()

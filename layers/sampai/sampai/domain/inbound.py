@@ -45,7 +45,7 @@ class Inbound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class Conversation:
     """A conversation, as far as replies depend on it."""
 
     room_id: str
@@ -57,21 +57,21 @@ class Room:
         return now < self.last_inbound_at + WINDOW
 
 
-class Wish(Enum):
+class Consent(Enum):
     """What somebody asks for by writing one of the agreed words."""
 
     OPT_OUT = "opt_out"
     OPT_IN = "opt_in"
 
 
-def wish_of(text: str, *, opt_out_words: Collection[str], opt_in_words: Collection[str]) -> Wish | None:
+def parse_keyword(text: str, *, opt_out_words: Collection[str], opt_in_words: Collection[str]) -> Consent | None:
     """Return what a message asks for, if it is one of the words and nothing else. Out wins over in."""
     said = _bare(text)
     if not said:
         return None
     if said in map(_bare, opt_out_words):
-        return Wish.OPT_OUT
-    return Wish.OPT_IN if said in map(_bare, opt_in_words) else None
+        return Consent.OPT_OUT
+    return Consent.OPT_IN if said in map(_bare, opt_in_words) else None
 
 
 def _bare(text: str) -> str:

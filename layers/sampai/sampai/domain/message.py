@@ -62,7 +62,7 @@ class Media:
 Content = Text | Media | Template
 
 
-def words_of(content: Content | None) -> str:
+def text_of_content(content: Content | None) -> str:
     """Return the free words of a content, by which a vendor's list is searched: the text, or a caption."""
     match content:
         case Text():
@@ -73,7 +73,7 @@ def words_of(content: Content | None) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Enclosed:
+class Attachments:
     """What belongs to a message and is kept apart from it: at hand only while it is being sent."""
 
     file: bytes | None = field(default=None, repr=False)
@@ -110,7 +110,7 @@ class Message:
     """The conversation that the message replies in."""
     sender: str | None = None
     content: Content | None = None
-    enclosed: Enclosed = field(default=Enclosed(), repr=False, compare=False)
+    attachments: Attachments = field(default=Attachments(), repr=False, compare=False)
     """No part of what is stored."""
     route: tuple[str, ...] = ()
     """Providers that may still take the message, the next one first."""
@@ -130,7 +130,7 @@ class Message:
     due_at: datetime | None = None
     lookups: int = 0
     """Look-ups since the last attempt: the place in the polling schedule."""
-    misses: int = 0
+    not_found_count: int = 0
     """Look-ups since the last attempt that reached the vendor and did not find the message."""
     failure: Failure | None = None
     fingerprint: str | None = field(default=None, repr=False)
@@ -153,7 +153,7 @@ def schedule(message: Message, *, now: datetime, due_at: datetime) -> Message:
     return _move(message, Status.SCHEDULED, now=now, source=Source.SEND, due_at=due_at)
 
 
-def hold(message: Message, *, now: datetime, due_at: datetime) -> Message:
+def queue(message: Message, *, now: datetime, due_at: datetime) -> Message:
     """Return the message queued without an attempt: no provider of its route can be asked now."""
     return _move(message, Status.QUEUED, now=now, source=Source.SEND, due_at=due_at)
 
@@ -173,7 +173,7 @@ def claim(message: Message, *, provider: str, attempt_id: str, now: datetime, le
         attempted_at=now,
         due_at=now + lease,
         lookups=0,
-        misses=0,
+        not_found_count=0,
     )
 
 
@@ -195,7 +195,7 @@ def accept(
     return _move(named, Status.ACCEPTED, now=now, source=source, due_at=due_at)
 
 
-def wait(
+def requeue(
     message: Message,
     *,
     route: tuple[str, ...],
@@ -217,7 +217,7 @@ def wait(
     )
 
 
-def lose(message: Message, *, now: datetime, due_at: datetime, source: Source) -> Message:
+def mark_unknown(message: Message, *, now: datetime, due_at: datetime, source: Source) -> Message:
     """Return the message as `unknown`: its attempt ended without our learning what came of it."""
     return _move(message, Status.UNKNOWN, now=now, source=source, due_at=due_at)
 
@@ -230,12 +230,12 @@ def cancel(message: Message, *, now: datetime) -> Message:
     return _move(message, Status.CANCELED, now=now, source=Source.CALLER)
 
 
-def give_up(message: Message, *, now: datetime) -> Message:
+def mark_unconfirmed(message: Message, *, now: datetime) -> Message:
     """Return the message as `unconfirmed`: the report horizon passed without final evidence."""
     return _move(message, Status.UNCONFIRMED, now=now, source=Source.SWEEP)
 
 
-def look_again(message: Message, *, now: datetime, due_at: datetime, missed: bool = False) -> Message:
+def schedule_poll(message: Message, *, now: datetime, due_at: datetime, not_found: bool = False) -> Message:
     """Return the message with its next look-up set; `missed` counts a look-up that did not find it at the vendor."""
     return replace(
         message,
@@ -243,11 +243,11 @@ def look_again(message: Message, *, now: datetime, due_at: datetime, missed: boo
         updated_at=now,
         due_at=due_at,
         lookups=message.lookups + 1,
-        misses=message.misses + missed,
+        not_found_count=message.not_found_count + not_found,
     )
 
 
-def postpone(message: Message, *, now: datetime, due_at: datetime) -> Message:
+def defer(message: Message, *, now: datetime, due_at: datetime) -> Message:
     """Return the message with a later `due_at` and nothing else changed."""
     return replace(message, revision=message.revision + 1, updated_at=now, due_at=due_at)
 
@@ -299,4 +299,4 @@ def _settled(message: Message) -> Message:
     """A final message keeps neither its words nor a date to be looked at."""
     if not message.status.is_final:
         return message
-    return replace(message, content=None, enclosed=Enclosed(), due_at=None, provider_options={})
+    return replace(message, content=None, attachments=Attachments(), due_at=None, provider_options={})

@@ -6,15 +6,15 @@ from enum import Enum
 from sampai.domain.failure import Reason
 
 
-class About(Enum):
+class FailureScope(Enum):
     """Whom it concerns that a message was not taken."""
 
     MESSAGE = "message"
     PROVIDER = "provider"
     """The account at the vendor is out of order; the message itself is blameless."""
-    LINE = "line"
+    CONNECTION = "connection"
     """The vendor could not be reached."""
-    US = "us"
+    INTERNAL = "internal"
     """No call was made, by a decision or a fault of our own."""
 
 
@@ -39,7 +39,7 @@ class NotTaken:
 
     reason: Reason
     is_final: bool
-    about: About = About.MESSAGE
+    scope: FailureScope = FailureScope.MESSAGE
     provider_code: str | None = None
     detail: str | None = None
     retry_after_seconds: float | None = None

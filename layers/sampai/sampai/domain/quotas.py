@@ -26,7 +26,7 @@ class Limit(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counter:
+class QuotaCounter:
     """What is counted for one limit: messages to a number, to a prefix or to all, in one hour or day of UTC."""
 
     limit: Limit
@@ -36,7 +36,7 @@ class Counter:
     ends_at: datetime
 
 
-def counters_of(recipient: str | None, limits: Mapping[Limit, int], *, now: datetime) -> tuple[Counter, ...]:
+def quota_counters_of(recipient: str | None, limits: Mapping[Limit, int], *, now: datetime) -> tuple[QuotaCounter, ...]:
     """Return what a new message counts for, the narrowest first. Without a recipient it counts for `per_day` alone."""
     hour = now.replace(minute=0, second=0, microsecond=0)
     day = hour.replace(hour=0)
@@ -50,25 +50,25 @@ def counters_of(recipient: str | None, limits: Mapping[Limit, int], *, now: date
             (Limit.PER_PREFIX_PER_HOUR, f"prefix#{recipient[:-_LINE_DIGITS]}", *last),
         ]
     counters = {
-        limit: Counter(limit=limit, most=limits[limit], key=f"{subject}#{period}", ends_at=ends_at)
+        limit: QuotaCounter(limit=limit, most=limits[limit], key=f"{subject}#{period}", ends_at=ends_at)
         for limit, subject, ends_at, period in places
         if limit in limits
     }
     return tuple(counters[limit] for limit in Limit if limit in counters)
 
 
-def over(limit: Limit) -> Failure:
+def quota_exceeded(limit: Limit) -> Failure:
     return Failure(reason=Reason.BLOCKED, detail=f"limits.{limit}: reached")
 
 
-def country_refusal(recipient: str | None, allowed: Collection[str] | None) -> Failure | None:
+def validate_country(recipient: str | None, allowed: Collection[str] | None) -> Failure | None:
     """Return why a number must not be written to, or None. `allowed` are ISO 3166-1 codes, None for no list."""
     if recipient is None or allowed is None or country_of(recipient) in allowed:
         return None
     return Failure(reason=Reason.BLOCKED, detail="recipient: its country is not allowed")
 
 
-def sender_refusal(sender: str | None, allowed: Collection[str] | None, *, default: str | None) -> Failure | None:
+def validate_sender(sender: str | None, allowed: Collection[str] | None, *, default: str | None) -> Failure | None:
     """Return why a request must not name this sender, or None. The default one may be named too."""
     if sender is None or allowed is None or sender == default or sender in allowed:
         return None

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from sampai.domain.failure import Failure, Reason
 
-MOST_PARAMETERS: Final = 30
-MOST_CHARACTERS: Final = 2048
+MAX_PARAMETERS: Final = 30
+MAX_CHARACTERS: Final = 2048
 PARAMETERS_LIMIT: Final = 64 * 1024
 """They are stored with the message, and all of it together must be less than 400 KB."""
 
@@ -95,7 +95,7 @@ class Catalogue:
         """Whether it may be relied on: what was approved since must not be refused for ever."""
         return now < self.refreshed_at + FRESH_FOR
 
-    def refusal(self, template: Template, sender: str | None) -> Failure | None:
+    def validate(self, template: Template, sender: str | None) -> Failure | None:
         """Return why the vendor would refuse the template from this sender, or None if nothing is known against it."""
         if self.senders is not None and (sender or "").lower() not in self.senders:
             return Failure(reason=Reason.INVALID_SENDER, detail="sender: no such channel in the account")
@@ -134,12 +134,12 @@ def read_template(document: object) -> Template:
     name = given.get("recipient_name")
     return Template(
         template_id=_text(given.get("template_id"), "template_id", most=128),
-        parameters=read_parameters(given.get("parameters", {})),
+        parameters=parse_parameters(given.get("parameters", {})),
         recipient_name=None if name is None else _text(name, "recipient_name", most=128),
     )
 
 
-def read_parameters(document: object) -> Parameters:
+def parse_parameters(document: object) -> Parameters:
     """Read the parameters of a template, or raise InvalidTemplateError.
 
     A list of texts fills the body in order. An object has `header` {format, params: [{key, value}]}, `body`, a list of
@@ -198,21 +198,21 @@ def _button(document: object) -> Button:
 
 def _object(document: object, field: str, names: set[str]) -> Mapping[str, Any]:
     if not isinstance(document, dict):
-        raise InvalidTemplateError(_said(field, "must be an object"))
+        raise InvalidTemplateError(_outcome_fields(field, "must be an object"))
     if not document.keys() <= names:
-        raise InvalidTemplateError(_said(field, f"has other fields than {', '.join(sorted(names))}"))
+        raise InvalidTemplateError(_outcome_fields(field, f"has other fields than {', '.join(sorted(names))}"))
     return document
 
 
 def _list(document: object, field: str) -> Sequence[Any]:
-    if not isinstance(document, list) or len(document) > MOST_PARAMETERS:
-        raise InvalidTemplateError(_said(field, f"must be a list of at most {MOST_PARAMETERS}"))
+    if not isinstance(document, list) or len(document) > MAX_PARAMETERS:
+        raise InvalidTemplateError(_outcome_fields(field, f"must be a list of at most {MAX_PARAMETERS}"))
     return document
 
 
-def _text(value: object, field: str, *, most: int = MOST_CHARACTERS) -> str:
+def _text(value: object, field: str, *, most: int = MAX_CHARACTERS) -> str:
     if not isinstance(value, str) or not 1 <= len(value) <= most:
-        raise InvalidTemplateError(_said(field, f"must be a text of 1 to {most} characters"))
+        raise InvalidTemplateError(_outcome_fields(field, f"must be a text of 1 to {most} characters"))
     return value
 
 
@@ -221,5 +221,5 @@ def _number_or_text(value: object, field: str, *, most: int) -> str:
     return str(value) if is_number else _text(value, field, most=most)
 
 
-def _said(field: str, rule: str) -> str:
+def _outcome_fields(field: str, rule: str) -> str:
     return f"{field}: {rule}" if field else rule

@@ -13,7 +13,7 @@ def from_text(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def read_vendor_time(text: object, offset_minutes: int = 0) -> datetime | None:
+def parse_vendor_time(text: object, offset_minutes: int = 0) -> datetime | None:
     """Read a vendor's time, or return None: a time that cannot be read never spoils a report.
 
     A time without a zone is taken at `offset_minutes` east of UTC.

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, Final
 
-from sampai.domain.account import Standing
+from sampai.domain.account import AccountStatus
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
 from sampai.domain.inbound import Inbound
-from sampai.domain.message import Category, Channel, Content, Media, Message, Text, words_of
-from sampai.domain.outcome import About, NotTaken, Outcome, Unknown
+from sampai.domain.message import Category, Channel, Content, Media, Message, Text, text_of_content
+from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Unknown
 from sampai.domain.report import Report
 from sampai.domain.template import Template
 
@@ -52,11 +52,11 @@ class Capabilities:
     """Accepted `provider_options`, with the JSON type of each value."""
     key_option: str | None = None
     """The option in which a caller may give the encryption key. It is kept apart from the message."""
-    most_lists: int = 0
+    max_lists: int = 0
     """Lists of the vendor that one message may go to; 0 if it has none."""
-    has_rooms: bool = False
+    has_conversations: bool = False
     """Messages may reply in a conversation, while that is open."""
-    most_per_call: int = 1
+    max_batch_size: int = 1
     """Promotional messages that one call may carry."""
     webhooks: frozenset[str] = frozenset()
     account_checks: frozenset[str] = frozenset()
@@ -70,7 +70,7 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class ProviderConfig:
     """What an operator configured for a provider."""
 
     base_url: str
@@ -89,7 +89,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ListedMessage:
     """A message in a vendor's list, with what tells whose it is."""
 
     report: Report | None
@@ -101,7 +101,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListPage:
-    entries: tuple[Listed, ...]
+    entries: tuple[ListedMessage, ...]
     is_last: bool
 
 
@@ -119,23 +119,23 @@ class Provider(ABC):
     needs_sender: ClassVar[bool] = True
     """Whether the vendor refuses a message without a sender."""
 
-    def __init__(self, account: Account) -> None:
-        self.account = account
+    def __init__(self, account: ProviderConfig) -> None:
+        self.config = account
 
-    def refusal(self, message: Message) -> Failure | None:
+    def validate(self, message: Message) -> Failure | None:
         """Return why this provider cannot carry the message, or None. Called before anything is claimed or sent."""
         can = self.capabilities
         if message.content is not None and type(message.content) not in can.contents:
             said = CONTENT_TYPES[type(message.content)]
             return _unsupported(f"content.type: {self.name} takes no {said} on {can.channel}")
-        if message.room_id is not None and not can.has_rooms:
+        if message.room_id is not None and not can.has_conversations:
             return _unsupported(f"room_id: {self.name} has no conversations on {can.channel}")
-        if len(message.audience) > can.most_lists:
-            lists = "1 list" if can.most_lists == 1 else f"{can.most_lists or 'no'} lists"
+        if len(message.audience) > can.max_lists:
+            lists = "1 list" if can.max_lists == 1 else f"{can.max_lists or 'no'} lists"
             return _unsupported(f"audience: {self.name} takes {lists} on {can.channel}")
-        return self._option_refusal(message) or self._sender_refusal(message) or self._size_refusal(message.content)
+        return self._validate_options(message) or self._validate_sender(message) or self._validate_size(message.content)
 
-    def _option_refusal(self, message: Message) -> Failure | None:
+    def _validate_options(self, message: Message) -> Failure | None:
         for option, value in message.provider_options.get(self.name, {}).items():
             expected = self.capabilities.options.get(option)
             if expected is None:
@@ -148,14 +148,14 @@ class Provider(ABC):
                 )
         return None
 
-    def _sender_refusal(self, message: Message) -> Failure | None:
+    def _validate_sender(self, message: Message) -> Failure | None:
         if self.sender_of(message) is None and self.needs_sender:
             return Failure(reason=Reason.INVALID_SENDER, detail="sender: none given and none in the settings")
         return None
 
-    def _size_refusal(self, content: Content | None) -> Failure | None:
+    def _validate_size(self, content: Content | None) -> Failure | None:
         can = self.capabilities
-        if len(words_of(content)) > can.max_characters:
+        if len(text_of_content(content)) > can.max_characters:
             place = "caption" if isinstance(content, Media) else "text"
             return _too_long(f"content.{place}: {self.name} takes {can.max_characters} characters")
         if isinstance(content, Media) and (content.size or 0) > can.max_file_bytes:
@@ -163,7 +163,7 @@ class Provider(ABC):
         return None
 
     def sender_of(self, message: Message) -> str | None:
-        return message.sender or self.account.sender
+        return message.sender or self.config.sender
 
     def text_of(self, message: Message) -> str:
         """Return the text of a message that is to be sent. Raises ValueError if it has none."""
@@ -181,7 +181,7 @@ class Provider(ABC):
     def parse_send(self, response: HttpResponse) -> Outcome:
         """Read the answer to `build_send`. The default of everything that is not documented is `Unknown`."""
 
-    def shared_call(self, message: Message) -> str | None:
+    def batch_key(self, message: Message) -> str | None:
         """Return what messages must have in common to go out in one call, or None for one that goes alone.
 
         Only promotional ones share a call. One that was turned away goes alone from then on, so that a bad neighbour
@@ -189,7 +189,7 @@ class Provider(ABC):
         """
         if message.category is not Category.PROMOTIONAL or message.attempt > 1:
             return None
-        return self.coalesce(message) if self.capabilities.most_per_call > 1 else None
+        return self.coalesce(message) if self.capabilities.max_batch_size > 1 else None
 
     def coalesce(self, message: Message) -> str | None:
         """Return what a promotional message has in common with those that one call may carry; None: it goes alone."""
@@ -214,7 +214,7 @@ class Provider(ABC):
         """Return the template to send instead if the message's conversation is closed, where the caller named one."""
         return None
 
-    def can_trace(self, message: Message) -> bool:
+    def is_trackable(self, message: Message) -> bool:
         """Whether the vendor's look-up and list know of the message at all."""
         return True
 
@@ -248,7 +248,7 @@ class Provider(ABC):
     def build_account_check(self, check: str) -> HttpRequest:
         raise NotImplementedError(f"{self.name} declares no checks of the account")
 
-    def parse_account_check(self, check: str, response: HttpResponse) -> Standing:
+    def parse_account_check(self, check: str, response: HttpResponse) -> AccountStatus:
         """Read the answer to `build_account_check`.
 
         Raises AccountRefusedError if the vendor refuses our credentials, UnreadableAnswerError (or any other
@@ -272,7 +272,9 @@ def refused_by_status(response: HttpResponse) -> Outcome | None:
     """
     match response.status:
         case 401:
-            return NotTaken(reason=Reason.AUTHENTICATION, is_final=False, about=About.PROVIDER, provider_code="401")
+            return NotTaken(
+                reason=Reason.AUTHENTICATION, is_final=False, scope=FailureScope.PROVIDER, provider_code="401"
+            )
         case 429:
             return NotTaken(
                 reason=Reason.RATE_LIMITED,
@@ -290,12 +292,12 @@ def retry_after_seconds(response: HttpResponse) -> float | None:
 
     The date form is read against the answer's own Date header: a provider has no clock.
     """
-    wish = response.headers.get("retry-after", "").strip()
-    if wish.isascii() and wish.isdigit():
-        return _clamped(float(wish))
+    consent = response.headers.get("retry-after", "").strip()
+    if consent.isascii() and consent.isdigit():
+        return _clamped(float(consent))
     try:
         answered_at = parsedate_to_datetime(response.headers["date"])
-        return _clamped((parsedate_to_datetime(wish) - answered_at) / timedelta(seconds=1))
+        return _clamped((parsedate_to_datetime(consent) - answered_at) / timedelta(seconds=1))
     except (KeyError, ValueError, TypeError, IndexError, OverflowError):
         return None
 
@@ -305,7 +307,7 @@ def _clamped(seconds: float) -> float:
     return min(max(seconds, low), high)
 
 
-def readable_id(value: object) -> str | None:
+def parse_id(value: object) -> str | None:
     """Return a vendor's id if it is fit to be stored and asked for: 1 to 200 printable characters, not all blank."""
     if not isinstance(value, str) or not value.strip() or len(value) > 200 or not value.isprintable():
         return None

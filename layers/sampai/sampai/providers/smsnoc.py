@@ -11,23 +11,23 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 from urllib.parse import quote
 
-from sampai.domain.account import Balance, Standing
+from sampai.domain.account import AccountStatus, Balance
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Channel, Message, Text
-from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
+from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Status
-from sampai.domain.times import read_vendor_time
+from sampai.domain.times import parse_vendor_time
 from sampai.providers.base import (
     AccountRefusedError,
     Capabilities,
-    Listed,
+    ListedMessage,
     ListPage,
     Provider,
     UnreadableAnswerError,
     Window,
-    readable_id,
+    parse_id,
     refused_by_status,
     retry_after_seconds,
 )
@@ -66,7 +66,7 @@ def _about_message(reason: Reason) -> NotTaken:
 
 
 def _about_account(reason: Reason) -> NotTaken:
-    return NotTaken(reason=reason, is_final=False, about=About.PROVIDER)
+    return NotTaken(reason=reason, is_final=False, scope=FailureScope.PROVIDER)
 
 
 # Public code of "Ultimate SMS": parts of its error texts, in lower case. There are no codes. A text is a hint at the
@@ -126,16 +126,16 @@ class SmsNoc(Provider):
         countries=frozenset({"BD"}),
         credentials=frozenset({"api_token"}),
         max_characters=918,  # a guess, the vendor states none: six joined parts of 153
-        most_lists=10,  # ours: the vendor states none
-        most_per_call=100,  # public code of "Ultimate SMS"
+        max_lists=10,  # ours: the vendor states none
+        max_batch_size=100,  # public code of "Ultimate SMS"
         account_checks=frozenset({"balance"}),
         has_lookup=True,
         has_list=True,
     )
     default_base_url = "https://app.smsnoc.com/api/v3"
 
-    def refusal(self, message: Message) -> Failure | None:
-        if failure := super().refusal(message):
+    def validate(self, message: Message) -> Failure | None:
+        if failure := super().validate(message):
             return failure
         if _SENDER.fullmatch(self.sender_of(message) or "") is None:
             detail = "sender: smsnoc takes up to 11 letters and digits, or a phone number"
@@ -156,7 +156,7 @@ class SmsNoc(Provider):
         envelope = _envelope(response)
         if envelope.get("status") == "success":
             return _taken(envelope.get("data"))
-        return _refusal(envelope, response)
+        return _validate(envelope, response)
 
     def coalesce(self, message: Message) -> str | None:
         """Return sender and text: a comma list has one of each for all its numbers. A sender has no blank."""
@@ -174,13 +174,13 @@ class SmsNoc(Provider):
         envelope = _envelope(response)
         if envelope.get("status") == "success":
             return _taken_each(envelope.get("data"), [_digits(message.recipient) for message in messages])
-        refusal = _refusal(envelope, response)
+        refusal = _validate(envelope, response)
         if not isinstance(refusal, NotTaken) or refusal.reason is Reason.PROVIDER_ERROR:
             # The product answers any fault of its own with an error text, also one in the middle of the list.
             return [Unknown(why="refused in words that we do not know")] * len(messages)
         return [replace(refusal, is_final=False)] * len(messages)
 
-    def can_trace(self, message: Message) -> bool:
+    def is_trackable(self, message: Message) -> bool:
         """Whether the message went to a number: a campaign is not among the messages that are shown and listed."""
         return not message.audience
 
@@ -209,19 +209,19 @@ class SmsNoc(Provider):
         rows = paginator.get("data")
         if not isinstance(rows, list):
             raise UnreadableAnswerError("no data")
-        readable = (row for row in rows if isinstance(row, dict) and readable_id(row.get("uid")))
+        readable = (row for row in rows if isinstance(row, dict) and parse_id(row.get("uid")))
         return ListPage(
             entries=tuple(_listed(row) for row in readable), is_last=not rows or _is_last_page(paginator, page + 1)
         )
 
     def build_account_check(self, check: str) -> HttpRequest:
-        return HttpRequest.get(f"{self.account.base_url}/{check}", headers=self._headers)
+        return HttpRequest.get(f"{self.config.base_url}/{check}", headers=self._headers)
 
-    def parse_account_check(self, check: str, response: HttpResponse) -> Standing:
+    def parse_account_check(self, check: str, response: HttpResponse) -> AccountStatus:
         envelope = _envelope(response)
         if envelope.get("status") != "success" and _is_refused_account(envelope, response):
             raise AccountRefusedError(f"HTTP {response.status}")
-        return Standing(balances=(_balance(_data(envelope, response)),))
+        return AccountStatus(balances=(_balance(_data(envelope, response)),))
 
     def _post(self, operation: str, destination: Mapping[str, str], message: Message) -> HttpRequest:
         document = {
@@ -234,12 +234,12 @@ class SmsNoc(Provider):
 
     @property
     def _sms_url(self) -> str:
-        return f"{self.account.base_url}/sms"
+        return f"{self.config.base_url}/sms"
 
     @property
     def _headers(self) -> Mapping[str, str]:
         # Without Accept the product answers errors with a page or a redirect.
-        return {"Authorization": f"Bearer {self.account.credentials['api_token']}", "Accept": "application/json"}
+        return {"Authorization": f"Bearer {self.config.credentials['api_token']}", "Accept": "application/json"}
 
 
 def _envelope(response: HttpResponse) -> Mapping[str, Any]:
@@ -253,7 +253,7 @@ def _envelope(response: HttpResponse) -> Mapping[str, Any]:
 
 def _taken(data: object) -> Outcome:
     row = data[0] if isinstance(data, list) and len(data) == 1 else data
-    if not isinstance(row, dict) or (provider_message_id := readable_id(row.get("uid"))) is None:
+    if not isinstance(row, dict) or (provider_message_id := parse_id(row.get("uid"))) is None:
         return Unknown(why="success without a uid")
     return Taken(provider_message_id=provider_message_id, provider_status=_word(row))
 
@@ -261,13 +261,13 @@ def _taken(data: object) -> Outcome:
 def _taken_each(data: object, numbers: Sequence[str]) -> list[Outcome]:
     """Give each number its row: the one in its place, else the only one to it. A uid that comes twice names nobody."""
     listed = data if isinstance(data, list) else [data]
-    if len(listed) > SmsNoc.capabilities.most_per_call:
+    if len(listed) > SmsNoc.capabilities.max_batch_size:
         raise UnreadableAnswerError("more rows than numbers")
     rows = [row if isinstance(row, dict) else {} for row in listed]
     rows_to: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         rows_to[_digits(row.get("to"))].append(row)
-    uids = Counter(readable_id(row.get("uid")) for row in rows)
+    uids = Counter(parse_id(row.get("uid")) for row in rows)
 
     def outcome(place: int, number: str) -> Outcome:
         is_in_place = len(rows) == len(numbers) and _digits(rows[place].get("to")) == number
@@ -286,7 +286,7 @@ def _digits(number: object) -> str:
     return "".join(c for c in str(number or "") if c.isascii() and c.isdigit())
 
 
-def _refusal(envelope: Mapping[str, Any], response: HttpResponse) -> Outcome:
+def _validate(envelope: Mapping[str, Any], response: HttpResponse) -> Outcome:
     """Return what an answer means that is no success."""
     if envelope.get("status") == "error":
         return _refused(response, str(envelope.get("message")))
@@ -294,7 +294,7 @@ def _refusal(envelope: Mapping[str, Any], response: HttpResponse) -> Outcome:
 
 
 def _is_refused_account(envelope: Mapping[str, Any], response: HttpResponse) -> bool:
-    refusal = _refusal(envelope, response)
+    refusal = _validate(envelope, response)
     is_refused = isinstance(refusal, NotTaken) and refusal.reason is Reason.AUTHENTICATION
     return is_refused or response.status == 403
 
@@ -361,7 +361,7 @@ def _expiry(shown: object) -> datetime | None:
 
 
 def _report(row: Mapping[str, Any]) -> Report:
-    provider_message_id = readable_id(row.get("uid"))
+    provider_message_id = parse_id(row.get("uid"))
     if provider_message_id is None:
         raise UnreadableAnswerError("no uid")
     word = _word(row)
@@ -386,12 +386,12 @@ def _word(row: Mapping[str, Any]) -> str | None:
     return word if _WORDS.fullmatch(word) else "(free text)"
 
 
-def _listed(row: Mapping[str, Any]) -> Listed:
+def _listed(row: Mapping[str, Any]) -> ListedMessage:
     report = _report(row)
-    created_at = read_vendor_time(row.get("created_at"), DHAKA_MINUTES) or read_vendor_time(
+    created_at = parse_vendor_time(row.get("created_at"), DHAKA_MINUTES) or parse_vendor_time(
         row.get("sent_at"), DHAKA_MINUTES
     )
-    return Listed(
+    return ListedMessage(
         report=report,
         recipient=str(row.get("to") or ""),
         text=str(row.get("message") or ""),

@@ -9,18 +9,18 @@ from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from typing import Any, Final
 
-from sampai.domain.account import Balance, Standing
+from sampai.domain.account import AccountStatus, Balance
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse, MalformedWebhookError, WebhookRequest
 from sampai.domain.message import Channel, Message, Text
-from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
+from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Status
-from sampai.domain.times import read_vendor_time
+from sampai.domain.times import parse_vendor_time
 from sampai.providers.base import (
     AccountRefusedError,
     Capabilities,
-    Listed,
+    ListedMessage,
     ListPage,
     Provider,
     UnreadableAnswerError,
@@ -70,7 +70,7 @@ FAILURES: Final[Mapping[str, Reason]] = {"Invalid Sender ID": Reason.INVALID_SEN
 # Only 401 is documented. The others are a guess from the framework whose error shape the vendor has.
 _REFUSALS: Final = {
     400: NotTaken(reason=Reason.INVALID_REQUEST, is_final=True, provider_code="400"),
-    403: NotTaken(reason=Reason.AUTHENTICATION, is_final=False, about=About.PROVIDER, provider_code="403"),
+    403: NotTaken(reason=Reason.AUTHENTICATION, is_final=False, scope=FailureScope.PROVIDER, provider_code="403"),
     404: NotTaken(reason=Reason.PROVIDER_ERROR, is_final=True, provider_code="404"),
     413: NotTaken(reason=Reason.TOO_LONG, is_final=True, provider_code="413"),
     422: NotTaken(reason=Reason.INVALID_REQUEST, is_final=True, provider_code="422"),
@@ -93,7 +93,7 @@ class SmsPoh(Provider):
         max_characters=918,  # public code; six joined parts of 153
         options={"unicode": bool, "test": bool, "encrypt": bool, KEY_OPTION: str},
         key_option=KEY_OPTION,
-        most_per_call=100,  # ours: the vendor states none
+        max_batch_size=100,  # ours: the vendor states none
         webhooks=frozenset({"receipt"}),
         account_checks=frozenset({"balance"}),
         has_list=True,
@@ -101,8 +101,8 @@ class SmsPoh(Provider):
     )
     default_base_url = "https://v3.smspoh.com/api/rest"
 
-    def _option_refusal(self, message: Message) -> Failure | None:
-        if refusal := super()._option_refusal(message):
+    def _validate_options(self, message: Message) -> Failure | None:
+        if refusal := super()._validate_options(message):
             return refusal
         key, place = self.options_of(message).get(KEY_OPTION), f"provider_options.{self.name}.{KEY_OPTION}"
         if key is not None and _KEY.fullmatch(key) is None:
@@ -150,7 +150,7 @@ class SmsPoh(Provider):
         if not 200 <= response.status < 300:
             return [Unknown(why=f"HTTP {response.status}")] * len(messages)
         entries = response.json()["messages"]
-        if not isinstance(entries, list) or len(entries) > self.capabilities.most_per_call:
+        if not isinstance(entries, list) or len(entries) > self.capabilities.max_batch_size:
             raise UnreadableAnswerError("no messages, or more than were sent")
         names = [(_digits(message.recipient), self.reference_of(message)) for message in messages]
         return _outcomes([entry if isinstance(entry, dict) else {} for entry in entries], names)
@@ -163,7 +163,7 @@ class SmsPoh(Provider):
             # Whether the last day counts as a whole is not said: a day more costs nothing.
             "filterByCreatedDateTo": _yangon_date(window.until + timedelta(days=1)),
         }
-        url = f"{self.account.base_url}/messages"
+        url = f"{self.config.base_url}/messages"
         return HttpRequest.get(url, query=query, headers=self._headers, response_limit=PAGE_LIMIT_BYTES)
 
     def parse_list(self, response: HttpResponse, page: int) -> ListPage:
@@ -200,14 +200,14 @@ class SmsPoh(Provider):
         return (report,)
 
     def build_account_check(self, check: str) -> HttpRequest:
-        return HttpRequest.get(f"{self.account.base_url}/account/get-{check}", headers=self._headers)
+        return HttpRequest.get(f"{self.config.base_url}/account/get-{check}", headers=self._headers)
 
-    def parse_account_check(self, check: str, response: HttpResponse) -> Standing:
+    def parse_account_check(self, check: str, response: HttpResponse) -> AccountStatus:
         if response.status in (401, 403):
             raise AccountRefusedError(f"HTTP {response.status}")
         if not 200 <= response.status < 300:
             raise UnreadableAnswerError(f"HTTP {response.status}")
-        return Standing(balances=(Balance(account="credit", amount=_amount(response.json()["balance"])),))
+        return AccountStatus(balances=(Balance(account="credit", amount=_amount(response.json()["balance"])),))
 
     def _document(self, message: Message) -> dict[str, Any]:
         document = {
@@ -218,25 +218,25 @@ class SmsPoh(Provider):
             # The page says Boolean; the live server wants a number (public code).
             **{option: int(value) for option, value in self.options_of(message).items() if option != KEY_OPTION},
         }
-        if self.account.receipt_url is not None:
-            document["deliveryReceiptUrl"] = self.account.receipt_url
+        if self.config.receipt_url is not None:
+            document["deliveryReceiptUrl"] = self.config.receipt_url
         return document
 
     def _post(self, path: str, document: Mapping[str, Any]) -> HttpRequest:
-        return HttpRequest.post_json(f"{self.account.base_url}/{path}", document, headers=self._headers)
+        return HttpRequest.post_json(f"{self.config.base_url}/{path}", document, headers=self._headers)
 
     @property
     def _headers(self) -> Mapping[str, str]:
-        credentials = self.account.credentials
+        credentials = self.config.credentials
         token = b64encode(f"{credentials['api_key']}:{credentials['api_secret']}".encode()).decode()
         return {"Authorization": f"Bearer {token}", "Accept": "application/json"}
 
 
 def _key_of(message: Message) -> str:
     """Return the key to encrypt with. Raises ValueError if none was given."""
-    if message.enclosed.encryption_key is None:
+    if message.attachments.encryption_key is None:
         raise ValueError("no encryption key")
-    return message.enclosed.encryption_key
+    return message.attachments.encryption_key
 
 
 def _outcome(entry: Mapping[str, Any]) -> Outcome:
@@ -312,8 +312,8 @@ def _report(fields: Mapping[str, Any]) -> Report | None:
         return None
     word = provider_status.capitalize()
     status = STATUSES.get(word)
-    updated_at = read_vendor_time(fields.get("updatedAt"), YANGON_MINUTES)
-    finished_at = read_vendor_time(fields.get("finishedAt"), YANGON_MINUTES)
+    updated_at = parse_vendor_time(fields.get("updatedAt"), YANGON_MINUTES)
+    finished_at = parse_vendor_time(fields.get("finishedAt"), YANGON_MINUTES)
     return Report(
         provider_message_id=provider_message_id,
         status=status,
@@ -324,15 +324,15 @@ def _report(fields: Mapping[str, Any]) -> Report | None:
     )
 
 
-def _listed(row: Mapping[str, Any]) -> Listed | None:
+def _listed(row: Mapping[str, Any]) -> ListedMessage | None:
     report = _report(row)
     if report is None:
         return None
-    return Listed(
+    return ListedMessage(
         report=report,
         recipient=str(row.get("to") or ""),
         text=str(row.get("message") or ""),
-        created_at=read_vendor_time(row.get("createdAt"), YANGON_MINUTES),
+        created_at=parse_vendor_time(row.get("createdAt"), YANGON_MINUTES),
     )
 
 

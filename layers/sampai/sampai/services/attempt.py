@@ -5,25 +5,25 @@ from typing import Final
 
 from sampai.contract.settings import Settings
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Category, Message, accept, fail, lose, wait
-from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
+from sampai.domain.message import Category, Message, accept, fail, mark_unknown, requeue
+from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.status import Source, Status
 from sampai.services.circuit_breakers import OPEN_FOR
-from sampai.services.ports import Resumption
+from sampai.services.ports import WakeUp
 
 BACKOFF_SECONDS: Final = (5, 15, 60, 300, 900, 1800, 3600)
 
-NOTE_RANGE: Final = timedelta(seconds=900)
+MAX_WAKE_UP_DELAY: Final = timedelta(seconds=900)
 """The longest delay that SQS knows; what waits longer is found by the due index alone."""
 
-NOTE_SLACK: Final = timedelta(seconds=120)
+WAKE_UP_SLACK: Final = timedelta(seconds=120)
 """How long after its note was due a waiting message is found by the due index, should the note be lost."""
 
-NOTED_ATTEMPTS: Final = 8
+MAX_WAKE_UP_ATTEMPTS: Final = 8
 """Lambda stops a function that feeds its own queue for sixteen rounds; later attempts start from the schedule."""
 
 
-def settle(message: Message, outcome: Outcome, *, now: datetime, settings: Settings) -> Message:
+def apply_outcome(message: Message, outcome: Outcome, *, now: datetime, settings: Settings) -> Message:
     """Return a message of which an attempt has ended, as its outcome leaves it."""
     first_look = now + timedelta(seconds=settings.poll_seconds[0])
     match outcome:
@@ -37,12 +37,12 @@ def settle(message: Message, outcome: Outcome, *, now: datetime, settings: Setti
                 source=Source.SEND,
             )
         case Unknown():
-            return lose(message, now=now, due_at=first_look, source=Source.SEND)
+            return mark_unknown(message, now=now, due_at=first_look, source=Source.SEND)
         case NotTaken():
             return _refused(message, outcome, now=now, settings=settings)
 
 
-def may_settle(current: Message, outcome: Outcome, *, attempt_id: str) -> bool:
+def is_current_attempt(current: Message, outcome: Outcome, *, attempt_id: str) -> bool:
     """Whether the outcome of an attempt still counts for a message that has changed meanwhile.
 
     A superseded attempt changes nothing. One that was only overtaken, by a report or by the end of its lease, may say
@@ -59,20 +59,20 @@ def may_settle(current: Message, outcome: Outcome, *, attempt_id: str) -> bool:
             return current.status is Status.SENDING
 
 
-def release(
+def plan_wake_up(
     message: Message, *, at: datetime, now: datetime, from_schedule: bool = False
-) -> tuple[datetime, Resumption | None]:
+) -> tuple[datetime, WakeUp | None]:
     """Return when the due index shall look at a message that waits until `at`, and the note that wakes it before."""
-    if at - now > NOTE_RANGE or (message.attempt > NOTED_ATTEMPTS and not from_schedule):
+    if at - now > MAX_WAKE_UP_DELAY or (message.attempt > MAX_WAKE_UP_ATTEMPTS and not from_schedule):
         return at, None
-    note = Resumption(
+    wake_up = WakeUp(
         message_id=message.message_id,
         attempt=message.attempt,
         is_urgent=message.category is Category.OTP,
         delay_seconds=max(0, round((at - now).total_seconds())),
         group=message.group,
     )
-    return max(at, now) + NOTE_SLACK, note
+    return max(at, now) + WAKE_UP_SLACK, wake_up
 
 
 def has_waited_out(message: Message, *, now: datetime, settings: Settings) -> bool:
@@ -98,7 +98,7 @@ def _refused(message: Message, outcome: NotTaken, *, now: datetime, settings: Se
         late = f"expires_at: passes before a further attempt; last refusal: {outcome.reason}"
         expired = Failure(reason=Reason.EXPIRED, provider_code=outcome.provider_code, detail=late)
         return fail(message, expired, now=now, source=Source.SEND)
-    return wait(message, route=route, failure=failure, now=now, due_at=at, source=Source.SEND)
+    return requeue(message, route=route, failure=failure, now=now, due_at=at, source=Source.SEND)
 
 
 def _delay(message: Message, outcome: NotTaken, *, untried: int) -> timedelta:
@@ -108,4 +108,4 @@ def _delay(message: Message, outcome: NotTaken, *, untried: int) -> timedelta:
     step = BACKOFF_SECONDS[min(message.attempt, len(BACKOFF_SECONDS)) - 1]
     seconds = max(step, outcome.retry_after_seconds or 0)
     waited = timedelta(seconds=seconds)
-    return max(waited, OPEN_FOR) if outcome.about is About.PROVIDER else waited
+    return max(waited, OPEN_FOR) if outcome.scope is FailureScope.PROVIDER else waited

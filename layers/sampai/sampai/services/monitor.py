@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from sampai.contract.settings import ProviderSettings, Settings
-from sampai.domain.account import Balance, Standing
+from sampai.domain.account import AccountStatus, Balance
 from sampai.domain.template import Catalogue
 from sampai.providers.base import AccountRefusedError, Provider
 from sampai.providers.registry import PROVIDERS, load
@@ -48,20 +48,22 @@ class MonitorService:
         answered = 0
         for name in PROVIDERS:
             on_channels = (routing.provider(name, api.capabilities.channel) for api in load(name))
-            standings = [
-                standing
+            account_statuses = [
+                stored_message
                 for provider in on_channels
                 if provider is not None
                 for check in sorted(provider.capabilities.account_checks)
-                if (standing := self._ask(provider, check, remaining)) is not None
+                if (stored_message := self._ask(provider, check, remaining)) is not None
             ]
-            self._watch(name, [balance for standing in standings for balance in standing.balances], settings)
-            self._keep_catalogue(name, standings)
-            answered += len(standings)
+            self._watch(
+                name, [balance for stored_message in account_statuses for balance in stored_message.balances], settings
+            )
+            self._store_catalogue(name, account_statuses)
+            answered += len(account_statuses)
         self._telemetry.info("accounts checked", answered=answered)
         return answered
 
-    def _ask(self, provider: Provider, check: str, remaining: Remaining) -> Standing | None:
+    def _ask(self, provider: Provider, check: str, remaining: Remaining) -> AccountStatus | None:
         why = "no time left"
         if remaining() >= CALL_SECONDS + WRITE_MARGIN_SECONDS:
             response = self._transport.call(provider.build_account_check(check), deadline_seconds=CALL_SECONDS)
@@ -102,16 +104,16 @@ class MonitorService:
             self._telemetry.warning("balance expires", provider=name, account=balance.account, days=left.days)
             self._telemetry.count("BalanceExpiring", provider=name)
 
-    def _keep_catalogue(self, name: str, standings: Iterable[Standing]) -> None:
+    def _store_catalogue(self, name: str, account_statuses: Iterable[AccountStatus]) -> None:
         """Keep what was learned of templates and senders; a part that was not answered is not guarded by."""
-        told = list(standings)
+        told = list(account_statuses)
         templates = next((s.templates for s in told if s.templates is not None), None)
         senders = next((s.senders for s in told if s.senders is not None), None)
         if templates is None and senders is None:
             return
         catalogue = Catalogue(refreshed_at=self._clock(), templates=templates, senders=senders)
         try:
-            self._directory.keep_catalogue(name, catalogue)
+            self._directory.store_catalogue(name, catalogue)
         except UnavailableError as error:
             self._telemetry.error("catalogue not kept", provider=name, error=str(error))
 

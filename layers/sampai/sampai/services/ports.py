@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sampai.contract.events import Event
 from sampai.domain.http import HttpRequest, HttpResponse
-from sampai.domain.inbound import Inbound, Room
+from sampai.domain.inbound import Conversation, Inbound
 from sampai.domain.message import Message
-from sampai.domain.quotas import Counter
+from sampai.domain.quotas import QuotaCounter
 from sampai.domain.report import Report
 from sampai.domain.template import Catalogue
 
@@ -42,7 +42,7 @@ class UnavailableError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Meeting:
+class Correlation:
     """Where the sender, who knows the message, and the webhook, who has its report, find each other.
 
     The key is `{provider}#{provider_message_id}`. Whoever comes first writes it.
@@ -70,29 +70,29 @@ class Replace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Meet:
+class LinkCorrelation:
     """Store whose message a vendor's id names, if nobody has written under that id."""
 
     key: str
     message_id: str
 
 
-Write = Insert | Replace | Meet
+Write = Insert | Replace | LinkCorrelation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class WriteResult:
     """What came of a write. Refused with `current`: the condition failed and that is what stands there.
 
     Not done and no `current`: the store did not say; the write may or may not have happened.
     """
 
     done: bool
-    current: Message | Meeting | None = None
+    current: Message | Correlation | None = None
 
 
 class Store(Protocol):
-    def commit(self, writes: Sequence[Write]) -> list[Written]:
+    def commit(self, writes: Sequence[Write]) -> list[WriteResult]:
         """Make independent conditional writes in as few calls as the store allows, and say what came of each.
 
         Never raises for an outage. A refused write whose `current` equals what was to be written counts as done: an
@@ -108,11 +108,11 @@ class Store(Protocol):
         """Return ids of messages with `due_at` at or before now, the longest due first. May lag behind writes."""
         ...
 
-    def meetings(self, keys: Collection[str]) -> dict[str, Meeting]:
+    def correlations(self, keys: Collection[str]) -> dict[str, Correlation]:
         """Return the meeting points that exist, strongly consistent. Raises UnavailableError."""
         ...
 
-    def park(self, key: str, report: Report, now: datetime) -> Meeting | None:
+    def buffer_report(self, key: str, report: Report, now: datetime) -> Correlation | None:
         """Keep a report for whoever claims the vendor's id, or return the meeting if a message has claimed it.
 
         Durable when it returns. At most a fixed number of reports wait under one key; further ones are dropped.
@@ -120,7 +120,7 @@ class Store(Protocol):
         """
         ...
 
-    def adopt(self, key: str, message_id: str) -> Meeting:
+    def claim_correlation(self, key: str, message_id: str) -> Correlation:
         """Claim a vendor's id for a message, unless another has it, and return what stands there now.
 
         Raises UnavailableError.
@@ -128,7 +128,7 @@ class Store(Protocol):
         ...
 
 
-def meeting_key(provider: str, provider_message_id: str) -> str:
+def correlation_key(provider: str, provider_message_id: str) -> str:
     return f"{provider}#{provider_message_id}"
 
 
@@ -145,39 +145,41 @@ class Inbox(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class EligibilityData:
     """What the directory knows of the numbers, conversations and providers that it was asked about."""
 
     opted_out: frozenset[str] = field(default=frozenset(), repr=False)
-    rooms: Mapping[str, Room] = field(default_factory=dict)
+    conversations: Mapping[str, Conversation] = field(default_factory=dict)
     catalogues: Mapping[str, Catalogue] = field(default_factory=dict)
     """By provider; without an entry nothing is known of its templates."""
 
 
 class Directory(Protocol):
-    def look_up(self, *, numbers: Collection[str], rooms: Collection[str], catalogues: Collection[str]) -> Known:
+    def look_up(
+        self, *, numbers: Collection[str], conversations: Collection[str], catalogues: Collection[str]
+    ) -> EligibilityData:
         """Return what is known, strongly consistent. Raises UnavailableError."""
         ...
 
-    def opt(self, number: str, *, is_out: bool, at: datetime) -> None:
+    def set_opt_out(self, number: str, *, is_out: bool, at: datetime) -> None:
         """Note a number's wish. The latest one counts, in whatever order they arrive; of two at once, to be left alone.
 
         Raises UnavailableError.
         """
         ...
 
-    def open_room(self, room: Room) -> None:
+    def record_conversation(self, conversation: Conversation) -> None:
         """Note a conversation's last inbound message; an older one than is known changes nothing.
 
         Raises UnavailableError.
         """
         ...
 
-    def keep_catalogue(self, provider: str, catalogue: Catalogue) -> None:
+    def store_catalogue(self, provider: str, catalogue: Catalogue) -> None:
         """Put a catalogue in the place of the one before. Raises UnavailableError."""
         ...
 
-    def count(self, counter: Counter) -> bool:
+    def count(self, counter: QuotaCounter) -> bool:
         """Count one more, unless there are as many as may be. False: there are. Of several at once no more get in.
 
         Raises UnavailableError: it may have been counted.
@@ -186,15 +188,15 @@ class Directory(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class Reservation:
     """When a vendor has time: taken for whoever asked, or, if that is too far ahead, when it may be asked for again."""
 
-    is_taken: bool
+    is_granted: bool
     starts_at: datetime
 
 
 class RateLimiter(Protocol):
-    def take_turn(self, name: str, duration: timedelta, *, earliest: datetime, latest: datetime) -> Turn:
+    def reserve(self, name: str, duration: timedelta, *, earliest: datetime, latest: datetime) -> Reservation:
         """Take the next `duration` of a vendor's time, which all workers share, if it starts between two instants.
 
         What is not taken at its time is lost, not saved. Raises UnavailableError: it may have been taken.
@@ -219,10 +221,10 @@ class MediaStore(Protocol):
         ...
 
 
-class Vault(Protocol):
+class EncryptionKeyStore(Protocol):
     """Encryption keys of messages, readable only by whoever was given that right."""
 
-    def key_of(self, message: Message, proposed: str) -> str:
+    def get_or_create(self, message: Message, proposed: str) -> str:
         """Return the key of a message, which is the proposed one if it had none. Durable. Raises UnavailableError."""
         ...
 
@@ -235,7 +237,7 @@ class Vault(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resumption:
+class WakeUp:
     """A note to the send function to look at a waiting message after some seconds (0 to 900)."""
 
     message_id: str
@@ -247,7 +249,7 @@ class Resumption:
 
 
 class Queue(Protocol):
-    def put(self, resumptions: Sequence[Resumption]) -> None:
+    def put(self, wake_ups: Sequence[WakeUp]) -> None:
         """Queue the notes. Raises UnavailableError; the due index finds what was not queued."""
         ...
 

@@ -23,8 +23,8 @@ def publish(changes: Iterable[tuple[Message | None, Message]], *, bus: EventBus)
     return len(events)
 
 
-def publish_received(arrivals: Iterable[tuple[Inbound, datetime]], *, bus: EventBus) -> int:
+def publish_received(inbound_service: Iterable[tuple[Inbound, datetime]], *, bus: EventBus) -> int:
     """Publish inbound messages, each given with when it came to us. Return how many. Raises as `publish` does."""
-    events = [message_received(inbound, now=came_at) for inbound, came_at in arrivals]
+    events = [message_received(inbound, now=came_at) for inbound, came_at in inbound_service]
     bus.put(events)
     return len(events)

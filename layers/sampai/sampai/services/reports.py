@@ -6,9 +6,9 @@ from typing import Final
 from sampai.domain.message import Message, apply_report
 from sampai.domain.report import Report
 from sampai.domain.status import Source
-from sampai.services.ports import Clock, Meeting, Replace, Store, Telemetry, UnavailableError, meeting_key
+from sampai.services.ports import Clock, Correlation, Replace, Store, Telemetry, UnavailableError, correlation_key
 
-MOST_ROUNDS: Final = 8
+MAX_ROUNDS: Final = 8
 """How often a change is made again over somebody else's before the caller is told to come back."""
 
 
@@ -18,7 +18,7 @@ def change(store: Store, message: Message, make: Callable[[Message], Message]) -
     A `make` that returns its argument changes nothing. Returns what is stored in the end; raises UnavailableError.
     """
     current = message
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MAX_ROUNDS):
         changed = make(current)
         if changed is current:
             return current
@@ -49,9 +49,9 @@ class Reports:
         report = strongest(reports)
         if report.status is None:
             self._telemetry.warning(
-                "unknown status word", message_id=message.message_id, provider=message.provider, source=source
+                "unknown provider status", message_id=message.message_id, provider=message.provider, source=source
             )
-            self._telemetry.count("UnknownStatusWord", provider=message.provider)
+            self._telemetry.count("UnknownProviderStatus", provider=message.provider)
         return change(
             self._store, message, lambda current: apply_report(current, report, now=self._clock(), source=source)
         )
@@ -60,18 +60,18 @@ class Reports:
         """Claim the vendor's id for its message and apply what was reported before. Raises UnavailableError."""
         if message.provider is None or message.provider_message_id is None:
             return message
-        key = meeting_key(message.provider, message.provider_message_id)
-        return self.join(message, self._store.adopt(key, message.message_id))
+        key = correlation_key(message.provider, message.provider_message_id)
+        return self.join(message, self._store.claim_correlation(key, message.message_id))
 
-    def join(self, message: Message, meeting: Meeting) -> Message:
+    def join(self, message: Message, correlation: Correlation) -> Message:
         """Apply the reports of a meeting point to the message that has claimed it."""
-        if meeting.message_id != message.message_id:
+        if correlation.message_id != message.message_id:
             self._telemetry.error(
                 "vendor id belongs to two messages",
                 message_id=message.message_id,
-                other_message_id=meeting.message_id,
+                other_message_id=correlation.message_id,
                 provider=message.provider,
             )
             self._telemetry.count("ProviderMessageIdReused", provider=message.provider)
             return message
-        return self.apply(message, meeting.reports, source=Source.WEBHOOK)
+        return self.apply(message, correlation.reports, source=Source.WEBHOOK)

@@ -4,8 +4,8 @@ from sampai.contract.settings import Settings
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import Channel, Message
 from sampai.domain.phone import country_of
-from sampai.domain.quotas import country_refusal, sender_refusal
-from sampai.providers.base import Account, Provider
+from sampai.domain.quotas import validate_country, validate_sender
+from sampai.providers.base import Provider, ProviderConfig
 from sampai.providers.registry import PROVIDERS, on_channel
 from sampai.services.ports import Secret
 
@@ -32,12 +32,12 @@ class Routing:
             return Failure(reason=Reason.INVALID_REQUEST, detail="provider: not known")
         if not message.provider_options.keys() <= PROVIDERS.keys():
             return Failure(reason=Reason.INVALID_REQUEST, detail="provider_options: provider not known")
-        if (foreign := country_refusal(message.recipient, self._settings.allowed_countries)) is not None:
+        if (foreign := validate_country(message.recipient, self._settings.allowed_countries)) is not None:
             return foreign
         names = (wanted,) if wanted is not None else self._routed(message)
         if not names:
             return Failure(reason=Reason.UNROUTABLE, detail=_no_route(message))
-        refusals = {name: self._refusal(name, message) for name in names}
+        refusals = {name: self._validate(name, message) for name in names}
         able = tuple(name for name in names if refusals[name] is None)
         return able or next(failure for failure in refusals.values() if failure is not None)
 
@@ -48,23 +48,23 @@ class Routing:
 
     def forbidden(self, message: Message, provider: Provider) -> Failure | None:
         """Return why the settings of this moment do not let the provider send a message, or None."""
-        foreign = country_refusal(message.recipient, self._settings.allowed_countries)
-        return foreign or self._sender_refusal(message, provider)
+        foreign = validate_country(message.recipient, self._settings.allowed_countries)
+        return foreign or self._validate_sender(message, provider)
 
     def _routed(self, message: Message) -> tuple[str, ...]:
         return self._settings.route_of(message.channel, country_of(message.recipient or ""))
 
-    def _refusal(self, name: str, message: Message) -> Failure | None:
+    def _validate(self, name: str, message: Message) -> Failure | None:
         if on_channel(name, message.channel) is None:
             return Failure(reason=Reason.UNSUPPORTED, detail=f"channel: {name} does not offer it")
         provider = self.provider(name, message.channel)
         if provider is None:
             return Failure(reason=Reason.UNROUTABLE, detail="provider: turned off or without credentials")
-        return self._sender_refusal(message, provider) or provider.refusal(message)
+        return self._validate_sender(message, provider) or provider.validate(message)
 
-    def _sender_refusal(self, message: Message, provider: Provider) -> Failure | None:
+    def _validate_sender(self, message: Message, provider: Provider) -> Failure | None:
         allowed = self._settings.providers[provider.name].allowed_senders
-        return sender_refusal(message.sender, allowed, default=provider.account.sender)
+        return validate_sender(message.sender, allowed, default=provider.config.sender)
 
     def _configured(self, name: str, channel: Channel) -> Provider | None:
         settings = self._settings.providers.get(name)
@@ -74,7 +74,7 @@ class Routing:
         credentials = self._secret.credentials.get(name, {})
         if not api.capabilities.credentials <= credentials.keys():
             return None
-        account = Account(
+        account = ProviderConfig(
             base_url=settings.base_url,
             credentials=credentials,
             sender=settings.senders.get(channel, settings.sender),

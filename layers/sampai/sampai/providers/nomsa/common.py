@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sampai.domain.status import Status
-from sampai.providers.base import UnreadableAnswerError, readable_id
+from sampai.providers.base import UnreadableAnswerError, parse_id
 
 _CODE: Final = re.compile(r"(?!.*[0-9]{7})[A-Za-z0-9_.-]{1,40}", re.ASCII)
 
 
 def id_of(row: Mapping[str, Any]) -> str:
     """Return the id of a row. Raises UnreadableAnswerError if it has none that is fit to be stored."""
-    provider_message_id = readable_id(row.get("id"))
+    provider_message_id = parse_id(row.get("id"))
     if provider_message_id is None:
         raise UnreadableAnswerError("no id")
     return provider_message_id

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sampai.domain.status import Status
-from sampai.domain.times import read_vendor_time
+from sampai.domain.times import parse_vendor_time
 from sampai.providers.base import UnreadableAnswerError
 from sampai.providers.nomsa.common import code_of, id_of, status_of, word_of
 
@@ -90,12 +90,12 @@ def read_email(document: object) -> Email:
         error_sub_type=_error(document.get("error_sub_type")),
         classification=code_of(document.get("classification")),
         tag=_text(document.get("tag")),
-        created_at=read_vendor_time(document.get("created_at")),
-        updated_at=read_vendor_time(document.get("updated_at")),
-        accepted_at=read_vendor_time(document.get("accepted_at")),
-        sent_at=read_vendor_time(document.get("sent_at")),
-        delivered_at=read_vendor_time(document.get("delivered_at")),
-        opened_at=read_vendor_time(document.get("opened_at")),
+        created_at=parse_vendor_time(document.get("created_at")),
+        updated_at=parse_vendor_time(document.get("updated_at")),
+        accepted_at=parse_vendor_time(document.get("accepted_at")),
+        sent_at=parse_vendor_time(document.get("sent_at")),
+        delivered_at=parse_vendor_time(document.get("delivered_at")),
+        opened_at=parse_vendor_time(document.get("opened_at")),
     )
 
 

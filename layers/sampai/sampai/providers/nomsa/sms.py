@@ -7,18 +7,18 @@ from urllib.parse import quote
 from sampai.domain.failure import Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Channel, Message
-from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
+from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Status
-from sampai.domain.times import read_vendor_time, to_text
+from sampai.domain.times import parse_vendor_time, to_text
 from sampai.providers.base import (
     Capabilities,
-    Listed,
+    ListedMessage,
     ListPage,
     Provider,
     UnreadableAnswerError,
     Window,
-    readable_id,
+    parse_id,
     retry_after_seconds,
 )
 from sampai.providers.nomsa.common import code_of, id_of, status_of, word_of
@@ -123,21 +123,21 @@ class Nomsa(Provider):
         if not isinstance(rows, list):
             raise UnreadableAnswerError("no data")
         has_more = document.get("has_more", len(rows) >= PAGE_SIZE)
-        readable = (row for row in rows if isinstance(row, dict) and readable_id(row.get("id")))
+        readable = (row for row in rows if isinstance(row, dict) and parse_id(row.get("id")))
         return ListPage(entries=tuple(_listed(row) for row in readable), is_last=not (rows and has_more))
 
     @property
     def _sms_url(self) -> str:
-        return f"{self.account.base_url}/transactional/sms"
+        return f"{self.config.base_url}/transactional/sms"
 
     @property
     def _headers(self) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {self.account.credentials['api_key']}"}
+        return {"Authorization": f"Bearer {self.config.credentials['api_key']}"}
 
 
 def _taken(response: HttpResponse) -> Outcome:
     row = response.json()
-    provider_message_id = readable_id(row.get("id"))
+    provider_message_id = parse_id(row.get("id"))
     if provider_message_id is None:
         return Unknown(why="success without an id")
     return Taken(provider_message_id=provider_message_id, provider_status=code_of(row.get("status")))
@@ -153,7 +153,7 @@ def _refused(response: HttpResponse) -> NotTaken:
     return NotTaken(
         reason=reason,
         is_final=not (is_throttled or is_account),
-        about=About.PROVIDER if is_account else About.MESSAGE,
+        scope=FailureScope.PROVIDER if is_account else FailureScope.MESSAGE,
         provider_code=code or str(response.status),
         retry_after_seconds=retry_after_seconds(response) if is_throttled else None,
     )
@@ -184,17 +184,17 @@ def _report(row: Mapping[str, Any]) -> Report:
         status=status,
         provider_status=word_of(row),
         provider_code=code_of(row.get("error_code")),
-        occurred_at=read_vendor_time(row.get(TIMES[status])) if status else None,
+        occurred_at=parse_vendor_time(row.get(TIMES[status])) if status else None,
     )
 
 
-def _listed(row: Mapping[str, Any]) -> Listed:
+def _listed(row: Mapping[str, Any]) -> ListedMessage:
     report = _report(row)
     # The vendor stores its row before it calls the carrier: such a row proves nothing.
     is_bare = report.status is None and report.provider_status.upper() == "UNSENT"
-    return Listed(
+    return ListedMessage(
         report=None if is_bare else report,
         recipient=str(row.get("recipient") or ""),
         text=str(row.get("body") or ""),
-        created_at=read_vendor_time(row.get("created_at")),
+        created_at=parse_vendor_time(row.get("created_at")),
     )

@@ -8,11 +8,11 @@ from sampai.domain.failure import Reason
 from sampai.domain.http import MalformedWebhookError, WebhookRequest
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Channel
-from sampai.domain.outcome import About, NotTaken
+from sampai.domain.outcome import FailureScope, NotTaken
 from sampai.domain.phone import E164
 from sampai.domain.report import Report
 from sampai.domain.status import Status
-from sampai.domain.times import read_vendor_time
+from sampai.domain.times import parse_vendor_time
 
 NAME: Final = "nusasms"
 BASE_URL: Final = "https://api.nusasms.com"
@@ -26,7 +26,7 @@ SUCCESSES: Final = frozenset({200, 201, 202})
 # What an HTTP status means by itself, under a body that says nothing. 401, 408, 429 and 5xx: `refused_by_status`.
 REFUSALS: Final[Mapping[int, NotTaken]] = {
     400: NotTaken(reason=Reason.INVALID_REQUEST, is_final=True, provider_code="400"),
-    403: NotTaken(reason=Reason.AUTHENTICATION, is_final=False, about=About.PROVIDER, provider_code="403"),
+    403: NotTaken(reason=Reason.AUTHENTICATION, is_final=False, scope=FailureScope.PROVIDER, provider_code="403"),
     404: NotTaken(reason=Reason.PROVIDER_ERROR, is_final=True, provider_code="404"),
     413: NotTaken(reason=Reason.TOO_LONG, is_final=True, provider_code="413"),
     422: NotTaken(reason=Reason.INVALID_REQUEST, is_final=True, provider_code="422"),
@@ -80,7 +80,7 @@ def read_receipt(request: WebhookRequest, statuses: Mapping[str, Status], reason
         provider_status=provider_status,
         reason=reasons.get(provider_status.upper()),
         provider_code=None if code is None or _NO_ERROR.fullmatch(code) else code,
-        occurred_at=read_vendor_time(fields.get("sent_date"), JAKARTA_MINUTES),
+        occurred_at=parse_vendor_time(fields.get("sent_date"), JAKARTA_MINUTES),
     )
 
 
@@ -99,5 +99,5 @@ def read_inbox(request: WebhookRequest, channel: Channel) -> Inbound:
         sender=read_number(required(fields, "originator", WORD), channel),
         recipient=readable(fields.get("gateway_number"), WORD),
         text=fields["msg"],
-        received_at=read_vendor_time(fields.get("receive_date"), JAKARTA_MINUTES),
+        received_at=parse_vendor_time(fields.get("receive_date"), JAKARTA_MINUTES),
     )

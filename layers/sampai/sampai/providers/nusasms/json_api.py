@@ -3,16 +3,16 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Final
 
-from sampai.domain.account import Standing
+from sampai.domain.account import AccountStatus
 from sampai.domain.failure import Reason
 from sampai.domain.http import HttpRequest, HttpResponse
-from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
+from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.providers.base import AccountRefusedError, Provider, UnreadableAnswerError, refused_by_status
 from sampai.providers.nusasms.common import BASE_URL, ID, NAME, REFUSALS, SUCCESSES, readable
 
 ACCOUNT_LIMIT_BYTES: Final = 1024 * 1024
 
-Check = tuple[str, Callable[[Any], Standing]]
+Check = tuple[str, Callable[[Any], AccountStatus]]
 """The path of a check of the account, and what reads the `data` of its answer."""
 
 # "HTTPValidationError" names the field in `loc`; what a field means for a message is our reading.
@@ -57,7 +57,7 @@ class JsonApi(Provider):
         # An id beside an error contradicts it: the message may be on its way.
         refusal = None
         if is_error is True and ref_no is None:
-            refusal = self._refusal(envelope, response.status)
+            refusal = self._validate(envelope, response.status)
         elif "error" not in envelope:
             refusal = _unprocessable(envelope) if response.status == 422 else REFUSALS.get(response.status)
         return refusal or Unknown(why=f"HTTP {response.status} without a readable answer")
@@ -66,13 +66,13 @@ class JsonApi(Provider):
         path, _ = self.checks[check]
         return HttpRequest.get(self._url(path), headers=self._headers, response_limit=ACCOUNT_LIMIT_BYTES)
 
-    def parse_account_check(self, check: str, response: HttpResponse) -> Standing:
+    def parse_account_check(self, check: str, response: HttpResponse) -> AccountStatus:
         if response.status in (401, 403):
             raise AccountRefusedError(f"HTTP {response.status}")
         _, read = self.checks[check]
         return read(data_of(response))
 
-    def _refusal(self, envelope: Mapping[str, Any], status: int) -> NotTaken:
+    def _validate(self, envelope: Mapping[str, Any], status: int) -> NotTaken:
         """Read a refusal by the words in it: it has no code. The text itself may hold numbers and is not kept."""
         text = str(envelope.get("message")).lower()
         words = next((words for words in self.failures if words in text), None)
@@ -81,17 +81,17 @@ class JsonApi(Provider):
         return NotTaken(
             reason=reason,
             is_final=not is_account,
-            about=About.PROVIDER if is_account else About.MESSAGE,
+            scope=FailureScope.PROVIDER if is_account else FailureScope.MESSAGE,
             provider_code=str(status) if status >= 400 else None,
             detail=f"the refusal says: {words}" if words else None,
         )
 
     def _url(self, path: str) -> str:
-        return f"{self.account.base_url}/nusasms_api/1.0/{path}"
+        return f"{self.config.base_url}/nusasms_api/1.0/{path}"
 
     @property
     def _headers(self) -> Mapping[str, str]:
-        return {"APIKey": self.account.credentials["api_key"], "Accept": "application/json"}
+        return {"APIKey": self.config.credentials["api_key"], "Accept": "application/json"}
 
 
 def envelope_of(response: HttpResponse) -> Mapping[str, Any]:

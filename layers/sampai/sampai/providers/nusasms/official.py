@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from sampai.domain.account import Standing
+from sampai.domain.account import AccountStatus
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, MalformedWebhookError, WebhookRequest
 from sampai.domain.inbound import Inbound
@@ -15,7 +15,7 @@ from sampai.domain.message import Channel, Content, Media, Message, Text
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.template import InvalidTemplateError, Template, TemplateInfo, read_template
-from sampai.domain.times import read_vendor_time
+from sampai.domain.times import parse_vendor_time
 from sampai.providers.base import Capabilities, UnreadableAnswerError
 from sampai.providers.nusasms.common import ID, JAKARTA_MINUTES, NAME, WORD, read_number, readable, required
 from sampai.providers.nusasms.json_api import Check, JsonApi
@@ -50,7 +50,7 @@ _HEADER_FORMATS: Final = frozenset({"DOCUMENT", "IMAGE", "VIDEO"})
 _PLACEHOLDER: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _MAY_BE_PLACEHOLDER: Final = re.compile(r"[0-9{}]")
 
-MOST_ROWS: Final = 2000
+MAX_ROWS: Final = 2000
 """Templates or channels that are kept. A list cut short would call the rest unknown, so a longer one is not read."""
 
 MEDIA_TYPES: Final = ("audio", "document", "image", "video", "voice")
@@ -75,17 +75,17 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII
 _STORABLE: Final = re.compile(r"[^\x00\ud800-\udfff]*")
 
 
-def _templates(data: Any) -> Standing:
-    return Standing(templates={row["id"].lower(): _template_info(row) for row in _rows(data)})
+def _templates(data: Any) -> AccountStatus:
+    return AccountStatus(templates={row["id"].lower(): _template_info(row) for row in _rows(data)})
 
 
-def _channels(data: Any) -> Standing:
-    return Standing(senders=frozenset(row["id"].lower() for row in _rows(data)))
+def _channels(data: Any) -> AccountStatus:
+    return AccountStatus(senders=frozenset(row["id"].lower() for row in _rows(data)))
 
 
 def _rows(data: Any) -> list[dict[str, Any]]:
     """Return the entries with a readable id; one without could not be asked for."""
-    if not isinstance(data, list) or len(data) > MOST_ROWS:
+    if not isinstance(data, list) or len(data) > MAX_ROWS:
         raise UnreadableAnswerError("no list, or too long a one")
     return [row for row in data if isinstance(row, dict) and readable(row.get("id"), ID)]
 
@@ -133,16 +133,16 @@ class NusaSmsWhatsAppOfficial(JsonApi):
         max_characters=4096,  # a guess, the vendor states none
         max_file_bytes=512 * 1024,  # a guess: the limit of WhatsApp's "Send Media"
         options={"media_type": str, "template": dict},
-        has_rooms=True,
+        has_conversations=True,
         webhooks=frozenset({"whatsapp-official-receipt", "whatsapp-official-inbox"}),
         account_checks=frozenset(_CHECKS),
     )
 
-    def refusal(self, message: Message) -> Failure | None:
-        return super().refusal(message) or _room_refusal(message) or _template_refusal(message.content, "content")
+    def validate(self, message: Message) -> Failure | None:
+        return super().validate(message) or _room_refusal(message) or _template_refusal(message.content, "content")
 
-    def _option_refusal(self, message: Message) -> Failure | None:
-        if refusal := super()._option_refusal(message):
+    def _validate_options(self, message: Message) -> Failure | None:
+        if refusal := super()._validate_options(message):
             return refusal
         place = f"provider_options.{self.name}"
         if self.options_of(message).get("media_type", MEDIA_TYPES[0]) not in MEDIA_TYPES:
@@ -153,14 +153,14 @@ class NusaSmsWhatsAppOfficial(JsonApi):
         except InvalidTemplateError as error:
             return Failure(reason=Reason.INVALID_REQUEST, detail=f"{place}.template: {error}")
 
-    def _sender_refusal(self, message: Message) -> Failure | None:
+    def _validate_sender(self, message: Message) -> Failure | None:
         """Ask for a channel where a template goes out; a reply takes the channel of its conversation."""
         if not isinstance(message.content, Template):
             return None
         sender = self.sender_of(message)
         if sender is not None and _UUID.fullmatch(sender) is None:
             return Failure(reason=Reason.INVALID_SENDER, detail="sender: must be the UUID of a channel")
-        return super()._sender_refusal(message)
+        return super()._validate_sender(message)
 
     def build_send(self, message: Message) -> HttpRequest:
         if isinstance(message.content, Template):
@@ -206,9 +206,9 @@ class NusaSmsWhatsAppOfficial(JsonApi):
             parts["text"] = content.caption
         if content.media_url is not None:
             return parts | {"file_url": content.media_url}
-        if message.enclosed.file is None:
+        if message.attachments.file is None:
             raise ValueError("no file")
-        return parts | {"file": File(name=name, media_type=media_type, data=message.enclosed.file)}
+        return parts | {"file": File(name=name, media_type=media_type, data=message.attachments.file)}
 
 
 def _room_refusal(message: Message) -> Failure | None:
@@ -238,7 +238,7 @@ def _report(document: Mapping[str, Any]) -> Report:
         status=status,
         provider_status=provider_status,
         reason=Reason.PROVIDER_ERROR if status is Status.UNDELIVERED else None,
-        occurred_at=read_vendor_time(document.get("status_date"), JAKARTA_MINUTES),
+        occurred_at=parse_vendor_time(document.get("status_date"), JAKARTA_MINUTES),
     )
 
 
@@ -250,7 +250,7 @@ def _inbound(document: Mapping[str, Any]) -> Inbound:
         sender=read_number(required(document, "sender_number", WORD), Channel.WHATSAPP_OFFICIAL),
         text=_optional(document, "text"),  # a picture has none
         room_id=required(document, "room_id", ID),
-        received_at=read_vendor_time(document.get("inbox_date"), JAKARTA_MINUTES),
+        received_at=parse_vendor_time(document.get("inbox_date"), JAKARTA_MINUTES),
     )
 
 

@@ -10,11 +10,11 @@ from sampai.domain.failure import Reason
 from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Category, Channel, Message
-from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
+from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.segments import Encoding, encoding_of
 from sampai.domain.status import Status
-from sampai.providers.base import Capabilities, Provider, readable_id, refused_by_status
+from sampai.providers.base import Capabilities, Provider, parse_id, refused_by_status
 from sampai.providers.nusasms.common import (
     BASE_URL,
     ID,
@@ -62,7 +62,7 @@ def _about_message(reason: Reason, detail: str) -> NotTaken:
 
 
 def _about_account(reason: Reason, detail: str) -> NotTaken:
-    return NotTaken(reason=reason, is_final=False, about=About.PROVIDER, detail=detail)
+    return NotTaken(reason=reason, is_final=False, scope=FailureScope.PROVIDER, detail=detail)
 
 
 # "Response Status". Codes and names are the vendor's; what each one means for a message is our reading. After the
@@ -113,7 +113,7 @@ class NusaSms(Provider):
         countries=frozenset({"ID"}),
         credentials=frozenset({"user", "password"}),
         max_characters=160,
-        most_lists=1,
+        max_lists=1,
         webhooks=frozenset({"sms-receipt", "sms-inbox"}),
     )
     default_base_url = BASE_URL
@@ -122,8 +122,8 @@ class NusaSms(Provider):
     def build_send(self, message: Message) -> HttpRequest:
         text = self.text_of(message)
         fields = {
-            "user": self.account.credentials["user"],
-            "password": self.account.credentials["password"],
+            "user": self.config.credentials["user"],
+            "password": self.config.credentials["password"],
             "SMSText": text,
             **_destination(message),
             "output": "json",
@@ -132,7 +132,7 @@ class NusaSms(Provider):
             fields["otp"] = "Y"
         if encoding_of(text) is Encoding.UCS2:
             fields["unicode"] = "True"
-        url = f"{self.account.base_url}/api/v3/sendsms/{'group' if message.audience else 'plain'}"
+        url = f"{self.config.base_url}/api/v3/sendsms/{'group' if message.audience else 'plain'}"
         # The page takes all of this in the query too, where the password would end in logs.
         return HttpRequest.post_form(url, fields, headers={"Accept": "application/json"})
 
@@ -166,7 +166,7 @@ def _outcome(result: Mapping[str, Any], *, is_success: bool) -> Outcome:
         return replace(failure, provider_code=code) if isinstance(failure, NotTaken) else failure
     # The answer to a group names a campaign instead of a message: nothing else tells the two answers apart.
     is_campaign = "messageid" not in result
-    provider_message_id = readable_id(result.get("campaign_name")) if is_campaign else readable(result["messageid"], ID)
+    provider_message_id = parse_id(result.get("campaign_name")) if is_campaign else readable(result["messageid"], ID)
     if not is_success or provider_message_id is None:
         return Unknown(why="success without an id, or under a refusal")
     return Taken(provider_message_id=provider_message_id)

@@ -7,14 +7,14 @@ from math import isfinite
 from typing import Any, Final
 from urllib.parse import quote
 
-from sampai.domain.account import Balance, Standing
+from sampai.domain.account import AccountStatus, Balance
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Channel, Media, Message, Text
 from sampai.domain.report import Report
 from sampai.domain.status import Status
-from sampai.domain.times import read_vendor_time
+from sampai.domain.times import parse_vendor_time
 from sampai.providers.base import Capabilities, UnreadableAnswerError
 from sampai.providers.nusasms.common import ID, JAKARTA_MINUTES, WORD, read_inbox, read_receipt, readable
 from sampai.providers.nusasms.json_api import Check, JsonApi, data_of, envelope_of
@@ -59,10 +59,10 @@ _DATES: Final = {
 _EMOJI: Final = re.compile(r"[\U00010000-\U0010ffff]")
 
 
-def _balances(data: Any) -> Standing:
+def _balances(data: Any) -> AccountStatus:
     if not isinstance(data, dict) or not data.keys() & {"sms_balance", "wa_balance"}:
         raise UnreadableAnswerError("no balance")
-    return Standing(balances=(_balance(data, "sms"), _balance(data, "wa")))
+    return AccountStatus(balances=(_balance(data, "sms"), _balance(data, "wa")))
 
 
 def _balance(data: Mapping[str, Any], account: str) -> Balance:
@@ -73,14 +73,14 @@ def _balance(data: Mapping[str, Any], account: str) -> Balance:
         account=account,
         amount=None if amount is None else float(amount),
         # A date alone. Whether its day still counts is not said: taken as over when it begins.
-        expires_at=read_vendor_time(data.get(f"{account}_expired_date"), JAKARTA_MINUTES),
+        expires_at=parse_vendor_time(data.get(f"{account}_expired_date"), JAKARTA_MINUTES),
     )
 
 
-def _key(data: Any) -> Standing:
+def _key(data: Any) -> AccountStatus:
     if not isinstance(data, dict) or "userid" not in data:
         raise UnreadableAnswerError("no user")
-    return Standing()
+    return AccountStatus()
 
 
 _CHECKS: Final[Mapping[str, Check]] = {"balance": ("balance", _balances), "key": ("auth/api_key", _key)}
@@ -97,18 +97,18 @@ class NusaSmsWhatsApp(JsonApi):
         max_characters=4096,  # a guess, the vendor states none
         max_file_bytes=512 * 1024,  # public code: "File exceed limits (max 512 KB)"
         options={"queue": str, "is_group": bool, "include_unsubscribe": bool, "timeout": int, "channel": int},
-        most_lists=1,
+        max_lists=1,
         webhooks=frozenset({"whatsapp-receipt", "whatsapp-inbox"}),
         account_checks=frozenset(_CHECKS),
         has_lookup=True,
     )
     needs_sender = False  # the page: optional
 
-    def _option_refusal(self, message: Message) -> Failure | None:
+    def _validate_options(self, message: Message) -> Failure | None:
         if message.audience and self.options_of(message).get("is_group") is False:
             detail = f"provider_options.{self.name}.is_group: an audience is a group"
             return Failure(reason=Reason.UNSUPPORTED, detail=detail)
-        return super()._option_refusal(message)
+        return super()._validate_options(message)
 
     def build_send(self, message: Message) -> HttpRequest:
         document: dict[str, Any] = {"destination": _destination(message), **self.options_of(message)}
@@ -141,7 +141,7 @@ class NusaSmsWhatsApp(JsonApi):
             status=status,
             provider_status=provider_status,
             reason=_REASONS.get(word),
-            occurred_at=read_vendor_time(data.get(_DATES[status]), JAKARTA_MINUTES) if status in _DATES else None,
+            occurred_at=parse_vendor_time(data.get(_DATES[status]), JAKARTA_MINUTES) if status in _DATES else None,
         )
 
     @classmethod
@@ -160,9 +160,9 @@ def _media(message: Message, content: Media) -> dict[str, Any]:
     said = {} if content.caption is None else {"caption": _escaped(content.caption)}
     if content.media_url is not None:
         return {**said, "media_url": content.media_url}
-    if message.enclosed.file is None:
+    if message.attachments.file is None:
         raise ValueError("no file")
-    return {**said, "media_base64": b64encode(message.enclosed.file).decode(), "file_name": content.file_name}
+    return {**said, "media_base64": b64encode(message.attachments.file).decode(), "file_name": content.file_name}
 
 
 def _escaped(text: str) -> str:

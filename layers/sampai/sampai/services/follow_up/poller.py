@@ -8,13 +8,13 @@ from html import unescape
 from typing import Final, TypeVar
 
 from sampai.domain.http import HttpRequest, HttpResponse
-from sampai.domain.message import Message, words_of
+from sampai.domain.message import Message, text_of_content
 from sampai.domain.report import Report
-from sampai.providers.base import Listed, ListPage, Provider, Window
+from sampai.providers.base import ListedMessage, ListPage, Provider, Window
 from sampai.services.ports import NewPool, NoResponse, Remaining, Telemetry, Transport
 from sampai.services.send.dispatch import CALL_SECONDS, WRITE_MARGIN_SECONDS
 
-MOST_PAGES: Final = 10
+MAX_PAGES: Final = 10
 """Pages of a list that are read for one window; what lies beyond is looked up one by one, or next time."""
 
 PAGE_WORTH: Final = 2
@@ -46,7 +46,7 @@ class NoAnswerError(Exception):
     """The vendor could not be asked, or its answer said nothing."""
 
 
-class Findings:
+class PollResults:
     """What the vendors said: reports of named messages, and candidates for those whose answer was lost."""
 
     def __init__(self) -> None:
@@ -62,32 +62,34 @@ class Findings:
         """Whether the vendor left a question without an answer: it is asked no more, for the time is the others'."""
 
 
-class Inquiry:
+class StatusPoller:
     def __init__(self, *, transport: Transport, telemetry: Telemetry, new_pool: NewPool) -> None:
         self._transport = transport
         self._new_pool = new_pool
         self._telemetry = telemetry
 
-    def ask(self, provider: Provider, messages: Sequence[Message], *, now: datetime, remaining: Remaining) -> Findings:
+    def ask(
+        self, provider: Provider, messages: Sequence[Message], *, now: datetime, remaining: Remaining
+    ) -> PollResults:
         """Ask one vendor about messages that it took or may have taken."""
-        findings, can = Findings(), provider.capabilities
-        traced = [m for m in messages if (can.has_list or can.has_lookup) and provider.can_trace(m)]
+        results, can = PollResults(), provider.capabilities
+        traced = [m for m in messages if (can.has_list or can.has_lookup) and provider.is_trackable(m)]
         # Where there is nobody to ask, everything that could be learned has been.
-        findings.asked.update(m.message_id for m in messages if m not in traced)
+        results.asked.update(m.message_id for m in messages if m not in traced)
         if can.has_list:
             for window, members in _windows(traced):
-                self._list(provider, window, members, findings, now, remaining)
+                self._list(provider, window, members, results, now, remaining)
         if can.has_lookup:
-            unseen = [m for m in traced if m.provider_message_id and m.message_id not in findings.reports]
-            self._look_up(provider, unseen, findings, remaining)
-        return findings
+            unseen = [m for m in traced if m.provider_message_id and m.message_id not in results.reports]
+            self._look_up(provider, unseen, results, remaining)
+        return results
 
     def _list(
         self,
         provider: Provider,
         window: Window,
         members: Sequence[Message],
-        findings: Findings,
+        results: PollResults,
         now: datetime,
         remaining: Remaining,
     ) -> None:
@@ -96,32 +98,32 @@ class Inquiry:
         idle_pages = pages = 0
         is_last = True
         try:
-            for page in self._pages(provider, window, findings, remaining):
+            for page in self._pages(provider, window, results, remaining):
                 pages, is_last = pages + 1, page.is_last
-                known = len(findings.reports)
+                known = len(results.reports)
                 for entry in page.entries:
-                    _sort_in(provider, entry, members, findings, now)
-                if wanted <= findings.reports.keys():
+                    _match_row(provider, entry, members, results, now)
+                if wanted <= results.reports.keys():
                     break
-                idle_pages += len(findings.reports) - known < PAGE_WORTH
+                idle_pages += len(results.reports) - known < PAGE_WORTH
                 if may_look_up and idle_pages > len(members) // MESSAGES_PER_IDLE_PAGE:
                     return  # the list is crowded by others: what it has not shown is looked up one by one
         except NoAnswerError as error:
             self._failed(provider, "list", error)
             return
-        if is_last or pages < MOST_PAGES:  # what a list that was cut has not shown may be in it all the same
-            findings.asked.update(wanted - findings.undecided)
+        if is_last or pages < MAX_PAGES:  # what a list that was cut has not shown may be in it all the same
+            results.asked.update(wanted - results.undecided)
 
     def _pages(
-        self, provider: Provider, window: Window, findings: Findings, remaining: Remaining
+        self, provider: Provider, window: Window, results: PollResults, remaining: Remaining
     ) -> Iterator[ListPage]:
         seen: set[str] = set()
-        for number in range(MOST_PAGES):
+        for number in range(MAX_PAGES):
             request = provider.build_list(window, number)
-            if request.url not in findings.pages:
+            if request.url not in results.pages:
                 parse = partial(provider.parse_list, page=number)
-                findings.pages[request.url] = self._read(request, parse, findings, remaining)
-            page = findings.pages[request.url]
+                results.pages[request.url] = self._read(request, parse, results, remaining)
+            page = results.pages[request.url]
             yield page
             ids = {entry.report.provider_message_id for entry in page.entries if entry.report is not None}
             if page.is_last or (ids and ids <= seen):
@@ -129,11 +131,11 @@ class Inquiry:
             seen |= ids
 
     def _look_up(
-        self, provider: Provider, messages: Sequence[Message], findings: Findings, remaining: Remaining
+        self, provider: Provider, messages: Sequence[Message], results: PollResults, remaining: Remaining
     ) -> None:
         def look(message: Message) -> Report | None:
             request = provider.build_lookup(message.provider_message_id or "")
-            return self._read(request, provider.parse_lookup, findings, remaining)
+            return self._read(request, provider.parse_lookup, results, remaining)
 
         if not messages:
             return
@@ -145,20 +147,20 @@ class Inquiry:
             except NoAnswerError as error:
                 self._failed(provider, "look-up", error)
                 continue
-            findings.asked.add(message.message_id)
+            results.asked.add(message.message_id)
             if report is not None:
-                findings.reports[message.message_id] = report
+                results.reports[message.message_id] = report
 
     def _read(
-        self, request: HttpRequest, parse: Callable[[HttpResponse], Read], findings: Findings, remaining: Remaining
+        self, request: HttpRequest, parse: Callable[[HttpResponse], Read], results: PollResults, remaining: Remaining
     ) -> Read:
-        if findings.is_silent:
+        if results.is_silent:
             raise NoAnswerError("no answer before")
         if remaining() < CALL_SECONDS + WRITE_MARGIN_SECONDS:
             raise NoAnswerError("no time left")
         response = self._transport.call(request, deadline_seconds=CALL_SECONDS)
         if isinstance(response, NoResponse):
-            findings.is_silent = True
+            results.is_silent = True
             raise NoAnswerError(response.why)
         try:
             return parse(response)
@@ -166,40 +168,42 @@ class Inquiry:
             raise NoAnswerError(f"HTTP {response.status}: {type(error).__name__}") from None
 
     def _failed(self, provider: Provider, operation: str, error: NoAnswerError) -> None:
-        self._telemetry.warning("vendor not asked", provider=provider.name, operation=operation, why=str(error))
-        self._telemetry.count("InquiryFailed", provider=provider.name)
+        self._telemetry.warning("status poll failed", provider=provider.name, operation=operation, why=str(error))
+        self._telemetry.count("StatusPollFailed", provider=provider.name)
 
 
-def _sort_in(provider: Provider, entry: Listed, members: Sequence[Message], findings: Findings, now: datetime) -> None:
+def _match_row(
+    provider: Provider, entry: ListedMessage, members: Sequence[Message], results: PollResults, now: datetime
+) -> None:
     if entry.report is None:
         return
     for message in members:
         if message.provider_message_id is not None:
             if message.provider_message_id == entry.report.provider_message_id:
-                findings.reports[message.message_id] = entry.report
-        elif not _may_be(provider, entry, entry.report, message):
+                results.reports[message.message_id] = entry.report
+        elif not _matches_row(provider, entry, entry.report, message):
             continue
-        elif entry.report.reference is None and _may_be_anothers(entry, message, now):
-            findings.undecided.add(message.message_id)
+        elif entry.report.reference is None and _may_belong_to_a_send_in_flight(entry, message, now):
+            results.undecided.add(message.message_id)
         else:
-            candidates = findings.candidates.setdefault(message.message_id, [])
+            candidates = results.candidates.setdefault(message.message_id, [])
             if all(known.provider_message_id != entry.report.provider_message_id for known in candidates):
                 candidates.append(entry.report)
 
 
-def _may_be(provider: Provider, entry: Listed, report: Report, message: Message) -> bool:
+def _matches_row(provider: Provider, entry: ListedMessage, report: Report, message: Message) -> bool:
     """Whether a listed message may be ours: by our reference where there is one, else by number, text and time."""
-    if provider.capabilities.echoes_reference and (report.reference or provider.shared_call(message) is None):
+    if provider.capabilities.echoes_reference and (report.reference or provider.batch_key(message) is None):
         return report.reference == provider.reference_of(message)
     return (
         _digits(entry.recipient) == _digits(message.recipient or "")
         and message.content is not None
-        and _words(entry.text) == _words(words_of(message.content))
+        and _words(entry.text) == _words(text_of_content(message.content))
         and _is_near(entry.created_at, message.attempted_at)
     )
 
 
-def _may_be_anothers(entry: Listed, message: Message, now: datetime) -> bool:
+def _may_belong_to_a_send_in_flight(entry: ListedMessage, message: Message, now: datetime) -> bool:
     """Whether what is listed came after the message's own call, and so lately that its sender may not have said so."""
     if entry.created_at is None or message.attempted_at is None:
         return False

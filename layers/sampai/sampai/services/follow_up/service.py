@@ -13,34 +13,34 @@ from sampai.domain.message import (
     OnUnknown,
     accept,
     apply_report,
+    defer,
     fail,
-    give_up,
-    look_again,
-    lose,
-    postpone,
+    mark_unconfirmed,
+    mark_unknown,
+    requeue,
+    schedule_poll,
     urgency,
-    wait,
 )
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
 from sampai.providers.base import Provider
-from sampai.services.attempt import has_waited_out, is_past_horizon, release
-from sampai.services.follow_up.poller import Findings, Inquiry
+from sampai.services.attempt import has_waited_out, is_past_horizon, plan_wake_up
+from sampai.services.follow_up.poller import PollResults, StatusPoller
 from sampai.services.ports import (
     Clock,
-    Meeting,
+    Correlation,
     NewPool,
     Queue,
     Remaining,
     Replace,
-    Resumption,
     SecretSource,
     SettingsSource,
     Store,
     Telemetry,
     Transport,
     UnavailableError,
-    meeting_key,
+    WakeUp,
+    correlation_key,
 )
 from sampai.services.reports import Reports, strongest
 from sampai.services.routing import Routing
@@ -57,7 +57,7 @@ PASS_SECONDS: Final = 20.0
 MISSES_BEFORE_RESEND: Final = 2
 """A vendor's list lags behind; not being in it once proves little."""
 
-MOST_ATTEMPTS: Final = 5
+MAX_ATTEMPTS: Final = 5
 """Attempts under `on_unknown: resend`, each of which may have reached the handset."""
 
 
@@ -82,7 +82,7 @@ class FollowUpService:
         self._clock = clock
         self._telemetry = telemetry
         self._webhook_base_url = webhook_base_url
-        self._inquiry = Inquiry(transport=transport, telemetry=telemetry, new_pool=new_pool)
+        self._poller = StatusPoller(transport=transport, telemetry=telemetry, new_pool=new_pool)
         self._reports = Reports(store=store, clock=clock, telemetry=telemetry)
 
     def run(self, *, remaining: Remaining) -> int:
@@ -101,15 +101,17 @@ class FollowUpService:
                 break
             ids, waiting = waiting[:PASS_SIZE], waiting[PASS_SIZE:]
             seen.update(ids)
-            self._look_at(list(self._store.read(ids).values()), settings, routing, remaining)
+            self._resolve_existing(list(self._store.read(ids).values()), settings, routing, remaining)
         self._telemetry.info("followed up", messages=len(seen))
         return len(seen)
 
-    def _look_at(self, messages: Sequence[Message], settings: Settings, routing: Routing, remaining: Remaining) -> None:
+    def _resolve_existing(
+        self, messages: Sequence[Message], settings: Settings, routing: Routing, remaining: Remaining
+    ) -> None:
         now = self._clock()
         due = [message for message in messages if message.due_at is not None and message.due_at <= now]
-        self._wake([m for m in due if m.status in (Status.SCHEDULED, Status.QUEUED)], settings)
-        self._store_all([(m, self._lost(m)) for m in due if m.status is Status.SENDING])
+        self._requeue_due([m for m in due if m.status in (Status.SCHEDULED, Status.QUEUED)], settings)
+        self._store_all([(m, self._expire_lease(m)) for m in due if m.status is Status.SENDING])
         on_their_way = [m for m in due if m.status in (Status.UNKNOWN, Status.ACCEPTED, Status.SENT)]
         groups: dict[tuple[str, Channel], list[Message]] = {}
         for message in on_their_way:
@@ -118,97 +120,99 @@ class FollowUpService:
             try:
                 self._ask(name, routing.provider(name, channel), group, settings, remaining)
             except UnavailableError as error:
-                self._telemetry.warning("follow-up put off", provider=name, error=str(error))
+                self._telemetry.warning("follow-up deferred", provider=name, error=str(error))
 
     # --- messages that wait -----------------------------------------------------------------------------------------
 
-    def _wake(self, waiting: Sequence[Message], settings: Settings) -> None:
+    def _requeue_due(self, waiting: Sequence[Message], settings: Settings) -> None:
         now = self._clock()
         changes: list[tuple[Message, Message]] = []
-        notes: dict[str, Resumption] = {}
+        wake_ups: dict[str, WakeUp] = {}
         for message in sorted(waiting, key=urgency):
-            failure = _hopeless(message, now=now, settings=settings)
+            failure = _terminal_failure(message, now=now, settings=settings)
             if failure is not None:
                 changes.append((message, fail(message, failure, now=now, source=Source.SWEEP)))
                 continue
-            due_at, note = self._woken(message, now)
-            changes.append((message, postpone(message, now=now, due_at=due_at)))
-            if note is not None:
-                notes[message.message_id] = note
+            due_at, wake_up = self._next_wake_up(message, now)
+            changes.append((message, defer(message, now=now, due_at=due_at)))
+            if wake_up is not None:
+                wake_ups[message.message_id] = wake_up
         stored = self._store_all(changes)
         try:
-            self._queue.put([note for message_id, note in notes.items() if message_id in stored])
+            self._queue.put([wake_up for message_id, wake_up in wake_ups.items() if message_id in stored])
         except UnavailableError:
-            self._telemetry.warning("notes not queued", count=len(notes))
+            self._telemetry.warning("wake-ups not queued", count=len(wake_ups))
 
     @staticmethod
-    def _woken(message: Message, now: datetime) -> tuple[datetime, Resumption | None]:
+    def _next_wake_up(message: Message, now: datetime) -> tuple[datetime, WakeUp | None]:
         at = max(now, message.send_at or now) if message.status is Status.SCHEDULED else now
-        return release(message, at=at, now=now, from_schedule=True)
+        return plan_wake_up(message, at=at, now=now, from_schedule=True)
 
-    def _lost(self, message: Message) -> Message:
+    def _expire_lease(self, message: Message) -> Message:
         """The lease is over: whoever claimed the message is gone, and may have sent it."""
-        self._telemetry.warning("lease over", message_id=message.message_id, provider=message.provider)
-        self._telemetry.count("LeaseOver", provider=message.provider)
+        self._telemetry.warning("lease expired", message_id=message.message_id, provider=message.provider)
+        self._telemetry.count("LeaseExpired", provider=message.provider)
         now = self._clock()
-        return lose(message, now=now, due_at=now, source=Source.SWEEP)
+        return mark_unknown(message, now=now, due_at=now, source=Source.SWEEP)
 
     # --- messages on their way --------------------------------------------------------------------------------------
 
     def _ask(
         self, name: str, provider: Provider | None, group: Sequence[Message], settings: Settings, remaining: Remaining
     ) -> None:
-        group = self._after_meetings(name, group)
-        findings = (
-            self._inquiry.ask(provider, group, now=self._clock(), remaining=remaining) if provider else Findings()
+        group = self._resolve_correlations(name, group)
+        results = (
+            self._poller.ask(provider, group, now=self._clock(), remaining=remaining) if provider else PollResults()
         )
         if provider is not None:
-            self._match(provider, group, findings)
+            self._match(provider, group, results)
         now = self._clock()
-        changes, notes = [], []
+        changes, wake_ups = [], []
         for message in group:
-            changed, note = _judged(message, findings, now=now, settings=settings)
+            changed, wake_up = _next_state(message, results, now=now, settings=settings)
             changes.append((message, changed))
-            notes += [note] if note is not None else []
+            wake_ups += [wake_up] if wake_up is not None else []
         stored = self._store_all(changes)
         for before, after in changes:
             if before.provider_message_id is None and after.message_id in stored:
                 self._reports.meet(after)
-        self._queue.put([note for note in notes if note.message_id in stored])
+        self._queue.put([wake_up for wake_up in wake_ups if wake_up.message_id in stored])
 
-    def _after_meetings(self, name: str, group: Sequence[Message]) -> list[Message]:
+    def _resolve_correlations(self, name: str, group: Sequence[Message]) -> list[Message]:
         """Complete meetings that a sender left open, and return the messages that still need to be asked about."""
-        keys = {meeting_key(name, m.provider_message_id): m for m in group if m.provider_message_id is not None}
-        met = self._store.meetings(keys.keys())
+        keys = {correlation_key(name, m.provider_message_id): m for m in group if m.provider_message_id is not None}
+        met = self._store.correlations(keys.keys())
         kept = {message.message_id: message for message in group}
         for key, message in keys.items():
-            meeting = met.get(key)
-            if meeting is None or meeting.message_id is None:
-                meeting = self._store.adopt(key, message.message_id)
-            if meeting.message_id == message.message_id and meeting.reports:
-                kept[message.message_id] = self._reports.join(message, meeting)
+            correlation = met.get(key)
+            if correlation is None or correlation.message_id is None:
+                correlation = self._store.claim_correlation(key, message.message_id)
+            if correlation.message_id == message.message_id and correlation.reports:
+                kept[message.message_id] = self._reports.join(message, correlation)
         return [message for message in kept.values() if not message.status.is_final]
 
-    def _match(self, provider: Provider, group: Sequence[Message], findings: Findings) -> None:
+    def _match(self, provider: Provider, group: Sequence[Message], results: PollResults) -> None:
         """Give a lost answer its message: a candidate that no other message has claimed, if there is no doubt."""
         name = provider.name
-        lost = [m for m in group if m.provider_message_id is None and findings.candidates.get(m.message_id)]
-        keys = [meeting_key(name, r.provider_message_id) for m in lost for r in findings.candidates[m.message_id]]
-        met = self._store.meetings(keys) if keys else {}
+        lost = [m for m in group if m.provider_message_id is None and results.candidates.get(m.message_id)]
+        keys = [correlation_key(name, r.provider_message_id) for m in lost for r in results.candidates[m.message_id]]
+        met = self._store.correlations(keys) if keys else {}
         for message in lost:
-            free = [r for r in findings.candidates[message.message_id] if _is_free(met, name, r, message)]
+            free = [r for r in results.candidates[message.message_id] if _is_free(met, name, r, message)]
             named = [r for r in free if r.reference is not None and provider.capabilities.echoes_reference]
-            is_certain = len(free) == 1 and not any(_share(findings, m, free) for m in lost if m is not message)
+            is_certain = len(free) == 1 and not any(_share(results, m, free) for m in lost if m is not message)
             if named or is_certain:
-                self._adopt(name, message, strongest(named or free), findings)
+                self._adopt(name, message, strongest(named or free), results)
             elif free:
-                self._telemetry.warning("lost answer is ambiguous", message_id=message.message_id, provider=name)
+                self._telemetry.warning("reconciliation ambiguous", message_id=message.message_id, provider=name)
 
-    def _adopt(self, name: str, message: Message, report: Report, findings: Findings) -> None:
-        meeting = self._store.adopt(meeting_key(name, report.provider_message_id), message.message_id)
-        if meeting.message_id == message.message_id:
-            findings.reports[message.message_id] = report
-            self._telemetry.info("lost answer found", message_id=message.message_id, provider=name)
+    def _adopt(self, name: str, message: Message, report: Report, results: PollResults) -> None:
+        correlation = self._store.claim_correlation(
+            correlation_key(name, report.provider_message_id), message.message_id
+        )
+        if correlation.message_id == message.message_id:
+            results.reports[message.message_id] = report
+            self._telemetry.info("unknown send reconciled", message_id=message.message_id, provider=name)
 
     def _store_all(self, changes: Sequence[tuple[Message, Message]]) -> set[str]:
         """Store the changes and return the ids of those stored; somebody else's change makes the message wait."""
@@ -216,7 +220,7 @@ class FollowUpService:
         return {after.message_id for (_, after), written in zip(changes, results, strict=True) if written.done}
 
 
-def _hopeless(message: Message, *, now: datetime, settings: Settings) -> Failure | None:
+def _terminal_failure(message: Message, *, now: datetime, settings: Settings) -> Failure | None:
     if message.is_expired(now):
         return Failure(reason=Reason.EXPIRED, detail="expires_at: has passed")
     if has_waited_out(message, now=now, settings=settings):
@@ -224,27 +228,27 @@ def _hopeless(message: Message, *, now: datetime, settings: Settings) -> Failure
     return None
 
 
-def _judged(
-    message: Message, findings: Findings, *, now: datetime, settings: Settings
-) -> tuple[Message, Resumption | None]:
+def _next_state(
+    message: Message, results: PollResults, *, now: datetime, settings: Settings
+) -> tuple[Message, WakeUp | None]:
     """Return the message after its look-up, with a note if it is to be sent again."""
-    report = findings.reports.get(message.message_id)
-    learned = _learned(message, report, now=now)
+    report = results.reports.get(message.message_id)
+    learned = _apply_poll(message, report, now=now)
     if learned.status.is_final:
         return learned, None
     if learned.status is not message.status:
-        return _looked(learned, now=now, settings=settings, missed=False), None
+        return _reschedule(learned, now=now, settings=settings, not_found=False), None
     if is_past_horizon(message, now=now, settings=settings):
-        return give_up(learned, now=now), None
-    missed = report is None and message.message_id in findings.asked
-    if missed and _is_to_be_sent_again(message, now=now):
-        again = wait(message, route=message.route, failure=None, now=now, due_at=now, source=Source.SWEEP)
-        due_at, note = release(again, at=now, now=now, from_schedule=True)
-        return replace(again, due_at=due_at), note
-    return _looked(learned, now=now, settings=settings, missed=missed), None
+        return mark_unconfirmed(learned, now=now), None
+    not_found = report is None and message.message_id in results.asked
+    if not_found and _is_to_be_sent_again(message, now=now):
+        again = requeue(message, route=message.route, failure=None, now=now, due_at=now, source=Source.SWEEP)
+        due_at, wake_up = plan_wake_up(again, at=now, now=now, from_schedule=True)
+        return replace(again, due_at=due_at), wake_up
+    return _reschedule(learned, now=now, settings=settings, not_found=not_found), None
 
 
-def _learned(message: Message, report: Report | None, *, now: datetime) -> Message:
+def _apply_poll(message: Message, report: Report | None, *, now: datetime) -> Message:
     if report is None:
         return message
     if message.status is Status.UNKNOWN and (report.status is None or report.status.rank <= Status.ACCEPTED.rank):
@@ -259,27 +263,27 @@ def _learned(message: Message, report: Report | None, *, now: datetime) -> Messa
     return apply_report(message, report, now=now, source=Source.POLL)
 
 
-def _looked(message: Message, *, now: datetime, settings: Settings, missed: bool) -> Message:
+def _reschedule(message: Message, *, now: datetime, settings: Settings, not_found: bool) -> Message:
     steps = settings.poll_seconds
     pause = timedelta(seconds=steps[min(message.lookups + 1, len(steps) - 1)])
-    return look_again(message, now=now, due_at=now + pause, missed=missed)
+    return schedule_poll(message, now=now, due_at=now + pause, not_found=not_found)
 
 
 def _is_to_be_sent_again(message: Message, *, now: datetime) -> bool:
     return (
         message.status is Status.UNKNOWN
         and message.on_unknown is OnUnknown.RESEND
-        and message.misses + 1 >= MISSES_BEFORE_RESEND
-        and message.attempt < MOST_ATTEMPTS
+        and message.not_found_count + 1 >= MISSES_BEFORE_RESEND
+        and message.attempt < MAX_ATTEMPTS
         and not message.is_expired(now)
     )
 
 
-def _is_free(met: dict[str, Meeting], name: str, report: Report, message: Message) -> bool:
-    meeting = met.get(meeting_key(name, report.provider_message_id))
-    return meeting is None or meeting.message_id in (None, message.message_id)
+def _is_free(met: dict[str, Correlation], name: str, report: Report, message: Message) -> bool:
+    correlation = met.get(correlation_key(name, report.provider_message_id))
+    return correlation is None or correlation.message_id in (None, message.message_id)
 
 
-def _share(findings: Findings, message: Message, reports: Sequence[Report]) -> bool:
+def _share(results: PollResults, message: Message, reports: Sequence[Report]) -> bool:
     ids = {report.provider_message_id for report in reports}
-    return any(known.provider_message_id in ids for known in findings.candidates[message.message_id])
+    return any(known.provider_message_id in ids for known in results.candidates[message.message_id])

@@ -9,11 +9,12 @@ from typing import Final
 
 from sampai.domain.failure import Reason
 from sampai.domain.http import HttpResponse
-from sampai.domain.message import Enclosed, Media, Message
-from sampai.domain.outcome import About, NotTaken, Outcome, Taken, Unknown
+from sampai.domain.message import Attachments, Media, Message
+from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.providers.base import Provider
 from sampai.services.ports import (
     Clock,
+    EncryptionKeyStore,
     MediaStore,
     NewId,
     NewPool,
@@ -23,7 +24,6 @@ from sampai.services.ports import (
     Telemetry,
     Transport,
     UnavailableError,
-    Vault,
 )
 
 CALL_SECONDS: Final = 10.0
@@ -53,7 +53,7 @@ class Dispatcher:
         *,
         transport: Transport,
         media: MediaStore,
-        vault: Vault,
+        encryption_keys: EncryptionKeyStore,
         clock: Clock,
         new_key: NewId,
         telemetry: Telemetry,
@@ -62,7 +62,7 @@ class Dispatcher:
     ) -> None:
         self._transport = transport
         self._media = media
-        self._vault = vault
+        self._encryption_keys = encryption_keys
         self._new_pool = new_pool
         self._clock = clock
         self._new_key = new_key
@@ -114,10 +114,10 @@ class Dispatcher:
 
     def _send(self, provider: Provider, message: Message) -> Outcome:
         try:
-            enclosed = self._enclosed(provider, message)
+            attachments = self._load_attachments(provider, message)
         except UnavailableError as error:
             return _not_called(Reason.PROVIDER_ERROR, f"not at hand: {error}")
-        complete = message if enclosed is message.enclosed else replace(message, enclosed=enclosed)
+        complete = message if attachments is message.attachments else replace(message, attachments=attachments)
         if complete.is_expired(self._clock()):  # what was fetched may have taken its time
             return _EXPIRED
         try:
@@ -150,22 +150,24 @@ class Dispatcher:
             return [Unknown(why=f"{len(outcomes)} outcomes for {len(messages)} messages")] * len(messages)
         return outcomes
 
-    def _enclosed(self, provider: Provider, message: Message) -> Enclosed:
+    def _load_attachments(self, provider: Provider, message: Message) -> Attachments:
         """Return what goes with the message and is not here already: its file, and its key to encrypt with."""
-        enclosed = message.enclosed
-        if isinstance(message.content, Media) and message.content.media_key is not None and enclosed.file is None:
-            enclosed = replace(enclosed, file=self._media.fetch(message.content.media_key))
-        if provider.encrypts(message) and enclosed.encryption_key is None:
-            enclosed = replace(enclosed, encryption_key=self._vault.key_of(message, self._new_key()))
-        return enclosed
+        attachments = message.attachments
+        if isinstance(message.content, Media) and message.content.media_key is not None and attachments.file is None:
+            attachments = replace(attachments, file=self._media.fetch(message.content.media_key))
+        if provider.encrypts(message) and attachments.encryption_key is None:
+            attachments = replace(
+                attachments, encryption_key=self._encryption_keys.get_or_create(message, self._new_key())
+            )
+        return attachments
 
     def _keep_key(self, message: Message, outcome: Outcome) -> None:
         """Keep the vendor's key if it has not taken ours: it is told once."""
         key = outcome.encryption_key if isinstance(outcome, Taken) else None
-        if key is None or key == message.enclosed.encryption_key:
+        if key is None or key == message.attachments.encryption_key:
             return
         try:
-            self._vault.replace(message, key)
+            self._encryption_keys.replace(message, key)
         except UnavailableError:
             self._telemetry.error("encryption key lost", message_id=message.message_id, provider=message.provider)
             self._telemetry.count("EncryptionKeyLost", provider=message.provider)
@@ -195,7 +197,7 @@ class Dispatcher:
 
 
 def _not_called(reason: Reason, detail: str, *, is_final: bool = False) -> NotTaken:
-    return NotTaken(reason=reason, is_final=is_final, about=About.US, detail=detail)
+    return NotTaken(reason=reason, is_final=is_final, scope=FailureScope.INTERNAL, detail=detail)
 
 
 _EXPIRED: Final = _not_called(Reason.EXPIRED, "expires_at: has passed", is_final=True)
@@ -212,7 +214,7 @@ def _calls(attempts: Sequence[Attempt]) -> list[list[int]]:
     gathering: dict[tuple[int, str], list[int]] = {}
     for place, attempt in enumerate(attempts):
         message, provider = attempt.message, attempt.provider
-        shared = provider.shared_call(message)
+        shared = provider.batch_key(message)
         if shared is None:
             calls.append([place])
             continue
@@ -226,7 +228,7 @@ def _calls(attempts: Sequence[Attempt]) -> list[list[int]]:
 
 
 def _fits(attempt: Attempt, others: Sequence[Attempt]) -> bool:
-    if len(others) >= attempt.provider.capabilities.most_per_call or _turn(attempt) - _turn(others[0]) > SHARED_WITHIN:
+    if len(others) >= attempt.provider.capabilities.max_batch_size or _turn(attempt) - _turn(others[0]) > SHARED_WITHIN:
         return False
     return attempt.message.recipient not in {other.message.recipient for other in others}
 
@@ -239,7 +241,7 @@ def _without_response(response: NoResponse) -> Outcome:
     if response.may_have_been_sent:
         return Unknown(why=response.why)
     detail = f"no connection: {response.why}"
-    return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, about=About.LINE, detail=detail)
+    return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, scope=FailureScope.CONNECTION, detail=detail)
 
 
 def _outcomes_of(future: Future[list[Outcome]], count: int) -> list[Outcome]:

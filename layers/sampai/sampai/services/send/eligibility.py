@@ -7,11 +7,11 @@ from sampai.contract.request import SendRequest
 from sampai.domain.message import Category, Channel, Message
 from sampai.domain.template import Template
 from sampai.providers.registry import PROVIDERS, on_channel
-from sampai.services.ports import Directory, Known
+from sampai.services.ports import Directory, EligibilityData
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class EligibilityQuery:
     """What one message makes us ask; most ask nothing."""
 
     number: str | None = field(default=None, repr=False)
@@ -23,9 +23,9 @@ class Question:
         return self.number is not None or self.room_id is not None or bool(self.catalogues)
 
 
-def question_of(subject: SendRequest | Message) -> Question:
+def eligibility_query(subject: SendRequest | Message) -> EligibilityQuery:
     is_promotional = subject.category is Category.PROMOTIONAL
-    return Question(
+    return EligibilityQuery(
         number=subject.recipient if is_promotional else None,
         room_id=subject.room_id,
         is_promotional=is_promotional,
@@ -33,25 +33,29 @@ def question_of(subject: SendRequest | Message) -> Question:
     )
 
 
-def ask(directory: Directory, questions: Iterable[Question]) -> Known:
+def load_eligibility(directory: Directory, questions: Iterable[EligibilityQuery]) -> EligibilityData:
     """Return what is known, in one call for all questions. Raises UnavailableError.
 
     A second call is made where a promotional message names nothing but a conversation: only that tells its number.
     """
     asked = [question for question in questions if question]
     if not asked:
-        return Known()
+        return EligibilityData()
     numbers = {question.number for question in asked if question.number is not None}
     known = directory.look_up(
         numbers=numbers,
-        rooms={question.room_id for question in asked if question.room_id is not None},
+        conversations={question.room_id for question in asked if question.room_id is not None},
         catalogues={name for question in asked for name in question.catalogues},
     )
-    rooms = [known.rooms.get(question.room_id or "") for question in asked if question.is_promotional]
-    further = {room.number for room in rooms if room is not None and room.number is not None} - numbers
+    conversations = [known.conversations.get(question.room_id or "") for question in asked if question.is_promotional]
+    further = {
+        conversation.number
+        for conversation in conversations
+        if conversation is not None and conversation.number is not None
+    } - numbers
     if not further:
         return known
-    more = directory.look_up(numbers=further, rooms=(), catalogues=())
+    more = directory.look_up(numbers=further, conversations=(), catalogues=())
     return replace(known, opted_out=known.opted_out | more.opted_out)
 
 

@@ -5,12 +5,12 @@ from datetime import datetime
 
 from sampai.domain.failure import Failure
 from sampai.domain.message import Message
-from sampai.domain.quotas import Limit, counters_of, over
+from sampai.domain.quotas import Limit, quota_counters_of, quota_exceeded
 from sampai.services.ports import Directory, Remaining, Store, UnavailableError
 from sampai.services.send.dispatch import CALL_SECONDS, WRITE_MARGIN_SECONDS
 
 
-def count_new(
+def enforce_quotas(
     messages: Sequence[Message],
     limits: Mapping[Limit, int],
     *,
@@ -38,7 +38,7 @@ def count_new(
 
 
 def _count(message: Message, limits: Mapping[Limit, int], directory: Directory, now: datetime) -> Failure | None:
-    for counter in counters_of(message.recipient, limits, now=now):
+    for counter in quota_counters_of(message.recipient, limits, now=now):
         if not directory.count(counter):
-            return over(counter.limit)
+            return quota_exceeded(counter.limit)
     return None

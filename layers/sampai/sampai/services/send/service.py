@@ -1,6 +1,6 @@
 """Send: claim, call, write down. Nothing reaches a vendor before its claim is stored."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -20,28 +20,28 @@ from sampai.contract.request import (
 )
 from sampai.contract.settings import Settings
 from sampai.domain.failure import Reason
-from sampai.domain.message import Channel, Enclosed, Media, Message, cancel, lose, words_of
-from sampai.domain.outcome import About, NotTaken, Outcome, Taken
+from sampai.domain.message import Attachments, Channel, Media, Message, cancel, mark_unknown, text_of_content
+from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.segments import segments_of
 from sampai.domain.status import Source, Status
-from sampai.services.attempt import may_settle, release, settle
-from sampai.services.circuit_breakers import Circuits
+from sampai.services.attempt import apply_outcome, is_current_attempt, plan_wake_up
+from sampai.services.circuit_breakers import CircuitBreakers
 from sampai.services.ports import (
     Clock,
+    Correlation,
     Directory,
+    EligibilityData,
+    EncryptionKeyStore,
     EventBus,
     Insert,
-    Known,
+    LinkCorrelation,
     MediaStore,
-    Meet,
-    Meeting,
     NewId,
     NewPool,
     Queue,
     RateLimiter,
     Remaining,
     Replace,
-    Resumption,
     SecretSource,
     SettingsSource,
     Sleep,
@@ -49,18 +49,33 @@ from sampai.services.ports import (
     Telemetry,
     Transport,
     UnavailableError,
-    Vault,
+    WakeUp,
     Write,
-    Written,
-    meeting_key,
+    WriteResult,
+    correlation_key,
 )
 from sampai.services.reports import Reports, change
 from sampai.services.routing import Routing
-from sampai.services.send.admission import Admitted, Desk, admit, block, hold_back, nothing, reject, start
+from sampai.services.send.admission import (
+    AdmissionContext,
+    AdmissionDecision,
+    admit,
+    blank_message,
+    defer_admission,
+    fail_invalid,
+    fail_over_quota,
+    start,
+)
 from sampai.services.send.dispatch import Attempt, Dispatcher
-from sampai.services.send.eligibility import ask, question_of
-from sampai.services.send.pacer import Pace, pause_of
-from sampai.services.send.quotas import count_new
+from sampai.services.send.eligibility import eligibility_query, load_eligibility
+from sampai.services.send.pacer import Pacer, deferral_of
+from sampai.services.send.quotas import enforce_quotas
+
+_METRICS: Final[Mapping[type[Outcome], str]] = {
+    Taken: "SendAccepted",
+    NotTaken: "SendRejected",
+    Unknown: "SendUnknown",
+}
 
 _MAY_BE_SENT: Final = frozenset({Status.SCHEDULED, Status.QUEUED, Status.SENDING, Status.UNKNOWN})
 
@@ -80,7 +95,7 @@ class Record:
 class _Entry:
     """A message that this batch wants to store, the records that asked for it, and what it was made from."""
 
-    admitted: Admitted
+    decision: AdmissionDecision
     records: list[str]
     before: Message | None = None
     starts_at: datetime | None = None
@@ -89,8 +104,8 @@ class _Entry:
     @property
     def write(self) -> Insert | Replace:
         if self.before is None:
-            return Insert(message=self.admitted.message)
-        return Replace(before=self.before, message=self.admitted.message)
+            return Insert(message=self.decision.message)
+        return Replace(before=self.before, message=self.decision.message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +122,7 @@ class _Batch:
     """What a batch leaves behind: records to come back, notes and events to put."""
 
     unfinished: set[str] = field(default_factory=set)
-    notes: list[Resumption] = field(default_factory=list)
+    wake_ups: list[WakeUp] = field(default_factory=list)
     rejected: list[Event] = field(default_factory=list)
     rejected_records: set[str] = field(default_factory=set)
 
@@ -123,7 +138,7 @@ class SendService:
         store: Store,
         directory: Directory,
         media: MediaStore,
-        vault: Vault,
+        encryption_keys: EncryptionKeyStore,
         queue: Queue,
         bus: EventBus,
         transport: Transport,
@@ -142,7 +157,7 @@ class SendService:
         self._store = store
         self._directory = directory
         self._media = media
-        self._vault = vault
+        self._encryption_keys = encryption_keys
         self._queue = queue
         self._bus = bus
         self._settings = settings
@@ -153,18 +168,18 @@ class SendService:
         self._telemetry = telemetry
         self._webhook_base_url = webhook_base_url
         self._lease = lease
-        self._circuits = Circuits()
+        self._circuit_breakers = CircuitBreakers()
         self._dispatcher = Dispatcher(
             transport=transport,
             media=media,
-            vault=vault,
+            encryption_keys=encryption_keys,
             clock=clock,
             new_key=new_key,
             telemetry=telemetry,
             new_pool=new_pool,
             sleep=sleep,
         )
-        self._pace = Pace(limiter=limiter, clock=clock, sleep=sleep, telemetry=telemetry)
+        self._pacer = Pacer(limiter=limiter, clock=clock, sleep=sleep, telemetry=telemetry)
         self._reports = Reports(store=store, clock=clock, telemetry=telemetry)
 
     def prepare(self) -> None:
@@ -181,9 +196,9 @@ class SendService:
         """
         try:
             settings = self._settings.current()
-            desk = Desk(
+            context = AdmissionContext(
                 routing=Routing(settings, self._secret.current(), webhook_base_url=self._webhook_base_url),
-                circuits=self._circuits,
+                circuit_breakers=self._circuit_breakers,
                 now=self._clock(),
                 lease=self._lease,
                 is_sending=settings.sending_enabled,
@@ -196,28 +211,28 @@ class SendService:
         batch = _Batch()
         parsed = [(record, parse_request(record.body)) for record in records]
         self._cancel(parsed, batch)
-        self._heed(parsed, batch)
+        self._apply_opt_outs(parsed, batch)
         waiting = self._waiting(parsed, batch)
-        desk = replace(desk, known=self._known(parsed, waiting, batch))
-        entries = [*self._new_entries(parsed, key, desk, batch), *self._resumed_entries(waiting, desk, batch)]
-        entries = self._within_limits(entries, settings, batch, remaining)
+        context = replace(context, known=self._known(parsed, waiting, batch))
+        entries = [*self._new_entries(parsed, key, context, batch), *self._resumed_entries(waiting, context, batch)]
+        entries = self._enforce_quotas(entries, settings, batch, remaining)
         self._take_turns(entries, settings, remaining)
-        claimed = self._claim(self._enclosed(entries, batch), batch)
+        claimed = self._claim(self._load_attachments(entries, batch), batch)
         self._renew_turns(claimed, settings, remaining)
         attempts = [
-            Attempt(message=entry.admitted.message, provider=provider, starts_at=entry.starts_at)
+            Attempt(message=entry.decision.message, provider=provider, starts_at=entry.starts_at)
             for entry in claimed
-            if (provider := entry.admitted.provider)
+            if (provider := entry.decision.provider)
         ]
         outcomes = self._dispatcher.dispatch(attempts, remaining=remaining)
-        self._finish(claimed, outcomes, settings, batch)
-        self._leave(batch)
+        self._record_results(claimed, outcomes, settings, batch)
+        self._flush(batch)
         return [record.record_id for record in records if record.record_id in batch.unfinished]
 
     # --- before the call --------------------------------------------------------------------------------------------
 
     def _new_entries(
-        self, parsed: Sequence[tuple[Record, Request]], key: bytes, desk: Desk, batch: _Batch
+        self, parsed: Sequence[tuple[Record, Request]], key: bytes, context: AdmissionContext, batch: _Batch
     ) -> list[_Entry]:
         """Admit each new message once: a batch may hold the same request several times."""
         entries: dict[str, _Entry] = {}
@@ -225,7 +240,7 @@ class SendService:
             if not isinstance(request, SendRequest | InvalidRequest) or record.record_id in batch.unfinished:
                 continue
             try:
-                self._enter(record, request, entries, key, desk, batch)
+                self._enter(record, request, entries, key, context, batch)
             except Exception as error:
                 # A fault of ours. It must not keep the neighbours; the record comes back, in the end as a dead letter.
                 self._telemetry.error("request not admitted", record_id=record.record_id, error=type(error).__name__)
@@ -238,15 +253,15 @@ class SendService:
         request: SendRequest | InvalidRequest,
         entries: dict[str, _Entry],
         key: bytes,
-        desk: Desk,
+        context: AdmissionContext,
         batch: _Batch,
     ) -> None:
         message_id, fingerprint = _identity(record, request, key)
         known = entries.get(message_id)
         if known is None:
-            admitted = self._admit(request, message_id, fingerprint, record.group, desk)
-            entries[message_id] = _Entry(admitted=admitted, records=[record.record_id])
-        elif known.admitted.message.fingerprint == fingerprint:
+            decision = self._admit(request, message_id, fingerprint, record.group, context)
+            entries[message_id] = _Entry(decision=decision, records=[record.record_id])
+        elif known.decision.message.fingerprint == fingerprint:
             known.records.append(record.record_id)
         else:
             self._conflict(message_id, [record.record_id], batch)
@@ -259,67 +274,71 @@ class SendService:
         message_id: str,
         fingerprint: str,
         group: str | None,
-        desk: Desk,
-    ) -> Admitted:
+        context: AdmissionContext,
+    ) -> AdmissionDecision:
         if isinstance(request, InvalidRequest):
-            return reject(request, message_id=message_id, fingerprint=fingerprint, now=desk.now)
-        return admit(request, fingerprint=fingerprint, attempt_id=self._new_id(), group=group, desk=desk)
+            return fail_invalid(request, message_id=message_id, fingerprint=fingerprint, now=context.now)
+        return admit(request, fingerprint=fingerprint, attempt_id=self._new_id(), group=group, context=context)
 
     def _waiting(self, parsed: Sequence[tuple[Record, Request]], batch: _Batch) -> list[_Waiting]:
         """Read the messages that our notes name."""
-        notes: dict[str, list[tuple[str, int]]] = {}
+        wake_ups: dict[str, list[tuple[str, int]]] = {}
         for record, request in parsed:
             if isinstance(request, ResumeRequest):
-                notes.setdefault(request.resume, []).append((record.record_id, request.attempt))
-        if not notes:
+                wake_ups.setdefault(request.resume, []).append((record.record_id, request.attempt))
+        if not wake_ups:
             return []
         try:
-            messages = self._store.read(notes.keys())
+            messages = self._store.read(wake_ups.keys())
         except UnavailableError:
-            batch.unfinished.update(record_id for records in notes.values() for record_id, _ in records)
+            batch.unfinished.update(record_id for records in wake_ups.values() for record_id, _ in records)
             return []
         return [
             _Waiting(
                 message=message,
-                attempts={attempt for _, attempt in notes[message_id]},
-                records=[record_id for record_id, _ in notes[message_id]],
+                attempts={attempt for _, attempt in wake_ups[message_id]},
+                records=[record_id for record_id, _ in wake_ups[message_id]],
             )
             for message_id, message in messages.items()
         ]
 
-    def _resumed_entries(self, waiting: Sequence[_Waiting], desk: Desk, batch: _Batch) -> list[_Entry]:
+    def _resumed_entries(self, waiting: Sequence[_Waiting], context: AdmissionContext, batch: _Batch) -> list[_Entry]:
         """Claim messages that waited. A note that is not about the present attempt resumes nothing."""
         return [
             _Entry(
-                admitted=start(waited.message, attempt_id=self._new_id(), desk=desk),
+                decision=start(waited.message, attempt_id=self._new_id(), context=context),
                 records=waited.records,
                 before=waited.message,
             )
             for waited in waiting
-            if _may_start(waited.message, waited.attempts, desk) and batch.unfinished.isdisjoint(waited.records)
+            if _may_start(waited.message, waited.attempts, context) and batch.unfinished.isdisjoint(waited.records)
         ]
 
-    def _known(self, parsed: Sequence[tuple[Record, Request]], waiting: Sequence[_Waiting], batch: _Batch) -> Known:
+    def _known(
+        self, parsed: Sequence[tuple[Record, Request]], waiting: Sequence[_Waiting], batch: _Batch
+    ) -> EligibilityData:
         """Ask what has to be known; while nobody answers, what depends on it comes back later."""
-        asked = [([r.record_id], question_of(request)) for r, request in parsed if isinstance(request, SendRequest)]
-        asked += [(waited.records, question_of(waited.message)) for waited in waiting]
+        asked = [
+            ([r.record_id], eligibility_query(request)) for r, request in parsed if isinstance(request, SendRequest)
+        ]
+        asked += [(waited.records, eligibility_query(waited.message)) for waited in waiting]
         try:
-            return ask(self._directory, [question for _, question in asked])
+            return load_eligibility(self._directory, [question for _, question in asked])
         except UnavailableError:
             batch.unfinished.update(i for records, question in asked if question for i in records)
-            return Known()
+            return EligibilityData()
 
-    def _within_limits(
+    def _enforce_quotas(
         self, entries: list[_Entry], settings: Settings, batch: _Batch, remaining: Remaining
     ) -> list[_Entry]:
         """Count new messages. One too many fails, and one that cannot be counted comes back."""
         limits = settings.limits_in_force()
-        new = [(entry, draft) for entry in entries if (draft := entry.admitted.draft) is not None]
+        new = [(entry, draft) for entry in entries if (draft := entry.decision.draft) is not None]
         if not limits or not new:
             return entries
         now = self._clock()
-        verdicts = count_new(
-            [entry.admitted.message for entry, _ in new],
+        verdicts = enforce_quotas(
+            [entry.decision.message for entry, _ in new],
             limits,
             store=self._store,
             directory=self._directory,
@@ -330,93 +349,97 @@ class SendService:
             if draft.message_id not in verdicts:
                 batch.unfinished.update(entry.records)
             elif (failure := verdicts[draft.message_id]) is not None:
-                entry.admitted = block(draft, failure, now=now)
+                entry.decision = fail_over_quota(draft, failure, now=now)
         return [entry for entry in entries if batch.unfinished.isdisjoint(entry.records)]
 
     def _take_turns(self, entries: Sequence[_Entry], settings: Settings, remaining: Remaining) -> None:
         """Give each message for a provider that takes only so many a second its turn; hold back what has to wait."""
         rates = settings.rates()
-        sent = [entry for entry in entries if entry.admitted.provider is not None]
-        paced = [entry for entry in sent if entry.admitted.message.provider in rates]
+        sent = [entry for entry in entries if entry.decision.provider is not None]
+        paced = [entry for entry in sent if entry.decision.message.provider in rates]
         if not paced:
             return
-        turns = self._pace.turns(
-            [entry.admitted.message for entry in paced], rates, may_wait=len(paced) == len(sent), remaining=remaining
+        turns = self._pacer.turns(
+            [entry.decision.message for entry in paced], rates, may_wait=len(paced) == len(sent), remaining=remaining
         )
         now = self._clock()
         for entry in paced:
-            message = entry.admitted.message
+            message = entry.decision.message
             entry.starts_at = turns.get(message.message_id)
             if entry.starts_at is None:
-                waiting = entry.before or entry.admitted.draft or message
-                entry.admitted = hold_back(waiting, now=now, pause=pause_of(waiting, now=now))
+                waiting = entry.before or entry.decision.draft or message
+                entry.decision = defer_admission(waiting, now=now, pause=deferral_of(waiting, now=now))
 
     def _renew_turns(self, claimed: Sequence[_Entry], settings: Settings, remaining: Remaining) -> None:
         """Let nothing go out in a burst because its claim took long."""
-        paced = {e.admitted.message.message_id: e for e in claimed if e.starts_at is not None}
+        paced = {e.decision.message.message_id: e for e in claimed if e.starts_at is not None}
         turns = {message_id: entry.starts_at for message_id, entry in paced.items() if entry.starts_at is not None}
-        messages = [entry.admitted.message for entry in paced.values()]
-        for message_id, starts_at in self._pace.renewed(messages, turns, settings.rates(), remaining=remaining).items():
+        messages = [entry.decision.message for entry in paced.values()]
+        for message_id, starts_at in self._pacer.renewed(
+            messages, turns, settings.rates(), remaining=remaining
+        ).items():
             paced[message_id].starts_at = starts_at
 
-    def _enclosed(self, entries: Sequence[_Entry], batch: _Batch) -> list[_Entry]:
+    def _load_attachments(self, entries: Sequence[_Entry], batch: _Batch) -> list[_Entry]:
         """Keep what new messages bring with them: a stored one never needs what is not there."""
         kept = []
         for entry in entries:
             try:
-                message = self._keep_enclosed(entry.admitted.message)
+                message = self._store_attachments_of(entry.decision.message)
             except UnavailableError:
                 batch.unfinished.update(entry.records)
                 continue
-            if message is not entry.admitted.message:
-                entry.admitted = replace(entry.admitted, message=message)
+            if message is not entry.decision.message:
+                entry.decision = replace(entry.decision, message=message)
             kept.append(entry)
         return kept
 
-    def _keep_enclosed(self, message: Message) -> Message:
-        enclosed, content = message.enclosed, message.content
-        if enclosed == Enclosed():
+    def _store_attachments_of(self, message: Message) -> Message:
+        attachments, content = message.attachments, message.content
+        if attachments == Attachments():
             return message
-        if enclosed.encryption_key is not None:
-            enclosed = replace(enclosed, encryption_key=self._vault.key_of(message, enclosed.encryption_key))
-        if enclosed.file is not None and isinstance(content, Media):
-            content = replace(content, media_key=self._media.keep(message, enclosed.file))
-        return replace(message, content=content, enclosed=enclosed)
+        if attachments.encryption_key is not None:
+            attachments = replace(
+                attachments, encryption_key=self._encryption_keys.get_or_create(message, attachments.encryption_key)
+            )
+        if attachments.file is not None and isinstance(content, Media):
+            content = replace(content, media_key=self._media.keep(message, attachments.file))
+        return replace(message, content=content, attachments=attachments)
 
     def _claim(self, entries: Sequence[_Entry], batch: _Batch) -> list[_Entry]:
         """Store all entries at once and return those that are ours to send."""
         claimed = []
         for entry, written in zip(entries, self._store.commit([e.write for e in entries]), strict=True):
             if written.done:
-                self._admitted(entry, batch)
+                self._record_admission(entry, batch)
                 claimed.append(entry)
             elif isinstance(written.current, Message):
-                self._look_at(entry, written.current, batch)
+                self._resolve_existing(entry, written.current, batch)
             else:
                 batch.unfinished.update(entry.records)
         return claimed
 
-    def _admitted(self, entry: _Entry, batch: _Batch) -> None:
-        message = entry.admitted.message
-        if entry.admitted.note is not None:
-            batch.notes.append(entry.admitted.note)
+    def _record_admission(self, entry: _Entry, batch: _Batch) -> None:
+        message = entry.decision.message
+        if entry.decision.wake_up is not None:
+            batch.wake_ups.append(entry.decision.wake_up)
         if message.failure is not None:
             self._telemetry.info(
-                "message refused",
+                "message rejected",
                 message_id=message.message_id,
                 reason=message.failure.reason,
                 detail=message.failure.detail,
             )
-            self._telemetry.count("MessageRefused")
+            self._telemetry.count("MessageRejected")
             if message.failure.reason is Reason.BLOCKED:
-                self._telemetry.count("Blocked")
+                self._telemetry.count("MessageBlocked")
 
-    def _look_at(self, entry: _Entry, current: Message, batch: _Batch) -> None:
+    def _resolve_existing(self, entry: _Entry, current: Message, batch: _Batch) -> None:
         """Decide about a record whose message exists already."""
-        wanted = entry.admitted.message
+        wanted = entry.decision.message
         if entry.before is not None:
             return
-        self._discard_file(wanted, standing=current)
+        self._discard_file(wanted, stored_message=current)
         if current.fingerprint not in (None, wanted.fingerprint):
             self._conflict(current.message_id, entry.records, batch)
         elif current.status is not Status.SENDING:
@@ -428,7 +451,7 @@ class SendService:
 
     def _lease_over(self, current: Message, records: Sequence[str], batch: _Batch) -> None:
         now = self._clock()
-        lost = lose(current, now=now, due_at=now, source=Source.SEND)
+        lost = mark_unknown(current, now=now, due_at=now, source=Source.SEND)
         if not self._store.commit([Replace(before=current, message=lost)])[0].done:
             batch.unfinished.update(records)
 
@@ -440,18 +463,18 @@ class SendService:
 
     # --- after the call ---------------------------------------------------------------------------------------------
 
-    def _finish(
+    def _record_results(
         self, claimed: Sequence[_Entry], outcomes: Sequence[Outcome], settings: Settings, batch: _Batch
     ) -> None:
         """Write all outcomes at once, then look after those that somebody overtook."""
-        sent = [entry for entry in claimed if entry.admitted.provider is not None]
-        self._learn(sent, outcomes)
+        sent = [entry for entry in claimed if entry.decision.provider is not None]
+        self._record_circuits(sent, outcomes)
         settled = [
-            self._settled(entry.admitted.message, outcome, settings, batch)
+            self._settled(entry.decision.message, outcome, settings, batch)
             for entry, outcome in zip(sent, outcomes, strict=True)
         ]
         writes: list[Write] = [
-            Replace(before=entry.admitted.message, message=message)
+            Replace(before=entry.decision.message, message=message)
             for entry, message in zip(sent, settled, strict=True)
         ]
         meets = [
@@ -466,13 +489,13 @@ class SendService:
             except UnavailableError:
                 batch.unfinished.update(entry.records)
             else:
-                self._discard_file(entry.admitted.message, standing=stored[message.message_id])
+                self._discard_file(entry.decision.message, stored_message=stored[message.message_id])
         self._meet(meets, results[len(writes) :], stored)
 
-    def _discard_file(self, message: Message, *, standing: Message) -> None:
+    def _discard_file(self, message: Message, *, stored_message: Message) -> None:
         """Drop a message's file, unless what stands under its id may still be sent with it."""
         key = _file_of(message)
-        if key is None or (standing.status in _MAY_BE_SENT and _file_of(standing) == key):
+        if key is None or (stored_message.status in _MAY_BE_SENT and _file_of(stored_message) == key):
             return
         try:
             self._media.discard(key)
@@ -481,16 +504,16 @@ class SendService:
 
     def _settled(self, message: Message, outcome: Outcome, settings: Settings, batch: _Batch) -> Message:
         now = self._clock()
-        settled = settle(message, outcome, now=now, settings=settings)
+        settled = apply_outcome(message, outcome, now=now, settings=settings)
         if settled.status is not Status.QUEUED or settled.due_at is None:
             return settled
-        due_at, note = release(settled, at=settled.due_at, now=now)
-        if note is not None:
-            batch.notes.append(note)
+        due_at, wake_up = plan_wake_up(settled, at=settled.due_at, now=now)
+        if wake_up is not None:
+            batch.wake_ups.append(wake_up)
         return replace(settled, due_at=due_at)
 
     def _stored(
-        self, message: Message, outcome: Outcome, written: Written, settings: Settings, batch: _Batch
+        self, message: Message, outcome: Outcome, written: WriteResult, settings: Settings, batch: _Batch
     ) -> Message:
         """Return the message as it is stored; an outcome that was overtaken is made again over what stands there."""
         if written.done:
@@ -500,40 +523,42 @@ class SendService:
         attempt_id = message.attempt_id
 
         def again(current: Message) -> Message:
-            if not may_settle(current, outcome, attempt_id=attempt_id):
+            if not is_current_attempt(current, outcome, attempt_id=attempt_id):
                 return current
             return self._settled(current, outcome, settings, batch)
 
         return change(self._store, written.current, again)
 
-    def _meet(self, meets: Sequence[Meet], results: Sequence[Written], stored: dict[str, Message]) -> None:
+    def _meet(
+        self, meets: Sequence[LinkCorrelation], results: Sequence[WriteResult], stored: dict[str, Message]
+    ) -> None:
         """Complete the meetings where a report was first. What fails here is completed when the message is due."""
         for meet, written in zip(meets, results, strict=True):
             message = stored.get(meet.message_id)
-            if written.done or message is None or not isinstance(written.current, Meeting):
+            if written.done or message is None or not isinstance(written.current, Correlation):
                 continue
             try:
-                self._reports.join(message, self._store.adopt(meet.key, meet.message_id))
+                self._reports.join(message, self._store.claim_correlation(meet.key, meet.message_id))
             except UnavailableError:
-                self._telemetry.warning("meeting left open", message_id=meet.message_id)
+                self._telemetry.warning("correlation incomplete", message_id=meet.message_id)
 
     def _note_outcome(self, entry: _Entry, outcome: Outcome) -> None:
-        provider = entry.admitted.provider
+        provider = entry.decision.provider
         if provider is None:
             return
-        self._telemetry.info("message attempted", **_facts(entry.admitted.message, outcome))
-        self._telemetry.count(f"Outcome{type(outcome).__name__}", provider=provider.name)
+        self._telemetry.info("message attempted", **_log_fields(entry.decision.message, outcome))
+        self._telemetry.count(_METRICS[type(outcome)], provider=provider.name)
 
-    def _learn(self, sent: Sequence[_Entry], outcomes: Sequence[Outcome]) -> None:
+    def _record_circuits(self, sent: Sequence[_Entry], outcomes: Sequence[Outcome]) -> None:
         """Tell the circuits what came of each call: messages that went out in one share its outcome."""
-        calls = {id(outcome): (entry.admitted.provider, outcome) for entry, outcome in zip(sent, outcomes, strict=True)}
+        calls = {id(outcome): (entry.decision.provider, outcome) for entry, outcome in zip(sent, outcomes, strict=True)}
         for provider, outcome in calls.values():
             if provider is None:
                 continue
-            if isinstance(outcome, NotTaken) and outcome.about is About.PROVIDER:
+            if isinstance(outcome, NotTaken) and outcome.scope is FailureScope.PROVIDER:
                 self._secret.refresh()
-            if self._circuits.learn(provider, outcome, now=self._clock()):
-                self._telemetry.error("provider out of order", provider=provider.name, **_said(outcome))
+            if self._circuit_breakers.record_outcome(provider, outcome, now=self._clock()):
+                self._telemetry.error("circuit opened", provider=provider.name, **_outcome_fields(outcome))
                 self._telemetry.count("CircuitOpened")
 
     # --- the rest ---------------------------------------------------------------------------------------------------
@@ -545,14 +570,14 @@ class SendService:
             if isinstance(request, CancelRequest):
                 wanted.setdefault(request.cancel, []).append(record.record_id)
         now = self._clock()
-        places = [Insert(message=cancel(nothing(message_id, now=now), now=now)) for message_id in wanted]
+        places = [Insert(message=cancel(blank_message(message_id, now=now), now=now)) for message_id in wanted]
         for (message_id, records), written in zip(wanted.items(), self._store.commit(places), strict=True):
             try:
                 self._cancel_over(message_id, written)
             except UnavailableError:
                 batch.unfinished.update(records)
 
-    def _heed(self, parsed: Sequence[tuple[Record, Request]], batch: _Batch) -> None:
+    def _apply_opt_outs(self, parsed: Sequence[tuple[Record, Request]], batch: _Batch) -> None:
         """Note who wants promotional messages and who does not, before any of this batch goes out."""
         for record, request in parsed:
             if not isinstance(request, OptOutRequest | OptInRequest):
@@ -560,13 +585,13 @@ class SendService:
             is_out = isinstance(request, OptOutRequest)
             number = request.opt_out if isinstance(request, OptOutRequest) else request.opt_in
             try:
-                self._directory.opt(number, is_out=is_out, at=record.sent_at or self._clock())
+                self._directory.set_opt_out(number, is_out=is_out, at=record.sent_at or self._clock())
             except UnavailableError:
                 batch.unfinished.add(record.record_id)
             else:
                 self._telemetry.count("OptedOut" if is_out else "OptedIn")
 
-    def _cancel_over(self, message_id: str, written: Written) -> None:
+    def _cancel_over(self, message_id: str, written: WriteResult) -> None:
         if written.done:
             return
         if not isinstance(written.current, Message):
@@ -579,11 +604,11 @@ class SendService:
         kept = change(self._store, written.current, canceled)
         self._telemetry.info("cancel requested", message_id=message_id, status=kept.status)
 
-    def _leave(self, batch: _Batch) -> None:
+    def _flush(self, batch: _Batch) -> None:
         try:
-            self._queue.put(batch.notes)
+            self._queue.put(batch.wake_ups)
         except UnavailableError:
-            self._telemetry.warning("notes not queued", count=len(batch.notes))
+            self._telemetry.warning("wake-ups not queued", count=len(batch.wake_ups))
         try:
             self._bus.put(batch.rejected)
         except UnavailableError:
@@ -601,29 +626,29 @@ def _identity(record: Record, request: SendRequest | InvalidRequest, key: bytes)
     return request.message_id or record.record_id, digest(record.body, key)
 
 
-def _may_start(message: Message, attempts: set[int], desk: Desk) -> bool:
-    if message.status is Status.SCHEDULED and message.send_at is not None and message.send_at > desk.now:
+def _may_start(message: Message, attempts: set[int], context: AdmissionContext) -> bool:
+    if message.status is Status.SCHEDULED and message.send_at is not None and message.send_at > context.now:
         return False
     return message.status in (Status.SCHEDULED, Status.QUEUED) and message.attempt in attempts
 
 
-def _meet(message: Message) -> Meet:
-    key = meeting_key(message.provider or "", message.provider_message_id or "")
-    return Meet(key=key, message_id=message.message_id)
+def _meet(message: Message) -> LinkCorrelation:
+    key = correlation_key(message.provider or "", message.provider_message_id or "")
+    return LinkCorrelation(key=key, message_id=message.message_id)
 
 
-def _facts(message: Message, outcome: Outcome) -> dict[str, Any]:
+def _log_fields(message: Message, outcome: Outcome) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "message_id": message.message_id,
         "provider": message.provider,
         "attempt": message.attempt,
-        "segments": segments_of(words_of(message.content)).count if message.channel is Channel.SMS else 0,
+        "segments": segments_of(text_of_content(message.content)).count if message.channel is Channel.SMS else 0,
         "outcome": type(outcome).__name__,
     }
-    return facts | _said(outcome)
+    return facts | _outcome_fields(outcome)
 
 
-def _said(outcome: Outcome) -> dict[str, Any]:
+def _outcome_fields(outcome: Outcome) -> dict[str, Any]:
     match outcome:
         case Taken():
             return {"provider_message_id": outcome.provider_message_id}

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-from sampai.contract.settings import Settings, words_for
-from sampai.domain.inbound import Inbound, Room, Wish, wish_of
+from sampai.contract.settings import Settings, keywords_for
+from sampai.domain.inbound import Consent, Conversation, Inbound, parse_keyword
 from sampai.domain.phone import E164
 from sampai.services.ports import Clock, Directory, Inbox, SettingsSource, Telemetry, UnavailableError
 
 
-class Arrivals:
+class InboundService:
     def __init__(
         self, *, inbox: Inbox, directory: Directory, settings: SettingsSource, clock: Clock, telemetry: Telemetry
     ) -> None:
@@ -27,7 +27,7 @@ class Arrivals:
         now = self._clock()
         failure = None
         try:
-            self._heed(inbound, now)
+            self._apply_opt_outs(inbound, now)
         except UnavailableError as error:
             failure = error
         # Kept even then: a vendor may not repeat it.
@@ -44,24 +44,26 @@ class Arrivals:
         if failure is not None:
             raise failure
 
-    def _heed(self, inbound: Inbound, now: datetime) -> None:
+    def _apply_opt_outs(self, inbound: Inbound, now: datetime) -> None:
         """Note an open conversation, and a wish."""
         # The vendor's clock and zone may be wrong. Then a window closes too early, and nobody is written to who would
         # rather be left alone.
         at = min(inbound.received_at or now, now)
         number = inbound.sender if E164.fullmatch(inbound.sender) else None
         if inbound.room_id is not None:
-            self._directory.open_room(Room(room_id=inbound.room_id, number=number, last_inbound_at=at))
-        wish = _wish(number, inbound.text, self._settings.current()) if number else None
-        if number and wish:
-            is_out = wish is Wish.OPT_OUT
-            self._directory.opt(number, is_out=is_out, at=now if is_out else at)
+            self._directory.record_conversation(
+                Conversation(room_id=inbound.room_id, number=number, last_inbound_at=at)
+            )
+        consent = _parse_consent(number, inbound.text, self._settings.current()) if number else None
+        if number and consent:
+            is_out = consent is Consent.OPT_OUT
+            self._directory.set_opt_out(number, is_out=is_out, at=now if is_out else at)
             self._telemetry.count("OptedOut" if is_out else "OptedIn", provider=inbound.provider)
 
 
-def _wish(number: str, text: str, settings: Settings) -> Wish | None:
-    return wish_of(
+def _parse_consent(number: str, text: str, settings: Settings) -> Consent | None:
+    return parse_keyword(
         text,
-        opt_out_words=words_for(settings.opt_out_words, number),
-        opt_in_words=words_for(settings.opt_in_words, number),
+        opt_out_words=keywords_for(settings.opt_out_words, number),
+        opt_in_words=keywords_for(settings.opt_in_words, number),
     )

@@ -13,12 +13,12 @@ from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
 from sampai.providers.base import Provider
 from sampai.providers.registry import for_webhook
-from sampai.services.ports import Clock, SecretSource, Store, Telemetry, UnavailableError, meeting_key
+from sampai.services.ports import Clock, SecretSource, Store, Telemetry, UnavailableError, correlation_key
 from sampai.services.reports import Reports
 
 if TYPE_CHECKING:
     # Its settings need pydantic, which costs more than all the work on a receipt.
-    from sampai.services.webhook.inbound import Arrivals
+    from sampai.services.webhook.inbound import InboundService
 
 QUERY_LIMIT: Final = 8 * 1024
 """Characters of a query string that are read."""
@@ -33,19 +33,19 @@ class Answer(Enum):
     UNAVAILABLE = 503
 
 
-class ReceiveService:
+class WebhookService:
     def __init__(
         self,
         *,
         store: Store,
-        arrivals: "Callable[[], Arrivals]",
+        inbound_service: "Callable[[], InboundService]",
         secret: SecretSource,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
         """Make a receiver. `arrivals` is called for inbound messages only: they need what receipts can do without."""
         self._store = store
-        self._arrivals = arrivals
+        self._inbound_service = inbound_service
         self._secret = secret
         self._clock = clock
         self._telemetry = telemetry
@@ -58,12 +58,12 @@ class ReceiveService:
         """
         try:
             translator = for_webhook(provider, kind) if self._is_valid(token) else None
-            return Answer.NOT_FOUND if translator is None else self._take_in(translator, kind, request)
+            return Answer.NOT_FOUND if translator is None else self._process(translator, kind, request)
         except UnavailableError as error:
             self._telemetry.error("webhook not stored", provider=_named(provider, kind), error=str(error))
             return Answer.UNAVAILABLE
 
-    def _take_in(self, provider: type[Provider], kind: str, request: WebhookRequest | None) -> Answer:
+    def _process(self, provider: type[Provider], kind: str, request: WebhookRequest | None) -> Answer:
         if request is None:
             return self._malformed(provider, kind, "not decoded")
         if len(request.body) > BODY_LIMIT or len(request.query) > QUERY_LIMIT:
@@ -77,9 +77,9 @@ class ReceiveService:
         self._telemetry.count("WebhookReceived", provider=provider.name)
         for news in brought:
             if isinstance(news, Inbound):
-                self._arrivals().take(news)
+                self._inbound_service().take(news)
             else:
-                self._bring(provider.name, news)
+                self._apply_report(provider.name, news)
         return Answer.RECEIVED
 
     def _malformed(self, provider: type[Provider], kind: str, why: str) -> Answer:
@@ -87,16 +87,18 @@ class ReceiveService:
         self._telemetry.count("WebhookMalformed", provider=provider.name)
         return Answer.MALFORMED
 
-    def _bring(self, provider: str, report: Report) -> None:
+    def _apply_report(self, provider: str, report: Report) -> None:
         """Apply a report to its message, or park it for the sender that has not stored the vendor's id yet."""
-        message = self._referred_to(provider, report) or self._met(provider, report)
+        message = self._find_by_reference(provider, report) or self._find_or_buffer(provider, report)
         if message is not None:
-            self._reports.apply(message, [report, *self._earlier(provider, report, message)], source=Source.WEBHOOK)
+            self._reports.apply(
+                message, [report, *self._claim_buffered(provider, report, message)], source=Source.WEBHOOK
+            )
             self._telemetry.info(
                 "report received", message_id=message.message_id, provider=provider, status=report.status
             )
 
-    def _referred_to(self, provider: str, report: Report) -> Message | None:
+    def _find_by_reference(self, provider: str, report: Report) -> Message | None:
         """Find the message by our own reference, if the vendor's id is not that of an attempt without a say."""
         reference = report.reference
         if reference is None or MESSAGE_ID.fullmatch(reference) is None:
@@ -107,25 +109,27 @@ class ReceiveService:
         is_latest = message.provider_message_id in (None, report.provider_message_id)
         return message if is_latest or _is_former_arrival(message, report) else None
 
-    def _earlier(self, provider: str, report: Report, message: Message) -> Sequence[Report]:
+    def _claim_buffered(self, provider: str, report: Report, message: Message) -> Sequence[Report]:
         """Claim the vendor's id for a message that did not know it, and return what was parked there before.
 
         A final message is never looked at again: nobody else would bring it what waits there, or comes by that id.
         """
         if message.provider_message_id is not None:
             return ()
-        meeting = self._store.adopt(meeting_key(provider, report.provider_message_id), message.message_id)
-        return meeting.reports if meeting.message_id == message.message_id else ()
+        correlation = self._store.claim_correlation(
+            correlation_key(provider, report.provider_message_id), message.message_id
+        )
+        return correlation.reports if correlation.message_id == message.message_id else ()
 
-    def _met(self, provider: str, report: Report) -> Message | None:
-        key = meeting_key(provider, report.provider_message_id)
-        meeting = self._store.meetings([key]).get(key)
-        if meeting is None or (meeting.message_id is None and report not in meeting.reports):
-            meeting = self._store.park(key, report, self._clock())
-        if meeting is None or meeting.message_id is None:
-            self._telemetry.info("report parked", provider=provider, status=report.status)
+    def _find_or_buffer(self, provider: str, report: Report) -> Message | None:
+        key = correlation_key(provider, report.provider_message_id)
+        correlation = self._store.correlations([key]).get(key)
+        if correlation is None or (correlation.message_id is None and report not in correlation.reports):
+            correlation = self._store.buffer_report(key, report, self._clock())
+        if correlation is None or correlation.message_id is None:
+            self._telemetry.info("receipt buffered", provider=provider, status=report.status)
             return None
-        return self._store.read([meeting.message_id]).get(meeting.message_id)
+        return self._store.read([correlation.message_id]).get(correlation.message_id)
 
     def _is_valid(self, token: str) -> bool:
         if _matches(token, self._secret.current().webhook_tokens):
