@@ -20,7 +20,7 @@ from sampai.contract.settings import parse_settings
 from sampai.domain.message import Channel, HistoryEntry, Message, Text
 from sampai.domain.status import Source, Status
 from sampai.services.follow_up.service import FollowUpService
-from sampai.services.ports import correlation_key
+from sampai.services.ports.correlations import correlation_key
 from tests.emulator import running as running_emulator
 from tests.fakes import START, FixedClock, FixedSecret, FixedSettings, InlinePool, RecordingQueue, RecordingTelemetry
 from tests.harness.application import SECRET, House, request, smspoh_taken
@@ -208,8 +208,10 @@ def correlation_of(message: Message) -> dict[str, Any]:
 def _run(client: Any, vendors: ListingVendors, now: datetime) -> None:
     """Run follow_up over a client whose tables are `messages` and `meetings`."""
     clock = FixedClock(now)
+    store = DynamoStore(client, messages_table="messages", correlations_table="correlations", clock=clock)
     service = FollowUpService(
-        store=DynamoStore(client, messages_table="messages", correlations_table="correlations", clock=clock),
+        messages=store,
+        correlations=store,
         queue=RecordingQueue(),
         transport=vendors,
         settings=FixedSettings(),

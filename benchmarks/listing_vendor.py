@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.times import from_text, to_text
-from sampai.services.ports import NoResponse
+from sampai.services.ports.transport import NoResponse
 
 ALWAYS: Final = datetime(9000, 1, 1, tzinfo=UTC)
 DHAKA: Final = timezone(timedelta(hours=6))

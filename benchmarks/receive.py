@@ -110,8 +110,10 @@ def count_case(case: Case) -> CountingDynamo:
         message = replace(message, status=Status.SENDING, provider_message_id=None)
     client.tables["messages"].put(to_item(message))
     clock = FixedClock(START)
+    store = DynamoStore(client, messages_table="messages", correlations_table="correlations", clock=clock)
     service = WebhookService(
-        store=DynamoStore(client, messages_table="messages", correlations_table="correlations", clock=clock),
+        messages=store,
+        correlations=store,
         inbound_service=_no_arrivals,
         secret=FixedSecret(SECRET),
         clock=clock,

@@ -18,20 +18,14 @@ from sampai.domain.quotas import QuotaCounter
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.template import Catalogue
-from sampai.services.ports import (
-    Correlation,
-    EligibilityData,
-    Insert,
-    LinkCorrelation,
-    NoResponse,
-    Replace,
-    Reservation,
-    Secret,
-    UnavailableError,
-    WakeUp,
-    Write,
-    WriteResult,
-)
+from sampai.services.ports.configuration import Secret
+from sampai.services.ports.correlations import Correlation, LinkCorrelation
+from sampai.services.ports.eligibility import EligibilityData
+from sampai.services.ports.messages import Insert, Replace, Write, WriteResult
+from sampai.services.ports.queue import WakeUp
+from sampai.services.ports.rate_limiter import Reservation
+from sampai.services.ports.runtime import UnavailableError
+from sampai.services.ports.transport import NoResponse
 
 START = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
@@ -91,7 +85,7 @@ class InMemoryStore:
         due = sorted((m.due_at, m.message_id) for m in self.messages.values() if m.due_at is not None)
         return [message_id for due_at, message_id in due if due_at <= now][:limit]
 
-    def correlations(self, keys: Collection[str]) -> dict[str, Correlation]:
+    def find_correlations(self, keys: Collection[str]) -> dict[str, Correlation]:
         self._require_up()
         return {key: self.buffered[key] for key in keys if key in self.buffered}
 
@@ -192,7 +186,7 @@ class InMemoryDirectory:
         self._require_up()
         self.catalogues[provider] = catalogue
 
-    def count(self, counter: QuotaCounter) -> bool:
+    def increment(self, counter: QuotaCounter) -> bool:
         self._require_up()
         if self.before_count is not None:
             self.before_count(counter)

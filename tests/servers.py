@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from sampai.domain.http import HttpRequest, HttpResponse
-from sampai.services.ports import NoResponse
+from sampai.services.ports.transport import NoResponse
 
 DEADLINE = 0.4
 """Seconds, for calls that run into it."""

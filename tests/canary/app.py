@@ -17,7 +17,10 @@ from sampai.adapters.items import to_item, to_report_attribute
 from sampai.adapters.telemetry import PowertoolsTelemetry
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.inbound import Conversation
-from sampai.services.ports import Insert, NoResponse, Replace, Secret, UnavailableError
+from sampai.services.ports.configuration import Secret
+from sampai.services.ports.messages import Insert, Replace
+from sampai.services.ports.runtime import UnavailableError
+from sampai.services.ports.transport import NoResponse
 from tests.canary.canaries import value
 from tests.canary.outside import Outside
 from tests.fakes import START, RecordingTelemetry

@@ -15,7 +15,7 @@ from sampai.domain.message import Text
 from sampai.providers.base import Provider
 from sampai.providers.nomsa.sms import Nomsa
 from sampai.providers.registry import PROVIDERS, load
-from sampai.services.ports import UnavailableError
+from sampai.services.ports.runtime import UnavailableError
 from tests.canary.app import (
     FAULTS,
     REQUESTS,

@@ -22,7 +22,7 @@ from sampai.contract.settings import parse_settings
 from sampai.domain.message import Message, OnUnknown
 from sampai.domain.status import Status
 from sampai.services.follow_up.service import MAX_ATTEMPTS
-from sampai.services.ports import UnavailableError
+from sampai.services.ports.runtime import UnavailableError
 from sampai.services.send.service import Record
 from sampai.services.webhook.service import Answer
 from tests.covers import covers

@@ -21,7 +21,8 @@ from sampai.providers.nusasms.official import STATUSES as OFFICIAL_STATUSES
 from sampai.providers.nusasms.sms import STATUSES as SMS_STATUSES
 from sampai.providers.nusasms.whatsapp import STATUSES as WHATSAPP_STATUSES
 from sampai.providers.smspoh import STATUSES as SMSPOH_STATUSES
-from sampai.services.ports import Correlation, WakeUp
+from sampai.services.ports.correlations import Correlation
+from sampai.services.ports.queue import WakeUp
 from tests.covers import covers
 from tests.fakes import START
 from tests.fuzz.explore import POISON, Seen, explore

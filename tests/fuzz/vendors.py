@@ -11,7 +11,8 @@ from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.status import Status
 from sampai.domain.times import to_text
 from sampai.providers.registry import PROVIDERS
-from sampai.services.ports import Clock, NoResponse
+from sampai.services.ports.runtime import Clock
+from sampai.services.ports.transport import NoResponse
 
 Fields = Mapping[str, Any]
 

@@ -10,7 +10,9 @@ from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
 from sampai.domain.message import Message
 from sampai.services.follow_up.service import FollowUpService
 from sampai.services.monitor import MonitorService
-from sampai.services.ports import NewId, NoResponse, Secret
+from sampai.services.ports.configuration import Secret
+from sampai.services.ports.runtime import NewId
+from sampai.services.ports.transport import NoResponse
 from sampai.services.send.service import Record, SendService
 from sampai.services.webhook.inbound import InboundService
 from sampai.services.webhook.service import Answer, WebhookService
@@ -158,20 +160,22 @@ class House:
         self.sender = self.new_sender()
         self.inbound_service = InboundService(
             inbox=self.inbox,
-            directory=self.directory,
+            suppression_list=self.directory,
+            conversations=self.directory,
             settings=self.settings,
             clock=self.clock,
             telemetry=self.telemetry,
         )
         self.receiver = WebhookService(
-            store=self.store,
+            messages=self.store,
+            correlations=self.store,
             inbound_service=lambda: self.inbound_service,
             secret=self.secret,
             clock=self.clock,
             telemetry=self.telemetry,
         )
         self.monitor = MonitorService(
-            directory=self.directory,
+            catalogues=self.directory,
             transport=self.transport,
             settings=self.settings,
             secret=self.secret,
@@ -179,7 +183,8 @@ class House:
             telemetry=self.telemetry,
         )
         self.follower = FollowUpService(
-            store=self.store,
+            messages=self.store,
+            correlations=self.store,
             queue=self.queue,
             transport=self.transport,
             settings=self.settings,
@@ -193,8 +198,11 @@ class House:
     def new_sender(self, new_id: NewId | None = None) -> SendService:
         """Return another sandbox of the send function."""
         return SendService(
-            store=self.store,
-            directory=self.directory,
+            messages=self.store,
+            correlations=self.store,
+            eligibility=self.directory,
+            suppression_list=self.directory,
+            quotas=self.directory,
             media=self.media,
             encryption_keys=self.encryption_keys,
             queue=self.queue,

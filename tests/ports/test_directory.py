@@ -12,7 +12,8 @@ from sampai.adapters.directory import DynamoDirectory
 from sampai.domain.inbound import Conversation
 from sampai.domain.quotas import Limit, QuotaCounter
 from sampai.domain.template import Catalogue, TemplateInfo
-from sampai.services.ports import Directory, EligibilityData, UnavailableError
+from sampai.services.ports.eligibility import EligibilityData
+from sampai.services.ports.runtime import UnavailableError
 from tests.emulator import Emulator, unreachable
 from tests.fakes import START, InMemoryDirectory
 
@@ -20,7 +21,7 @@ NUMBER = "+85591234511"
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
-def directory(request: pytest.FixtureRequest) -> Directory:
+def directory(request: pytest.FixtureRequest) -> DynamoDirectory | InMemoryDirectory:
     if request.param == "memory":
         return InMemoryDirectory()
     emulator: Emulator = request.getfixturevalue("emulator")
@@ -54,11 +55,11 @@ CATALOGUES = [
 ]
 
 
-def test_of_what_nobody_told_nothing_is_known(directory: Directory) -> None:
+def test_of_what_nobody_told_nothing_is_known(directory: DynamoDirectory | InMemoryDirectory) -> None:
     assert directory.look_up(numbers=[NUMBER], conversations=["room-1"], catalogues=["nusasms"]) == EligibilityData()
 
 
-def test_what_was_told_is_known_and_nothing_besides(directory: Directory) -> None:
+def test_what_was_told_is_known_and_nothing_besides(directory: DynamoDirectory | InMemoryDirectory) -> None:
     directory.set_opt_out(NUMBER, is_out=True, at=at(0))
     directory.set_opt_out("+85591234512", is_out=True, at=at(0))
     directory.record_conversation(conversation(0))
@@ -72,7 +73,9 @@ def test_what_was_told_is_known_and_nothing_besides(directory: Directory) -> Non
     )
 
 
-def test_a_number_a_conversation_and_a_provider_of_one_name_are_three_things(directory: Directory) -> None:
+def test_a_number_a_conversation_and_a_provider_of_one_name_are_three_things(
+    directory: DynamoDirectory | InMemoryDirectory,
+) -> None:
     directory.set_opt_out("1234567", is_out=True, at=at(0))
     directory.record_conversation(conversation(0, room_id="1234567"))
 
@@ -84,7 +87,9 @@ def test_a_number_a_conversation_and_a_provider_of_one_name_are_three_things(dir
 
 
 @pytest.mark.parametrize("count", [0, 1, 100, 101, 250])
-def test_any_number_of_names_may_be_asked_for_at_once(directory: Directory, count: int) -> None:
+def test_any_number_of_names_may_be_asked_for_at_once(
+    directory: DynamoDirectory | InMemoryDirectory, count: int
+) -> None:
     numbers = [f"+8559{n:07}" for n in range(count)]
     for number in numbers[::2]:
         directory.set_opt_out(number, is_out=True, at=at(0))
@@ -111,7 +116,7 @@ WISHES = [
 
 @pytest.mark.parametrize(("consents", "is_out"), [w[1:] for w in WISHES], ids=[w[0] for w in WISHES])
 def test_wishes_come_to_the_same_in_whatever_order_they_arrive(
-    directory: Directory, consents: list[tuple[float, bool]], is_out: bool
+    directory: DynamoDirectory | InMemoryDirectory, consents: list[tuple[float, bool]], is_out: bool
 ) -> None:
     orders = {f"+8559{n:07}": order for n, order in enumerate(permutations(consents))}
 
@@ -127,7 +132,9 @@ def test_wishes_come_to_the_same_in_whatever_order_they_arrive(
 
 
 @pytest.mark.parametrize("order", list(permutations([0, 1, 2])))
-def test_a_conversation_never_goes_back_in_time(directory: Directory, order: tuple[int, ...]) -> None:
+def test_a_conversation_never_goes_back_in_time(
+    directory: DynamoDirectory | InMemoryDirectory, order: tuple[int, ...]
+) -> None:
     for minutes in order:
         directory.record_conversation(conversation(minutes))
 
@@ -136,7 +143,7 @@ def test_a_conversation_never_goes_back_in_time(directory: Directory, order: tup
     }
 
 
-def test_a_number_is_kept_when_a_later_message_names_none(directory: Directory) -> None:
+def test_a_number_is_kept_when_a_later_message_names_none(directory: DynamoDirectory | InMemoryDirectory) -> None:
     directory.record_conversation(conversation(0))
     directory.record_conversation(conversation(1, number=None))
 
@@ -145,7 +152,7 @@ def test_a_number_is_kept_when_a_later_message_names_none(directory: Directory) 
     }
 
 
-def test_a_later_number_takes_the_place_of_the_one_before(directory: Directory) -> None:
+def test_a_later_number_takes_the_place_of_the_one_before(directory: DynamoDirectory | InMemoryDirectory) -> None:
     directory.record_conversation(conversation(0, number=None))
     directory.record_conversation(conversation(1))
     directory.record_conversation(conversation(2, number="+85591234512"))
@@ -158,7 +165,9 @@ def test_a_later_number_takes_the_place_of_the_one_before(directory: Directory) 
 
 
 @pytest.mark.parametrize("catalogue", [c[1] for c in CATALOGUES], ids=[c[0] for c in CATALOGUES])
-def test_a_catalogue_is_read_as_it_was_kept(directory: Directory, catalogue: Catalogue) -> None:
+def test_a_catalogue_is_read_as_it_was_kept(
+    directory: DynamoDirectory | InMemoryDirectory, catalogue: Catalogue
+) -> None:
     directory.store_catalogue("nusasms", catalogue)
 
     known = directory.look_up(numbers=[], conversations=[], catalogues=["nusasms"])
@@ -166,7 +175,7 @@ def test_a_catalogue_is_read_as_it_was_kept(directory: Directory, catalogue: Cat
     assert known == EligibilityData(catalogues={"nusasms": catalogue})
 
 
-def test_of_the_catalogue_before_nothing_is_left(directory: Directory) -> None:
+def test_of_the_catalogue_before_nothing_is_left(directory: DynamoDirectory | InMemoryDirectory) -> None:
     directory.store_catalogue("nusasms", CATALOGUE)
     directory.store_catalogue("nusasms", Catalogue(refreshed_at=at(60)))
 
@@ -182,55 +191,57 @@ def counter(most: int, key: str = f"recipient#{NUMBER}#2026-11-21T10") -> QuotaC
 
 
 @pytest.mark.parametrize("most", [1, 2, 5])
-def test_as_many_are_counted_as_may_be(directory: Directory, most: int) -> None:
-    assert [directory.count(counter(most)) for _ in range(7)] == [True] * most + [False] * (7 - most)
+def test_as_many_are_counted_as_may_be(directory: DynamoDirectory | InMemoryDirectory, most: int) -> None:
+    assert [directory.increment(counter(most)) for _ in range(7)] == [True] * most + [False] * (7 - most)
 
 
-def test_what_is_turned_away_is_not_counted_so_that_a_raised_limit_has_room_at_once(directory: Directory) -> None:
-    counted = [directory.count(counter(most)) for most in (1, 1, 1, 3, 3, 3, 2, 4)]
+def test_what_is_turned_away_is_not_counted_so_that_a_raised_limit_has_room_at_once(
+    directory: DynamoDirectory | InMemoryDirectory,
+) -> None:
+    counted = [directory.increment(counter(most)) for most in (1, 1, 1, 3, 3, 3, 2, 4)]
 
     assert counted == [True, False, False, True, True, False, False, True]
 
 
-def test_each_key_is_counted_by_itself(directory: Directory) -> None:
+def test_each_key_is_counted_by_itself(directory: DynamoDirectory | InMemoryDirectory) -> None:
     keys = ["recipient#+1234567#2026-11-21T10", "recipient#+1234567#2026-11-21", "prefix#+123#2026-11-21T10", "all"]
 
-    assert [directory.count(counter(1, key)) for key in [*keys, *keys]] == [True] * 4 + [False] * 4
+    assert [directory.increment(counter(1, key)) for key in [*keys, *keys]] == [True] * 4 + [False] * 4
 
 
-def test_a_number_is_counted_beside_what_else_is_known_of_it(directory: Directory) -> None:
+def test_a_number_is_counted_beside_what_else_is_known_of_it(directory: DynamoDirectory | InMemoryDirectory) -> None:
     directory.set_opt_out(NUMBER, is_out=True, at=at(0))
-    directory.count(counter(1, NUMBER))
-    directory.count(counter(1, "room-1"))
+    directory.increment(counter(1, NUMBER))
+    directory.increment(counter(1, "room-1"))
 
     known = directory.look_up(numbers=[NUMBER], conversations=["room-1"], catalogues=[])
     assert known == EligibilityData(opted_out=frozenset({NUMBER}))
 
 
-def test_of_many_that_are_counted_at_once_no_more_get_in(directory: Directory) -> None:
+def test_of_many_that_are_counted_at_once_no_more_get_in(directory: DynamoDirectory | InMemoryDirectory) -> None:
     with ThreadPoolExecutor(8) as pool:
-        counted = list(pool.map(lambda _: directory.count(counter(5)), range(40)))
+        counted = list(pool.map(lambda _: directory.increment(counter(5)), range(40)))
 
     assert counted.count(True) == 5
 
 
 # --- outages --------------------------------------------------------------------------------------------------------
 
-CALLS: list[tuple[str, Callable[[Directory], object]]] = [
+CALLS: list[tuple[str, Callable[[DynamoDirectory | InMemoryDirectory], object]]] = [
     ("look up", lambda directory: directory.look_up(numbers=[NUMBER], conversations=[], catalogues=[])),
     ("set_opt_out", lambda directory: directory.set_opt_out(NUMBER, is_out=True, at=START)),
     ("open room", lambda directory: directory.record_conversation(conversation(0))),
     ("keep catalogue", lambda directory: directory.store_catalogue("nusasms", CATALOGUE)),
-    ("count", lambda directory: directory.count(counter(1))),
+    ("count", lambda directory: directory.increment(counter(1))),
 ]
 
 
 @pytest.mark.parametrize("call", [c[1] for c in CALLS], ids=[c[0] for c in CALLS])
 @pytest.mark.parametrize("where", ["memory", "dynamodb", "no table"])
 def test_a_directory_that_does_not_answer_is_unavailable(
-    request: pytest.FixtureRequest, where: str, call: Callable[[Directory], object]
+    request: pytest.FixtureRequest, where: str, call: Callable[[DynamoDirectory | InMemoryDirectory], object]
 ) -> None:
-    directory: Directory
+    directory: DynamoDirectory | InMemoryDirectory
     if where == "memory":
         directory = fake = InMemoryDirectory()
         fake.is_down = True
@@ -267,7 +278,7 @@ def test_a_count_is_forgotten_a_day_after_its_hour(emulator: Emulator) -> None:
     directory = DynamoDirectory(client, table=table)
 
     for _ in range(3):
-        directory.count(counter(2))
+        directory.increment(counter(2))
 
     assert client.scan(TableName=table, ConsistentRead=True)["Items"] == [
         {

@@ -8,7 +8,8 @@ import pytest
 from sampai.adapters.inbox import DynamoInbox, from_inbox_item, to_inbox_item
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Channel
-from sampai.services.ports import Inbox, UnavailableError
+from sampai.services.ports.inbox import Inbox
+from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
 from tests.emulator import Emulator, unreachable
 from tests.fakes import START, InMemoryInbox

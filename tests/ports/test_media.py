@@ -9,7 +9,8 @@ import pytest
 from sampai.adapters.media import PART_BYTES, RETENTION, DynamoMedia
 from sampai.domain.message import Message
 from sampai.domain.status import Status
-from sampai.services.ports import MediaStore, UnavailableError
+from sampai.services.ports.media import MediaStore
+from sampai.services.ports.runtime import UnavailableError
 from tests.emulator import Emulator, unreachable
 from tests.fakes import START, InMemoryMedia
 

@@ -8,7 +8,9 @@ import pytest
 from sampai.adapters.events import EventBridgeBus
 from sampai.adapters.queue import SqsQueue
 from sampai.contract.events import Event
-from sampai.services.ports import EventBus, Queue, UnavailableError, WakeUp
+from sampai.services.ports.events import EventBus
+from sampai.services.ports.queue import Queue, WakeUp
+from sampai.services.ports.runtime import UnavailableError
 from tests.emulator import Emulator
 from tests.fakes import RecordingBus, RecordingQueue
 

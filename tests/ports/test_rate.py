@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from sampai.adapters.rate_limiter import DynamoRateLimiter
-from sampai.services.ports import RateLimiter, Reservation, UnavailableError
+from sampai.services.ports.rate_limiter import RateLimiter, Reservation
+from sampai.services.ports.runtime import UnavailableError
 from tests.emulator import Emulator, unreachable
 from tests.fakes import START, InMemoryRateLimiter
 

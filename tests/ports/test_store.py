@@ -28,16 +28,9 @@ from sampai.domain.message import (
 )
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
-from sampai.services.ports import (
-    Correlation,
-    Insert,
-    LinkCorrelation,
-    Replace,
-    Store,
-    UnavailableError,
-    Write,
-    WriteResult,
-)
+from sampai.services.ports.correlations import Correlation, LinkCorrelation
+from sampai.services.ports.messages import Insert, Replace, Write, WriteResult
+from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
 from tests.emulator import Emulator
 from tests.fakes import START, FixedClock, InMemoryStore
@@ -46,7 +39,7 @@ LEASE = timedelta(seconds=60)
 
 
 @pytest.fixture(params=["memory", "dynamodb", "dynamodb as local functions find it"])
-def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest) -> Iterator[DynamoStore | InMemoryStore]:
     if request.param == "memory":
         yield InMemoryStore()
     elif request.param == "dynamodb":
@@ -124,7 +117,7 @@ def report(status: Status | None = Status.DELIVERED, word: str = "Success") -> R
     )
 
 
-def test_what_is_stored_is_read_as_it_was(store: Store) -> None:
+def test_what_is_stored_is_read_as_it_was(store: DynamoStore | InMemoryStore) -> None:
     failed = fail(
         claimed("m-2", channel=Channel.WHATSAPP),
         Failure(reason=Reason.TOO_LONG, provider_code="-14", detail="content.text"),
@@ -142,7 +135,7 @@ def test_what_is_stored_is_read_as_it_was(store: Store) -> None:
 
 
 @covers("Q1", "I1")
-def test_an_id_is_taken_once(store: Store) -> None:
+def test_an_id_is_taken_once(store: DynamoStore | InMemoryStore) -> None:
     store.commit([Insert(message=claimed(attempt_id="a-1"))])
 
     written = store.commit([Insert(message=claimed(attempt_id="a-2")), Insert(message=claimed("m-2"))])
@@ -151,7 +144,7 @@ def test_an_id_is_taken_once(store: Store) -> None:
 
 
 @covers("D2")
-def test_a_write_of_ones_own_that_comes_twice_counts_as_done(store: Store) -> None:
+def test_a_write_of_ones_own_that_comes_twice_counts_as_done(store: DynamoStore | InMemoryStore) -> None:
     writes: list[Write] = [Insert(message=claimed()), LinkCorrelation(key="nomsa#145", message_id="m-1")]
     store.commit(writes)
     over = Replace(before=claimed(), message=accepted(claimed()))
@@ -162,7 +155,7 @@ def test_a_write_of_ones_own_that_comes_twice_counts_as_done(store: Store) -> No
 
 
 @covers("W4", "I6")
-def test_a_change_is_stored_only_over_the_revision_that_it_was_made_from(store: Store) -> None:
+def test_a_change_is_stored_only_over_the_revision_that_it_was_made_from(store: DynamoStore | InMemoryStore) -> None:
     store.commit([Insert(message=claimed())])
     first = accepted(claimed())
     second = mark_unknown(claimed(), now=START, due_at=START, source=Source.SEND)
@@ -173,13 +166,13 @@ def test_a_change_is_stored_only_over_the_revision_that_it_was_made_from(store: 
     assert store.read(["m-1"]) == {"m-1": first}
 
 
-def test_a_change_of_what_is_not_there_is_refused(store: Store) -> None:
+def test_a_change_of_what_is_not_there_is_refused(store: DynamoStore | InMemoryStore) -> None:
     written = store.commit([Replace(before=claimed(), message=accepted(claimed()))])
 
     assert written == [WriteResult(done=False)]
 
 
-def test_a_final_message_keeps_no_content(store: Store) -> None:
+def test_a_final_message_keeps_no_content(store: DynamoStore | InMemoryStore) -> None:
     store.commit([Insert(message=claimed())])
     final = apply_report(claimed(), report(), now=START, source=Source.WEBHOOK)
 
@@ -190,7 +183,7 @@ def test_a_final_message_keeps_no_content(store: Store) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 25, 26, 60])
-def test_any_number_of_writes_is_answered_in_order(store: Store, count: int) -> None:
+def test_any_number_of_writes_is_answered_in_order(store: DynamoStore | InMemoryStore, count: int) -> None:
     store.commit([Insert(message=claimed("m-7"))])
 
     written = store.commit([Insert(message=claimed(f"m-{n}", attempt_id=f"a-{n}")) for n in range(count)])
@@ -198,7 +191,7 @@ def test_any_number_of_writes_is_answered_in_order(store: Store, count: int) -> 
     assert [n for n, w in enumerate(written) if not w.done] == [n for n in range(count) if n == 7]
 
 
-def test_one_id_may_come_twice_among_the_writes(store: Store) -> None:
+def test_one_id_may_come_twice_among_the_writes(store: DynamoStore | InMemoryStore) -> None:
     written = store.commit(
         [Insert(message=claimed()), Replace(before=claimed(), message=accepted(claimed())), Insert(message=claimed())]
     )
@@ -207,7 +200,7 @@ def test_one_id_may_come_twice_among_the_writes(store: Store) -> None:
 
 
 @covers("L3")
-def test_due_messages_come_longest_due_first_and_no_others(store: Store) -> None:
+def test_due_messages_come_longest_due_first_and_no_others(store: DynamoStore | InMemoryStore) -> None:
     for n in (3, 1, 2, 9):
         due = replace(claimed(f"m-{n}"), due_at=START + timedelta(minutes=n))
         store.commit([Insert(message=due)])
@@ -217,15 +210,17 @@ def test_due_messages_come_longest_due_first_and_no_others(store: Store) -> None
     assert store.due(START, 10) == []
 
 
-def test_the_sender_may_be_first_at_the_meeting_point(store: Store) -> None:
+def test_the_sender_may_be_first_at_the_meeting_point(store: DynamoStore | InMemoryStore) -> None:
     store.commit([LinkCorrelation(key="nomsa#145", message_id="m-1")])
 
     assert store.buffer_report("nomsa#145", report(), START) == Correlation(key="nomsa#145", message_id="m-1")
-    assert store.correlations(["nomsa#145", "nomsa#9"]) == {"nomsa#145": Correlation(key="nomsa#145", message_id="m-1")}
+    assert store.find_correlations(["nomsa#145", "nomsa#9"]) == {
+        "nomsa#145": Correlation(key="nomsa#145", message_id="m-1")
+    }
 
 
 @covers("W1", "I4")
-def test_the_report_may_be_first_at_the_meeting_point(store: Store) -> None:
+def test_the_report_may_be_first_at_the_meeting_point(store: DynamoStore | InMemoryStore) -> None:
     assert store.buffer_report("nomsa#145", report(), START) is None
 
     written = store.commit([LinkCorrelation(key="nomsa#145", message_id="m-1")])
@@ -237,18 +232,18 @@ def test_the_report_may_be_first_at_the_meeting_point(store: Store) -> None:
     assert store.claim_correlation("nomsa#145", "m-2") == met
 
 
-def test_a_meeting_point_that_nobody_wrote_can_be_adopted(store: Store) -> None:
+def test_a_meeting_point_that_nobody_wrote_can_be_adopted(store: DynamoStore | InMemoryStore) -> None:
     assert store.claim_correlation("nomsa#145", "m-1") == Correlation(key="nomsa#145", message_id="m-1")
 
 
 @covers("W2", "I10")
-def test_parked_reports_keep_one_of_each_status_however_many_come(store: Store) -> None:
+def test_parked_reports_keep_one_of_each_status_however_many_come(store: DynamoStore | InMemoryStore) -> None:
     sent, other = report(Status.SENT, "Sent"), report(None, "Levitating")
     for _ in range(30):
         for buffered in (sent, report(), report(None, "Floating"), other):
             store.buffer_report("smspoh#145", buffered, START)
 
-    correlation = store.correlations(["smspoh#145"])["smspoh#145"]
+    correlation = store.find_correlations(["smspoh#145"])["smspoh#145"]
 
     assert set(correlation.reports) == {sent, report(), other}
     assert len(correlation.reports) == 3

@@ -34,7 +34,8 @@ from sampai.domain.message import (
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
 from sampai.domain.template import Template, parse_parameters
-from sampai.services.ports import Insert, LinkCorrelation, Replace, Store, Write
+from sampai.services.ports.find_correlations import LinkCorrelation
+from sampai.services.ports.messages import Insert, Replace, Write
 from tests.covers import covers
 from tests.emulator import Emulator
 from tests.fakes import START, FixedClock, InMemoryStore
@@ -53,7 +54,7 @@ CONTENTS: Final = (
 STATUSES: Final = (None, Status.ACCEPTED, Status.SENT, Status.DELIVERED, Status.UNDELIVERED, Status.READ)
 LONG_AFTER: Final = START + timedelta(days=400)
 
-Operation = Callable[[Store], Any]
+Operation = Callable[[DynamoStore | InMemoryStore], Any]
 
 
 class Script:
@@ -75,7 +76,7 @@ class Script:
             "commit": self._commit,
             "read": self._read,
             "due": self._due,
-            "correlations": self._correlations,
+            "find_correlations": self._correlations,
             "buffer_report": self._buffer_report,
             "claim_correlation": self._claim,
         }
@@ -182,7 +183,7 @@ class Script:
 
     def _correlations(self) -> Operation:
         keys = [*self._random.sample(KEYS, 3), "nomsa#nobody"]
-        return lambda store: store.correlations(keys)
+        return lambda store: store.find_correlations(keys)
 
     def _due(self) -> Operation:
         now, limit = START + timedelta(minutes=self._random.randrange(3_000)), self._random.choice((1, 3, 200))
@@ -222,7 +223,7 @@ def test_the_fake_and_the_real_store_agree_in_every_answer(emulator: Emulator, n
         refused += sum(not written.done for written in expected) if name == "commit" else 0
 
     assert real.read(IDS) == fake.read(IDS)
-    assert real.correlations(KEYS) == fake.correlations(KEYS)
+    assert real.find_correlations(KEYS) == fake.find_correlations(KEYS)
     assert real.due(LONG_AFTER, 500) == fake.due(LONG_AFTER, 500)
     assert len({message.status for message in fake.messages.values()}) > 5
     assert refused > 5

@@ -9,7 +9,8 @@ from sampai.adapters.encryption_keys import DynamoEncryptionKeys
 from sampai.adapters.items import expiry_of
 from sampai.domain.message import Message
 from sampai.domain.status import Status
-from sampai.services.ports import EncryptionKeyStore, UnavailableError
+from sampai.services.ports.encryption_keys import EncryptionKeyStore
+from sampai.services.ports.runtime import UnavailableError
 from tests.emulator import Emulator, unreachable
 from tests.fakes import START, InMemoryEncryptionKeys
 

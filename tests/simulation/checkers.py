@@ -11,7 +11,7 @@ from sampai.domain.message import Category, Message, OnUnknown, text_of_content
 from sampai.domain.status import Source, Status
 from sampai.providers.registry import load
 from sampai.services.follow_up.service import MAX_ATTEMPTS
-from sampai.services.ports import Correlation, correlation_key
+from sampai.services.ports.correlations import Correlation, correlation_key
 from tests.simulation.vendors import Row, Sent, Vendor
 
 _NOT_TAKEN: Final = frozenset({Status.QUEUED, Status.FAILED, Status.CANCELED})

@@ -14,7 +14,8 @@ from sampai.domain.status import Source
 from sampai.providers.base import Provider
 from sampai.services.follow_up.poller import PollResults
 from sampai.services.follow_up.service import FollowUpService
-from sampai.services.ports import Remaining, WriteResult
+from sampai.services.ports.messages import WriteResult
+from sampai.services.ports.runtime import Remaining
 from sampai.services.reports import Reports, change
 from sampai.services.send.dispatch import Attempt, Dispatcher
 from sampai.services.send.service import SendService
@@ -27,7 +28,7 @@ class ChecksThenSends(SendService):
     """Looks whether the message is there, sends it, and takes no claim that another could lose."""
 
     def _claim(self, entries: Any, batch: Any) -> Any:
-        store = self._store
+        store = self._messages
         assert isinstance(store, SimulatedStore)
         known = store.read([entry.decision.message.message_id for entry in entries])
         free = [entry for entry in entries if entry.decision.message.message_id not in known]
@@ -103,7 +104,7 @@ class WritesUnfenced(SendService):
     ) -> Message:
         if written.done or not isinstance(written.current, Message):
             return super()._stored(message, outcome, written, settings, batch)
-        return change(self._store, written.current, lambda current: self._settled(current, outcome, settings, batch))
+        return change(self._messages, written.current, lambda current: self._settled(current, outcome, settings, batch))
 
 
 class ParksNothing(WebhookService):
@@ -111,9 +112,9 @@ class ParksNothing(WebhookService):
 
     def _find_or_buffer(self, provider: str, report: Report) -> Message | None:
         key = f"{provider}#{report.provider_message_id}"
-        correlation = self._store.correlations([key]).get(key)
+        correlation = self._correlations.find_correlations([key]).get(key)
         owner = correlation.message_id if correlation else None
-        return self._store.read([owner]).get(owner) if owner else None
+        return self._messages.read([owner]).get(owner) if owner else None
 
 
 class AnswersBeforeItIsDurable(WebhookService):
@@ -134,7 +135,7 @@ class _LastWins(Reports):
             reported = status or current.status
             return replace(moved, status=reported, due_at=None if reported.is_final else now)
 
-        return change(self._store, message, overwritten)
+        return change(self._messages, message, overwritten)
 
 
 class LetsTheLastReportWin(WebhookService):

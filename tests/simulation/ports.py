@@ -12,18 +12,14 @@ from sampai.domain.message import Message
 from sampai.domain.quotas import QuotaCounter
 from sampai.domain.report import Report
 from sampai.domain.status import Status
-from sampai.services.ports import (
-    Correlation,
-    EligibilityData,
-    LinkCorrelation,
-    NoResponse,
-    Reservation,
-    Secret,
-    UnavailableError,
-    WakeUp,
-    Write,
-    WriteResult,
-)
+from sampai.services.ports.configuration import Secret
+from sampai.services.ports.correlations import Correlation, LinkCorrelation
+from sampai.services.ports.eligibility import EligibilityData
+from sampai.services.ports.messages import Write, WriteResult
+from sampai.services.ports.queue import WakeUp
+from sampai.services.ports.rate_limiter import Reservation
+from sampai.services.ports.runtime import UnavailableError
+from sampai.services.ports.transport import NoResponse
 from tests.fakes import (
     FixedSecret,
     InMemoryDirectory,
@@ -140,8 +136,8 @@ class SimulatedStore(InMemoryStore):
             return found[:-1]
         return list(self.messages) if outcome == STALE else found
 
-    def correlations(self, keys: Collection[str]) -> dict[str, Correlation]:
-        return self._world.call("store.correlations", READ, partial(super().correlations, keys))
+    def find_correlations(self, keys: Collection[str]) -> dict[str, Correlation]:
+        return self._world.call("store.correlations", READ, partial(super().find_correlations, keys))
 
     def buffer_report(self, key: str, report: Report, now: datetime) -> Correlation | None:
         return self._world.call("store.buffer_report", CHANGE, partial(super().buffer_report, key, report, now))
@@ -169,8 +165,8 @@ class SimulatedDirectory(InMemoryDirectory):
         if is_out:
             self._world.checkers.opted_out.setdefault(number, self._world.now)
 
-    def count(self, counter: QuotaCounter) -> bool:
-        return self._world.call("directory.count", CHANGE, partial(super().count, counter))
+    def increment(self, counter: QuotaCounter) -> bool:
+        return self._world.call("directory.count", CHANGE, partial(super().increment, counter))
 
 
 class SimulatedMedia(InMemoryMedia):
@@ -316,7 +312,7 @@ def _validate(vendor: Vendor, outcome: str) -> HttpResponse | NoResponse:
     if outcome == LOST_UNTAKEN:
         return NoResponse(may_have_been_sent=True, why="reset")
     answers: dict[str, Any] = {
-        REFUSED: vendor.validate,
+        REFUSED: vendor.refusal,
         THROTTLED: vendor.throttling,
         LOCKED_OUT: vendor.lockout,
         GARBLED_UNTAKEN: GARBAGE,

@@ -22,9 +22,7 @@ from sampai.domain.http import WebhookRequest
 from sampai.domain.message import Message
 from sampai.domain.status import Status
 from sampai.services.follow_up.service import FollowUpService
-from sampai.services.ports import (
-    UnavailableError,
-)
+from sampai.services.ports.runtime import UnavailableError
 from sampai.services.publish import publish
 from sampai.services.send.service import Record, SendService
 from sampai.services.webhook.inbound import InboundService
@@ -175,8 +173,11 @@ class World:
         """Return the sandbox that is free: one for each send function that runs at the same time."""
         if depth not in self._senders:
             self._senders[depth] = self.services.sender(
-                store=self.store,
-                directory=self.directory,
+                messages=self.store,
+                correlations=self.store,
+                eligibility=self.directory,
+                suppression_list=self.directory,
+                quotas=self.directory,
                 media=self.media,
                 encryption_keys=self.encryption_keys,
                 queue=self.queue,
@@ -200,13 +201,15 @@ class World:
         clock = self.clock_of("webhook")
         inbound_service = InboundService(
             inbox=self.inbox,
-            directory=self.directory,
+            suppression_list=self.directory,
+            conversations=self.directory,
             settings=self.scenario.settings,
             clock=clock,
             telemetry=self.telemetry,
         )
         return self.services.receiver(
-            store=self.store,
+            messages=self.store,
+            correlations=self.store,
             inbound_service=lambda: inbound_service,
             secret=self.secret,
             clock=clock,
@@ -215,7 +218,8 @@ class World:
 
     def _new_follower(self) -> FollowUpService:
         return self.services.follower(
-            store=self.store,
+            messages=self.store,
+            correlations=self.store,
             queue=self.queue,
             transport=self.transport,
             settings=self.scenario.settings,

@@ -10,7 +10,7 @@ from sampai.contract.events import Event
 from sampai.domain.inbound import Conversation, Inbound
 from sampai.domain.message import Channel
 from sampai.domain.status import Status
-from sampai.services.ports import UnavailableError
+from sampai.services.ports.runtime import UnavailableError
 from sampai.services.publish import publish_received
 from sampai.services.webhook.inbound import InboundService
 from sampai.services.webhook.service import Answer
@@ -275,7 +275,8 @@ def test_who_is_told_of_a_message_finds_its_conversation_open() -> None:
 
     house.inbound_service = InboundService(
         inbox=Watched(),
-        directory=house.directory,
+        suppression_list=house.directory,
+        conversations=house.directory,
         settings=house.settings,
         clock=house.clock,
         telemetry=house.telemetry,

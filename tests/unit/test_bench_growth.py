@@ -15,7 +15,7 @@ from sampai.adapters.store import DynamoStore
 from sampai.domain.http import HttpRequest
 from sampai.domain.message import defer
 from sampai.domain.times import to_text
-from sampai.services.ports import Insert, Replace
+from sampai.services.ports.messages import Insert, Replace
 from tests.fakes import START, FixedClock
 
 

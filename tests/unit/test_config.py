@@ -14,7 +14,8 @@ from sampai.adapters.secret import SecretsManagerSecret, parse_secret
 from sampai.adapters.settings import OLDER_VERSIONS, SsmSettings
 from sampai.contract.settings import Settings
 from sampai.domain.message import Channel
-from sampai.services.ports import Secret, UnavailableError
+from sampai.services.ports.configuration import Secret
+from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
 from tests.fakes import FixedClock, RecordingTelemetry
 

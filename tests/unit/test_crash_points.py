@@ -15,7 +15,9 @@ from sampai.domain.failure import Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Message
 from sampai.domain.status import Status
-from sampai.services.ports import NoResponse, UnavailableError, Write, WriteResult
+from sampai.services.ports.messages import Write, WriteResult
+from sampai.services.ports.runtime import UnavailableError
+from sampai.services.ports.transport import NoResponse
 from sampai.services.publish import publish
 from tests.covers import covers
 from tests.fakes import START, RecordingBus, statuses

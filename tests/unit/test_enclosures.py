@@ -13,7 +13,7 @@ from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Attachments, Media, Message
 from sampai.domain.status import Status
-from sampai.services.ports import Insert, Replace, Write
+from sampai.services.ports.messages import Insert, Replace, Write
 from tests.fakes import statuses
 from tests.harness.application import (
     House,

@@ -9,7 +9,8 @@ from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.status import Source, Status
 from sampai.domain.times import to_text
-from sampai.services.ports import LinkCorrelation, Replace
+from sampai.services.ports.correlations import LinkCorrelation
+from sampai.services.ports.messages import Replace
 from tests.covers import covers
 from tests.fakes import START, statuses
 from tests.harness.application import (

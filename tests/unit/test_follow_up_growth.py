@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from benchmarks.growth import accepted
 from sampai.domain.message import Message
 from sampai.services.follow_up.service import FollowUpService
-from sampai.services.ports import Correlation
+from sampai.services.ports.correlations import Correlation
 from tests.fakes import InlinePool, InMemoryStore
 from tests.harness.application import House, nomsa_list
 
@@ -32,7 +32,7 @@ class CountingStore(InMemoryStore):
         return found
 
     def correlations(self, keys: Collection[str]) -> dict[str, Correlation]:
-        found = super().correlations(keys)
+        found = super().find_correlations(keys)
         self.asked.append(("correlations", len(keys), len(found)))
         return found
 
@@ -47,7 +47,8 @@ def _run(in_flight: int) -> tuple[list[tuple[str, int, int]], list[int], int]:
     ]
     store.messages = {message.message_id: message for message in messages}
     follower = FollowUpService(
-        store=store,
+        messages=store,
+        correlations=store,
         queue=house.queue,
         transport=house.transport,
         settings=house.settings,

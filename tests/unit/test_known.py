@@ -14,7 +14,8 @@ from sampai.domain.inbound import Conversation
 from sampai.domain.message import Category, Channel, Message
 from sampai.domain.status import Status
 from sampai.domain.template import Catalogue, TemplateInfo
-from sampai.services.ports import EligibilityData, UnavailableError
+from sampai.services.ports.eligibility import EligibilityData
+from sampai.services.ports.runtime import UnavailableError
 from sampai.services.send.eligibility import EligibilityQuery, eligibility_query, load_eligibility
 from tests.fakes import START, InMemoryDirectory, statuses
 from tests.harness.application import House, request

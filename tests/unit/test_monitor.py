@@ -10,7 +10,9 @@ import pytest
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.template import Catalogue, TemplateInfo
-from sampai.services.ports import NoResponse, Secret, UnavailableError
+from sampai.services.ports.configuration import Secret
+from sampai.services.ports.runtime import UnavailableError
+from sampai.services.ports.transport import NoResponse
 from tests.fakes import START
 from tests.harness.application import SECRET, House, lost, unreached
 

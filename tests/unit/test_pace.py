@@ -10,7 +10,7 @@ import pytest
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.status import Status
 from sampai.domain.times import to_text
-from sampai.services.ports import Write
+from sampai.services.ports.messages import Write
 from sampai.services.send.pacer import CLAIM_TIME
 from sampai.services.send.service import Record, SendService
 from tests.covers import covers

@@ -15,7 +15,8 @@ from sampai.domain.inbound import Conversation
 from sampai.domain.message import Message
 from sampai.domain.quotas import Limit, QuotaCounter, quota_counters_of
 from sampai.domain.status import Status
-from sampai.services.ports import WakeUp, Write
+from sampai.services.ports.messages import Write
+from sampai.services.ports.queue import WakeUp
 from tests.fakes import START, FixedSettings, InMemoryStore, statuses
 from tests.harness.application import RECIPIENTS, House, lost, nomsa_list, nomsa_taken, request, unreached
 

@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from sampai.adapters.events import BATCH_BYTES, EventBridgeBus
 from sampai.adapters.queue import SqsQueue
 from sampai.contract.events import Event
-from sampai.services.ports import UnavailableError, WakeUp
+from sampai.services.ports.queue import WakeUp
+from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
 
 OUTAGE = EndpointConnectionError(endpoint_url="http://127.0.0.1")

@@ -11,7 +11,10 @@ from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import cancel
 from sampai.domain.status import Source, Status
-from sampai.services.ports import Correlation, Insert, LinkCorrelation, NoResponse, Replace, WakeUp
+from sampai.services.ports.correlations import Correlation, LinkCorrelation
+from sampai.services.ports.messages import Insert, Replace
+from sampai.services.ports.queue import WakeUp
+from sampai.services.ports.transport import NoResponse
 from tests.covers import covers
 from tests.fakes import START, statuses
 from tests.harness.application import (

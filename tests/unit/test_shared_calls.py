@@ -15,7 +15,8 @@ from sampai.domain.message import Category, Channel, Message, Text, claim
 from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.status import Status
 from sampai.providers.base import Capabilities, Provider, ProviderConfig
-from sampai.services.ports import NewPool, NoResponse
+from sampai.services.ports.runtime import NewPool
+from sampai.services.ports.transport import NoResponse
 from sampai.services.send.dispatch import Attempt, Dispatcher
 from tests.covers import covers
 from tests.fakes import (

@@ -14,7 +14,7 @@ from cryptography import x509
 
 from sampai.adapters.transport import IDLE_SECONDS, HttpTransport
 from sampai.domain.http import HttpRequest, HttpResponse
-from sampai.services.ports import NoResponse
+from sampai.services.ports.transport import NoResponse
 from tests.covers import covers
 from tests.servers import (
     DEADLINE,

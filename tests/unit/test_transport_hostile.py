@@ -23,7 +23,7 @@ from sampai.adapters.transport import HttpTransport
 from sampai.domain.failure import Reason
 from sampai.domain.http import BODY_LIMIT, HttpRequest, HttpResponse
 from sampai.domain.outcome import NotTaken
-from sampai.services.ports import NoResponse
+from sampai.services.ports.transport import NoResponse
 from tests.conformance.test_provider_contract import NAMES, provider_of
 from tests.covers import covers
 from tests.servers import (

@@ -58,8 +58,11 @@ def send_service() -> "SendService":
     from sampai.services.send.service import SendService
 
     return SendService(
-        store=_store(),
-        directory=_directory(),
+        messages=_store(),
+        correlations=_store(),
+        eligibility=_directory(),
+        suppression_list=_directory(),
+        quotas=_directory(),
         media=DynamoMedia(_aws().client("dynamodb"), table=os.environ["MEDIA_TABLE"]),
         encryption_keys=DynamoEncryptionKeys(_aws().client("dynamodb"), table=os.environ["ENCRYPTION_KEYS_TABLE"]),
         queue=_queue(),
@@ -84,7 +87,12 @@ def webhook_service() -> "WebhookService":
     from sampai.services.webhook.service import WebhookService
 
     return WebhookService(
-        store=_store(), inbound_service=_inbound_service, secret=_secret(), clock=clock, telemetry=telemetry()
+        messages=_store(),
+        correlations=_store(),
+        inbound_service=_inbound_service,
+        secret=_secret(),
+        clock=clock,
+        telemetry=telemetry(),
     )
 
 
@@ -94,7 +102,7 @@ def monitor_service() -> "MonitorService":
     from sampai.services.monitor import MonitorService
 
     return MonitorService(
-        directory=_directory(),
+        catalogues=_directory(),
         transport=HttpTransport(),
         settings=_settings(),
         secret=_secret(),
@@ -109,7 +117,8 @@ def follow_up_service() -> "FollowUpService":
     from sampai.services.follow_up.service import FollowUpService
 
     return FollowUpService(
-        store=_store(),
+        messages=_store(),
+        correlations=_store(),
         queue=_queue(),
         transport=HttpTransport(),
         settings=_settings(),
@@ -157,7 +166,8 @@ def _inbound_service() -> "InboundService":
 
     return InboundService(
         inbox=DynamoInbox(_aws().client("dynamodb"), table=os.environ["INBOX_TABLE"]),
-        directory=_directory(),
+        suppression_list=_directory(),
+        conversations=_directory(),
         settings=_settings(),
         clock=clock,
         telemetry=telemetry(),

@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session, get_session
 
-from sampai.services.ports import UnavailableError
+from sampai.services.ports.runtime import UnavailableError
 
 CONFIG: Final = Config(
     connect_timeout=1,

@@ -12,7 +12,7 @@ from sampai.domain.inbound import WINDOW, Conversation
 from sampai.domain.quotas import QuotaCounter
 from sampai.domain.template import Catalogue, TemplateInfo
 from sampai.domain.times import from_text, to_text
-from sampai.services.ports import EligibilityData
+from sampai.services.ports.eligibility import EligibilityData
 
 NUMBER: Final = "number#"
 CONVERSATION: Final = "room#"
@@ -82,7 +82,7 @@ class DynamoDirectory:
         with unavailable("directory"):
             self._client.put_item(TableName=self._table, Item=item)
 
-    def count(self, counter: QuotaCounter) -> bool:
+    def increment(self, counter: QuotaCounter) -> bool:
         with unavailable("directory"):
             try:
                 self._client.update_item(

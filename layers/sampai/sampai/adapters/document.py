@@ -4,7 +4,8 @@ from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
 from typing import ClassVar, Final, Generic, TypeVar
 
-from sampai.services.ports import Clock, Telemetry, UnavailableError
+from sampai.services.ports.runtime import Clock, UnavailableError
+from sampai.services.ports.telemetry import Telemetry
 
 MAX_AGE: Final = timedelta(seconds=60)
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
-from sampai.services.ports import Sleep, UnavailableError
+from sampai.services.ports.runtime import Sleep, UnavailableError
 
 Item = dict[str, Any]
 """An item in DynamoDB's own JSON: `{"status": {"S": "sent"}}`."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sampai.adapters.aws import unavailable
 from sampai.contract.events import SOURCE, Event
-from sampai.services.ports import UnavailableError
+from sampai.services.ports.runtime import UnavailableError
 
 BATCH: Final = 10
 BATCH_BYTES: Final = 256 * 1024

@@ -14,7 +14,7 @@ from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
 from sampai.domain.template import Template, parse_parameters
 from sampai.domain.times import from_text, to_text
-from sampai.services.ports import Correlation
+from sampai.services.ports.correlations import Correlation
 
 DUE_SHARDS: Final = 8
 """Partitions of the due index. More of them spread the writes of a higher rate; each costs one query a run."""

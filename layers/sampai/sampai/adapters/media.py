@@ -8,7 +8,7 @@ from typing import Any, Final
 from sampai.adapters.aws import unavailable
 from sampai.adapters.dynamo import expiry, get_all
 from sampai.domain.message import Message
-from sampai.services.ports import UnavailableError
+from sampai.services.ports.runtime import UnavailableError
 
 PART_BYTES: Final = 256 * 1024
 """DynamoDB takes items of up to 400 KB."""

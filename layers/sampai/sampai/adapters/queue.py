@@ -6,7 +6,8 @@ from itertools import islice
 from typing import Any, Final
 
 from sampai.adapters.aws import unavailable
-from sampai.services.ports import UnavailableError, WakeUp
+from sampai.services.ports.queue import WakeUp
+from sampai.services.ports.runtime import UnavailableError
 
 BATCH: Final = 10
 """SendMessageBatch takes ten messages."""

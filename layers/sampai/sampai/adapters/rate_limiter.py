@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from sampai.adapters.aws import unavailable
 from sampai.adapters.dynamo import expiry
-from sampai.services.ports import Reservation, UnavailableError
+from sampai.services.ports.rate_limiter import Reservation
+from sampai.services.ports.runtime import UnavailableError
 
 RATE: Final = "rate#"
 

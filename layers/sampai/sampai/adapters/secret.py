@@ -10,7 +10,9 @@ from typing import Any, Final
 
 from sampai.adapters.aws import unavailable
 from sampai.adapters.document import BrokenDocumentError, Document
-from sampai.services.ports import Clock, Secret, Telemetry, UnavailableError
+from sampai.services.ports.configuration import Secret
+from sampai.services.ports.runtime import Clock, UnavailableError
+from sampai.services.ports.telemetry import Telemetry
 
 REFRESH_INTERVAL: Final = timedelta(seconds=5)
 """Callers with wrong tokens cannot make us read the secret more often than this."""

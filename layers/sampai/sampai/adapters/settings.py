@@ -6,7 +6,8 @@ from typing import Any, Final
 from sampai.adapters.aws import unavailable
 from sampai.adapters.document import BrokenDocumentError, Document
 from sampai.contract.settings import BrokenSettingsError, Settings, parse_settings
-from sampai.services.ports import Clock, Telemetry, UnavailableError
+from sampai.services.ports.runtime import Clock, UnavailableError
+from sampai.services.ports.telemetry import Telemetry
 
 OLDER_VERSIONS: Final = 10
 """How many versions before the newest a cold start looks at for a good one. Parameter Store keeps a hundred."""

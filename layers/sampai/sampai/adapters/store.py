@@ -26,16 +26,9 @@ from sampai.adapters.items import (
 from sampai.domain.message import Message
 from sampai.domain.report import Report
 from sampai.domain.times import to_text
-from sampai.services.ports import (
-    Clock,
-    Correlation,
-    Insert,
-    LinkCorrelation,
-    Replace,
-    UnavailableError,
-    Write,
-    WriteResult,
-)
+from sampai.services.ports.correlations import Correlation, LinkCorrelation
+from sampai.services.ports.messages import Insert, Replace, Write, WriteResult
+from sampai.services.ports.runtime import Clock, UnavailableError
 
 MAX_STATEMENTS: Final = 25
 
@@ -128,7 +121,9 @@ class DynamoStore:
         """Read what stands under the keys of refused inserts: their errors do not carry it."""
         try:
             messages = self.read([write.message.message_id for write in refused if isinstance(write, Insert)])
-            correlations = self.correlations([write.key for write in refused if isinstance(write, LinkCorrelation)])
+            correlations = self.find_correlations(
+                [write.key for write in refused if isinstance(write, LinkCorrelation)]
+            )
         except UnavailableError:
             return {}
         return {**messages, **correlations}
@@ -193,7 +188,7 @@ class DynamoStore:
         items = self._get_all(self._messages, "message_id", message_ids)
         return {item["message_id"]["S"]: from_item(item) for item in items}
 
-    def correlations(self, keys: Collection[str]) -> dict[str, Correlation]:
+    def find_correlations(self, keys: Collection[str]) -> dict[str, Correlation]:
         items = self._get_all(self._correlations, "correlation_key", keys)
         return {item["correlation_key"]["S"]: to_correlation(item) for item in items}
 

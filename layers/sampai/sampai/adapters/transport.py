@@ -23,7 +23,7 @@ from urllib.parse import SplitResult, urlsplit
 import certifi
 
 from sampai.domain.http import HttpRequest, HttpResponse
-from sampai.services.ports import NoResponse
+from sampai.services.ports.transport import NoResponse
 
 CONNECT_SECONDS: Final = 3.0
 """For all addresses of a host together."""

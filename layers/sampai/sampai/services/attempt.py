@@ -9,7 +9,7 @@ from sampai.domain.message import Category, Message, accept, fail, mark_unknown,
 from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.status import Source, Status
 from sampai.services.circuit_breakers import OPEN_FOR
-from sampai.services.ports import WakeUp
+from sampai.services.ports.queue import WakeUp
 
 BACKOFF_SECONDS: Final = (5, 15, 60, 300, 900, 1800, 3600)
 

@@ -8,17 +8,11 @@ from sampai.domain.account import AccountStatus, Balance
 from sampai.domain.template import Catalogue
 from sampai.providers.base import AccountRefusedError, Provider
 from sampai.providers.registry import PROVIDERS, load
-from sampai.services.ports import (
-    Clock,
-    Directory,
-    NoResponse,
-    Remaining,
-    SecretSource,
-    SettingsSource,
-    Telemetry,
-    Transport,
-    UnavailableError,
-)
+from sampai.services.ports.catalogues import TemplateCatalogues
+from sampai.services.ports.configuration import SecretSource, SettingsSource
+from sampai.services.ports.runtime import Clock, Remaining, UnavailableError
+from sampai.services.ports.telemetry import Telemetry
+from sampai.services.ports.transport import NoResponse, Transport
 from sampai.services.routing import Routing
 from sampai.services.send.dispatch import CALL_SECONDS, WRITE_MARGIN_SECONDS
 
@@ -27,14 +21,14 @@ class MonitorService:
     def __init__(
         self,
         *,
-        directory: Directory,
+        catalogues: TemplateCatalogues,
         transport: Transport,
         settings: SettingsSource,
         secret: SecretSource,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
-        self._directory = directory
+        self._catalogues = catalogues
         self._transport = transport
         self._settings = settings
         self._secret = secret
@@ -113,7 +107,7 @@ class MonitorService:
             return
         catalogue = Catalogue(refreshed_at=self._clock(), templates=templates, senders=senders)
         try:
-            self._directory.store_catalogue(name, catalogue)
+            self._catalogues.store_catalogue(name, catalogue)
         except UnavailableError as error:
             self._telemetry.error("catalogue not kept", provider=name, error=str(error))
 

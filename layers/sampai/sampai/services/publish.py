@@ -6,7 +6,7 @@ from datetime import datetime
 from sampai.contract.events import message_received, status_changed
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Message
-from sampai.services.ports import EventBus
+from sampai.services.ports.events import EventBus
 
 
 def publish(changes: Iterable[tuple[Message | None, Message]], *, bus: EventBus) -> int:

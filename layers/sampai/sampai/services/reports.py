@@ -6,13 +6,16 @@ from typing import Final
 from sampai.domain.message import Message, apply_report
 from sampai.domain.report import Report
 from sampai.domain.status import Source
-from sampai.services.ports import Clock, Correlation, Replace, Store, Telemetry, UnavailableError, correlation_key
+from sampai.services.ports.correlations import Correlation, Correlations, correlation_key
+from sampai.services.ports.messages import Messages, Replace
+from sampai.services.ports.runtime import Clock, UnavailableError
+from sampai.services.ports.telemetry import Telemetry
 
 MAX_ROUNDS: Final = 8
 """How often a change is made again over somebody else's before the caller is told to come back."""
 
 
-def change(store: Store, message: Message, make: Callable[[Message], Message]) -> Message:
+def change(messages: Messages, message: Message, make: Callable[[Message], Message]) -> Message:
     """Store `make(message)`, making it again over whatever somebody else stored meanwhile.
 
     A `make` that returns its argument changes nothing. Returns what is stored in the end; raises UnavailableError.
@@ -22,7 +25,7 @@ def change(store: Store, message: Message, make: Callable[[Message], Message]) -
         changed = make(current)
         if changed is current:
             return current
-        written = store.commit([Replace(before=current, message=changed)])[0]
+        written = messages.commit([Replace(before=current, message=changed)])[0]
         if written.done:
             return changed
         if not isinstance(written.current, Message):
@@ -37,8 +40,9 @@ def strongest(reports: Sequence[Report]) -> Report:
 
 
 class Reports:
-    def __init__(self, *, store: Store, clock: Clock, telemetry: Telemetry) -> None:
-        self._store = store
+    def __init__(self, *, messages: Messages, correlations: Correlations, clock: Clock, telemetry: Telemetry) -> None:
+        self._messages = messages
+        self._correlations = correlations
         self._clock = clock
         self._telemetry = telemetry
 
@@ -53,7 +57,7 @@ class Reports:
             )
             self._telemetry.count("UnknownProviderStatus", provider=message.provider)
         return change(
-            self._store, message, lambda current: apply_report(current, report, now=self._clock(), source=source)
+            self._messages, message, lambda current: apply_report(current, report, now=self._clock(), source=source)
         )
 
     def meet(self, message: Message) -> Message:
@@ -61,7 +65,7 @@ class Reports:
         if message.provider is None or message.provider_message_id is None:
             return message
         key = correlation_key(message.provider, message.provider_message_id)
-        return self.join(message, self._store.claim_correlation(key, message.message_id))
+        return self.join(message, self._correlations.claim_correlation(key, message.message_id))
 
     def join(self, message: Message, correlation: Correlation) -> Message:
         """Apply the reports of a meeting point to the message that has claimed it."""

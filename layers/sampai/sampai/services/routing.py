@@ -7,7 +7,7 @@ from sampai.domain.phone import country_of
 from sampai.domain.quotas import validate_country, validate_sender
 from sampai.providers.base import Provider, ProviderConfig
 from sampai.providers.registry import PROVIDERS, on_channel
-from sampai.services.ports import Secret
+from sampai.services.ports.configuration import Secret
 
 
 class Routing:

@@ -11,7 +11,9 @@ from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Message, text_of_content
 from sampai.domain.report import Report
 from sampai.providers.base import ListedMessage, ListPage, Provider, Window
-from sampai.services.ports import NewPool, NoResponse, Remaining, Telemetry, Transport
+from sampai.services.ports.runtime import NewPool, Remaining
+from sampai.services.ports.telemetry import Telemetry
+from sampai.services.ports.transport import NoResponse, Transport
 from sampai.services.send.dispatch import CALL_SECONDS, WRITE_MARGIN_SECONDS
 
 MAX_PAGES: Final = 10

@@ -26,22 +26,13 @@ from sampai.domain.status import Source, Status
 from sampai.providers.base import Provider
 from sampai.services.attempt import has_waited_out, is_past_horizon, plan_wake_up
 from sampai.services.follow_up.poller import PollResults, StatusPoller
-from sampai.services.ports import (
-    Clock,
-    Correlation,
-    NewPool,
-    Queue,
-    Remaining,
-    Replace,
-    SecretSource,
-    SettingsSource,
-    Store,
-    Telemetry,
-    Transport,
-    UnavailableError,
-    WakeUp,
-    correlation_key,
-)
+from sampai.services.ports.configuration import SecretSource, SettingsSource
+from sampai.services.ports.correlations import Correlation, Correlations, correlation_key
+from sampai.services.ports.messages import Messages, Replace
+from sampai.services.ports.queue import Queue, WakeUp
+from sampai.services.ports.runtime import Clock, NewPool, Remaining, UnavailableError
+from sampai.services.ports.telemetry import Telemetry
+from sampai.services.ports.transport import Transport
 from sampai.services.reports import Reports, strongest
 from sampai.services.routing import Routing
 
@@ -65,7 +56,8 @@ class FollowUpService:
     def __init__(
         self,
         *,
-        store: Store,
+        messages: Messages,
+        correlations: Correlations,
         queue: Queue,
         transport: Transport,
         settings: SettingsSource,
@@ -75,7 +67,8 @@ class FollowUpService:
         webhook_base_url: str,
         new_pool: NewPool,
     ) -> None:
-        self._store = store
+        self._messages = messages
+        self._correlations = correlations
         self._queue = queue
         self._settings = settings
         self._secret = secret
@@ -83,7 +76,7 @@ class FollowUpService:
         self._telemetry = telemetry
         self._webhook_base_url = webhook_base_url
         self._poller = StatusPoller(transport=transport, telemetry=telemetry, new_pool=new_pool)
-        self._reports = Reports(store=store, clock=clock, telemetry=telemetry)
+        self._reports = Reports(messages=messages, correlations=correlations, clock=clock, telemetry=telemetry)
 
     def run(self, *, remaining: Remaining) -> int:
         """Look at due messages, the longest due first, until none is left or time runs out. Return how many."""
@@ -94,14 +87,14 @@ class FollowUpService:
         has_more = True
         while remaining() > PASS_SECONDS:
             if not waiting and has_more:
-                listed = self._store.due(self._clock(), LIST_SIZE + len(seen))
+                listed = self._messages.due(self._clock(), LIST_SIZE + len(seen))
                 has_more = len(listed) == LIST_SIZE + len(seen)
                 waiting = [message_id for message_id in listed if message_id not in seen]
             if not waiting:
                 break
             ids, waiting = waiting[:PASS_SIZE], waiting[PASS_SIZE:]
             seen.update(ids)
-            self._resolve_existing(list(self._store.read(ids).values()), settings, routing, remaining)
+            self._resolve_existing(list(self._messages.read(ids).values()), settings, routing, remaining)
         self._telemetry.info("followed up", messages=len(seen))
         return len(seen)
 
@@ -181,12 +174,12 @@ class FollowUpService:
     def _resolve_correlations(self, name: str, group: Sequence[Message]) -> list[Message]:
         """Complete meetings that a sender left open, and return the messages that still need to be asked about."""
         keys = {correlation_key(name, m.provider_message_id): m for m in group if m.provider_message_id is not None}
-        met = self._store.correlations(keys.keys())
+        met = self._correlations.find_correlations(keys.keys())
         kept = {message.message_id: message for message in group}
         for key, message in keys.items():
             correlation = met.get(key)
             if correlation is None or correlation.message_id is None:
-                correlation = self._store.claim_correlation(key, message.message_id)
+                correlation = self._correlations.claim_correlation(key, message.message_id)
             if correlation.message_id == message.message_id and correlation.reports:
                 kept[message.message_id] = self._reports.join(message, correlation)
         return [message for message in kept.values() if not message.status.is_final]
@@ -196,7 +189,7 @@ class FollowUpService:
         name = provider.name
         lost = [m for m in group if m.provider_message_id is None and results.candidates.get(m.message_id)]
         keys = [correlation_key(name, r.provider_message_id) for m in lost for r in results.candidates[m.message_id]]
-        met = self._store.correlations(keys) if keys else {}
+        met = self._correlations.find_correlations(keys) if keys else {}
         for message in lost:
             free = [r for r in results.candidates[message.message_id] if _is_free(met, name, r, message)]
             named = [r for r in free if r.reference is not None and provider.capabilities.echoes_reference]
@@ -207,7 +200,7 @@ class FollowUpService:
                 self._telemetry.warning("reconciliation ambiguous", message_id=message.message_id, provider=name)
 
     def _adopt(self, name: str, message: Message, report: Report, results: PollResults) -> None:
-        correlation = self._store.claim_correlation(
+        correlation = self._correlations.claim_correlation(
             correlation_key(name, report.provider_message_id), message.message_id
         )
         if correlation.message_id == message.message_id:
@@ -216,7 +209,7 @@ class FollowUpService:
 
     def _store_all(self, changes: Sequence[tuple[Message, Message]]) -> set[str]:
         """Store the changes and return the ids of those stored; somebody else's change makes the message wait."""
-        results = self._store.commit([Replace(before=before, message=after) for before, after in changes])
+        results = self._messages.commit([Replace(before=before, message=after) for before, after in changes])
         return {after.message_id for (_, after), written in zip(changes, results, strict=True) if written.done}
 
 

@@ -26,7 +26,9 @@ from sampai.providers.base import Provider
 from sampai.providers.registry import load
 from sampai.services.attempt import plan_wake_up
 from sampai.services.circuit_breakers import OPEN_FOR, CircuitBreakers
-from sampai.services.ports import EligibilityData, NewId, WakeUp
+from sampai.services.ports.eligibility import EligibilityData
+from sampai.services.ports.queue import WakeUp
+from sampai.services.ports.runtime import NewId
 from sampai.services.routing import Routing
 
 URGENT_WITHIN: Final = timedelta(minutes=3)

@@ -12,19 +12,11 @@ from sampai.domain.http import HttpResponse
 from sampai.domain.message import Attachments, Media, Message
 from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.providers.base import Provider
-from sampai.services.ports import (
-    Clock,
-    EncryptionKeyStore,
-    MediaStore,
-    NewId,
-    NewPool,
-    NoResponse,
-    Remaining,
-    Sleep,
-    Telemetry,
-    Transport,
-    UnavailableError,
-)
+from sampai.services.ports.encryption_keys import EncryptionKeyStore
+from sampai.services.ports.media import MediaStore
+from sampai.services.ports.runtime import Clock, NewId, NewPool, Remaining, Sleep, UnavailableError
+from sampai.services.ports.telemetry import Telemetry
+from sampai.services.ports.transport import NoResponse, Transport
 
 CALL_SECONDS: Final = 10.0
 """Total deadline of one vendor call."""

@@ -7,7 +7,7 @@ from sampai.contract.request import SendRequest
 from sampai.domain.message import Category, Channel, Message
 from sampai.domain.template import Template
 from sampai.providers.registry import PROVIDERS, on_channel
-from sampai.services.ports import Directory, EligibilityData
+from sampai.services.ports.eligibility import EligibilityData, EligibilityReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ def eligibility_query(subject: SendRequest | Message) -> EligibilityQuery:
     )
 
 
-def load_eligibility(directory: Directory, questions: Iterable[EligibilityQuery]) -> EligibilityData:
+def load_eligibility(reader: EligibilityReader, questions: Iterable[EligibilityQuery]) -> EligibilityData:
     """Return what is known, in one call for all questions. Raises UnavailableError.
 
     A second call is made where a promotional message names nothing but a conversation: only that tells its number.
@@ -42,7 +42,7 @@ def load_eligibility(directory: Directory, questions: Iterable[EligibilityQuery]
     if not asked:
         return EligibilityData()
     numbers = {question.number for question in asked if question.number is not None}
-    known = directory.look_up(
+    known = reader.look_up(
         numbers=numbers,
         conversations={question.room_id for question in asked if question.room_id is not None},
         catalogues={name for question in asked for name in question.catalogues},
@@ -55,7 +55,7 @@ def load_eligibility(directory: Directory, questions: Iterable[EligibilityQuery]
     } - numbers
     if not further:
         return known
-    more = directory.look_up(numbers=further, conversations=(), catalogues=())
+    more = reader.look_up(numbers=further, conversations=(), catalogues=())
     return replace(known, opted_out=known.opted_out | more.opted_out)
 
 

@@ -7,7 +7,9 @@ from typing import Final
 
 from sampai.domain.message import Category, Channel, Message, text_of_content, urgency
 from sampai.domain.segments import segments_of
-from sampai.services.ports import Clock, RateLimiter, Remaining, Sleep, Telemetry, UnavailableError
+from sampai.services.ports.rate_limiter import RateLimiter
+from sampai.services.ports.runtime import Clock, Remaining, Sleep, UnavailableError
+from sampai.services.ports.telemetry import Telemetry
 from sampai.services.send.dispatch import CALL_SECONDS, WRITE_MARGIN_SECONDS
 
 AHEAD: Final = timedelta(seconds=1)

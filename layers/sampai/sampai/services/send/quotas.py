@@ -6,7 +6,9 @@ from datetime import datetime
 from sampai.domain.failure import Failure
 from sampai.domain.message import Message
 from sampai.domain.quotas import Limit, quota_counters_of, quota_exceeded
-from sampai.services.ports import Directory, Remaining, Store, UnavailableError
+from sampai.services.ports.messages import Messages
+from sampai.services.ports.quotas import QuotaCounters
+from sampai.services.ports.runtime import Remaining, UnavailableError
 from sampai.services.send.dispatch import CALL_SECONDS, WRITE_MARGIN_SECONDS
 
 
@@ -14,8 +16,8 @@ def enforce_quotas(
     messages: Sequence[Message],
     limits: Mapping[Limit, int],
     *,
-    store: Store,
-    directory: Directory,
+    stored: Messages,
+    quotas: QuotaCounters,
     now: datetime,
     remaining: Remaining,
 ) -> dict[str, Failure | None]:
@@ -26,19 +28,19 @@ def enforce_quotas(
     """
     verdicts: dict[str, Failure | None] = {}
     try:
-        known = store.read([message.message_id for message in messages])
+        known = stored.read([message.message_id for message in messages])
         for message in messages:
             if remaining() < CALL_SECONDS + WRITE_MARGIN_SECONDS:
                 break  # no vendor could be called any more
             is_known = message.message_id in known
-            verdicts[message.message_id] = None if is_known else _count(message, limits, directory, now)
+            verdicts[message.message_id] = None if is_known else _count(message, limits, quotas, now)
     except UnavailableError:
         pass  # asked again for each of the others, a slow table would use up the invocation
     return verdicts
 
 
-def _count(message: Message, limits: Mapping[Limit, int], directory: Directory, now: datetime) -> Failure | None:
+def _count(message: Message, limits: Mapping[Limit, int], quotas: QuotaCounters, now: datetime) -> Failure | None:
     for counter in quota_counters_of(message.recipient, limits, now=now):
-        if not directory.count(counter):
+        if not quotas.increment(counter):
             return quota_exceeded(counter.limit)
     return None

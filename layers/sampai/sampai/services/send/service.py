@@ -26,34 +26,20 @@ from sampai.domain.segments import segments_of
 from sampai.domain.status import Source, Status
 from sampai.services.attempt import apply_outcome, is_current_attempt, plan_wake_up
 from sampai.services.circuit_breakers import CircuitBreakers
-from sampai.services.ports import (
-    Clock,
-    Correlation,
-    Directory,
-    EligibilityData,
-    EncryptionKeyStore,
-    EventBus,
-    Insert,
-    LinkCorrelation,
-    MediaStore,
-    NewId,
-    NewPool,
-    Queue,
-    RateLimiter,
-    Remaining,
-    Replace,
-    SecretSource,
-    SettingsSource,
-    Sleep,
-    Store,
-    Telemetry,
-    Transport,
-    UnavailableError,
-    WakeUp,
-    Write,
-    WriteResult,
-    correlation_key,
-)
+from sampai.services.ports.configuration import SecretSource, SettingsSource
+from sampai.services.ports.correlations import Correlation, Correlations, LinkCorrelation, correlation_key
+from sampai.services.ports.eligibility import EligibilityData, EligibilityReader
+from sampai.services.ports.encryption_keys import EncryptionKeyStore
+from sampai.services.ports.events import EventBus
+from sampai.services.ports.media import MediaStore
+from sampai.services.ports.messages import Insert, Messages, Replace, Write, WriteResult
+from sampai.services.ports.queue import Queue, WakeUp
+from sampai.services.ports.quotas import QuotaCounters
+from sampai.services.ports.rate_limiter import RateLimiter
+from sampai.services.ports.runtime import Clock, NewId, NewPool, Remaining, Sleep, UnavailableError
+from sampai.services.ports.suppression_list import SuppressionList
+from sampai.services.ports.telemetry import Telemetry
+from sampai.services.ports.transport import Transport
 from sampai.services.reports import Reports, change
 from sampai.services.routing import Routing
 from sampai.services.send.admission import (
@@ -135,8 +121,11 @@ class SendService:
     def __init__(
         self,
         *,
-        store: Store,
-        directory: Directory,
+        messages: Messages,
+        correlations: Correlations,
+        eligibility: EligibilityReader,
+        suppression_list: SuppressionList,
+        quotas: QuotaCounters,
         media: MediaStore,
         encryption_keys: EncryptionKeyStore,
         queue: Queue,
@@ -154,8 +143,11 @@ class SendService:
         sleep: Sleep,
         lease: timedelta,
     ) -> None:
-        self._store = store
-        self._directory = directory
+        self._messages = messages
+        self._correlations = correlations
+        self._eligibility = eligibility
+        self._suppression_list = suppression_list
+        self._quotas = quotas
         self._media = media
         self._encryption_keys = encryption_keys
         self._queue = queue
@@ -180,7 +172,7 @@ class SendService:
             sleep=sleep,
         )
         self._pacer = Pacer(limiter=limiter, clock=clock, sleep=sleep, telemetry=telemetry)
-        self._reports = Reports(store=store, clock=clock, telemetry=telemetry)
+        self._reports = Reports(messages=messages, correlations=correlations, clock=clock, telemetry=telemetry)
 
     def prepare(self) -> None:
         """Read the configuration while nobody waits for it. What does not answer is asked again by the first batch."""
@@ -289,7 +281,7 @@ class SendService:
         if not wake_ups:
             return []
         try:
-            messages = self._store.read(wake_ups.keys())
+            messages = self._messages.read(wake_ups.keys())
         except UnavailableError:
             batch.unfinished.update(record_id for records in wake_ups.values() for record_id, _ in records)
             return []
@@ -323,7 +315,7 @@ class SendService:
         ]
         asked += [(waited.records, eligibility_query(waited.message)) for waited in waiting]
         try:
-            return load_eligibility(self._directory, [question for _, question in asked])
+            return load_eligibility(self._eligibility, [question for _, question in asked])
         except UnavailableError:
             batch.unfinished.update(i for records, question in asked if question for i in records)
             return EligibilityData()
@@ -340,8 +332,8 @@ class SendService:
         verdicts = enforce_quotas(
             [entry.decision.message for entry, _ in new],
             limits,
-            store=self._store,
-            directory=self._directory,
+            stored=self._messages,
+            quotas=self._quotas,
             now=now,
             remaining=remaining,
         )
@@ -409,7 +401,7 @@ class SendService:
     def _claim(self, entries: Sequence[_Entry], batch: _Batch) -> list[_Entry]:
         """Store all entries at once and return those that are ours to send."""
         claimed = []
-        for entry, written in zip(entries, self._store.commit([e.write for e in entries]), strict=True):
+        for entry, written in zip(entries, self._messages.commit([e.write for e in entries]), strict=True):
             if written.done:
                 self._record_admission(entry, batch)
                 claimed.append(entry)
@@ -452,7 +444,7 @@ class SendService:
     def _lease_over(self, current: Message, records: Sequence[str], batch: _Batch) -> None:
         now = self._clock()
         lost = mark_unknown(current, now=now, due_at=now, source=Source.SEND)
-        if not self._store.commit([Replace(before=current, message=lost)])[0].done:
+        if not self._messages.commit([Replace(before=current, message=lost)])[0].done:
             batch.unfinished.update(records)
 
     def _conflict(self, message_id: str, records: Sequence[str], batch: _Batch) -> None:
@@ -480,7 +472,7 @@ class SendService:
         meets = [
             _meet(message) for message, outcome in zip(settled, outcomes, strict=True) if isinstance(outcome, Taken)
         ]
-        results = self._store.commit([*writes, *meets])
+        results = self._messages.commit([*writes, *meets])
         stored: dict[str, Message] = {}
         for entry, outcome, message, written in zip(sent, outcomes, settled, results[: len(writes)], strict=True):
             self._note_outcome(entry, outcome)
@@ -527,7 +519,7 @@ class SendService:
                 return current
             return self._settled(current, outcome, settings, batch)
 
-        return change(self._store, written.current, again)
+        return change(self._messages, written.current, again)
 
     def _meet(
         self, meets: Sequence[LinkCorrelation], results: Sequence[WriteResult], stored: dict[str, Message]
@@ -538,7 +530,7 @@ class SendService:
             if written.done or message is None or not isinstance(written.current, Correlation):
                 continue
             try:
-                self._reports.join(message, self._store.claim_correlation(meet.key, meet.message_id))
+                self._reports.join(message, self._correlations.claim_correlation(meet.key, meet.message_id))
             except UnavailableError:
                 self._telemetry.warning("correlation incomplete", message_id=meet.message_id)
 
@@ -571,7 +563,7 @@ class SendService:
                 wanted.setdefault(request.cancel, []).append(record.record_id)
         now = self._clock()
         places = [Insert(message=cancel(blank_message(message_id, now=now), now=now)) for message_id in wanted]
-        for (message_id, records), written in zip(wanted.items(), self._store.commit(places), strict=True):
+        for (message_id, records), written in zip(wanted.items(), self._messages.commit(places), strict=True):
             try:
                 self._cancel_over(message_id, written)
             except UnavailableError:
@@ -585,7 +577,7 @@ class SendService:
             is_out = isinstance(request, OptOutRequest)
             number = request.opt_out if isinstance(request, OptOutRequest) else request.opt_in
             try:
-                self._directory.set_opt_out(number, is_out=is_out, at=record.sent_at or self._clock())
+                self._suppression_list.set_opt_out(number, is_out=is_out, at=record.sent_at or self._clock())
             except UnavailableError:
                 batch.unfinished.add(record.record_id)
             else:
@@ -601,7 +593,7 @@ class SendService:
             waits = current.status in (Status.SCHEDULED, Status.QUEUED)
             return cancel(current, now=self._clock()) if waits else current
 
-        kept = change(self._store, written.current, canceled)
+        kept = change(self._messages, written.current, canceled)
         self._telemetry.info("cancel requested", message_id=message_id, status=kept.status)
 
     def _flush(self, batch: _Batch) -> None:

@@ -5,15 +5,28 @@ from datetime import datetime
 from sampai.contract.settings import Settings, keywords_for
 from sampai.domain.inbound import Consent, Conversation, Inbound, parse_keyword
 from sampai.domain.phone import E164
-from sampai.services.ports import Clock, Directory, Inbox, SettingsSource, Telemetry, UnavailableError
+from sampai.services.ports.configuration import SettingsSource
+from sampai.services.ports.conversations import Conversations
+from sampai.services.ports.inbox import Inbox
+from sampai.services.ports.runtime import Clock, UnavailableError
+from sampai.services.ports.suppression_list import SuppressionList
+from sampai.services.ports.telemetry import Telemetry
 
 
 class InboundService:
     def __init__(
-        self, *, inbox: Inbox, directory: Directory, settings: SettingsSource, clock: Clock, telemetry: Telemetry
+        self,
+        *,
+        inbox: Inbox,
+        suppression_list: SuppressionList,
+        conversations: Conversations,
+        settings: SettingsSource,
+        clock: Clock,
+        telemetry: Telemetry,
     ) -> None:
         self._inbox = inbox
-        self._directory = directory
+        self._suppression_list = suppression_list
+        self._conversations = conversations
         self._settings = settings
         self._clock = clock
         self._telemetry = telemetry
@@ -51,13 +64,13 @@ class InboundService:
         at = min(inbound.received_at or now, now)
         number = inbound.sender if E164.fullmatch(inbound.sender) else None
         if inbound.room_id is not None:
-            self._directory.record_conversation(
+            self._conversations.record_conversation(
                 Conversation(room_id=inbound.room_id, number=number, last_inbound_at=at)
             )
         consent = _parse_consent(number, inbound.text, self._settings.current()) if number else None
         if number and consent:
             is_out = consent is Consent.OPT_OUT
-            self._directory.set_opt_out(number, is_out=is_out, at=now if is_out else at)
+            self._suppression_list.set_opt_out(number, is_out=is_out, at=now if is_out else at)
             self._telemetry.count("OptedOut" if is_out else "OptedIn", provider=inbound.provider)
 
 

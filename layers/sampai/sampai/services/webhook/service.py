@@ -13,7 +13,11 @@ from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
 from sampai.providers.base import Provider
 from sampai.providers.registry import for_webhook
-from sampai.services.ports import Clock, SecretSource, Store, Telemetry, UnavailableError, correlation_key
+from sampai.services.ports.configuration import SecretSource
+from sampai.services.ports.correlations import Correlations, correlation_key
+from sampai.services.ports.messages import Messages
+from sampai.services.ports.runtime import Clock, UnavailableError
+from sampai.services.ports.telemetry import Telemetry
 from sampai.services.reports import Reports
 
 if TYPE_CHECKING:
@@ -37,19 +41,21 @@ class WebhookService:
     def __init__(
         self,
         *,
-        store: Store,
+        messages: Messages,
+        correlations: Correlations,
         inbound_service: "Callable[[], InboundService]",
         secret: SecretSource,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
         """Make a receiver. `arrivals` is called for inbound messages only: they need what receipts can do without."""
-        self._store = store
+        self._messages = messages
+        self._correlations = correlations
         self._inbound_service = inbound_service
         self._secret = secret
         self._clock = clock
         self._telemetry = telemetry
-        self._reports = Reports(store=store, clock=clock, telemetry=telemetry)
+        self._reports = Reports(messages=messages, correlations=correlations, clock=clock, telemetry=telemetry)
 
     def handle(self, *, provider: str, kind: str, token: str, request: WebhookRequest | None) -> Answer:
         """Take in one callback; None stands for one that could not be decoded.
@@ -103,7 +109,7 @@ class WebhookService:
         reference = report.reference
         if reference is None or MESSAGE_ID.fullmatch(reference) is None:
             return None
-        message = self._store.read([reference]).get(reference)
+        message = self._messages.read([reference]).get(reference)
         if message is None or message.provider != provider or message.attempt_id is None:
             return None
         is_latest = message.provider_message_id in (None, report.provider_message_id)
@@ -116,20 +122,20 @@ class WebhookService:
         """
         if message.provider_message_id is not None:
             return ()
-        correlation = self._store.claim_correlation(
+        correlation = self._correlations.claim_correlation(
             correlation_key(provider, report.provider_message_id), message.message_id
         )
         return correlation.reports if correlation.message_id == message.message_id else ()
 
     def _find_or_buffer(self, provider: str, report: Report) -> Message | None:
         key = correlation_key(provider, report.provider_message_id)
-        correlation = self._store.correlations([key]).get(key)
+        correlation = self._correlations.find_correlations([key]).get(key)
         if correlation is None or (correlation.message_id is None and report not in correlation.reports):
-            correlation = self._store.buffer_report(key, report, self._clock())
+            correlation = self._correlations.buffer_report(key, report, self._clock())
         if correlation is None or correlation.message_id is None:
             self._telemetry.info("receipt buffered", provider=provider, status=report.status)
             return None
-        return self._store.read([correlation.message_id]).get(correlation.message_id)
+        return self._messages.read([correlation.message_id]).get(correlation.message_id)
 
     def _is_valid(self, token: str) -> bool:
         if _matches(token, self._secret.current().webhook_tokens):

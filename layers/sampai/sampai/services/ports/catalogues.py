@@ -1,0 +1,13 @@
+"""Template catalogues of the vendors."""
+
+from typing import Protocol
+
+from sampai.domain.template import Catalogue
+
+
+class TemplateCatalogues(Protocol):
+    """The templates and senders that each vendor offers."""
+
+    def store_catalogue(self, provider: str, catalogue: Catalogue) -> None:
+        """Put a catalogue in the place of the one before. Raises UnavailableError."""
+        ...
