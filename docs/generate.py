@@ -1,4 +1,4 @@
-"""Write the reference pages that follow from the code: `python -m docs.generate`. `--check` tells which are stale."""
+"""Generate the reference pages from the code: `python -m docs.generate`. `--check` lists the stale files instead."""
 
 import json
 import sys
@@ -26,35 +26,36 @@ NOTICE: Final = "<!-- Written by `python -m docs.generate` from the code. Do not
 Row = Sequence[object]
 
 _ABOUT_CAPABILITIES: Final = """\
-What each provider declares, channel by channel. What is asked for and not declared is refused before anything is sent:
-the message fails as `unsupported`, and the failure's detail names the field or option. A provider is off on a channel
-while one of its credentials there is missing."""
+The features that each provider declares, by channel. A request for an undeclared feature is refused before the vendor
+call: the message fails as `unsupported`, and the detail of the failure names the field or option. A provider is off on
+a channel while one of its credentials for that channel is missing."""
 
 _ABOUT_STATUSES: Final = """\
-A report only ever raises the rank, so duplicates, delays and any order of reports end in the same status. It may raise
-a final status too (`undelivered`, then `delivered`). The one way back is to `queued`, for a further attempt: after a
-definite refusal, or where the request says `on_unknown: resend`."""
+A report can only raise the rank, so duplicates, delays and any order of reports end in the same status. A report may
+raise a final status too (`undelivered`, then `delivered`). The rank falls in one case only: a message returns to
+`queued` for a further attempt, after a definite refusal or if the request has `on_unknown: resend`."""
 
 _ABOUT_SETTINGS: Final = """\
-What the fields do, and when a change takes effect: [configuration](configuration.md#the-settings). The schema:
-[settings.json](schemas/settings.json). Unknown fields are refused. No field is required: a document is laid over the
-default one."""
+[Configuration](configuration.md#the-settings) describes the fields and says when a change takes effect. The JSON Schema
+is [settings.json](schemas/settings.json). Unknown fields are refused. No field is required: a document is merged over
+the defaults."""
 
 
 def pages() -> dict[str, str]:
-    """Return the generated files: text by path within docs/reference."""
+    """Return the text of each generated file by its path within docs/reference."""
     schemas = {f"schemas/{name}.json": _json(schema) for name, schema in schemas_by_name().items()}
     return schemas | {"capabilities.md": _capabilities(), "statuses.md": _statuses(), "settings.md": _settings()}
 
 
 def stale() -> list[str]:
-    """Return the paths, within docs/reference, of files that differ from what would be written, or should not be."""
+    """Return the paths, within docs/reference, of files that are missing, outdated or no longer generated."""
     wanted = pages()
     leftover = [f"schemas/{file.name}" for file in (REFERENCE / "schemas").glob("*")]
     return sorted(path for path in {*wanted, *leftover} if _present(path) != wanted.get(path))
 
 
 def write() -> None:
+    """Write the stale files, and delete schemas that are no longer generated."""
     for path in stale():
         file = REFERENCE / path
         if path not in pages():
@@ -65,7 +66,7 @@ def write() -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write, or check. Returns the exit status."""
+    """Write the files, or check them, and return the exit status."""
     if arguments not in ([], ["--check"]):
         print("usage: python -m docs.generate [--check]", file=sys.stderr)
         return 2
@@ -104,12 +105,12 @@ def _of_model(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _of_event(shape: Any) -> dict[str, Any]:
-    """A consumer must be ready for fields that are added later, so nothing forbids them."""
+    """Return the schema of an event. It allows more fields, because later versions may add some."""
     return {"$schema": DIALECT, **TypeAdapter(_portable(shape)).json_schema()}
 
 
 def _portable(hint: Any) -> Any:
-    """Return a TypedDict as pydantic takes it before Python 3.12: made by typing_extensions."""
+    """Return a TypedDict of typing_extensions, as pydantic requires before Python 3.12."""
     if isinstance(hint, UnionType):
         return reduce(or_, map(_portable, get_args(hint)))
     if not is_typeddict(hint):
@@ -121,7 +122,7 @@ def _portable(hint: Any) -> Any:
 
 
 def _without_required(schema: Any) -> Any:
-    """An operator's document is laid over the defaults, so nothing in it is required."""
+    """Return a schema without required fields, because an operator's document is merged over the defaults."""
     if isinstance(schema, list):
         return [_without_required(entry) for entry in schema]
     if not isinstance(schema, dict):
@@ -144,14 +145,14 @@ _FACTS: Final[Mapping[str, Callable[[type[Provider]], object]]] = {
     "lists in an `audience`, at most": lambda p: p.capabilities.max_lists or "–",
     "replies to a `room_id`": lambda p: _yes(p.capabilities.has_conversations),
     "promotional messages in one call, at most": lambda p: p.capabilities.max_batch_size,
-    "sender": lambda p: "needed" if p.needs_sender else "not needed",
+    "sender": lambda p: "required" if p.needs_sender else "not required",
     "default sender": lambda p: _codes([p.default_sender] if p.default_sender else []),
     "`provider_options`": lambda p: _codes(f"{n}: {t.__name__}" for n, t in sorted(p.capabilities.options.items())),
     "webhook kinds": lambda p: _codes(sorted(p.capabilities.webhooks)),
-    "can be asked about one message": lambda p: _yes(p.capabilities.has_lookup),
-    "lists its messages": lambda p: _yes(p.capabilities.has_list),
-    "names our reference in lists and receipts": lambda p: _yes(p.capabilities.echoes_reference),
-    "asked about the account": lambda p: _codes(sorted(p.capabilities.account_checks)),
+    "lookup of one message": lambda p: _yes(p.capabilities.has_lookup),
+    "list of messages": lambda p: _yes(p.capabilities.has_list),
+    "returns our reference in lists and receipts": lambda p: _yes(p.capabilities.echoes_reference),
+    "account checks": lambda p: _codes(sorted(p.capabilities.account_checks)),
     "default `base_url`": lambda p: _codes([p.default_base_url]),
 }
 
@@ -166,22 +167,22 @@ def _capabilities() -> str:
 _MEANINGS: Final = {
     Status.SCHEDULED: "waits for `send_at`",
     Status.QUEUED: "waits for a (further) attempt",
-    Status.SENDING: "a worker has claimed it; a request may be on its way",
-    Status.UNKNOWN: "an attempt ended without our learning whether the vendor took it; it is being reconciled",
-    Status.ACCEPTED: "a vendor took it and named it",
+    Status.SENDING: "a worker has claimed it; a request to the vendor may be in progress",
+    Status.UNKNOWN: "the outcome of an attempt is ambiguous: the vendor may have taken it; it is being reconciled",
+    Status.ACCEPTED: "a vendor took it and returned an id",
     Status.SENT: "the vendor handed it to the network",
     Status.UNCONFIRMED: "the report horizon passed without final evidence",
     Status.CANCELED: "canceled before it was sent",
-    Status.FAILED: "no vendor took it: refused by us or, definitely, by every vendor on the route",
-    Status.UNDELIVERED: "a vendor took it, and says that it did not arrive",
+    Status.FAILED: "no vendor took it: refused by us, or definitely refused by every vendor on the route",
+    Status.UNDELIVERED: "a vendor took it, and reports that it did not arrive",
     Status.DELIVERED: "on the handset",
     Status.READ: "opened",
 }
 _SOURCES: Final = {
     Source.SEND: "an attempt to send",
     Source.WEBHOOK: "a vendor's callback",
-    Source.POLL: "a look at the vendor's records",
-    Source.SWEEP: "time that ran out",
+    Source.POLL: "a poll of the vendor's records",
+    Source.SWEEP: "a time limit that passed",
     Source.CALLER: "a cancel request",
 }
 
@@ -193,8 +194,8 @@ def _statuses() -> str:
         "Statuses",
         _ABOUT_STATUSES,
         _table(["status", "rank", "final", "always with a `failure`", "meaning"], statuses),
-        "Where a change came from, the `source` of an event and of an entry in the history:",
-        _table(["source", "what brought it"], sources),
+        "The origin of a change is the `source` of an event and of an entry in the history:",
+        _table(["source", "origin"], sources),
     )
 
 
@@ -207,7 +208,7 @@ def _settings() -> str:
         _table(["field", "takes", "default"], _fields(schema["properties"])),
         "A provider, in `providers.<name>`:",
         _table(["field", "takes", "default"], _fields(provider)),
-        "What stands for `{}`:",
+        "The defaults, which `{}` stands for:",
         f"```json\n{_broad(default_settings())}\n```",
     )
 

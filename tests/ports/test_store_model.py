@@ -34,7 +34,7 @@ from sampai.domain.message import (
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
 from sampai.domain.template import Template, parse_parameters
-from sampai.services.ports.find_correlations import LinkCorrelation
+from sampai.services.ports.correlations import LinkCorrelation
 from sampai.services.ports.messages import Insert, Replace, Write
 from tests.covers import covers
 from tests.emulator import Emulator

@@ -128,7 +128,7 @@ def test_a_request_shows_neither_number_nor_words_nor_file(body: str) -> None:
 
 # --- bad ones -------------------------------------------------------------------------------------------------------
 
-A_URL = "content.media_url: must be an https URL in ASCII, without user and blanks"
+A_URL = "content.media_url: must be an https URL in ASCII, without credentials or spaces"
 BASE64 = "content.media_base64: must be base64 with padding, without line breaks"
 FILE_NAME = r"content.file_name: String should match pattern '^[^/\\\x00-\x1f\x7f\"]{1,128}$'"
 TYPES = "content: type must be text, media or template"
@@ -226,12 +226,12 @@ BAD: list[tuple[str, str, str]] = [
     (
         "an audience and a number",
         audience(recipient=NUMBER),
-        "audience: stands instead of recipient and room_id",
+        "audience: cannot be combined with recipient or room_id",
     ),
     (
         "an audience and a conversation",
         audience(room_id="room-1", channel="whatsapp_official"),
-        "audience: stands instead of recipient and room_id",
+        "audience: cannot be combined with recipient or room_id",
     ),
     ("an audience of a bare list", audience(audience=[VALUE]), "audience: Input should be an object"),
     ("an audience without lists", audience(audience={}), "audience.lists: Field required"),

@@ -1,4 +1,4 @@
-"""The events that leave on the stack's bus. Shapes only; `docs/reference` holds the schemas made from them."""
+"""The events on the stack's bus, as types only. `docs/reference/schemas` has the JSON Schemas generated from them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -44,7 +44,7 @@ class MessageStatusChanged(TypedDict):
 
 
 class MessageReceived(TypedDict):
-    """Somebody wrote to us. `sender` is the whole number: it is there to be answered."""
+    """A person sent us a message. `sender` is the full number, so that it can be answered."""
 
     provider: str
     channel: str
@@ -57,7 +57,7 @@ class MessageReceived(TypedDict):
 
 
 class RequestRejected(TypedDict):
-    """A request changed nothing: its id stands for another request, or no request could be read."""
+    """A request changed nothing: its id belongs to a different request, or the body could not be read."""
 
     message_id: str
     reason: str
@@ -65,7 +65,7 @@ class RequestRejected(TypedDict):
 
 
 def status_changed(message: Message, *, previous: Status | None) -> Event:
-    """Return the event of a message's latest change of status. The number is masked; the text is not there."""
+    """Return the event of a message's latest change of status. The number is masked and the text left out."""
     failure = message.failure
     detail = MessageStatusChanged(
         message_id=message.message_id,
@@ -87,7 +87,7 @@ def status_changed(message: Message, *, previous: Status | None) -> Event:
 
 
 def message_received(inbound: Inbound, *, now: datetime) -> Event:
-    """Return the event of an inbound message; `now` stands in where the vendor gave no time."""
+    """Return the event of an inbound message; `now` is its time if the vendor gave none."""
     detail = MessageReceived(
         provider=inbound.provider,
         channel=inbound.channel,

@@ -1,4 +1,4 @@
-"""What may stand in an SQS message: a request to send or cancel, a wish of a recipient, or our own note to resume."""
+"""The bodies of SQS messages: requests to send, cancel, opt out or opt in, and our own wake-ups."""
 
 import binascii
 import hmac
@@ -63,12 +63,12 @@ def _check_size(options: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]
 
 def _check_media_url(url: str) -> str:
     try:
-        # Looked at first: what is no printable ASCII, urlsplit would drop or normalise.
+        # Check this first: urlsplit drops or normalises characters that are not printable ASCII.
         parts = urlsplit(url if _HTTPS_URL.fullmatch(url) else "")
     except ValueError:
         parts = urlsplit("")
     if not parts.hostname or "@" in parts.netloc:
-        raise PydanticCustomError("url", "must be an https URL in ASCII, without user and blanks")
+        raise PydanticCustomError("url", "must be an https URL in ASCII, without credentials or spaces")
     return url
 
 
@@ -118,7 +118,7 @@ MetadataValue = Annotated[str, StringConstraints(max_length=512)]
 
 
 class _Document(BaseModel):
-    # Built when first used: half of the kinds never are.
+    # Build the validators on first use: half of the kinds are never used.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, defer_build=True)
 
 
@@ -127,7 +127,7 @@ def _given(name: str, kind: str = "string") -> dict[str, Any]:
 
 
 def _only(*names: str) -> dict[str, Any]:
-    """Return the schema of a file that is given by these fields alone."""
+    """Return the schema of a file that exactly these fields describe."""
     others = {"media_url", "media_base64", "file_name"} - set(names)
     return {
         "required": list(names),
@@ -141,13 +141,13 @@ class TextContent(_Document):
 
 
 class MediaContent(_Document):
-    """A file, at an address that the vendor fetches or in the request itself. We never fetch it."""
+    """A file, either at an address that the vendor fetches or in the request itself. Sampai never fetches it."""
 
     type: Literal["media"]
     model_config = ConfigDict(json_schema_extra={"oneOf": [_only("media_url"), _only("media_base64", "file_name")]})
 
     media_url: MediaUrl | None = Field(default=None, repr=False, description="https; fetched by the vendor.")
-    media_base64: Base64 | None = Field(default=None, repr=False, description="The file itself. Goes with file_name.")
+    media_base64: Base64 | None = Field(default=None, repr=False, description="The file itself. Requires file_name.")
     file_name: Annotated[str, StringConstraints(pattern=r"^[^/\\\x00-\x1f\x7f\"]{1,128}$")] | None = Field(
         default=None, repr=False
     )
@@ -162,12 +162,12 @@ class MediaContent(_Document):
         return self
 
     def file(self) -> bytes | None:
-        """Return the file that the request holds, or None if the vendor is to fetch it."""
+        """Return the bytes of the file in the request, or None if the vendor fetches the file."""
         return None if self.media_base64 is None else b64decode(self.media_base64)
 
 
 class TemplateContent(_Document):
-    """A template that the vendor has approved, with what fills it."""
+    """A template that the vendor has approved, with the values of its placeholders."""
 
     type: Literal["template"]
     template_id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
@@ -176,7 +176,7 @@ class TemplateContent(_Document):
         repr=False,
         description=(
             "header {format, params: [{key, value}]}, body [text or {key, value, value_text}], "
-            "buttons [{index, type, value}]; or what the body has alone."
+            "buttons [{index, type, value}]; or the list of the body alone."
         ),
     )
     recipient_name: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = Field(
@@ -201,7 +201,7 @@ Content = Annotated[
 
 
 class Audience(_Document):
-    """Recipients whom the vendor knows: contact lists or groups kept there."""
+    """Contact lists or groups kept at the vendor, instead of a recipient."""
 
     lists: Annotated[
         tuple[Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f,]{1,100}$")], ...],
@@ -229,22 +229,22 @@ class SendRequest(_Document):
     )
 
     message_id: MessageId = Field(
-        description="The caller's own id and idempotency key: one id is one message for ever."
+        description="The caller's own id and idempotency key: one id is always the same message."
     )
     channel: Channel = Channel.SMS
     recipient: Recipient | None = Field(
         default=None, repr=False, description="E.164 with +. Required unless audience or room_id is given."
     )
-    audience: Audience | None = Field(default=None, description="Instead of a recipient: lists kept at the vendor.")
+    audience: Audience | None = Field(default=None, description="Lists kept at the vendor, instead of a recipient.")
     room_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = Field(
         default=None, description="The conversation to reply in; whatsapp_official only."
     )
-    sender: Sender | None = Field(default=None, description="Sender id or label; the settings' where none is given.")
+    sender: Sender | None = Field(default=None, description="Sender id or label. Default: the sender in the settings.")
     content: Content
     category: Category = Category.TRANSACTIONAL
-    provider: str | None = Field(default=None, description="A provider's name; without it the route decides.")
+    provider: str | None = Field(default=None, description="Name of a provider; without it the route decides.")
     send_at: Instant | None = None
-    expires_at: Instant | None = Field(default=None, description="No vendor call starts after it.")
+    expires_at: Instant | None = Field(default=None, description="No vendor call starts at or after it.")
     on_unknown: OnUnknown = OnUnknown.HOLD
     metadata: Annotated[dict[MetadataKey, MetadataValue], Field(max_length=10)] = Field(
         default_factory=dict, repr=False, description="Echoed in every event, never sent to a vendor."
@@ -256,7 +256,7 @@ class SendRequest(_Document):
     @model_validator(mode="after")
     def _has_one_destination(self) -> "SendRequest":
         if self.audience is not None and (self.recipient is not None or self.room_id is not None):
-            raise PydanticCustomError("destination", "audience: stands instead of recipient and room_id")
+            raise PydanticCustomError("destination", "audience: cannot be combined with recipient or room_id")
         if self.room_id is not None and self.channel is not Channel.WHATSAPP_OFFICIAL:
             raise PydanticCustomError("destination", "room_id: whatsapp_official only")
         if self.recipient is None and self.audience is None and self.room_id is None:
@@ -270,11 +270,11 @@ class SendRequest(_Document):
         return self
 
     def fingerprint(self, key: bytes) -> str:
-        """Return a keyed digest of what the request says: equal for equal requests, useless without the key.
+        """Return a keyed digest of the request: equal for equal requests, and useless without the key.
 
-        A plain digest of a one-time password could be reversed by trying all of them.
+        A plain digest of a one-time password could be reversed by trying all passwords.
         """
-        # Without defaults: saying one is no other request, and a field that comes later changes no digest.
+        # Leave defaults out: an explicit default is the same request, and a field added later changes no digest.
         said = json.dumps(self.model_dump(exclude_defaults=True), default=_plain, sort_keys=True, separators=(",", ":"))
         return digest(said, key)
 
@@ -295,19 +295,19 @@ class CancelRequest(_Document):
 
 
 class OptOutRequest(_Document):
-    """A number's wish to get no promotional messages."""
+    """A request to send a number no more promotional messages."""
 
     opt_out: Recipient = Field(repr=False)
 
 
 class OptInRequest(_Document):
-    """A number's wish to get promotional messages again."""
+    """A request to allow promotional messages to a number again."""
 
     opt_in: Recipient = Field(repr=False)
 
 
 class ResumeRequest(_Document):
-    """Our own note that a waiting message is due. It names the attempt, so an old note resumes nothing."""
+    """Our own wake-up for a waiting message that is due. It names the attempt, so an old wake-up has no effect."""
 
     resume: MessageId
     attempt: Annotated[int, Field(ge=0)]
@@ -315,7 +315,7 @@ class ResumeRequest(_Document):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvalidRequest:
-    """A body from which no request could be read. `message_id` is None if not even that could be read."""
+    """A body that is not a valid request. `message_id` is None if the body has no readable id."""
 
     message_id: str | None
     detail: str
@@ -331,11 +331,11 @@ _MODELS: Final[dict[str, _Model]] = {
     "opt_in": OptInRequest,
     "resume": ResumeRequest,
 }
-"""The kind of a request by the field that only it has; without any it is one to send."""
+"""The kind of a request by its distinctive field. A body without any of these fields is a send request."""
 
 
 def parse_request(body: str) -> Request:
-    """Read the body of an SQS message. Whatever is wrong becomes an `InvalidRequest` that names the field."""
+    """Parse the body of an SQS message. Every error becomes an `InvalidRequest` that names the field."""
     try:
         document = from_json(body.encode("utf-8"), allow_inf_nan=False)
     except ValueError:
@@ -356,10 +356,10 @@ def _readable_id(document: dict[str, Any]) -> str | None:
 
 
 def _explain(error: ErrorDetails) -> str:
-    """Name the field and the rule. A name that may itself be somebody's number or text is not repeated."""
+    """Return the field and the rule. Replace a field name that could itself be a phone number or a text."""
     loc = error["loc"]
     if loc[:1] == ("content",):
-        loc = (*loc[:1], *loc[2:])  # the tag of the union is no field
+        loc = (*loc[:1], *loc[2:])  # drop the tag of the union, which is not a field
     path = ".".join(str(part) if _FIELD_NAME.fullmatch(str(part)) else "…" for part in loc)
     rule = "unknown field" if error["type"] == "extra_forbidden" else error["msg"]
     return f"{path}: {rule}" if path else rule

@@ -1,4 +1,4 @@
-"""The settings document: an SSM parameter that an operator may change without a deployment."""
+"""The settings document: an SSM parameter that an operator can change without a deployment."""
 
 import json
 from collections.abc import Mapping
@@ -45,28 +45,28 @@ class ProviderSettings(_Document):
     enabled: bool = True
     base_url: Url
     sender: Sender | None = None
-    senders: dict[Channel, Sender] = Field(default_factory=dict, description="By channel, before `sender`.")
+    senders: dict[Channel, Sender] = Field(default_factory=dict, description="By channel; each overrides `sender`.")
     allowed_senders: tuple[Sender, ...] | None = Field(
-        default=None, description="What requests may name as `sender`, beside the default one; null: anything."
+        default=None, description="Values that requests may use as `sender`, besides the default one; null: any value."
     )
     low_balance: dict[str, float | None] = Field(
         default_factory=dict,
-        description="By account: the balance at or below which an alarm rings. Default 0; null: not watched.",
+        description="By account: the balance at or below which an alarm is raised. Default 0; null: not watched.",
     )
     max_per_second: Annotated[float, Field(gt=0)] | None = Field(
         default=None,
-        description="Messages that all workers together send in a second, an SMS by its segments; null: no limit.",
+        description="Messages per second of all workers together; an SMS counts its segments. null: no limit.",
     )
 
 
 class Settings(_Document):
-    """Defaults are complete: an empty document works. A given document is laid over them, object by object."""
+    """The defaults are complete: an empty document works. A document is merged over them, object by object."""
 
-    sending_enabled: bool = Field(default=True, description="False: every message waits, none goes to a vendor.")
+    sending_enabled: bool = Field(default=True, description="False: every message waits, and none is sent to a vendor.")
     allowed_countries: tuple[NamedCountry, ...] | None = Field(
-        default=None, description="ISO codes of the countries that may be written to; null: those of the routes."
+        default=None, description="ISO codes of the permitted destination countries; null: those of the routes."
     )
-    limits: dict[Limit, Most | None] = Field(description="New messages, at most; null: no limit.")
+    limits: dict[Limit, Most | None] = Field(description="Maximum number of new messages; null: no limit.")
     routes: dict[Channel, dict[Country, tuple[str, ...]]]
     providers: dict[str, ProviderSettings]
     public_base_url: Url | None = None
@@ -81,20 +81,20 @@ class Settings(_Document):
     )
 
     opt_out_words: dict[Country, Words] = Field(
-        description="Inbound messages that stop promotional ones, by the country of who writes; `*` for all."
+        description="Inbound texts that stop promotional messages, by the sender's country; `*` for all countries."
     )
-    opt_in_words: dict[Country, Words] = Field(description="Inbound messages that allow promotional ones again.")
+    opt_in_words: dict[Country, Words] = Field(description="Inbound texts that allow promotional messages again.")
     expiry_warning_days: Annotated[int, Field(ge=0, le=365)] = Field(
-        default=7, description="Days before a balance expires from which an alarm rings."
+        default=7, description="Days before a balance expires at which an alarm is raised."
     )
 
     def route_of(self, channel: Channel, country: str | None) -> tuple[str, ...]:
-        """Return the providers for a country, in order; `*` stands for every country that is not named."""
+        """Return the ordered providers for a country; `*` is the route of every country that is not named."""
         routes = self.routes.get(channel, {})
         return routes.get(country or "*", routes.get("*", ()))
 
     def rates(self) -> dict[str, float]:
-        """Return `max_per_second` of the providers that have one."""
+        """Return `max_per_second` of the providers that have one, by provider name."""
         return {name: given.max_per_second for name, given in self.providers.items() if given.max_per_second}
 
     def limits_in_force(self) -> dict[Limit, int]:
@@ -102,14 +102,14 @@ class Settings(_Document):
 
 
 def keywords_for(words: Mapping[str, tuple[str, ...]], number: str) -> tuple[str, ...]:
-    """Return the words that count when this number writes: its country's, and those for all."""
+    """Return the keywords for a sender's number: those of its country, and those for all countries."""
     return (*words.get(country_of(number) or "", ()), *words.get("*", ()))
 
 
 def default_settings() -> dict[str, Any]:
-    """Return the document that stands for `{}`: every registered provider, routed to where it is at home.
+    """Return the default settings document, which `{}` stands for: each registered provider with its home countries.
 
-    The words are English, which is understood in all countries, and those of the countries that send us messages.
+    The keywords are English, for all countries, plus those of each country with inbound messages.
     """
     routes: dict[str, dict[str, list[str]]] = {channel.value: {} for channel in Channel}
     providers: dict[str, Any] = {}
@@ -129,7 +129,7 @@ def default_settings() -> dict[str, Any]:
 
 
 def parse_settings(document: str) -> Settings:
-    """Read a settings document, or raise BrokenSettingsError."""
+    """Parse a settings document, or raise BrokenSettingsError."""
     try:
         given = json.loads(document)
         if not isinstance(given, dict):
