@@ -7,7 +7,7 @@ from typing import Any
 
 from local import stack
 from local.chaos.run import Chaos, servers
-from local.stack.places import LOCAL
+from local.stack.config import LOCAL
 
 DEFAULT_SEED = 4711
 

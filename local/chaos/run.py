@@ -18,8 +18,8 @@ from local.demo.caller import Caller
 from local.demo.messages import SEND, URGENT
 from local.demo.watch import FINAL
 from local.stack import DYNAMODB, EMULATOR, SIMULATORS
+from local.stack.config import LOCAL, STACK_NAME
 from local.stack.deployment import client
-from local.stack.places import LOCAL, STACK_NAME
 from local.stack.processes import DIRECT, Server
 
 OPERATORS_SETTINGS: Final = {"report_horizon_hours": 80 / 3600, "poll_seconds": [10, 20]}

@@ -9,7 +9,7 @@ from rich.console import Console
 from local import stack
 from local.demo.caller import Caller
 from local.demo.run import Demo
-from local.stack.places import LOCAL
+from local.stack.config import LOCAL
 
 
 def main() -> int:

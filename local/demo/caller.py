@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, Final
 
 from local.demo.messages import Acceptance
+from local.stack.config import STACK_NAME
 from local.stack.deployment import client
-from local.stack.places import STACK_NAME
 from local.stack.processes import DIRECT
 
 QUEUE_NAME: Final = "sampai-demo-events"

@@ -8,7 +8,7 @@ from typing import Any
 from local import stack
 from local.privileges.run import ENFORCING, Privileges, proved, secret_of
 from local.privileges.witness import Witness
-from local.stack.places import DYNAMODB_PORT, ENDPOINT_URL, LOCAL, REGION
+from local.stack.config import DYNAMODB_PORT, ENDPOINT_URL, LOCAL, REGION
 
 
 def main() -> int:

@@ -21,8 +21,8 @@ from local.privileges.permissions import Pair, Permission, document_of, enforced
 from local.privileges.proofs import NOT_ENFORCED, PROOFS, Step, Work
 from local.privileges.witness import Refusal, Witness, access_keys
 from local.stack import EMULATOR
+from local.stack.config import DYNAMODB_PORT, ROOT, STACK_NAME
 from local.stack.deployment import client
-from local.stack.places import DYNAMODB_PORT, ROOT, STACK_NAME
 from local.stack.processes import DIRECT, Server, children_of, function_of, kill
 
 POLICY: Final = "least"

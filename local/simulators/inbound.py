@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from local.simulators.courier import Receipt
+from local.simulators.webhook_sender import Receipt
 
 NUMBER: Final = re.compile(r"[1-9][0-9]{7,14}")
 DATE_LAYOUT: Final = "%Y-%m-%d %H:%M:%S"

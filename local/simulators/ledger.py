@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from local.simulators.journeys import Journey
+from local.simulators.lifecycles import Lifecycle
 
 
 @dataclass(slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class Row:
     """One message at one vendor. Times are seconds since 1970.
 
     `accepted_at` is None for a row that a vendor lists but never took. `number` counts a vendor's rows from 0 and
-    picks between dialects; `serial` never repeats, not even after a restart. `starts_at` is when the journey begins.
+    picks between dialects; `serial` never repeats, not even after a restart. `starts_at` is when the lifecycle begins.
     A message to a list or group has its name as the recipient. What is not listed is told of by its id alone.
     """
 
@@ -30,7 +30,7 @@ class Row:
     recipient: str
     sender: str
     text: str
-    journey: Journey
+    lifecycle: Lifecycle
     created_at: float
     starts_at: float
     accepted_at: float | None
@@ -124,7 +124,7 @@ class Ledger:
     def _restore(self, state: Path) -> None:
         for line in state.read_text(encoding="utf-8").splitlines():
             kept = json.loads(line)
-            row = Row(**{**kept, "journey": Journey(kept["journey"])})
+            row = Row(**{**kept, "lifecycle": Lifecycle(kept["lifecycle"])})
             self._keep(row)
             self._serial = max(self._serial, row.serial)
             next(self._numbers[row.vendor])

@@ -12,11 +12,11 @@ from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from local.simulators import credentials
-from local.simulators.journeys import Journey, Stage
+from local.simulators.http import Reply, Request
 from local.simulators.ledger import Row, iso_utc
+from local.simulators.lifecycles import Lifecycle, Stage
 from local.simulators.outcomes import DEFAULT, Refusal
 from local.simulators.vendor import Entry, Refused, Route, Submission, Vendor
-from local.simulators.wire import Reply, Request
 
 DEMO_LABEL: Final = "nomsa-sms-demo"
 DEMO_QUOTA: Final = 10
@@ -90,7 +90,7 @@ class Nomsa(Vendor):
         if entry.sender == DEMO_LABEL:
             return Reply.json(201, {**shown, "remainingMessage": f"You have SMS demo {self._demo_left()} left"})
         # The documented answer under a label of one's own says SENT at once, while the list still says UNSENT.
-        return Reply.json(201, {**shown, "status": "UNSENT" if entry.journey is Journey.SILENT else "SENT"})
+        return Reply.json(201, {**shown, "status": "UNSENT" if entry.lifecycle is Lifecycle.SILENT else "SENT"})
 
     def _send(self, request: Request) -> Reply:
         try:

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import Final
 
-from local.simulators.journeys import Journey
+from local.simulators.lifecycles import Lifecycle
 
 
 class Refusal(Enum):
@@ -41,7 +41,7 @@ class Outcome:
     taken: bool = True
     refusal: Refusal | None = None
     fault: Fault = Fault.NONE
-    journey: Journey = Journey.DELIVERED
+    lifecycle: Lifecycle = Lifecycle.DELIVERED
     is_slow: bool = False
     is_listed: bool = True
 
@@ -51,10 +51,10 @@ DEFAULT: Final = Outcome("delivered")
 OUTCOMES: Final[Mapping[str, Outcome]] = MappingProxyType(
     {
         "10": DEFAULT,
-        "11": Outcome("undelivered", journey=Journey.UNDELIVERED),
-        "12": Outcome("silent", journey=Journey.SILENT),
-        "13": Outcome("scrambled", journey=Journey.SCRAMBLED),
-        "14": Outcome("early", journey=Journey.EARLY),
+        "11": Outcome("undelivered", lifecycle=Lifecycle.UNDELIVERED),
+        "12": Outcome("silent", lifecycle=Lifecycle.SILENT),
+        "13": Outcome("scrambled", lifecycle=Lifecycle.SCRAMBLED),
+        "14": Outcome("early", lifecycle=Lifecycle.EARLY),
         "15": Outcome("time-out after acceptance", fault=Fault.HANG),
         "16": Outcome("reset after acceptance", fault=Fault.RESET),
         "17": Outcome("reset before acceptance", taken=False, fault=Fault.RESET),
@@ -67,7 +67,7 @@ OUTCOMES: Final[Mapping[str, Outcome]] = MappingProxyType(
         "24": Outcome("no credit", taken=False, refusal=Refusal.NO_CREDIT),
         "25": Outcome("cut answer after acceptance", fault=Fault.CUT),
         "26": Outcome("slow", is_slow=True),
-        "27": Outcome("read", journey=Journey.READ),
+        "27": Outcome("read", lifecycle=Lifecycle.READ),
         "28": Outcome("unlisted", is_listed=False),
     }
 )

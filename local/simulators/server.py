@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
-from local.simulators.courier import Courier
+from local.simulators.http import Reply, Request
 from local.simulators.inbound import Inbound
 from local.simulators.ledger import Ledger, Row, iso_utc, text_sha256
 from local.simulators.nomsa import Nomsa
@@ -28,7 +28,7 @@ from local.simulators.settings import Settings
 from local.simulators.smsnoc import SmsNoc
 from local.simulators.smspoh import SmsPoh
 from local.simulators.vendor import Vendor, World
-from local.simulators.wire import Reply, Request
+from local.simulators.webhook_sender import WebhookSender
 
 HOST: Final = "127.0.0.1"
 MAX_BODY: Final = 4_000_000
@@ -42,8 +42,10 @@ class Simulators:
 
     def __init__(self, *, port: int = 0, settings: Settings | None = None, state: Path | None = None) -> None:
         ledger = Ledger(state)
-        courier = Courier(retry_seconds=lambda: self.world.settings.receipt_retry_seconds, count=ledger.count)
-        self.world = World(settings or Settings(), ledger, courier, threading.Event())
+        webhook_sender = WebhookSender(
+            retry_seconds=lambda: self.world.settings.receipt_retry_seconds, count=ledger.count
+        )
+        self.world = World(settings or Settings(), ledger, webhook_sender, threading.Event())
         self.vendors = {vendor.name: vendor(self.world) for vendor in VENDORS}
         self._pages: dict[tuple[str, str], Callable[[Request], Reply]] = {
             ("GET", "/_health"): lambda request: Reply.json(200, {"status": "ok", "vendors": list(self.vendors)}),
@@ -65,7 +67,7 @@ class Simulators:
 
     def start(self) -> None:
         """Begin to answer."""
-        self.world.courier.start()
+        self.world.webhook_sender.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -74,7 +76,7 @@ class Simulators:
         self._http.shutdown()
         self._http.server_close()
         self._http.hang_up()
-        self.world.courier.stop()
+        self.world.webhook_sender.stop()
 
     def __enter__(self) -> "Simulators":
         self.start()
@@ -128,7 +130,7 @@ class Simulators:
         return Reply.json(200, self.world.settings.shown())
 
     def _reset(self, request: Request) -> Reply:
-        self.world.courier.clear()
+        self.world.webhook_sender.clear()
         self.world.ledger.reset()
         for vendor in self.vendors.values():
             vendor.reset()
@@ -145,7 +147,7 @@ class Simulators:
         except ValueError as problem:
             return Reply.json(400, {"error": str(problem)})
         receipt = callback.receipt
-        self.world.courier.schedule(0, lambda: receipt)
+        self.world.webhook_sender.schedule(0, lambda: receipt)
         shown = {
             "method": receipt.method,
             "path": f"/webhooks/{inbound.vendor}/{inbound.kind}",

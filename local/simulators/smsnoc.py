@@ -14,12 +14,12 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from local.simulators import credentials
-from local.simulators.journeys import Stage
+from local.simulators.http import Reply, Request, html
 from local.simulators.ledger import Row, iso_utc
+from local.simulators.lifecycles import Stage
 from local.simulators.outcomes import Refusal
 from local.simulators.segments import is_gsm7, segments
 from local.simulators.vendor import Entry, Refused, Route, Submission, Vendor, naive_local, read_naive_local
-from local.simulators.wire import Reply, Request, html
 
 # Guess: times are in the zone of the account, which for a customer in Bangladesh is Asia/Dhaka.
 DHAKA: Final = timedelta(hours=6)

@@ -18,13 +18,13 @@ from typing import Any, ClassVar, Final
 from urllib.parse import quote, urlencode, urlsplit
 
 from local.simulators import credentials
-from local.simulators.courier import Receipt
-from local.simulators.journeys import Stage
+from local.simulators.http import Reply, Request
 from local.simulators.ledger import Row
+from local.simulators.lifecycles import Stage
 from local.simulators.outcomes import Refusal
 from local.simulators.segments import segments
 from local.simulators.vendor import Entry, Refused, Route, Submission, Vendor, naive_local, read_naive_local
-from local.simulators.wire import Reply, Request
+from local.simulators.webhook_sender import Receipt
 
 YANGON: Final = timedelta(hours=6, minutes=30)
 MAX_TEXT: Final = 918

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any, ClassVar, Final
 
-from local.simulators.courier import Courier, Receipt
+from local.simulators.http import Reply, Request, html
 from local.simulators.inbound import Callback, Inbound
-from local.simulators.journeys import Journey, Stage, receipts_of, stage_at
 from local.simulators.ledger import Ledger, Row
+from local.simulators.lifecycles import Lifecycle, Stage, receipts_of, stage_at
 from local.simulators.outcomes import Fault, Outcome, Refusal, outcome_of
 from local.simulators.settings import Settings
-from local.simulators.wire import Reply, Request, html
+from local.simulators.webhook_sender import Receipt, WebhookSender
 
 EARLY_PATIENCE_SECONDS: Final = 8.0
 """How long an answer waits for its early receipts to be taken: the client, who gives up a send after ten seconds, must
@@ -29,14 +29,14 @@ class World:
 
     settings: Settings
     ledger: Ledger
-    courier: Courier
+    webhook_sender: WebhookSender
     stopping: threading.Event
 
     def stage(self, row: Row) -> Stage:
         """Return a row's stage now."""
         settings, age = self.settings, time.time() - row.starts_at
         return stage_at(
-            row.journey,
+            row.lifecycle,
             age,
             reads=row.reads,
             sent_seconds=settings.sent_seconds,
@@ -173,7 +173,7 @@ class Vendor(ABC):
         ledger, now = self.world.ledger, time.time()
         serial = ledger.next_serial()
         # A text message cannot tell that it was opened: there the last that is known is its delivery.
-        is_unreadable = outcome.journey is Journey.READ and submission.channel == "sms"
+        is_unreadable = outcome.lifecycle is Lifecycle.READ and submission.channel == "sms"
         row = Row(
             vendor=self.name,
             serial=serial,
@@ -185,7 +185,7 @@ class Vendor(ABC):
             channel=submission.channel,
             operation=submission.operation,
             reference=submission.reference,
-            journey=Journey.DELIVERED if is_unreadable else outcome.journey,
+            lifecycle=Lifecycle.DELIVERED if is_unreadable else outcome.lifecycle,
             created_at=now,
             starts_at=now if submission.starts_at is None else submission.starts_at,
             accepted_at=now if is_taken else None,
@@ -217,7 +217,7 @@ class Vendor(ABC):
         if self.sends_receipts:
             for row in rows:
                 self._send_receipts(row)
-        elif any(row.journey is Journey.EARLY for row in rows):
+        elif any(row.lifecycle is Lifecycle.EARLY for row in rows):
             self.world.stopping.wait(self.world.settings.early_answer_seconds)
         return reply
 
@@ -229,21 +229,21 @@ class Vendor(ABC):
         return Refused(submission, outcome.refusal or Refusal.INVALID_RECIPIENT)
 
     def _send_receipts(self, row: Row) -> None:
-        settings, courier = self.world.settings, self.world.courier
+        settings, webhook_sender = self.world.settings, self.world.webhook_sender
         delay = max(0.0, row.starts_at - time.time())
-        steps = receipts_of(row.journey, sent_seconds=settings.sent_seconds, final_seconds=settings.final_seconds)
+        steps = receipts_of(row.lifecycle, sent_seconds=settings.sent_seconds, final_seconds=settings.final_seconds)
         makes = [partial(self.receipt, row, step.stage) for step in steps]
-        if row.journey is Journey.EARLY and delay == 0:
+        if row.lifecycle is Lifecycle.EARLY and delay == 0:
             early = threading.Thread(target=self._deliver_all, args=(makes,), daemon=True)
             early.start()
             early.join(EARLY_PATIENCE_SECONDS)
             return
         for step, make in zip(steps, makes, strict=True):
-            courier.schedule(delay + step.after_seconds, make)
+            webhook_sender.schedule(delay + step.after_seconds, make)
 
     def _deliver_all(self, makes: Sequence[Callable[[], Receipt | None]]) -> None:
         for make in makes:
-            self.world.courier.deliver(make)
+            self.world.webhook_sender.deliver(make)
 
     def _bent(self, reply: Reply, fault: Fault) -> Reply:
         if fault is Fault.SERVER_ERROR:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from local.stack import deployment
-from local.stack.places import (
+from local.stack.config import (
     DYNAMODB_PORT,
     EMULATOR_PYTHON,
     ENDPOINT_URL,

@@ -16,7 +16,7 @@ from botocore.config import Config
 
 from local.simulators.credentials import SECRET
 from local.simulators.nusasms.official import CHANNEL_ID
-from local.stack.places import EMULATOR_PYTHON, ENDPOINT_URL, LOCAL, REGION, ROOT, SIMULATORS_URL, STACK_NAME
+from local.stack.config import EMULATOR_PYTHON, ENDPOINT_URL, LOCAL, REGION, ROOT, SIMULATORS_URL, STACK_NAME
 from local.stack.processes import DIRECT, run
 
 SIMULATORS: Final = {

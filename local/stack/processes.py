@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from local.stack.places import LOCAL, ROOT, StackError
+from local.stack.config import LOCAL, ROOT, StackError
 
 START_SECONDS: Final = 20.0
 STOP_SECONDS: Final = 5.0

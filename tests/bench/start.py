@@ -18,7 +18,7 @@ from typing import Any, Final
 import pytest
 
 from local.stack import deployment
-from local.stack.places import LOCAL, REGION, ROOT
+from local.stack.config import LOCAL, REGION, ROOT
 from tests.bench import runtime
 from tests.bench.figures import Figure
 from tests.bench.runtime import INTERPRETER, ColdStart

@@ -13,7 +13,7 @@ from local.privileges.permissions import Permission, document_of, enforced, name
 from local.privileges.proofs import NOT_ENFORCED, PROOFS, Step
 from local.privileges.run import gone, payload
 from local.privileges.witness import TARGET, Refusal, Witness, access_keys, refusal_in
-from local.stack.places import ROOT
+from local.stack.config import ROOT
 from local.stack.processes import DIRECT
 from tests.template import template
 

@@ -15,8 +15,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from local.simulators.journeys import Journey, Stage, receipts_of, stage_at
 from local.simulators.ledger import text_sha256
+from local.simulators.lifecycles import Lifecycle as Journey
+from local.simulators.lifecycles import Stage, receipts_of, stage_at
 from local.simulators.outcomes import OUTCOMES
 from local.simulators.segments import segments
 from local.simulators.server import Simulators

@@ -13,16 +13,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
-from local.simulators.courier import Receipt
+from local.simulators.http import Reply, Request
 from local.simulators.inbound import DATE_LAYOUT, NUMBER, Callback, Inbound
-from local.simulators.journeys import Stage
 from local.simulators.ledger import Row
+from local.simulators.lifecycles import Stage
 from local.simulators.nusasms import schema
-from local.simulators.nusasms.family import JAKARTA, Family, jakarta, refused, succeeded
+from local.simulators.nusasms.base import JAKARTA, NusaSmsApi, jakarta, refused, succeeded
 from local.simulators.nusasms.whatsapp import invalid_destination, no_credit
 from local.simulators.outcomes import Refusal
 from local.simulators.vendor import Entry, Refused, Route, Submission, Vendor, read_naive_local
-from local.simulators.wire import Reply, Request
+from local.simulators.webhook_sender import Receipt
 
 ROOT: Final = "/nusasms_api/1.0/wa_official"
 WINDOW_SECONDS: Final = 24 * 3600
@@ -154,7 +154,7 @@ class Room:
     last_inbound_at: float
 
 
-class WhatsAppOfficial(Family):
+class WhatsAppOfficial(NusaSmsApi):
     """Broadcast a template, reply in a room, list templates and channels. No status to ask for: receipts only."""
 
     channel: ClassVar[str] = "whatsapp_official"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from local.simulators.http import Reply, Request
 from local.simulators.inbound import is_uuid4
-from local.simulators.wire import Reply, Request
 
 Location = tuple[str | int, ...]
 Problem = dict[str, Any]

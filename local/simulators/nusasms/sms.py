@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
 from local.simulators import credentials
-from local.simulators.courier import Receipt
+from local.simulators.http import Reply, Request
 from local.simulators.inbound import Callback, Inbound
-from local.simulators.journeys import Stage
 from local.simulators.ledger import Row
-from local.simulators.nusasms.family import Family
+from local.simulators.lifecycles import Stage
+from local.simulators.nusasms.base import NusaSmsApi
 from local.simulators.nusasms.schema import problem, unprocessable
 from local.simulators.outcomes import Refusal
 from local.simulators.vendor import Entry, Refused, Route, Submission
-from local.simulators.wire import Reply, Request
+from local.simulators.webhook_sender import Receipt
 
 ROOT: Final = "/api/v3/sendsms"
 MAX_TEXT: Final = 160
@@ -45,7 +45,7 @@ STATUSES: Final = {
 }
 
 
-class Sms(Family):
+class Sms(NusaSmsApi):
     """Send to a number or a group. A group has no receipts: its answer names no message."""
 
     channel: ClassVar[str] = "sms"

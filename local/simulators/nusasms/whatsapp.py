@@ -12,15 +12,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from local.simulators.courier import Receipt
+from local.simulators.http import Reply, Request
 from local.simulators.inbound import NUMBER, Callback, Inbound
-from local.simulators.journeys import Stage, receipts_of
 from local.simulators.ledger import Row
+from local.simulators.lifecycles import Stage, receipts_of
 from local.simulators.nusasms import schema
-from local.simulators.nusasms.family import Family, jakarta, refused, succeeded
+from local.simulators.nusasms.base import NusaSmsApi, jakarta, refused, succeeded
 from local.simulators.outcomes import Refusal
 from local.simulators.vendor import Entry, Refused, Route, Submission
-from local.simulators.wire import Reply, Request
+from local.simulators.webhook_sender import Receipt
 
 ROOT: Final = "/nusasms_api/1.0/whatsapp"
 MAX_FILE: Final = 512 * 1024
@@ -59,7 +59,7 @@ DATES: Final = (
 ESCAPED: Final = re.compile(r"\\{1,2}U([0-9A-Fa-f]{8})")
 
 
-class WhatsApp(Family):
+class WhatsApp(NusaSmsApi):
     """Send a text or a file, tell its status, and call the addresses registered for receipts and inbound messages."""
 
     channel: ClassVar[str] = "whatsapp"
@@ -158,7 +158,7 @@ class WhatsApp(Family):
 
     def _dates(self, row: Row, stage: Stage) -> dict[str, str | None]:
         settings = self.world.settings
-        steps = receipts_of(row.journey, sent_seconds=settings.sent_seconds, final_seconds=settings.final_seconds)
+        steps = receipts_of(row.lifecycle, sent_seconds=settings.sent_seconds, final_seconds=settings.final_seconds)
         reached = {step.stage: _date(row.starts_at + step.after_seconds) for step in steps}
         return {name: reached.get(own) if stage in own_and_later else None for name, own, own_and_later in DATES}
 

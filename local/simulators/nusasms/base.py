@@ -8,12 +8,12 @@ from datetime import timedelta
 from typing import ClassVar, Final
 from urllib.parse import quote, urlencode
 
-from local.simulators.courier import Receipt
+from local.simulators.http import Reply
 from local.simulators.inbound import Callback, Inbound
-from local.simulators.journeys import Stage
 from local.simulators.ledger import Row
+from local.simulators.lifecycles import Stage
 from local.simulators.vendor import Route, Submission, Vendor, World, naive_local
-from local.simulators.wire import Reply
+from local.simulators.webhook_sender import Receipt
 
 # Guess: dates without a zone are Western Indonesian time.
 JAKARTA: Final = timedelta(hours=7)
@@ -22,7 +22,7 @@ NO_ERROR: Final = ("0", "")
 UNDELIVERED_CODE: Final = "27"
 
 
-class Family(ABC):
+class NusaSmsApi(ABC):
     """One API of NusaSMS."""
 
     channel: ClassVar[str]

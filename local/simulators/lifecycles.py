@@ -14,7 +14,7 @@ class Stage(StrEnum):
     READ = "read"
 
 
-class Journey(StrEnum):
+class Lifecycle(StrEnum):
     """The course a message takes, chosen by its recipient's magic number."""
 
     DELIVERED = "delivered"
@@ -33,43 +33,45 @@ class Step:
     stage: Stage
 
 
-def receipts_of(journey: Journey, *, sent_seconds: float, final_seconds: float) -> tuple[Step, ...]:
-    """Return the receipts of a journey in the order in which they go out."""
+def receipts_of(lifecycle: Lifecycle, *, sent_seconds: float, final_seconds: float) -> tuple[Step, ...]:
+    """Return the receipts of a lifecycle in the order in which they go out."""
     third = (final_seconds - sent_seconds) / 3
-    match journey:
-        case Journey.SILENT:
+    match lifecycle:
+        case Lifecycle.SILENT:
             return ()
-        case Journey.EARLY:
+        case Lifecycle.EARLY:
             return (Step(0, Stage.SENT), Step(0, Stage.DELIVERED))
-        case Journey.SCRAMBLED:
+        case Lifecycle.SCRAMBLED:
             return (
                 Step(sent_seconds, Stage.DELIVERED),
                 Step(sent_seconds + third, Stage.SENT),
                 Step(sent_seconds + 2 * third, Stage.ACCEPTED),
                 Step(final_seconds, Stage.DELIVERED),
             )
-        case Journey.READ:
+        case Lifecycle.READ:
             delivered = Step(_halfway(sent_seconds, final_seconds), Stage.DELIVERED)
             return (Step(sent_seconds, Stage.SENT), delivered, Step(final_seconds, Stage.READ))
-        case Journey.DELIVERED | Journey.UNDELIVERED:
-            return (Step(sent_seconds, Stage.SENT), Step(final_seconds, Stage(journey.value)))
+        case Lifecycle.DELIVERED | Lifecycle.UNDELIVERED:
+            return (Step(sent_seconds, Stage.SENT), Step(final_seconds, Stage(lifecycle.value)))
 
 
-def stage_at(journey: Journey, age_seconds: float, *, reads: int, sent_seconds: float, final_seconds: float) -> Stage:
+def stage_at(
+    lifecycle: Lifecycle, age_seconds: float, *, reads: int, sent_seconds: float, final_seconds: float
+) -> Stage:
     """Return the stage that a poll sees.
 
     `reads` is how many polls have already seen a scrambled message past its first stage: such a message answers
     DELIVERED and SENT in turn, so that a client at any pace both learns the end and sees it taken back.
     """
-    if journey is Journey.EARLY:
+    if lifecycle is Lifecycle.EARLY:
         return Stage.DELIVERED
-    if journey is Journey.SILENT or age_seconds < sent_seconds:
+    if lifecycle is Lifecycle.SILENT or age_seconds < sent_seconds:
         return Stage.ACCEPTED
-    if journey is Journey.SCRAMBLED:
+    if lifecycle is Lifecycle.SCRAMBLED:
         return Stage.SENT if reads % 2 else Stage.DELIVERED
     if age_seconds >= final_seconds:
-        return Stage(journey.value)
-    is_delivered = journey is Journey.READ and age_seconds >= _halfway(sent_seconds, final_seconds)
+        return Stage(lifecycle.value)
+    is_delivered = lifecycle is Lifecycle.READ and age_seconds >= _halfway(sent_seconds, final_seconds)
     return Stage.DELIVERED if is_delivered else Stage.SENT
 
 

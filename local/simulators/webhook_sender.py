@@ -38,7 +38,7 @@ class _Due:
     attempt: int = field(compare=False)
 
 
-class Courier:
+class WebhookSender:
     """Delivers receipts. Each is made when it is due, so that it carries the address and the hour of that moment."""
 
     def __init__(
