@@ -1,11 +1,11 @@
-"""How a message fares after a vendor took it: what a poll sees at an age, and which receipts go out when. Pure."""
+"""The lifecycle of an accepted message: the stage that a poll sees at each age, and the times of the receipts. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Stage(StrEnum):
-    """Where a message is, in no vendor's words."""
+    """The stage of a message, independent of any vendor's words."""
 
     ACCEPTED = "accepted"
     SENT = "sent"
@@ -15,7 +15,7 @@ class Stage(StrEnum):
 
 
 class Lifecycle(StrEnum):
-    """The course a message takes, chosen by its recipient's magic number."""
+    """The lifecycle of a message, selected by the magic number of its recipient."""
 
     DELIVERED = "delivered"
     UNDELIVERED = "undelivered"
@@ -27,14 +27,14 @@ class Lifecycle(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One receipt: the stage it reports, and how many seconds after the start it goes out."""
+    """One receipt: the stage that it reports, and its delay in seconds after the start."""
 
     after_seconds: float
     stage: Stage
 
 
 def receipts_of(lifecycle: Lifecycle, *, sent_seconds: float, final_seconds: float) -> tuple[Step, ...]:
-    """Return the receipts of a lifecycle in the order in which they go out."""
+    """Return the receipts of a lifecycle in the order of sending."""
     third = (final_seconds - sent_seconds) / 3
     match lifecycle:
         case Lifecycle.SILENT:
@@ -60,8 +60,8 @@ def stage_at(
 ) -> Stage:
     """Return the stage that a poll sees.
 
-    `reads` is how many polls have already seen a scrambled message past its first stage: such a message answers
-    DELIVERED and SENT in turn, so that a client at any pace both learns the end and sees it taken back.
+    `reads` is the number of polls that have already seen a scrambled message past its first stage. Such a message
+    alternates between DELIVERED and SENT, so a client with any polling interval sees the final stage and a reversal.
     """
     if lifecycle is Lifecycle.EARLY:
         return Stage.DELIVERED

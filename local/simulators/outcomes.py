@@ -1,6 +1,6 @@
-"""Magic numbers: the last two digits of a recipient choose what becomes of a send, alike for every vendor.
+"""Magic numbers: the last two digits of a recipient select the outcome of a send, in the same way for every vendor.
 
-Of a list or group that a vendor keeps, the last two characters of its name do.
+For a list or group at a vendor, the last two characters of its name select it.
 
 The table for users is docs/reference/magic-numbers.md; a test keeps both equal.
 """
@@ -15,7 +15,7 @@ from local.simulators.lifecycles import Lifecycle
 
 
 class Refusal(Enum):
-    """Why a vendor says no. Each vendor says it in its own words."""
+    """The reason for a refusal. Each vendor words it differently."""
 
     INVALID_RECIPIENT = auto()
     NO_CREDIT = auto()
@@ -23,7 +23,7 @@ class Refusal(Enum):
 
 
 class Fault(Enum):
-    """What happens to the answer of a send on its way."""
+    """A fault of the response to a send, or of its connection."""
 
     NONE = auto()
     HANG = auto()
@@ -35,7 +35,7 @@ class Fault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What becomes of one send: whether it is taken, how it is answered, and how the message then fares."""
+    """The outcome of one send: acceptance, response, and the lifecycle of the message."""
 
     name: str
     taken: bool = True
@@ -74,5 +74,5 @@ OUTCOMES: Final[Mapping[str, Outcome]] = MappingProxyType(
 
 
 def outcome_of(recipient: str) -> Outcome:
-    """Return the outcome that a recipient's last two digits ask for; anything not listed is delivered."""
+    """Return the outcome for the last two digits of a recipient; the default is delivered."""
     return OUTCOMES.get(recipient[-2:], DEFAULT)

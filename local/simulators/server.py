@@ -1,8 +1,8 @@
-"""One process, one port on 127.0.0.1: every vendor below its own root path, and the simulators' own pages.
+"""One process, one port on 127.0.0.1: each vendor below its own root path, and the control pages of the simulators.
 
-`/_health` · `/_ledger[?vendor=…]` what the vendors took · `/_calls` counts by vendor and operation ·
-`/_config` settings (GET, POST JSON) · `/_reset` (POST) forget everything but the settings ·
-`/_inbound` (POST JSON) have a vendor hand on a message that a phone sent.
+`/_health` · `/_ledger[?vendor=…]` accepted messages · `/_calls` counts by vendor and operation ·
+`/_config` settings (GET, POST JSON) · `/_reset` (POST) delete everything except the settings ·
+`/_inbound` (POST JSON) make a vendor forward a message from a phone.
 """
 
 import json
@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 class Simulators:
-    """The running simulators. `port=0` takes a free port; `url` says which."""
+    """The running simulators. `port=0` chooses a free port; `url` contains it."""
 
     def __init__(self, *, port: int = 0, settings: Settings | None = None, state: Path | None = None) -> None:
         ledger = Ledger(state)
@@ -62,20 +62,20 @@ class Simulators:
 
     @property
     def url(self) -> str:
-        """The address of all simulators, without a slash at the end."""
+        """The base address of all simulators, without a trailing slash."""
         return f"http://{HOST}:{self._http.server_address[1]}"
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start to serve requests and to send receipts."""
         self.world.webhook_sender.start()
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop answering, close every connection, drop the receipts that are not yet due."""
+        """Stop serving, close all connections, and drop the receipts that are not yet due."""
         self.world.stopping.set()
         self._http.shutdown()
         self._http.server_close()
-        self._http.hang_up()
+        self._http.close_connections()
         self.world.webhook_sender.stop()
 
     def __enter__(self) -> "Simulators":
@@ -86,7 +86,7 @@ class Simulators:
         self.stop()
 
     def answer(self, request: Request) -> Reply:
-        """Answer a request to any vendor or page."""
+        """Answer a request to a vendor or a control page."""
         name, _, rest = request.path.lstrip("/").partition("/")
         if (vendor := self.vendors.get(name)) is not None:
             return vendor.handle(
@@ -166,13 +166,13 @@ class _Server(ThreadingHTTPServer):
         self.connections: set[socket.socket] = set()
         super().__init__(address, handler)
 
-    def hang_up(self) -> None:
-        """Close the connections that clients keep open, and give their threads a moment to end."""
+    def close_connections(self) -> None:
+        """Close the connections that clients keep open, and wait up to 2 seconds for their threads to end."""
         for connection in list(self.connections):
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
-                _log.debug("the client had gone already")
+                _log.debug("the client had already disconnected")
         deadline = time.monotonic() + 2
         while self.connections and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -198,18 +198,18 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             super().handle()
         except (ConnectionError, TimeoutError):
-            _log.debug("the client hung up")
+            _log.debug("the client disconnected")
 
     def finish(self) -> None:
         super().finish()
         self.server.connections.discard(self.connection)
         if self._is_reset:
-            # Lingering for no time turns the close into a reset.
+            # A linger time of 0 turns the close into a reset.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
 
     def do_GET(self) -> None:
-        """Answer any method: a vendor refuses the ones that it does not have."""
+        """Answer a request of any method; the vendor refuses unsupported methods."""
         body = self._read_body()
         reply = Reply.json(413, {"error": "body too large, or of unknown length"})
         if body is None:
@@ -221,7 +221,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = do_GET  # noqa: N815
 
     def log_message(self, *args: object) -> None:
-        """Stay silent: a request line may hold credentials."""
+        """Log nothing: a request line may contain credentials."""
 
     def _read_body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "0")
@@ -258,7 +258,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = self.close_connection or is_cut
 
     def _hang(self) -> None:
-        """Say nothing until the client has gone, or for the time set."""
+        """Wait without a response until the client disconnects or `hang_seconds` are over."""
         world = self.server.simulators.world
         deadline = time.monotonic() + world.settings.hang_seconds
         while time.monotonic() < deadline and not world.stopping.is_set():

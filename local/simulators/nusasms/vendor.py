@@ -1,4 +1,4 @@
-"""The three APIs of NusaSMS under one root, and what is about the account."""
+"""The three APIs of NusaSMS under one root, and the operations on the account."""
 
 from typing import ClassVar, Final
 
@@ -25,7 +25,7 @@ INBOXES: Final = {
 
 
 class NusaSms(Vendor):
-    """SMS by user and password, everything else by API key; callbacks to the addresses registered for the account."""
+    """SMS with user and password, all else with the API key; callbacks to the addresses registered for the account."""
 
     name: ClassVar[str] = "nusasms"
     sends_receipts: ClassVar[bool] = True
@@ -84,7 +84,7 @@ class NusaSms(Vendor):
             "idClient": CLIENT_ID,
             "wa_balance": settings.nusasms_wa_balance,
             "wa_expired_date": settings.nusasms_expired_date,
-            # Users have seen null for what an account does not have.
+            # Users have seen null for products that an account does not have.
             "hlr_balance": None,
             "hlr_expired_date": None,
             "sim_balance": None,

@@ -1,8 +1,8 @@
-"""WhatsApp by the vendor's gateways: text, media, status.
+"""WhatsApp through the vendor's gateways: text, media, status.
 
-Fields, answers and status letters are those of the vendor's page, section "WhatsApp". The texts of refusals, and dates
-without a zone or null, are as users have seen them. Guesses: the HTTP status 400 of a refusal that is not about the
-form of the body, the 404 of an unknown message, "Insufficient WA credit", and that a number abroad will do.
+Fields, responses and status letters follow the vendor's page, section "WhatsApp". The texts of refusals, and dates that
+are null or have no zone, are as users have seen them. Guesses: the HTTP status 400 of refusals other than an invalid
+body, the 404 of an unknown message, "Insufficient WA credit", and the acceptance of foreign numbers.
 """
 
 import base64
@@ -43,7 +43,7 @@ MEDIA: Final = schema.object_of(
         "file_name": schema.Field(schema.full_text),
     }
 )
-# Two letters for one stage: messages alternate.
+# Some stages have two letters: messages alternate between them.
 STATUSES: Final = {
     Stage.ACCEPTED: ("Q", "U"),
     Stage.SENT: ("S", "S"),
@@ -60,7 +60,7 @@ ESCAPED: Final = re.compile(r"\\{1,2}U([0-9A-Fa-f]{8})")
 
 
 class WhatsApp(NusaSmsApi):
-    """Send a text or a file, tell its status, and call the addresses registered for receipts and inbound messages."""
+    """Send a text or a file, look up a status, and call the registered webhooks for receipts and inbound messages."""
 
     channel: ClassVar[str] = "whatsapp"
 
@@ -72,7 +72,7 @@ class WhatsApp(NusaSmsApi):
         )
 
     def name_message(self, serial: int, submission: Submission) -> str:
-        """Return 18 digits with leading zeros: no number, though it looks like one."""
+        """Return 18 digits with leading zeros: a string, not a number."""
         return f"{serial:018d}"
 
     def receipt(self, row: Row, stage: Stage) -> Receipt | None:
@@ -83,7 +83,7 @@ class WhatsApp(NusaSmsApi):
 
     @property
     def _own_sender(self) -> str:
-        """The gateway that sends where a request names none."""
+        """The default sender: the first gateway, or an empty string."""
         return next(iter(self.world.settings.nusasms_whatsapp_senders), "")
 
     def _send(self, request: Request) -> Reply:
@@ -110,7 +110,7 @@ class WhatsApp(NusaSmsApi):
         return self._submit(fields, text=_unescaped(fields.get("caption", "")), operation="media", details=details)
 
     def _refusal(self, fields: Mapping[str, Any]) -> Reply | None:
-        # The id of a WhatsApp group is no number; no document shows one.
+        # The id of a WhatsApp group is not a number; no document shows an example.
         if not (fields["destination"] if fields.get("is_group") else NUMBER.fullmatch(fields["destination"])):
             return invalid_destination()
         is_known = fields.get("sender", self._own_sender) in self.world.settings.nusasms_whatsapp_senders
@@ -164,17 +164,17 @@ class WhatsApp(NusaSmsApi):
 
 
 def invalid_destination(location: schema.Location = (*schema.BODY, "destination")) -> Reply:
-    """Refuse a number as users have seen it."""
+    """Build the refusal of a number, in the format that users have seen."""
     return schema.unprocessable(schema.problem(location, "Invalid destination format", "value_error"))
 
 
 def no_credit() -> Reply:
-    """Refuse for want of credit: a guess, HTTP status and text alike."""
+    """Build the refusal for missing credit. The HTTP status and the text are guesses."""
     return refused(400, "Insufficient WA credit")
 
 
 def _source_refusal(fields: Mapping[str, Any]) -> Reply | None:
-    """Ask for one source of the file: an address, or its content with a name."""
+    """Require exactly one source of the file: a URL, or the content with a file name."""
     if set(fields) & {"media_url", "media_base64", "file_name"} in ({"media_url"}, {"media_base64", "file_name"}):
         return None
     message = "media_url, or media_base64 and file_name, is required"
@@ -215,7 +215,7 @@ def _date(seconds: float) -> str:
 
 
 def _unescaped(message: str) -> str:
-    r"""Return what the recipient reads: the vendor documents emoji as the ten characters `\U0001F600`."""
+    r"""Decode emoji. The vendor documents them as ten characters such as `\U0001F600`."""
     return ESCAPED.sub(lambda match: _character(int(match[1], 16), match[0]), message)
 
 
