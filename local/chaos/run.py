@@ -166,7 +166,7 @@ class Chaos:
         return {item["message_id"]["S"]: item for item in items}
 
     def _take_events(self) -> None:
-        for event in self._caller.events():
+        for event in self._caller.receive_events():
             detail = event["detail"]
             if event["detail-type"] == "Message Status Changed":
                 self._heard.setdefault(detail["message_id"], {})[detail["sequence"]] = detail["status"]
