@@ -7,7 +7,7 @@ from typing import Final
 
 from rich.table import Table
 
-from local.stack.places import LOCAL
+from local.stack.config import LOCAL
 
 FILE: Final = LOCAL / "bench.json"
 """Where a run leaves its figures, by key."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from local.stack.places import LOCAL
+from local.stack.config import LOCAL
 from local.stack.processes import DIRECT, children_of
 
 INTERPRETER: Final = str(Path(sys.executable).resolve())

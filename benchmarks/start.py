@@ -22,7 +22,7 @@ from benchmarks.harness import Stage, batch_of, staged
 from benchmarks.results import Figure
 from benchmarks.runtime import INTERPRETER, ColdStart
 from local.stack import deployment
-from local.stack.places import LOCAL, REGION, ROOT
+from local.stack.config import LOCAL, REGION, ROOT
 from tests.functional.sandbox import Deployment, read_event
 
 GOALS: Final[Mapping[str, float | None]] = {

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.stack.config import ENDPOINT_URL, REGION, ROOT, STACK_NAME
 from local.stack.deployment import client
-from local.stack.places import ENDPOINT_URL, REGION, ROOT, STACK_NAME
 
 FUNCTIONS: Final = {
     "send": "SendFunction",

@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.session import Session, get_session
 
 from local.stack import EMULATOR
-from local.stack.places import LOCAL, REGION
+from local.stack.config import LOCAL, REGION
 from tests.template import table
 
 

@@ -1,1 +1,1 @@
-"""The demo: one message of every kind through the local stack, each until its final status."""
+"""The demo: send one message of every kind through the local stack, and wait for each final status."""

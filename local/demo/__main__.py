@@ -1,4 +1,4 @@
-"""`python -m local.demo`: the stack up, one message of every kind, each to its final status, the stack down."""
+"""`python -m local.demo`: start the stack, send one message of every kind, wait for all results, stop the stack."""
 
 import signal
 import sys
@@ -9,16 +9,16 @@ from rich.console import Console
 from local import stack
 from local.demo.caller import Caller
 from local.demo.run import Demo
-from local.stack.places import LOCAL
+from local.stack.config import LOCAL
 
 
 def main() -> int:
-    """Run the demo. Returns the exit status: 0 only if every message ended as it should."""
+    """Run the demo. Return the exit status: 0 only if every message ended as expected."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
+        signal.signal(number, _exit)
     try:
         if any(server.pid() for server in stack.SERVERS):
-            raise stack.StackError("The local stack is already up. The demo wants one of its own: `make down` first.")
+            raise stack.StackError("The local stack is already up. The demo needs its own: run `make down` first.")
         return 0 if _run() else 1
     except stack.StackError as error:
         print(error, file=sys.stderr)
@@ -32,12 +32,12 @@ def _run() -> bool:
     try:
         return Demo(Caller(stack.up()), Console(highlight=False)).run()
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was started must end, however impatient the onlooker
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave servers running
         if stack.down():
-            print(f"The local stack is down again. What it wrote is in {LOCAL}/*.log")
+            print(f"The local stack is down again. Its logs are in {LOCAL}/*.log")
 
 
-def _end(*_: Any) -> None:
+def _exit(*_: Any) -> None:
     raise SystemExit(143)
 
 

@@ -1,6 +1,6 @@
-"""What the demo puts on the queues, what phones write to it, and what must become of each of it.
+"""The requests and inbound messages of the demo, and the expected result of each.
 
-The last two digits of a recipient make its vendor do what the row shows: docs/reference/magic-numbers.md.
+The last two digits of a recipient select the behaviour of its vendor: docs/reference/magic-numbers.md.
 """
 
 import json
@@ -19,15 +19,15 @@ SEND: Final = "SendQueueUrl"
 URGENT: Final = "UrgentQueueUrl"
 
 REJECTED: Final = "rejected"
-"""No status, but shown as one: the request changed nothing, and a `Request Rejected` event says so."""
+"""Shown as a status, but is none: the request changed nothing and caused a `Request Rejected` event."""
 
 RECEIVED: Final = "received"
-"""No status either: a phone wrote, and a `Message Received` event says so."""
+"""Also no status: a message from a phone caused a `Message Received` event."""
 
 _TWO_DAYS_AGO: Final = f"{datetime.now(UTC) - timedelta(days=2):%Y-%m-%d %H:%M:%S}"
-"""Long enough for a conversation to be closed, and not so long that it is forgotten."""
+"""Long enough ago that the conversation is closed, and recent enough that it is still stored."""
 
-# The digits between are the row's own, so that no two messages share a number.
+# Each row inserts its own digits, so no two messages share a number.
 _RECIPIENTS: Final = {
     "nomsa": "+8559123{:02d}{}",
     "smsnoc": "+880174497{:02d}{}",
@@ -35,28 +35,27 @@ _RECIPIENTS: Final = {
     "nusasms": "+628123456{:02d}{}",
 }
 
-
 Acceptance = tuple[str, str]
-"""What the ledger has of a message that a vendor took: the digest of its text, and the digits of its number."""
+"""An accepted message in the ledger: the digest of its text, and the digits of its number."""
 
 
 class Moment(Enum):
-    """When a request is put on its queue."""
+    """The moment to put a request on its queue."""
 
     FIRST = auto()
     HEARD = auto()
-    """Once what phones write has been heard: it opens conversations, and stops promotions."""
+    """After the events of all inbound messages, because these open conversations and stop promotions."""
     KNOWN = auto()
-    """Once there is news of the message that it names."""
+    """After the first event of the message with the same id."""
     LAST = auto()
-    """Once all others are past the senders: a vendor out of order gets no work for a minute."""
+    """After all other messages have been sent: an open circuit stops all calls to a vendor for a minute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
-    """How a message must end, and why so if it is not delivered.
+    """The expected end of a message, and an explanation if it is not delivered.
 
-    A reason of None is not looked at. The failure's detail must contain `detail`.
+    A reason of None is not checked. The failure's detail must contain `detail`.
     """
 
     status: str = "delivered"
@@ -69,9 +68,9 @@ class End:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One row of the demo. In a request a timedelta stands for a time from when it is put on the queue.
+    """One row of the demo. A timedelta in a request is relative to the time at which it is put on the queue.
 
-    `inbound` is what a phone writes, for the page of the simulators that hands it on; such a row has no request.
+    `inbound` is a message from a phone, for the simulators' page `/_inbound`; such a row has no request.
     """
 
     name: str
@@ -79,45 +78,45 @@ class Case:
     request: str | Mapping[str, Any] = ""
     inbound: Mapping[str, str] | None = None
     words: str | None = None
-    """What the vendor takes, where that is not what the request says."""
+    """The text in the vendor's ledger, if it differs from the text of the request."""
     end: End
     queue: str = SEND
     times: int = 1
     moment: Moment = Moment.FIRST
     then: Mapping[str, Any] | None = None
-    """A second request, put once the message is known."""
+    """A second request, put on the queue after the first event of the message."""
 
     @property
     def message_id(self) -> str | None:
-        """The id that the request names; without one the queue's own stands in for it."""
+        """The id in the request, or None; without one, the SQS message id is used."""
         return None if isinstance(self.request, str) else self.request["message_id"]
 
     @property
     def number(self) -> str:
-        """The recipient's digits; empty if the request names none."""
+        """The digits of the recipient; empty if the request has no recipient."""
         return "" if isinstance(self.request, str) else self.request.get("recipient", "").removeprefix("+")
 
     @property
     def text_sha256(self) -> str:
-        """The digest under which the vendors' ledger would have the text."""
+        """The digest of the text in the vendors' ledger."""
         words = self.request if isinstance(self.request, str) else _words(self.request)
         return text_sha256(words if self.words is None else self.words)
 
     def taken(self, acceptances: Mapping[Acceptance, int]) -> int:
-        """Return how often the vendors took this row's message."""
+        """Return the number of times that vendors accepted this row's message."""
         own = ((digest, number) for digest, number in acceptances if digest == self.text_sha256)
         return sum(acceptances[each] for each in own if self.number in ("", each[1]))
 
 
 def written(request: str | Mapping[str, Any], now: datetime) -> str:
-    """Return a request as it goes on the queue."""
+    """Return the queue body of a request."""
     if isinstance(request, str):
         return request
     return json.dumps({name: _write_result(value, now) for name, value in request.items()})
 
 
 def _words(request: Mapping[str, Any]) -> str:
-    """Return what a vendor's ledger holds as the text: of a file its caption, of a template its values."""
+    """Return the text in a vendor's ledger: the caption of a file, the values of a template."""
     content = request["content"]
     match content["type"]:
         case "text":
@@ -132,7 +131,7 @@ def _write_result(value: Any, now: datetime) -> Any:
 
 
 def _request(vendor: str, ending: str, line: int = 1, **fields: Any) -> dict[str, Any]:
-    """Return a request of its own id, number and text for each vendor, ending and line."""
+    """Return a request with a unique id, number and text for each vendor, ending and line."""
     return {
         "message_id": f"demo-{vendor}-{line}{ending}",
         "recipient": _RECIPIENTS[vendor].format(line, ending),
@@ -147,18 +146,18 @@ def _magic(vendor: str, ending: str, end: End, moment: Moment = Moment.FIRST, **
 
 
 def _refused(name: str, vendor: str, line: int, why: str, reason: str, detail: str = "", **fields: Any) -> Case:
-    """Return a row that no vendor hears of."""
+    """Return a row that fails before any vendor call."""
     end = End(status="failed", why=why, reason=reason, detail=detail, attempts=0, acceptances=0)
     return Case(name=name, vendor=vendor, request=_request(vendor or "nomsa", "10", line, **fields), end=end)
 
 
 _DELIVERED: Final = End()
 _RETRIED: Final = End(attempts=2)
-_UNDELIVERED: Final = End(status="undelivered", why="the vendor says so")
+_UNDELIVERED: Final = End(status="undelivered", why="the vendor reports it")
 _SILENT: Final = End(status="unconfirmed", why="the vendor stays silent")
-_NOTHING_TAKEN: Final = End(status="unconfirmed", why="nothing was taken", acceptances=0)
+_NOTHING_TAKEN: Final = End(status="unconfirmed", why="no vendor accepted it", acceptances=0)
 _NO_MEANS: Final = End(status="unconfirmed", why="the vendor has no list")
-_BAD_NUMBER: Final = End(status="failed", why="the vendor says so", reason="invalid_recipient", acceptances=0)
+_BAD_NUMBER: Final = End(status="failed", why="the vendor reports it", reason="invalid_recipient", acceptances=0)
 _NO_CREDIT: Final = End(
     status="failed",
     why="no credit, then too late",
@@ -184,7 +183,7 @@ _FALLBACK: Final[Mapping[str, Any]] = {
     "parameters": {"body": ["Demo value 30 code"]},
 }
 
-_CAMPAIGN: Final = End(status="unconfirmed", why="nobody tells of a list")
+_CAMPAIGN: Final = End(status="unconfirmed", why="lists have no receipts")
 _READ: Final = End(status="read")
 
 
@@ -243,14 +242,14 @@ _FURTHER: Final = (
     _magic("nusasms", "27", _READ, line=15, **_WHATSAPP),
     _magic("nusasms", "12", _SILENT, line=16, **_WHATSAPP),
     _plain(
-        "picture by address, whatsapp",
+        "picture by URL, whatsapp",
         "nusasms",
         17,
         content=_media(17, media_url="https://files.example/picture.png"),
         **_WHATSAPP,
     ),
     _plain(
-        "picture in itself, whatsapp",
+        "picture in request, whatsapp",
         "nusasms",
         18,
         content=_media(18, media_base64=_PICTURE, file_name="picture.png"),
@@ -282,7 +281,7 @@ _FURTHER: Final = (
         "template not approved",
         "nusasms",
         21,
-        "seen before it is sent",
+        "checked before sending",
         "template_rejected",
         content=_template(21, PENDING.template_id, "name"),
         **_OFFICIAL,
@@ -368,13 +367,13 @@ CASES: Final = (
         queue=URGENT,
         end=_DELIVERED,
     ),
-    Case(name="asked for five times", vendor="smspoh", request=_request("smspoh", "10", 2), times=5, end=_DELIVERED),
+    Case(name="requested five times", vendor="smspoh", request=_request("smspoh", "10", 2), times=5, end=_DELIVERED),
     Case(
         name="another text, same id",
         vendor="nomsa",
         request=_FOR_ALL | {"content": {"type": "text", "text": "Other words"}},
         moment=Moment.KNOWN,
-        end=End(status=REJECTED, why="the first one stands", reason="id_conflict", attempts=0, acceptances=0),
+        end=End(status=REJECTED, why="the first one is kept", reason="id_conflict", attempts=0, acceptances=0),
     ),
     Case(
         name="scheduled",
@@ -394,11 +393,11 @@ CASES: Final = (
         "161 characters",
         "nusasms",
         3,
-        "160 are the most",
+        "the limit is 160",
         "too_long",
         content={"type": "text", "text": "x" * 161},
     ),
-    _refused("to Thailand", "", 3, "no route goes there", "unroutable", recipient="+66812345610"),
+    _refused("to Thailand", "", 3, "there is no route", "unroutable", recipient="+66812345610"),
     _refused(
         "two numbers in one",
         "",
@@ -411,11 +410,11 @@ CASES: Final = (
     Case(
         name="not JSON",
         request="To +85591230710: this is not JSON",
-        end=End(status="failed", why="nothing could be read", reason="invalid_request", attempts=0, acceptances=0),
+        end=End(status="failed", why="the body is unreadable", reason="invalid_request", attempts=0, acceptances=0),
     ),
     *_FURTHER,
 )
-"""The rows of the demo, as they are shown."""
+"""The rows of the demo, in the order in which they are shown."""
 
 OPERATIONS: Final = {
     "nomsa": ("send", "list", "get"),
@@ -436,4 +435,4 @@ OPERATIONS: Final = {
         "receipt",
     ),
 }
-"""Everything that the vendors' documents offer, by the names that the simulators count calls under."""
+"""All operations in the vendors' documents, by the names under which the simulators count calls."""

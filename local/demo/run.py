@@ -1,4 +1,4 @@
-"""One run of the demo on a stack that is up."""
+"""One run of the demo on a running stack."""
 
 import time
 from collections import Counter
@@ -16,17 +16,17 @@ from local.demo.messages import CASES, SEND, Acceptance, written
 from local.demo.watch import News, Track, Watch
 
 OPERATORS_SETTINGS: Final = {"report_horizon_hours": 40 / 3600, "poll_seconds": [15, 30]}
-"""The stack gives up after 40 s, not after three days, and on a slow computer looks again at the next follow-up."""
+"""The report horizon is 40 s, not three days. A second poll helps a slow computer at the next follow-up."""
 
 DEADLINE_SECONDS: Final = 150.0
 TICK_SECONDS: Final = 0.25
-SIGN_OF_LIFE_SECONDS: Final = 15.0
+HEARTBEAT_SECONDS: Final = 15.0
 
 Show = Callable[[list[tuple[Track, News]]], None]
 
 
 class Demo:
-    """Sends everything and watches it. Its clock starts when it is made."""
+    """Sends all rows and tracks their events. The clock starts with the constructor."""
 
     def __init__(self, caller: Caller, console: Console) -> None:
         self._caller = caller
@@ -41,21 +41,21 @@ class Demo:
         return time.monotonic() - self._began
 
     def run(self) -> bool:
-        """Send everything, watch until all have ended or the time is up, and say whether all was as it should be."""
+        """Send all rows and wait for their ends, up to the deadline. Return whether all ended as expected."""
         self._caller.change_settings(OPERATORS_SETTINGS)
         self._caller.check_accounts()
-        with self._shown() as show:
+        with self._open_screen() as show:
             while not self._watch.is_over and self._seconds < DEADLINE_SECONDS:
-                self._put_what_is_due()
-                show(self._heard())
+                self._put_due_requests()
+                show(self._receive_news())
                 time.sleep(TICK_SECONDS)
         return self._conclude()
 
-    def _put_what_is_due(self) -> None:
+    def _put_due_requests(self) -> None:
         now, first, second = datetime.now(UTC), self._watch.due(), self._watch.due_again()
         for track in first:
             if track.case.inbound is not None:
-                self._caller.write_in(track.case.inbound)
+                self._caller.send_inbound(track.case.inbound)
                 track.put_seconds = self._seconds
         requests = [track for track in first if track.case.inbound is None]
         for queue in {track.case.queue for track in requests}:
@@ -68,13 +68,13 @@ class Demo:
         for track in second:
             track.is_second_put = True
 
-    def _heard(self) -> list[tuple[Track, News]]:
-        heard = [self._watch.hear(event, seconds=self._seconds) for event in self._caller.events()]
+    def _receive_news(self) -> list[tuple[Track, News]]:
+        heard = [self._watch.hear(event, seconds=self._seconds) for event in self._caller.receive_events()]
         self._acceptances = self._caller.acceptances()
         return [news for news in heard if news is not None]
 
     def _conclude(self) -> bool:
-        self._heard()
+        self._receive_news()
         stored = self._caller.statuses({track.message_id for track in self._watch.tracks if track.message_id})
         calls = self._caller.calls()
         verdict = self._watch.verdict(self._acceptances, stored, calls)
@@ -82,8 +82,8 @@ class Demo:
         return not verdict
 
     @contextmanager
-    def _shown(self) -> Iterator[Show]:
-        """Give a function that shows what is known: the whole screen again, or a line for each piece of news."""
+    def _open_screen(self) -> Iterator[Show]:
+        """Yield a function that shows news: it redraws the screen, or prints one line per event without a terminal."""
         if not self._console.is_terminal:
             yield self._print
             return
@@ -96,7 +96,7 @@ class Demo:
 
     def _print(self, heard: list[tuple[Track, News]]) -> None:
         lines = [screen.line(track, news) for track, news in heard]
-        if not lines and self._seconds - self._spoke_at > SIGN_OF_LIFE_SECONDS:
+        if not lines and self._seconds - self._spoke_at > HEARTBEAT_SECONDS:
             lines = [screen.waiting(self._watch, self._seconds)]
         for line in lines:
             self._console.print(line, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What the demo has heard of each message, and whether it ended as it should."""
+"""The events of each demo message, and the comparison with the expected end."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -8,12 +8,12 @@ from local.demo.messages import OPERATIONS, RECEIVED, REJECTED, Acceptance, Case
 
 FINAL: Final = frozenset({"unconfirmed", "canceled", "failed", "undelivered", "delivered", "read", REJECTED, RECEIVED})
 AT_SENDER: Final = frozenset({"scheduled", "queued", "sending"})
-"""Statuses in which the send function, or a queue before it, has the message."""
+"""Statuses of a message that is still at the send function or in a queue before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """One event about a message. `seconds` is when it was heard, on the clock of `Track.put_seconds`."""
+    """One event of a message. `seconds` is the time of its receipt, on the clock of `Track.put_seconds`."""
 
     sequence: int
     status: str
@@ -26,7 +26,7 @@ class News:
 
 @dataclass(slots=True, kw_only=True)
 class Track:
-    """A row of the demo and everything heard about it."""
+    """A row of the demo and its events, by sequence."""
 
     case: Case
     message_id: str | None
@@ -36,7 +36,7 @@ class Track:
 
     @property
     def news(self) -> list[News]:
-        """Everything heard, in the order of its sequence."""
+        """The events in the order of their sequence."""
         return [self.heard[sequence] for sequence in sorted(self.heard)]
 
     @property
@@ -61,14 +61,14 @@ class Track:
 
     @property
     def seconds(self) -> float | None:
-        """Seconds from the queue to the latest news."""
+        """Seconds from the queue to the latest event, or None."""
         if self.put_seconds is None or self.last is None:
             return None
         return self.last.seconds - self.put_seconds
 
 
 class Watch:
-    """Everything that the demo has heard."""
+    """All rows of the demo with their events."""
 
     def __init__(self, cases: Iterable[Case]) -> None:
         self.tracks = [Track(case=case, message_id=case.message_id) for case in cases]
@@ -80,19 +80,19 @@ class Watch:
 
     @property
     def followed_up_seconds(self) -> float:
-        """When the follow-up was last heard of; the schedule begins with the stack."""
+        """The time of the last event from the follow-up; 0 before the first. Its schedule begins with the stack."""
         return max((n.seconds for t in self.tracks for n in t.news if n.source in ("poll", "sweep")), default=0.0)
 
     def due(self) -> list[Track]:
-        """Return the rows whose request is to be put on its queue now."""
+        """Return the rows with a request that must be put on its queue now."""
         return [track for track in self.tracks if track.put_seconds is None and self._is_time_for(track)]
 
     def due_again(self) -> list[Track]:
-        """Return the rows whose second request is to be put on its queue now."""
+        """Return the rows with a second request that must be put on its queue now."""
         return [track for track in self.tracks if track.case.then and track.heard and not track.is_second_put]
 
     def hear(self, event: Mapping[str, Any], *, seconds: float) -> tuple[Track, News] | None:
-        """Take an event from the stack's bus. Return what is new in it, and about which row; it may come twice."""
+        """Record an event from the stack's bus. Return its row and its news, or None if it is repeated or unknown."""
         self.events += 1
         if event["detail-type"] == "Message Received":
             return self._hear_inbound(event["detail"], seconds)
@@ -122,10 +122,10 @@ class Watch:
         stored: Mapping[str, str],
         calls: Mapping[str, Mapping[str, int]],
     ) -> list[str]:
-        """Return what is not as it should be, a line for each row or operation concerned; empty if all is well.
+        """Return the differences from the expected result, one line per row or operation; empty if there are none.
 
-        `acceptances` counts what the vendors took; `stored` has statuses by message id; `calls` counts the calls of
-        each vendor by operation.
+        `acceptances` counts the messages that vendors accepted; `stored` has statuses by message id; `calls` counts
+        the calls of each vendor by operation.
         """
         found = []
         for track in self.tracks:
@@ -150,12 +150,12 @@ class Watch:
 
 
 def called(calls: Mapping[str, Mapping[str, int]], vendor: str, operation: str) -> int:
-    """Return how often an operation of a vendor was called."""
+    """Return the number of calls of an operation of a vendor."""
     return calls.get(vendor, {}).get(operation, 0)
 
 
 def objections(track: Track, *, acceptances: int, stored: str | None) -> list[str]:
-    """Return what is not as it should be, given what the vendors' ledger and the table of messages hold."""
+    """Compare a row with its expected end, its entries in the vendors' ledger, and its status in the message table."""
     end, last = track.case.end, track.last
     if last is None:
         return ["nothing was heard of it"]
@@ -173,7 +173,7 @@ def objections(track: Track, *, acceptances: int, stored: str | None) -> list[st
 
 
 def _is_whole(news: list[News]) -> bool:
-    """Whether the sequence is 1, 2, … and each event begins where the one before ended."""
+    """Return whether the sequence is 1, 2, … and each event starts from the status of the previous one."""
     follows = [None, *(each.status for each in news)]
     return all(
         each.sequence == number and each.previous_status == before

@@ -1,5 +1,5 @@
-"""Strict stand-ins for the vendors' HTTP APIs, written from the vendors' documents.
+"""Strict simulators of the vendors' HTTP APIs, written from the vendors' documents.
 
-They share no code with the product: two independent readings of one document catch what one reading gets wrong.
+They share no code with the product: a second, independent reading of a document reveals the errors of the first.
 Statements marked "guess" are not in any vendor's document.
 """

@@ -1,4 +1,4 @@
-"""What the simulators take as valid credentials. They open nothing but a simulator on this computer."""
+"""The credentials that the simulators accept. They give access only to a simulator on this computer."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ NUSASMS_USER: Final = "local-user"
 NUSASMS_PASSWORD: Final = "local-password"  # noqa: S105
 NUSASMS_API_KEY: Final = "local-api-key"
 
-# In the shape of the product's secret document, without its webhook tokens.
+# Has the structure of the product's secret document, without the webhook tokens.
 SECRET: Final = {
     "nomsa": {"api_key": NOMSA_API_KEY},
     "smsnoc": {"api_token": SMSNOC_API_TOKEN},

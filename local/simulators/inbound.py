@@ -1,4 +1,4 @@
-"""Messages that phones send to the client: what the page `POST /_inbound` takes, and the call that it leads to."""
+"""Messages from phones to the client: the body of `POST /_inbound`, and the webhook call that results from it."""
 
 import re
 import uuid
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from local.simulators.courier import Receipt
+from local.simulators.webhook_sender import Receipt
 
 NUMBER: Final = re.compile(r"[1-9][0-9]{7,14}")
 DATE_LAYOUT: Final = "%Y-%m-%d %H:%M:%S"
@@ -16,7 +16,7 @@ OPTIONAL: Final = ("id", "date", "room_id")
 
 
 def is_uuid4(text: str) -> bool:
-    """Say whether a text is a UUID of version 4, written with hyphens."""
+    """Return whether a text is a UUID of version 4, written with hyphens."""
     try:
         return len(text) == 36 and uuid.UUID(text).version == 4
     except ValueError:
@@ -39,7 +39,7 @@ CHECKS: Final[tuple[tuple[str, Callable[[str], object], str], ...]] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inbound:
-    """A message from a phone. What is empty, the vendor makes up; `date` is in the vendor's zone, without saying so."""
+    """A message from a phone. The vendor fills in empty fields; `date` is in the vendor's zone, without an offset."""
 
     vendor: str
     kind: str
@@ -51,7 +51,7 @@ class Inbound:
 
     @classmethod
     def read(cls, document: Any) -> "Inbound":
-        """Read the page's JSON; ValueError names the first field that is missing, unknown or wrong."""
+        """Parse the JSON body. Raises ValueError, which names the first missing, unknown or invalid field."""
         if not isinstance(document, dict):
             raise ValueError("not an object")
         for name in (*REQUIRED, *document):
@@ -67,7 +67,7 @@ class Inbound:
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """A call of the client's webhook, and the fields that it carries."""
+    """A call to the client's webhook, and its fields."""
 
     receipt: Receipt
     fields: Mapping[str, str]

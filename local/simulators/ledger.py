@@ -1,4 +1,4 @@
-"""What the vendors hold: every message they took, every row they list, every call they saw."""
+"""The data of the simulated vendors: each accepted message, each listed row, each call."""
 
 import hashlib
 import itertools
@@ -11,16 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from local.simulators.journeys import Journey
+from local.simulators.lifecycles import Lifecycle
 
 
 @dataclass(slots=True, kw_only=True)
 class Row:
     """One message at one vendor. Times are seconds since 1970.
 
-    `accepted_at` is None for a row that a vendor lists but never took. `number` counts a vendor's rows from 0 and
-    picks between dialects; `serial` never repeats, not even after a restart. `starts_at` is when the journey begins.
-    A message to a list or group has its name as the recipient. What is not listed is told of by its id alone.
+    `accepted_at` is None for a row that a vendor lists but did not accept. `number` counts the rows of a vendor from 0
+    and selects the dialect; `serial` never repeats, not even after a restart. The lifecycle begins at `starts_at`. The
+    recipient of a message to a list or group is the name of the list or group. A row with `is_listed` false can only
+    be found by its id.
     """
 
     vendor: str
@@ -30,7 +31,7 @@ class Row:
     recipient: str
     sender: str
     text: str
-    journey: Journey
+    lifecycle: Lifecycle
     created_at: float
     starts_at: float
     accepted_at: float | None
@@ -43,9 +44,9 @@ class Row:
 
 
 class Ledger:
-    """Rows and counts of all vendors; safe to use from many threads.
+    """The rows and call counts of all vendors. Thread-safe.
 
-    With a state file every row is appended to it as one JSON line and read back at the next start.
+    With a state file, each row is appended to the file as one JSON line and read back at the next start.
     """
 
     def __init__(self, state: Path | None = None) -> None:
@@ -61,7 +62,7 @@ class Ledger:
             self._restore(state)
 
     def next_serial(self) -> int:
-        """Return a number that grows and never repeats: the microseconds since 1970, 16 digits."""
+        """Return a new number, greater than all before: the microseconds since 1970, 16 digits."""
         with self.lock:
             self._serial = max(self._serial + 1, time.time_ns() // 1000)
             return self._serial
@@ -72,9 +73,9 @@ class Ledger:
             return next(self._numbers[vendor])
 
     def add(self, row: Row) -> None:
-        """Keep a row; from here on the vendor lists it, and has taken it if `accepted_at` is set."""
+        """Store a row. The vendor then lists it, and has accepted it if `accepted_at` is set."""
         with self.lock:
-            self._keep(row)
+            self._store(row)
             if self._state is not None:
                 with self._state.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(asdict(row)) + "\n")
@@ -85,12 +86,12 @@ class Ledger:
             return [row for row in self._rows if vendor in ("", row.vendor)]
 
     def find(self, vendor: str, provider_message_id: str) -> Row | None:
-        """Return the row that a vendor knows by its id."""
+        """Return the row with a vendor's id, or None."""
         with self.lock:
             return self._by_id.get((vendor, provider_message_id))
 
-    def is_first_visit(self, vendor: str, channel: str, recipient: str) -> bool:
-        """Say whether this recipient is asked about for the first time since the last reset."""
+    def record_visit(self, vendor: str, channel: str, recipient: str) -> bool:
+        """Record a send to a recipient. Return whether it is the first one since the last reset."""
         with self.lock:
             before = len(self._visits)
             self._visits.add((vendor, channel, recipient))
@@ -107,7 +108,7 @@ class Ledger:
             return {vendor: dict(counts) for vendor, counts in self._calls.items()}
 
     def reset(self) -> None:
-        """Forget everything but the serial, so that no id is ever given twice."""
+        """Delete everything except the serial, so that no id is used twice."""
         with self.lock:
             self._rows.clear()
             self._by_id.clear()
@@ -117,24 +118,24 @@ class Ledger:
             if self._state is not None:
                 self._state.write_text("", encoding="utf-8")
 
-    def _keep(self, row: Row) -> None:
+    def _store(self, row: Row) -> None:
         self._rows.append(row)
         self._by_id[row.vendor, row.provider_message_id] = row
 
     def _restore(self, state: Path) -> None:
         for line in state.read_text(encoding="utf-8").splitlines():
-            kept = json.loads(line)
-            row = Row(**{**kept, "journey": Journey(kept["journey"])})
-            self._keep(row)
+            stored = json.loads(line)
+            row = Row(**{**stored, "lifecycle": Lifecycle(stored["lifecycle"])})
+            self._store(row)
             self._serial = max(self._serial, row.serial)
             next(self._numbers[row.vendor])
 
 
 def text_sha256(text: str) -> str:
-    """Return the hex SHA-256 of a text as UTF-8: enough to compare by, without showing it."""
+    """Return the hexadecimal SHA-256 of a text in UTF-8. It identifies the text without revealing it."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def iso_utc(seconds: float) -> str:
-    """Write a time as `2024-01-18T07:26:55.989Z`."""
+    """Format a time in seconds since 1970 as `2024-01-18T07:26:55.989Z`."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,7 +1,8 @@
 """Nomsa (Cambodia), transactional SMS.
 
-The shapes are those of the vendor's "Programmatic SMS API" and "API Response Formats". List parameters, error codes
-other than `rate_limit`, and the shape of the key are those of Postman (opengovsg/postmangovsg), whose JSON Nomsa has.
+Requests and responses follow the vendor's "Programmatic SMS API" and "API Response Formats". Nomsa uses the JSON of
+Postman (opengovsg/postmangovsg); list parameters, error codes other than `rate_limit`, and the format of the key are
+taken from there.
 """
 
 import re
@@ -12,19 +13,19 @@ from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from local.simulators import credentials
-from local.simulators.journeys import Journey, Stage
+from local.simulators.http import Reply, Request
 from local.simulators.ledger import Row, iso_utc
+from local.simulators.lifecycles import Lifecycle, Stage
 from local.simulators.outcomes import DEFAULT, Refusal
 from local.simulators.vendor import Entry, Refused, Route, Submission, Vendor
-from local.simulators.wire import Reply, Request
 
 DEMO_LABEL: Final = "nomsa-sms-demo"
 DEMO_QUOTA: Final = 10
 DEMO_QUOTA_TEXT: Final = "You are reach out of SMS demo rate limit, Please contact Nomsa team For more information"
 FIELDS: Final = ("body", "recipient", "label")
-# The vendor's own samples have seven digits after 855. The upper end is a guess.
+# The vendor's own samples have seven digits after 855. The upper limit is a guess.
 RECIPIENT: Final = re.compile(r"\+855[0-9]{7,9}")
-# UNSENT with `accepted_at` set is how this vendor says accepted.
+# This vendor reports an accepted message as UNSENT with `accepted_at` set.
 STATUSES: Final = {
     Stage.ACCEPTED: "UNSENT",
     Stage.SENT: "SENT",
@@ -32,7 +33,7 @@ STATUSES: Final = {
     Stage.UNDELIVERED: "ERROR",
 }
 STATUS_WORDS: Final = ("UNSENT", "ACCEPTED", "SENT", "DELIVERED", "ERROR")
-# Guess: the vendor lists no error codes of messages; Postman hands on those of its carrier.
+# Guess: the vendor lists no error codes of messages; Postman passes on those of its carrier.
 UNDELIVERED_CODE: Final = "30003"
 SORTABLE: Final = ("created_at", "updated_at")
 COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
@@ -78,9 +79,9 @@ class Nomsa(Vendor):
     def name_message(self, serial: int, submission: Submission) -> str:
         return str(serial)
 
-    def leave_behind(self, submission: Submission) -> None:
-        """Keep the UNSENT row: it is stored before the carrier is asked, and stays when the carrier fails."""
-        self.add_row(submission, DEFAULT, is_granted=False)
+    def store_failed(self, submission: Submission) -> None:
+        """Store an UNSENT row: it is stored before the call to the carrier, and stays when the carrier fails."""
+        self.add_row(submission, DEFAULT, is_taken=False)
 
     def _answer_send(self, entries: Sequence[Entry]) -> Reply:
         (entry,) = entries
@@ -89,8 +90,8 @@ class Nomsa(Vendor):
         shown = self._show(entry, Stage.ACCEPTED)
         if entry.sender == DEMO_LABEL:
             return Reply.json(201, {**shown, "remainingMessage": f"You have SMS demo {self._demo_left()} left"})
-        # The documented answer under a label of one's own says SENT at once, while the list still says UNSENT.
-        return Reply.json(201, {**shown, "status": "UNSENT" if entry.journey is Journey.SILENT else "SENT"})
+        # With a customer's own label, the documented response is SENT at once, while the list still shows UNSENT.
+        return Reply.json(201, {**shown, "status": "UNSENT" if entry.lifecycle is Lifecycle.SILENT else "SENT"})
 
     def _send(self, request: Request) -> Reply:
         try:
@@ -148,19 +149,19 @@ class Nomsa(Vendor):
         return min(row.starts_at + delays.get(stage, settings.final_seconds), time.time())
 
     def _show(self, row: Row, stage: Stage) -> dict[str, Any]:
-        is_granted = row.accepted_at is not None
-        # The documented samples are SENT and DELIVERED with all later times null; Postman fills them. Rows alternate.
-        reached = iso_utc(self._reached_at(row, stage)) if is_granted and row.number % 2 else None
-        has_failed = is_granted and stage is Stage.UNDELIVERED
+        is_taken = row.accepted_at is not None
+        # In the documented samples (SENT, DELIVERED) all later times are null; Postman fills them. Rows alternate.
+        reached = iso_utc(self._reached_at(row, stage)) if is_taken and row.number % 2 else None
+        has_failed = is_taken and stage is Stage.UNDELIVERED
         return {
             "id": row.provider_message_id,
             "credentialsLabel": row.sender,
             "recipient": row.recipient,
             "body": re.sub(r"<[^>]*>", "", row.text),
-            "message_id": row.details["message_id"] if is_granted else None,
+            "message_id": row.details["message_id"] if is_taken else None,
             "created_at": iso_utc(row.created_at),
             "updated_at": reached or iso_utc(row.accepted_at or row.created_at),
-            "status": STATUSES[stage] if is_granted else "UNSENT",
+            "status": STATUSES[stage] if is_taken else "UNSENT",
             "error_code": UNDELIVERED_CODE if has_failed else None,
             "accepted_at": None if row.accepted_at is None else iso_utc(row.accepted_at),
             "sent_at": reached if stage is Stage.SENT else None,
@@ -170,7 +171,7 @@ class Nomsa(Vendor):
 
 
 class _ListQuery:
-    """The parameters of a list. ValueError says what is wrong with them."""
+    """The parameters of a list request. Raises ValueError with the vendor's text if they are invalid."""
 
     def __init__(self, parameters: dict[str, str]) -> None:
         self.limit = _integer(parameters, "limit", default=10, least=1, most=100)
@@ -179,7 +180,7 @@ class _ListQuery:
         if self.status and self.status not in STATUS_WORDS:
             raise ValueError(f'"status" must be one of [{", ".join(STATUS_WORDS)}]')
         sort = parameters.get("sort_by", "created_at")
-        # A "+" that was not written as %2B arrives as a space, and then sorts descending.
+        # A "+" that is not encoded as %2B arrives as a space, and the list is then sorted in descending order.
         self.sort_by, self.is_ascending = sort.strip("+- "), "+" in sort
         if self.sort_by not in SORTABLE:
             raise ValueError('"sort_by" must be one of [created_at, updated_at]')
@@ -193,7 +194,7 @@ class _ListQuery:
             raise ValueError(f'"{name}" is not allowed')
 
     def matches(self, row: Row, status: str) -> bool:
-        """Say whether a row is listed."""
+        """Return whether the list contains a row."""
         is_in_time = all(compare(row.created_at, bound) for compare, bound in self.bounds)
         return is_in_time and self.status in ("", status)
 
@@ -205,7 +206,7 @@ def error(status: int, code: str, message: str, **headers: str) -> Reply:
 
 def _refuse(entry: Refused) -> Reply:
     if entry.refusal is Refusal.NO_CREDIT:
-        # Guess: no document speaks of credit; 403 is "User doesn't have permission to perform the request".
+        # Guess: no document mentions credit; 403 is "User doesn't have permission to perform the request".
         return error(403, "unauthorized", "User doesn't have permission to perform the request.")
     return error(400, "invalid_recipient", f"Phone number {entry.submission.recipient} is invalid")
 

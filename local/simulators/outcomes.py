@@ -1,6 +1,6 @@
-"""Magic numbers: the last two digits of a recipient choose what becomes of a send, alike for every vendor.
+"""Magic numbers: the last two digits of a recipient select the outcome of a send, in the same way for every vendor.
 
-Of a list or group that a vendor keeps, the last two characters of its name do.
+For a list or group at a vendor, the last two characters of its name select it.
 
 The table for users is docs/reference/magic-numbers.md; a test keeps both equal.
 """
@@ -11,11 +11,11 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import Final
 
-from local.simulators.journeys import Journey
+from local.simulators.lifecycles import Lifecycle
 
 
 class Refusal(Enum):
-    """Why a vendor says no. Each vendor says it in its own words."""
+    """The reason for a refusal. Each vendor words it differently."""
 
     INVALID_RECIPIENT = auto()
     NO_CREDIT = auto()
@@ -23,7 +23,7 @@ class Refusal(Enum):
 
 
 class Fault(Enum):
-    """What happens to the answer of a send on its way."""
+    """A fault of the response to a send, or of its connection."""
 
     NONE = auto()
     HANG = auto()
@@ -35,13 +35,13 @@ class Fault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What becomes of one send: whether it is taken, how it is answered, and how the message then fares."""
+    """The outcome of one send: acceptance, response, and the lifecycle of the message."""
 
     name: str
     taken: bool = True
     refusal: Refusal | None = None
     fault: Fault = Fault.NONE
-    journey: Journey = Journey.DELIVERED
+    lifecycle: Lifecycle = Lifecycle.DELIVERED
     is_slow: bool = False
     is_listed: bool = True
 
@@ -51,10 +51,10 @@ DEFAULT: Final = Outcome("delivered")
 OUTCOMES: Final[Mapping[str, Outcome]] = MappingProxyType(
     {
         "10": DEFAULT,
-        "11": Outcome("undelivered", journey=Journey.UNDELIVERED),
-        "12": Outcome("silent", journey=Journey.SILENT),
-        "13": Outcome("scrambled", journey=Journey.SCRAMBLED),
-        "14": Outcome("early", journey=Journey.EARLY),
+        "11": Outcome("undelivered", lifecycle=Lifecycle.UNDELIVERED),
+        "12": Outcome("silent", lifecycle=Lifecycle.SILENT),
+        "13": Outcome("scrambled", lifecycle=Lifecycle.SCRAMBLED),
+        "14": Outcome("early", lifecycle=Lifecycle.EARLY),
         "15": Outcome("time-out after acceptance", fault=Fault.HANG),
         "16": Outcome("reset after acceptance", fault=Fault.RESET),
         "17": Outcome("reset before acceptance", taken=False, fault=Fault.RESET),
@@ -67,12 +67,12 @@ OUTCOMES: Final[Mapping[str, Outcome]] = MappingProxyType(
         "24": Outcome("no credit", taken=False, refusal=Refusal.NO_CREDIT),
         "25": Outcome("cut answer after acceptance", fault=Fault.CUT),
         "26": Outcome("slow", is_slow=True),
-        "27": Outcome("read", journey=Journey.READ),
+        "27": Outcome("read", lifecycle=Lifecycle.READ),
         "28": Outcome("unlisted", is_listed=False),
     }
 )
 
 
 def outcome_of(recipient: str) -> Outcome:
-    """Return the outcome that a recipient's last two digits ask for; anything not listed is delivered."""
+    """Return the outcome for the last two digits of a recipient; the default is delivered."""
     return OUTCOMES.get(recipient[-2:], DEFAULT)

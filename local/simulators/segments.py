@@ -1,4 +1,4 @@
-"""How many parts a text is billed as, as every vendor here counts them (3GPP 23.038)."""
+"""The number of billed segments of a text. All vendors here count them by 3GPP 23.038."""
 
 from typing import Final
 
@@ -10,12 +10,12 @@ _EXTENDED: Final = frozenset("^{}\\[~]|€\f")
 
 
 def is_gsm7(text: str) -> bool:
-    """Say whether a text fits the GSM 7-bit alphabet."""
+    """Return whether a text fits the GSM 7-bit alphabet."""
     return set(text) <= _BASIC | _EXTENDED
 
 
 def segments(text: str) -> int:
-    """Return the number of parts, at least 1."""
+    """Return the number of segments, at least 1."""
     if is_gsm7(text):
         length, single, joined = len(text) + sum(character in _EXTENDED for character in text), 160, 153
     else:

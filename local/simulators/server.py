@@ -1,8 +1,8 @@
-"""One process, one port on 127.0.0.1: every vendor below its own root path, and the simulators' own pages.
+"""One process, one port on 127.0.0.1: each vendor below its own root path, and the control pages of the simulators.
 
-`/_health` · `/_ledger[?vendor=…]` what the vendors took · `/_calls` counts by vendor and operation ·
-`/_config` settings (GET, POST JSON) · `/_reset` (POST) forget everything but the settings ·
-`/_inbound` (POST JSON) have a vendor hand on a message that a phone sent.
+`/_health` · `/_ledger[?vendor=…]` accepted messages · `/_calls` counts by vendor and operation ·
+`/_config` settings (GET, POST JSON) · `/_reset` (POST) delete everything except the settings ·
+`/_inbound` (POST JSON) make a vendor forward a message from a phone.
 """
 
 import json
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
-from local.simulators.courier import Courier
+from local.simulators.http import Reply, Request
 from local.simulators.inbound import Inbound
 from local.simulators.ledger import Ledger, Row, iso_utc, text_sha256
 from local.simulators.nomsa import Nomsa
@@ -28,7 +28,7 @@ from local.simulators.settings import Settings
 from local.simulators.smsnoc import SmsNoc
 from local.simulators.smspoh import SmsPoh
 from local.simulators.vendor import Vendor, World
-from local.simulators.wire import Reply, Request
+from local.simulators.webhook_sender import WebhookSender
 
 HOST: Final = "127.0.0.1"
 MAX_BODY: Final = 4_000_000
@@ -38,12 +38,14 @@ _log = logging.getLogger(__name__)
 
 
 class Simulators:
-    """The running simulators. `port=0` takes a free port; `url` says which."""
+    """The running simulators. `port=0` chooses a free port; `url` contains it."""
 
     def __init__(self, *, port: int = 0, settings: Settings | None = None, state: Path | None = None) -> None:
         ledger = Ledger(state)
-        courier = Courier(retry_seconds=lambda: self.world.settings.receipt_retry_seconds, count=ledger.count)
-        self.world = World(settings or Settings(), ledger, courier, threading.Event())
+        webhook_sender = WebhookSender(
+            retry_seconds=lambda: self.world.settings.receipt_retry_seconds, count=ledger.count
+        )
+        self.world = World(settings or Settings(), ledger, webhook_sender, threading.Event())
         self.vendors = {vendor.name: vendor(self.world) for vendor in VENDORS}
         self._pages: dict[tuple[str, str], Callable[[Request], Reply]] = {
             ("GET", "/_health"): lambda request: Reply.json(200, {"status": "ok", "vendors": list(self.vendors)}),
@@ -60,21 +62,21 @@ class Simulators:
 
     @property
     def url(self) -> str:
-        """The address of all simulators, without a slash at the end."""
+        """The base address of all simulators, without a trailing slash."""
         return f"http://{HOST}:{self._http.server_address[1]}"
 
     def start(self) -> None:
-        """Begin to answer."""
-        self.world.courier.start()
+        """Start to serve requests and to send receipts."""
+        self.world.webhook_sender.start()
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop answering, close every connection, drop the receipts that are not yet due."""
+        """Stop serving, close all connections, and drop the receipts that are not yet due."""
         self.world.stopping.set()
         self._http.shutdown()
         self._http.server_close()
-        self._http.hang_up()
-        self.world.courier.stop()
+        self._http.close_connections()
+        self.world.webhook_sender.stop()
 
     def __enter__(self) -> "Simulators":
         self.start()
@@ -84,7 +86,7 @@ class Simulators:
         self.stop()
 
     def answer(self, request: Request) -> Reply:
-        """Answer a request to any vendor or page."""
+        """Answer a request to a vendor or a control page."""
         name, _, rest = request.path.lstrip("/").partition("/")
         if (vendor := self.vendors.get(name)) is not None:
             return vendor.handle(
@@ -128,7 +130,7 @@ class Simulators:
         return Reply.json(200, self.world.settings.shown())
 
     def _reset(self, request: Request) -> Reply:
-        self.world.courier.clear()
+        self.world.webhook_sender.clear()
         self.world.ledger.reset()
         for vendor in self.vendors.values():
             vendor.reset()
@@ -145,7 +147,7 @@ class Simulators:
         except ValueError as problem:
             return Reply.json(400, {"error": str(problem)})
         receipt = callback.receipt
-        self.world.courier.schedule(0, lambda: receipt)
+        self.world.webhook_sender.schedule(0, lambda: receipt)
         shown = {
             "method": receipt.method,
             "path": f"/webhooks/{inbound.vendor}/{inbound.kind}",
@@ -164,13 +166,13 @@ class _Server(ThreadingHTTPServer):
         self.connections: set[socket.socket] = set()
         super().__init__(address, handler)
 
-    def hang_up(self) -> None:
-        """Close the connections that clients keep open, and give their threads a moment to end."""
+    def close_connections(self) -> None:
+        """Close the connections that clients keep open, and wait up to 2 seconds for their threads to end."""
         for connection in list(self.connections):
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
-                _log.debug("the client had gone already")
+                _log.debug("the client had already disconnected")
         deadline = time.monotonic() + 2
         while self.connections and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -196,18 +198,18 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             super().handle()
         except (ConnectionError, TimeoutError):
-            _log.debug("the client hung up")
+            _log.debug("the client disconnected")
 
     def finish(self) -> None:
         super().finish()
         self.server.connections.discard(self.connection)
         if self._is_reset:
-            # Lingering for no time turns the close into a reset.
+            # A linger time of 0 turns the close into a reset.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
 
     def do_GET(self) -> None:
-        """Answer any method: a vendor refuses the ones that it does not have."""
+        """Answer a request of any method; the vendor refuses unsupported methods."""
         body = self._read_body()
         reply = Reply.json(413, {"error": "body too large, or of unknown length"})
         if body is None:
@@ -219,7 +221,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = do_GET  # noqa: N815
 
     def log_message(self, *args: object) -> None:
-        """Stay silent: a request line may hold credentials."""
+        """Log nothing: a request line may contain credentials."""
 
     def _read_body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "0")
@@ -256,7 +258,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = self.close_connection or is_cut
 
     def _hang(self) -> None:
-        """Say nothing until the client has gone, or for the time set."""
+        """Wait without a response until the client disconnects or `hang_seconds` are over."""
         world = self.server.simulators.world
         deadline = time.monotonic() + world.settings.hang_seconds
         while time.monotonic() < deadline and not world.stopping.is_set():

@@ -1,4 +1,4 @@
-"""What can be changed while the simulators run (POST /_config)."""
+"""The settings that can be changed while the simulators run (POST /_config)."""
 
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where callbacks go, how fast time passes at the vendors, and what is registered there. Times are in seconds."""
+    """The webhook address, the delays, and the senders, lists and balances of the accounts. Times are in seconds."""
 
     webhook_base: str = ""
     webhook_token: str = ""
@@ -34,13 +34,13 @@ class Settings:
     nusasms_expired_date: str = "2030-12-31"
 
     def changed(self, changes: dict[str, Any]) -> "Settings":
-        """Return a copy with the changes; ValueError names the first field that is unknown or of the wrong type."""
+        """Return a copy with the changes. Raises ValueError, which names the first unknown or mistyped field."""
         known = {field.name: getattr(self, field.name) for field in fields(self)}
         read = {name: _read(name, value, known) for name, value in changes.items()}
         return replace(self, **read)
 
     def webhook_url(self, vendor: str, kind: str) -> str:
-        """Return the address registered for the account's callbacks of a kind, or an empty text."""
+        """Return the address registered for a kind of callback, or an empty string."""
         base = self.webhook_base.rstrip("/")
         return f"{base}/webhooks/{vendor}/{kind}/{self.webhook_token}" if base else ""
 

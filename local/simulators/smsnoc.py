@@ -1,8 +1,8 @@
 """SMS NOC (Bangladesh), API v3.
 
-Paths, parameters and the two envelopes are those of the vendor's "SMS API Documents". What goes into `data`, the texts
-of errors and their HTTP codes are those of Ultimate SMS (Codeglen), the product that SMS NOC runs: exceptions
-(credentials, validation, throttling, a message that is not there) are answered with HTTP 200, refused sends with 403.
+Paths, parameters and the two envelopes follow the vendor's "SMS API Documents". The contents of `data`, the error texts
+and their HTTP statuses are those of Ultimate SMS (Codeglen), the software that SMS NOC runs. Exceptions (credentials,
+validation, throttling, an unknown message) have HTTP 200, refused sends have 403.
 """
 
 import re
@@ -14,14 +14,14 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from local.simulators import credentials
-from local.simulators.journeys import Stage
+from local.simulators.http import Reply, Request, html
 from local.simulators.ledger import Row, iso_utc
+from local.simulators.lifecycles import Stage
 from local.simulators.outcomes import Refusal
 from local.simulators.segments import is_gsm7, segments
 from local.simulators.vendor import Entry, Refused, Route, Submission, Vendor, naive_local, read_naive_local
-from local.simulators.wire import Reply, Request, html
 
-# Guess: times are in the zone of the account, which for a customer in Bangladesh is Asia/Dhaka.
+# Guess: times are in the zone of the account, and a customer in Bangladesh has Asia/Dhaka.
 DHAKA: Final = timedelta(hours=6)
 REQUIRED: Final = ("sender_id", "type", "message")
 TEXT_TYPES: Final = ("plain", "unicode", "otp")
@@ -36,7 +36,7 @@ STATUSES: Final = {
     Stage.DELIVERED: "Delivered",
     Stage.UNDELIVERED: "Undelivered",
 }
-# "Delivered" straight after a send means no more than that the gateway took it.
+# "Delivered" directly after a send only means that the gateway accepted the message.
 DELIVERED_TEXT: Final = "Your message was successfully delivered"
 CAMPAIGN_TEXT: Final = "Your campaign successfully store and is being produced in the background"
 DIRECTIONS: Final = ("outgoing", "incoming", "api")
@@ -78,7 +78,7 @@ class SmsNoc(Vendor):
         return Reply.json(500, {"message": "Server Error"})
 
     def name_message(self, serial: int, submission: Submission) -> str:
-        """Return 13 hex digits, as PHP's uniqid() makes them of seconds and microseconds."""
+        """Return 13 hexadecimal digits of seconds and microseconds, in the format of PHP's uniqid()."""
         seconds, microseconds = divmod(serial, 1_000_000)
         return f"{seconds:08x}{microseconds:05x}"
 
@@ -92,7 +92,7 @@ class SmsNoc(Vendor):
             return _success(_sent(rows[0]), DELIVERED_TEXT)
         if details["is_scheduled"]:
             return _success(None, "Message is scheduled successfully.")
-        # In a list the numbers that failed are named in the text, under a status that stays success.
+        # For a list, the text names the numbers that failed, and the status is still success.
         text = " ".join([*details["failed_before"], *complaints]) or DELIVERED_TEXT
         return _success([_sent(row) for row in rows], text)
 
@@ -113,7 +113,7 @@ class SmsNoc(Vendor):
 
     def _campaign(self, request: Request) -> Reply:
         settings, fields = self.world.settings, _fields(request)
-        # The vendor's table says contact_list_id, its examples say recipient; the product it runs reads the former.
+        # The vendor's table has contact_list_id, its examples have recipient; its software reads contact_list_id.
         name = "recipient" if settings.smsnoc_campaign_takes_recipient else "contact_list_id"
         refusal = self._validate(fields, (name, *REQUIRED))
         if refusal is not None:
@@ -168,11 +168,11 @@ class SmsNoc(Vendor):
 
 
 class _ListQuery:
-    """The parameters of a list. ValueError says what is wrong with them."""
+    """The parameters of a list request. Raises ValueError with the vendor's text if they are invalid."""
 
     def __init__(self, parameters: dict[str, str]) -> None:
         page = parameters.get("page", "1")
-        # Laravel takes a page that is no positive number for the first.
+        # Laravel treats a page that is not a positive number as page 1.
         self.page = int(page) if re.fullmatch("[1-9][0-9]{0,8}", page) else 1
         now = time.time()
         offset = _zone_offset(parameters.get("timezone"))
@@ -184,7 +184,7 @@ class _ListQuery:
             raise ValueError("The selected direction is invalid.")
 
     def matches(self, row: Row) -> bool:
-        """Say whether a row is listed: no campaign is. All rows here came in by the API."""
+        """Return whether the list contains a row. Campaigns are not listed. All rows here were sent by API."""
         is_in_time = self.start <= row.created_at < self.end + 1
         is_message = row.operation != "campaign"
         return is_message and is_in_time and self.sms_type in ("", row.details["type"]) and self.direction != "incoming"
@@ -210,7 +210,7 @@ def _complaint(entry: Refused) -> str:
 
 
 def _fields(request: Request) -> dict[str, str]:
-    """Return the text fields of the body; whatever cannot be read counts as absent, as Laravel has it."""
+    """Return the text fields of the body. Like Laravel, treat unreadable fields as missing."""
     try:
         document = request.json()
     except ValueError:
@@ -241,7 +241,7 @@ def _schedule(text: str) -> float | None:
 
 
 def _numbers(recipient: str) -> list[str]:
-    """Split a list and drop what occurs twice."""
+    """Split a list of numbers and drop duplicates."""
     numbers = [re.sub(r"[+() -]", "", number).lstrip("0") for number in recipient.split(",")]
     return list(dict.fromkeys(numbers))
 
@@ -259,7 +259,7 @@ def _details_of(entry: Entry) -> dict[str, Any]:
 
 
 def _submission(number: str, fields: dict[str, str], details: dict[str, Any]) -> Submission:
-    # A schedule is honoured for a list only; a single number is sent at once.
+    # Only a list honours the schedule; a single number is sent at once.
     starts_at = _schedule(fields["schedule_time"]) if details["is_list"] and "schedule_time" in fields else None
     return Submission(
         recipient=number,
@@ -332,7 +332,7 @@ def _bound(parameters: dict[str, str], name: str, offset: timedelta, default: fl
 
 
 def _paginator(shown: list[dict[str, Any]], *, total: int, page: int, path: str) -> dict[str, Any]:
-    """Build the paginator of Laravel, which lies inside `data`."""
+    """Build the paginator of Laravel, which is the value of `data`."""
     last = max(1, -(-total // PER_PAGE))
 
     def url(number: int) -> str | None:

@@ -1,9 +1,9 @@
 """SMSPoh API v3 (Myanmar and abroad).
 
-Paths, fields, answers and receipts are those of the vendor's "API Specification Version 3.0"; methods, HTTP 201 and
-the second vocabulary of statuses those of a newer copy of its page. Errors other than 401 have the shape of Yii 2, as
-the documented 401 has (guess). Which failure has which text is a guess, save "Invalid Sender ID"; so is that unknown
-fields are refused, and that a message of a bulk takes all the options of a single one.
+Paths, fields, responses and receipts follow the vendor's "API Specification Version 3.0". Methods, HTTP 201 and the
+second vocabulary of statuses follow a newer copy of its page. Guesses: errors other than 401 have the format of Yii 2,
+like the documented 401; the texts of failures, except "Invalid Sender ID"; unknown fields are refused; a message of a
+bulk request accepts all options of a single message.
 """
 
 import base64
@@ -18,13 +18,13 @@ from typing import Any, ClassVar, Final
 from urllib.parse import quote, urlencode, urlsplit
 
 from local.simulators import credentials
-from local.simulators.courier import Receipt
-from local.simulators.journeys import Stage
+from local.simulators.http import Reply, Request
 from local.simulators.ledger import Row
+from local.simulators.lifecycles import Stage
 from local.simulators.outcomes import Refusal
 from local.simulators.segments import segments
 from local.simulators.vendor import Entry, Refused, Route, Submission, Vendor, naive_local, read_naive_local
-from local.simulators.wire import Reply, Request
+from local.simulators.webhook_sender import Receipt
 
 YANGON: Final = timedelta(hours=6, minutes=30)
 MAX_TEXT: Final = 918
@@ -44,7 +44,7 @@ FIELDS: Final = (
 LIMITS: Final = ("20", "50", "100", "500", "1000")
 NETWORKS: Final = ("MPT", "Ooredoo", "ATOM", "Mytel", "Unknown")
 FLAGS: Final = ("encrypt", "unicode", "test")
-# The specification has the first word of each pair, the newer page the second.
+# The first word of each pair is from the specification, the second from the newer page.
 STATUSES: Final = {
     Stage.ACCEPTED: ("Accepted", "Accepted"),
     Stage.SENT: ("Sent", "Pending"),
@@ -95,12 +95,12 @@ class SmsPoh(Vendor):
         return error(500, "Internal Server Error", "An internal server error occurred.")
 
     def name_message(self, serial: int, submission: Submission) -> str:
-        """Return an upper-case GUID; of every fourth message one that is no GUID, as one documented sample is not."""
+        """Return an upper-case GUID. Every fourth id is not a valid GUID, like one documented sample."""
         name = str(uuid.uuid4()).upper()
         return f"F5BR4DB{name[8:14]}C{name[14:]}" if serial % 4 == 0 else name
 
     def _answer_send(self, entries: Sequence[Entry]) -> Reply:
-        """Answer 201 also where entries failed: those have the status false and no id."""
+        """Build the reply: always 201; failed entries have the status false and no id."""
         return Reply.json(201, {"messages": [self._answer_entry(entry) for entry in entries]})
 
     def receipt(self, row: Row, stage: Stage) -> Receipt | None:
@@ -116,7 +116,7 @@ class SmsPoh(Vendor):
             "updatedAt": now,
             "finishedAt": now if stage in FINAL else None,
         }
-        return _dressed(url, fields, DIALECTS[row.number % len(DIALECTS)])
+        return _build_receipt(url, fields, DIALECTS[row.number % len(DIALECTS)])
 
     def _send(self, request: Request) -> Reply:
         try:
@@ -149,7 +149,7 @@ class SmsPoh(Vendor):
         return self._submit_all(wanted, "send_bulk")
 
     def _submit_all(self, wanted: Sequence[tuple[str, dict[str, Any]]], operation: str) -> Reply:
-        """Submit what passes the checks of a single entry; the failures keep their places in the answer."""
+        """Submit the entries that pass their checks; the failures keep their positions in the reply."""
         failures = [self._failure(to, fields) for to, fields in wanted]
         passing = [
             _submission(to, fields, operation)
@@ -178,7 +178,7 @@ class SmsPoh(Vendor):
             return _failed(REFUSALS[entry.refusal], submission.recipient, submission.sender, submission.reference)
         shown = _fields_of(entry, Stage.ACCEPTED)
         key = entry.details["encrypt_key"]
-        # The only time that the key is shown.
+        # The vendor shows the key only in this response.
         return {**shown, "encryptMessage": True, "encryptKey": key} if key else shown
 
     def _list(self, request: Request) -> Reply:
@@ -193,7 +193,7 @@ class SmsPoh(Vendor):
             return _bad_request()
         limit = int(limit_text)
         last = max(1, -(-len(rows) // limit))
-        # Yii answers a page past the end with the last page.
+        # For a page beyond the end, Yii returns the last page.
         page = min(max(1, int(parameters["page"])), last) if parameters.get("page", "").isdecimal() else 1
         start = (page - 1) * limit
         return Reply.json(
@@ -230,7 +230,7 @@ def _complaint(field: str, message: str) -> dict[str, str]:
 
 
 def _complaints(fields: dict[str, Any]) -> list[dict[str, str]]:
-    """Return what is wrong with the form of one message."""
+    """Return the validation errors of one message."""
     found = [
         _complaint(name, f"{name.capitalize()} cannot be blank.")
         for name in ("message", "from")
@@ -287,7 +287,7 @@ OPTIONAL_CHECKS: Final = (
 
 
 def _normalised(to: str) -> str | None:
-    """Return the number as the vendor writes it (`959…`), or None where it is none."""
+    """Return the number in the vendor's format (`959…`), or None if it is invalid."""
     if re.fullmatch(r"09[0-9]{7,9}", to):
         return f"95{to[1:]}"
     if re.fullmatch(r"\+?959[0-9]{7,9}", to):
@@ -343,7 +343,7 @@ def _fields_of(row: Row, stage: Stage) -> dict[str, Any]:
 
 
 def _stored_text(row: Row) -> str:
-    """Return the text, or something as unreadable as the vendor's ciphertext; clients cannot decrypt that either."""
+    """Return the text, or a digest in place of the vendor's ciphertext, which clients cannot decrypt either."""
     if not row.details["encrypt_key"]:
         return row.text
     digest = hashlib.sha512(f"{row.provider_message_id}{row.details['encrypt_key']}{row.text}".encode()).digest()
@@ -351,7 +351,7 @@ def _stored_text(row: Row) -> str:
 
 
 def _matches(row: Row, parameters: dict[str, str]) -> bool:
-    """Say whether a row is in the history asked for; ValueError where a date is none."""
+    """Return whether the requested history contains a row. Raises ValueError for an invalid date."""
     day = naive_local(row.created_at, YANGON)[:10]
     return (
         _day(parameters.get("filterByCreatedDateFrom") or "0001-01-01") <= day
@@ -369,7 +369,7 @@ def _day(text: str) -> str:
 
 
 def _links(index: str, page: int, last: int, has_rows: bool) -> dict[str, str]:
-    """Build the links of Yii, which forget the filters and leave out what lies beyond the ends."""
+    """Build the links of Yii. They omit the filters, and there are no links beyond the first and last page."""
     numbers = {"self": page}
     if has_rows:
         numbers |= {"first": 1, "last": last}
@@ -378,8 +378,8 @@ def _links(index: str, page: int, last: int, has_rows: bool) -> dict[str, str]:
     return {name: f"{index}?page={number}" for name, number in numbers.items()}
 
 
-def _dressed(url: str, fields: dict[str, str | None], dialect: str) -> Receipt:
-    """Build a receipt in one of the dialects in which clients have seen them."""
+def _build_receipt(url: str, fields: dict[str, str | None], dialect: str) -> Receipt:
+    """Build a receipt in one of the dialects that clients have seen."""
     if dialect == "json":
         headers = {"Content-Type": "application/json"}
         return Receipt(vendor="smspoh", method="POST", url=url, headers=headers, body=json.dumps(fields).encode())
@@ -387,7 +387,7 @@ def _dressed(url: str, fields: dict[str, str | None], dialect: str) -> Receipt:
     if dialect == "form":
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         return Receipt(vendor="smspoh", method="POST", url=url, headers=headers, body=urlencode(texts).encode())
-    # The documented sample of a query says "finishedAt=updatedAt=2024-12-23 00:02:00".
+    # The documented sample of a query contains "finishedAt=updatedAt=2024-12-23 00:02:00".
     finished = f"updatedAt={quote(texts.pop('finishedAt'))}" if texts["finishedAt"] else texts.pop("finishedAt")
     query = urlencode(texts, quote_via=quote) + f"&finishedAt={finished}"
     return Receipt(vendor="smspoh", method="GET", url=f"{url}{'&' if '?' in url else '?'}{query}")

@@ -1,4 +1,4 @@
-"""What all simulated vendors have in common: routes, the way of a send through its magic number, and receipts."""
+"""The base of all simulated vendors: routing, the effect of magic numbers on a send, and receipts."""
 
 import re
 import threading
@@ -10,33 +10,32 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any, ClassVar, Final
 
-from local.simulators.courier import Courier, Receipt
+from local.simulators.http import Reply, Request, html
 from local.simulators.inbound import Callback, Inbound
-from local.simulators.journeys import Journey, Stage, receipts_of, stage_at
 from local.simulators.ledger import Ledger, Row
+from local.simulators.lifecycles import Lifecycle, Stage, receipts_of, stage_at
 from local.simulators.outcomes import Fault, Outcome, Refusal, outcome_of
 from local.simulators.settings import Settings
-from local.simulators.wire import Reply, Request, html
+from local.simulators.webhook_sender import BuildReceipt, Receipt, WebhookSender
 
-EARLY_PATIENCE_SECONDS: Final = 8.0
-"""How long an answer waits for its early receipts to be taken: the client, who gives up a send after ten seconds, must
-not do so meanwhile."""
+EARLY_RECEIPT_TIMEOUT_SECONDS: Final = 8.0
+"""The maximum delay of a reply for the delivery of early receipts. It is below the client's time-out of ten seconds."""
 
 
 @dataclass(slots=True)
 class World:
-    """What the simulated vendors share."""
+    """The state that the simulated vendors share."""
 
     settings: Settings
     ledger: Ledger
-    courier: Courier
+    webhook_sender: WebhookSender
     stopping: threading.Event
 
     def stage(self, row: Row) -> Stage:
-        """Return a row's stage now."""
+        """Return the present stage of a row."""
         settings, age = self.settings, time.time() - row.starts_at
         return stage_at(
-            row.journey,
+            row.lifecycle,
             age,
             reads=row.reads,
             sent_seconds=settings.sent_seconds,
@@ -44,7 +43,7 @@ class World:
         )
 
     def read_stage(self, row: Row) -> Stage:
-        """Return a row's stage now, and remember that a client has seen it."""
+        """Return the present stage of a row, and record that a client has seen it."""
         with self.ledger.lock:
             stage = self.stage(row)
             row.reads += stage is not Stage.ACCEPTED
@@ -53,7 +52,7 @@ class World:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """One message that passed a vendor's checks. `recipient` is as the vendor keeps it."""
+    """One message that passed a vendor's checks. `recipient` has the format in which the vendor stores it."""
 
     recipient: str
     sender: str
@@ -67,7 +66,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A recipient that a vendor turns down for the given reason."""
+    """A recipient that a vendor refuses, with the reason."""
 
     submission: Submission
     refusal: Refusal
@@ -75,12 +74,12 @@ class Refused:
 
 Entry = Row | Refused
 Answer = Callable[[Sequence[Entry]], Reply]
-"""Answers a send: rows for what was taken, in the order of the request."""
+"""Builds the reply to a send from its entries, in the order of the request; a `Row` is an accepted message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation of a vendor's API. Groups of the pattern are handed to `answer` after the request."""
+    """One operation of a vendor's API. `answer` gets the request, then the groups of the pattern."""
 
     method: str
     pattern: str
@@ -89,7 +88,7 @@ class Route:
 
 
 class Vendor(ABC):
-    """A vendor's API below its root path. A subclass says everything in the vendor's own words."""
+    """A vendor's API below its root path. Subclasses implement the vendor's paths, fields and texts."""
 
     name: ClassVar[str]
     sends_receipts: ClassVar[bool] = False
@@ -110,55 +109,55 @@ class Vendor(ABC):
 
     @abstractmethod
     def declare_routes(self) -> tuple[Route, ...]:
-        """Return the operations that this vendor offers."""
+        """Return the operations of this vendor."""
 
     @abstractmethod
     def refuse_caller(self, request: Request) -> Reply | None:
-        """Return the refusal of a caller whose credentials or headers will not do, or None."""
+        """Return the refusal of a request with invalid credentials or headers, or None."""
 
     @abstractmethod
     def no_such_path(self, request: Request) -> Reply:
-        """Answer a path that this vendor does not have."""
+        """Build the reply to an unknown path."""
 
     @abstractmethod
     def wrong_method(self, request: Request, allowed: str) -> Reply:
-        """Answer a path that exists under another method."""
+        """Build the reply to a known path with the wrong method."""
 
     @abstractmethod
     def throttled(self, retry_after_seconds: int) -> Reply:
-        """Answer a caller who is too fast."""
+        """Build the reply to a caller that exceeds the rate limit."""
 
     @abstractmethod
     def server_error(self) -> Reply:
-        """Answer with a fault of the vendor's own."""
+        """Build the reply for an internal error of the vendor."""
 
     @abstractmethod
     def name_message(self, serial: int, submission: Submission) -> str:
-        """Return the id by which clients know a message."""
+        """Return the vendor's id for a new message."""
 
     def receipt(self, row: Row, stage: Stage) -> Receipt | None:
-        """Return the receipt of a stage, or None where there is no address to send it to."""
+        """Return the receipt of a stage, or None if no address is registered for it."""
         raise NotImplementedError
 
     def receive(self, inbound: Inbound) -> Callback:
-        """Return the call by which the vendor hands on a message that a phone sent; ValueError if it never does."""
+        """Return the webhook call for an inbound message. Raises ValueError for a kind without such calls."""
         raise ValueError(f"{self.name} hands on no {inbound.kind}")
 
     def reset(self) -> None:
-        """Forget what the vendor knows beside the ledger: by default nothing."""
+        """Delete the vendor's own state outside the ledger. By default there is none."""
         return
 
-    def leave_behind(self, submission: Submission) -> None:
-        """Keep what this vendor keeps of a send that failed on its side: by default nothing."""
+    def store_failed(self, submission: Submission) -> None:
+        """Store a send that failed inside the vendor, if this vendor stores such sends. By default it does not."""
         return
 
     def submit(self, submissions: Sequence[Submission], answer: Answer) -> Reply:
-        """Take what the recipients' magic numbers allow, and answer as they ask.
+        """Accept or refuse each submission by the magic number of its recipient, and return the reply.
 
-        In a list the first recipient whose number asks for a fault decides about the one answer.
+        In a list, the first magic number with a fault decides the fault of the reply.
         """
         outcomes = [outcome_of(submission.recipient) for submission in submissions]
-        if self._is_throttled(submissions, outcomes):
+        if self._record_visits(submissions, outcomes):
             return self.throttled(self.world.settings.retry_after_seconds)
         faulty = next((outcome for outcome in outcomes if outcome.fault is not Fault.NONE), None)
         if faulty is not None and not faulty.taken:
@@ -166,14 +165,14 @@ class Vendor(ABC):
         reply = self._take(submissions, outcomes, answer)
         if any(outcome.is_slow for outcome in outcomes):
             self.world.stopping.wait(self.world.settings.slow_answer_seconds)
-        return reply if faulty is None else self._bent(reply, faulty.fault)
+        return reply if faulty is None else self._apply_fault(reply, faulty.fault)
 
-    def add_row(self, submission: Submission, outcome: Outcome, *, is_granted: bool) -> Row:
-        """Keep a row for a submission; if it is taken, this is the moment."""
+    def add_row(self, submission: Submission, outcome: Outcome, *, is_taken: bool) -> Row:
+        """Store a row for a submission; if it is taken, the present time becomes `accepted_at`."""
         ledger, now = self.world.ledger, time.time()
         serial = ledger.next_serial()
-        # A text message cannot tell that it was opened: there the last that is known is its delivery.
-        is_unreadable = outcome.journey is Journey.READ and submission.channel == "sms"
+        # An SMS has no read receipt, so its last stage is delivered.
+        has_no_read_receipt = outcome.lifecycle is Lifecycle.READ and submission.channel == "sms"
         row = Row(
             vendor=self.name,
             serial=serial,
@@ -185,20 +184,21 @@ class Vendor(ABC):
             channel=submission.channel,
             operation=submission.operation,
             reference=submission.reference,
-            journey=Journey.DELIVERED if is_unreadable else outcome.journey,
+            lifecycle=Lifecycle.DELIVERED if has_no_read_receipt else outcome.lifecycle,
             created_at=now,
             starts_at=now if submission.starts_at is None else submission.starts_at,
-            accepted_at=now if is_granted else None,
+            accepted_at=now if is_taken else None,
             is_listed=outcome.is_listed,
             details=submission.details,
         )
         ledger.add(row)
         return row
 
-    def _is_throttled(self, submissions: Sequence[Submission], outcomes: Sequence[Outcome]) -> bool:
-        # All are counted as visits, so that a list is turned away once and not once for each number.
+    def _record_visits(self, submissions: Sequence[Submission], outcomes: Sequence[Outcome]) -> bool:
+        """Record a visit of each throttled recipient. Return whether the request is throttled: on a first visit."""
+        # A list, not a generator: it records all visits at once, so a list of recipients is throttled only once.
         first_visits = [
-            self.world.ledger.is_first_visit(self.name, submission.channel, submission.recipient)
+            self.world.ledger.record_visit(self.name, submission.channel, submission.recipient)
             for submission, outcome in zip(submissions, outcomes, strict=True)
             if outcome.refusal is Refusal.THROTTLED_ONCE
         ]
@@ -207,45 +207,46 @@ class Vendor(ABC):
     def _fail(self, submissions: Sequence[Submission], fault: Fault) -> Reply:
         if fault is Fault.SERVER_ERROR:
             for submission in submissions:
-                self.leave_behind(submission)
-        return self._bent(Reply(200, b""), fault)
+                self.store_failed(submission)
+        return self._apply_fault(Reply(200, b""), fault)
 
     def _take(self, submissions: Sequence[Submission], outcomes: Sequence[Outcome], answer: Answer) -> Reply:
-        entries = [self._entry(submission, outcome) for submission, outcome in zip(submissions, outcomes, strict=True)]
+        entries = [self._decide(submission, outcome) for submission, outcome in zip(submissions, outcomes, strict=True)]
         reply = answer(entries)
         rows = [entry for entry in entries if isinstance(entry, Row)]
         if self.sends_receipts:
             for row in rows:
                 self._send_receipts(row)
-        elif any(row.journey is Journey.EARLY for row in rows):
+        elif any(row.lifecycle is Lifecycle.EARLY for row in rows):
             self.world.stopping.wait(self.world.settings.early_answer_seconds)
         return reply
 
-    def _entry(self, submission: Submission, outcome: Outcome) -> Entry:
+    def _decide(self, submission: Submission, outcome: Outcome) -> Entry:
+        """Store an accepted submission, or return the refusal."""
         if outcome.taken:
-            return self.add_row(submission, outcome, is_granted=True)
+            return self.add_row(submission, outcome, is_taken=True)
         if outcome.refusal is Refusal.INVALID_RECIPIENT:
-            self.leave_behind(submission)
+            self.store_failed(submission)
         return Refused(submission, outcome.refusal or Refusal.INVALID_RECIPIENT)
 
     def _send_receipts(self, row: Row) -> None:
-        settings, courier = self.world.settings, self.world.courier
+        settings, webhook_sender = self.world.settings, self.world.webhook_sender
         delay = max(0.0, row.starts_at - time.time())
-        steps = receipts_of(row.journey, sent_seconds=settings.sent_seconds, final_seconds=settings.final_seconds)
-        makes = [partial(self.receipt, row, step.stage) for step in steps]
-        if row.journey is Journey.EARLY and delay == 0:
-            early = threading.Thread(target=self._deliver_all, args=(makes,), daemon=True)
+        steps = receipts_of(row.lifecycle, sent_seconds=settings.sent_seconds, final_seconds=settings.final_seconds)
+        builders = [partial(self.receipt, row, step.stage) for step in steps]
+        if row.lifecycle is Lifecycle.EARLY and delay == 0:
+            early = threading.Thread(target=self._deliver_all, args=(builders,), daemon=True)
             early.start()
-            early.join(EARLY_PATIENCE_SECONDS)
+            early.join(EARLY_RECEIPT_TIMEOUT_SECONDS)
             return
-        for step, make in zip(steps, makes, strict=True):
-            courier.schedule(delay + step.after_seconds, make)
+        for step, build in zip(steps, builders, strict=True):
+            webhook_sender.schedule(delay + step.after_seconds, build)
 
-    def _deliver_all(self, makes: Sequence[Callable[[], Receipt | None]]) -> None:
-        for make in makes:
-            self.world.courier.deliver(make)
+    def _deliver_all(self, builders: Sequence[BuildReceipt]) -> None:
+        for build in builders:
+            self.world.webhook_sender.deliver(build)
 
-    def _bent(self, reply: Reply, fault: Fault) -> Reply:
+    def _apply_fault(self, reply: Reply, fault: Fault) -> Reply:
         if fault is Fault.SERVER_ERROR:
             return self.server_error()
         if fault is Fault.HTML:
@@ -254,10 +255,10 @@ class Vendor(ABC):
 
 
 def naive_local(seconds: float, offset: timedelta) -> str:
-    """Write a time in a vendor's own zone, without saying so: `2024-12-20 12:09:48`."""
+    """Format a time in a vendor's zone, without the offset: `2024-12-20 12:09:48`."""
     return datetime.fromtimestamp(seconds, timezone(offset)).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def read_naive_local(text: str, layout: str, offset: timedelta) -> float:
-    """Read a time in a vendor's own zone; ValueError where it does not have the layout."""
+    """Parse a time in a vendor's zone to seconds since 1970. Raises ValueError if it does not match the layout."""
     return datetime.strptime(text, layout).replace(tzinfo=timezone(offset)).timestamp()

@@ -1,4 +1,4 @@
-"""The local stack: the local AWS with the unchanged template deployed in it, and the vendor simulators beside it."""
+"""The local stack: the local AWS with the unchanged template, and the vendor simulators."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from local.stack import deployment
-from local.stack.places import (
+from local.stack.config import (
     DYNAMODB_PORT,
     EMULATOR_PYTHON,
     ENDPOINT_URL,
@@ -21,7 +21,7 @@ from local.stack.places import (
     SIMULATORS_URL,
     StackError,
 )
-from local.stack.processes import Server, refuse_busy
+from local.stack.processes import Server, require_free
 
 __all__ = ["StackError", "down", "up"]
 
@@ -35,7 +35,7 @@ EMULATOR: Final = Server(
         "GATEWAY_PORT": str(PORT),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_REGION": REGION,
-        # Off, because their ports cannot be moved and two stacks would collide.
+        # Off, because their ports are fixed and two stacks would collide.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         # The functions inherit it; see local.emulator.partiql_proxy.
@@ -64,14 +64,14 @@ SERVERS: Final = (EMULATOR, DYNAMODB, SIMULATORS)
 
 
 def up(servers: Sequence[Server] = SERVERS) -> dict[str, Any]:
-    """Bring the local stack up, unless it is, and return its outputs. A proof may want servers of its own making.
+    """Start the local stack if it is not running, and return its outputs. Tests may pass their own servers.
 
-    Raises StackError. Whatever goes wrong or interrupts it, nothing that it started is left running.
+    Raises StackError. On any error or interrupt, all started servers are stopped again.
     """
     if any(server.pid() for server in servers):
-        return _outputs_of_running_stack()
+        return _read_running_outputs()
     for server in servers:
-        refuse_busy(server.port)
+        require_free(server.port)
     LOCAL.mkdir(mode=0o700, exist_ok=True)
     try:
         return _start(servers)
@@ -81,16 +81,16 @@ def up(servers: Sequence[Server] = SERVERS) -> dict[str, Any]:
 
 
 def down() -> bool:
-    """Stop what `up` started, and only that; remove what it left, but for logs and build caches. Say whether it ran."""
+    """Stop the servers of `up`, delete their files except logs and build caches, and return whether any ran."""
     stopped = [server.stop() for server in SERVERS]
     OUTPUTS.unlink(missing_ok=True)
     shutil.rmtree(LOCAL / "build", ignore_errors=True)
     return any(stopped)
 
 
-def _outputs_of_running_stack() -> dict[str, Any]:
+def _read_running_outputs() -> dict[str, Any]:
     if not (OUTPUTS.exists() and all(server.pid() and server.is_healthy() for server in SERVERS)):
-        raise StackError("The local stack is half up. `make down` clears it away.")
+        raise StackError("The local stack is half up. `make down` stops the rest of it.")
     found: dict[str, Any] = json.loads(OUTPUTS.read_text())
     print(f"The local stack is already up at {found['endpoint_url']}.")
     return found
@@ -105,7 +105,7 @@ def _start(servers: Sequence[Server]) -> dict[str, Any]:
     deployment.build()
     print("Deploying template.yaml ...", flush=True)
     deployment.deploy()
-    found = deployment.outputs()
+    found = deployment.read_outputs()
     deployment.enable_ttl()
     deployment.configure(found)
     OUTPUTS.write_text(json.dumps(found, indent=2) + "\n")

@@ -8,8 +8,8 @@ from local.stack import StackError, down, up
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the one argument says. Returns the exit status."""
-    signal.signal(signal.SIGTERM, _end)
+    """Run the command `up` or `down`. Return the exit status."""
+    signal.signal(signal.SIGTERM, _exit)
     try:
         match arguments:
             case ["up"]:
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _end(*_: Any) -> None:
+def _exit(*_: Any) -> None:
     raise SystemExit(143)
 
 

@@ -1,4 +1,4 @@
-"""Build the unchanged template, deploy it to the local AWS, and do what an operator does after a first deployment."""
+"""Build the unchanged template, deploy it to the local AWS, and configure it like an operator after a deployment."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from botocore.config import Config
 
 from local.simulators.credentials import SECRET
 from local.simulators.nusasms.official import CHANNEL_ID
-from local.stack.places import EMULATOR_PYTHON, ENDPOINT_URL, LOCAL, REGION, ROOT, SIMULATORS_URL, STACK_NAME
+from local.stack.config import EMULATOR_PYTHON, ENDPOINT_URL, LOCAL, REGION, ROOT, SIMULATORS_URL, STACK_NAME
 from local.stack.processes import DIRECT, run
 
 SIMULATORS: Final = {
@@ -37,14 +37,14 @@ _BUILD: Final = LOCAL / "build"
 
 def build() -> None:
     """Build functions and layers for the emulator's interpreter. Raises StackError."""
-    # sam's cache looks at the sources and the runtime only, so what else decides the result is in the folder's name.
+    # sam's cache key covers only the sources and the runtime, so the digest of build.mk is in the folder's name.
     recipe = hashlib.sha256((ROOT / "build.mk").read_bytes()).hexdigest()[:12]
     options = ("--cached", "--parallel", "--cache-dir", str(LOCAL / "cache" / recipe), "--build-dir", str(_BUILD))
-    _sam("build", *options)
+    _run_sam("build", *options)
 
 
 def deploy() -> None:
-    """Deploy what was built. Raises StackError."""
+    """Deploy the built template. Raises StackError."""
     answers = (
         "--resolve-s3",
         "--capabilities",
@@ -53,11 +53,11 @@ def deploy() -> None:
         "--no-fail-on-empty-changeset",
     )
     options = ("--template-file", str(_BUILD / "template.yaml"), "--stack-name", STACK_NAME)
-    _sam("deploy", *options, *answers)
+    _run_sam("deploy", *options, *answers)
 
 
-def outputs() -> dict[str, Any]:
-    """Return the stack's outputs, with the webhook address as it can be reached, and where everything listens."""
+def read_outputs() -> dict[str, Any]:
+    """Return the stack's outputs, with a reachable webhook address and the addresses of all servers."""
     stack = client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
     found = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     api_id = found["WebhookBaseUrl"].removeprefix("https://").partition(".")[0]
@@ -85,7 +85,7 @@ def configure(outputs: Mapping[str, Any]) -> None:
 
 
 def enable_ttl() -> None:
-    """Switch on what the local AWS leaves out of the template: the tables' time to live."""
+    """Enable the tables' time to live, because the local AWS ignores it in the template."""
     resources = client("cloudformation").describe_stack_resources(StackName=STACK_NAME)["StackResources"]
     for table in (r["PhysicalResourceId"] for r in resources if r["ResourceType"] == "AWS::DynamoDB::Table"):
         specification = {"AttributeName": "ttl", "Enabled": True}
@@ -110,10 +110,10 @@ def _configure_simulators(webhook_base: str, webhook_token: str) -> None:
     DIRECT.open(urllib.request.Request(f"{SIMULATORS_URL}/_config", data=body, headers=headers), timeout=5).close()
 
 
-def _sam(command: str, *options: str) -> None:
+def _run_sam(command: str, *options: str) -> None:
     program = str(Path(sys.executable).with_name("sam"))
     runtime = ("--parameter-overrides", f"PythonRuntime=python{_emulator_version()}")
-    with TemporaryDirectory(prefix="sam-", dir=LOCAL) as temporary:  # sam leaves its own behind
+    with TemporaryDirectory(prefix="sam-", dir=LOCAL) as temporary:  # sam does not delete its temporary files
         environment = {**_environment(), "TMPDIR": temporary}
         run([program, command, *options, *runtime], environment=environment, log=LOCAL / f"{command}.log")
 
@@ -124,7 +124,7 @@ def _emulator_version() -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Return the caller's environment, because pip needs it, without anything that leads to a real account."""
+    """Return the caller's environment, which pip needs, without any variable that leads to a real AWS account."""
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
         "NO_PROXY": "127.0.0.1",

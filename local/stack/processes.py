@@ -1,4 +1,4 @@
-"""Start and stop the local stack's servers, and nothing else: each is known by a pid file and its command line."""
+"""Start and stop the local stack's servers and no other process: a pid file and the command line identify each."""
 
 import os
 import re
@@ -14,21 +14,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from local.stack.places import LOCAL, ROOT, StackError
+from local.stack.config import LOCAL, ROOT, StackError
 
 START_SECONDS: Final = 20.0
 STOP_SECONDS: Final = 5.0
 
 _WORKER: Final = re.compile(r"/ministack-lambda-\w+-(?P<function>\w+Function)-[^/\s]*/_worker\.py\s*$")
-"""ministack starts a process for each function, from a script in a folder that is named after the function."""
+"""ministack starts one process per function, from a script in a folder named after the function."""
 
 DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-"""Opens local addresses, past any proxy that the environment names."""
+"""Opens local URLs, and ignores the proxies of the environment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A server of ours: `python -m module arguments`, with a private home and nothing of the caller's environment."""
+    """One of our servers: `python -m module arguments`, with its own home and without the caller's environment."""
 
     name: str
     python: Path
@@ -51,13 +51,13 @@ class Server:
         return LOCAL / f"{self.name}.home"
 
     def start(self) -> "subprocess.Popen[bytes]":
-        """Start it, wait until it is healthy and return its process. Raises StackError with the reason if it fails."""
-        refuse_busy(self.port)
+        """Start the server, wait until it is healthy, and return its process. Raises StackError with the reason."""
+        require_free(self.port)
         shutil.rmtree(self.home, ignore_errors=True)
         self.home.mkdir(parents=True)
         home = str(self.home)
-        places = {"HOME": home, "TMPDIR": home, "STATE_DIR": home}  # the last one is ministack's, which has it in /tmp
-        environment = {"PATH": "/usr/bin:/bin", "TZ": "UTC", **places, **self.environment}
+        folders = {"HOME": home, "TMPDIR": home, "STATE_DIR": home}  # STATE_DIR is ministack's, by default in /tmp
+        environment = {"PATH": "/usr/bin:/bin", "TZ": "UTC", **folders, **self.environment}
         with self.log.open("wb") as log:
             process = subprocess.Popen(
                 [str(self.python), "-m", self.module, *self.arguments],
@@ -66,24 +66,24 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # so that its workers end with it, and Ctrl-C reaches it through us only
+                start_new_session=True,  # so that its workers end with it, and Ctrl-C reaches it only through us
             )
             self.pid_file.write_text(f"{process.pid}\n")
-        if not _comes_true(lambda: self.is_healthy() or process.poll() is not None, START_SECONDS):
-            raise StackError(f"{self.name} does not answer on port {self.port}; see {self.log}")
+        if not _wait_until(lambda: self.is_healthy() or process.poll() is not None, START_SECONDS):
+            raise StackError(f"{self.name} does not respond on port {self.port}; see {self.log}")
         if process.poll() is not None:
-            raise StackError(f"{self.name} ended at once; its last words, from {self.log}:\n{last_words(self.log)}")
+            raise StackError(f"{self.name} ended at once; the end of {self.log}:\n{read_end(self.log)}")
         return process
 
     def is_healthy(self) -> bool:
         try:
-            with DIRECT.open(f"http://127.0.0.1:{self.port}{self.health_path}", timeout=2) as answer:
-                return bool(answer.status == 200)
+            with DIRECT.open(f"http://127.0.0.1:{self.port}{self.health_path}", timeout=2) as response:
+                return bool(response.status == 200)
         except OSError:
             return False
 
     def pid(self) -> int | None:
-        """Return its process id, or None if it does not run. A pid that now belongs to another program is not ours."""
+        """Return the process id of the server, or None if it does not run or the pid now belongs to another program."""
         try:
             pid = int(self.pid_file.read_text())
         except (OSError, ValueError):
@@ -91,22 +91,22 @@ class Server:
         return pid if self.module in _command_of(pid).split() else None
 
     def stop(self) -> bool:
-        """End it and its workers, remove what it left, and say whether it ran."""
+        """Stop the server and its workers, delete its files, and return whether it ran."""
         pid = self.pid()
         if pid is not None:
             _signal_group(pid, signal.SIGTERM)
-            _comes_true(lambda: not _command_of(pid), STOP_SECONDS)
+            _wait_until(lambda: not _command_of(pid), STOP_SECONDS)
             _signal_group(pid, signal.SIGKILL)
-            _comes_true(lambda: not _command_of(pid), STOP_SECONDS)
+            _wait_until(lambda: not _command_of(pid), STOP_SECONDS)
         self.pid_file.unlink(missing_ok=True)
         shutil.rmtree(self.home, ignore_errors=True)
         return pid is not None
 
 
 def children_of(parent: int) -> dict[int, str]:
-    """Return the command lines of the processes that a process has started and that run, by process id."""
+    """Return the command lines of the running child processes of a process, by process id."""
     if Path("/proc/self").exists():
-        pids = [int(place.name) for place in Path("/proc").iterdir() if place.name.isdigit()]
+        pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
         children = [pid for pid in pids if _parent_of(pid) == parent]
     else:
         shown = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
@@ -116,13 +116,13 @@ def children_of(parent: int) -> dict[int, str]:
 
 
 def function_of(command: str) -> str | None:
-    """Return the logical id of the function that runs under a command line of the emulator's, or None for any other."""
+    """Return the logical id of the function that a worker's command line names, or None for other commands."""
     found = _WORKER.search(command)
     return found["function"] if found else None
 
 
 def kill(pid: int) -> bool:
-    """Send SIGKILL to one process and say whether it was there."""
+    """Send SIGKILL to one process. Return whether the process existed."""
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
@@ -131,7 +131,7 @@ def kill(pid: int) -> bool:
 
 
 def run(command: Sequence[str], *, environment: Mapping[str, str], log: Path) -> None:
-    """Run a command to its end, its output in the log. Raises StackError with the end of the log if it fails."""
+    """Run a command, write its output to the log, and wait. Raises StackError with the end of the log if it fails."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -144,33 +144,34 @@ def run(command: Sequence[str], *, environment: Mapping[str, str], log: Path) ->
         )
         try:
             code = process.wait()
-        except BaseException:  # Ctrl-C: what the command started must end with it
+        except BaseException:  # Ctrl-C: the command and its children must end
             _signal_group(process.pid, signal.SIGKILL)
             process.wait()
             raise
     if code != 0:
-        raise StackError(f"`{Path(command[0]).name} {command[1]}` failed; the end of {log}:\n{last_words(log)}")
+        raise StackError(f"`{Path(command[0]).name} {command[1]}` failed; the end of {log}:\n{read_end(log)}")
 
 
-def last_words(log: Path) -> str:
+def read_end(log: Path) -> str:
+    """Return the last 15 lines of a log."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-15:])
 
 
-def refuse_busy(port: int) -> None:
-    """Raise StackError if somebody listens on the port."""
+def require_free(port: int) -> None:
+    """Raise StackError if a program listens on the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise StackError(
-                f"Port {port} is taken by another program. Choose others: SAMPAI_PORT={port + 200} make up"
+                f"Port {port} is taken by another program. Choose another port: SAMPAI_PORT={port + 200} make up"
             ) from error
 
 
 def _command_of(pid: int) -> str:
-    """Return the command line of a running process; empty if there is none, or only its remains."""
-    if Path("/proc/self").exists():  # images without ps have this, and macOS has ps
+    """Return the command line of a running process; empty if there is none, or it is a zombie."""
+    if Path("/proc/self").exists():  # container images without ps have /proc; macOS has ps
         try:
             return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
@@ -181,7 +182,7 @@ def _command_of(pid: int) -> str:
 
 def _parent_of(pid: int) -> int | None:
     try:
-        # The second field is the program's name in parentheses, and may hold any character.
+        # The second field is the program's name in parentheses, and may contain any character.
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     except (OSError, ValueError, IndexError):
         return None
@@ -192,7 +193,7 @@ def _signal_group(pid: int, number: signal.Signals) -> None:
         os.killpg(pid, number)
 
 
-def _comes_true(claim: Callable[[], bool], seconds: float) -> bool:
+def _wait_until(claim: Callable[[], bool], seconds: float) -> bool:
     until = time.monotonic() + seconds
     while not (done := claim()) and time.monotonic() < until:
         time.sleep(0.05)

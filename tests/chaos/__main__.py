@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from local import stack
-from local.stack.places import LOCAL
+from local.stack.config import LOCAL
 from tests.chaos.run import Chaos, servers
 
 DEFAULT_SEED = 4711

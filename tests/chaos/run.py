@@ -15,8 +15,8 @@ from local.demo.caller import Caller
 from local.demo.messages import SEND, URGENT
 from local.demo.watch import FINAL
 from local.stack import DYNAMODB, EMULATOR, SIMULATORS
+from local.stack.config import LOCAL, STACK_NAME
 from local.stack.deployment import client
-from local.stack.places import LOCAL, STACK_NAME
 from local.stack.processes import DIRECT, Server
 from tests.chaos.load import RECIPIENTS, Sent, messages, waves
 from tests.chaos.nemesis import SECONDS, Nemesis, Victim, plan
@@ -166,7 +166,7 @@ class Chaos:
         return {item["message_id"]["S"]: item for item in items}
 
     def _take_events(self) -> None:
-        for event in self._caller.events():
+        for event in self._caller.receive_events():
             detail = event["detail"]
             if event["detail-type"] == "Message Status Changed":
                 self._heard.setdefault(detail["message_id"], {})[detail["sequence"]] = detail["status"]

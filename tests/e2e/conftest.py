@@ -19,7 +19,7 @@ from local.simulators.outcomes import OUTCOMES
 from local.simulators.server import Simulators
 from local.simulators.settings import Settings
 from local.stack import deployment
-from local.stack.places import LOCAL, OUTPUTS, ROOT, STACK_NAME
+from local.stack.config import LOCAL, OUTPUTS, ROOT, STACK_NAME
 
 RECIPIENTS = {
     "nomsa": "+855912{:04d}{:02d}",

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, quote, quote_plus
 
 import pytest
 
-from local.stack.places import REGION
+from local.stack.config import REGION
 from sampai import bootstrap
 from tests.emulator import Emulator
 from tests.functional.vendors import CREDENTIALS, Vendors

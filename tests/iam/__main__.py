@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from local import stack
-from local.stack.places import DYNAMODB_PORT, ENDPOINT_URL, LOCAL, REGION
+from local.stack.config import DYNAMODB_PORT, ENDPOINT_URL, LOCAL, REGION
 from tests.iam.recording_proxy import Witness
 from tests.iam.run import ENFORCING, Privileges, proved, secret_of
 

@@ -18,8 +18,8 @@ from rich.console import Console
 from local.demo.caller import Caller
 from local.demo.run import OPERATORS_SETTINGS, Demo
 from local.stack import EMULATOR
+from local.stack.config import DYNAMODB_PORT, ROOT, STACK_NAME
 from local.stack.deployment import client
-from local.stack.places import DYNAMODB_PORT, ROOT, STACK_NAME
 from local.stack.processes import DIRECT, Server, children_of, function_of, kill
 from tests.iam.exercises import NOT_ENFORCED, PROOFS, Step, Work
 from tests.iam.permissions import Pair, Permission, document_of, enforced, name_of, pairs_of, physical_name

@@ -278,10 +278,10 @@ class SimulatedTransport:
             return NoResponse(may_have_been_sent=False, why="refused")
         if outcome in _UNTAKEN:
             if outcome == BROKE_UNTAKEN and vendor.keeps_bare_rows:
-                world.take(vendor, call, claims, is_granted=False)
+                world.take(vendor, call, claims, is_taken=False)
             return _validate(vendor, outcome)
         kept = claims[: len(claims) // 2] if outcome == HALF_TAKEN else claims
-        rows = world.take(vendor, call, kept, is_granted=True)
+        rows = world.take(vendor, call, kept, is_taken=True)
         world.die_if(outcome)
         world.die_if(world.step(f"{vendor.name}.answer", ()))
         if outcome == ANSWER_LOST:

@@ -398,23 +398,23 @@ class World:
             self.at(self.now, "delivery again", partial(self._work_through, records))
         self._work_through(records)
 
-    def take(self, vendor: Vendor, call: Call, claims: Sequence[Message], *, is_granted: bool) -> list[Row]:
+    def take(self, vendor: Vendor, call: Call, claims: Sequence[Message], *, is_taken: bool) -> list[Row]:
         """Put what a vendor took into its ledger, and its receipts on their way."""
         rows = []
         for sent, claim in zip(call.sent, claims, strict=False):
-            name = self.choose(f"{vendor.name} journey", tuple(JOURNEYS)) if is_granted else "never told"
+            name = self.choose(f"{vendor.name} journey", tuple(JOURNEYS)) if is_taken else "never told"
             row = Row(
                 vendor=vendor,
                 provider_message_id=f"{vendor.name}-{next(self._row_numbers)}",
                 sent=sent,
                 created_at=self.now,
-                taken_at=self.now if is_granted else None,
+                taken_at=self.now if is_taken else None,
                 journey=JOURNEYS[name],
                 message_id=claim.message_id,
             )
             self.rows.append(row)
             rows.append(row)
-            if is_granted:
+            if is_taken:
                 self.checkers.taken(claim)
                 self._announce(row)
         return rows

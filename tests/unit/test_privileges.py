@@ -9,7 +9,7 @@ from urllib.request import Request
 
 import pytest
 
-from local.stack.places import ROOT
+from local.stack.config import ROOT
 from local.stack.processes import DIRECT
 from tests.iam.exercises import NOT_ENFORCED, PROOFS, Step
 from tests.iam.permissions import Permission, document_of, enforced, name_of, pairs_of

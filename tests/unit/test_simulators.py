@@ -15,8 +15,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from local.simulators.journeys import Journey, Stage, receipts_of, stage_at
 from local.simulators.ledger import text_sha256
+from local.simulators.lifecycles import Lifecycle as Journey
+from local.simulators.lifecycles import Stage, receipts_of, stage_at
 from local.simulators.outcomes import OUTCOMES
 from local.simulators.segments import segments
 from local.simulators.server import Simulators
@@ -113,7 +114,7 @@ class Stand:
 
     send: Callable[..., Answer]
     number: str
-    is_granted: Callable[[Answer], bool]
+    is_taken: Callable[[Answer], bool]
     refusals: Mapping[str, tuple[int, str]]
     server_error: str
 
@@ -243,7 +244,7 @@ def test_a_number_without_a_fault_is_taken_and_answered(fast: Simulators, vendor
 
     answer = stand.send(fast, stand.number + digits)
 
-    assert stand.is_granted(answer)
+    assert stand.is_taken(answer)
     (entry,) = ledger(fast, vendor)
     assert entry["vendor"] == vendor
     assert entry["provider_message_id"].encode() in answer.body
@@ -256,11 +257,11 @@ def test_a_number_without_a_fault_is_taken_and_answered(fast: Simulators, vendor
 def test_a_server_fault_or_a_page_hides_whether_the_message_was_taken(
     fast: Simulators, vendor: str, digits: str, expected: tuple[int, bool]
 ) -> None:
-    stand, (status, is_granted) = STANDS[vendor], expected
+    stand, (status, is_taken) = STANDS[vendor], expected
 
     answer = stand.send(fast, stand.number + digits)
 
-    assert (answer.status, len(ledger(fast, vendor))) == (status, int(is_granted))
+    assert (answer.status, len(ledger(fast, vendor))) == (status, int(is_taken))
     assert (stand.server_error if status == 500 else "<!DOCTYPE html>").encode() in answer.body
 
 
@@ -296,7 +297,7 @@ def test_a_throttled_number_is_told_when_to_come_back_and_taken_the_second_time(
     first, second = (stand.send(fast, stand.number + "20") for _ in range(2))
 
     assert first.headers["Retry-After"] == "2"
-    assert stand.is_granted(second)
+    assert stand.is_taken(second)
     assert len(ledger(fast, vendor)) == 1
 
 

@@ -215,11 +215,11 @@ def test_a_number_without_a_fault_is_taken_and_answered(fast: Simulators, name: 
 def test_a_server_fault_or_a_page_hides_whether_the_message_was_taken(
     fast: Simulators, name: str, digits: str, expected: tuple[int, bool]
 ) -> None:
-    stand, (status, is_granted) = STANDS[name], expected
+    stand, (status, is_taken) = STANDS[name], expected
 
     answer = stand.send(fast, stand.recipient + digits)
 
-    assert (answer.status, len(ledger(fast, "nusasms"))) == (status, int(is_granted))
+    assert (answer.status, len(ledger(fast, "nusasms"))) == (status, int(is_taken))
     assert (b"Internal Server Error" if status == 500 else b"<!DOCTYPE html>") in answer.body
 
 

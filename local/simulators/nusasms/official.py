@@ -1,8 +1,8 @@
-"""WhatsApp Official: a template to anyone, a free reply within a day after the recipient wrote.
+"""WhatsApp Official: a template to any number, a free reply within a day after the recipient's last message.
 
-Fields, answers and callbacks are those of the vendor's page, section "WhatsApp Official". Guesses: the words of a
-template's status, the form of its header and body in the list, what makes parameters fit it, the words of a receipt
-other than `read`, and the HTTP status 400 with its texts for what is not about the form of the body.
+Fields, responses and callbacks follow the vendor's page, section "WhatsApp Official". Guesses: the status words of a
+template, the format of its header and body in the list, the rules that parameters must match, the words of a receipt
+other than `read`, and the HTTP status 400 with its texts for refusals other than an invalid body.
 """
 
 import hashlib
@@ -13,16 +13,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
-from local.simulators.courier import Receipt
+from local.simulators.http import Reply, Request
 from local.simulators.inbound import DATE_LAYOUT, NUMBER, Callback, Inbound
-from local.simulators.journeys import Stage
 from local.simulators.ledger import Row
+from local.simulators.lifecycles import Stage
 from local.simulators.nusasms import schema
-from local.simulators.nusasms.family import JAKARTA, Family, jakarta, refused, succeeded
+from local.simulators.nusasms.base import JAKARTA, NusaSmsApi, jakarta, refused, succeeded
 from local.simulators.nusasms.whatsapp import invalid_destination, no_credit
 from local.simulators.outcomes import Refusal
 from local.simulators.vendor import Entry, Refused, Route, Submission, Vendor, read_naive_local
-from local.simulators.wire import Reply, Request
+from local.simulators.webhook_sender import Receipt
 
 ROOT: Final = "/nusasms_api/1.0/wa_official"
 WINDOW_SECONDS: Final = 24 * 3600
@@ -33,7 +33,7 @@ REPLY_TYPES: Final = ("audio", "document", "image", "text", "video", "voice")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """A template of the account. `has_button`: its first button opens an address that a send completes."""
+    """A template of the account. `has_button`: the first button opens a URL that the send completes."""
 
     template_id: str
     name: str
@@ -45,11 +45,11 @@ class Template:
 
     @property
     def parameter_count(self) -> int:
-        """How many different `{{1}}` the body has."""
+        """The number of different placeholders such as `{{1}}` in the body."""
         return len(set(re.findall(r"\{\{[0-9]+\}\}", self.body)))
 
     def shown(self) -> dict[str, Any]:
-        """Return the template as it is listed; of buttons the documented list says nothing."""
+        """Return the entry of the template list. The documented list has no buttons."""
         return {
             "id": self.template_id,
             "name": self.name,
@@ -146,22 +146,22 @@ STATUSES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
-    """The conversation with one number; it may be answered for a day after the number last wrote."""
+class Room:
+    """The conversation with one number. Replies are allowed for a day after the last inbound message."""
 
     room_id: str
     number: str
     last_inbound_at: float
 
 
-class WhatsAppOfficial(Family):
-    """Broadcast a template, reply in a room, list templates and channels. No status to ask for: receipts only."""
+class WhatsAppOfficial(NusaSmsApi):
+    """Broadcast a template, reply in a room, list templates and channels. Status by receipt only, no look-up."""
 
     channel: ClassVar[str] = "whatsapp_official"
 
     def __init__(self, vendor: Vendor) -> None:
         super().__init__(vendor)
-        self._rooms: dict[str, Conversation] = {}
+        self._rooms: dict[str, Room] = {}
 
     def routes(self) -> tuple[Route, ...]:
         return (
@@ -172,7 +172,7 @@ class WhatsAppOfficial(Family):
         )
 
     def name_message(self, serial: int, submission: Submission) -> str:
-        """Return four letters and 20 digits, as in the documented `XXXX05224010031105891853`."""
+        """Return four letters and 20 digits, like the documented `XXXX05224010031105891853`."""
         return _ref_no(serial)
 
     def receipt(self, row: Row, stage: Stage) -> Receipt | None:
@@ -185,9 +185,9 @@ class WhatsAppOfficial(Family):
         return receipt if receipt.url else None
 
     def receive(self, inbound: Inbound) -> Callback:
-        """Open the sender's room, or keep it open, and hand on the message."""
+        """Open or extend the sender's room, and return the webhook call for the message."""
         date = inbound.date or jakarta(time.time())
-        room = self._open(inbound.sender, inbound.room_id, read_naive_local(date, DATE_LAYOUT, JAKARTA))
+        room = self._open_room(inbound.sender, inbound.room_id, read_naive_local(date, DATE_LAYOUT, JAKARTA))
         fields = {
             "room_id": room.room_id,
             "ref_no": inbound.id or _ref_no(self.world.ledger.next_serial()),
@@ -202,11 +202,11 @@ class WhatsAppOfficial(Family):
         with self.world.ledger.lock:
             self._rooms.clear()
 
-    def _open(self, number: str, room_id: str, at: float) -> Conversation:
+    def _open_room(self, number: str, room_id: str, at: float) -> Room:
         with self.world.ledger.lock:
             own = next((room for room in self._rooms.values() if room.number == number), None)
             known = self._rooms.get(room_id) if room_id else own
-            room = known or Conversation(room_id or str(uuid.uuid4()), number, at)
+            room = known or Room(room_id or str(uuid.uuid4()), number, at)
             room = replace(room, number=number, last_inbound_at=max(room.last_inbound_at, at))
             self._rooms = {key: kept for key, kept in self._rooms.items() if kept.number != number}
             self._rooms[room.room_id] = room
@@ -290,7 +290,7 @@ def _operation(entry: Entry) -> str:
 
 
 def _complaint(channel_id: str, template: Template | None, parameters: Mapping[str, Any]) -> str | None:
-    """Return what keeps a broadcast from being sent."""
+    """Return the reason to refuse a broadcast, or None."""
     if channel_id != CHANNEL_ID:
         return "Channel not found"
     if template is None:
@@ -320,7 +320,7 @@ def _header_fits(template: Template, header: Mapping[str, Any] | None) -> bool:
 
 
 def _content_complaint(fields: Mapping[str, str], file: bytes | None) -> str | None:
-    """Return what a reply lacks: a text its text, anything else one file."""
+    """Return the reason to refuse a reply, or None: a text needs its text, any other type exactly one file."""
     has_file, has_url = file is not None, "file_url" in fields
     if fields.get("type", "text") == "text":
         return "Text is required" if not fields.get("text") or has_file or has_url else None

@@ -1,6 +1,6 @@
-"""Checks a body as FastAPI and pydantic 1 do, whose documented `HTTPValidationError` the vendor answers with.
+"""Validate a body like FastAPI with pydantic 1. The vendor documents their `HTTPValidationError` as its response.
 
-Stricter than they are: a text is not made of a number, nor a number of a text; null and unknown names are refused.
+The checks are stricter: they do not convert numbers to text or text to numbers, and refuse null and unknown names.
 """
 
 import json
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from local.simulators.http import Reply, Request
 from local.simulators.inbound import is_uuid4
-from local.simulators.wire import Reply, Request
 
 Location = tuple[str | int, ...]
 Problem = dict[str, Any]
@@ -20,7 +20,7 @@ BODY: Final[Location] = ("body",)
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One name of an object."""
+    """One field of an object."""
 
     check: Check
     is_required: bool = False
@@ -32,12 +32,12 @@ def problem(location: Location, message: str, kind: str) -> Problem:
 
 
 def unprocessable(*problems: Problem) -> Reply:
-    """Build the documented answer to a body that does not fit."""
+    """Build the documented response to an invalid body."""
     return Reply.json(422, {"detail": list(problems)})
 
 
 def read_json(request: Request, check: Check) -> tuple[Any, Reply | None]:
-    """Return the body read as JSON and None, or None and its refusal."""
+    """Parse and check a JSON body. Return the body and None, or None and the refusal."""
     try:
         document = request.json()
     except json.JSONDecodeError as error:
@@ -49,41 +49,41 @@ def read_json(request: Request, check: Check) -> tuple[Any, Reply | None]:
 
 
 def text(value: Any, location: Location) -> list[Problem]:
-    """Ask for a text."""
+    """Require a string."""
     return [] if isinstance(value, str) else [problem(location, "str type expected", "type_error.str")]
 
 
 def full_text(value: Any, location: Location) -> list[Problem]:
-    """Ask for a text that is not empty."""
+    """Require a string that is not empty."""
     short = problem(location, "ensure this value has at least 1 characters", "value_error.any_str.min_length")
     return text(value, location) or ([] if value else [short])
 
 
 def integer(value: Any, location: Location) -> list[Problem]:
-    """Ask for a whole number."""
+    """Require an integer."""
     wrong = problem(location, "value is not a valid integer", "type_error.integer")
     return [] if type(value) is int else [wrong]
 
 
 def boolean(value: Any, location: Location) -> list[Problem]:
-    """Ask for true or false."""
+    """Require true or false."""
     wrong = problem(location, "value could not be parsed to a boolean", "type_error.bool")
     return [] if isinstance(value, bool) else [wrong]
 
 
 def text_or_integer(value: Any, location: Location) -> list[Problem]:
-    """Ask for what the vendor's samples write as 1 and as "1"."""
+    """Require an integer or a string: the vendor's samples contain both 1 and "1"."""
     return [] if type(value) is int else text(value, location)
 
 
 def uuid4(value: Any, location: Location) -> list[Problem]:
-    """Ask for a UUID of version 4."""
+    """Require a UUID of version 4."""
     wrong = problem(location, "value is not a valid uuid", "type_error.uuid")
     return [] if isinstance(value, str) and is_uuid4(value) else [wrong]
 
 
 def url(value: Any, location: Location) -> list[Problem]:
-    """Ask for the address of something on the web."""
+    """Require an HTTP or HTTPS URL."""
     if problems := text(value, location):
         return problems
     parts = urlsplit(value)
@@ -93,7 +93,7 @@ def url(value: Any, location: Location) -> list[Problem]:
 
 
 def one_of(words: Sequence[str]) -> Check:
-    """Ask for one of some words."""
+    """Require one of the words."""
 
     def check(value: Any, location: Location) -> list[Problem]:
         permitted = ", ".join(f"'{word}'" for word in words)
@@ -104,7 +104,7 @@ def one_of(words: Sequence[str]) -> Check:
 
 
 def list_of(item: Check) -> Check:
-    """Ask for a list of things that pass a check."""
+    """Require a list of items that pass a check."""
 
     def check(value: Any, location: Location) -> list[Problem]:
         if not isinstance(value, list):
@@ -115,7 +115,7 @@ def list_of(item: Check) -> Check:
 
 
 def object_of(fields: Mapping[str, Field]) -> Check:
-    """Ask for an object with these names and no other."""
+    """Require an object with these fields and no others."""
 
     def check(value: Any, location: Location) -> list[Problem]:
         if not isinstance(value, dict):

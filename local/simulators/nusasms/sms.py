@@ -1,7 +1,7 @@
 """SMS v3: plain text to a number, or to a group of contacts.
 
-Parameters, status codes and both forms of the answer are those of the vendor's page, section "SMS". That a failure
-comes with HTTP 200 is a guess, and so are the values of `status` and `err_code` in a receipt: no document has them.
+Parameters, status codes and both response formats follow the vendor's page, section "SMS". Guesses: a failure has HTTP
+200, and the values of `status` and `err_code` in a receipt. No document has them.
 """
 
 import re
@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
 from local.simulators import credentials
-from local.simulators.courier import Receipt
+from local.simulators.http import Reply, Request
 from local.simulators.inbound import Callback, Inbound
-from local.simulators.journeys import Stage
 from local.simulators.ledger import Row
-from local.simulators.nusasms.family import Family
+from local.simulators.lifecycles import Stage
+from local.simulators.nusasms.base import NusaSmsApi
 from local.simulators.nusasms.schema import problem, unprocessable
 from local.simulators.outcomes import Refusal
 from local.simulators.vendor import Entry, Refused, Route, Submission
-from local.simulators.wire import Reply, Request
+from local.simulators.webhook_sender import Receipt
 
 ROOT: Final = "/api/v3/sendsms"
 MAX_TEXT: Final = 160
@@ -36,7 +36,7 @@ TEXT_TOO_LONG: Final = "-14"
 NO_SUCH_GROUP: Final = "-55"
 REFUSALS: Final = {Refusal.INVALID_RECIPIENT: INVALID_DESTINATION, Refusal.NO_CREDIT: NOT_ENOUGH_CREDITS}
 GROUP_REFUSALS: Final = {**REFUSALS, Refusal.INVALID_RECIPIENT: NO_SUCH_GROUP}
-# A letter as the vendor uses for WhatsApp, or a word: messages alternate.
+# Messages alternate between the letters that the vendor uses for WhatsApp, and words.
 STATUSES: Final = {
     Stage.ACCEPTED: ("Q", "PENDING"),
     Stage.SENT: ("S", "SENT"),
@@ -45,8 +45,8 @@ STATUSES: Final = {
 }
 
 
-class Sms(Family):
-    """Send to a number or a group. A group has no receipts: its answer names no message."""
+class Sms(NusaSmsApi):
+    """Send to a number or a group. A group has no receipts, because the response contains no message id."""
 
     channel: ClassVar[str] = "sms"
 
@@ -57,7 +57,7 @@ class Sms(Family):
         )
 
     def refuse_caller(self, request: Request) -> Reply | None:
-        """Return the refusal of a caller without the API user's name and password."""
+        """Return the refusal of a request without the API user's name and password, or None."""
         fields = _fields(request)
         user = fields.get("user") or fields.get("username")
         if request.content_type == "application/json" and user is None:
@@ -68,7 +68,7 @@ class Sms(Family):
         return answer(fields, AUTHENTICATION_FAILED)
 
     def name_message(self, serial: int, submission: Submission) -> str:
-        """Return 18 digits with leading zeros: no number, though it looks like one. A campaign has a name."""
+        """Return 18 digits with leading zeros (a string, not a number); for a group, a campaign name."""
         return _campaign_name(serial) if submission.operation == "group" else f"{serial:018d}"
 
     def receipt(self, row: Row, stage: Stage) -> Receipt | None:
@@ -129,7 +129,7 @@ class Sms(Family):
 
 
 def _number_refusal(number: str) -> str | None:
-    """Return the status for a number; a missing one has that of an invalid one, as the document shows it."""
+    """Return the status code for a number. As in the document, a missing number has the code of an invalid one."""
     if INDONESIAN_MOBILE.fullmatch(number):
         return None
     is_foreign = re.fullmatch("[1-9][0-9]{7,14}", number) is not None and not number.startswith("62")
@@ -137,13 +137,13 @@ def _number_refusal(number: str) -> str | None:
 
 
 def _campaign_name(serial: int) -> str:
-    """Return a name like `Group-Api-Campaign-cf27252-5101`, another one for each serial."""
+    """Return a unique name for each serial, such as `Group-Api-Campaign-cf27252-5101`."""
     upper, lower = divmod(serial, 16**7)
     return f"Group-Api-Campaign-{lower:07x}-{upper}"
 
 
 def _fields(request: Request) -> dict[str, str]:
-    """Return the parameters: the vendor's own samples put them into the query, a form, or a multipart body."""
+    """Return the parameters. The vendor's samples have them in the query, a form, or a multipart body."""
     return {**request.parameters, **request.form()}
 
 

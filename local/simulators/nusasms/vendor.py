@@ -1,19 +1,19 @@
-"""The three APIs of NusaSMS under one root, and what is about the account."""
+"""The three APIs of NusaSMS under one root, and the operations on the account."""
 
 from typing import ClassVar, Final
 
 from local.simulators import credentials
-from local.simulators.courier import Receipt
+from local.simulators.http import Reply, Request
 from local.simulators.inbound import Callback, Inbound
-from local.simulators.journeys import Stage
 from local.simulators.ledger import Row
-from local.simulators.nusasms.family import refused, succeeded
+from local.simulators.lifecycles import Stage
+from local.simulators.nusasms.base import refused, succeeded
 from local.simulators.nusasms.official import WhatsAppOfficial
 from local.simulators.nusasms.sms import ROOT as SMS_ROOT
 from local.simulators.nusasms.sms import Sms
 from local.simulators.nusasms.whatsapp import WhatsApp
 from local.simulators.vendor import Route, Submission, Vendor, World
-from local.simulators.wire import Reply, Request
+from local.simulators.webhook_sender import Receipt
 
 ROOT: Final = "/nusasms_api/1.0"
 CLIENT_ID: Final = 4711
@@ -25,14 +25,14 @@ INBOXES: Final = {
 
 
 class NusaSms(Vendor):
-    """SMS by user and password, everything else by API key; callbacks to the addresses registered for the account."""
+    """SMS with user and password, all else with the API key; callbacks to the addresses registered for the account."""
 
     name: ClassVar[str] = "nusasms"
     sends_receipts: ClassVar[bool] = True
 
     def __init__(self, world: World) -> None:
         self._sms, self._official = Sms(self), WhatsAppOfficial(self)
-        self._families = {family.channel: family for family in (self._sms, WhatsApp(self), self._official)}
+        self._apis = {api.channel: api for api in (self._sms, WhatsApp(self), self._official)}
         super().__init__(world)
 
     def declare_routes(self) -> tuple[Route, ...]:
@@ -40,7 +40,7 @@ class NusaSms(Vendor):
             Route("GET", f"{ROOT}/auth/api_key", "api_key", self._show_user),
             Route("GET", f"{ROOT}/balance", "balance", self._balance),
         )
-        return account + tuple(route for family in self._families.values() for route in family.routes())
+        return account + tuple(route for api in self._apis.values() for route in api.routes())
 
     def refuse_caller(self, request: Request) -> Reply | None:
         if request.path.startswith(SMS_ROOT):
@@ -61,15 +61,15 @@ class NusaSms(Vendor):
         return Reply(500, b"Internal Server Error", "text/plain; charset=utf-8")
 
     def name_message(self, serial: int, submission: Submission) -> str:
-        return self._families[submission.channel].name_message(serial, submission)
+        return self._apis[submission.channel].name_message(serial, submission)
 
     def receipt(self, row: Row, stage: Stage) -> Receipt | None:
-        return self._families[row.channel].receipt(row, stage)
+        return self._apis[row.channel].receipt(row, stage)
 
     def receive(self, inbound: Inbound) -> Callback:
         if inbound.kind not in INBOXES:
             return super().receive(inbound)
-        return self._families[INBOXES[inbound.kind]].receive(inbound)
+        return self._apis[INBOXES[inbound.kind]].receive(inbound)
 
     def reset(self) -> None:
         self._official.reset()
@@ -84,7 +84,7 @@ class NusaSms(Vendor):
             "idClient": CLIENT_ID,
             "wa_balance": settings.nusasms_wa_balance,
             "wa_expired_date": settings.nusasms_expired_date,
-            # Users have seen null for what an account does not have.
+            # Users have seen null for products that an account does not have.
             "hlr_balance": None,
             "hlr_expired_date": None,
             "sim_balance": None,

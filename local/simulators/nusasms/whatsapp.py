@@ -1,8 +1,8 @@
-"""WhatsApp by the vendor's gateways: text, media, status.
+"""WhatsApp through the vendor's gateways: text, media, status.
 
-Fields, answers and status letters are those of the vendor's page, section "WhatsApp". The texts of refusals, and dates
-without a zone or null, are as users have seen them. Guesses: the HTTP status 400 of a refusal that is not about the
-form of the body, the 404 of an unknown message, "Insufficient WA credit", and that a number abroad will do.
+Fields, responses and status letters follow the vendor's page, section "WhatsApp". The texts of refusals, and dates that
+are null or have no zone, are as users have seen them. Guesses: the HTTP status 400 of refusals other than an invalid
+body, the 404 of an unknown message, "Insufficient WA credit", and the acceptance of foreign numbers.
 """
 
 import base64
@@ -12,15 +12,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from local.simulators.courier import Receipt
+from local.simulators.http import Reply, Request
 from local.simulators.inbound import NUMBER, Callback, Inbound
-from local.simulators.journeys import Stage, receipts_of
 from local.simulators.ledger import Row
+from local.simulators.lifecycles import Stage, receipts_of
 from local.simulators.nusasms import schema
-from local.simulators.nusasms.family import Family, jakarta, refused, succeeded
+from local.simulators.nusasms.base import NusaSmsApi, jakarta, refused, succeeded
 from local.simulators.outcomes import Refusal
 from local.simulators.vendor import Entry, Refused, Route, Submission
-from local.simulators.wire import Reply, Request
+from local.simulators.webhook_sender import Receipt
 
 ROOT: Final = "/nusasms_api/1.0/whatsapp"
 MAX_FILE: Final = 512 * 1024
@@ -43,7 +43,7 @@ MEDIA: Final = schema.object_of(
         "file_name": schema.Field(schema.full_text),
     }
 )
-# Two letters for one stage: messages alternate.
+# Some stages have two letters: messages alternate between them.
 STATUSES: Final = {
     Stage.ACCEPTED: ("Q", "U"),
     Stage.SENT: ("S", "S"),
@@ -59,8 +59,8 @@ DATES: Final = (
 ESCAPED: Final = re.compile(r"\\{1,2}U([0-9A-Fa-f]{8})")
 
 
-class WhatsApp(Family):
-    """Send a text or a file, tell its status, and call the addresses registered for receipts and inbound messages."""
+class WhatsApp(NusaSmsApi):
+    """Send a text or a file, look up a status, and call the registered webhooks for receipts and inbound messages."""
 
     channel: ClassVar[str] = "whatsapp"
 
@@ -72,7 +72,7 @@ class WhatsApp(Family):
         )
 
     def name_message(self, serial: int, submission: Submission) -> str:
-        """Return 18 digits with leading zeros: no number, though it looks like one."""
+        """Return 18 digits with leading zeros: a string, not a number."""
         return f"{serial:018d}"
 
     def receipt(self, row: Row, stage: Stage) -> Receipt | None:
@@ -83,17 +83,17 @@ class WhatsApp(Family):
 
     @property
     def _own_sender(self) -> str:
-        """The gateway that sends where a request names none."""
+        """The default sender: the first gateway, or an empty string."""
         return next(iter(self.world.settings.nusasms_whatsapp_senders), "")
 
     def _send(self, request: Request) -> Reply:
         fields, refusal = schema.read_json(request, MESSAGE)
-        refusal = refusal or self._validate(fields)
+        refusal = refusal or self._refusal(fields)
         return refusal or self._submit(fields, text=_unescaped(fields["message"]))
 
     def _send_media(self, request: Request) -> Reply:
         fields, refusal = schema.read_json(request, MEDIA)
-        refusal = refusal or _source_refusal(fields) or self._validate(fields)
+        refusal = refusal or _source_refusal(fields) or self._refusal(fields)
         if refusal is not None:
             return refusal
         details = {"media_url": fields["media_url"]} if "media_url" in fields else {}
@@ -109,8 +109,8 @@ class WhatsApp(Family):
             details = {"file_sha256": hashlib.sha256(content).hexdigest()}
         return self._submit(fields, text=_unescaped(fields.get("caption", "")), operation="media", details=details)
 
-    def _validate(self, fields: Mapping[str, Any]) -> Reply | None:
-        # The id of a WhatsApp group is no number; no document shows one.
+    def _refusal(self, fields: Mapping[str, Any]) -> Reply | None:
+        # The id of a WhatsApp group is not a number; no document shows an example.
         if not (fields["destination"] if fields.get("is_group") else NUMBER.fullmatch(fields["destination"])):
             return invalid_destination()
         is_known = fields.get("sender", self._own_sender) in self.world.settings.nusasms_whatsapp_senders
@@ -158,23 +158,23 @@ class WhatsApp(Family):
 
     def _dates(self, row: Row, stage: Stage) -> dict[str, str | None]:
         settings = self.world.settings
-        steps = receipts_of(row.journey, sent_seconds=settings.sent_seconds, final_seconds=settings.final_seconds)
+        steps = receipts_of(row.lifecycle, sent_seconds=settings.sent_seconds, final_seconds=settings.final_seconds)
         reached = {step.stage: _date(row.starts_at + step.after_seconds) for step in steps}
         return {name: reached.get(own) if stage in own_and_later else None for name, own, own_and_later in DATES}
 
 
 def invalid_destination(location: schema.Location = (*schema.BODY, "destination")) -> Reply:
-    """Refuse a number as users have seen it."""
+    """Build the refusal of a number, in the format that users have seen."""
     return schema.unprocessable(schema.problem(location, "Invalid destination format", "value_error"))
 
 
 def no_credit() -> Reply:
-    """Refuse for want of credit: a guess, HTTP status and text alike."""
+    """Build the refusal for missing credit. The HTTP status and the text are guesses."""
     return refused(400, "Insufficient WA credit")
 
 
 def _source_refusal(fields: Mapping[str, Any]) -> Reply | None:
-    """Ask for one source of the file: an address, or its content with a name."""
+    """Require exactly one source of the file: a URL, or the content with a file name."""
     if set(fields) & {"media_url", "media_base64", "file_name"} in ({"media_url"}, {"media_base64", "file_name"}):
         return None
     message = "media_url, or media_base64 and file_name, is required"
@@ -215,7 +215,7 @@ def _date(seconds: float) -> str:
 
 
 def _unescaped(message: str) -> str:
-    r"""Return what the recipient reads: the vendor documents emoji as the ten characters `\U0001F600`."""
+    r"""Decode emoji. The vendor documents them as ten characters such as `\U0001F600`."""
     return ESCAPED.sub(lambda match: _character(int(match[1], 16), match[0]), message)
 
 

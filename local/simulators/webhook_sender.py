@@ -1,4 +1,4 @@
-"""Brings receipts to the client at their time: one heap of what is due, a few workers, a bounded number of tries."""
+"""Send receipts to the client when they are due: one heap, a few worker threads, a bounded number of tries."""
 
 import heapq
 import http.client
@@ -27,19 +27,19 @@ class Receipt:
     body: bytes = b""
 
 
-Make = Callable[[], Receipt | None]
+BuildReceipt = Callable[[], Receipt | None]
 
 
 @dataclass(order=True, slots=True)
 class _Due:
     at: float
     sequence: int
-    make: Make = field(compare=False)
+    build: BuildReceipt = field(compare=False)
     attempt: int = field(compare=False)
 
 
-class Courier:
-    """Delivers receipts. Each is made when it is due, so that it carries the address and the hour of that moment."""
+class WebhookSender:
+    """Delivers receipts. Each is built when it is due, so it has the address and the time of that moment."""
 
     def __init__(
         self, *, retry_seconds: Callable[[], float], count: Callable[[str, str], None], workers: int = 4
@@ -50,7 +50,7 @@ class Courier:
         self._sequence = itertools.count()
         self._changed = threading.Condition()
         self._is_stopping = False
-        self._workers = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
+        self._workers = [threading.Thread(target=self._deliver_due, daemon=True) for _ in range(workers)]
 
     def start(self) -> None:
         """Start the workers."""
@@ -58,7 +58,7 @@ class Courier:
             worker.start()
 
     def stop(self) -> None:
-        """Drop what is not yet due and wait for what is on its way."""
+        """Drop the receipts that are not yet due and wait for those in flight."""
         with self._changed:
             self._is_stopping = True
             self._heap.clear()
@@ -67,35 +67,35 @@ class Courier:
             worker.join(TIMEOUT_SECONDS + 1)
 
     def clear(self) -> None:
-        """Drop what is not yet due."""
+        """Drop the receipts that are not yet due."""
         with self._changed:
             self._heap.clear()
 
-    def schedule(self, after_seconds: float, make: Make, *, attempt: int = 1) -> None:
-        """Deliver a receipt later."""
+    def schedule(self, after_seconds: float, build: BuildReceipt, *, attempt: int = 1) -> None:
+        """Deliver a receipt after a delay in seconds."""
         with self._changed:
             if not self._is_stopping:
-                heapq.heappush(self._heap, _Due(time.monotonic() + after_seconds, next(self._sequence), make, attempt))
+                heapq.heappush(self._heap, _Due(time.monotonic() + after_seconds, next(self._sequence), build, attempt))
                 self._changed.notify()
 
-    def deliver(self, make: Make, *, attempt: int = 1) -> None:
-        """Deliver a receipt now, and again later if it is not answered with 200. Never raises."""
-        receipt = make()
+    def deliver(self, build: BuildReceipt, *, attempt: int = 1) -> None:
+        """Deliver a receipt now, and retry later if the response is not 200. A failed delivery does not raise."""
+        receipt = build()
         if receipt is None:
             return
         status = _transmit(receipt)
         self._count(receipt.vendor, "receipt" if status == http.client.OK else "receipt_failed")
         if status != http.client.OK and attempt < TRIES:
-            self.schedule(attempt * self._retry_seconds(), make, attempt=attempt + 1)
+            self.schedule(attempt * self._retry_seconds(), build, attempt=attempt + 1)
 
-    def _work(self) -> None:
-        while (due := self._next()) is not None:
+    def _deliver_due(self) -> None:
+        while (due := self._wait_for_next()) is not None:
             try:
-                self.deliver(due.make, attempt=due.attempt)
+                self.deliver(due.build, attempt=due.attempt)
             except Exception:
-                _log.exception("a receipt could not be made")
+                _log.exception("a receipt could not be built")
 
-    def _next(self) -> _Due | None:
+    def _wait_for_next(self) -> _Due | None:
         with self._changed:
             while not self._is_stopping:
                 wait = self._heap[0].at - time.monotonic() if self._heap else None
@@ -106,14 +106,14 @@ class Courier:
 
 
 def is_local(url: str) -> bool:
-    """Say whether a URL leads to this computer: the only place a simulator calls."""
+    """Return whether a URL leads to this computer. The simulators call no other host."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     return parts.scheme == "http" and (host.startswith("127.") or host == "localhost" or host.endswith(".localhost"))
 
 
 def _transmit(receipt: Receipt) -> int | None:
-    """Return the HTTP status of the answer, or None where there is none."""
+    """Send a receipt. Return the HTTP status of the response, or None if there is no response."""
     if not is_local(receipt.url):
         return None
     parts = urlsplit(receipt.url)

@@ -1,4 +1,4 @@
-"""What the three APIs of NusaSMS have in common: a channel each, with its routes, its ids and its callbacks."""
+"""The base of the three APIs of NusaSMS. Each API has one channel, with its own routes, ids and callbacks."""
 
 import json
 import time
@@ -8,21 +8,21 @@ from datetime import timedelta
 from typing import ClassVar, Final
 from urllib.parse import quote, urlencode
 
-from local.simulators.courier import Receipt
+from local.simulators.http import Reply
 from local.simulators.inbound import Callback, Inbound
-from local.simulators.journeys import Stage
 from local.simulators.ledger import Row
+from local.simulators.lifecycles import Stage
 from local.simulators.vendor import Route, Submission, Vendor, World, naive_local
-from local.simulators.wire import Reply
+from local.simulators.webhook_sender import Receipt
 
 # Guess: dates without a zone are Western Indonesian time.
 JAKARTA: Final = timedelta(hours=7)
-# Guess: no document lists the error codes of a receipt. Messages alternate between two ways to say that there is none.
+# Guess: no document lists the error codes of a receipt. Messages alternate between two values for no error.
 NO_ERROR: Final = ("0", "")
 UNDELIVERED_CODE: Final = "27"
 
 
-class Family(ABC):
+class NusaSmsApi(ABC):
     """One API of NusaSMS."""
 
     channel: ClassVar[str]
@@ -32,7 +32,7 @@ class Family(ABC):
 
     @property
     def world(self) -> World:
-        """What the simulated vendors share."""
+        """The state that the simulated vendors share."""
         return self.vendor.world
 
     @abstractmethod
@@ -41,18 +41,18 @@ class Family(ABC):
 
     @abstractmethod
     def name_message(self, serial: int, submission: Submission) -> str:
-        """Return the id by which clients know a message."""
+        """Return the vendor's id for a new message."""
 
     @abstractmethod
     def receipt(self, row: Row, stage: Stage) -> Receipt | None:
-        """Return the receipt of a stage, or None where there is no address to send it to."""
+        """Return the receipt of a stage, or None if no address is registered for it."""
 
     @abstractmethod
     def receive(self, inbound: Inbound) -> Callback:
-        """Return the call that hands on a message from a phone."""
+        """Return the webhook call for an inbound message."""
 
     def receipt_by_query(self, kind: str, row: Row, stage: Stage, status: str) -> Receipt | None:
-        """Return a receipt as SMS and WhatsApp have it: a GET with everything in the query."""
+        """Return a receipt in the format of SMS and WhatsApp: a GET with all fields in the query."""
         url = self.world.settings.webhook_url(self.vendor.name, kind)
         if not url:
             return None
@@ -65,7 +65,7 @@ class Family(ABC):
         return Receipt(vendor=self.vendor.name, method="GET", url=f"{url}?{urlencode(fields, quote_via=quote)}")
 
     def receive_by_form(self, inbound: Inbound, gateway_number: str) -> Callback:
-        """Hand on a message as "Push Inbox" has it, for SMS and WhatsApp alike: a POST with a form."""
+        """Return the webhook call of "Push Inbox", for SMS and WhatsApp: a POST with a form."""
         fields = {
             "id": inbound.id or str(self.world.ledger.next_serial()),
             "gateway_number": gateway_number,
@@ -76,26 +76,26 @@ class Family(ABC):
         return self.callback(inbound.kind, fields, "application/x-www-form-urlencoded", urlencode(fields).encode())
 
     def callback_by_json(self, kind: str, fields: Mapping[str, str]) -> Callback:
-        """Return a call as WhatsApp Official has it: a POST with JSON."""
+        """Return a webhook call in the format of WhatsApp Official: a POST with JSON."""
         return self.callback(kind, fields, "application/json", json.dumps(fields).encode())
 
     def callback(self, kind: str, fields: Mapping[str, str], content_type: str, body: bytes) -> Callback:
-        """Return a POST to the address registered for a kind; it is empty where none is."""
+        """Return a POST to the address registered for a kind; the URL is empty if none is registered."""
         url = self.world.settings.webhook_url(self.vendor.name, kind)
         headers = {"Content-Type": content_type}
         return Callback(Receipt(vendor=self.vendor.name, method="POST", url=url, headers=headers, body=body), fields)
 
 
 def succeeded(status: int, message: str, data: object) -> Reply:
-    """Build the documented envelope of a success."""
+    """Build the documented success envelope."""
     return Reply.json(status, {"error": False, "message": message, "data": data})
 
 
 def refused(status: int, message: str) -> Reply:
-    """Build the envelope of a refusal, as users have seen it; its HTTP status is a guess."""
+    """Build a refusal envelope in the format that users have seen. The HTTP status is a guess."""
     return Reply.json(status, {"error": True, "message": message, "description": None})
 
 
 def jakarta(seconds: float) -> str:
-    """Write a time as `2022-08-12 10:22:50`, in the vendor's zone."""
+    """Format a time in seconds since 1970 as `2022-08-12 10:22:50`, in the vendor's zone."""
     return naive_local(seconds, JAKARTA)

@@ -1,4 +1,4 @@
-"""Where the local stack keeps things and listens."""
+"""The paths, ports and addresses of the local stack."""
 
 import os
 from pathlib import Path
@@ -21,4 +21,4 @@ EMULATOR_PYTHON: Final = ROOT / ".venv-emulator" / "bin" / "python"
 
 
 class StackError(Exception):
-    """The local stack cannot do what was asked. The text says why, and what to do."""
+    """The local stack cannot run a command. The text has the reason and a solution."""

@@ -1,4 +1,4 @@
-"""An HTTP request as a simulator sees it, and the answer that it gives."""
+"""An HTTP request to a simulator, and its reply."""
 
 import email.parser
 import email.policy
@@ -14,7 +14,7 @@ from local.simulators.outcomes import Fault
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A request whose body has been read. `path` begins below the vendor's root; header names are in lower case."""
+    """A request with its complete body. `path` is relative to the vendor's root; header names are in lower case."""
 
     method: str
     path: str
@@ -24,7 +24,7 @@ class Request:
     root_url: str
 
     def header(self, name: str) -> str:
-        """Return a header, or an empty text."""
+        """Return a header, or an empty string."""
         return self.headers.get(name, "")
 
     @property
@@ -34,17 +34,17 @@ class Request:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The query; of a name given twice, the last counts."""
+        """The query parameters; the last value of a repeated name counts."""
         return dict(parse_qsl(self.query, keep_blank_values=True))
 
     def json(self) -> Any:
-        """Return the body read as JSON if it says that it is JSON; ValueError for anything else."""
+        """Parse the body as JSON. Raises ValueError if it is not declared as JSON or not valid JSON."""
         if self.content_type != "application/json":
             raise ValueError("not declared as JSON")
         return json.loads(self.body)
 
     def form(self) -> dict[str, str]:
-        """Return the text fields of an urlencoded or multipart body; of any other body, none."""
+        """Return the text fields of an urlencoded or multipart body; empty for any other body."""
         if self.content_type == "application/x-www-form-urlencoded":
             return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
         if self.content_type == "multipart/form-data":
@@ -62,7 +62,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer; `fault` is what the connection does to it."""
+    """A reply; `fault` is applied to it when it is written to the connection."""
 
     status: int
     body: bytes
@@ -72,17 +72,17 @@ class Reply:
 
     @classmethod
     def json(cls, status: int, document: object, **headers: str) -> "Reply":
-        """Build a JSON answer; `Retry_After="2"` becomes the header Retry-After."""
+        """Build a JSON reply; `Retry_After="2"` becomes the header Retry-After."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return cls(status, json.dumps(document, ensure_ascii=False).encode(), "application/json", named)
 
     def with_fault(self, fault: Fault) -> "Reply":
-        """Return the same answer on a faulty connection."""
+        """Return the same reply with a fault."""
         return replace(self, fault=fault)
 
 
 def html(status: int, title: str, **headers: str) -> Reply:
-    """Build a page such as a gateway in front of the vendor would show."""
+    """Build an HTML page, like that of a gateway in front of the vendor."""
     body = f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
     return Reply(status, body.encode(), "text/html; charset=UTF-8", headers)
 
@@ -95,7 +95,7 @@ class _Part:
 
 
 def _parts(content_type: str, body: bytes) -> list[_Part]:
-    """Split a multipart body; only headers are read as mail, whose ideas of a line would break a file."""
+    """Split a multipart body. The e-mail parser reads only the headers, because its line rules would corrupt a file."""
     boundary = _headers(f"Content-Type: {content_type}".encode()).get_boundary("")
     found = []
     for section in (b"\r\n" + body).split(b"\r\n--" + boundary.encode())[1:]:
