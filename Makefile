@@ -75,7 +75,7 @@ cost: $(DEV) $(EMULATOR) ## what a million messages cost, by counted calls and p
 scale: $(DEV) ## simulate 10, 1,000 and 100,000 messages a second: what gets hot, and what moves it
 	@$(BIN)/python -m tests.bench.scale
 
-LOCKS := layers/dependencies/requirements.txt requirements-dev.txt requirements-emulator.txt requirements-audit.txt tests/bench/requirements.txt
+LOCKS := layers/dependencies/requirements.txt $(addprefix requirements/,dev.txt emulator.txt audit.txt bench.txt)
 CHECKOV := CKV_SKIP_PACKAGE_UPDATE_CHECK=1 .venv-audit/bin/checkov
 PIP_AUDIT := .venv-audit/bin/pip-audit --progress-spinner off --cache-dir .local/pip-audit --strict --disable-pip
 # Passed over: CVE-2024-23342, by which ecdsa leaks a key that it signs with. It has no mend, and checkov signs nothing.
@@ -102,14 +102,14 @@ deploy: $(DEV) ## build and deploy a stage to AWS: make deploy STAGE=dev|staging
 	$(BIN)/sam deploy --config-env $(STAGE)
 
 # uv is fetched for the occasion. The layer is pinned to what the tests run with.
-UV_COMPILE := .local/uv/bin/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --upgrade
+UV_COMPILE := .local/uv/bin/uv pip compile -q --universal --generate-hashes --no-annotate --python-version 3.11 --upgrade
 lock: $(DEV) ## pin the newest versions of all requirements
 	$(PYTHON) -m venv .local/uv && .local/uv/bin/pip install -qq uv
-	$(UV_COMPILE) requirements-dev.in -o requirements-dev.txt
-	$(UV_COMPILE) -c requirements-dev.txt layers/dependencies/requirements.in -o layers/dependencies/requirements.txt
-	$(UV_COMPILE) requirements-emulator.in -o requirements-emulator.txt
-	$(UV_COMPILE) requirements-audit.in -o requirements-audit.txt
-	$(UV_COMPILE) tests/bench/requirements.in -o tests/bench/requirements.txt
+	$(UV_COMPILE) requirements/dev.in -o requirements/dev.txt
+	$(UV_COMPILE) -c requirements/dev.txt layers/dependencies/requirements.in -o layers/dependencies/requirements.txt
+	$(UV_COMPILE) requirements/emulator.in -o requirements/emulator.txt
+	$(UV_COMPILE) requirements/audit.in -o requirements/audit.txt
+	$(UV_COMPILE) requirements/bench.in -o requirements/bench.txt
 
 clean: ## remove everything that was built or installed (stops the local stack first)
 	@$(MAKE) down
@@ -119,21 +119,21 @@ clean: ## remove everything that was built or installed (stops the local stack f
 python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 found. Install one, or name it: make PYTHON=/path/to/python3.13" >&2; exit 1; }
 
-$(DEV): requirements-dev.txt | python
+$(DEV): requirements/dev.txt | python
 	@echo "Installing development tools into .venv (once) ..."
 	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python $(PIP_INSTALL) requirements-dev.txt
+	@$(BIN)/python $(PIP_INSTALL) requirements/dev.txt
 	@touch $@
 
 # With the interpreter of .venv, whatever PYTHON says now: the layers are built for the one and run in the other.
-$(EMULATOR): requirements-emulator.txt $(DEV)
+$(EMULATOR): requirements/emulator.txt $(DEV)
 	@echo "Installing the local AWS into .venv-emulator (once) ..."
 	@$(BIN)/python -m venv --clear .venv-emulator
-	@.venv-emulator/bin/python $(PIP_INSTALL) requirements-emulator.txt
+	@.venv-emulator/bin/python $(PIP_INSTALL) requirements/emulator.txt
 	@touch $@
 
-$(AUDIT): requirements-audit.txt | python
+$(AUDIT): requirements/audit.txt | python
 	@echo "Installing checkov and pip-audit into .venv-audit (once) ..."
 	@$(PYTHON) -m venv --clear .venv-audit
-	@.venv-audit/bin/python $(PIP_INSTALL) requirements-audit.txt
+	@.venv-audit/bin/python $(PIP_INSTALL) requirements/audit.txt
 	@touch $@
