@@ -112,11 +112,12 @@ HOOKS: Final = [
 
 @pytest.mark.parametrize("hook", HOOKS, ids=[hook["id"] for hook in HOOKS])
 def test_a_hook_runs_a_program_of_the_virtual_environment(hook: dict[str, Any]) -> None:
-    program = hook["entry"].split()[0]
+    program, *arguments = hook["entry"].split()
 
     assert hook["language"] == "system"
     assert Path(program).parent == Path(".venv/bin")
     assert (Path(sys.executable).parent / Path(program).name).exists()
+    assert [argument for argument in arguments if "/" in argument and not (ROOT / argument).exists()] == []
 
 
 CHANGELOG: Final = """# Changelog
