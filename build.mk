@@ -1,21 +1,21 @@
-# How `sam build` makes each function and layer. sam runs `make build-<LogicalId>` in a copy of its source folder, with
-# the target folder in ARTIFACTS_DIR. A makefile instead of sam's pip builder because that ships no .pyc, which every
-# cold start would then compile again, and insists on an interpreter of exactly the template's version.
+# The recipes of `sam build` for each function and layer. sam runs `make build-<LogicalId>` in a copy of the source folder
+# and sets ARTIFACTS_DIR to the target folder. sam's own pip builder ships no .pyc, so that every cold start would compile
+# the packages, and it needs an interpreter of exactly the template's version.
 #
-#   SAMPAI_BUILD_FOR       aws (default): wheels for Lambda · host: wheels for PYTHON itself, as the local stack needs
-#   SAMPAI_PYTHON_VERSION  of the Lambda runtime, default 3.13; the same as the parameter PythonRuntime
-#   SAMPAI_ARCHITECTURE    x86_64 (default) or arm64; the same as the parameter Architecture
-#   PYTHON                 the interpreter that builds; it need not have the runtime's version
-#   COMPILER               the interpreter that makes the .pyc; it must have the runtime's version
+#   SAMPAI_BUILD_FOR       aws (default): wheels for Lambda · host: wheels for PYTHON itself, for the local stack
+#   SAMPAI_PYTHON_VERSION  the version of the Lambda runtime, default 3.13; must match the parameter PythonRuntime
+#   SAMPAI_ARCHITECTURE    x86_64 (default) or arm64; must match the parameter Architecture
+#   PYTHON                 the interpreter that builds; any supported version
+#   COMPILER               the interpreter that compiles the .pyc; must have the version of the runtime
 
 SAMPAI_BUILD_FOR ?= aws
 SAMPAI_PYTHON_VERSION ?= 3.13
 SAMPAI_ARCHITECTURE ?= x86_64
 
-# A version manager's shim can be there and yet not run, so each candidate is tried.
+# Run each candidate: a version manager's shim can exist and still fail.
 PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell $(p) -m pip --version >/dev/null 2>&1 && echo $(p))))
 ifeq ($(PYTHON),)
-$(error no python3.11, python3.12 or python3.13 with pip found; name one with PYTHON=/path/to/python)
+$(error no python3.11, python3.12 or python3.13 with pip found; set one with PYTHON=/path/to/python)
 endif
 
 host_version := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -29,17 +29,17 @@ wheels_of_arm64 := manylinux2014_aarch64
 pip_target := --platform $(wheels_of_$(SAMPAI_ARCHITECTURE)) --implementation cp --python-version $(target_version)
 endif
 
-# Only the same version can read a .pyc. Where it is not the one that builds, it may be there all the same: by its name,
-# or as one of pyenv's, whose shims run the chosen versions alone. It needs no pip.
+# A .pyc is readable by its own Python version only. If PYTHON has another version, look for the right one by name and
+# among pyenv's versions, because pyenv's shims run only the selected ones. The compiler needs no pip.
 compilers := $(PYTHON) python$(target_version) $(wildcard $(HOME)/.pyenv/versions/$(target_version).*/bin/python)
 is_target := -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(target_version)")'
 COMPILER ?= $(firstword $(foreach p,$(compilers),$(shell $(p) $(is_target) >/dev/null 2>&1 && echo $(p))))
 
-# Unchecked: the task root is read-only and its time stamps mean nothing.
+# Unchecked, because the task root is read-only and its time stamps mean nothing.
 ifneq ($(COMPILER),)
 compile = $(COMPILER) -m compileall -q --invalidation-mode unchecked-hash $(1)
 else
-compile = @echo "$@: no .pyc, so cold starts will take twice as long: no Python $(target_version) found; name one with COMPILER" >&2
+compile = @echo "$@: no .pyc, so cold starts take twice as long: no Python $(target_version) found; set one with COMPILER" >&2
 endif
 
 # The AWS APIs that the functions call; botocore ships the models of some four hundred.

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from local.stack.config import LOCAL
+from local.stack.config import LOCAL, ROOT
 from local.stack.processes import DIRECT, children_of
 
 INTERPRETER: Final = str(Path(sys.executable).resolve())
 """Without a virtual environment: a function has its layers and nothing else."""
 
-_REQUIREMENTS: Final = Path(__file__).with_name("requirements.txt")
+_REQUIREMENTS: Final = ROOT / "requirements" / "bench.txt"
 _CLIENT: Final = LOCAL / "bench" / "awslambdaric"
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
