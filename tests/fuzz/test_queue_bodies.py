@@ -444,7 +444,10 @@ def _ending(house: House, record: Record) -> str:
         return "control" if document["cancel"] in house.store.messages else "nowhere"
     if _is_note(document, "opt_out", E164) or _is_note(document, "opt_in", E164):
         return "control" if set(document.values()) <= house.directory.consents.keys() else "nowhere"
-    if document.keys() == {"resume", "attempt"} and type(parse_request(record.body)).__name__ == "ResumeRequest":
+    if (
+        document.keys() == {"resume", "attempt"}
+        and type(parse_request(record.body, now=START)).__name__ == "ResumeRequest"
+    ):
         return "control"
     named = document.get("message_id")
     message = house.store.messages.get(named) if isinstance(named, str) else None

@@ -21,6 +21,7 @@ from tests.chaos.load import MESSAGES, Sent, messages, waves
 from tests.chaos.nemesis import SECONDS, STRIKES, Nemesis, Strike, Victim, plan, workers
 from tests.chaos.run import OPERATORS_SETTINGS, patience
 from tests.chaos.verdict import LEAST_KILLS, Aftermath
+from tests.fakes import START
 
 SEEDS = range(20)
 FOLDER = "/tree/.local/emulator.home/ministack-lambda"
@@ -33,7 +34,7 @@ PYTHON = "/tree/.venv-emulator/bin/python"
 def test_every_message_of_the_load_is_a_request_that_the_product_takes() -> None:
     load = messages(seed=1)
 
-    parsed = [parse_request(json.dumps(sent.request)) for sent in load]
+    parsed = [parse_request(json.dumps(sent.request), now=START) for sent in load]
 
     assert {type(request) for request in parsed} == {SendRequest}
     assert len({sent.message_id for sent in load}) == len({sent.acceptance for sent in load}) == MESSAGES

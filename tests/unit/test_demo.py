@@ -131,7 +131,9 @@ def test_a_number_stands_in_one_row_unless_its_phone_writes() -> None:
 
 
 def test_requests_are_what_the_queue_takes() -> None:
-    refused = {case.name for case in REQUESTS if isinstance(parse_request(written(case.request, NOW)), InvalidRequest)}
+    refused = {
+        case.name for case in REQUESTS if isinstance(parse_request(written(case.request, NOW), now=NOW), InvalidRequest)
+    }
 
     assert refused == {"two numbers in one", "not JSON"}
 
@@ -144,7 +146,7 @@ def test_times_count_from_when_a_request_is_put() -> None:
 
 def test_the_conflict_stands_under_the_id_of_another_row_with_other_words() -> None:
     first = next(case for case in CASES if case.message_id == CONFLICT.message_id and case is not CONFLICT)
-    requests = [parse_request(written(case.request, NOW)) for case in (first, CONFLICT)]
+    requests = [parse_request(written(case.request, NOW), now=NOW) for case in (first, CONFLICT)]
 
     assert all(isinstance(request, SendRequest) for request in requests)
     assert requests[0] != requests[1]

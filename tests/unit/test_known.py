@@ -65,7 +65,7 @@ QUESTIONS: list[tuple[str, dict[str, Any], EligibilityQuery]] = [
 
 @pytest.mark.parametrize(("changes", "question"), [q[1:] for q in QUESTIONS], ids=[q[0] for q in QUESTIONS])
 def test_a_request_and_its_message_make_us_ask_the_same(changes: dict[str, Any], question: EligibilityQuery) -> None:
-    asked = parse_request(request(**changes))
+    asked = parse_request(request(**changes), now=START)
     assert isinstance(asked, SendRequest)
     message = Message(
         message_id="m-1",

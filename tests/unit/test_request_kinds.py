@@ -21,7 +21,7 @@ from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpResponse
 from sampai.domain.message import Channel
 from sampai.domain.status import Status
-from tests.fakes import Reply, statuses
+from tests.fakes import START, Reply, statuses
 from tests.harness.application import House, lost, request
 
 VALUE = "8412-secret"
@@ -116,12 +116,12 @@ GOOD: list[tuple[str, str, object]] = [
 
 @pytest.mark.parametrize(("body", "expected"), [g[1:] for g in GOOD], ids=[g[0] for g in GOOD])
 def test_a_good_request_is_read_whole(body: str, expected: object) -> None:
-    assert parse_request(body) == expected
+    assert parse_request(body, now=START) == expected
 
 
 @pytest.mark.parametrize("body", [g[1] for g in GOOD], ids=[g[0] for g in GOOD])
 def test_a_request_shows_neither_number_nor_words_nor_file(body: str) -> None:
-    shown = repr(parse_request(body))
+    shown = repr(parse_request(body, now=START))
 
     assert [said for said in ("1234", "Dara", "bill", "a.example", "AA==", "pdf", NUMBER) if said in shown] == []
 

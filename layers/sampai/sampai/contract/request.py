@@ -6,7 +6,7 @@ import json
 import re
 from base64 import b64decode
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -22,12 +22,13 @@ from pydantic import (
     StringConstraints,
     Tag,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError, from_json
 
 from sampai.domain.message import MESSAGE_ID, Category, Channel, OnUnknown
-from sampai.domain.phone import E164
+from sampai.domain.phone import E164, has_trunk_zero
 from sampai.domain.template import InvalidTemplateError, parse_parameters
 from sampai.domain.times import to_text
 
@@ -35,6 +36,12 @@ _RFC3339: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})
 _HTTPS_URL: Final = re.compile(r"[Hh][Tt][Tt][Pp][Ss]://[!-~]+", re.ASCII)
 _BASE64: Final = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 _FIELD_NAME: Final = re.compile(r"(?!.*[0-9]{3})[A-Za-z_][A-Za-z0-9_]{0,39}", re.ASCII)
+
+_ID_IN_TEXT: Final = re.compile(rf'(?<!\\)"message_id"\s*:\s*"({MESSAGE_ID.pattern})"', re.ASCII)
+_BYTE_ORDER_MARK: Final = "\ufeff"
+
+MAX_AHEAD: Final = timedelta(days=366)
+"""How far ahead `send_at` and `expires_at` may be."""
 
 OPTIONS_LIMIT: Final = 4096
 MAX_LISTS: Final = 10
@@ -50,9 +57,31 @@ def _matches(pattern: re.Pattern[str], expectation: str) -> AfterValidator:
 
 
 def _require_rfc3339(value: Any) -> Any:
+    if isinstance(value, datetime):  # from Python code; a JSON document holds a string
+        return value
     if not isinstance(value, str) or _RFC3339.fullmatch(value) is None:
         raise PydanticCustomError("rfc3339", "must be an RFC 3339 time with a zone")
     return value
+
+
+def _to_utc(instant: datetime) -> datetime:
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise PydanticCustomError("range", "must be a time that exists in UTC") from None
+
+
+def _check_ahead(instant: datetime, info: ValidationInfo) -> datetime:
+    # Clients build the models without a clock; the service checks again.
+    if info.context is not None and instant > info.context["now"] + MAX_AHEAD:
+        raise PydanticCustomError("ahead", "must be at most 366 days ahead")
+    return instant
+
+
+def _check_trunk_zero(number: str) -> str:
+    if has_trunk_zero(number):
+        raise PydanticCustomError("trunk_zero", "must not have a 0 right after the country code")
+    return number
 
 
 def _check_size(options: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -111,7 +140,9 @@ Base64 = Annotated[
     AfterValidator(_check_base64),
     Field(json_schema_extra={"contentEncoding": "base64", "pattern": _BASE64}),
 ]
-Instant = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_require_rfc3339)]
+Subscriber = Annotated[Recipient, AfterValidator(_check_trunk_zero)]
+Instant = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_require_rfc3339), AfterValidator(_to_utc)]
+FutureInstant = Annotated[Instant, AfterValidator(_check_ahead)]
 Sender = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\x20-\x7e]+$")]
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MetadataValue = Annotated[str, StringConstraints(max_length=512)]
@@ -243,8 +274,10 @@ class SendRequest(_Document):
     content: Content
     category: Category = Category.TRANSACTIONAL
     provider: str | None = Field(default=None, description="Name of a provider; without it the route decides.")
-    send_at: Instant | None = None
-    expires_at: Instant | None = Field(default=None, description="No vendor call starts at or after it.")
+    send_at: FutureInstant | None = Field(default=None, description="At most 366 days ahead; in the past means now.")
+    expires_at: FutureInstant | None = Field(
+        default=None, description="No vendor call starts at or after it. At most 366 days ahead."
+    )
     on_unknown: OnUnknown = OnUnknown.HOLD
     metadata: Annotated[dict[MetadataKey, MetadataValue], Field(max_length=10)] = Field(
         default_factory=dict, repr=False, description="Echoed in every event, never sent to a vendor."
@@ -297,13 +330,19 @@ class CancelRequest(_Document):
 class OptOutRequest(_Document):
     """A request to send a number no more promotional messages."""
 
-    opt_out: Recipient = Field(repr=False)
+    opt_out: Subscriber = Field(repr=False)
+    at: Instant | None = Field(
+        default=None, description="Time of the recipient's wish. Default: when SQS took the request."
+    )
 
 
 class OptInRequest(_Document):
     """A request to allow promotional messages to a number again."""
 
-    opt_in: Recipient = Field(repr=False)
+    opt_in: Subscriber = Field(repr=False)
+    at: Instant | None = Field(
+        default=None, description="Time of the recipient's wish. Default: when SQS took the request."
+    )
 
 
 class ResumeRequest(_Document):
@@ -334,25 +373,39 @@ _MODELS: Final[dict[str, _Model]] = {
 """The kind of a request by its distinctive field. A body without any of these fields is a send request."""
 
 
-def parse_request(body: str) -> Request:
+def parse_request(body: str, *, now: datetime) -> Request:
     """Parse the body of an SQS message. Every error becomes an `InvalidRequest` that names the field."""
+    body = body.removeprefix(_BYTE_ORDER_MARK)
     try:
         document = from_json(body.encode("utf-8"), allow_inf_nan=False)
     except ValueError:
-        return InvalidRequest(message_id=None, detail="body: not JSON in UTF-8")
+        return InvalidRequest(message_id=_find_id(body), detail="body: not JSON in UTF-8")
     if not isinstance(document, dict):
-        return InvalidRequest(message_id=None, detail="body: not a JSON object")
+        return InvalidRequest(message_id=_find_id(body), detail="body: not a JSON object")
     model = next((model for name, model in _MODELS.items() if name in document), SendRequest)
     try:
-        return model.model_validate_json(body)
+        return model.model_validate_json(body, context={"now": now})
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
-        return InvalidRequest(message_id=_readable_id(document), detail="; ".join(_explain(e) for e in found[:3]))
+        return InvalidRequest(message_id=_id_of(document), detail="; ".join(_explain(e) for e in found[:3]))
 
 
-def _readable_id(document: dict[str, Any]) -> str | None:
-    candidate = document.get("message_id")
+def _id_of(document: Any) -> str | None:
+    candidate = document.get("message_id") if isinstance(document, dict) else None
     return candidate if isinstance(candidate, str) and MESSAGE_ID.fullmatch(candidate) else None
+
+
+def _find_id(body: str) -> str | None:
+    """Return the message id of a body that is not a valid JSON object, or None if it has none or several."""
+    try:
+        # Python's parser accepts NaN and half of a surrogate pair. The id beside them is still the caller's.
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        document = None
+    if isinstance(document, dict):
+        return _id_of(document)
+    found = set(_ID_IN_TEXT.findall(body))
+    return found.pop() if len(found) == 1 else None
 
 
 def _explain(error: ErrorDetails) -> str:

@@ -27,6 +27,15 @@ _CALLING_CODES: Final = {
 }
 
 
+_WITHOUT_TRUNK_ZERO: Final = ("+62", "+95", "+855", "+880")
+"""Countries with a trunk prefix 0 in national notation, which no number has in E.164 (ITU-T E.129)."""
+
+
+def has_trunk_zero(number: str) -> bool:
+    """Return whether the trunk prefix of the national notation was left in an E.164 number: `+62081…`."""
+    return any(number.startswith(f"{code}0") for code in _WITHOUT_TRUNK_ZERO)
+
+
 def calling_code_of(number: str) -> str | None:
     """Return the country calling code of an E.164 number, or None if it is not assigned."""
     return next((number[1 : 1 + n] for n in (1, 2, 3) if number[1 : 1 + n] in _CALLING_CODES), None)

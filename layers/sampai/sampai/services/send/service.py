@@ -201,7 +201,7 @@ class SendService:
             self._telemetry.error("no configuration", error=str(error))
             return [record.record_id for record in records]
         batch = _Batch()
-        parsed = [(record, parse_request(record.body)) for record in records]
+        parsed = [(record, parse_request(record.body, now=context.now)) for record in records]
         self._cancel(parsed, batch)
         self._apply_opt_outs(parsed, batch)
         waiting = self._waiting(parsed, batch)
