@@ -34,7 +34,10 @@ Sender = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Words = Annotated[tuple[Annotated[str, StringConstraints(min_length=1, max_length=40)], ...], Field(max_length=50)]
 Country = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}|\*)$")]
 NamedCountry = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
-Most = Annotated[int, Field(ge=1)]
+Most = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Rate = Annotated[float, Field(ge=0.1, le=10_000, allow_inf_nan=False)]
+PollSeconds = Annotated[int, Field(ge=1, le=7 * 86_400)]
+Balance = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
 
 
 class _Document(BaseModel):
@@ -49,11 +52,11 @@ class ProviderSettings(_Document):
     allowed_senders: tuple[Sender, ...] | None = Field(
         default=None, description="Values that requests may use as `sender`, besides the default one; null: any value."
     )
-    low_balance: dict[str, float | None] = Field(
+    low_balance: dict[str, Balance | None] = Field(
         default_factory=dict,
         description="By account: the balance at or below which an alarm is raised. Default 0; null: not watched.",
     )
-    max_per_second: Annotated[float, Field(gt=0)] | None = Field(
+    max_per_second: Rate | None = Field(
         default=None,
         description="Messages per second of all workers together; an SMS counts its segments. null: no limit.",
     )
@@ -70,8 +73,8 @@ class Settings(_Document):
     routes: dict[Channel, dict[Country, tuple[str, ...]]]
     providers: dict[str, ProviderSettings]
     public_base_url: Url | None = None
-    report_horizon_hours: Annotated[float, Field(gt=0, le=24 * 30)] = 72
-    poll_seconds: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (
+    report_horizon_hours: Annotated[float, Field(gt=0, le=24 * 30, allow_inf_nan=False)] = 72
+    poll_seconds: Annotated[tuple[PollSeconds, ...], Field(min_length=1, max_length=20)] = (
         15,
         60,
         300,
