@@ -1,5 +1,7 @@
 """The demo on the screen."""
 
+import io
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -17,6 +19,11 @@ WIDE: Final = 110
 NAME_WIDTH: Final = 30
 WHY_WIDTH: Final = 24
 INDENT: Final = "   "
+
+PICTURE_WIDTH: Final = 120
+"""Columns of the picture for the README."""
+
+FONT_FACE: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 FOLLOW_UP_SECONDS: Final = 60
 DIM: Final = "dim"
@@ -115,6 +122,12 @@ def conclusion(
     width: int,
 ) -> RenderableType:
     """Return the last screen: messages and operations, the sums, and the verdict."""
+    rows = table(watch.tracks, acceptances, width)
+    return Group(rows, Text(), operations(calls), Text(), summary(watch, acceptances, verdict))
+
+
+def summary(watch: Watch, acceptances: Mapping[Acceptance, int], verdict: Sequence[str]) -> RenderableType:
+    """Return the end of the last screen: the sums and the verdict."""
     lines = [Text(LEGEND, style=DIM), Text(_sums(watch, acceptances))]
     if verdict:
         lines += [
@@ -123,7 +136,25 @@ def conclusion(
         ]
     else:
         lines.append(Text("Every message ended as it should, and none was taken twice.", style="bold green"))
-    return Group(table(watch.tracks, acceptances, width), Text(), operations(calls), Text(), *lines)
+    return Group(*lines)
+
+
+def picture(watch: Watch, acceptances: Mapping[Acceptance, int], verdict: Sequence[str]) -> str:
+    """Return the last screen without the operations as an SVG, for the README.
+
+    The SVG loads nothing: rich names web fonts, and a page must not fetch them. The viewer's monospace font is used.
+    """
+    console = Console(
+        record=True,
+        width=PICTURE_WIDTH,
+        file=io.StringIO(),
+        force_terminal=True,
+        color_system="truecolor",
+        highlight=False,
+        legacy_windows=False,
+    )
+    console.print(Group(table(watch.tracks, acceptances, PICTURE_WIDTH), Text(), summary(watch, acceptances, verdict)))
+    return FONT_FACE.sub("", console.export_svg(title="make demo", unique_id="demo"))
 
 
 def _sums(watch: Watch, acceptances: Mapping[Acceptance, int]) -> str:
