@@ -43,6 +43,8 @@ BANNED: Final = {
 FENCE: Final = re.compile(r"^ {0,3}(```|~~~).*?^ {0,3}\1[ \t]*$", re.MULTILINE | re.DOTALL)
 NOT_PROSE: Final = re.compile(r"<!--.*?-->|``[^`]+``|`[^`]+`|(?<=\])\([^()\s]*\)|https?://\S+", re.DOTALL)
 DIRECTIVE: Final = re.compile(r"#\s*(?:noqa|type:|pragma|mypy:|ruff:|fmt:|nosec|!).*")
+COMMENT: Final = re.compile(r"(?:^|\s)#+ (.*)$")
+DESCRIPTION: Final = re.compile(r"^\s*(?:Alarm)?Description: (.*)$")
 SKIPPED_FOLDERS: Final = frozenset({"__pycache__", "node_modules"})
 
 
@@ -145,18 +147,20 @@ def _comments(source: str) -> Iterator[Passage]:
         yield Passage(first, "\n".join(block))
 
 
+def configuration_prose(text: str) -> list[Passage]:
+    """Return the comments and descriptions of a YAML, TOML or make file, and the help of make targets."""
+    found: list[Passage] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        match = COMMENT.search(line) or DESCRIPTION.match(line)
+        if match:
+            found.append(Passage(number, match[1]))
+    return found
+
+
 def file_prose(path: Path) -> list[Passage]:
-    """Return the prose of a file; of one that is neither Markdown nor Python, its lines that start with a #."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".md":
-        return markdown_prose(text)
-    if path.suffix == ".py":
-        return python_prose(text)
-    return [
-        Passage(number, line.lstrip("# "))
-        for number, line in enumerate(text.splitlines(), start=1)
-        if line.lstrip().startswith("#")
-    ]
+    """Return the prose of a Markdown or Python file, or of a configuration file."""
+    readers = {".md": markdown_prose, ".py": python_prose}
+    return readers.get(path.suffix, configuration_prose)(path.read_text(encoding="utf-8"))
 
 
 def files_below(path: Path, suffix: str) -> Iterator[Path]:
@@ -175,6 +179,7 @@ GROUPS: Final = {
     "product": (".py", ("layers/sampai", "functions")),
     "tests": (".py", ("tests",)),
     "tools": (".py", ("local", "benchmarks", "cli", "docs")),
+    "stack": (".yaml", ("template.yaml", "network.yaml", "samconfig.toml", "Makefile", "build.mk")),
 }
 
 

@@ -8,6 +8,7 @@ from tests.prose import (
     BUDGET,
     GROUPS,
     Finding,
+    configuration_prose,
     describe,
     file_prose,
     group_files,
@@ -123,3 +124,13 @@ X = 1  # noqa: who
 
     assert found.counted == (Finding(1, "who"), Finding(6, "what"))
     assert found.banned == (Finding(7, "of which"),)
+
+
+def test_comments_help_and_descriptions_of_configuration_files_are_prose() -> None:
+    makefile = "# Say who.\ntest: ## run what must pass\n\t@echo who  # anew\n"
+    template = "Description: Knows whether each arrived, lest it fails\nResources: {Who: what}\n"
+
+    found = measure(configuration_prose(makefile))
+    assert found.counted == (Finding(1, "who"), Finding(2, "what"))
+    assert found.banned == (Finding(3, "anew"),)
+    assert measure(configuration_prose(template)).banned == (Finding(1, "lest"),)
