@@ -23,7 +23,8 @@ INDENT: Final = "   "
 PICTURE_WIDTH: Final = 120
 """Columns of the picture for the README."""
 
-FONT_FACE: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+SURPLUS: Final = re.compile(r"@font-face \{.*?\}\s*|[ \t]+$", re.DOTALL | re.MULTILINE)
+"""The web fonts of an SVG by rich, and white space at the end of its lines."""
 
 FOLLOW_UP_SECONDS: Final = 60
 DIM: Final = "dim"
@@ -154,7 +155,7 @@ def picture(watch: Watch, acceptances: Mapping[Acceptance, int], verdict: Sequen
         legacy_windows=False,
     )
     console.print(Group(table(watch.tracks, acceptances, PICTURE_WIDTH), Text(), summary(watch, acceptances, verdict)))
-    return FONT_FACE.sub("", console.export_svg(title="make demo", unique_id="demo"))
+    return SURPLUS.sub("", console.export_svg(title="make demo", unique_id="demo"))
 
 
 def _sums(watch: Watch, acceptances: Mapping[Acceptance, int]) -> str:
