@@ -14,7 +14,7 @@ from local.demo.messages import OPERATIONS, Acceptance
 from local.demo.watch import News, Track, Watch, called, objections
 
 WIDE: Final = 110
-"""Columns from which on the explanations have one of their own."""
+"""Minimum width, in columns, at which the explanations get a column of their own."""
 
 NAME_WIDTH: Final = 30
 WHY_WIDTH: Final = 24
@@ -48,7 +48,7 @@ LEGEND: Final = "took 1/2: taken once, by a vendor that was asked twice. s: seco
 
 
 def live(watch: Watch, acceptances: Mapping[Acceptance, int], seconds: float, console: Console) -> RenderableType:
-    """Return the screen while the demo runs: all rows, or where they find no room those that have not ended."""
+    """Return the screen while the demo runs: all rows, or only the unfinished ones if the screen is too small."""
     ended = [track for track in watch.tracks if track.has_ended]
     head = Text(f"{len(ended)} of {len(watch.tracks)} have ended, after {seconds:.0f} s", style="bold")
     head.append("\n").append_text(waiting(watch, seconds)).append("\n")
@@ -59,7 +59,7 @@ def live(watch: Watch, acceptances: Mapping[Acceptance, int], seconds: float, co
 
 
 def waiting(watch: Watch, seconds: float) -> Text:
-    """Say what the demo is waiting for."""
+    """Describe the messages that are still in progress."""
     early = sum(not track.is_past_senders for track in watch.tracks)
     late = sum(track.is_past_senders and not track.has_ended for track in watch.tracks)
     due = FOLLOW_UP_SECONDS - (seconds - watch.followed_up_seconds) % FOLLOW_UP_SECONDS
@@ -93,7 +93,7 @@ def table(tracks: Iterable[Track], acceptances: Mapping[Acceptance, int], width:
 
 
 def line(track: Track, news: News) -> Text:
-    """Return the line for one piece of news, where the screen cannot be drawn again."""
+    """Return the line for one piece of news, for an output that cannot be redrawn."""
     return Text.assemble(
         (f"{news.seconds:5.1f} s  ", DIM),
         f"{track.case.vendor or '–':8}{track.case.name:32}",
@@ -103,7 +103,7 @@ def line(track: Track, news: News) -> Text:
 
 
 def operations(calls: Mapping[str, Mapping[str, int]]) -> Table:
-    """Return the table of everything that the vendors offer, with how often it was called."""
+    """Return the table of the vendors' operations with their numbers of calls."""
     shown = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
     for title in ("", "vendor", "operation", "calls"):
         shown.add_column(title, justify="right" if title == "calls" else "left")
@@ -193,7 +193,7 @@ def _row(track: Track, acceptances: int) -> list[Text]:
 
 
 def _mark(track: Track, acceptances: int) -> Text:
-    """Judge a row by what is known before the table of messages has been read."""
+    """Judge a row before the table of messages is read."""
     if not track.has_ended:
         return Text("·", style=DIM)
     wrong = objections(track, acceptances=acceptances, stored=track.status)
