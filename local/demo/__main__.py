@@ -30,7 +30,7 @@ def main() -> int:
 
 def _run() -> bool:
     try:
-        return Demo(Caller(stack.up()), Console(highlight=False)).run()
+        return Demo(Caller(stack.up()), Console(highlight=False), picture=LOCAL / "demo.svg").run()
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave servers running
         if stack.down():

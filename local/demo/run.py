@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
@@ -28,9 +29,10 @@ Show = Callable[[list[tuple[Track, News]]], None]
 class Demo:
     """Sends all rows and tracks their events. The clock starts with the constructor."""
 
-    def __init__(self, caller: Caller, console: Console) -> None:
+    def __init__(self, caller: Caller, console: Console, picture: Path | None = None) -> None:
         self._caller = caller
         self._console = console
+        self._picture = picture
         self._began = time.monotonic()
         self._watch = Watch(CASES)
         self._acceptances: Counter[Acceptance] = Counter()
@@ -78,7 +80,11 @@ class Demo:
         stored = self._caller.statuses({track.message_id for track in self._watch.tracks if track.message_id})
         calls = self._caller.calls()
         verdict = self._watch.verdict(self._acceptances, stored, calls)
-        self._console.print(screen.conclusion(self._watch, self._acceptances, calls, verdict, self._console.width))
+        width = self._console.width
+        self._console.print(screen.conclusion(self._watch, self._acceptances, calls, verdict, width))
+        if self._picture:
+            drawing = screen.picture(self._watch, self._acceptances, verdict)
+            self._picture.write_text(drawing, encoding="utf-8")
         return not verdict
 
     @contextmanager

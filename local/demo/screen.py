@@ -1,5 +1,7 @@
 """The demo on the screen."""
 
+import io
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -12,11 +14,17 @@ from local.demo.messages import OPERATIONS, Acceptance
 from local.demo.watch import News, Track, Watch, called, objections
 
 WIDE: Final = 110
-"""Columns from which on the explanations have one of their own."""
+"""Minimum width, in columns, at which the explanations get a column of their own."""
 
 NAME_WIDTH: Final = 30
 WHY_WIDTH: Final = 24
 INDENT: Final = "   "
+
+PICTURE_WIDTH: Final = 120
+"""Columns of the picture for the README."""
+
+SURPLUS: Final = re.compile(r"@font-face \{.*?\}\s*|[ \t]+$", re.DOTALL | re.MULTILINE)
+"""The web fonts of an SVG by rich, and white space at the end of its lines."""
 
 FOLLOW_UP_SECONDS: Final = 60
 DIM: Final = "dim"
@@ -40,7 +48,7 @@ LEGEND: Final = "took 1/2: taken once, by a vendor that was asked twice. s: seco
 
 
 def live(watch: Watch, acceptances: Mapping[Acceptance, int], seconds: float, console: Console) -> RenderableType:
-    """Return the screen while the demo runs: all rows, or where they find no room those that have not ended."""
+    """Return the screen while the demo runs: all rows, or only the unfinished ones if the screen is too small."""
     ended = [track for track in watch.tracks if track.has_ended]
     head = Text(f"{len(ended)} of {len(watch.tracks)} have ended, after {seconds:.0f} s", style="bold")
     head.append("\n").append_text(waiting(watch, seconds)).append("\n")
@@ -51,7 +59,7 @@ def live(watch: Watch, acceptances: Mapping[Acceptance, int], seconds: float, co
 
 
 def waiting(watch: Watch, seconds: float) -> Text:
-    """Say what the demo is waiting for."""
+    """Describe the messages that are still in progress."""
     early = sum(not track.is_past_senders for track in watch.tracks)
     late = sum(track.is_past_senders and not track.has_ended for track in watch.tracks)
     due = FOLLOW_UP_SECONDS - (seconds - watch.followed_up_seconds) % FOLLOW_UP_SECONDS
@@ -85,7 +93,7 @@ def table(tracks: Iterable[Track], acceptances: Mapping[Acceptance, int], width:
 
 
 def line(track: Track, news: News) -> Text:
-    """Return the line for one piece of news, where the screen cannot be drawn again."""
+    """Return the line for one piece of news, for an output that cannot be redrawn."""
     return Text.assemble(
         (f"{news.seconds:5.1f} s  ", DIM),
         f"{track.case.vendor or '–':8}{track.case.name:32}",
@@ -95,7 +103,7 @@ def line(track: Track, news: News) -> Text:
 
 
 def operations(calls: Mapping[str, Mapping[str, int]]) -> Table:
-    """Return the table of everything that the vendors offer, with how often it was called."""
+    """Return the table of the vendors' operations with their numbers of calls."""
     shown = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
     for title in ("", "vendor", "operation", "calls"):
         shown.add_column(title, justify="right" if title == "calls" else "left")
@@ -115,6 +123,12 @@ def conclusion(
     width: int,
 ) -> RenderableType:
     """Return the last screen: messages and operations, the sums, and the verdict."""
+    rows = table(watch.tracks, acceptances, width)
+    return Group(rows, Text(), operations(calls), Text(), summary(watch, acceptances, verdict))
+
+
+def summary(watch: Watch, acceptances: Mapping[Acceptance, int], verdict: Sequence[str]) -> RenderableType:
+    """Return the end of the last screen: the sums and the verdict."""
     lines = [Text(LEGEND, style=DIM), Text(_sums(watch, acceptances))]
     if verdict:
         lines += [
@@ -123,7 +137,25 @@ def conclusion(
         ]
     else:
         lines.append(Text("Every message ended as it should, and none was taken twice.", style="bold green"))
-    return Group(table(watch.tracks, acceptances, width), Text(), operations(calls), Text(), *lines)
+    return Group(*lines)
+
+
+def picture(watch: Watch, acceptances: Mapping[Acceptance, int], verdict: Sequence[str]) -> str:
+    """Return the last screen without the operations as an SVG, for the README.
+
+    The SVG loads nothing: rich names web fonts, and a page must not fetch them. The viewer's monospace font is used.
+    """
+    console = Console(
+        record=True,
+        width=PICTURE_WIDTH,
+        file=io.StringIO(),
+        force_terminal=True,
+        color_system="truecolor",
+        highlight=False,
+        legacy_windows=False,
+    )
+    console.print(Group(table(watch.tracks, acceptances, PICTURE_WIDTH), Text(), summary(watch, acceptances, verdict)))
+    return SURPLUS.sub("", console.export_svg(title="make demo", unique_id="demo"))
 
 
 def _sums(watch: Watch, acceptances: Mapping[Acceptance, int]) -> str:
@@ -161,7 +193,7 @@ def _row(track: Track, acceptances: int) -> list[Text]:
 
 
 def _mark(track: Track, acceptances: int) -> Text:
-    """Judge a row by what is known before the table of messages has been read."""
+    """Judge a row before the table of messages is read."""
     if not track.has_ended:
         return Text("·", style=DIM)
     wrong = objections(track, acceptances=acceptances, stored=track.status)

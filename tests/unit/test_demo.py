@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console, RenderableType
@@ -453,3 +454,14 @@ def test_the_conclusion_names_what_went_wrong() -> None:
     )
 
     assert lines[-2:] == ["Not as it should be:", "  nomsa, 10 delivered: unknown"]
+
+
+def test_picture_shows_the_table_and_the_verdict_and_loads_nothing() -> None:
+    drawing = screen.picture(watched(*NEWS, cases=BOTH), TAKEN, [])
+
+    texts = "".join(ElementTree.fromstring(drawing).itertext()).replace("\xa0", " ")  # noqa: S314
+    assert "10 delivered" in texts
+    assert "the vendor stays silent" in texts
+    assert "Every message ended as it should, and none was taken twice." in texts
+    assert "nomsa" not in texts
+    assert re.findall(r"url\((?!#)|href=|@import", drawing) == []
