@@ -41,14 +41,16 @@ down: ## stop what `make up` started
 test: check $(EMULATOR) ## everything that must be green before a merge
 	$(BIN)/python -m pytest
 
+TEMPLATES := template.yaml network.yaml $(wildcard examples/*.yaml)
+
 # The functions' modules are all named app, so each is checked by itself.
 check: $(DEV) ## the static half of `make test`: ruff, mypy, cfn-lint, sam validate, the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy layers/sampai/sampai local docs
 	@set -e; for app in functions/*/app.py; do echo "$(BIN)/mypy $$app"; (cd $${app%/app.py} && MYPYPATH=../../layers/sampai ../../$(BIN)/mypy --config-file ../../pyproject.toml app.py); done
-	$(BIN)/cfn-lint --template template.yaml --regions ap-southeast-1
-	AWS_DEFAULT_REGION=ap-southeast-1 $(BIN)/sam validate --lint
+	$(BIN)/cfn-lint --template $(TEMPLATES) --regions ap-southeast-1
+	@set -e; for template in $(TEMPLATES); do AWS_DEFAULT_REGION=ap-southeast-1 $(BIN)/sam validate --lint --template $$template; done
 	$(BIN)/python -m pytest -q tests/unit/test_architecture.py
 
 simulate: $(DEV) ## every one-fault schedule and N seeded many-fault ones: make simulate N=100000 SEED=1
@@ -82,7 +84,7 @@ PIP_AUDIT := .venv-audit/bin/pip-audit --progress-spinner off --cache-dir .local
 PASSED_OVER := --ignore-vuln CVE-2024-23342
 
 # Where an index has no advisories, pip-audit says that there are no weaknesses. So it has to find a known one first.
-audit: $(AUDIT) ## known weaknesses: checkov on the template, pip-audit on what is pinned (needs the internet)
+audit: $(AUDIT) ## known weaknesses: checkov on the templates, pip-audit on what is pinned (needs the internet)
 	$(CHECKOV)
 	@answer=$$($(PIP_AUDIT) --format json --no-deps --requirement <(echo flask==0.5) 2>&1); \
 	grep -q CVE-2018-1000656 <<< "$$answer" || { echo "$$answer"; \
