@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from typing import Any
 
 import pytest
@@ -664,3 +665,26 @@ def test_the_outputs_have_the_names_that_callers_rely_on() -> None:
         "SettingsParameterName",
         "EncryptionKeysTableName",
     }
+
+
+SAMCONFIG: dict[str, Any] = tomllib.loads((ROOT / "samconfig.toml").read_text())
+STAGES = ("dev", "staging", "prod")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_has_a_stack_tags_and_parameters_that_the_template_knows(stage: str) -> None:
+    deploy = SAMCONFIG[stage]["deploy"]["parameters"]
+    names = {override.partition("=")[0] for override in deploy["parameter_overrides"]}
+
+    assert SAMCONFIG[stage]["global"]["parameters"]["stack_name"] == f"sampai-{stage}"
+    assert deploy["tags"] == ["Application=sampai", f"Stage={stage}"]
+    assert f"Stage={stage}" in deploy["parameter_overrides"]
+    assert names <= TEMPLATE["Parameters"].keys()
+
+
+def test_sam_without_a_stage_works_on_dev_and_asks_first() -> None:
+    default, dev = SAMCONFIG["default"], SAMCONFIG["dev"]
+
+    assert SAMCONFIG.keys() == {"version", "default", *STAGES}
+    assert default["global"] == dev["global"]
+    assert default["deploy"]["parameters"] == dev["deploy"]["parameters"] | {"confirm_changeset": True}
