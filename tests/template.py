@@ -33,6 +33,13 @@ def template(name: str = "template.yaml") -> dict[str, Any]:
     return document
 
 
+def default(value: Any) -> Any:
+    """Return what a value of the template is by default: a parameter's default, else the value itself."""
+    if isinstance(value, dict) and value.get("Ref") in template()["Parameters"]:
+        return str(template()["Parameters"][value["Ref"]]["Default"])
+    return value
+
+
 def table(logical_id: str) -> dict[str, Any]:
     """Return what `create_table` needs to make a table of the template."""
     properties = template()["Resources"][logical_id]["Properties"]
