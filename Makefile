@@ -41,6 +41,7 @@ down: ## stop everything that `make up` started
 test: check $(EMULATOR) ## run every check and test that a merge needs
 	$(BIN)/python -m pytest
 
+TEMPLATES := template.yaml network.yaml $(wildcard examples/*.yaml)
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
 
 # mypy runs once per function: all their modules are named app.
@@ -49,8 +50,8 @@ check: $(DEV) ## run the static half of `make test`: ruff, mypy, cfn-lint, sam v
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy layers/sampai/sampai local docs
 	@set -e; for app in functions/*/app.py; do echo "$(BIN)/mypy $$app"; (cd $${app%/app.py} && MYPYPATH=../../layers/sampai ../../$(BIN)/mypy --config-file ../../pyproject.toml app.py); done
-	$(BIN)/cfn-lint --template template.yaml --regions ap-southeast-1
-	AWS_DEFAULT_REGION=ap-southeast-1 $(BIN)/sam validate --lint
+	$(BIN)/cfn-lint --template $(TEMPLATES) --regions ap-southeast-1
+	@set -e; for template in $(TEMPLATES); do AWS_DEFAULT_REGION=ap-southeast-1 $(BIN)/sam validate --lint --template $$template; done
 	$(SCHEMA) vendor.github-workflows .github/workflows/*.yml
 	$(SCHEMA) vendor.dependabot .github/dependabot.yml
 	$(SCHEMA) vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
@@ -90,7 +91,7 @@ PIP_AUDIT := .venv-audit/bin/pip-audit --progress-spinner off --cache-dir .local
 IGNORED := --ignore-vuln CVE-2024-23342
 
 # pip-audit reports no vulnerability if the index serves no advisories, so it must find a known one first.
-audit: $(AUDIT) ## look for known vulnerabilities: checkov on the template, pip-audit on the locks (needs the internet)
+audit: $(AUDIT) ## look for known vulnerabilities: checkov on the templates, pip-audit on the locks (needs the internet)
 	$(CHECKOV)
 	@answer=$$($(PIP_AUDIT) --format json --no-deps --requirement <(echo flask==0.5) 2>&1); \
 	grep -q CVE-2018-1000656 <<< "$$answer" || { echo "$$answer"; \
