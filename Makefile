@@ -22,10 +22,10 @@ EMULATOR := .venv-emulator/.installed
 AUDIT := .venv-audit/.installed
 PIP_INSTALL := -m pip install -qq --no-deps --require-hashes --requirement
 
-.PHONY: help demo up down test check simulate fuzz mutants chaos privileges bench cost scale audit docs format deploy lock clean
+.PHONY: help demo up down test check simulate fuzz mutants chaos privileges bench cost scale audit docs format deploy smoke sam-local lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  PYTHON=...    the interpreter to use, 3.11 to 3.13 (now: $(or $(PYTHON),none found))"
 	@echo "  SAMPAI_PORT   the port of the local AWS (now: $${SAMPAI_PORT:-4566})"
 
@@ -100,6 +100,12 @@ format: $(DEV) ## mend what ruff can mend
 deploy: $(DEV) ## build and deploy a stage to AWS: make deploy STAGE=dev|staging|prod
 	$(BIN)/sam build --config-env $(STAGE)
 	$(BIN)/sam deploy --config-env $(STAGE)
+
+smoke: $(DEV) ## check a deployed stage, without a vendor: make smoke STAGE=dev|staging|prod|local
+	@$(BIN)/python -m local.smoke $(STAGE)
+
+sam-local: $(DEV) $(EMULATOR) ## run docs/how-to/invoke-locally.md in a Docker engine, on the running local stack
+	@$(BIN)/python -m local.sam_local
 
 # uv is fetched for the occasion. The layer is pinned to what the tests run with.
 UV_COMPILE := .local/uv/bin/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --upgrade
