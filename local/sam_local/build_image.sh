@@ -1,6 +1,6 @@
 #!/bin/bash
-# Build a stand-in for public.ecr.aws/lambda/python:3.13-x86_64, for a machine that cannot pull it (Debian or Ubuntu, as
-# root, with debootstrap). It holds the parts of Lambda's image that `sam local invoke` uses, where Lambda has them:
+# Build a stand-in for public.ecr.aws/lambda/python:3.13-x86_64, for a machine that cannot pull it (Debian 12, as root,
+# with debootstrap). It holds the parts of Lambda's image that `sam local invoke` uses, where Lambda has them:
 # Python in /var/lang, the runtime interface client in /var/runtime, and a bootstrap. sam adds the runtime emulator.
 #
 #   local/sam_local/build_image.sh [PREFIX]     PREFIX: a CPython 3.13 with pip, default the newest that pyenv has

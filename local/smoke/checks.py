@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Final, TypeVar
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -91,7 +92,7 @@ class Smoke:
 
     def _check_partiql(self) -> str:
         """Write as the functions write, down to the statements, and read it back."""
-        store, before = self._store(), self._message
+        store, before = self._store, self._message
         after = replace(before, revision=before.revision + 1, sender=None)
         self._created.callback(self._delete, "MessagesTable", "message_id", self._id)
         if not store.commit([Insert(message=before)])[0].done:
@@ -120,7 +121,7 @@ class Smoke:
         """Make the message due for the follow-up, which queues its wake-up. When that comes, the message expires."""
         before = self._message
         due = replace(before, revision=before.revision + 1, due_at=self._now)
-        if not self._store().commit([Replace(before=before, message=due)])[0].done:
+        if not self._store.commit([Replace(before=before, message=due)])[0].done:
             raise CheckError("the message could not be made due")
         message = self._wait(self._final_message, "the message is still scheduled: does the follow-up run?")
         end = message.history[-1]
@@ -149,6 +150,7 @@ class Smoke:
         self._created.close()
         return "everything was deleted again"
 
+    @cached_property
     def _store(self) -> DynamoStore:
         return DynamoStore(
             self._target.client("dynamodb"),
@@ -172,7 +174,7 @@ class Smoke:
             return error.code
 
     def _final_message(self) -> Message | None:
-        message = self._store().read([self._id]).get(self._id)
+        message = self._store.read([self._id]).get(self._id)
         return message if message is not None and message.status.is_final else None
 
     def _metric_in_cloudwatch(self) -> str | None:

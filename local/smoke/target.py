@@ -4,6 +4,7 @@ import json
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import botocore.session
@@ -46,7 +47,7 @@ def _local_stack() -> Target:
     if not OUTPUTS.exists():
         raise TargetError("The local stack is not up; `make up` starts it.")
     return Target(
-        stack_name=STACK_NAME, outputs=json.loads(OUTPUTS.read_text()), client=deployment.client, is_local=True
+        stack_name=STACK_NAME, outputs=json.loads(OUTPUTS.read_text()), client=cache(deployment.client), is_local=True
     )
 
 
@@ -57,6 +58,7 @@ def _stack_on_aws(stage: str) -> Target:
         raise TargetError(f"samconfig.toml has no stage {stage}.") from None
     session, stack_name = botocore.session.get_session(), parameters["stack_name"]
 
+    @cache
     def client(service: str) -> Any:
         return session.create_client(service, parameters["region"])
 
