@@ -22,7 +22,7 @@ EMULATOR := .venv-emulator/.installed
 AUDIT := .venv-audit/.installed
 PIP_INSTALL := -m pip install -qq --no-deps --require-hashes --requirement
 
-.PHONY: help demo up down test check simulate fuzz mutants chaos iam bench cost scale audit docs format hooks sizes deploy lock release-notes clean
+.PHONY: help demo up down test check simulate fuzz mutants chaos iam bench cost scale audit docs format hooks sizes deploy smoke sam-local lock release-notes clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -115,6 +115,12 @@ sizes: $(DEV) ## print the longest file, class, constructor and function of the 
 deploy: $(DEV) ## build a stage and deploy it to AWS: make deploy STAGE=dev|staging|prod
 	$(BIN)/sam build --config-env $(STAGE)
 	$(BIN)/sam deploy --config-env $(STAGE)
+
+smoke: $(DEV) ## check a deployed stage, without a vendor: make smoke STAGE=dev|staging|prod|local
+	@$(BIN)/python -m local.smoke $(STAGE)
+
+sam-local: $(DEV) $(EMULATOR) ## run docs/how-to/invoke-locally.md in a Docker engine, on the running local stack
+	@$(BIN)/python -m local.sam_local
 
 # The layer's lock is constrained by dev.txt, so that the tests run the deployed versions. The header that uv writes into
 # a lock must stay: Dependabot reads its options from there.

@@ -31,6 +31,8 @@ SENDERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "smspoh": {"sender": "Sampai"},
     "nusasms": {"senders": {"whatsapp_official": CHANNEL_ID}},
 }
+SAMPLE_TOKEN: Final = "local-webhook-token"  # noqa: S105 - the local stack alone takes it
+"""The webhook token of the sample events."""
 
 _BUILD: Final = LOCAL / "build"
 
@@ -74,7 +76,8 @@ def configure(outputs: Mapping[str, Any]) -> None:
     """Point the stack at the simulators, and the simulators at the stack."""
     secrets, secret_id = client("secretsmanager"), outputs["ProviderSecretArn"]
     generated = json.loads(secrets.get_secret_value(SecretId=secret_id)["SecretString"])
-    secrets.put_secret_value(SecretId=secret_id, SecretString=json.dumps({**generated, **SECRET}))
+    tokens = {"webhook_tokens": [*generated["webhook_tokens"], SAMPLE_TOKEN]}
+    secrets.put_secret_value(SecretId=secret_id, SecretString=json.dumps({**tokens, **SECRET}))
 
     providers = {name: {"base_url": url, **SENDERS[name]} for name, url in SIMULATORS.items()}
     settings = {"public_base_url": outputs["WebhookBaseUrl"], "providers": providers}

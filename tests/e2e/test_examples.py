@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import botocore.session
 from botocore.config import Config
-from local.stack.places import ENDPOINT_URL, REGION, ROOT
 
+from local.stack.config import ENDPOINT_URL, REGION, ROOT
 from tests.e2e.conftest import Stack, client, comes_true
 
 EXAMPLES: Final = ROOT / "examples"
