@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import requests
+import urllib3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.idempotency import (
@@ -33,12 +34,17 @@ def _session() -> requests.Session:
 
 
 @cache
+def _pool() -> urllib3.PoolManager:
+    return urllib3.PoolManager()
+
+
+@cache
 def _logger() -> Logger:
     return Logger(service="yardstick")
 
 
 def client_seq(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Plain and careful: for each record a conditional put, a POST in a session, an update, one after the other."""
+    """Plain and careful: for each record a conditional put, a POST on urllib3, an update, one after the other."""
     for record in event["Records"]:
         request = json.loads(record["body"])
         key = {"message_id": {"S": request["message_id"]}}
@@ -47,7 +53,9 @@ def client_seq(event: dict[str, Any], context: Any) -> dict[str, Any]:
             Item={**key, "status": {"S": "sending"}, "body": {"S": record["body"]}},
             ConditionExpression="attribute_not_exists(message_id)",
         )
-        answer = _session().post(os.environ["VENDOR_URL"], json=_document(request), headers=_HEADERS, timeout=_TIMEOUT)
+        answer = _pool().request(
+            "POST", os.environ["VENDOR_URL"], json=_document(request), headers=_HEADERS, timeout=_TIMEOUT
+        )
         _client().update_item(
             TableName=os.environ["YARDSTICK_TABLE"],
             Key=key,
@@ -127,6 +135,6 @@ def _document(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _id_in(answer: requests.Response) -> str:
+def _id_in(answer: requests.Response | urllib3.BaseHTTPResponse) -> str:
     provider_message_id: str = answer.json()["messages"][0]["messageId"]
     return provider_message_id

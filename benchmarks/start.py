@@ -26,10 +26,10 @@ from local.stack.config import LOCAL, REGION, ROOT
 from tests.functional.sandbox import Deployment, read_event
 
 GOALS: Final[Mapping[str, float | None]] = {
-    "webhook": 1.15,
-    "publish": 1.15,
-    "send": 1.60,
-    "follow_up": 1.60,
+    "webhook": 1.10,
+    "publish": 1.10,
+    "send": 1.70,
+    "follow_up": 1.70,
     "monitor": None,
 }
 MADE: Final = {

@@ -145,7 +145,7 @@ DEFECTS: Final = (
     _defect(
         "a connection that breaks after the request counts as never opened",
         "unit/transport unit/transport_hostile",
-        _edit("adapters/transport.py", "            self.call.is_sent = True\n", ""),
+        _edit("adapters/transport.py", "            call.is_sent = True\n", ""),
     ),
     _defect(
         "an answer that cannot be read counts as not taken",
@@ -523,8 +523,8 @@ DEFECTS: Final = (
         "unit/transport_hostile unit/transport",
         _edit(
             "adapters/transport.py",
-            "from contextlib import suppress\n",
-            "from contextlib import suppress\nfrom dataclasses import replace\n",
+            "from contextvars import ContextVar\n",
+            "from contextvars import ContextVar\nfrom dataclasses import replace\n",
         ),
         _edit(
             "adapters/transport.py",

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from botocore.session import Session
+from boto3.session import Session
 
 from sampai.adapters.aws import Aws
 
@@ -13,9 +13,9 @@ class NotedSession(Session):
         super().__init__()
         self.made: list[str] = []
 
-    def create_client(self, service_name: str, *args: Any, **options: Any) -> Any:
+    def client(self, service_name: Any, *args: Any, **options: Any) -> Any:
         self.made.append(service_name)
-        return super().create_client(service_name, *args, **options)
+        return super().client(service_name, *args, **options)
 
 
 def test_a_deferred_client_is_made_when_it_is_used_and_once(monkeypatch: pytest.MonkeyPatch) -> None:

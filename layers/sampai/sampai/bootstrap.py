@@ -46,7 +46,7 @@ def telemetry() -> PowertoolsTelemetry:
     return PowertoolsTelemetry()
 
 
-# A function imports only what it uses: pydantic and the CA bundle cost a webhook more than all of its work.
+# A function imports only what it uses: pydantic, requests and the CA bundle cost a webhook more than all of its work.
 
 
 @cache
