@@ -10,9 +10,9 @@ from threading import Barrier
 
 import pytest
 from cryptography import x509
-from sampai.providers.http import HttpRequest, HttpResponse
 
 from sampai.adapters.transport import CONNECTIONS, HOSTS, HttpTransport
+from sampai.domain.http import HttpRequest, HttpResponse
 from tests.covers import covers
 from tests.servers import OK, OK_RESPONSE, PATIENCE, Authority, Peer, answers, lost, never_sent, post, serving
 
