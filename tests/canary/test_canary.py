@@ -296,7 +296,7 @@ LEAKS: Final[dict[str, Callable[[Estate], None]]] = {
     "one-time password: log": _log_requests,
     "one-time password: log ": _log_an_exception,
     "Cambodian number: standard output": _measure_by_number,
-    "nomsa api_key: repr of Attempt": _show_credentials,
+    "nomsa api_key: repr of Call": _show_credentials,
     "text: exception that left follow_up": _raise_with_a_text,
     "text: exception of ours": _raise_ours,
     "first token: answer of webhook": _answer_with_the_token,

@@ -65,7 +65,7 @@ class BatchItem:
         return Replace(before=self.before, message=self.message)
 
     def decide(self, decision: Decision) -> None:
-        """Set what to store and what follows from it."""
+        """Set the message to store, and the provider call or wake-up that follows."""
         self.message = decision.message
         self.provider = decision.provider
         self.wake_up = decision.wake_up

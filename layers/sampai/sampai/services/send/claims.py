@@ -1,4 +1,4 @@
-"""The claim stage: store every decision in one commit. Only what is stored by this batch goes on to a provider."""
+"""The claim stage: store every decision in one commit. Only messages claimed by this batch go on to a provider."""
 
 from sampai.domain.failure import Reason
 from sampai.domain.message import Message, mark_unknown
@@ -19,7 +19,7 @@ class Claims:
         self._telemetry = telemetry
 
     def store(self, batch: Batch) -> None:
-        """Store the decisions of a batch and remove the items whose message another worker has stored or claimed."""
+        """Store the decisions of a batch and remove the items that another worker has stored or claimed before."""
         self._store_attachments(batch)
         items = list(batch.items)
         for item, written in zip(items, self._messages.commit([item.write for item in items]), strict=True):
@@ -70,7 +70,7 @@ class Claims:
             self._expire_lease(batch, item, current)
 
     def _expire_lease(self, batch: Batch, item: BatchItem, current: Message) -> None:
-        """Mark a message as unknown whose worker stopped during its attempt: it may have been sent."""
+        """Mark a message as unknown if its worker stopped during the attempt: it may have been sent."""
         now = self._clock()
         lost = mark_unknown(current, now=now, due_at=now, source=Source.SEND)
         if not self._messages.commit([Replace(before=current, message=lost)])[0].done:

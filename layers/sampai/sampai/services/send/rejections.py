@@ -14,7 +14,7 @@ def reject_unnamed(batch: Batch, record: Record, request: InvalidRequest) -> Non
 
 
 def reject_conflict(batch: Batch, message_id: str, record_ids: Sequence[str], telemetry: Telemetry) -> None:
-    """Report a request whose message id belongs to a different request."""
+    """Report a request with the message id of a different request."""
     detail = "message_id: already stands for a different request"
     batch.reject(record_ids, request_rejected(message_id, "id_conflict", detail))
     telemetry.warning("id conflict", message_id=message_id)
