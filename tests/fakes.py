@@ -258,11 +258,11 @@ class InMemoryEncryptionKeys:
 
 
 class InMemoryRateLimiter:
-    """The shared clock of each vendor; `turns` keeps what was taken: whose time, from when, for how many seconds."""
+    """A rate limiter. `reservations` has the name, the start and the seconds of each reservation that was granted."""
 
     def __init__(self) -> None:
         self.taken_until: dict[str, datetime] = {}
-        self.turns: list[tuple[str, datetime, float]] = []
+        self.reservations: list[tuple[str, datetime, float]] = []
         self.asked = 0
         self.is_down = False
 
@@ -274,7 +274,7 @@ class InMemoryRateLimiter:
         if starts_at > latest:
             return Reservation(is_granted=False, starts_at=starts_at)
         self.taken_until[name] = starts_at + duration
-        self.turns.append((name, starts_at, duration.total_seconds()))
+        self.reservations.append((name, starts_at, duration.total_seconds()))
         return Reservation(is_granted=True, starts_at=starts_at)
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sampai.bootstrap import send_service, telemetry
-from sampai.services.send.service import Record
+from sampai.services.send.batch import Record
 
 if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
     # While Lambda starts a sandbox it lends it more of a processor than it has later, and nobody waits yet.

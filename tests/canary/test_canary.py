@@ -16,6 +16,7 @@ from sampai.providers.base import Provider
 from sampai.providers.nomsa.sms import Nomsa
 from sampai.providers.registry import PROVIDERS, load
 from sampai.services.ports.runtime import UnavailableError
+from sampai.services.send.batch import Batch
 from tests.canary.app import (
     FAULTS,
     REQUESTS,
@@ -228,10 +229,14 @@ def _show_credentials(estate: Estate) -> None:
 
     def opened() -> Any:
         sender = new_sender()
-        dispatch = sender._dispatcher.dispatch
-        sender._dispatcher.dispatch = lambda attempts, **o: dispatch(  # type: ignore[method-assign]
-            [replace(a, provider=Open(a.provider.config)) for a in attempts], **o
-        )
+        dispatch = sender.stages.dispatcher.dispatch
+
+        def dispatch_to_open(batch: Batch) -> None:
+            for item in batch.items:
+                item.provider = Open(item.provider.config) if item.provider else None
+            dispatch(batch)
+
+        sender.stages.dispatcher.dispatch = dispatch_to_open  # type: ignore[method-assign]
         return sender
 
     estate.apps["send"].send_service = opened  # type: ignore[attr-defined]
@@ -291,7 +296,7 @@ LEAKS: Final[dict[str, Callable[[Estate], None]]] = {
     "one-time password: log": _log_requests,
     "one-time password: log ": _log_an_exception,
     "Cambodian number: standard output": _measure_by_number,
-    "nomsa api_key: repr of Attempt": _show_credentials,
+    "nomsa api_key: repr of Call": _show_credentials,
     "text: exception that left follow_up": _raise_with_a_text,
     "text: exception of ours": _raise_ours,
     "first token: answer of webhook": _answer_with_the_token,

@@ -23,7 +23,7 @@ from sampai.domain.message import Message, OnUnknown
 from sampai.domain.status import Status
 from sampai.services.follow_up.service import MAX_ATTEMPTS
 from sampai.services.ports.runtime import UnavailableError
-from sampai.services.send.service import Record
+from sampai.services.send.batch import Record
 from sampai.services.webhook.service import Answer
 from tests.covers import covers
 from tests.fuzz.vendors import MOODS, WORDS, DeathError, Entry, FakeVendors

@@ -12,7 +12,7 @@ from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpResponse
 from sampai.domain.message import Category
 from sampai.domain.status import Status
-from sampai.services.send.service import Record
+from sampai.services.send.batch import Record
 from sampai.services.webhook.service import Answer
 from tests.fakes import START, statuses
 from tests.harness.application import RECIPIENTS, House, nusasms_taken, request, smspoh_taken

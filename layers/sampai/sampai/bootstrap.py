@@ -55,30 +55,38 @@ def send_service() -> "SendService":
     from sampai.adapters.media import DynamoMedia
     from sampai.adapters.rate_limiter import DynamoRateLimiter
     from sampai.adapters.transport import HttpTransport
-    from sampai.services.send.service import SendService
+    from sampai.services.send import pipeline
+    from sampai.services.send.configuration import ConfigurationLoader
+    from sampai.services.send.outbox import Outbox
 
-    return SendService(
-        messages=_store(),
-        correlations=_store(),
-        eligibility=_directory(),
-        suppression_list=_directory(),
-        quotas=_directory(),
-        media=DynamoMedia(_aws().client("dynamodb"), table=os.environ["MEDIA_TABLE"]),
-        encryption_keys=DynamoEncryptionKeys(_aws().client("dynamodb"), table=os.environ["ENCRYPTION_KEYS_TABLE"]),
-        queue=_queue(),
-        bus=event_bus(),
-        transport=HttpTransport(),
-        settings=_settings(),
+    return pipeline.build_send_service(
+        configuration=ConfigurationLoader(
+            settings=_settings(),
+            secret=_secret(),
+            webhook_base_url=os.environ["WEBHOOK_BASE_URL"],
+            lease=timedelta(seconds=int(os.environ["LEASE_SECONDS"])),
+        ),
         secret=_secret(),
-        clock=clock,
-        new_id=new_id,
-        new_key=new_key,
-        telemetry=telemetry(),
-        webhook_base_url=os.environ["WEBHOOK_BASE_URL"],
-        new_pool=ThreadPoolExecutor,
+        per_message=pipeline.MessageStores(
+            messages=_store(),
+            correlations=_store(),
+            media=DynamoMedia(_aws().client("dynamodb"), table=os.environ["MEDIA_TABLE"]),
+            encryption_keys=DynamoEncryptionKeys(_aws().client("dynamodb"), table=os.environ["ENCRYPTION_KEYS_TABLE"]),
+        ),
+        per_recipient=pipeline.RecipientStores(
+            eligibility=_directory(), suppression_list=_directory(), quotas=_directory()
+        ),
+        transport=HttpTransport(),
         limiter=DynamoRateLimiter(_aws().client("dynamodb"), table=os.environ["DIRECTORY_TABLE"]),
-        sleep=time.sleep,
-        lease=timedelta(seconds=int(os.environ["LEASE_SECONDS"])),
+        outbox=Outbox(queue=_queue(), bus=event_bus(), telemetry=telemetry()),
+        runtime=pipeline.Runtime(
+            clock=clock,
+            sleep=time.sleep,
+            new_id=new_id,
+            new_key=new_key,
+            new_pool=ThreadPoolExecutor,
+            telemetry=telemetry(),
+        ),
     )
 
 

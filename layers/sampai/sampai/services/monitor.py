@@ -8,13 +8,13 @@ from sampai.domain.account import AccountStatus, Balance
 from sampai.domain.template import Catalogue
 from sampai.providers.base import AccountRefusedError, Provider
 from sampai.providers.registry import PROVIDERS, load
+from sampai.services.deadline import CALL_SECONDS, Deadline
 from sampai.services.ports.catalogues import TemplateCatalogues
 from sampai.services.ports.configuration import SecretSource, SettingsSource
 from sampai.services.ports.runtime import Clock, Remaining, UnavailableError
 from sampai.services.ports.telemetry import Telemetry
 from sampai.services.ports.transport import NoResponse, Transport
 from sampai.services.routing import Routing
-from sampai.services.send.dispatch import CALL_SECONDS, WRITE_MARGIN_SECONDS
 
 
 class MonitorService:
@@ -59,7 +59,7 @@ class MonitorService:
 
     def _ask(self, provider: Provider, check: str, remaining: Remaining) -> AccountStatus | None:
         why = "no time left"
-        if remaining() >= CALL_SECONDS + WRITE_MARGIN_SECONDS:
+        if Deadline(remaining).has_time_for_call():
             response = self._transport.call(provider.build_account_check(check), deadline_seconds=CALL_SECONDS)
             if isinstance(response, NoResponse):
                 why = response.why

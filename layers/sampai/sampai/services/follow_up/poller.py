@@ -11,10 +11,10 @@ from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Message, text_of_content
 from sampai.domain.report import Report
 from sampai.providers.base import ListedMessage, ListPage, Provider, Window
+from sampai.services.deadline import CALL_SECONDS, Deadline
 from sampai.services.ports.runtime import NewPool, Remaining
 from sampai.services.ports.telemetry import Telemetry
 from sampai.services.ports.transport import NoResponse, Transport
-from sampai.services.send.dispatch import CALL_SECONDS, WRITE_MARGIN_SECONDS
 
 MAX_PAGES: Final = 10
 """Pages of a list that are read for one window; what lies beyond is looked up one by one, or next time."""
@@ -158,7 +158,7 @@ class StatusPoller:
     ) -> Read:
         if results.is_silent:
             raise NoAnswerError("no answer before")
-        if remaining() < CALL_SECONDS + WRITE_MARGIN_SECONDS:
+        if not Deadline(remaining).has_time_for_call():
             raise NoAnswerError("no time left")
         response = self._transport.call(request, deadline_seconds=CALL_SECONDS)
         if isinstance(response, NoResponse):

@@ -24,7 +24,7 @@ from sampai.domain.message import (
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
 from sampai.providers.base import Provider
-from sampai.services.attempt import has_waited_out, is_past_horizon, plan_wake_up
+from sampai.services.attempt import has_waited_past_horizon, is_past_horizon, plan_wake_up
 from sampai.services.follow_up.poller import PollResults, StatusPoller
 from sampai.services.ports.configuration import SecretSource, SettingsSource
 from sampai.services.ports.correlations import Correlation, Correlations, correlation_key
@@ -168,7 +168,7 @@ class FollowUpService:
         stored = self._store_all(changes)
         for before, after in changes:
             if before.provider_message_id is None and after.message_id in stored:
-                self._reports.meet(after)
+                self._reports.correlate(after)
         self._queue.put([wake_up for wake_up in wake_ups if wake_up.message_id in stored])
 
     def _resolve_correlations(self, name: str, group: Sequence[Message]) -> list[Message]:
@@ -181,7 +181,7 @@ class FollowUpService:
             if correlation is None or correlation.message_id is None:
                 correlation = self._correlations.claim_correlation(key, message.message_id)
             if correlation.message_id == message.message_id and correlation.reports:
-                kept[message.message_id] = self._reports.join(message, correlation)
+                kept[message.message_id] = self._reports.apply_buffered(message, correlation)
         return [message for message in kept.values() if not message.status.is_final]
 
     def _match(self, provider: Provider, group: Sequence[Message], results: PollResults) -> None:
@@ -216,7 +216,7 @@ class FollowUpService:
 def _terminal_failure(message: Message, *, now: datetime, settings: Settings) -> Failure | None:
     if message.is_expired(now):
         return Failure(reason=Reason.EXPIRED, detail="expires_at: has passed")
-    if has_waited_out(message, now=now, settings=settings):
+    if has_waited_past_horizon(message, now=now, settings=settings):
         return message.failure or Failure(reason=Reason.PROVIDER_ERROR, detail="no provider could be asked in time")
     return None
 
