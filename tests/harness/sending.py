@@ -112,7 +112,7 @@ def new_batch(
     current = FixedSettings(SETTINGS | (settings or {})).current()
     records = [Record(record_id=f"r-{number}", body=body) for number, body in enumerate(bodies, start=1)]
     return Batch(
-        requests=[(record, parse_request(record.body)) for record in records],
+        requests=[(record, parse_request(record.body, now=START)) for record in records],
         configuration=Configuration(
             settings=current,
             routing=Routing(current, SECRET, webhook_base_url=WEBHOOK_BASE_URL),

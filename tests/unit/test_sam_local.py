@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from local.stack.places import CONTAINER_ENV_VARS, ENV_VARS, ROOT
+from local.stack.config import CONTAINER_ENV_VARS, ENV_VARS, ROOT
 
 from local.invoke import FUNCTIONS
 from local.relay import NO_ENGINE

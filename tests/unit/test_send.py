@@ -508,7 +508,7 @@ def test_a_wakeup_never_comes_before_the_scheduled_time() -> None:
     house = House()
     house.send(request(send_at="2026-11-21T10:05:00.400Z"))
 
-    (note,) = house.queue.notes
+    (note,) = house.queue.wake_ups
     house.clock.advance(seconds=note.delay_seconds)
     house.send(*house.queue.bodies())
 
