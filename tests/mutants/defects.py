@@ -178,20 +178,25 @@ DEFECTS: Final = (
         "a lease that is over is claimed again, by the follow-up",
         "unit/follow_up",
         _edit(
-            "services/follow_up/service.py",
-            "return lose(message, now=now, due_at=now, source=Source.SWEEP)",
-            "return wait(message, route=message.route, failure=None, now=now, due_at=now, source=Source.SWEEP)",
+            "services/follow_up/leases.py",
+            "import Message, mark_unknown\n",
+            "import Message, requeue\n",
+        ),
+        _edit(
+            "services/follow_up/leases.py",
+            "return mark_unknown(message, now=now, due_at=now, source=Source.SWEEP)",
+            "return requeue(message, route=message.route, failure=None, now=now, due_at=now, source=Source.SWEEP)",
         ),
     ),
     _defect(
         "what is unknown is sent again without the caller's wish",
         "unit/follow_up",
-        _edit("services/follow_up/service.py", "        and message.on_unknown is OnUnknown.RESEND\n", ""),
+        _edit("services/follow_up/next_state.py", "        and message.on_unknown is OnUnknown.RESEND\n", ""),
     ),
     _defect(
         "one look that does not find a message is enough to send it again",
         "unit/follow_up",
-        _edit("services/follow_up/service.py", "        and message.misses + 1 >= MISSES_BEFORE_RESEND\n", ""),
+        _edit("services/follow_up/next_state.py", "        and message.not_found_count + 1 >= MIN_NOT_FOUND\n", ""),
     ),
     _defect(
         "an old note resumes a later attempt",
@@ -305,8 +310,8 @@ DEFECTS: Final = (
         "an entry of a vendor's list goes to one of two messages that it may belong to",
         "unit/follow_up",
         _edit(
-            "services/follow_up/service.py",
-            "is_certain = len(free) == 1 and not any(_share(findings, m, free) for m in lost if m is not message)",
+            "services/follow_up/reconciliation.py",
+            "is_certain = len(free) == 1 and not any(_shares(results, m, free) for m in unknown if m is not message)",
             "is_certain = bool(free)",
         ),
     ),

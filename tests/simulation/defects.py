@@ -12,8 +12,11 @@ from sampai.domain.outcome import NotTaken, Outcome, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Source
 from sampai.providers.base import Provider
-from sampai.services.follow_up.poller import PollResults
+from sampai.services.follow_up.leases import Leases
+from sampai.services.follow_up.reconciliation import Reconciliation
+from sampai.services.follow_up.results import PollResults
 from sampai.services.follow_up.service import FollowUpService
+from sampai.services.follow_up.wake_ups import WakeUps
 from sampai.services.ports.messages import WriteResult
 from sampai.services.ports.runtime import Remaining
 from sampai.services.reports import Reports, change
@@ -74,26 +77,44 @@ class CountsNothing(SendService):
         return entries
 
 
-class ReclaimsExpiredLease(FollowUpService):
-    """Takes the end of a lease for a proof that nothing was sent."""
-
-    def _expire_lease(self, message: Message) -> Message:
+class _RequeuedLeases(Leases):
+    def _expire(self, message: Message) -> Message:
         now = self._clock()
         return requeue(message, route=message.route, failure=None, now=now, due_at=now, source=Source.SWEEP)
 
 
-class LooksForNothing(FollowUpService):
-    """Asks after messages that a vendor has named, and never for those whose answer was lost."""
+class ReclaimsExpiredLease(FollowUpService):
+    """Sends a message again when its lease expires."""
 
-    def _match(self, provider: Provider, group: Sequence[Message], results: PollResults) -> None:
+    def __init__(self, **ports: Any) -> None:
+        super().__init__(**ports)
+        self._leases.__class__ = _RequeuedLeases
+
+
+class _NoReconciliation(Reconciliation):
+    def reconcile(self, provider: Provider, group: Sequence[Message], results: PollResults) -> None:
+        return
+
+
+class LooksForNothing(FollowUpService):
+    """Polls messages with a vendor id only, and does not reconcile unknown sends."""
+
+    def __init__(self, **ports: Any) -> None:
+        super().__init__(**ports)
+        self._reconciliation.__class__ = _NoReconciliation
+
+
+class _NoWakeUps(WakeUps):
+    def requeue_due(self, waiting: Sequence[Message], settings: Settings) -> None:
         return
 
 
 class WakesNobody(FollowUpService):
-    """Relies on the notes in the queue alone."""
+    """Relies on the wake-ups in the queue."""
 
-    def _requeue_due(self, waiting: Sequence[Message], settings: Settings) -> None:
-        return
+    def __init__(self, **ports: Any) -> None:
+        super().__init__(**ports)
+        self._wake_ups.__class__ = _NoWakeUps
 
 
 class WritesUnfenced(SendService):
