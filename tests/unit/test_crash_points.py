@@ -298,8 +298,8 @@ def test_a_message_whose_process_died_before_its_note_was_queued_is_found_by_the
     [
         ("store", "commit", 1),
         ("store", "commit", 2),
-        ("store", "claim_correlation", 1),
-        ("store", "claim_correlation", 2),
+        ("store", "claim", 1),
+        ("store", "claim", 2),
         ("queue", "put", 1),
     ],
 )

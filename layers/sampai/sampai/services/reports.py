@@ -65,7 +65,7 @@ class Reports:
         if message.provider is None or message.provider_message_id is None:
             return message
         key = correlation_key(message.provider, message.provider_message_id)
-        return self.join(message, self._correlations.claim_correlation(key, message.message_id))
+        return self.join(message, self._correlations.claim(key, message.message_id))
 
     def join(self, message: Message, correlation: Correlation) -> Message:
         """Apply the reports of a meeting point to the message that has claimed it."""

@@ -28,7 +28,7 @@ class Reconciliation:
         for key, message in keys.items():
             correlation = known.get(key)
             if correlation is None or correlation.message_id is None:
-                correlation = self._correlations.claim_correlation(key, message.message_id)
+                correlation = self._correlations.claim(key, message.message_id)
             if correlation.message_id == message.message_id and correlation.reports:
                 current[message.message_id] = self._reports.join(message, correlation)
         return [message for message in current.values() if not message.status.is_final]
@@ -59,7 +59,7 @@ class Reconciliation:
 
     def _claim(self, provider: str, message: Message, report: Report, results: PollResults) -> None:
         key = correlation_key(provider, report.provider_message_id)
-        correlation = self._correlations.claim_correlation(key, message.message_id)
+        correlation = self._correlations.claim(key, message.message_id)
         if correlation.message_id == message.message_id:
             results.reports[message.message_id] = report
             self._telemetry.info("unknown send reconciled", message_id=message.message_id, provider=provider)

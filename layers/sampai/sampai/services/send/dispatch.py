@@ -146,7 +146,7 @@ class Dispatcher:
         """Return what goes with the message and is not here already: its file, and its key to encrypt with."""
         attachments = message.attachments
         if isinstance(message.content, Media) and message.content.media_key is not None and attachments.file is None:
-            attachments = replace(attachments, file=self._media.fetch(message.content.media_key))
+            attachments = replace(attachments, file=self._media.load(message.content.media_key))
         if provider.encrypts(message) and attachments.encryption_key is None:
             attachments = replace(
                 attachments, encryption_key=self._encryption_keys.get_or_create(message, self._new_key())

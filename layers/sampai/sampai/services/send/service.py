@@ -395,7 +395,7 @@ class SendService:
                 attachments, encryption_key=self._encryption_keys.get_or_create(message, attachments.encryption_key)
             )
         if attachments.file is not None and isinstance(content, Media):
-            content = replace(content, media_key=self._media.keep(message, attachments.file))
+            content = replace(content, media_key=self._media.store(message, attachments.file))
         return replace(message, content=content, attachments=attachments)
 
     def _claim(self, entries: Sequence[_Entry], batch: _Batch) -> list[_Entry]:
@@ -490,7 +490,7 @@ class SendService:
         if key is None or (stored_message.status in _MAY_BE_SENT and _file_of(stored_message) == key):
             return
         try:
-            self._media.discard(key)
+            self._media.delete(key)
         except UnavailableError:
             self._telemetry.warning("file not discarded", message_id=message.message_id)
 
@@ -530,7 +530,7 @@ class SendService:
             if written.done or message is None or not isinstance(written.current, Correlation):
                 continue
             try:
-                self._reports.join(message, self._correlations.claim_correlation(meet.key, meet.message_id))
+                self._reports.join(message, self._correlations.claim(meet.key, meet.message_id))
             except UnavailableError:
                 self._telemetry.warning("correlation incomplete", message_id=meet.message_id)
 

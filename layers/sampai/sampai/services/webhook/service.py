@@ -122,7 +122,7 @@ class WebhookService:
         """
         if message.provider_message_id is not None:
             return ()
-        correlation = self._correlations.claim_correlation(
+        correlation = self._correlations.claim(
             correlation_key(provider, report.provider_message_id), message.message_id
         )
         return correlation.reports if correlation.message_id == message.message_id else ()
