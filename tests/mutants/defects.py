@@ -226,7 +226,9 @@ DEFECTS: Final = (
         "a receipt that comes before its message is dropped",
         "unit/follow_up unit/receive",
         _edit(
-            "services/webhook/service.py", "meeting = self._store.park(key, report, self._clock())", "meeting = None"
+            "services/webhook/receipts.py",
+            "correlation = self._correlations.buffer_report(key, report, self._clock())",
+            "correlation = None",
         ),
     ),
     _defect(
@@ -437,7 +439,7 @@ DEFECTS: Final = (
         "the beginning of a webhook token is enough",
         "unit/receive",
         _edit(
-            "services/webhook/service.py",
+            "services/webhook/tokens.py",
             "matches = [hmac.compare_digest(given, sha256(other.encode()).digest()) for other in valid]",
             "matches = [len(given) > 0 and other.startswith(token) for other in valid]",
         ),

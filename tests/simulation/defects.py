@@ -22,6 +22,7 @@ from sampai.services.ports.runtime import Remaining
 from sampai.services.reports import Reports, change
 from sampai.services.send.dispatch import Attempt, Dispatcher
 from sampai.services.send.service import SendService
+from sampai.services.webhook.receipts import Receipts
 from sampai.services.webhook.service import Answer, WebhookService
 from tests.simulation.ports import SimulatedStore
 from tests.simulation.world import Services
@@ -128,14 +129,20 @@ class WritesUnfenced(SendService):
         return change(self._messages, written.current, lambda current: self._settled(current, outcome, settings, batch))
 
 
-class ParksNothing(WebhookService):
-    """Throws away what is reported of an id that is not known yet."""
-
+class _UnbufferedReceipts(Receipts):
     def _find_or_buffer(self, provider: str, report: Report) -> Message | None:
         key = f"{provider}#{report.provider_message_id}"
         correlation = self._correlations.find_correlations([key]).get(key)
         owner = correlation.message_id if correlation else None
         return self._messages.read([owner]).get(owner) if owner else None
+
+
+class ParksNothing(WebhookService):
+    """Drops a report with a vendor id that no message has claimed yet."""
+
+    def __init__(self, **ports: Any) -> None:
+        super().__init__(**ports)
+        self._receipts.__class__ = _UnbufferedReceipts
 
 
 class AnswersBeforeItIsDurable(WebhookService):
@@ -164,7 +171,7 @@ class LetsTheLastReportWin(WebhookService):
 
     def __init__(self, **ports: Any) -> None:
         super().__init__(**ports)
-        self._reports.__class__ = _LastWins
+        self._receipts._reports.__class__ = _LastWins
 
 
 DEFECTS: Final = {

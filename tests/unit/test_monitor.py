@@ -356,7 +356,7 @@ def test_a_catalogue_that_cannot_be_kept_keeps_no_balance_from_being_measured() 
     assert check(house) == 6
 
     assert house.telemetry.measures == ALL_WELL
-    assert [what for level, what, _ in house.telemetry.lines if level == "error"] == ["catalogue not kept"]
+    assert [what for level, what, _ in house.telemetry.lines if level == "error"] == ["catalogue not stored"]
 
 
 def test_without_settings_nobody_is_asked() -> None:
