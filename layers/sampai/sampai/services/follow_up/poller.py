@@ -36,7 +36,7 @@ class StatusPoller:
         results, can = PollResults(), provider.capabilities
         trackable = [m for m in messages if (can.has_list or can.has_lookup) and provider.is_trackable(m)]
         results.answered.update(m.message_id for m in messages if m not in trackable)
-        reader = VendorReader(provider, transport=self._transport, remaining=remaining)
+        reader = VendorReader(transport=self._transport, remaining=remaining)
         if can.has_list:
             for window, members in group_by_window(trackable):
                 self._list(provider, reader, window, members, results, now)
@@ -59,7 +59,7 @@ class StatusPoller:
         idle_pages = pages = 0
         is_last = True
         try:
-            for page in reader.pages(window):
+            for page in reader.pages(provider, window):
                 pages, is_last = pages + 1, page.is_last
                 found_before = len(results.reports)
                 for row in page.entries:
@@ -82,7 +82,7 @@ class StatusPoller:
         if not messages:
             return
         with self._new_pool(min(LOOKUP_THREADS, len(messages))) as pool:
-            futures = [(message, pool.submit(reader.look_up, message)) for message in messages]
+            futures = [(message, pool.submit(reader.look_up, provider, message)) for message in messages]
         for message, future in futures:
             try:
                 report = future.result()

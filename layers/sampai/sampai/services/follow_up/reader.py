@@ -28,24 +28,23 @@ class VendorReader:
     After a call without a response, no further call is made: the remaining time belongs to the other vendors.
     """
 
-    def __init__(self, provider: Provider, *, transport: Transport, remaining: Remaining) -> None:
-        self._provider = provider
+    def __init__(self, *, transport: Transport, remaining: Remaining) -> None:
         self._transport = transport
         self._remaining = remaining
         self._pages: dict[str, ListPage] = {}
         """Pages by URL: a vendor that lists by day has the same pages for many windows."""
         self._is_silent = False
 
-    def pages(self, window: Window) -> Iterator[ListPage]:
+    def pages(self, provider: Provider, window: Window) -> Iterator[ListPage]:
         """Yield the pages of a window up to the last one, one that only repeats ids, or `MAX_PAGES`.
 
         Raises PollFailedError.
         """
         seen: set[str] = set()
         for number in range(MAX_PAGES):
-            request = self._provider.build_list(window, number)
+            request = provider.build_list(window, number)
             if request.url not in self._pages:
-                self._pages[request.url] = self._read(request, partial(self._provider.parse_list, page=number))
+                self._pages[request.url] = self._read(request, partial(provider.parse_list, page=number))
             page = self._pages[request.url]
             yield page
             ids = {row.report.provider_message_id for row in page.entries if row.report is not None}
@@ -53,10 +52,10 @@ class VendorReader:
                 return
             seen |= ids
 
-    def look_up(self, message: Message) -> Report | None:
+    def look_up(self, provider: Provider, message: Message) -> Report | None:
         """Return the vendor's report on a message, or None if the vendor does not know it. Raises PollFailedError."""
-        request = self._provider.build_lookup(message.provider_message_id or "")
-        return self._read(request, self._provider.parse_lookup)
+        request = provider.build_lookup(message.provider_message_id or "")
+        return self._read(request, provider.parse_lookup)
 
     def _read(self, request: HttpRequest, parse: Callable[[HttpResponse], Parsed]) -> Parsed:
         if self._is_silent:
