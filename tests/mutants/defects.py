@@ -39,8 +39,8 @@ def _edit(file: str, old: str, new: str) -> Edit:
 
 def _defect(title: str, likely: str, *edits: Edit) -> Defect:
     """`likely` names test files in short: `unit/send` is tests/unit/test_send.py."""
-    places = [name.split("/") for name in likely.split()]
-    files = tuple(TESTS / folder / f"test_{name}.py" for folder, name in places)
+    places = [name.rpartition("/") for name in likely.split()]
+    files = tuple(TESTS / folder / f"test_{name}.py" for folder, _, name in places)
     return Defect(title=title, edits=edits, likely=files)
 
 
@@ -176,7 +176,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "a lease that is over is claimed again, by the follow-up",
-        "unit/follow_up",
+        "unit/services/follow_up/leases",
         _edit(
             "services/follow_up/leases.py",
             "import Message, mark_unknown\n",
@@ -190,12 +190,12 @@ DEFECTS: Final = (
     ),
     _defect(
         "what is unknown is sent again without the caller's wish",
-        "unit/follow_up",
+        "unit/services/follow_up/next_state",
         _edit("services/follow_up/next_state.py", "        and message.on_unknown is OnUnknown.RESEND\n", ""),
     ),
     _defect(
         "one look that does not find a message is enough to send it again",
-        "unit/follow_up",
+        "unit/services/follow_up/next_state",
         _edit("services/follow_up/next_state.py", "        and message.not_found_count + 1 >= MIN_NOT_FOUND\n", ""),
     ),
     _defect(
@@ -224,7 +224,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "a receipt that comes before its message is dropped",
-        "unit/follow_up unit/receive",
+        "unit/services/webhook/receipts unit/services/follow_up/reconciliation",
         _edit(
             "services/webhook/receipts.py",
             "correlation = self._correlations.buffer_report(key, report, self._clock())",
@@ -233,7 +233,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "a receipt is answered 200 before it is durable",
-        "unit/receive",
+        "unit/services/webhook/service",
         _edit(
             "services/webhook/service.py",
             "            return Answer.UNAVAILABLE\n",
@@ -310,7 +310,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "an entry of a vendor's list goes to one of two messages that it may belong to",
-        "unit/follow_up",
+        "unit/services/follow_up/reconciliation",
         _edit(
             "services/follow_up/reconciliation.py",
             "is_certain = len(free) == 1 and not any(_shares(results, m, free) for m in unknown if m is not message)",
@@ -320,7 +320,7 @@ DEFECTS: Final = (
     # --- none forgotten, none late --------------------------------------------------------------------------------
     _defect(
         "a message that waits for a further attempt has no due_at",
-        "unit/send unit/follow_up",
+        "unit/send unit/services/follow_up/service",
         _edit(
             "domain/message.py",
             "        attempt=message.attempt + 1,\n        due_at=due_at,\n",
@@ -367,7 +367,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "an opt-out keeps one-time passwords back",
-        "unit/opt_out unit/known",
+        "unit/application/opt_out unit/services/send/eligibility",
         _edit(
             "services/send/admission.py",
             "if message.category is Category.PROMOTIONAL and message.recipient in desk.known.opted_out:",
@@ -381,7 +381,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "an opt-out keeps nothing back",
-        "unit/opt_out",
+        "unit/application/opt_out",
         _edit(
             "services/send/admission.py",
             "if message.category is Category.PROMOTIONAL and message.recipient in desk.known.opted_out:",
@@ -390,7 +390,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "a reply goes out though its conversation is closed",
-        "unit/rooms",
+        "unit/application/conversations",
         _edit("services/send/admission.py", "if room is not None and room.is_open(desk.now):", "if room is not None:"),
     ),
     # --- vendors are spared -----------------------------------------------------------------------------------------
@@ -437,7 +437,7 @@ DEFECTS: Final = (
     # --- nothing leaked -------------------------------------------------------------------------------------------
     _defect(
         "the beginning of a webhook token is enough",
-        "unit/receive",
+        "unit/services/webhook/tokens unit/services/webhook/service",
         _edit(
             "services/webhook/tokens.py",
             "matches = [hmac.compare_digest(given, sha256(other.encode()).digest()) for other in valid]",
