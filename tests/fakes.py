@@ -98,7 +98,7 @@ class InMemoryStore:
         self.buffered[key] = replace(correlation, reports=_in_order(kept.values()))
         return None
 
-    def claim_correlation(self, key: str, message_id: str) -> Correlation:
+    def claim(self, key: str, message_id: str) -> Correlation:
         self._require_up()
         correlation = self.buffered.get(key, Correlation(key=key))
         if correlation.message_id is None:
@@ -218,19 +218,19 @@ class InMemoryMedia:
         self.files: dict[str, bytes] = {}
         self.is_down = False
 
-    def keep(self, message: Message, data: bytes) -> str:
+    def store(self, message: Message, data: bytes) -> str:
         self._require_up()
         key = f"{message.message_id}/{sha256(data).hexdigest()[:8]}"
         self.files[key] = data
         return key
 
-    def fetch(self, key: str) -> bytes:
+    def load(self, key: str) -> bytes:
         self._require_up()
         if key not in self.files:
             raise UnavailableError("gone")
         return self.files[key]
 
-    def discard(self, key: str) -> None:
+    def delete(self, key: str) -> None:
         self._require_up()
         self.files.pop(key, None)
 
@@ -368,14 +368,14 @@ class RecordingTelemetry:
     measures: dict[tuple[str, str, str], float] = field(default_factory=dict)
     """By metric, provider and account."""
 
-    def info(self, what: str, **fields: Any) -> None:
-        self.lines.append(("info", what, fields))
+    def info(self, line: str, /, **fields: Any) -> None:
+        self.lines.append(("info", line, fields))
 
-    def warning(self, what: str, **fields: Any) -> None:
-        self.lines.append(("warning", what, fields))
+    def warning(self, line: str, /, **fields: Any) -> None:
+        self.lines.append(("warning", line, fields))
 
-    def error(self, what: str, **fields: Any) -> None:
-        self.lines.append(("error", what, fields))
+    def error(self, line: str, /, **fields: Any) -> None:
+        self.lines.append(("error", line, fields))
 
     def count(self, metric: str, *, provider: str | None = None) -> None:
         self.counts[metric, provider] = self.counts.get((metric, provider), 0) + 1

@@ -62,14 +62,14 @@ class BothTelemetries:
         logger = Logger(service=f"canary-{next(_numbers)}", stream=self.output, level="DEBUG")
         self.real = PowertoolsTelemetry(logger)
 
-    def info(self, what: str, **fields: Any) -> None:
-        self._say("info", what, fields)
+    def info(self, line: str, /, **fields: Any) -> None:
+        self._say("info", line, fields)
 
-    def warning(self, what: str, **fields: Any) -> None:
-        self._say("warning", what, fields)
+    def warning(self, line: str, /, **fields: Any) -> None:
+        self._say("warning", line, fields)
 
-    def error(self, what: str, **fields: Any) -> None:
-        self._say("error", what, fields)
+    def error(self, line: str, /, **fields: Any) -> None:
+        self._say("error", line, fields)
 
     def count(self, metric: str, **dimensions: Any) -> None:
         self.recording.count(metric, **dimensions)

@@ -169,8 +169,8 @@ class Talkative(BothTelemetries):
 
     form: Callable[[str], str]
 
-    def info(self, what: str, **fields: Any) -> None:
-        super().info(what, **fields, said=[type(self).form(canary.value) for canary in CANARIES.values()])
+    def info(self, line: str, /, **fields: Any) -> None:
+        super().info(line, **fields, said=[type(self).form(canary.value) for canary in CANARIES.values()])
 
 
 @pytest.mark.parametrize("form", FORMS)

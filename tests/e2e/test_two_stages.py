@@ -62,7 +62,7 @@ def test_two_stages_have_the_same_resources_and_share_none(second: dict[str, str
 def test_a_request_to_one_stage_is_unknown_to_the_other_and_needs_no_settings(
     local_stack: Stack, second: dict[str, str]
 ) -> None:
-    outputs = deployment.outputs(SECOND)
+    outputs = deployment.read_outputs(SECOND)
     request = local_stack.request("nomsa")
     client("sqs").send_message(QueueUrl=outputs["SendQueueUrl"], MessageBody=json.dumps(request))
 

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 from sampai.contract.settings import parse_settings
 from sampai.domain.message import Message, OnUnknown
 from sampai.domain.status import Status
-from sampai.services.follow_up.service import MAX_ATTEMPTS
+from sampai.services.follow_up.next_state import MAX_ATTEMPTS
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.send.batch import Record
 from sampai.services.webhook.service import Answer

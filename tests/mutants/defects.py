@@ -39,8 +39,8 @@ def _edit(file: str, old: str, new: str) -> Edit:
 
 def _defect(title: str, likely: str, *edits: Edit) -> Defect:
     """`likely` names test files in short: `unit/send` is tests/unit/test_send.py."""
-    places = [name.split("/") for name in likely.split()]
-    files = tuple(TESTS / folder / f"test_{name}.py" for folder, name in places)
+    places = [name.rpartition("/") for name in likely.split()]
+    files = tuple(TESTS / folder / f"test_{name}.py" for folder, _, name in places)
     return Defect(title=title, edits=edits, likely=files)
 
 
@@ -176,22 +176,27 @@ DEFECTS: Final = (
     ),
     _defect(
         "a lease that is over is claimed again, by the follow-up",
-        "unit/follow_up",
+        "unit/services/follow_up/leases",
         _edit(
-            "services/follow_up/service.py",
-            "return lose(message, now=now, due_at=now, source=Source.SWEEP)",
-            "return wait(message, route=message.route, failure=None, now=now, due_at=now, source=Source.SWEEP)",
+            "services/follow_up/leases.py",
+            "import Message, mark_unknown\n",
+            "import Message, requeue\n",
+        ),
+        _edit(
+            "services/follow_up/leases.py",
+            "return mark_unknown(message, now=now, due_at=now, source=Source.SWEEP)",
+            "return requeue(message, route=message.route, failure=None, now=now, due_at=now, source=Source.SWEEP)",
         ),
     ),
     _defect(
         "what is unknown is sent again without the caller's wish",
-        "unit/follow_up",
-        _edit("services/follow_up/service.py", "        and message.on_unknown is OnUnknown.RESEND\n", ""),
+        "unit/services/follow_up/next_state",
+        _edit("services/follow_up/next_state.py", "        and message.on_unknown is OnUnknown.RESEND\n", ""),
     ),
     _defect(
         "one look that does not find a message is enough to send it again",
-        "unit/follow_up",
-        _edit("services/follow_up/service.py", "        and message.misses + 1 >= MISSES_BEFORE_RESEND\n", ""),
+        "unit/services/follow_up/next_state",
+        _edit("services/follow_up/next_state.py", "        and message.not_found_count + 1 >= MIN_NOT_FOUND\n", ""),
     ),
     _defect(
         "an old note resumes a later attempt",
@@ -219,14 +224,16 @@ DEFECTS: Final = (
     ),
     _defect(
         "a receipt that comes before its message is dropped",
-        "unit/follow_up unit/receive",
+        "unit/services/webhook/receipts unit/services/follow_up/reconciliation",
         _edit(
-            "services/webhook/service.py", "meeting = self._store.park(key, report, self._clock())", "meeting = None"
+            "services/webhook/receipts.py",
+            "correlation = self._correlations.buffer_report(key, report, self._clock())",
+            "correlation = None",
         ),
     ),
     _defect(
         "a receipt is answered 200 before it is durable",
-        "unit/receive",
+        "unit/services/webhook/service",
         _edit(
             "services/webhook/service.py",
             "            return Answer.UNAVAILABLE\n",
@@ -303,17 +310,17 @@ DEFECTS: Final = (
     ),
     _defect(
         "an entry of a vendor's list goes to one of two messages that it may belong to",
-        "unit/follow_up",
+        "unit/services/follow_up/reconciliation",
         _edit(
-            "services/follow_up/service.py",
-            "is_certain = len(free) == 1 and not any(_share(findings, m, free) for m in lost if m is not message)",
+            "services/follow_up/reconciliation.py",
+            "is_certain = len(free) == 1 and not any(_shares(results, m, free) for m in unknown if m is not message)",
             "is_certain = bool(free)",
         ),
     ),
     # --- none forgotten, none late --------------------------------------------------------------------------------
     _defect(
         "a message that waits for a further attempt has no due_at",
-        "unit/send unit/follow_up",
+        "unit/send unit/services/follow_up/service",
         _edit(
             "domain/message.py",
             "        attempt=message.attempt + 1,\n        due_at=due_at,\n",
@@ -360,7 +367,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "an opt-out keeps one-time passwords back",
-        "unit/opt_out unit/known",
+        "unit/application/opt_out unit/services/send/eligibility",
         _edit(
             "services/send/admission.py",
             "if message.category is Category.PROMOTIONAL and message.recipient in desk.known.opted_out:",
@@ -374,7 +381,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "an opt-out keeps nothing back",
-        "unit/opt_out",
+        "unit/application/opt_out",
         _edit(
             "services/send/admission.py",
             "if message.category is Category.PROMOTIONAL and message.recipient in desk.known.opted_out:",
@@ -383,7 +390,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "a reply goes out though its conversation is closed",
-        "unit/rooms",
+        "unit/application/conversations",
         _edit("services/send/admission.py", "if room is not None and room.is_open(desk.now):", "if room is not None:"),
     ),
     # --- vendors are spared -----------------------------------------------------------------------------------------
@@ -430,9 +437,9 @@ DEFECTS: Final = (
     # --- nothing leaked -------------------------------------------------------------------------------------------
     _defect(
         "the beginning of a webhook token is enough",
-        "unit/receive",
+        "unit/services/webhook/tokens unit/services/webhook/service",
         _edit(
-            "services/webhook/service.py",
+            "services/webhook/tokens.py",
             "matches = [hmac.compare_digest(given, sha256(other.encode()).digest()) for other in valid]",
             "matches = [len(given) > 0 and other.startswith(token) for other in valid]",
         ),

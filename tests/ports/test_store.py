@@ -227,13 +227,13 @@ def test_the_report_may_be_first_at_the_meeting_point(store: DynamoStore | InMem
 
     assert written == [WriteResult(done=False, current=Correlation(key="nomsa#145", reports=(report(),)))]
     met = Correlation(key="nomsa#145", message_id="m-1", reports=(report(),))
-    assert store.claim_correlation("nomsa#145", "m-1") == met
-    assert store.claim_correlation("nomsa#145", "m-1") == met
-    assert store.claim_correlation("nomsa#145", "m-2") == met
+    assert store.claim("nomsa#145", "m-1") == met
+    assert store.claim("nomsa#145", "m-1") == met
+    assert store.claim("nomsa#145", "m-2") == met
 
 
 def test_a_meeting_point_that_nobody_wrote_can_be_adopted(store: DynamoStore | InMemoryStore) -> None:
-    assert store.claim_correlation("nomsa#145", "m-1") == Correlation(key="nomsa#145", message_id="m-1")
+    assert store.claim("nomsa#145", "m-1") == Correlation(key="nomsa#145", message_id="m-1")
 
 
 @covers("W2", "I10")

@@ -10,7 +10,7 @@ from sampai.contract.events import Event
 from sampai.domain.message import Category, Message, OnUnknown, text_of_content
 from sampai.domain.status import Source, Status
 from sampai.providers.registry import load
-from sampai.services.follow_up.service import MAX_ATTEMPTS
+from sampai.services.follow_up.next_state import MAX_ATTEMPTS
 from sampai.services.ports.correlations import Correlation, correlation_key
 from tests.simulation.vendors import Row, Sent, Vendor
 

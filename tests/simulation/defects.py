@@ -12,8 +12,11 @@ from sampai.domain.outcome import NotTaken, Outcome, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Source
 from sampai.providers.base import Provider
-from sampai.services.follow_up.poller import PollResults
+from sampai.services.follow_up.leases import Leases
+from sampai.services.follow_up.reconciliation import Reconciliation
+from sampai.services.follow_up.results import PollResults
 from sampai.services.follow_up.service import FollowUpService
+from sampai.services.follow_up.wake_ups import WakeUps
 from sampai.services.ports.messages import WriteResult
 from sampai.services.reports import Reports, change
 from sampai.services.send.batch import Batch, BatchItem
@@ -21,6 +24,7 @@ from sampai.services.send.claims import Claims
 from sampai.services.send.dispatch import Dispatcher
 from sampai.services.send.quotas import Quotas
 from sampai.services.send.results import Results
+from sampai.services.webhook.receipts import Receipts
 from sampai.services.webhook.service import Answer, WebhookService
 from tests.simulation.ports import SimulatedStore
 from tests.simulation.world import Services
@@ -81,36 +85,60 @@ class WritesUnfenced(Results):
         )
 
 
-class ReclaimsExpiredLease(FollowUpService):
-    """Takes the end of a lease for a proof that nothing was sent."""
-
-    def _expire_lease(self, message: Message) -> Message:
+class _RequeuedLeases(Leases):
+    def _expire(self, message: Message) -> Message:
         now = self._clock()
         return requeue(message, route=message.route, failure=None, now=now, due_at=now, source=Source.SWEEP)
 
 
-class LooksForNothing(FollowUpService):
-    """Asks after messages that a vendor has named, and never for those whose answer was lost."""
+class ReclaimsExpiredLease(FollowUpService):
+    """Sends a message again when its lease expires."""
 
-    def _match(self, provider: Provider, group: Sequence[Message], results: PollResults) -> None:
+    def __init__(self, **ports: Any) -> None:
+        super().__init__(**ports)
+        self._leases.__class__ = _RequeuedLeases
+
+
+class _NoReconciliation(Reconciliation):
+    def reconcile(self, provider: Provider, group: Sequence[Message], results: PollResults) -> None:
+        return
+
+
+class LooksForNothing(FollowUpService):
+    """Polls messages with a vendor id only, and does not reconcile unknown sends."""
+
+    def __init__(self, **ports: Any) -> None:
+        super().__init__(**ports)
+        self._reconciliation.__class__ = _NoReconciliation
+
+
+class _NoWakeUps(WakeUps):
+    def requeue_due(self, waiting: Sequence[Message], settings: Settings) -> None:
         return
 
 
 class WakesNobody(FollowUpService):
-    """Relies on the notes in the queue alone."""
+    """Relies on the wake-ups in the queue."""
 
-    def _requeue_due(self, waiting: Sequence[Message], settings: Settings) -> None:
-        return
+    def __init__(self, **ports: Any) -> None:
+        super().__init__(**ports)
+        self._wake_ups.__class__ = _NoWakeUps
 
 
-class ParksNothing(WebhookService):
-    """Throws away what is reported of an id that is not known yet."""
-
+class _UnbufferedReceipts(Receipts):
     def _find_or_buffer(self, provider: str, report: Report) -> Message | None:
         key = f"{provider}#{report.provider_message_id}"
         correlation = self._correlations.find_correlations([key]).get(key)
         owner = correlation.message_id if correlation else None
         return self._messages.read([owner]).get(owner) if owner else None
+
+
+class ParksNothing(WebhookService):
+    """Drops a report with a vendor id that no message has claimed yet."""
+
+    def __init__(self, **ports: Any) -> None:
+        super().__init__(**ports)
+        self._receipts.__class__ = _UnbufferedReceipts
 
 
 class AnswersBeforeItIsDurable(WebhookService):
@@ -139,7 +167,7 @@ class LetsTheLastReportWin(WebhookService):
 
     def __init__(self, **ports: Any) -> None:
         super().__init__(**ports)
-        self._reports.__class__ = _LastWins
+        self._receipts._reports.__class__ = _LastWins
 
 
 DEFECTS: Final = {

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from local.stack.config import CONTAINER_ENV_VARS, ENV_VARS, ROOT
 
 from local.invoke import FUNCTIONS
 from local.relay import NO_ENGINE
 from local.sam_local.__main__ import PAGE
 from local.sam_local.page import Command, commands_of, names_after
 from local.sam_local.shell import Shell
+from local.stack.config import CONTAINER_ENV_VARS, ENV_VARS, ROOT
 
 EXAMPLE = """\
 Text with `$ no command`.

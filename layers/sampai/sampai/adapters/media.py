@@ -24,7 +24,7 @@ class DynamoMedia:
         self._client = client
         self._table = table
 
-    def keep(self, message: Message, data: bytes) -> str:
+    def store(self, message: Message, data: bytes) -> str:
         parts = [data[start : start + PART_BYTES] for start in range(0, len(data), PART_BYTES)]
         key = f"{message.message_id}/{sha256(data).hexdigest()[:32]}/{len(parts)}"
         ttl = expiry(message.send_at or message.created_at, RETENTION)
@@ -34,7 +34,7 @@ class DynamoMedia:
                 self._client.put_item(TableName=self._table, Item=item)
         return key
 
-    def fetch(self, key: str) -> bytes:
+    def load(self, key: str) -> bytes:
         part_keys = list(_part_keys(key))
         with unavailable("media"):
             items = get_all(self._client, self._table, "media_key", part_keys)
@@ -43,7 +43,7 @@ class DynamoMedia:
             raise UnavailableError("media: gone")
         return b"".join(parts[part_key] for part_key in part_keys)
 
-    def discard(self, key: str) -> None:
+    def delete(self, key: str) -> None:
         for part_key in _part_keys(key):
             with unavailable("media"):
                 self._client.delete_item(TableName=self._table, Key={"media_key": {"S": part_key}})

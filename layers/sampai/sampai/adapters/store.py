@@ -163,7 +163,7 @@ class DynamoStore:
         return None
 
     @_unavailable_if_failed
-    def claim_correlation(self, key: str, message_id: str) -> Correlation:
+    def claim(self, key: str, message_id: str) -> Correlation:
         try:
             answer = self._client.update_item(
                 TableName=self._correlations,

@@ -33,14 +33,14 @@ class PowertoolsTelemetry:
         self._counts: Counter[tuple[str | None, str]] = Counter()
         self._measures: list[tuple[dict[str, str], str, float]] = []
 
-    def info(self, what: str, **fields: Any) -> None:
-        self._logger.info(what, extra=_fit(fields))
+    def info(self, line: str, /, **fields: Any) -> None:
+        self._logger.info(line, extra=_fit(fields))
 
-    def warning(self, what: str, **fields: Any) -> None:
-        self._logger.warning(what, extra=_fit(fields))
+    def warning(self, line: str, /, **fields: Any) -> None:
+        self._logger.warning(line, extra=_fit(fields))
 
-    def error(self, what: str, **fields: Any) -> None:
-        self._logger.error(what, extra=_fit(fields))
+    def error(self, line: str, /, **fields: Any) -> None:
+        self._logger.error(line, extra=_fit(fields))
 
     def count(self, metric: str, *, provider: str | None = None) -> None:
         """Add one to a metric. With a provider it counts for that provider and for all together."""

@@ -68,7 +68,7 @@ class Reports:
 
     def claim(self, message: Message, key: str) -> Message:
         """Claim a correlation key for a message and apply the buffered reports. Raises UnavailableError."""
-        return self.apply_buffered(message, self._correlations.claim_correlation(key, message.message_id))
+        return self.apply_buffered(message, self._correlations.claim(key, message.message_id))
 
     def apply_buffered(self, message: Message, correlation: Correlation) -> Message:
         """Apply the reports of a correlation, unless it belongs to another message. Raises UnavailableError."""

@@ -33,7 +33,7 @@ class AttachmentStore:
             key = self._encryption_keys.get_or_create(message, attachments.encryption_key)
             attachments = replace(attachments, encryption_key=key)
         if attachments.file is not None and isinstance(content, Media):
-            content = replace(content, media_key=self._media.keep(message, attachments.file))
+            content = replace(content, media_key=self._media.store(message, attachments.file))
         return replace(message, content=content, attachments=attachments)
 
     def load(self, message: Message, provider: Provider) -> Message:
@@ -41,7 +41,7 @@ class AttachmentStore:
         attachments = message.attachments
         file_key = _file_key(message)
         if file_key is not None and attachments.file is None:
-            attachments = replace(attachments, file=self._media.fetch(file_key))
+            attachments = replace(attachments, file=self._media.load(file_key))
         if provider.encrypts(message) and attachments.encryption_key is None:
             key = self._encryption_keys.get_or_create(message, self._new_key())
             attachments = replace(attachments, encryption_key=key)
@@ -64,7 +64,7 @@ class AttachmentStore:
         if key is None or (stored.status in _MAY_BE_SENT and _file_key(stored) == key):
             return
         try:
-            self._media.discard(key)
+            self._media.delete(key)
         except UnavailableError:
             self._telemetry.warning("file not discarded", message_id=message.message_id)
 

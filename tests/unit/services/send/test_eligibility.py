@@ -1,4 +1,4 @@
-"""What is asked of the directory before messages go out, and what a vendor's catalogue decides."""
+"""Eligibility: the directory is read once for a batch, and templates are checked against the catalogue."""
 
 import json
 from collections.abc import Collection
@@ -29,9 +29,9 @@ OFFICIAL = {"channel": "whatsapp_official", "recipient": NUMBER}
 TEMPLATES = frozenset({"nusasms"})
 
 
-# --- questions ------------------------------------------------------------------------------------------------------
+# --- queries --------------------------------------------------------------------------------------------------------
 
-QUESTIONS: list[tuple[str, dict[str, Any], EligibilityQuery]] = [
+QUERIES: list[tuple[str, dict[str, Any], EligibilityQuery]] = [
     ("a transactional text", {"recipient": NUMBER}, EligibilityQuery()),
     ("a one-time password", {"recipient": NUMBER, "category": "otp"}, EligibilityQuery()),
     (
@@ -63,8 +63,8 @@ QUESTIONS: list[tuple[str, dict[str, Any], EligibilityQuery]] = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "question"), [q[1:] for q in QUESTIONS], ids=[q[0] for q in QUESTIONS])
-def test_a_request_and_its_message_make_us_ask_the_same(changes: dict[str, Any], question: EligibilityQuery) -> None:
+@pytest.mark.parametrize(("changes", "query"), [q[1:] for q in QUERIES], ids=[q[0] for q in QUERIES])
+def test_a_request_and_its_message_have_the_same_query(changes: dict[str, Any], query: EligibilityQuery) -> None:
     asked = parse_request(request(**changes), now=START)
     assert isinstance(asked, SendRequest)
     message = Message(
@@ -79,21 +79,21 @@ def test_a_request_and_its_message_make_us_ask_the_same(changes: dict[str, Any],
         occurred_at=START,
     )
 
-    assert eligibility_query(asked) == question
-    assert eligibility_query(message) == question
+    assert eligibility_query(asked) == query
+    assert eligibility_query(message) == query
 
 
-class Clerk(InMemoryDirectory):
-    """A directory that keeps what it was asked."""
+class RecordingDirectory(InMemoryDirectory):
+    """Records the keys of each read."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.questions: list[tuple[set[str], set[str], set[str]]] = []
+        self.reads: list[tuple[set[str], set[str], set[str]]] = []
 
     def look_up(
         self, *, numbers: Collection[str], conversations: Collection[str], catalogues: Collection[str]
     ) -> EligibilityData:
-        self.questions.append((set(numbers), set(conversations), set(catalogues)))
+        self.reads.append((set(numbers), set(conversations), set(catalogues)))
         return super().look_up(numbers=numbers, conversations=conversations, catalogues=catalogues)
 
 
@@ -105,22 +105,22 @@ def in_room(room_id: str, *, is_promotional: bool = False) -> EligibilityQuery:
     return EligibilityQuery(room_id=room_id, is_promotional=is_promotional)
 
 
-def test_nobody_is_asked_where_nothing_has_to_be_known() -> None:
-    clerk = Clerk()
-    clerk.is_down = True
+def test_without_a_query_the_directory_is_not_read() -> None:
+    directory = RecordingDirectory()
+    directory.is_down = True
 
-    assert load_eligibility(clerk, []) == EligibilityData()
-    assert load_eligibility(clerk, [EligibilityQuery(), EligibilityQuery(is_promotional=True)]) == EligibilityData()
-    assert clerk.questions == []
+    assert load_eligibility(directory, []) == EligibilityData()
+    assert load_eligibility(directory, [EligibilityQuery(), EligibilityQuery(is_promotional=True)]) == EligibilityData()
+    assert directory.reads == []
 
 
-def test_all_questions_are_asked_at_once() -> None:
-    clerk = Clerk()
-    clerk.set_opt_out("+1", is_out=True, at=START)
-    clerk.record_conversation(Conversation(room_id="r-1", last_inbound_at=START))
+def test_all_queries_are_one_read() -> None:
+    directory = RecordingDirectory()
+    directory.set_opt_out("+1", is_out=True, at=START)
+    directory.record_conversation(Conversation(room_id="r-1", last_inbound_at=START))
 
     known = load_eligibility(
-        clerk,
+        directory,
         [
             by_number("+1"),
             by_number("+2"),
@@ -132,44 +132,44 @@ def test_all_questions_are_asked_at_once() -> None:
         ],
     )
 
-    assert clerk.questions == [({"+1", "+2"}, {"r-1", "r-2"}, {"nusasms"})]
+    assert directory.reads == [({"+1", "+2"}, {"r-1", "r-2"}, {"nusasms"})]
     assert known == EligibilityData(
         opted_out=frozenset({"+1"}), conversations={"r-1": Conversation(room_id="r-1", last_inbound_at=START)}
     )
 
 
-def test_the_number_that_only_the_conversation_tells_is_asked_about_too() -> None:
-    clerk = Clerk()
+def test_a_number_that_only_the_conversation_has_is_read_in_a_second_step() -> None:
+    directory = RecordingDirectory()
     for number in ("+1", "+2"):
-        clerk.set_opt_out(number, is_out=True, at=START)
+        directory.set_opt_out(number, is_out=True, at=START)
     conversations = {f"r-{n}": Conversation(room_id=f"r-{n}", number=f"+{n}", last_inbound_at=START) for n in (1, 2, 3)}
     for conversation in conversations.values():
-        clerk.record_conversation(conversation)
+        directory.record_conversation(conversation)
 
     known = load_eligibility(
-        clerk,
+        directory,
         [by_number("+1"), *(in_room(name, is_promotional=True) for name in ("r-1", "r-2", "r-9")), in_room("r-3")],
     )
 
-    assert clerk.questions == [({"+1"}, {"r-1", "r-2", "r-3", "r-9"}, set()), ({"+2"}, set(), set())]
+    assert directory.reads == [({"+1"}, {"r-1", "r-2", "r-3", "r-9"}, set()), ({"+2"}, set(), set())]
     assert known == EligibilityData(opted_out=frozenset({"+1", "+2"}), conversations=conversations)
 
 
-def test_no_number_is_asked_about_twice() -> None:
-    clerk = Clerk()
-    clerk.record_conversation(Conversation(room_id="r-1", number="+1", last_inbound_at=START))
+def test_no_number_is_read_twice() -> None:
+    directory = RecordingDirectory()
+    directory.record_conversation(Conversation(room_id="r-1", number="+1", last_inbound_at=START))
 
-    load_eligibility(clerk, [EligibilityQuery(number="+1", room_id="r-1", is_promotional=True)])
+    load_eligibility(directory, [EligibilityQuery(number="+1", room_id="r-1", is_promotional=True)])
 
-    assert clerk.questions == [({"+1"}, {"r-1"}, set())]
+    assert directory.reads == [({"+1"}, {"r-1"}, set())]
 
 
-def test_a_directory_that_is_down_is_nobody_who_knows_nothing() -> None:
-    clerk = Clerk()
-    clerk.is_down = True
+def test_directory_outage_raises_instead_of_returning_no_facts() -> None:
+    directory = RecordingDirectory()
+    directory.is_down = True
 
     with pytest.raises(UnavailableError):
-        load_eligibility(clerk, [by_number("+1")])
+        load_eligibility(directory, [by_number("+1")])
 
 
 # --- catalogues -----------------------------------------------------------------------------------------------------
@@ -210,8 +210,8 @@ NO_SENDER = Failure(reason=Reason.INVALID_SENDER, detail="sender: no such channe
 UNKNOWN = rejected("no such template in the account")
 
 VERDICTS: list[tuple[str, Catalogue | None, str, Failure | None]] = [
-    ("nothing is known", None, template(), None),
-    ("all is well", catalogue(), template(), None),
+    ("no catalogue", None, template(), None),
+    ("a template that fits", catalogue(), template(), None),
     ("no such template", catalogue(templates={}), template(), UNKNOWN),
     (
         "a template that is not approved",
@@ -220,7 +220,7 @@ VERDICTS: list[tuple[str, Catalogue | None, str, Failure | None]] = [
         rejected("the template is not approved"),
     ),
     (
-        "a text too many",
+        "one text too many",
         catalogue(),
         template(parameters=FITTING | {"body": ["1234", "5678"]}),
         misfit("body: the template has 1, given are 2"),
@@ -229,8 +229,8 @@ VERDICTS: list[tuple[str, Catalogue | None, str, Failure | None]] = [
     ("no header", catalogue(), template(parameters=["1234"]), misfit("header: the template needs one")),
     ("no such channel", catalogue(senders=frozenset({CONVERSATION})), template(), NO_SENDER),
     ("another channel, named by the request", catalogue(), template(sender=CONVERSATION), NO_SENDER),
-    ("templates that could not be read", catalogue(templates=None), template(), None),
-    ("senders that could not be read", catalogue(senders=None), template(), None),
+    ("templates that the vendor did not list", catalogue(templates=None), template(), None),
+    ("senders that the vendor did not list", catalogue(senders=None), template(), None),
     (
         "a catalogue of almost a day",
         catalogue(refreshed_at=START - timedelta(days=1, milliseconds=-1), templates={}),
@@ -242,7 +242,7 @@ VERDICTS: list[tuple[str, Catalogue | None, str, Failure | None]] = [
 
 
 @pytest.mark.parametrize(("known", "body", "failure"), [v[1:] for v in VERDICTS], ids=[v[0] for v in VERDICTS])
-def test_what_the_catalogue_speaks_against_is_refused_without_a_call(
+def test_a_template_that_contradicts_the_catalogue_fails_without_a_call(
     known: Catalogue | None, body: str, failure: Failure | None
 ) -> None:
     house = House(taken(), settings=SETTINGS)
@@ -257,7 +257,7 @@ def test_what_the_catalogue_speaks_against_is_refused_without_a_call(
     assert len(house.transport.requests) == (0 if failure else 1)
 
 
-def test_a_catalogue_says_nothing_of_messages_without_a_template() -> None:
+def test_messages_without_a_template_are_not_checked_against_the_catalogue() -> None:
     house = House(taken(), settings=SETTINGS)
     house.directory.store_catalogue("nusasms", catalogue(templates={}, senders=frozenset()))
     house.directory.record_conversation(Conversation(room_id=CONVERSATION, last_inbound_at=START))
@@ -267,7 +267,7 @@ def test_a_catalogue_says_nothing_of_messages_without_a_template() -> None:
     assert house.message().status is Status.ACCEPTED
 
 
-def test_a_template_is_checked_when_its_time_has_come() -> None:
+def test_a_scheduled_template_is_checked_at_its_time() -> None:
     house = House(taken(), settings=SETTINGS)
     house.directory.store_catalogue("nusasms", catalogue(templates={}))
     house.send(template("approved-since", send_at="2026-11-21T10:10:00Z"))
@@ -285,7 +285,7 @@ def test_a_template_is_checked_when_its_time_has_come() -> None:
     assert house.message("paused-since").failure == rejected("the template is not approved")
 
 
-def test_what_a_template_goes_out_as() -> None:
+def test_a_template_is_sent_with_named_parameters() -> None:
     house = House(taken(), settings=SETTINGS)
     house.directory.store_catalogue("nusasms", catalogue())
 

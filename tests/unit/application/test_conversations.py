@@ -1,4 +1,4 @@
-"""Replies in a conversation: while it is open, as a template where one was named, and otherwise not at all."""
+"""Replies in a conversation: sent while it is open, afterwards only as the template that the request names."""
 
 import json
 from base64 import b64encode
@@ -61,7 +61,7 @@ def reply(message_id: str = "m-1", **changes: Any) -> str:
 
 
 def hear(house: House, text: str = "Halo", **changes: str) -> Answer:
-    """Let somebody write in the conversation."""
+    """Receive an inbound message of the conversation."""
     said = {"room_id": CONVERSATION, "ref_no": f"in-{len(house.inbox.kept)}", "text": text, "sender_number": NUMBER[1:]}
     body = json.dumps(said | changes).encode()
     return house.receive("nusasms", "whatsapp-official-inbox", method="POST", body=body)
@@ -71,10 +71,10 @@ def operation(sent: HttpRequest) -> str:
     return sent.url.rpartition("/")[2]
 
 
-# --- open -----------------------------------------------------------------------------------------------------------
+# --- open conversations ---------------------------------------------------------------------------------------------
 
 
-def test_a_message_that_comes_in_opens_its_conversation_for_a_reply() -> None:
+def test_an_inbound_message_opens_its_conversation_for_a_reply() -> None:
     house = house_with()
     assert hear(house) is Answer.RECEIVED
 
@@ -88,19 +88,19 @@ def test_a_message_that_comes_in_opens_its_conversation_for_a_reply() -> None:
 
 
 @pytest.mark.parametrize("recipient", [NUMBER, "+6281234567811"])
-def test_a_reply_goes_to_the_number_of_its_conversation_or_to_nobody(recipient: str) -> None:
+def test_a_reply_fails_unless_its_number_is_that_of_the_conversation(recipient: str) -> None:
     house = house_with()
     hear(house)
 
     house.send(reply(recipient=recipient))
 
-    is_theirs = recipient == NUMBER
+    is_same = recipient == NUMBER
     other = Failure(reason=Reason.INVALID_RECIPIENT, detail="recipient: is not the number of the conversation")
-    assert house.message().failure == (None if is_theirs else other)
-    assert len(house.transport.requests) == is_theirs
+    assert house.message().failure == (None if is_same else other)
+    assert len(house.transport.requests) == is_same
 
 
-def test_a_conversation_whose_number_nobody_knows_is_open_all_the_same() -> None:
+def test_a_conversation_without_a_known_number_is_open() -> None:
     house = house_with()
     house.directory.record_conversation(Conversation(room_id=CONVERSATION, last_inbound_at=START))
 
@@ -118,7 +118,7 @@ AGES = [
 
 
 @pytest.mark.parametrize(("age", "is_open"), [a[1:] for a in AGES], ids=[a[0] for a in AGES])
-def test_a_conversation_takes_replies_for_a_day(age: timedelta, is_open: bool) -> None:
+def test_a_conversation_is_open_for_24_hours(age: timedelta, is_open: bool) -> None:
     house = house_with()
     hear(house)
     house.clock.now += age
@@ -130,7 +130,7 @@ def test_a_conversation_takes_replies_for_a_day(age: timedelta, is_open: bool) -
     assert len(house.transport.requests) == (1 if is_open else 0)
 
 
-def test_a_conversation_of_which_nobody_knows_is_closed() -> None:
+def test_an_unknown_conversation_is_closed() -> None:
     house = house_with()
     hear(house)
 
@@ -143,15 +143,13 @@ def test_a_conversation_of_which_nobody_knows_is_closed() -> None:
 
 CLOCKS = [
     ("the vendor's clock, in Jakarta", "2026-11-21 16:00:00", timedelta(hours=-1)),
-    ("a clock that is ahead of ours", "2026-11-22 17:00:00", timedelta(0)),
-    ("no clock that can be read", "yesterday", timedelta(0)),
+    ("a clock ahead of ours", "2026-11-22 17:00:00", timedelta(0)),
+    ("an unreadable time", "yesterday", timedelta(0)),
 ]
 
 
 @pytest.mark.parametrize(("inbox_date", "opened"), [c[1:] for c in CLOCKS], ids=[c[0] for c in CLOCKS])
-def test_the_day_begins_when_the_message_was_written_and_never_in_the_future(
-    inbox_date: str, opened: timedelta
-) -> None:
+def test_the_24_hours_begin_at_the_vendors_time_or_ours_if_that_is_earlier(inbox_date: str, opened: timedelta) -> None:
     house = house_with()
 
     hear(house, inbox_date=inbox_date)
@@ -161,7 +159,7 @@ def test_the_day_begins_when_the_message_was_written_and_never_in_the_future(
     }
 
 
-def test_a_further_message_opens_a_conversation_again() -> None:
+def test_another_inbound_message_opens_a_closed_conversation() -> None:
     house = house_with()
     hear(house)
     house.clock.now += DAY
@@ -172,11 +170,11 @@ def test_a_further_message_opens_a_conversation_again() -> None:
     assert house.message().status is Status.ACCEPTED
 
 
-# --- a template instead ---------------------------------------------------------------------------------------------
+# --- a template in place of a reply ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("content", [None, {"type": "media", "media_base64": "AAEC", "file_name": "f.pdf"}])
-def test_where_the_conversation_is_closed_the_template_that_was_named_goes_out(content: object) -> None:
+def test_in_a_closed_conversation_the_named_template_is_sent(content: object) -> None:
     house = house_with()
     hear(house)
     house.clock.now += DAY
@@ -191,7 +189,7 @@ def test_where_the_conversation_is_closed_the_template_that_was_named_goes_out(c
     assert house.media.files == {}
 
 
-def test_while_the_conversation_is_open_the_reply_itself_goes_out() -> None:
+def test_in_an_open_conversation_the_reply_is_sent() -> None:
     house = house_with()
     hear(house)
 
@@ -226,7 +224,9 @@ CATALOGUES = [
 
 
 @pytest.mark.parametrize(("catalogue", "failure"), [c[1:] for c in CATALOGUES], ids=[c[0] for c in CATALOGUES])
-def test_a_template_that_stands_in_is_checked_as_any_other(catalogue: Catalogue, failure: Failure | None) -> None:
+def test_a_template_in_place_of_a_reply_is_checked_against_the_catalogue(
+    catalogue: Catalogue, failure: Failure | None
+) -> None:
     house = house_with()
     hear(house)
     house.clock.now += DAY
@@ -238,7 +238,7 @@ def test_a_template_that_stands_in_is_checked_as_any_other(catalogue: Catalogue,
     assert len(house.transport.requests) == (0 if failure else 1)
 
 
-def test_a_template_that_stands_in_needs_a_channel_to_go_out_from() -> None:
+def test_a_template_in_place_of_a_reply_needs_a_sender() -> None:
     house = House(taken())
     hear(house)
     house.clock.now += DAY
@@ -251,10 +251,10 @@ def test_a_template_that_stands_in_needs_a_channel_to_go_out_from() -> None:
     assert house.transport.requests == []
 
 
-# --- replies that wait ----------------------------------------------------------------------------------------------
+# --- waiting replies ------------------------------------------------------------------------------------------------
 
 
-def test_a_reply_that_waits_for_another_attempt_goes_out_while_the_conversation_is_open() -> None:
+def test_a_waiting_reply_is_sent_while_the_conversation_is_open() -> None:
     house = house_with(throttled(), taken())
     hear(house)
     house.send(reply())
@@ -268,7 +268,7 @@ def test_a_reply_that_waits_for_another_attempt_goes_out_while_the_conversation_
 
 
 @pytest.mark.parametrize("options", [{}, INSTEAD], ids=["no template named", "a template named"])
-def test_a_reply_that_waited_until_the_conversation_was_closed_is_no_reply_any_more(options: dict[str, Any]) -> None:
+def test_a_waiting_reply_is_not_sent_as_a_reply_after_the_conversation_closes(options: dict[str, Any]) -> None:
     house = house_with(throttled(), taken())
     hear(house)
     house.clock.now += DAY - MILLISECOND
@@ -281,7 +281,7 @@ def test_a_reply_that_waited_until_the_conversation_was_closed_is_no_reply_any_m
     assert house.message().failure == (None if options else CLOSED)
 
 
-def test_a_scheduled_reply_needs_an_open_conversation_only_when_its_time_has_come() -> None:
+def test_a_scheduled_reply_needs_an_open_conversation_at_its_time() -> None:
     house = house_with()
     house.send(reply("early", send_at="2026-11-21T10:10:00Z"), reply("late", send_at="2026-11-22T10:05:00Z"))
     assert {house.message(name).status for name in ("early", "late")} == {Status.SCHEDULED}
@@ -299,7 +299,7 @@ def test_a_scheduled_reply_needs_an_open_conversation_only_when_its_time_has_com
     assert house.message("late").failure == CLOSED
 
 
-def test_a_reply_that_is_held_for_a_provider_out_of_order_waits_as_it_is() -> None:
+def test_a_reply_behind_an_open_circuit_waits_unchanged() -> None:
     house = house_with(unauthorized(), taken())
     hear(house)
     house.send(reply("first"))
@@ -321,7 +321,9 @@ def test_a_reply_that_is_held_for_a_provider_out_of_order_waits_as_it_is() -> No
 
 @pytest.mark.parametrize("recipient", [None, NUMBER], ids=["to the conversation", "to its number"])
 @pytest.mark.parametrize("age", [timedelta(0), DAY], ids=["open", "closed"])
-def test_a_promotional_reply_heeds_the_wish_of_the_conversations_number(recipient: str | None, age: timedelta) -> None:
+def test_a_promotional_reply_honours_an_opt_out_of_the_conversations_number(
+    recipient: str | None, age: timedelta
+) -> None:
     house = house_with()
     hear(house, "STOP")
     house.clock.now += age
@@ -337,7 +339,7 @@ def test_a_promotional_reply_heeds_the_wish_of_the_conversations_number(recipien
     assert len(house.transport.requests) == 1
 
 
-def test_a_promotional_reply_to_who_did_not_opt_out_goes_out() -> None:
+def test_an_opt_out_in_another_conversation_does_not_block_a_promotional_reply() -> None:
     house = house_with()
     hear(house)
     hear(house, "STOP", room_id=OTHER_ROOM, sender_number="6281234567899")
@@ -347,10 +349,10 @@ def test_a_promotional_reply_to_who_did_not_opt_out_goes_out() -> None:
     assert house.message().status is Status.ACCEPTED
 
 
-# --- neighbours -----------------------------------------------------------------------------------------------------
+# --- other messages of the batch ------------------------------------------------------------------------------------
 
 
-def test_while_the_directory_is_down_replies_come_back_and_their_neighbours_go_out() -> None:
+def test_a_directory_outage_returns_replies_and_sends_the_other_messages() -> None:
     house = House(taken(), settings=SETTINGS)
     hear(house)
     house.directory.is_down = True
