@@ -130,10 +130,13 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def door(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Handler]]:
     """Put this process into the environment of all functions, and return what answers them."""
-    handler = type("Handler", (_Handler,), {"heard": []})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+
+    class Handler(_Handler):
+        heard: ClassVar[list[str]] = []
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         address = f"http://127.0.0.1:{server.server_port}"
-        handler.aws, handler.vendors = Aws(address), staticmethod(Honest())
+        Handler.aws, Handler.vendors = Aws(address), staticmethod(Honest())
         for name in [name for name in os.environ if name.startswith(("AWS_", "POWERTOOLS_"))]:
             monkeypatch.delenv(name)
         variables = {name: name for function in FUNCTIONS for name in environment_of(function)}
@@ -161,7 +164,7 @@ def door(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Handler]]:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:
-            yield handler
+            yield Handler
         finally:
             server.shutdown()
             thread.join()

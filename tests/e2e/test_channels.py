@@ -11,9 +11,9 @@ import pytest
 from local.simulators.nusasms.official import NO_PARAMETER, ONE_PARAMETER, PENDING
 from tests.e2e.conftest import Stack, client, comes_true
 
-WHATSAPP = {"channel": "whatsapp"}
-OFFICIAL = {"channel": "whatsapp_official"}
-PROMOTIONAL = {"category": "promotional"}
+WHATSAPP: dict[str, Any] = {"channel": "whatsapp"}
+OFFICIAL: dict[str, Any] = {"channel": "whatsapp_official"}
+PROMOTIONAL: dict[str, Any] = {"category": "promotional"}
 PICTURE = b64encode(bytes(600)).decode()
 
 

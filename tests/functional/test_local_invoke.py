@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from local import invoke
+from local.stack.config import STACK_NAME
 from tests.emulator import Emulator
 from tests.functional.sandbox import EVENTS, FUNCTIONS, Deployment, environment_of
 from tests.template import ROOT, template
@@ -40,10 +41,10 @@ def deployed(emulator: Emulator) -> Iterator[None]:
     document = {"Resources": {"Role": ROLE, **{i: _function(f) for f, i in invoke.FUNCTIONS.items()}}}
     secrets, stacks = emulator.client("secretsmanager"), emulator.client("cloudformation")
     secrets.create_secret(Name="given", SecretString=json.dumps({"webhook_tokens": ["first", "second"]}))
-    stacks.create_stack(StackName=invoke.STACK_NAME, TemplateBody=json.dumps(document), Capabilities=["CAPABILITY_IAM"])
-    stacks.get_waiter("stack_create_complete").wait(StackName=invoke.STACK_NAME, WaiterConfig={"Delay": 0.1})
+    stacks.create_stack(StackName=STACK_NAME, TemplateBody=json.dumps(document), Capabilities=["CAPABILITY_IAM"])
+    stacks.get_waiter("stack_create_complete").wait(StackName=STACK_NAME, WaiterConfig={"Delay": 0.1})
     yield
-    stacks.delete_stack(StackName=invoke.STACK_NAME)
+    stacks.delete_stack(StackName=STACK_NAME)
     secrets.delete_secret(SecretId="given", ForceDeleteWithoutRecovery=True)
 
 

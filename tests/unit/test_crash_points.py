@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from itertools import count, pairwise
+from itertools import count
+from typing import NoReturn
 
 import pytest
 
@@ -13,7 +14,6 @@ from sampai.adapters.items import BUFFERED_REPORT_RETENTION, RETENTION, to_item
 from sampai.contract.settings import BrokenSettingsError, parse_settings
 from sampai.domain.failure import Reason
 from sampai.domain.http import HttpRequest, HttpResponse
-from sampai.domain.message import Message
 from sampai.domain.status import Status
 from sampai.services.ports.messages import Write, WriteResult
 from sampai.services.ports.runtime import UnavailableError
@@ -62,7 +62,7 @@ class Vendor:
         return self.after() or smspoh_taken(f"AA-{reference}", reference)
 
 
-def die() -> None:
+def die(*_: object) -> NoReturn:
     raise DeathError
 
 
@@ -230,8 +230,7 @@ def test_a_password_that_comes_out_of_the_dead_letters_too_late_is_not_sent() ->
     house.send(body)
 
     assert house.transport.requests == []
-    assert house.message().failure is not None
-    assert house.message().failure.reason is Reason.EXPIRED
+    assert house.failure_reason() is Reason.EXPIRED
 
 
 @covers("Q6", "I10")
@@ -271,16 +270,15 @@ def test_a_storm_of_refusals_is_waited_out_in_the_table_and_not_in_the_queue() -
 
 
 @covers("P1")
-def test_a_message_whose_process_died_before_its_note_was_queued_is_found_by_the_index() -> None:
+def test_a_message_whose_process_died_before_its_note_was_queued_is_found_by_the_index(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     house = House()
 
-    def dies(_: object) -> None:
-        raise DeathError
-
-    put, house.queue.put = house.queue.put, dies  # type: ignore[method-assign]
-    with pytest.raises(DeathError):
-        house.send(request(send_at="2026-11-21T10:05:00Z"))
-    house.queue.put = put  # type: ignore[method-assign]
+    with monkeypatch.context() as dying:
+        dying.setattr(house.queue, "put", die)
+        with pytest.raises(DeathError):
+            house.send(request(send_at="2026-11-21T10:05:00Z"))
     house.clock.advance(minutes=8)
     house.follow_up()
     house.resume()
@@ -318,7 +316,9 @@ def test_a_follow_up_that_dies_leaves_the_rest_to_the_next(port: str, step: str,
     def die_at_it(*args: object) -> object:
         is_it = next(numbers) == number
         made = make(*args) if is_made or not is_it else None
-        return die() if is_it else made
+        if is_it:
+            die()
+        return made
 
     setattr(dying, step, die_at_it)
     with pytest.raises(DeathError):
@@ -438,8 +438,7 @@ def test_more_than_a_run_can_look_at_is_looked_at_by_the_next_the_longest_due_fi
 
 @covers("V8", "I9")
 def test_a_vendor_that_is_down_for_an_hour_holds_up_its_own_messages_alone() -> None:
-    replies = {NOMSA: [unreached()], SMSPOH: [smspoh_taken(reference="other")]}
-    house = House(by_host(replies))
+    house = House(by_host({NOMSA: [unreached()], SMSPOH: [smspoh_taken(reference="other")]}))
     house.send(
         request("patient"), request("urgent", expires_at="2026-11-21T10:30:00Z"), request("other", home="smspoh")
     )
@@ -484,12 +483,11 @@ def test_a_receipt_that_is_replayed_long_after_changes_nothing(days: int) -> Non
 @covers("P16", "D8", "E2")
 def test_a_batch_of_changes_that_is_published_again_says_the_same_again() -> None:
     house = House(smspoh_taken("AA-1"))
-    revisions: list[Message | None] = [None]
     house.send(request(home="smspoh"))
     accepted = house.message()
     house.receive(query="messageId=AA-1&clientReference=m-1&status=Success")
-    revisions += [accepted, replace(accepted, revision=accepted.revision + 1), house.message()]
-    changes = list(pairwise(revisions))
+    revisions = [accepted, replace(accepted, revision=accepted.revision + 1), house.message()]
+    changes = list(zip([None, *revisions], revisions, strict=False))
     bus = RecordingBus()
 
     bus.is_down = True

@@ -2,6 +2,7 @@
 
 import json
 from itertools import permutations
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def _sent_by_smspoh() -> House:
     ],
     ids=["query", "query without reference", "form", "JSON"],
 )
-def test_a_receipt_moves_its_message(callback: dict[str, object]) -> None:
+def test_a_receipt_moves_its_message(callback: dict[str, Any]) -> None:
     house = _sent_by_smspoh()
 
     answer = house.receive(**callback)
@@ -129,7 +130,7 @@ MALFORMED = [
 
 @covers("W8")
 @pytest.mark.parametrize("callback", [c[1] for c in MALFORMED], ids=[c[0] for c in MALFORMED])
-def test_a_malformed_callback_is_refused_and_changes_nothing(callback: dict[str, object]) -> None:
+def test_a_malformed_callback_is_refused_and_changes_nothing(callback: dict[str, Any]) -> None:
     house = _sent_by_smspoh()
     before = house.message()
 
