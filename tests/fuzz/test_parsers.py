@@ -25,13 +25,7 @@ from tests.conformance.test_provider_contract import APIS, NAMES, cases_of, prov
 from tests.covers import covers
 from tests.fuzz.explore import POISON, places_in
 
-few = settings(
-    max_examples=120,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+few = settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 by_provider = pytest.mark.parametrize("name", NAMES)
 
 STATUSES: Final = (200, 201, 202, 204, 301, 400, 401, 403, 404, 408, 410, 422, 429, 500, 503)
