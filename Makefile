@@ -39,7 +39,7 @@ down: ## stop everything that `make up` started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; fi
 
 test: check $(EMULATOR) ## run every check and test that a merge needs
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --cov
 
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
 

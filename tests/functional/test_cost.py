@@ -111,7 +111,7 @@ def test_a_cold_sandbox_reads_its_configuration_once(deployment: Deployment) -> 
     }
 
 
-@pytest.mark.parametrize(("function", "service"), [("send", "send_service"), ("webhook", "receive_service")])
+@pytest.mark.parametrize(("function", "service"), [("send", "send_service"), ("webhook", "webhook_service")])
 def test_a_sandbox_that_starts_on_lambda_makes_its_service_before_the_first_event(
     function: str, service: str, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

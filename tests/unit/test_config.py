@@ -193,6 +193,25 @@ def test_an_outage_at_the_cold_start_is_told(parameter: Parameter) -> None:
         parameter.source.current()
 
 
+def test_cold_start_on_a_broken_document_raises_if_the_older_versions_cannot_be_read(
+    parameter: Parameter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parameter.put(horizon(1), BROKEN)
+    get = parameter.client.get_parameter
+
+    def get_newest_only(Name: str) -> Any:  # noqa: N803 - a parameter of boto3
+        parameter.client.is_cut = Name != NAME
+        return get(Name=Name)
+
+    monkeypatch.setattr(parameter.client, "get_parameter", get_newest_only, raising=False)
+
+    with pytest.raises(UnavailableError, match=r"^settings: none that is good$"):
+        parameter.source.current()
+
+    parameter.client.is_cut = False
+    assert parameter.client.calls == [NAME, f"{NAME}:1"]
+
+
 @covers("Q10")
 def test_a_clock_that_was_set_back_does_not_keep_old_settings(parameter: Parameter, clock: FixedClock) -> None:
     parameter.put(horizon(1))
