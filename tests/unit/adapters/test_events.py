@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
 from sampai.adapters.aws import Aws
@@ -14,34 +13,30 @@ from sampai.adapters.events import BATCH_BYTES, EventBridgeBus
 from sampai.contract.events import Event
 from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
+from tests.unit.adapters.calls import Calls, watch
+
+PARTS = ("Source", "DetailType", "Detail")
+"""The parts of an entry that count for its size."""
 
 
 @dataclass
 class Bus:
-    """A bus, and the entries of each call of PutEvents."""
-
     client: Any
-    calls: list[list[dict[str, str]]] = field(default_factory=list)
+    calls: Calls
 
     def put(self, events: Sequence[Event]) -> None:
         EventBridgeBus(self.client, bus_name="bus").put(events)
 
     def numbers(self) -> list[list[int]]:
         """Return the numbers of the events in each call."""
-        return [[json.loads(entry["Detail"])["n"] for entry in entries] for entries in self.calls]
+        return [[json.loads(entry["Detail"])["n"] for entry in entries] for entries in self.calls.values("Entries")]
 
 
 @pytest.fixture
 def bus(aws: Aws) -> Bus:
     events = aws.client("events")
     events.create_event_bus(Name="bus")
-    bus = Bus(events)
-
-    def keep(params: dict[str, Any], **_: Any) -> None:
-        bus.calls.append(params["Entries"])
-
-    events.meta.events.register("provide-client-params.events.PutEvents", keep)
-    return bus
+    return Bus(events, watch(events, "PutEvents"))
 
 
 def events(count: int, padding: str = "") -> list[Event]:
@@ -51,7 +46,7 @@ def events(count: int, padding: str = "") -> list[Event]:
 def test_event_carries_its_source_its_type_and_its_detail(bus: Bus) -> None:
     bus.put([Event(detail_type="Message Received", detail={"text": "សួស្តី"})])
 
-    ((entry,),) = bus.calls
+    ((entry,),) = bus.calls.values("Entries")
     assert json.loads(entry.pop("Detail")) == {"text": "សួស្តី"}
     assert entry == {"EventBusName": "bus", "Source": "sampai", "DetailType": "Message Received"}
 
@@ -65,7 +60,7 @@ def test_events_go_out_in_order_ten_at_a_time(bus: Bus) -> None:
 def test_call_stays_below_the_size_that_eventbridge_takes(bus: Bus) -> None:
     bus.put(events(7, padding="x" * 100_000))
 
-    sizes = [sum(len(e["Detail"]) + len(e["Source"]) + len(e["DetailType"]) for e in call) for call in bus.calls]
+    sizes = [sum(len(e[part]) for e in call for part in PARTS) for call in bus.calls.values("Entries")]
     assert bus.numbers() == [[0, 1], [2, 3], [4, 5], [6]]
     assert max(sizes) <= BATCH_BYTES
 
@@ -73,7 +68,7 @@ def test_call_stays_below_the_size_that_eventbridge_takes(bus: Bus) -> None:
 def test_no_events_are_no_call(bus: Bus) -> None:
     bus.put([])
 
-    assert bus.calls == []
+    assert len(bus.calls) == 0
 
 
 # --- refusals: moto makes none ----------------------------------------------------------------------------------------
@@ -132,10 +127,7 @@ def test_bus_that_does_not_exist_is_unavailable(aws: Aws) -> None:
 
 
 def test_outage_is_unavailable(bus: Bus) -> None:
-    def cut_off(**_: Any) -> None:
-        raise EndpointConnectionError(endpoint_url="http://127.0.0.1")
-
-    bus.client.meta.events.register("before-call.events.PutEvents", cut_off)
+    bus.calls.cut()
 
     with pytest.raises(UnavailableError, match=r"^events: EndpointConnectionError$"):
         bus.put(events(1))

@@ -1,30 +1,33 @@
 """Wake-ups on SQS."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
 from sampai.adapters.aws import Aws
 from sampai.adapters.queue import SqsQueue
 from sampai.services.ports.queue import WakeUp
 from sampai.services.ports.runtime import UnavailableError
+from tests.unit.adapters.calls import Calls, watch
 
 
 @dataclass
 class Queues:
-    """Both queues of the send function, and the sizes of the batches that were put into them."""
+    """Both queues of the send function."""
 
     client: Any
     send_url: str
     urgent_url: str
-    batches: list[int] = field(default_factory=list)
+    batches: Calls
 
     def put(self, wake_ups: Sequence[WakeUp]) -> None:
         SqsQueue(self.client, send_url=self.send_url, urgent_url=self.urgent_url).put(wake_ups)
+
+    def batch_sizes(self) -> list[int]:
+        return [len(entries) for entries in self.batches.values("Entries")]
 
     def bodies(self, url: str) -> list[str]:
         return [message["Body"] for message in self.messages(url)]
@@ -47,13 +50,7 @@ class Queues:
 def queues(aws: Aws) -> Queues:
     sqs = aws.client("sqs")
     urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("send", "urgent")]
-    queues = Queues(sqs, *urls)
-
-    def count(params: dict[str, Any], **_: Any) -> None:
-        queues.batches.append(len(params["Entries"]))
-
-    sqs.meta.events.register("provide-client-params.sqs.SendMessageBatch", count)
-    return queues
+    return Queues(sqs, *urls, watch(sqs, "SendMessageBatch"))
 
 
 def wake_ups(count: int, *, is_urgent: bool = False) -> list[WakeUp]:
@@ -79,7 +76,7 @@ def test_wake_up_keeps_the_message_group_of_its_request(queues: Queues) -> None:
 def test_wake_ups_go_to_their_queue_ten_at_a_time(queues: Queues) -> None:
     queues.put([*wake_ups(12), *wake_ups(11, is_urgent=True), *wake_ups(9)])
 
-    assert queues.batches == [10, 10, 1, 10, 1]
+    assert queues.batch_sizes() == [10, 10, 1, 10, 1]
     assert (len(queues.bodies(queues.send_url)), len(queues.bodies(queues.urgent_url))) == (21, 11)
 
 
@@ -93,7 +90,7 @@ def test_delay_is_limited_to_fifteen_minutes(queues: Queues, delay: int, is_dela
 def test_no_wake_ups_are_no_call(queues: Queues) -> None:
     queues.put([])
 
-    assert queues.batches == []
+    assert queues.batch_sizes() == []
 
 
 # --- refusals: moto makes none ----------------------------------------------------------------------------------------
@@ -133,16 +130,13 @@ def test_refusal_is_raised_after_every_batch_was_tried(
         queues.put(wake_ups(12))
 
     stubber.assert_no_pending_responses()
-    assert queues.batches == [10, 2]
+    assert queues.batch_sizes() == [10, 2]
 
 
 def test_outage_is_a_refusal_of_every_wake_up(queues: Queues) -> None:
-    def cut_off(**_: Any) -> None:
-        raise EndpointConnectionError(endpoint_url="http://127.0.0.1")
-
-    queues.client.meta.events.register("before-call.sqs.SendMessageBatch", cut_off)
+    queues.batches.cut()
 
     with pytest.raises(UnavailableError, match=r"^queue: 12 not taken$"):
         queues.put(wake_ups(12))
 
-    assert queues.batches == [10, 2]
+    assert queues.batch_sizes() == [10, 2]
