@@ -49,8 +49,8 @@ class Queues:
 @pytest.fixture
 def queues(aws: Aws) -> Queues:
     sqs = aws.client("sqs")
-    urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("send", "urgent")]
-    return Queues(sqs, *urls, watch(sqs, "SendMessageBatch"))
+    send, urgent = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("send", "urgent"))
+    return Queues(sqs, send_url=send, urgent_url=urgent, batches=watch(sqs, "SendMessageBatch"))
 
 
 def wake_ups(count: int, *, is_urgent: bool = False) -> list[WakeUp]:
