@@ -39,17 +39,15 @@ down: ## stop everything that `make up` started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; fi
 
 test: check $(EMULATOR) ## run every check and test that a merge needs
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --cov
 
 TEMPLATES := template.yaml network.yaml $(wildcard examples/*.yaml)
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
 
-# mypy runs once per function: all their modules are named app.
 check: $(DEV) ## run the static half of `make test`: ruff, mypy, cfn-lint, sam validate, lint of the GitHub files, import directions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy layers/sampai/sampai local docs
-	@set -e; for app in functions/*/app.py; do echo "$(BIN)/mypy $$app"; (cd $${app%/app.py} && MYPYPATH=../../layers/sampai ../../$(BIN)/mypy --config-file ../../pyproject.toml app.py); done
+	$(BIN)/mypy
 	$(BIN)/cfn-lint --template $(TEMPLATES) --regions ap-southeast-1
 	@set -e; for template in $(TEMPLATES); do AWS_DEFAULT_REGION=ap-southeast-1 $(BIN)/sam validate --lint --template $$template; done
 	$(SCHEMA) vendor.github-workflows .github/workflows/*.yml

@@ -69,10 +69,8 @@ def client_seq(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def naive(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """What people write: Powertools' batch in sequence, idempotency for each record, no session, a table resource."""
     _config().register_lambda_context(context)
-    answer: dict[str, Any] = process_partial_response(
-        event=event, record_handler=_naively, processor=_processor(), context=context
-    )
-    return answer
+    answer = process_partial_response(event=event, record_handler=_naively, processor=_processor(), context=context)
+    return {**answer}
 
 
 def bare_post(event: dict[str, Any], context: Any) -> None:

@@ -144,11 +144,12 @@ def _size_of_value(value: Mapping[str, Any]) -> int:
     ((kind, content),) = value.items()
     match kind:
         case "S":
-            return len(content.encode())
+            return len(str(content).encode())
         case "N":
-            return ceil(len(content.lstrip("-").replace(".", "").strip("0") or "0") / 2) + 1 + content.startswith("-")
+            digits = str(content).lstrip("-").replace(".", "").strip("0") or "0"
+            return ceil(len(digits) / 2) + 1 + str(content).startswith("-")
         case "B":
-            return len(content)
+            return len(bytes(content))
         case "L":
             return 3 + sum(1 + _size_of_value(entry) for entry in content)
         case "M":
@@ -223,7 +224,8 @@ class Meter:
         # The one place that a sandbox's logger writes to from its first line on.
         self._printed.seek(0)
         self._printed.truncate()
-        call = BaseClient._make_api_call
+        patched: Any = BaseClient
+        call = patched._make_api_call
         meter = self
 
         def counted(client: Any, operation: str, params: dict[str, Any]) -> Any:

@@ -4,17 +4,18 @@ import json
 import logging
 import sys
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
 import pytest
 
-from sampai.domain.message import Text
+from sampai.domain.message import Message, Text
 from sampai.providers.base import Provider
 from sampai.providers.nomsa.sms import Nomsa
 from sampai.providers.registry import PROVIDERS, load
+from sampai.services.ports.queue import WakeUp
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.send.batch import Batch
 from tests.canary.app import (
@@ -32,6 +33,7 @@ from tests.canary.app import (
 from tests.canary.canaries import CANARIES, Kind, canaries_in, value
 from tests.canary.outside import ALLOWED, Outside, watching
 from tests.covers import covers
+from tests.fakes import InMemoryEncryptionKeys
 from tests.harness.application import House, request
 
 
@@ -193,8 +195,12 @@ def otp() -> str:
 
 def _print_to(stream: str) -> Callable[[Estate], None]:
     def plant(estate: Estate) -> None:
-        keep = estate.encryption_keys.get_or_create
-        estate.encryption_keys.get_or_create = lambda m, key: print(key, file=getattr(sys, stream)) or keep(m, key)  # type: ignore[method-assign, func-returns-value]
+        class Talkative(InMemoryEncryptionKeys):
+            def get_or_create(self, message: Message, proposed: str) -> str:
+                print(proposed, file=getattr(sys, stream))
+                return super().get_or_create(message, proposed)
+
+        estate.encryption_keys = Talkative()
 
     return plant
 
@@ -250,7 +256,7 @@ def _raise_with_a_text(estate: Estate) -> None:
 
 
 def _raise_ours(estate: Estate) -> None:
-    def put(events: Any) -> None:
+    def put(wake_ups: Sequence[WakeUp]) -> None:
         raise UnavailableError(f"not taken: {value('text')}")
 
     estate.queue.put = put  # type: ignore[method-assign]

@@ -134,7 +134,8 @@ def wire_of(cases: ProviderCases) -> dict[str, str]:
     told = [answer.response.body for answer in cases.lookup_answers]
     told += [answer.response.body for answer in cases.list_answers]
     told += [part for case in cases.webhooks for part in (case.request.query.encode(), case.request.body)]
-    said = [answer.response.body for answer in (*cases.answers, *cases.many_answers)]
+    said = [answer.response.body for answer in cases.answers]
+    said += [answer.response.body for answer in cases.many_answers]
     return {"answers": _text(said), "reports": _text(told)}
 
 
@@ -290,7 +291,7 @@ def test_an_option_for_another_provider_is_not_ours_to_refuse(name: str) -> None
 @pytest.mark.parametrize("kind", [Text, Media, Template])
 def test_a_content_that_is_not_declared_is_refused(name: str, kind: type[Content]) -> None:
     provider = provider_of(name)
-    contents = {
+    contents: dict[type[Content], Content] = {
         Text: Text(text="x"),
         Media: Media(media_url="https://f.example/1"),
         Template: Template(template_id="1"),
@@ -419,7 +420,8 @@ def test_each_check_of_the_account_has_an_answer_a_refusal_and_an_outage(name: s
 
 def requests_of(cases: ProviderCases) -> list[tuple[str, str]]:
     """Return method and path below the base of every request in the cases."""
-    built = [case.request for case in (*cases.sends, *cases.many_sends)]
+    built = [case.request for case in cases.sends]
+    built += [case.request for case in cases.many_sends]
     built += [request for _, request in cases.account_checks]
     built += [request for _, _, request in cases.list_requests]
     built += [cases.lookup[1]] if cases.lookup is not None else []
@@ -638,7 +640,8 @@ def answers_of(cases: ProviderCases) -> Iterator[HttpResponse]:
     yield from (answer.response for answer in cases.answers)
     yield from (answer.response for answer in cases.lookup_answers)
     yield from (answer.response for answer in cases.list_answers)
-    yield from (answer.response for answer in (*cases.many_answers, *cases.account_answers))
+    yield from (answer.response for answer in cases.many_answers)
+    yield from (answer.response for answer in cases.account_answers)
     for secret, status in product(secrets_of(cases), (200, 400, 500)):
         for body in (secret, f"<p>{secret}", json.dumps(secret), json.dumps({"message": secret, "error": secret})):
             yield HttpResponse(status=status, body=body.encode())

@@ -30,15 +30,15 @@ print(json.dumps([handler(json.load(open(sys.argv[1])), Context())["statusCode"]
 """
 
 
-def _count_requests(service: str, requests: list[str] | None = None) -> list[str]:
+def _count_requests(service: Service, requests: list[str] | None = None) -> list[str]:
     """Return a list that grows by the name of each request to the service, retries among them."""
     counted: list[str] = [] if requests is None else requests
     client = bootstrap._aws().client(service)
 
-    def wake_up(request: Any, event_name: str, **_: Any) -> None:
+    def note(request: Any, event_name: str, **_: Any) -> None:
         counted.append(event_name.rpartition(".")[2])
 
-    client.meta.events.register(f"before-send.{service}", wake_up)
+    client.meta.events.register(f"before-send.{service}", note)
     return counted
 
 

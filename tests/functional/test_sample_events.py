@@ -10,7 +10,7 @@ import pytest
 from tests.functional.sandbox import EVENTS, FUNCTIONS, Deployment, environment_of, leaks, read_event
 from tests.template import template
 
-DONE = {"batchItemFailures": []}
+DONE: dict[str, list[str]] = {"batchItemFailures": []}
 
 
 @dataclass(frozen=True, kw_only=True)

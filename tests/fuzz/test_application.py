@@ -422,9 +422,6 @@ def test_whatever_happens_nothing_is_sent_twice_forgotten_or_told() -> None:
     profile = settings(
         max_examples=200,
         stateful_step_count=40,
-        derandomize=True,
-        database=None,
-        deadline=None,
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, Phase.shrink),
     )

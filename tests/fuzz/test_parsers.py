@@ -20,17 +20,12 @@ from sampai.domain.message import Message
 from sampai.domain.outcome import Outcome, Taken
 from sampai.domain.report import Report
 from sampai.providers.base import ListedMessage, Provider
+from tests.conformance.case import AccountAnswer, Answer, ListAnswer, LookupAnswer, ManyAnswer
 from tests.conformance.test_provider_contract import APIS, NAMES, cases_of, provider_of
 from tests.covers import covers
 from tests.fuzz.explore import POISON, places_in
 
-few = settings(
-    max_examples=120,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+few = settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 by_provider = pytest.mark.parametrize("name", NAMES)
 
 STATUSES: Final = (200, 201, 202, 204, 301, 400, 401, 403, 404, 408, 410, 422, 429, 500, 503)
@@ -66,7 +61,8 @@ HOLE: Final = "\u2988hole\u2988"
 def documented(name: str) -> tuple[bytes, ...]:
     """Return the bodies that the vendor is known to answer with."""
     cases = cases_of(name)
-    answers = (*cases.answers, *cases.many_answers, *cases.lookup_answers, *cases.list_answers, *cases.account_answers)
+    answers: list[Answer | ManyAnswer | LookupAnswer | ListAnswer | AccountAnswer] = [*cases.answers]
+    answers += [*cases.many_answers, *cases.lookup_answers, *cases.list_answers, *cases.account_answers]
     return tuple(sorted({answer.response.body for answer in answers if len(answer.response.body) < 4_000}))
 
 
@@ -170,7 +166,7 @@ def readings(name: str, response: HttpResponse) -> Iterator[Any]:
         page = read(lambda: provider.parse_list(response, 0))
         yield from page.entries if page else ()
     for check in sorted(can.account_checks):
-        yield read(lambda check=check: provider.parse_account_check(check, response))
+        yield read(partial(provider.parse_account_check, check, response))
 
 
 def _of_many(provider: Provider, response: HttpResponse, messages: Sequence[Message]) -> Sequence[Outcome]:

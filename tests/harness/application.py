@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
+from sampai.domain.failure import Reason
 from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
 from sampai.domain.message import Message
 from sampai.services.follow_up.service import FollowUpService
@@ -215,6 +216,10 @@ class House:
 
     def message(self, message_id: str = "m-1") -> Message:
         return self.store.messages[message_id]
+
+    def failure_reason(self, message_id: str = "m-1") -> Reason | None:
+        failure = self.message(message_id).failure
+        return failure.reason if failure else None
 
     def sequences(self, message_id: str = "m-1") -> list[int]:
         return [e.detail["sequence"] for e in self.store.events if e.detail["message_id"] == message_id]

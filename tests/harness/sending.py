@@ -32,7 +32,7 @@ from tests.fakes import (
 LEASE: Final = timedelta(seconds=60)
 WEBHOOK_BASE_URL: Final = "https://hooks.example.net"
 
-SETTINGS: Final = {
+SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "routes": {"sms": {"TH": ["nomsa", "smspoh"]}},
     "providers": {"smsnoc": {"sender": "SampaiBD"}, "smspoh": {"sender": "Sampai"}},
 }

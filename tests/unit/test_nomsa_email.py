@@ -128,7 +128,11 @@ def test_an_error_is_kept_if_it_can_hold_neither_an_address_nor_a_number(said: o
 
 
 def test_what_is_missing_or_of_another_shape_is_left_out() -> None:
-    bare = {name: None for name in EMAIL.__slots__} | {"cc": (), "bcc": (), "provider_status": "(unreadable)"}
+    bare: dict[str, Any] = {name: None for name in EMAIL.__slots__} | {
+        "cc": (),
+        "bcc": (),
+        "provider_status": "(unreadable)",
+    }
 
     assert read_email({"id": "14"}) == Email(**{**bare, "provider_message_id": "14"})
     assert changed(params=["x"], cc="nomsa@mail.nomsa.gov.kh", bcc=[None, "a@b.example"], tag=7) == replace(

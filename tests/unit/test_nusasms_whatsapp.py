@@ -176,7 +176,11 @@ def test_a_number_is_read_as_the_same_number_or_left_alone(number: str, channel:
 
 @pytest.mark.parametrize(
     ("api", "kind"),
-    [(api, kind) for api in (NusaSms, NusaSmsWhatsApp, NusaSmsWhatsAppOfficial) for kind in api.capabilities.webhooks],
+    [
+        (api, kind)
+        for api in (NusaSms, NusaSmsWhatsApp, NusaSmsWhatsAppOfficial)
+        for kind in sorted(api.capabilities.webhooks)
+    ],
 )
 @given(st.binary(max_size=100) | st.text('{}":,[]\\u0 roomidsendernumbertext=&', max_size=100).map(str.encode))
 def test_no_bytes_of_a_callback_make_it_fail(api: type[Provider], kind: str, body: bytes) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sampai.domain.failure import Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.status import Status
 from sampai.domain.times import to_text
@@ -61,7 +62,8 @@ def test_a_batch_takes_one_turn_and_its_messages_go_out_one_after_the_other_in_i
     assert house.send(*(text(n) for n in range(10))) == []
 
     assert house.limiter.reservations == [("nomsa", START + CLAIM_TIME, 0.5)]
-    assert calls == [(f"text {n}", pytest.approx(0.3 + n / 20)) for n in range(10)]
+    assert [text for text, _ in calls] == [f"text {n}" for n in range(10)]
+    assert [at for _, at in calls] == pytest.approx([0.3 + n / 20 for n in range(10)])
     assert {message.status for message in house.store.messages.values()} == {Status.ACCEPTED}
 
 
@@ -226,8 +228,7 @@ def test_a_message_that_expires_before_its_turn_is_not_sent() -> None:
     house.send(expiring(1, 5))
 
     assert calls == []
-    assert house.message("m-1").failure is not None
-    assert house.message("m-1").failure.reason == "expired"
+    assert house.failure_reason("m-1") is Reason.EXPIRED
 
 
 def test_while_the_limiter_is_down_messages_wait_and_none_is_sent_unpaced() -> None:

@@ -272,6 +272,8 @@ def local_aws() -> Iterator[LocalAws]:
 
 GIVEN = "AWS4-HMAC-SHA256 Credential=ASIAFUNCTION/20261121/ap-southeast-1/dynamodb/aws4_request, Signature=00"
 
+NO_KEYS: dict[str, str] = {}
+
 
 def call(witness: Witness, operation: str, document: Any) -> Any:
     headers = {"x-amz-target": f"{TARGET}{operation}", "authorization": GIVEN, "x-amz-security-token": "token"}
@@ -280,7 +282,7 @@ def call(witness: Witness, operation: str, document: Any) -> Any:
 
 
 def test_the_witness_passes_a_call_on_with_its_signature_and_the_host_that_was_signed(local_aws: LocalAws) -> None:
-    with Witness(0, f"http://127.0.0.1:{local_aws.server_port}", "ap-southeast-1", {}.__getitem__) as witness:
+    with Witness(0, f"http://127.0.0.1:{local_aws.server_port}", "ap-southeast-1", NO_KEYS.__getitem__) as witness:
         assert call(witness, "Query", {"TableName": "t"}) == {}
 
         assert local_aws.came == [("Query", {"TableName": "t"}, GIVEN, witness.url.removeprefix("http://"))]

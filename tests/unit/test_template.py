@@ -596,7 +596,7 @@ def watched() -> set[tuple[str, str, str]]:
 
 
 def _namespace_of(alarm: dict[str, Any]) -> str:
-    namespace = alarm["Namespace"]
+    namespace: str | dict[str, str] = alarm["Namespace"]
     return namespace["Fn::Sub"] if isinstance(namespace, dict) else namespace
 
 

@@ -1,4 +1,4 @@
-"""The AWS clients over TLS: the CA bundle is read once, and what it does not vouch for is not spoken to."""
+"""The AWS clients: made when they are needed and once, with one CA bundle for all."""
 
 import ssl
 from ipaddress import ip_address
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from boto3.session import Session
 from botocore.exceptions import SSLError
 from cryptography import x509
 
@@ -59,3 +60,26 @@ def test_a_server_that_is_not_vouched_for_is_not_spoken_to(
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"https://127.0.0.1:{server.port}")
         with pytest.raises(SSLError):
             Aws().client("dynamodb").list_tables()
+
+
+class RecordingSession(Session):
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[str] = []
+
+    def client(self, service_name: Any, *args: Any, **options: Any) -> Any:
+        self.made.append(service_name)
+        return super().client(service_name, *args, **options)
+
+
+@pytest.mark.usefixtures("aws")
+def test_deferred_client_is_made_by_its_first_use_and_shared() -> None:
+    session = RecordingSession()
+    clients = Aws(session)
+
+    deferred = clients.deferred("sqs")
+    assert session.made == []
+
+    assert deferred.meta.service_model.service_name == "sqs"
+    assert deferred.meta is clients.client("sqs").meta
+    assert session.made == ["sqs"]
