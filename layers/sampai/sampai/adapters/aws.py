@@ -59,8 +59,9 @@ class Aws:
     def _share_tls(self, client: Any) -> None:
         """Make a client's connections share our TLS context.
 
-        botocore takes none (botocore issue 1822), and has urllib3 read the CA bundle for each connection: 28 ms of
-        CPU. Where a new version keeps its own elsewhere, calls go on as before, and `test_aws.py` fails.
+        botocore takes none (https://github.com/boto/botocore/issues/1822), and has urllib3 read the CA bundle for each
+        connection: 28 ms of CPU. If a new version moves the attributes, each connection reads the bundle again, and
+        `test_aws.py` fails.
         """
         with suppress(AttributeError):
             client._endpoint.http_session._manager.connection_pool_kw["ssl_context"] = self._tls
