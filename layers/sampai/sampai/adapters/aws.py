@@ -22,9 +22,9 @@ CONFIG: Final = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=10,
     tcp_keepalive=True,
-    # DynamoDB looks at parameters again, and to do so here takes longer than all else in a call.
+    # DynamoDB validates parameters by itself. To do so here takes longer than all else in a call.
     parameter_validation=False,
-    # Botocore's own is put together anew for each call, twice, from twenty parts.
+    # botocore builds its own for each call, twice, from twenty parts.
     user_agent="sampai",
 )
 
