@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sampai import bootstrap
+from sampai.adapters.aws import Service
 from tests.functional.sandbox import EVENTS, Context, Deployment, handler_of, read_event
 from tests.template import ROOT
 

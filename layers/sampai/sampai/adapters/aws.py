@@ -22,9 +22,9 @@ CONFIG: Final = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=10,
     tcp_keepalive=True,
-    # DynamoDB looks at parameters again, and to do so here takes longer than all else in a call.
+    # DynamoDB validates parameters by itself. To do so here takes longer than all else in a call.
     parameter_validation=False,
-    # Botocore's own is put together anew for each call, twice, from twenty parts.
+    # botocore builds its own for each call, twice, from twenty parts.
     user_agent="sampai",
 )
 
@@ -59,8 +59,9 @@ class Aws:
     def _share_tls(self, client: Any) -> None:
         """Make a client's connections share our TLS context.
 
-        botocore takes none (botocore issue 1822), and has urllib3 read the CA bundle for each connection: 28 ms of
-        CPU. Where a new version keeps its own elsewhere, calls go on as before, and `test_aws.py` fails.
+        botocore takes none (https://github.com/boto/botocore/issues/1822), and has urllib3 read the CA bundle for each
+        connection: 28 ms of CPU. If a new version moves the attributes, each connection reads the bundle again, and
+        `test_aws.py` fails.
         """
         with suppress(AttributeError):
             client._endpoint.http_session._manager.connection_pool_kw["ssl_context"] = self._tls
