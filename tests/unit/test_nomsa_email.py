@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sampai.domain.status import Status
-from sampai.providers.base import UnreadableAnswerError
 from sampai.providers.nomsa.email import Email, read_email
+from sampai.providers.responses import UnreadableAnswerError
 
 DOCUMENTED = """
 {

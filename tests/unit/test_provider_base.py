@@ -2,7 +2,6 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -14,15 +13,8 @@ from sampai.domain.http import BODY_LIMIT, HttpRequest, HttpResponse, MalformedW
 from sampai.domain.message import Channel, Message, Text
 from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Unknown
 from sampai.domain.status import Status
-from sampai.providers.base import (
-    Capabilities,
-    Provider,
-    ProviderConfig,
-    Window,
-    parse_id,
-    refused_by_status,
-    retry_after_seconds,
-)
+from sampai.providers.base import Capabilities, Provider, ProviderConfig
+from sampai.providers.responses import parse_id, refused_by_status, retry_after_seconds
 from tests.covers import covers
 
 ANSWERED_AT = "Sat, 21 Nov 2026 10:00:00 GMT"
@@ -195,21 +187,6 @@ def test_a_message_without_any_sender_is_refused_where_the_vendor_needs_one() ->
 def test_a_settled_message_has_no_text_to_send() -> None:
     with pytest.raises(ValueError, match="no text"):
         Toy(ACCOUNT).text_of(replace(MESSAGE, content=None))
-
-
-def test_what_a_provider_does_not_declare_is_not_implemented() -> None:
-    provider, response = Toy(ACCOUNT), HttpResponse(status=200)
-    calls: list[Callable[[], object]] = [
-        lambda: provider.build_lookup("1"),
-        lambda: provider.parse_lookup(response),
-        lambda: provider.build_list(Window(since=T0, until=T0), 0),
-        lambda: provider.parse_list(response, 0),
-        lambda: Toy.parse_webhook("receipt", WebhookRequest(method="GET")),
-    ]
-
-    for call in calls:
-        with pytest.raises(NotImplementedError):
-            call()
 
 
 def test_an_account_shows_neither_credentials_nor_the_receipt_address() -> None:

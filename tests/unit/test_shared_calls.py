@@ -15,6 +15,7 @@ from sampai.domain.message import Category, Channel, Message, Text, claim
 from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.status import Status
 from sampai.providers.base import Capabilities, Provider, ProviderConfig
+from sampai.providers.features import SupportsBatchSend
 from sampai.services.ports.runtime import NewPool
 from sampai.services.ports.transport import NoResponse
 from sampai.services.send.dispatch import Attempt, Dispatcher
@@ -34,7 +35,7 @@ from tests.harness.application import House, lost, request, smspoh_history, smsp
 # --- which messages share a call ------------------------------------------------------------------------------------
 
 
-class Bulk(Provider):
+class Bulk(SupportsBatchSend):
     """A vendor that takes three numbers a call, where sender and text are the same. It names each message by its id."""
 
     name = "bulk"

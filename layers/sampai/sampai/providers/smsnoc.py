@@ -19,14 +19,19 @@ from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknow
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.times import parse_vendor_time
-from sampai.providers.base import (
-    AccountRefusedError,
-    Capabilities,
+from sampai.providers.base import Capabilities
+from sampai.providers.features import (
     ListedMessage,
     ListPage,
-    Provider,
-    UnreadableAnswerError,
+    SupportsAccountChecks,
+    SupportsBatchSend,
+    SupportsListing,
+    SupportsLookup,
     Window,
+)
+from sampai.providers.responses import (
+    AccountRefusedError,
+    UnreadableAnswerError,
     parse_id,
     refused_by_status,
     retry_after_seconds,
@@ -119,7 +124,7 @@ _EXPIRY: Final = re.compile(
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-class SmsNoc(Provider):
+class SmsNoc(SupportsLookup, SupportsListing, SupportsBatchSend, SupportsAccountChecks):
     name = "smsnoc"
     capabilities = Capabilities(
         channel=Channel.SMS,
@@ -129,8 +134,6 @@ class SmsNoc(Provider):
         max_lists=10,  # ours: the vendor states none
         max_batch_size=100,  # public code of "Ultimate SMS"
         account_checks=frozenset({"balance"}),
-        has_lookup=True,
-        has_list=True,
     )
     default_base_url = "https://app.smsnoc.com/api/v3"
 

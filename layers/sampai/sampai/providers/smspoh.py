@@ -17,16 +17,19 @@ from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknow
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.times import parse_vendor_time
-from sampai.providers.base import (
-    AccountRefusedError,
-    Capabilities,
+from sampai.providers.base import Capabilities
+from sampai.providers.features import (
     ListedMessage,
     ListPage,
-    Provider,
-    UnreadableAnswerError,
+    SupportsAccountChecks,
+    SupportsBatchSend,
+    SupportsEncryption,
+    SupportsListing,
+    SupportsReferences,
+    SupportsWebhooks,
     Window,
-    refused_by_status,
 )
+from sampai.providers.responses import AccountRefusedError, UnreadableAnswerError, refused_by_status
 
 PAGE_SIZE: Final = 100
 PAGE_LIMIT_BYTES: Final = 1024 * 1024
@@ -84,7 +87,14 @@ _KEY: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
 _AMOUNT: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,6})?", re.ASCII)
 
 
-class SmsPoh(Provider):
+class SmsPoh(
+    SupportsListing,
+    SupportsReferences,
+    SupportsBatchSend,
+    SupportsEncryption,
+    SupportsWebhooks,
+    SupportsAccountChecks,
+):
     name = "smspoh"
     capabilities = Capabilities(
         channel=Channel.SMS,
@@ -96,8 +106,6 @@ class SmsPoh(Provider):
         max_batch_size=100,  # ours: the vendor states none
         webhooks=frozenset({"receipt"}),
         account_checks=frozenset({"balance"}),
-        has_list=True,
-        echoes_reference=True,
     )
     default_base_url = "https://v3.smspoh.com/api/rest"
 
@@ -180,7 +188,7 @@ class SmsPoh(Provider):
             is_last=_is_last(document, page=page, rows=len(rows)),
         )
 
-    def reference_of(self, message: Message) -> str | None:
+    def reference_of(self, message: Message) -> str:
         """Return the message id, or a shortening that no message id and no other shortening equals.
 
         `~` stands in no message id; 128 bits of a digest tell the shortenings apart.

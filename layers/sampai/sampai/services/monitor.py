@@ -6,8 +6,9 @@ from datetime import timedelta
 from sampai.contract.settings import ProviderSettings, Settings
 from sampai.domain.account import AccountStatus, Balance
 from sampai.domain.template import Catalogue
-from sampai.providers.base import AccountRefusedError, Provider
+from sampai.providers.features import SupportsAccountChecks
 from sampai.providers.registry import PROVIDERS, load
+from sampai.providers.responses import AccountRefusedError
 from sampai.services.ports.catalogues import TemplateCatalogues
 from sampai.services.ports.configuration import SecretSource, SettingsSource
 from sampai.services.ports.runtime import Clock, Remaining, UnavailableError
@@ -45,7 +46,7 @@ class MonitorService:
             account_statuses = [
                 stored_message
                 for provider in on_channels
-                if provider is not None
+                if isinstance(provider, SupportsAccountChecks)
                 for check in sorted(provider.capabilities.account_checks)
                 if (stored_message := self._ask(provider, check, remaining)) is not None
             ]
@@ -57,7 +58,7 @@ class MonitorService:
         self._telemetry.info("accounts checked", answered=answered)
         return answered
 
-    def _ask(self, provider: Provider, check: str, remaining: Remaining) -> AccountStatus | None:
+    def _ask(self, provider: SupportsAccountChecks, check: str, remaining: Remaining) -> AccountStatus | None:
         why = "no time left"
         if remaining() >= CALL_SECONDS + WRITE_MARGIN_SECONDS:
             response = self._transport.call(provider.build_account_check(check), deadline_seconds=CALL_SECONDS)

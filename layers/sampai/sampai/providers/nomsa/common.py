@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sampai.domain.status import Status
-from sampai.providers.base import UnreadableAnswerError, parse_id
+from sampai.providers.responses import UnreadableAnswerError, parse_id
 
 _CODE: Final = re.compile(r"(?!.*[0-9]{7})[A-Za-z0-9_.-]{1,40}", re.ASCII)
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from sampai.domain.status import Status
 from sampai.domain.times import parse_vendor_time
-from sampai.providers.base import UnreadableAnswerError
 from sampai.providers.nomsa.common import code_of, id_of, status_of, word_of
+from sampai.providers.responses import UnreadableAnswerError
 
 # Seen in "API Response Formats": ACCEPTED. The others: public code of the related Postman, ERROR of its SMS rows alone.
 # A complaint is the recipient's, who has the email and calls it junk. UNSENT is no entry: it says nothing by itself.

@@ -11,17 +11,10 @@ from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknow
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.times import parse_vendor_time, to_text
-from sampai.providers.base import (
-    Capabilities,
-    ListedMessage,
-    ListPage,
-    Provider,
-    UnreadableAnswerError,
-    Window,
-    parse_id,
-    retry_after_seconds,
-)
+from sampai.providers.base import Capabilities
+from sampai.providers.features import ListedMessage, ListPage, SupportsListing, SupportsLookup, Window
 from sampai.providers.nomsa.common import code_of, id_of, status_of, word_of
+from sampai.providers.responses import UnreadableAnswerError, parse_id, retry_after_seconds
 
 PAGE_SIZE: Final = 100
 PAGE_LIMIT_BYTES: Final = 1024 * 1024
@@ -72,15 +65,13 @@ _REFUSALS: Final = {
 """The HTTP statuses that say that nothing was taken, with the reason where the vendor's code tells none."""
 
 
-class Nomsa(Provider):
+class Nomsa(SupportsLookup, SupportsListing):
     name = "nomsa"
     capabilities = Capabilities(
         channel=Channel.SMS,
         countries=frozenset({"KH"}),
         credentials=frozenset({"api_key"}),
         max_characters=918,  # a guess, the vendor states none: six joined parts of 153
-        has_lookup=True,
-        has_list=True,
     )
     default_base_url = "https://api.nomsa.gov.kh/v1"
     default_sender = "mcs-otp"

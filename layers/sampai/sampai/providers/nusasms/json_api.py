@@ -7,8 +7,9 @@ from sampai.domain.account import AccountStatus
 from sampai.domain.failure import Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
-from sampai.providers.base import AccountRefusedError, Provider, UnreadableAnswerError, refused_by_status
+from sampai.providers.features import SupportsAccountChecks
 from sampai.providers.nusasms.common import BASE_URL, ID, NAME, REFUSALS, SUCCESSES, readable
+from sampai.providers.responses import AccountRefusedError, UnreadableAnswerError, refused_by_status
 
 ACCOUNT_LIMIT_BYTES: Final = 1024 * 1024
 
@@ -33,7 +34,7 @@ _FIELDS: Final[Mapping[str, Reason]] = {
 }
 
 
-class JsonApi(Provider):
+class JsonApi(SupportsAccountChecks):
     """One of the APIs under `/nusasms_api/1.0`, with the key in a header and `{"error", "message", "data"}` around all.
 
     The page: success is HTTP 200, 201, 202 or 204 *and* `error: false`.

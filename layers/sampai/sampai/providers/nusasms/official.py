@@ -16,10 +16,12 @@ from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.template import InvalidTemplateError, Template, TemplateInfo, read_template
 from sampai.domain.times import parse_vendor_time
-from sampai.providers.base import Capabilities, UnreadableAnswerError
+from sampai.providers.base import Capabilities
+from sampai.providers.features import SupportsTemplateFallback, SupportsWebhooks
 from sampai.providers.nusasms.common import ID, JAKARTA_MINUTES, NAME, WORD, read_number, readable, required
 from sampai.providers.nusasms.json_api import Check, JsonApi
 from sampai.providers.nusasms.multipart import File, post_multipart
+from sampai.providers.responses import UnreadableAnswerError
 
 # "Message Status" shows `read` alone. The others: public code of a consumer, and a guess.
 STATUSES: Final[Mapping[str, Status]] = {
@@ -122,7 +124,7 @@ _CHECKS: Final[Mapping[str, Check]] = {
 }
 
 
-class NusaSmsWhatsAppOfficial(JsonApi):
+class NusaSmsWhatsAppOfficial(JsonApi, SupportsTemplateFallback, SupportsWebhooks):
     failures = FAILURES
     checks = _CHECKS
     capabilities = Capabilities(

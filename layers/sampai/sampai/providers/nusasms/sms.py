@@ -14,7 +14,8 @@ from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknow
 from sampai.domain.report import Report
 from sampai.domain.segments import Encoding, encoding_of
 from sampai.domain.status import Status
-from sampai.providers.base import Capabilities, Provider, parse_id, refused_by_status
+from sampai.providers.base import Capabilities
+from sampai.providers.features import SupportsWebhooks
 from sampai.providers.nusasms.common import (
     BASE_URL,
     ID,
@@ -25,6 +26,7 @@ from sampai.providers.nusasms.common import (
     read_receipt,
     readable,
 )
+from sampai.providers.responses import parse_id, refused_by_status
 
 # All of it a guess: the vendor lists no status words for SMS. The letters are those of its WhatsApp messages.
 STATUSES: Final[Mapping[str, Status]] = {
@@ -106,7 +108,7 @@ _CODED: Final = SUCCESSES | (frozenset(range(400, 500)) - {408, 429})
 """The HTTP statuses under which a code is believed. That refusals come under 200 is a guess; 4xx is as likely."""
 
 
-class NusaSms(Provider):
+class NusaSms(SupportsWebhooks):
     name = NAME
     capabilities = Capabilities(
         channel=Channel.SMS,

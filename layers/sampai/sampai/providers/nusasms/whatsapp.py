@@ -15,9 +15,11 @@ from sampai.domain.message import Channel, Media, Message, Text
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.times import parse_vendor_time
-from sampai.providers.base import Capabilities, UnreadableAnswerError
+from sampai.providers.base import Capabilities
+from sampai.providers.features import SupportsLookup, SupportsWebhooks
 from sampai.providers.nusasms.common import ID, JAKARTA_MINUTES, WORD, read_inbox, read_receipt, readable
 from sampai.providers.nusasms.json_api import Check, JsonApi, data_of, envelope_of
+from sampai.providers.responses import UnreadableAnswerError
 
 # "Whatsapp Message Status", "Message Info": two tables, here as one. That a word may stand for its letter is a guess.
 STATUSES: Final[Mapping[str, Status]] = {
@@ -86,7 +88,7 @@ def _key(data: Any) -> AccountStatus:
 _CHECKS: Final[Mapping[str, Check]] = {"balance": ("balance", _balances), "key": ("auth/api_key", _key)}
 
 
-class NusaSmsWhatsApp(JsonApi):
+class NusaSmsWhatsApp(JsonApi, SupportsLookup, SupportsWebhooks):
     failures = FAILURES
     checks = _CHECKS
     capabilities = Capabilities(
@@ -100,7 +102,6 @@ class NusaSmsWhatsApp(JsonApi):
         max_lists=1,
         webhooks=frozenset({"whatsapp-receipt", "whatsapp-inbox"}),
         account_checks=frozenset(_CHECKS),
-        has_lookup=True,
     )
     needs_sender = False  # the page: optional
 

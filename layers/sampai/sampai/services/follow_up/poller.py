@@ -10,7 +10,16 @@ from typing import Final, TypeVar
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Message, text_of_content
 from sampai.domain.report import Report
-from sampai.providers.base import ListedMessage, ListPage, Provider, Window
+from sampai.providers.base import Provider
+from sampai.providers.features import (
+    ListedMessage,
+    ListPage,
+    SupportsBatchSend,
+    SupportsListing,
+    SupportsLookup,
+    SupportsReferences,
+    Window,
+)
 from sampai.services.ports.runtime import NewPool, Remaining
 from sampai.services.ports.telemetry import Telemetry
 from sampai.services.ports.transport import NoResponse, Transport
@@ -74,21 +83,22 @@ class StatusPoller:
         self, provider: Provider, messages: Sequence[Message], *, now: datetime, remaining: Remaining
     ) -> PollResults:
         """Ask one vendor about messages that it took or may have taken."""
-        results, can = PollResults(), provider.capabilities
-        traced = [m for m in messages if (can.has_list or can.has_lookup) and provider.is_trackable(m)]
+        results = PollResults()
+        can_be_asked = isinstance(provider, SupportsListing | SupportsLookup)
+        traced = [m for m in messages if can_be_asked and provider.is_trackable(m)]
         # Where there is nobody to ask, everything that could be learned has been.
         results.asked.update(m.message_id for m in messages if m not in traced)
-        if can.has_list:
+        if isinstance(provider, SupportsListing):
             for window, members in _windows(traced):
                 self._list(provider, window, members, results, now, remaining)
-        if can.has_lookup:
+        if isinstance(provider, SupportsLookup):
             unseen = [m for m in traced if m.provider_message_id and m.message_id not in results.reports]
             self._look_up(provider, unseen, results, remaining)
         return results
 
     def _list(
         self,
-        provider: Provider,
+        provider: SupportsListing,
         window: Window,
         members: Sequence[Message],
         results: PollResults,
@@ -96,7 +106,7 @@ class StatusPoller:
         remaining: Remaining,
     ) -> None:
         wanted = {message.message_id for message in members}
-        may_look_up = provider.capabilities.has_lookup and all(message.provider_message_id for message in members)
+        may_look_up = isinstance(provider, SupportsLookup) and all(message.provider_message_id for message in members)
         idle_pages = pages = 0
         is_last = True
         try:
@@ -117,7 +127,7 @@ class StatusPoller:
             results.asked.update(wanted - results.undecided)
 
     def _pages(
-        self, provider: Provider, window: Window, results: PollResults, remaining: Remaining
+        self, provider: SupportsListing, window: Window, results: PollResults, remaining: Remaining
     ) -> Iterator[ListPage]:
         seen: set[str] = set()
         for number in range(MAX_PAGES):
@@ -133,7 +143,7 @@ class StatusPoller:
             seen |= ids
 
     def _look_up(
-        self, provider: Provider, messages: Sequence[Message], results: PollResults, remaining: Remaining
+        self, provider: SupportsLookup, messages: Sequence[Message], results: PollResults, remaining: Remaining
     ) -> None:
         def look(message: Message) -> Report | None:
             request = provider.build_lookup(message.provider_message_id or "")
@@ -195,7 +205,8 @@ def _match_row(
 
 def _matches_row(provider: Provider, entry: ListedMessage, report: Report, message: Message) -> bool:
     """Whether a listed message may be ours: by our reference where there is one, else by number, text and time."""
-    if provider.capabilities.echoes_reference and (report.reference or provider.batch_key(message) is None):
+    is_alone = not isinstance(provider, SupportsBatchSend) or provider.batch_key(message) is None
+    if isinstance(provider, SupportsReferences) and (report.reference or is_alone):
         return report.reference == provider.reference_of(message)
     return (
         _digits(entry.recipient) == _digits(message.recipient or "")

@@ -24,6 +24,7 @@ from sampai.domain.message import (
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
 from sampai.providers.base import Provider
+from sampai.providers.features import SupportsReferences
 from sampai.services.attempt import has_waited_out, is_past_horizon, plan_wake_up
 from sampai.services.follow_up.poller import PollResults, StatusPoller
 from sampai.services.ports.configuration import SecretSource, SettingsSource
@@ -192,7 +193,7 @@ class FollowUpService:
         met = self._correlations.find_correlations(keys) if keys else {}
         for message in lost:
             free = [r for r in results.candidates[message.message_id] if _is_free(met, name, r, message)]
-            named = [r for r in free if r.reference is not None and provider.capabilities.echoes_reference]
+            named = [r for r in free if r.reference is not None and isinstance(provider, SupportsReferences)]
             is_certain = len(free) == 1 and not any(_share(results, m, free) for m in lost if m is not message)
             if named or is_certain:
                 self._adopt(name, message, strongest(named or free), results)

@@ -23,6 +23,7 @@ from sampai.domain.message import (
 from sampai.domain.status import Source, Status
 from sampai.domain.template import Template, parse_parameters
 from sampai.providers.base import Provider
+from sampai.providers.features import SupportsEncryption, SupportsTemplateFallback
 from sampai.providers.registry import load
 from sampai.services.attempt import plan_wake_up
 from sampai.services.circuit_breakers import OPEN_FOR, CircuitBreakers
@@ -153,7 +154,7 @@ def _in_conversation(
         return Failure(reason=Reason.OPTED_OUT, detail="room_id: its number asked for no promotional messages")
     if conversation is not None and conversation.is_open(context.now):
         return replace(message, recipient=number)
-    fallback = provider.window_fallback(message)
+    fallback = provider.window_fallback(message) if isinstance(provider, SupportsTemplateFallback) else None
     if fallback is None or number is None:
         detail = "room_id: no message came in within the last 24 hours"
         return Failure(reason=Reason.WINDOW_CLOSED, detail=detail)
@@ -211,7 +212,11 @@ def _separate_encryption_key(message: Message, context: AdmissionContext) -> Mes
     A caller's key for a provider that does not get the message is dropped.
     """
     options = {name: _without_key_options(name, given) for name, given in message.provider_options.items()}
-    encrypting = [provider for provider in context.routing.on_route(message) if provider.encrypts(message)]
+    encrypting = [
+        provider
+        for provider in context.routing.on_route(message)
+        if isinstance(provider, SupportsEncryption) and provider.encrypts(message)
+    ]
     if not encrypting:
         return replace(message, provider_options=options)
     given = (provider.options_of(message).get(provider.capabilities.key_option or "") for provider in encrypting)

@@ -12,6 +12,7 @@ from sampai.domain.http import HttpResponse
 from sampai.domain.message import Attachments, Media, Message
 from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.providers.base import Provider
+from sampai.providers.features import SupportsBatchSend, SupportsEncryption
 from sampai.services.ports.encryption_keys import EncryptionKeyStore
 from sampai.services.ports.media import MediaStore
 from sampai.services.ports.runtime import Clock, NewId, NewPool, Remaining, Sleep, UnavailableError
@@ -88,7 +89,7 @@ class Dispatcher:
         messages = [attempt.message for i, attempt in enumerate(attempts) if i not in late]
         if remaining() < CALL_SECONDS + WRITE_MARGIN_SECONDS:
             made: list[Outcome] = [_NO_TIME] * len(messages)
-        elif len(messages) > 1:
+        elif isinstance(provider, SupportsBatchSend) and len(messages) > 1:
             made = self._send_many(provider, messages)
         else:
             made = [self._send(provider, message) for message in messages]
@@ -126,7 +127,7 @@ class Dispatcher:
         self._keep_key(complete, outcome)
         return outcome
 
-    def _send_many(self, provider: Provider, messages: Sequence[Message]) -> list[Outcome]:
+    def _send_many(self, provider: SupportsBatchSend, messages: Sequence[Message]) -> list[Outcome]:
         try:
             request = provider.build_send_many(messages)
         except Exception as error:
@@ -147,7 +148,11 @@ class Dispatcher:
         attachments = message.attachments
         if isinstance(message.content, Media) and message.content.media_key is not None and attachments.file is None:
             attachments = replace(attachments, file=self._media.fetch(message.content.media_key))
-        if provider.encrypts(message) and attachments.encryption_key is None:
+        if (
+            isinstance(provider, SupportsEncryption)
+            and provider.encrypts(message)
+            and attachments.encryption_key is None
+        ):
             attachments = replace(
                 attachments, encryption_key=self._encryption_keys.get_or_create(message, self._new_key())
             )
@@ -206,7 +211,7 @@ def _calls(attempts: Sequence[Attempt]) -> list[list[int]]:
     gathering: dict[tuple[int, str], list[int]] = {}
     for place, attempt in enumerate(attempts):
         message, provider = attempt.message, attempt.provider
-        shared = provider.batch_key(message)
+        shared = provider.batch_key(message) if isinstance(provider, SupportsBatchSend) else None
         if shared is None:
             calls.append([place])
             continue

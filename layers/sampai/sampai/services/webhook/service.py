@@ -11,7 +11,7 @@ from sampai.domain.inbound import Inbound
 from sampai.domain.message import MESSAGE_ID, Message, OnUnknown
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
-from sampai.providers.base import Provider
+from sampai.providers.features import SupportsWebhooks
 from sampai.providers.registry import for_webhook
 from sampai.services.ports.configuration import SecretSource
 from sampai.services.ports.correlations import Correlations, correlation_key
@@ -69,7 +69,7 @@ class WebhookService:
             self._telemetry.error("webhook not stored", provider=_named(provider, kind), error=str(error))
             return Answer.UNAVAILABLE
 
-    def _process(self, provider: type[Provider], kind: str, request: WebhookRequest | None) -> Answer:
+    def _process(self, provider: type[SupportsWebhooks], kind: str, request: WebhookRequest | None) -> Answer:
         if request is None:
             return self._malformed(provider, kind, "not decoded")
         if len(request.body) > BODY_LIMIT or len(request.query) > QUERY_LIMIT:
@@ -88,7 +88,7 @@ class WebhookService:
                 self._apply_report(provider.name, news)
         return Answer.RECEIVED
 
-    def _malformed(self, provider: type[Provider], kind: str, why: str) -> Answer:
+    def _malformed(self, provider: type[SupportsWebhooks], kind: str, why: str) -> Answer:
         self._telemetry.warning("malformed webhook", provider=provider.name, kind=kind, why=why)
         self._telemetry.count("WebhookMalformed", provider=provider.name)
         return Answer.MALFORMED
