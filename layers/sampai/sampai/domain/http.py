@@ -1,7 +1,6 @@
 """HTTP as values: what a provider builds and reads. Nothing here sends."""
 
 import json
-from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -74,22 +73,6 @@ class WebhookRequest:
     query: str = field(default="", repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
-
-    @classmethod
-    def from_event(cls, event: Mapping[str, Any]) -> "WebhookRequest":
-        """Read an API Gateway event of payload format 2.0. Raises MalformedWebhookError for broken base64."""
-        body: bytes = (event.get("body") or "").encode("utf-8", "surrogatepass")
-        if event.get("isBase64Encoded"):
-            try:
-                body = b64decode(body, validate=True)
-            except ValueError as error:
-                raise MalformedWebhookError("body") from error
-        return cls(
-            method=event["requestContext"]["http"]["method"],
-            query=event.get("rawQueryString") or "",
-            headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
-            body=body,
-        )
 
     @property
     def media_type(self) -> str:
