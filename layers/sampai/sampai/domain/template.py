@@ -128,7 +128,7 @@ def _rejected(detail: str) -> Failure:
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
-def read_template(document: object) -> Template:
+def parse_template(document: object) -> Template:
     """Read `{"template_id", "parameters", "recipient_name"}`, or raise InvalidTemplateError."""
     given = _object(document, "", {"template_id", "parameters", "recipient_name"})
     name = given.get("recipient_name")
