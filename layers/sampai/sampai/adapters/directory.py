@@ -94,7 +94,7 @@ class DynamoDirectory:
                     ExpressionAttributeNames={"#count": "count", "#ttl": "ttl"},
                     ExpressionAttributeValues={
                         ":one": {"N": "1"},
-                        ":most": {"N": str(counter.most)},
+                        ":most": {"N": str(counter.maximum)},
                         ":ttl": expiry(counter.ends_at, COUNT_RETENTION),
                     },
                 )
