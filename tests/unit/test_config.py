@@ -11,7 +11,7 @@ from moto import mock_aws
 from sampai.adapters.aws import Aws
 from sampai.adapters.document import BrokenDocumentError
 from sampai.adapters.secret import SecretsManagerSecret, parse_secret
-from sampai.adapters.settings import OLDER_VERSIONS, SsmSettings
+from sampai.adapters.settings import MAX_OLDER_VERSIONS, SsmSettings
 from sampai.contract.settings import Settings
 from sampai.domain.message import Channel
 from sampai.services.ports.configuration import Secret
@@ -147,12 +147,12 @@ def test_a_cold_start_on_a_broken_document_takes_the_newest_good_one_before_it(
 def test_a_cold_start_gives_up_after_a_number_of_broken_documents(
     parameter: Parameter, telemetry: RecordingTelemetry
 ) -> None:
-    parameter.put(horizon(1), *[BROKEN] * (OLDER_VERSIONS + 1))
+    parameter.put(horizon(1), *[BROKEN] * (MAX_OLDER_VERSIONS + 1))
 
     with pytest.raises(UnavailableError):
         parameter.source.current()
 
-    assert len(parameter.client.calls) == 1 + OLDER_VERSIONS
+    assert len(parameter.client.calls) == 1 + MAX_OLDER_VERSIONS
     assert telemetry.counts == {("SettingsBroken", None): 1}
 
 
@@ -279,7 +279,7 @@ def test_a_broken_secret_keeps_the_last_good_one_and_shows_no_value(
 def test_a_cold_start_on_a_broken_secret_is_told(secrets: Secrets) -> None:
     secrets.put("[]")
 
-    with pytest.raises(UnavailableError, match=r"^secret: none that is good$"):
+    with pytest.raises(UnavailableError, match=r"^secret: no valid version$"):
         secrets.source.current()
 
 
@@ -314,7 +314,7 @@ def test_a_function_without_a_fingerprint_key_cannot_ask_for_it(
 ) -> None:
     source = SecretsManagerSecret(lambda: secrets.client, arn=SECRET, clock=clock, telemetry=telemetry)
 
-    with pytest.raises(UnavailableError, match=r"^fingerprint key: none$"):
+    with pytest.raises(UnavailableError, match=r"^fingerprint key: missing$"):
         source.fingerprint_key()
 
 

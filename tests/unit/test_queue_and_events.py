@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from sampai.adapters.events import BATCH_BYTES, EventBridgeBus
+from sampai.adapters.events import MAX_BATCH_BYTES, EventBridgeBus
 from sampai.adapters.queue import SqsQueue
 from sampai.contract.events import Event
 from sampai.services.ports.queue import WakeUp
@@ -95,9 +95,9 @@ def test_nothing_to_say_is_no_call() -> None:
 @pytest.mark.parametrize(
     ("sqs", "told"),
     [
-        (Sqs(refused=["m3", "m10"]), "queue: 2 not taken"),
-        (Sqs(failures=[OUTAGE]), "queue: 10 not taken"),
-        (Sqs(failures=[None, THROTTLED]), "queue: 2 not taken"),
+        (Sqs(refused=["m3", "m10"]), "queue: 2 not accepted"),
+        (Sqs(failures=[OUTAGE]), "queue: 10 not accepted"),
+        (Sqs(failures=[None, THROTTLED]), "queue: 2 not accepted"),
     ],
     ids=["entries", "the first call", "the last call"],
 )
@@ -163,7 +163,7 @@ def test_a_call_stays_below_what_eventbridge_takes() -> None:
 
     sizes = [sum(len(e["Detail"]) + len(e["Source"]) + len(e["DetailType"]) for e in call) for call in bridge.calls]
     assert bridge.numbers() == [[0, 1], [2, 3], [4, 5], [6]]
-    assert max(sizes) <= BATCH_BYTES
+    assert max(sizes) <= MAX_BATCH_BYTES
 
 
 def test_no_events_are_no_call() -> None:

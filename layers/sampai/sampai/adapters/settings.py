@@ -1,4 +1,4 @@
-"""The settings: a parameter of SSM's Parameter Store."""
+"""The settings, a parameter in the Parameter Store of SSM."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -9,14 +9,14 @@ from sampai.contract.settings import BrokenSettingsError, Settings, parse_settin
 from sampai.services.ports.runtime import Clock, UnavailableError
 from sampai.services.ports.telemetry import Telemetry
 
-OLDER_VERSIONS: Final = 10
-"""How many versions before the newest a cold start looks at for a good one. Parameter Store keeps a hundred."""
+MAX_OLDER_VERSIONS: Final = 10
+"""The most older versions that a cold start tries if the latest one is broken. Parameter Store keeps a hundred."""
 
 
 class SsmSettings(Document[Settings]):
-    """Implements `ports.SettingsSource`.
+    """Implements `ports.configuration.SettingsSource`.
 
-    `client` returns a client of SSM; it is called when there is something to read.
+    `client` returns a client of SSM. It is called only before a read.
     """
 
     name = "settings"
@@ -26,15 +26,15 @@ class SsmSettings(Document[Settings]):
         super().__init__(clock=clock, telemetry=telemetry)
         self._client = client
         self._parameter_name = name
-        self._newest = 0
+        self._latest_version = 0
 
     def _read(self) -> Settings:
         parameter = self._get(self._parameter_name)
-        self._newest = parameter["Version"]
+        self._latest_version = parameter["Version"]
         return _parse(parameter["Value"])
 
     def _read_older(self) -> Settings | None:
-        for version in range(self._newest - 1, max(self._newest - 1 - OLDER_VERSIONS, 0), -1):
+        for version in range(self._latest_version - 1, max(self._latest_version - 1 - MAX_OLDER_VERSIONS, 0), -1):
             try:
                 settings = _parse(self._get(f"{self._parameter_name}:{version}")["Value"])
             except BrokenDocumentError:

@@ -142,8 +142,8 @@ def parse_template(document: object) -> Template:
 def parse_parameters(document: object) -> Parameters:
     """Parse the parameters of a template. Raise InvalidTemplateError.
 
-    A list of texts has the values of the body in order. An object has `header` {format, params: [{key, value}]}, `body`,
-    a list of texts or of {key, value, value_text}, and `buttons` [{index, type, value}].
+    A list of texts has the values of the body in order. An object has `header` {format, params: [{key, value}]},
+    `body`, a list of texts or of {key, value, value_text}, and `buttons` [{index, type, value}].
     """
     given = {"body": document} if isinstance(document, list) else document
     parts = _require_object(given, "parameters", {"header", "body", "buttons"})
