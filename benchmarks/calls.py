@@ -27,7 +27,7 @@ from sampai import bootstrap
 from tests.emulator import Emulator
 from tests.emulator import running as running_emulator
 from tests.functional import vendors as functional_vendors
-from tests.functional.sandbox import Context, Deployment, handler_of, read_event
+from tests.functional.sandbox import ENVIRONMENTS, Context, Deployment, handler_of, read_event
 from tests.functional.vendors import Answer, Asked, Vendors
 
 Use = dict[str, float]
@@ -491,11 +491,13 @@ class Scene:
 
     def _configured(self, function: str = "send") -> None:
         """Have the configuration read, as in any sandbox that has worked before."""
-        bootstrap._secret().current()
+        environment = ENVIRONMENTS[function].load()
+        secret = bootstrap._secret(environment)
+        secret.current()
         if function != "webhook":
-            bootstrap._settings().current()
+            bootstrap._settings(environment).current()
         if function == "send":
-            bootstrap._secret().fingerprint_key()
+            secret.fingerprint_key()
 
     def _invoked(self, function: str, *events: Any) -> Use:
         """Return what invocations of a warm sandbox use, with what Lambda adds to each."""

@@ -190,7 +190,7 @@ class InMemoryDirectory:
         self._require_up()
         if self.before_count is not None:
             self.before_count(counter)
-        is_counted = self.counts.get(counter.key, 0) < counter.most
+        is_counted = self.counts.get(counter.key, 0) < counter.maximum
         if is_counted:
             self.counts[counter.key] = self.counts.get(counter.key, 0) + 1
         return is_counted

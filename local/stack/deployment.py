@@ -14,23 +14,14 @@ from typing import Any, Final
 import botocore.session
 from botocore.config import Config
 
-from local.simulators.credentials import SECRET
-from local.simulators.nusasms.official import CHANNEL_ID
+from local.simulators.registry import load_vendors
 from local.stack.config import EMULATOR_PYTHON, ENDPOINT_URL, LOCAL, REGION, ROOT, SIMULATORS_URL, STACK_NAME
 from local.stack.processes import DIRECT, run
 
-SIMULATORS: Final = {
-    "nomsa": f"{SIMULATORS_URL}/nomsa/v1",
-    "smsnoc": f"{SIMULATORS_URL}/smsnoc/api/v3",
-    "smspoh": f"{SIMULATORS_URL}/smspoh/api/rest",
-    "nusasms": f"{SIMULATORS_URL}/nusasms",
-}
-SENDERS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "nomsa": {"sender": "mcs-otp"},
-    "smsnoc": {"sender": "SampaiBD"},
-    "smspoh": {"sender": "Sampai"},
-    "nusasms": {"senders": {"whatsapp_official": CHANNEL_ID}},
-}
+VENDORS: Final = load_vendors()
+SIMULATORS: Final = {name: f"{SIMULATORS_URL}/{name}{vendor.api_path}" for name, vendor in VENDORS.items()}
+SENDERS: Final = {name: vendor.product_settings for name, vendor in VENDORS.items()}
+SECRET: Final = {name: dict(vendor.credentials) for name, vendor in VENDORS.items()}
 SAMPLE_TOKEN: Final = "local-webhook-token"  # noqa: S105 - the local stack alone takes it
 """The webhook token of the sample events."""
 

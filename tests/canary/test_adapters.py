@@ -142,6 +142,7 @@ def door(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Handler]]:
         variables = {name: name for function in FUNCTIONS for name in environment_of(function)}
         own = {
             "LEASE_SECONDS": "60",
+            "WEBHOOK_BASE_URL": address,
             "POWERTOOLS_LOG_LEVEL": "DEBUG",
             "AWS_ENDPOINT_URL": address,
             "SEND_QUEUE_URL": f"{address}/send",

@@ -19,6 +19,7 @@ import pytest
 
 from local.stack.config import REGION
 from sampai import bootstrap
+from sampai.environment import FollowUpEnvironment, MonitorEnvironment, SendEnvironment, WebhookEnvironment
 from tests.emulator import Emulator
 from tests.functional.vendors import CREDENTIALS, Vendors
 from tests.template import ROOT, default, template
@@ -30,6 +31,13 @@ LIBRARIES = ("botocore", "urllib3")
 """Those that log what they send: a fresh process says no level for them."""
 
 FUNCTIONS = ("send", "webhook", "follow_up", "monitor", "publish")
+ENVIRONMENTS: Mapping[str, type[SendEnvironment | WebhookEnvironment | FollowUpEnvironment | MonitorEnvironment]] = {
+    "send": SendEnvironment,
+    "webhook": WebhookEnvironment,
+    "follow_up": FollowUpEnvironment,
+    "monitor": MonitorEnvironment,
+}
+"""The environments of the functions that read settings and secret."""
 
 SETTINGS = {"smsnoc": {"sender": "SampaiBD"}, "smspoh": {"sender": "Sampai"}}
 

@@ -112,7 +112,16 @@ def test_a_cold_sandbox_reads_its_configuration_once(deployment: Deployment) -> 
     }
 
 
-@pytest.mark.parametrize(("function", "service"), [("send", "send_service"), ("webhook", "webhook_service")])
+@pytest.mark.parametrize(
+    ("function", "service"),
+    [
+        ("send", "send_service"),
+        ("webhook", "webhook_service"),
+        ("follow_up", "follow_up_service"),
+        ("publish", "event_bus"),
+        ("monitor", "monitor_service"),
+    ],
+)
 def test_a_sandbox_that_starts_on_lambda_makes_its_service_before_the_first_event(
     function: str, service: str, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

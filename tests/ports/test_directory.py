@@ -187,7 +187,7 @@ def test_of_the_catalogue_before_nothing_is_left(directory: DynamoDirectory | In
 
 
 def counter(most: int, key: str = f"recipient#{NUMBER}#2026-11-21T10") -> QuotaCounter:
-    return QuotaCounter(limit=Limit.PER_RECIPIENT_PER_HOUR, most=most, key=key, ends_at=at(60))
+    return QuotaCounter(limit=Limit.PER_RECIPIENT_PER_HOUR, maximum=most, key=key, ends_at=at(60))
 
 
 @pytest.mark.parametrize("most", [1, 2, 5])

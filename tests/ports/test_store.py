@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from local.emulator.partiql_proxy import LocalDynamoDb
-from sampai.adapters.dynamo import ROUNDS, get_all
+from sampai.adapters.dynamo import MAX_ROUNDS, get_all
 from sampai.adapters.store import DynamoStore
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import (
@@ -318,10 +318,10 @@ def _throttle_first(_: Any, statements: Sequence[Any]) -> Any:
 
 @covers("D4")
 def test_statements_throttled_in_every_round_are_not_done(emulator: Emulator) -> None:
-    client = _Flaky(emulator.client("dynamodb"), *[_throttle_first] * ROUNDS)
+    client = _Flaky(emulator.client("dynamodb"), *[_throttle_first] * MAX_ROUNDS)
 
     assert _dynamo(emulator, client).commit([Insert(message=claimed())]) == [WriteResult(done=False)]
-    assert client.calls == ["BatchExecuteStatement"] * ROUNDS
+    assert client.calls == ["BatchExecuteStatement"] * MAX_ROUNDS
 
 
 @covers("I10")
@@ -412,7 +412,7 @@ def test_a_read_that_is_never_answered_whole_is_unavailable(emulator: Emulator) 
     with pytest.raises(UnavailableError):
         get_all(busy, table, "media_key", ["key-1"], sleep=lambda _: None)
 
-    assert busy.asked == [1] * ROUNDS
+    assert busy.asked == [1] * MAX_ROUNDS
 
 
 def test_what_local_functions_write_reaches_the_stream(emulator: Emulator) -> None:

@@ -19,7 +19,8 @@ MAY_IMPORT = {
     "contract": {"domain", "providers", "contract"},
     "services": {"domain", "providers", "contract", "services"},
     "adapters": {"domain", "providers", "contract", "services", "adapters"},
-    "bootstrap": {"domain", "providers", "contract", "services", "adapters"},
+    "environment": set(),
+    "bootstrap": {"domain", "providers", "contract", "services", "adapters", "environment"},
 }
 PORTS_ONLY = "sampai.services.ports"
 PURE = {"domain", "providers", "contract", "services"}
@@ -70,6 +71,17 @@ def test_only_adapters_and_bootstrap_touch_the_world(file: Path) -> None:
 
     assert not {name.split(".")[0] for name in _imports(file)} & IMPURE
     assert not re.search(r"datetime\.now|utcnow|\btime\.time\b", file.read_text())
+
+
+DOORS = sorted((ROOT / "functions").rglob("*.py"))
+
+
+@pytest.mark.parametrize("file", [*FILES, *DOORS], ids=[str(f.relative_to(ROOT)) for f in [*FILES, *DOORS]])
+def test_only_the_environment_module_reads_the_environment(file: Path) -> None:
+    source = file.read_text()
+    reads = "os" in _imports(file) or re.search(r"\b(environ|getenv)\b", source) is not None
+
+    assert reads is (file == LAYER / "environment.py")
 
 
 @pytest.mark.parametrize("name", PROVIDERS)

@@ -494,7 +494,7 @@ def test_what_a_message_counts_for(
     recipient: str | None, limits: dict[Limit, int], now: str, counted: list[tuple[Limit, str, str]]
 ) -> None:
     assert quota_counters_of(recipient, limits, now=datetime.fromisoformat(now)) == tuple(
-        QuotaCounter(limit=limit, most=9, key=key, ends_at=datetime.fromisoformat(ends_at))
+        QuotaCounter(limit=limit, maximum=9, key=key, ends_at=datetime.fromisoformat(ends_at))
         for limit, key, ends_at in counted
     )
 

@@ -15,6 +15,7 @@ from sampai.domain.message import Category, Channel, Message, Text, claim
 from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.status import Status
 from sampai.providers.base import Capabilities, Provider, ProviderConfig
+from sampai.providers.features import SupportsBatchSend
 from sampai.services.ports.runtime import NewPool
 from sampai.services.ports.transport import NoResponse
 from sampai.services.send.attachments import AttachmentStore
@@ -38,7 +39,7 @@ from tests.harness.sending import new_batch
 # --- which messages share a call ------------------------------------------------------------------------------------
 
 
-class Bulk(Provider):
+class Bulk(SupportsBatchSend):
     """A vendor that takes three numbers a call, where sender and text are the same. It names each message by its id."""
 
     name = "bulk"

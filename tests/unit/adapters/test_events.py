@@ -9,7 +9,7 @@ import pytest
 from botocore.stub import Stubber
 
 from sampai.adapters.aws import Aws
-from sampai.adapters.events import BATCH_BYTES, EventBridgeBus
+from sampai.adapters.events import MAX_BATCH_BYTES, EventBridgeBus
 from sampai.contract.events import Event
 from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
@@ -62,7 +62,7 @@ def test_call_stays_below_the_size_that_eventbridge_takes(bus: Bus) -> None:
 
     sizes = [sum(len(e[part]) for e in call for part in PARTS) for call in bus.calls.values("Entries")]
     assert bus.numbers() == [[0, 1], [2, 3], [4, 5], [6]]
-    assert max(sizes) <= BATCH_BYTES
+    assert max(sizes) <= MAX_BATCH_BYTES
 
 
 def test_no_events_are_no_call(bus: Bus) -> None:

@@ -126,7 +126,7 @@ def test_refusal_is_raised_after_every_batch_was_tried(
         else:
             stubber.add_response("send_message_batch", answer)
 
-    with pytest.raises(UnavailableError, match=f"^queue: {refusals} not taken$"):
+    with pytest.raises(UnavailableError, match=f"^queue: {refusals} not accepted$"):
         queues.put(wake_ups(12))
 
     stubber.assert_no_pending_responses()
@@ -136,7 +136,7 @@ def test_refusal_is_raised_after_every_batch_was_tried(
 def test_outage_is_a_refusal_of_every_wake_up(queues: Queues) -> None:
     queues.batches.cut()
 
-    with pytest.raises(UnavailableError, match=r"^queue: 12 not taken$"):
+    with pytest.raises(UnavailableError, match=r"^queue: 12 not accepted$"):
         queues.put(wake_ups(12))
 
     assert queues.batch_sizes() == [10, 2]

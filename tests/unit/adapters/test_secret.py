@@ -99,7 +99,7 @@ def test_a_broken_secret_keeps_the_last_good_one_and_shows_no_value(
 def test_a_cold_start_on_a_broken_secret_is_told(secrets: Secrets) -> None:
     secrets.put("[]")
 
-    with pytest.raises(UnavailableError, match=r"^secret: none that is good$"):
+    with pytest.raises(UnavailableError, match=r"^secret: no valid version$"):
         secrets.source.current()
 
 
@@ -134,7 +134,7 @@ def test_a_function_without_a_fingerprint_key_cannot_ask_for_it(
 ) -> None:
     source = SecretsManagerSecret(lambda: aws.client("secretsmanager"), arn=SECRET, clock=clock, telemetry=telemetry)
 
-    with pytest.raises(UnavailableError, match=r"^fingerprint key: none$"):
+    with pytest.raises(UnavailableError, match=r"^fingerprint key: missing$"):
         source.fingerprint_key()
 
 

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sampai.adapters.aws import Aws
-from sampai.adapters.settings import OLDER_VERSIONS, SsmSettings
+from sampai.adapters.settings import MAX_OLDER_VERSIONS, SsmSettings
 from sampai.contract.settings import Settings, parse_settings
 from sampai.domain.message import Channel
 from sampai.services.ports.runtime import UnavailableError
@@ -114,12 +114,12 @@ def test_a_cold_start_on_a_broken_document_takes_the_newest_good_one_before_it(
 def test_a_cold_start_gives_up_after_a_number_of_broken_documents(
     parameter: Parameter, telemetry: RecordingTelemetry
 ) -> None:
-    parameter.put(horizon(1), *[BROKEN] * (OLDER_VERSIONS + 1))
+    parameter.put(horizon(1), *[BROKEN] * (MAX_OLDER_VERSIONS + 1))
 
     with pytest.raises(UnavailableError):
         parameter.source.current()
 
-    assert len(parameter.reads) == 1 + OLDER_VERSIONS
+    assert len(parameter.reads) == 1 + MAX_OLDER_VERSIONS
     assert telemetry.counts == {("SettingsBroken", None): 1}
 
 

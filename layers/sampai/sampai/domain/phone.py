@@ -1,13 +1,13 @@
-"""E.164 numbers: how one is written, which country it belongs to, how it is shown."""
+"""E.164 numbers: their format, their country, and their masked form."""
 
 import re
 from typing import Final
 
 E164: Final = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
-"""A whole E.164 number. Match with `fullmatch`: `match` with `$` would let a trailing newline through."""
+"""A complete E.164 number. Use `fullmatch`, because `match` with `$` accepts a newline at the end."""
 
-# ITU-T E.164 assigned country codes, each with the ISO 3166-1 code of its main region: a code that several
-# regions share (+1, +7, +44 ...) counts as the largest of them.
+# The country codes that ITU-T E.164 assigns, each with an ISO 3166-1 code. A code of several regions (+1, +7, +44 and
+# others) has the ISO code of the largest one.
 _CALLING_CODES: Final = {
     entry[:-2]: entry[-2:]
     for entry in (
@@ -48,7 +48,7 @@ def country_of(number: str) -> str | None:
 
 
 def mask(number: str) -> str:
-    """Return a number fit for events and logs: `+85591234511` becomes `+855*****511`."""
+    """Return a number that is safe for events and logs: `+85591234511` becomes `+855*****511`."""
     code = calling_code_of(number) or ""
     subscriber = number[1 + len(code) :]
     return f"+{code}{'*' * (len(subscriber) - 3)}{subscriber[-3:]}"

@@ -6,8 +6,9 @@ from datetime import timedelta
 from sampai.contract.settings import ProviderSettings, Settings
 from sampai.domain.account import AccountStatus, Balance
 from sampai.domain.template import Catalogue
-from sampai.providers.base import AccountRefusedError, Provider
+from sampai.providers.features import SupportsAccountChecks
 from sampai.providers.registry import PROVIDERS, load
+from sampai.providers.responses import AccountRefusedError
 from sampai.services.deadline import CALL_SECONDS, Deadline
 from sampai.services.ports.catalogues import TemplateCatalogues
 from sampai.services.ports.configuration import SecretSource, SettingsSource
@@ -57,12 +58,12 @@ class MonitorService:
         checked = (
             self._check_account(provider, check, remaining)
             for provider in configured
-            if provider is not None
+            if isinstance(provider, SupportsAccountChecks)
             for check in sorted(provider.capabilities.account_checks)
         )
         return [status for status in checked if status is not None]
 
-    def _check_account(self, provider: Provider, check: str, remaining: Remaining) -> AccountStatus | None:
+    def _check_account(self, provider: SupportsAccountChecks, check: str, remaining: Remaining) -> AccountStatus | None:
         why = "no time left"
         if Deadline(remaining).has_time_for_call():
             response = self._transport.call(provider.build_account_check(check), deadline_seconds=CALL_SECONDS)

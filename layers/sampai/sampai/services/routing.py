@@ -1,10 +1,11 @@
 """Select the providers that can send a message."""
 
+from collections.abc import Collection
+
 from sampai.contract.settings import Settings
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import Channel, Message
 from sampai.domain.phone import country_of
-from sampai.domain.quotas import validate_country, validate_sender
 from sampai.providers.base import Provider, ProviderConfig
 from sampai.providers.registry import PROVIDERS, on_channel
 from sampai.services.ports.configuration import Secret
@@ -32,7 +33,7 @@ class Routing:
             return Failure(reason=Reason.INVALID_REQUEST, detail="provider: not known")
         if not message.provider_options.keys() <= PROVIDERS.keys():
             return Failure(reason=Reason.INVALID_REQUEST, detail="provider_options: provider not known")
-        if (foreign := validate_country(message.recipient, self._settings.allowed_countries)) is not None:
+        if (foreign := _validate_country(message.recipient, self._settings.allowed_countries)) is not None:
             return foreign
         names = (wanted,) if wanted is not None else self._default_route(message)
         if not names:
@@ -48,7 +49,7 @@ class Routing:
 
     def validate_policy(self, message: Message, provider: Provider) -> Failure | None:
         """Return the reason why the current settings forbid a provider to send a message, or None."""
-        foreign = validate_country(message.recipient, self._settings.allowed_countries)
+        foreign = _validate_country(message.recipient, self._settings.allowed_countries)
         return foreign or self._validate_sender(message, provider)
 
     def _default_route(self, message: Message) -> tuple[str, ...]:
@@ -64,7 +65,7 @@ class Routing:
 
     def _validate_sender(self, message: Message, provider: Provider) -> Failure | None:
         allowed = self._settings.providers[provider.name].allowed_senders
-        return validate_sender(message.sender, allowed, default=provider.config.sender)
+        return _validate_allowed(message.sender, allowed, default=provider.config.sender)
 
     def _configure(self, name: str, channel: Channel) -> Provider | None:
         settings = self._settings.providers.get(name)
@@ -74,13 +75,13 @@ class Routing:
         credentials = self._secret.credentials.get(name, {})
         if not api.capabilities.credentials <= credentials.keys():
             return None
-        account = ProviderConfig(
+        config = ProviderConfig(
             base_url=settings.base_url,
             credentials=credentials,
             sender=settings.senders.get(channel, settings.sender),
             receipt_url=self._receipt_url(name),
         )
-        return api(account)
+        return api(config)
 
     def _receipt_url(self, name: str) -> str | None:
         tokens = self._secret.webhook_tokens
@@ -91,3 +92,17 @@ def _no_route(message: Message) -> str:
     if message.audience:
         return "provider: needed with an audience, which is known to one vendor alone"
     return "recipient: no route for its country and channel"
+
+
+def _validate_country(recipient: str | None, allowed: Collection[str] | None) -> Failure | None:
+    """Return a failure if the country of a number is not allowed. `allowed` has ISO 3166-1 codes; None allows all."""
+    if recipient is None or allowed is None or country_of(recipient) in allowed:
+        return None
+    return Failure(reason=Reason.BLOCKED, detail="recipient: its country is not allowed")
+
+
+def _validate_allowed(sender: str | None, allowed: Collection[str] | None, *, default: str | None) -> Failure | None:
+    """Return a failure if a request names a sender that is not allowed. The default sender is always allowed."""
+    if sender is None or allowed is None or sender == default or sender in allowed:
+        return None
+    return Failure(reason=Reason.INVALID_SENDER, detail="sender: not in the list of allowed ones")

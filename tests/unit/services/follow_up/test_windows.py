@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from benchmarks.growth import accepted
 from sampai.domain.message import Message
-from sampai.providers.base import Window
+from sampai.providers.features import Window
 from sampai.services.follow_up.windows import MAX_EARLY, MAX_LATE, group_by_window
 from tests.fakes import START
 

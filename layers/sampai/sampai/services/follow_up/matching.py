@@ -8,7 +8,8 @@ from typing import Final
 
 from sampai.domain.message import Message, text_of_content
 from sampai.domain.report import Report
-from sampai.providers.base import ListedMessage, Provider
+from sampai.providers.base import Provider
+from sampai.providers.features import ListedMessage, SupportsBatchSend, SupportsReferences
 from sampai.services.deadline import CALL_SECONDS
 from sampai.services.follow_up.results import PollResults
 from sampai.services.follow_up.windows import MAX_EARLY, MAX_LATE
@@ -45,7 +46,8 @@ def match_row(
 
 def _matches(provider: Provider, row: ListedMessage, report: Report, message: Message) -> bool:
     """Compare by our reference if the vendor echoes it, else by number, text and time."""
-    if provider.capabilities.echoes_reference and (report.reference or provider.batch_key(message) is None):
+    is_alone = not isinstance(provider, SupportsBatchSend) or provider.batch_key(message) is None
+    if isinstance(provider, SupportsReferences) and (report.reference or is_alone):
         return report.reference == provider.reference_of(message)
     return (
         _digits(row.recipient) == _digits(message.recipient or "")

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from sampai.domain.message import Message
-from sampai.providers.base import Provider, Window
+from sampai.providers.base import Provider
+from sampai.providers.features import SupportsListing, SupportsLookup, Window
 from sampai.services.follow_up.matching import match_row
 from sampai.services.follow_up.reader import MAX_PAGES, PollFailedError, VendorReader
 from sampai.services.follow_up.results import PollResults
@@ -33,21 +34,22 @@ class StatusPoller:
         self, provider: Provider, messages: Sequence[Message], *, now: datetime, remaining: Remaining
     ) -> PollResults:
         """Ask one vendor about messages that it accepted or may have accepted. A failed call is logged and counted."""
-        results, can = PollResults(), provider.capabilities
-        trackable = [m for m in messages if (can.has_list or can.has_lookup) and provider.is_trackable(m)]
+        results = PollResults()
+        can_be_asked = isinstance(provider, SupportsListing | SupportsLookup)
+        trackable = [m for m in messages if can_be_asked and provider.is_trackable(m)]
         results.answered.update(m.message_id for m in messages if m not in trackable)
         reader = VendorReader(transport=self._transport, remaining=remaining)
-        if can.has_list:
+        if isinstance(provider, SupportsListing):
             for window, members in group_by_window(trackable):
                 self._list(provider, reader, window, members, results, now)
-        if can.has_lookup:
+        if isinstance(provider, SupportsLookup):
             unseen = [m for m in trackable if m.provider_message_id and m.message_id not in results.reports]
             self._look_up(provider, reader, unseen, results)
         return results
 
     def _list(
         self,
-        provider: Provider,
+        provider: SupportsListing,
         reader: VendorReader,
         window: Window,
         members: Sequence[Message],
@@ -55,7 +57,7 @@ class StatusPoller:
         now: datetime,
     ) -> None:
         wanted = {message.message_id for message in members}
-        may_look_up = provider.capabilities.has_lookup and all(message.provider_message_id for message in members)
+        may_look_up = isinstance(provider, SupportsLookup) and all(message.provider_message_id for message in members)
         idle_pages = pages = 0
         is_last = True
         try:
@@ -77,7 +79,7 @@ class StatusPoller:
             results.answered.update(wanted - results.undecided)
 
     def _look_up(
-        self, provider: Provider, reader: VendorReader, messages: Sequence[Message], results: PollResults
+        self, provider: SupportsLookup, reader: VendorReader, messages: Sequence[Message], results: PollResults
     ) -> None:
         if not messages:
             return

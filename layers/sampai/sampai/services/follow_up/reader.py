@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Message
 from sampai.domain.report import Report
-from sampai.providers.base import ListPage, Provider, Window
+from sampai.providers.features import ListPage, SupportsListing, SupportsLookup, Window
 from sampai.services.deadline import CALL_SECONDS, Deadline
 from sampai.services.ports.runtime import Remaining
 from sampai.services.ports.transport import NoResponse, Transport
@@ -35,7 +35,7 @@ class VendorReader:
         """Pages by URL: a vendor that lists by day has the same pages for many windows."""
         self._is_silent = False
 
-    def pages(self, provider: Provider, window: Window) -> Iterator[ListPage]:
+    def pages(self, provider: SupportsListing, window: Window) -> Iterator[ListPage]:
         """Yield the pages of a window up to the last one, one that only repeats ids, or `MAX_PAGES`.
 
         Raises PollFailedError.
@@ -52,7 +52,7 @@ class VendorReader:
                 return
             seen |= ids
 
-    def look_up(self, provider: Provider, message: Message) -> Report | None:
+    def look_up(self, provider: SupportsLookup, message: Message) -> Report | None:
         """Return the vendor's report on a message, or None if the vendor does not know it. Raises PollFailedError."""
         request = provider.build_lookup(message.provider_message_id or "")
         return self._read(request, provider.parse_lookup)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from sampai.domain.message import Message
 from sampai.domain.report import Report
 from sampai.providers.base import Provider
+from sampai.providers.features import SupportsReferences
 from sampai.services.follow_up.results import PollResults
 from sampai.services.ports.correlations import Correlation, Correlations, correlation_key
 from sampai.services.ports.telemetry import Telemetry
@@ -48,7 +49,7 @@ class Reconciliation:
         known = self._correlations.find_correlations(keys) if keys else {}
         for message in unknown:
             free = [r for r in results.candidates[message.message_id] if _is_free(known, provider.name, r, message)]
-            referenced = [r for r in free if r.reference is not None and provider.capabilities.echoes_reference]
+            referenced = [r for r in free if r.reference is not None and isinstance(provider, SupportsReferences)]
             is_certain = len(free) == 1 and not any(_shares(results, m, free) for m in unknown if m is not message)
             if referenced or is_certain:
                 self._claim(provider.name, message, strongest(referenced or free), results)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sampai.domain.message import Message
-from sampai.providers.base import Window
+from sampai.providers.features import Window
 
 WINDOW_GAP: Final = timedelta(hours=1)
 """Messages whose attempts are further apart than this get windows of their own."""

@@ -7,6 +7,7 @@ from sampai.domain.message import Attachments, Media, Message
 from sampai.domain.outcome import Outcome, Taken
 from sampai.domain.status import Status
 from sampai.providers.base import Provider
+from sampai.providers.features import SupportsEncryption
 from sampai.services.ports.encryption_keys import EncryptionKeyStore
 from sampai.services.ports.media import MediaStore
 from sampai.services.ports.runtime import NewId, UnavailableError
@@ -42,7 +43,8 @@ class AttachmentStore:
         file_key = _file_key(message)
         if file_key is not None and attachments.file is None:
             attachments = replace(attachments, file=self._media.load(file_key))
-        if provider.encrypts(message) and attachments.encryption_key is None:
+        is_encrypted = isinstance(provider, SupportsEncryption) and provider.encrypts(message)
+        if is_encrypted and attachments.encryption_key is None:
             key = self._encryption_keys.get_or_create(message, self._new_key())
             attachments = replace(attachments, encryption_key=key)
         return message if attachments is message.attachments else replace(message, attachments=attachments)

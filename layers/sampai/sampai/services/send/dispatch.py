@@ -9,6 +9,7 @@ from typing import Final
 
 from sampai.domain.outcome import Outcome, Unknown
 from sampai.providers.base import Provider
+from sampai.providers.features import SupportsBatchSend
 from sampai.services.deadline import Deadline
 from sampai.services.ports.runtime import Clock, NewPool, Sleep
 from sampai.services.send.batch import Batch, BatchItem
@@ -83,7 +84,7 @@ class Dispatcher:
         messages = [item.message for item in call.items if not item.message.is_expired(now)]
         if not deadline.has_time_for_call():
             outcomes: list[Outcome] = [NO_TIME] * len(messages)
-        elif len(messages) > 1:
+        elif isinstance(call.provider, SupportsBatchSend) and len(messages) > 1:
             outcomes = self._calls.send_many(call.provider, messages)
         else:
             outcomes = [self._calls.send(call.provider, message) for message in messages]
@@ -107,7 +108,7 @@ def group_into_calls(items: Sequence[BatchItem]) -> list[Call]:
     for item in items:
         if item.provider is None:
             continue
-        shared = item.provider.batch_key(item.message)
+        shared = item.provider.batch_key(item.message) if isinstance(item.provider, SupportsBatchSend) else None
         key = (id(item.provider), shared or "")
         call = open_calls.get(key) if shared is not None else None
         if call is not None and call.has_room_for(item):

@@ -9,6 +9,7 @@ from sampai.contract.request import MediaContent, SendRequest, TemplateContent
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import Attachments, Content, Media, Message, Text, blank_message
 from sampai.domain.template import Template, parse_parameters
+from sampai.providers.features import SupportsEncryption
 from sampai.providers.registry import load
 from sampai.services.ports.runtime import NewId
 from sampai.services.routing import Routing
@@ -58,7 +59,11 @@ def _separate_encryption_key(message: Message, routing: Routing, new_key: NewId)
     Without a key from the caller, a new one is made. A key for a provider that is not on the route is dropped.
     """
     options = {name: _without_key_options(name, given) for name, given in message.provider_options.items()}
-    encrypting = [provider for provider in routing.providers_for(message) if provider.encrypts(message)]
+    encrypting = [
+        provider
+        for provider in routing.providers_for(message)
+        if isinstance(provider, SupportsEncryption) and provider.encrypts(message)
+    ]
     if not encrypting:
         return replace(message, provider_options=options)
     given = (provider.options_of(message).get(provider.capabilities.key_option or "") for provider in encrypting)

@@ -9,6 +9,7 @@ from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import Attachments, Category, Channel, Message
 from sampai.domain.template import Template
 from sampai.providers.base import Provider
+from sampai.providers.features import SupportsTemplateFallback
 from sampai.providers.registry import PROVIDERS, on_channel
 from sampai.services.ports.eligibility import EligibilityData, EligibilityReader
 
@@ -87,7 +88,7 @@ def _check_conversation(
         return Failure(reason=Reason.OPTED_OUT, detail="room_id: its number asked for no promotional messages")
     if conversation is not None and conversation.is_open(now):
         return replace(message, recipient=number)
-    fallback = provider.window_fallback(message)
+    fallback = provider.window_fallback(message) if isinstance(provider, SupportsTemplateFallback) else None
     if fallback is None or number is None:
         detail = "room_id: no message came in within the last 24 hours"
         return Failure(reason=Reason.WINDOW_CLOSED, detail=detail)

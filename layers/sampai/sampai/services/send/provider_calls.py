@@ -8,6 +8,7 @@ from sampai.domain.http import HttpResponse
 from sampai.domain.message import Message
 from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Unknown
 from sampai.providers.base import Provider
+from sampai.providers.features import SupportsBatchSend
 from sampai.services.deadline import CALL_SECONDS
 from sampai.services.ports.runtime import Clock, UnavailableError
 from sampai.services.ports.telemetry import Telemetry
@@ -54,7 +55,7 @@ class ProviderCalls:
         self._attachments.store_provider_key(complete, outcome)
         return outcome
 
-    def send_many(self, provider: Provider, messages: Sequence[Message]) -> list[Outcome]:
+    def send_many(self, provider: SupportsBatchSend, messages: Sequence[Message]) -> list[Outcome]:
         """Send several messages in one call and return their outcomes in order. Never raises."""
         try:
             request = provider.build_send_many(messages)

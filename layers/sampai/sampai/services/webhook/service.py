@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from sampai.domain.http import BODY_LIMIT, MalformedWebhookError, WebhookRequest
 from sampai.domain.inbound import Inbound
-from sampai.providers.base import Provider
+from sampai.providers.features import SupportsWebhooks
 from sampai.providers.registry import for_webhook
 from sampai.services.ports.configuration import SecretSource
 from sampai.services.ports.correlations import Correlations
@@ -62,7 +62,7 @@ class WebhookService:
             self._telemetry.error("webhook not stored", provider=_known_name(provider, kind), error=str(error))
             return Answer.UNAVAILABLE
 
-    def _process(self, provider: type[Provider], kind: str, request: WebhookRequest | None) -> Answer:
+    def _process(self, provider: type[SupportsWebhooks], kind: str, request: WebhookRequest | None) -> Answer:
         if request is None:
             return self._malformed(provider, kind, "not decoded")
         if len(request.body) > BODY_LIMIT or len(request.query) > QUERY_LIMIT:
@@ -81,7 +81,7 @@ class WebhookService:
                 self._receipts.apply_report(provider.name, item)
         return Answer.RECEIVED
 
-    def _malformed(self, provider: type[Provider], kind: str, why: str) -> Answer:
+    def _malformed(self, provider: type[SupportsWebhooks], kind: str, why: str) -> Answer:
         """Log and count a malformed webhook, and return its answer."""
         self._telemetry.warning("malformed webhook", provider=provider.name, kind=kind, why=why)
         self._telemetry.count("WebhookMalformed", provider=provider.name)
