@@ -142,6 +142,8 @@ def door(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Handler]]:
         variables = {name: name for function in FUNCTIONS for name in environment_of(function)}
         own = {
             "LEASE_SECONDS": "60",
+            "RETENTION_DAYS": "90",
+            "DUE_SHARDS": "8",
             "WEBHOOK_BASE_URL": address,
             "POWERTOOLS_LOG_LEVEL": "DEBUG",
             "AWS_ENDPOINT_URL": address,

@@ -46,6 +46,8 @@ SEND: Final = {
     "EVENT_BUS_NAME": "bus",
     "WEBHOOK_BASE_URL": "http://127.0.0.1:4566/_aws",
     "LEASE_SECONDS": "60",
+    "RETENTION_DAYS": "90",
+    "DUE_SHARDS": "8",
 }
 
 

@@ -202,7 +202,7 @@ def test_cold_start_on_a_broken_document_raises_if_the_older_versions_cannot_be_
     parameter.put(horizon(1), BROKEN)
     parameter.reads.cut_after = 1
 
-    with pytest.raises(UnavailableError, match=r"^settings: none that is good$"):
+    with pytest.raises(UnavailableError, match=r"^settings: no valid version$"):
         parameter.source.current()
 
     assert parameter.reads.values("Name") == [NAME, f"{NAME}:1"]
