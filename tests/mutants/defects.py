@@ -52,23 +52,14 @@ DEFECTS: Final = (
         _edit(
             "services/send/service.py",
             """\
-        claimed = self._claim(self._enclosed(entries, batch), batch)
-        self._renew_turns(claimed, settings, remaining)
-        attempts = [
-            Attempt(message=entry.admitted.message, provider=provider, starts_at=entry.starts_at)
-            for entry in claimed
-            if (provider := entry.admitted.provider)
-        ]
-        outcomes = self._dispatcher.dispatch(attempts, remaining=remaining)
-        self._finish(claimed, outcomes, settings, batch)
+        stages.claims.store(batch)
+        stages.pacer.renew(batch)
+        stages.dispatcher.dispatch(batch)
 """,
             """\
-        mine = self._enclosed(entries, batch)
-        sent = [(e, Attempt(message=e.admitted.message, provider=p)) for e in mine if (p := e.admitted.provider)]
-        outcomes = self._dispatcher.dispatch([attempt for _, attempt in sent], remaining=remaining)
-        claimed = self._claim(mine, batch)
-        made = [outcome for (e, _), outcome in zip(sent, outcomes, strict=True) if e in claimed]
-        self._finish(claimed, made, settings, batch)
+        stages.pacer.renew(batch)
+        stages.dispatcher.dispatch(batch)
+        stages.claims.store(batch)
 """,
         ),
     ),
@@ -76,15 +67,9 @@ DEFECTS: Final = (
         "a claim that was refused is sent all the same",
         "unit/send",
         _edit(
-            "services/send/service.py",
-            """\
-            if written.done:
-                self._admitted(entry, batch)
-""",
-            """\
-            if written.done or isinstance(written.current, Message):
-                self._admitted(entry, batch)
-""",
+            "services/send/claims.py",
+            "            if written.done:\n",
+            "            if written.done or isinstance(written.current, Message):\n",
         ),
     ),
     _defect(
@@ -115,29 +100,30 @@ DEFECTS: Final = (
         "the id is that of the SQS message",
         "unit/send",
         _edit(
-            "services/send/service.py",
-            "        message_id, fingerprint = _identity(record, request, key)\n",
-            """\
-        if isinstance(request, SendRequest):
-            request = request.model_copy(update={"message_id": record.record_id})
-        message_id, fingerprint = _identity(record, request, key)
-""",
+            "services/send/admitter.py",
+            "return request.message_id, request.fingerprint(key)",
+            "return record.record_id, request.fingerprint(key)",
+        ),
+        _edit(
+            "services/send/admitter.py",
+            "            draft = build_draft(request, ",
+            '            draft = build_draft(request.model_copy(update={"message_id": message_id}), ',
         ),
     ),
     _defect(
         "another request under a known id is taken for a repetition",
         "unit/send",
         _edit(
-            "services/send/service.py",
-            "if current.fingerprint not in (None, wanted.fingerprint):",
-            "if current.fingerprint is None and wanted.fingerprint is None:",
+            "services/send/claims.py",
+            "if current.fingerprint not in (None, item.message.fingerprint):",
+            "if current.fingerprint is None and item.message.fingerprint is None:",
         ),
     ),
     _defect(
         "a time-out counts as not taken",
         "unit/send",
         _edit(
-            "services/send/dispatch.py",
+            "services/send/provider_calls.py",
             "    if response.may_have_been_sent:\n",
             '    if response.may_have_been_sent and response.why != "timed out":\n',
         ),
@@ -151,7 +137,7 @@ DEFECTS: Final = (
         "an answer that cannot be read counts as not taken",
         "unit/send unit/shared_calls",
         _edit(
-            "services/send/dispatch.py",
+            "services/send/provider_calls.py",
             'return Unknown(why=f"unreadable answer, HTTP {response.status}")',
             "return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False)",
         ),
@@ -169,10 +155,11 @@ DEFECTS: Final = (
         "a lease that is over is claimed again, by who comes next",
         "unit/send",
         _edit(
-            "services/send/service.py",
-            "lost = lose(current, now=now, due_at=now, source=Source.SEND)",
-            "lost = replace(current, status=Status.QUEUED, revision=current.revision + 1, due_at=now)",
+            "services/send/claims.py",
+            "lost = mark_unknown(current, now=now, due_at=now, source=Source.SEND)",
+            "lost = queue(current, now=now, due_at=now)",
         ),
+        _edit("services/send/claims.py", "import Message, mark_unknown\n", "import Message, queue\n"),
     ),
     _defect(
         "a lease that is over is claimed again, by the follow-up",
@@ -201,7 +188,7 @@ DEFECTS: Final = (
     _defect(
         "an old note resumes a later attempt",
         "unit/send",
-        _edit("services/send/service.py", " and message.attempt in attempts\n", "\n"),
+        _edit("services/send/admission.py", " and message.attempt in attempts\n", "\n"),
     ),
     _defect(
         "messages of a shared call that was turned away go together again",
@@ -253,10 +240,12 @@ DEFECTS: Final = (
         "429 counts as taken",
         "unit/send",
         _edit(
-            "services/send/dispatch.py",
+            "services/send/provider_calls.py",
             "        try:\n            outcome = provider.parse_send(response)\n",
             """\
         if response.status == 429:
+            from sampai.domain.outcome import Taken
+
             return Taken(provider_message_id=message.message_id)
         try:
             outcome = provider.parse_send(response)
@@ -331,9 +320,9 @@ DEFECTS: Final = (
         "a record whose claim was not answered does not come back",
         "unit/send",
         _edit(
-            "services/send/service.py",
-            "            else:\n                batch.unfinished.update(entry.records)\n        return claimed\n",
-            "        return claimed\n",
+            "services/send/claims.py",
+            "            else:\n                batch.redeliver(item)\n",
+            "            else:\n                batch.items.remove(item)\n",
         ),
     ),
     _defect(
@@ -341,11 +330,11 @@ DEFECTS: Final = (
         "unit/send",
         _edit(
             "services/send/dispatch.py",
-            "late = {i: _EXPIRED for i, attempt in enumerate(attempts) if attempt.message.is_expired(now)}",
-            "late = {i: _EXPIRED for i, attempt in enumerate(attempts) if attempt.message.expires_at is now}",
+            "messages = [item.message for item in call.items if not item.message.is_expired(now)]",
+            "messages = [item.message for item in call.items if item.message.expires_at is not now]",
         ),
         _edit(
-            "services/send/dispatch.py",
+            "services/send/provider_calls.py",
             "if complete.is_expired(self._clock()):",
             "if complete.expires_at is self._clock():",
         ),
@@ -355,11 +344,10 @@ DEFECTS: Final = (
         "unit/send",
         _edit(
             "services/send/dispatch.py",
-            "if remaining() < CALL_SECONDS + WRITE_MARGIN_SECONDS:",
-            "if remaining() < 0:",
+            "if not deadline.has_time_for_call():",
+            "if deadline.remaining() < 0:",
         ),
     ),
-    # --- who may be written to ------------------------------------------------------------------------------------
     _defect(
         "a comma and a second number pass for a recipient",
         "unit/request_kinds unit/send",
@@ -369,9 +357,9 @@ DEFECTS: Final = (
         "an opt-out keeps one-time passwords back",
         "unit/application/opt_out unit/services/send/eligibility",
         _edit(
-            "services/send/admission.py",
-            "if message.category is Category.PROMOTIONAL and message.recipient in desk.known.opted_out:",
-            "if message.recipient in desk.known.opted_out:",
+            "services/send/eligibility.py",
+            "if message.category is Category.PROMOTIONAL and message.recipient in data.opted_out:",
+            "if message.recipient in data.opted_out:",
         ),
         _edit(
             "services/send/eligibility.py",
@@ -383,15 +371,19 @@ DEFECTS: Final = (
         "an opt-out keeps nothing back",
         "unit/application/opt_out",
         _edit(
-            "services/send/admission.py",
-            "if message.category is Category.PROMOTIONAL and message.recipient in desk.known.opted_out:",
-            "if message.category is Category.OTP and message.recipient in desk.known.opted_out:",
+            "services/send/eligibility.py",
+            "if message.category is Category.PROMOTIONAL and message.recipient in data.opted_out:",
+            "if message.category is Category.OTP and message.recipient in data.opted_out:",
         ),
     ),
     _defect(
         "a reply goes out though its conversation is closed",
         "unit/application/conversations",
-        _edit("services/send/admission.py", "if room is not None and room.is_open(desk.now):", "if room is not None:"),
+        _edit(
+            "services/send/eligibility.py",
+            "if conversation is not None and conversation.is_open(now):",
+            "if conversation is not None:",
+        ),
     ),
     # --- vendors are spared -----------------------------------------------------------------------------------------
     _defect(
@@ -408,21 +400,23 @@ DEFECTS: Final = (
         "what has no turn is sent unpaced",
         "unit/pace",
         _edit(
-            "services/send/service.py",
-            "            if entry.starts_at is None:\n",
-            "            if entry.starts_at == now:\n",
+            "services/send/pacer.py",
+            "            if item.starts_at is None:\n",
+            "            if item.starts_at == now:\n",
         ),
     ),
     _defect(
         "what its claim has made late goes out all at once",
         "unit/pace",
-        _edit("services/send/pacer.py", "MOST_LATE: Final = 2\n", "MOST_LATE: Final = 200\n"),
+        _edit("services/send/pacer.py", "MAX_LATE: Final = 2\n", "MAX_LATE: Final = 200\n"),
     ),
     _defect(
         "a vendor that does not answer is asked for ever",
         "unit/circuits",
         _edit(
-            "services/circuit_breakers.py", "if circuit.failures < MOST_FAILURES:", "if about is not About.PROVIDER:"
+            "services/circuit_breakers.py",
+            "if circuit.failures < MAX_FAILURES:",
+            "if scope is not FailureScope.PROVIDER:",
         ),
     ),
     _defect(
@@ -448,18 +442,17 @@ DEFECTS: Final = (
         "the encryption key is stored after the call",
         "unit/enclosures",
         _edit(
-            "services/send/service.py",
-            "encryption_key=self._vault.key_of(message, enclosed.encryption_key)",
-            "encryption_key=enclosed.encryption_key",
+            "services/send/attachments.py",
+            "key = self._encryption_keys.get_or_create(message, attachments.encryption_key)",
+            "key = attachments.encryption_key",
         ),
         _edit(
-            "services/send/dispatch.py",
-            "        self._keep_key(complete, outcome)\n        return outcome\n",
+            "services/send/attachments.py",
+            "        key = outcome.encryption_key if isinstance(outcome, Taken) else None\n",
             """\
-        if complete.enclosed.encryption_key is not None:
-            self._vault.key_of(complete, complete.enclosed.encryption_key)
-        self._keep_key(complete, outcome)
-        return outcome
+        if message.attachments.encryption_key is not None:
+            self._encryption_keys.get_or_create(message, message.attachments.encryption_key)
+        key = outcome.encryption_key if isinstance(outcome, Taken) else None
 """,
         ),
     ),
@@ -467,7 +460,9 @@ DEFECTS: Final = (
         "the words of a message are kept after its end",
         "unit/send",
         _edit(
-            "domain/message.py", "return replace(message, content=None, enclosed", "return replace(message, enclosed"
+            "domain/message.py",
+            "return replace(message, content=None, attachments",
+            "return replace(message, attachments",
         ),
     ),
     _defect(
@@ -492,7 +487,7 @@ DEFECTS: Final = (
         "the text of an exception stands in the log",
         "canary/canary",
         _edit(
-            "services/send/dispatch.py",
+            "services/send/provider_calls.py",
             "            error=type(error).__name__,\n        )\n        is_final",
             "            error=str(error),\n        )\n        is_final",
         ),
@@ -501,7 +496,7 @@ DEFECTS: Final = (
         "the answer of a vendor stands in the log",
         "canary/canary",
         _edit(
-            "services/send/dispatch.py",
+            "services/send/provider_calls.py",
             "            http_status=response.status,\n",
             "            http_status=response.status,\n            body=response.body,\n",
         ),

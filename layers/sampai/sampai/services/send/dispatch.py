@@ -105,7 +105,7 @@ def group_into_calls(items: Sequence[BatchItem]) -> list[Call]:
     """Return the calls that send some items, ordered by their start. Items without a provider are not sent."""
     calls: list[Call] = []
     open_calls: dict[tuple[int, str], Call] = {}
-    for item in items:
+    for item in sorted(items, key=_start_of):
         if item.provider is None:
             continue
         shared = item.provider.batch_key(item.message) if isinstance(item.provider, SupportsBatchSend) else None
@@ -118,7 +118,7 @@ def group_into_calls(items: Sequence[BatchItem]) -> list[Call]:
         calls.append(call)
         if shared is not None:
             open_calls[key] = call
-    return sorted(calls, key=lambda call: call.first_start)
+    return calls
 
 
 def _start_of(item: BatchItem) -> datetime:

@@ -16,12 +16,12 @@ from sampai.services.ports.transport import NoResponse, Transport
 from sampai.services.send.attachments import AttachmentStore
 
 
-def _not_called(reason: Reason, detail: str, *, is_final: bool = False) -> NotTaken:
+def _outcome_without_call(reason: Reason, detail: str, *, is_final: bool = False) -> NotTaken:
     return NotTaken(reason=reason, is_final=is_final, scope=FailureScope.INTERNAL, detail=detail)
 
 
-EXPIRED: Final = _not_called(Reason.EXPIRED, "expires_at: has passed", is_final=True)
-NO_TIME: Final = _not_called(Reason.PROVIDER_ERROR, "no time was left for a call")
+EXPIRED: Final = _outcome_without_call(Reason.EXPIRED, "expires_at: has passed", is_final=True)
+NO_TIME: Final = _outcome_without_call(Reason.PROVIDER_ERROR, "no time was left for a call")
 
 
 class ProviderCalls:
@@ -38,7 +38,7 @@ class ProviderCalls:
         try:
             complete = self._attachments.load(message, provider)
         except UnavailableError as error:
-            return _not_called(Reason.PROVIDER_ERROR, f"not at hand: {error}")
+            return _outcome_without_call(Reason.PROVIDER_ERROR, f"not at hand: {error}")
         if complete.is_expired(self._clock()):  # loading may have taken some time
             return EXPIRED
         try:
@@ -81,7 +81,7 @@ class ProviderCalls:
             error=type(error).__name__,
         )
         is_final = len(messages) == 1
-        return _not_called(Reason.PROVIDER_ERROR, "no request could be built", is_final=is_final)
+        return _outcome_without_call(Reason.PROVIDER_ERROR, "no request could be built", is_final=is_final)
 
     def _report_unreadable(
         self, provider: Provider, messages: Sequence[Message], response: HttpResponse, error: Exception

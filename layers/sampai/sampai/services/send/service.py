@@ -65,11 +65,6 @@ class SendService:
             deadline=Deadline(remaining),
             started_at=now,
         )
-        self.process(batch)
-        return [record.record_id for record in records if record.record_id in batch.unfinished]
-
-    def process(self, batch: Batch) -> None:
-        """Pass a batch through the stages."""
         stages = self.stages
         stages.commands.execute(batch)
         stages.admitter.admit(batch)
@@ -81,3 +76,4 @@ class SendService:
         stages.circuits.record(batch)
         stages.results.store(batch)
         stages.outbox.flush(batch)
+        return [record.record_id for record in records if record.record_id in batch.unfinished]
