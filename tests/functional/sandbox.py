@@ -10,6 +10,7 @@ from base64 import b64decode
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import count
 from typing import Any
@@ -19,6 +20,7 @@ import pytest
 
 from local.stack.config import REGION
 from sampai import bootstrap
+from sampai.domain.times import to_text
 from sampai.environment import FollowUpEnvironment, MonitorEnvironment, SendEnvironment, WebhookEnvironment
 from tests.emulator import Emulator
 from tests.functional.vendors import CREDENTIALS, Vendors
@@ -68,8 +70,10 @@ def handler_of(function: str) -> Callable[[Any, Any], Any]:
 
 
 def read_event(name: str) -> Any:
-    """Return a sample event: `send/nomsa` is events/send/nomsa.json."""
-    return json.loads((EVENTS / f"{name}.json").read_text())
+    """Return a sample event: `send/nomsa` is events/send/nomsa.json. Its `send_at`, if any, becomes tomorrow."""
+    tomorrow = to_text(datetime.now(UTC) + timedelta(days=1))
+    text = (EVENTS / f"{name}.json").read_text()
+    return json.loads(re.sub(r'(\\"send_at\\": \\")[^"\\]*', rf"\g<1>{tomorrow}", text))
 
 
 def environment_of(function: str) -> dict[str, Any]:

@@ -190,7 +190,7 @@ def test_a_correlation_that_fails_is_logged_and_left_to_the_follow_up() -> None:
     def be_unavailable(key: str, message_id: str) -> Correlation:
         raise UnavailableError("down")
 
-    stage.store.claim_correlation = be_unavailable  # type: ignore[method-assign]
+    stage.store.claim = be_unavailable  # type: ignore[method-assign]
 
     batch = stage.finish()
 
