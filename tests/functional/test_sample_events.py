@@ -100,7 +100,7 @@ ROWS = {
     "send/id-conflict": Row(
         answer=DONE, table={"sample-conflict": "accepted"}, calls=1, events=("sample-conflict id_conflict",)
     ),
-    "send/not-json": unread("body"),
+    "send/not-json": Row(answer=DONE, table={"sample-not-json": "failed invalid_request body"}),
     "send/unknown-field": refused("sample-unknown-field", "invalid_request", "priority"),
     "send/bad-number": refused("sample-bad-number", "invalid_request", "recipient"),
     "send/unknown-provider": refused("sample-unknown-provider", "invalid_request", "provider"),
