@@ -92,8 +92,8 @@ DEFECTS: Final = (
         "ports/store",
         _edit(
             "adapters/store.py",
-            "return _answered(isinstance(current, Message) and to_item(current) == to_item(write.message), current)",
-            "return _answered(False, current)",
+            "return _done_or_refused(isinstance(current, Message) and to_item(current) == to_item(write.message)",
+            "return _done_or_refused(False",
         ),
     ),
     _defect(
@@ -146,7 +146,7 @@ DEFECTS: Final = (
         "a 5xx counts as not taken",
         "unit/provider_base",
         _edit(
-            "providers/base.py",
+            "providers/responses.py",
             'return Unknown(why=f"HTTP {status}")',
             "return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, provider_code=str(status))",
         ),
@@ -194,7 +194,7 @@ DEFECTS: Final = (
         "messages of a shared call that was turned away go together again",
         "unit/provider_base unit/shared_calls",
         _edit(
-            "providers/base.py",
+            "providers/features.py",
             "if message.category is not Category.PROMOTIONAL or message.attempt > 1:",
             "if message.category is not Category.PROMOTIONAL:",
         ),
@@ -256,7 +256,7 @@ DEFECTS: Final = (
         "429 ends the message",
         "unit/provider_base conformance/provider_contract",
         _edit(
-            "providers/base.py",
+            "providers/responses.py",
             "                reason=Reason.RATE_LIMITED,\n                is_final=False,\n",
             "                reason=Reason.RATE_LIMITED,\n                is_final=True,\n",
         ),
@@ -265,9 +265,9 @@ DEFECTS: Final = (
         "refused credentials end the message",
         "unit/provider_base conformance/provider_contract",
         _edit(
-            "providers/base.py",
-            'is_final=False, about=About.PROVIDER, provider_code="401"',
-            'is_final=True, about=About.MESSAGE, provider_code="401"',
+            "providers/responses.py",
+            'is_final=False, scope=FailureScope.PROVIDER, provider_code="401"',
+            'is_final=True, scope=FailureScope.MESSAGE, provider_code="401"',
         ),
     ),
     _defect(
@@ -275,8 +275,8 @@ DEFECTS: Final = (
         "conformance/provider_contract",
         _edit(
             "providers/nomsa/sms.py",
-            '    provider_message_id = readable_id(row.get("id"))\n',
-            '    provider_message_id = readable_id(row.get("id")) or "unnamed"\n',
+            '    provider_message_id = parse_id(row.get("id"))\n',
+            '    provider_message_id = parse_id(row.get("id")) or "unnamed"\n',
         ),
     ),
     _defect(
@@ -284,8 +284,8 @@ DEFECTS: Final = (
         "unit/smspoh_bulk",
         _edit(
             "providers/smspoh.py",
-            "return [place_of(place, number, reference) for place, (number, reference) in enumerate(names)]",
-            "return [place if place < len(entries) else None for place in range(len(names))]",
+            "return [match(position, number, reference) for position, (number, reference) in enumerate(sent)]",
+            "return [position if position < len(entries) else None for position in range(len(sent))]",
         ),
     ),
     _defect(
@@ -293,8 +293,8 @@ DEFECTS: Final = (
         "unit/smsnoc_many",
         _edit(
             "providers/smsnoc.py",
-            'is_in_place = len(rows) == len(numbers) and _digits(rows[place].get("to")) == number',
-            "is_in_place = place < len(rows)",
+            'is_in_order = len(rows) == len(numbers) and _digits(rows[position].get("to")) == number',
+            "is_in_order = position < len(rows)",
         ),
     ),
     _defect(

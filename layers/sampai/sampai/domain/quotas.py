@@ -16,7 +16,7 @@ _DAY: Final = timedelta(days=1)
 
 
 class Limit(StrEnum):
-    """The limits, the narrowest first: a message that exceeds one limit does not count for the wider ones."""
+    """The limits on new messages, the narrowest first: a message over one limit does not count for the wider ones."""
 
     PER_RECIPIENT_PER_HOUR = "per_recipient_per_hour"
     PER_RECIPIENT_PER_DAY = "per_recipient_per_day"
