@@ -15,3 +15,7 @@ class EncryptionKeyStore(Protocol):
     def replace(self, message: Message, key: str) -> None:
         """Keep the key that the vendor has chosen instead. Raises UnavailableError."""
         ...
+
+    def delete(self, message_id: str) -> None:
+        """Delete the key of a message, if it has one. Raises UnavailableError."""
+        ...
