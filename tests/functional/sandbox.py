@@ -21,7 +21,7 @@ from local.stack.config import REGION
 from sampai import bootstrap
 from tests.emulator import Emulator
 from tests.functional.vendors import CREDENTIALS, Vendors
-from tests.template import ROOT, template
+from tests.template import ROOT, default, template
 
 EVENTS = ROOT / "events"
 TOKEN = "local-webhook-token"
@@ -124,7 +124,7 @@ class Deployment:
 
     def environment(self, function: str) -> dict[str, str]:
         """Return the environment of a function: what the template names and no more."""
-        variables = {name: self._values.get(name, given) for name, given in environment_of(function).items()}
+        variables = {name: self._values.get(name, default(given)) for name, given in environment_of(function).items()}
         return {
             **variables,
             "AWS_ENDPOINT_URL": self.emulator.endpoint_url,

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
 from sampai.adapters.aws import Aws
 from sampai.adapters.document import BrokenDocumentError
 from sampai.adapters.secret import SecretsManagerSecret, parse_secret
 from sampai.adapters.settings import OLDER_VERSIONS, SsmSettings
-from sampai.contract.settings import Settings
+from sampai.contract.settings import Settings, parse_settings
 from sampai.domain.message import Channel
 from sampai.services.ports.configuration import Secret
 from sampai.services.ports.runtime import UnavailableError
@@ -30,11 +30,15 @@ class Client:
     def __init__(self, real: Any) -> None:
         self.calls: list[str] = []
         self.is_cut = False
+        self.refusal: str | None = None
+        """The error code that answers every call."""
         self._real = real
 
     def __getattr__(self, name: str) -> Any:
         def call(**parameters: Any) -> Any:
             self.calls.append(next(iter(parameters.values())))
+            if self.refusal:
+                raise ClientError({"Error": {"Code": self.refusal}}, name)
             if self.is_cut:
                 self._real.meta.events.register_first("before-send", _refuse)
             try:
@@ -83,6 +87,9 @@ class Parameter:
     def put(self, *documents: str) -> None:
         for document in documents:
             self._ssm.put_parameter(Name=NAME, Value=document, Type="String", Overwrite=True)
+
+    def delete(self) -> None:
+        self._ssm.delete_parameter(Name=NAME)
 
 
 @pytest.fixture
@@ -165,8 +172,44 @@ def test_settings_that_were_broken_at_the_cold_start_are_taken_as_soon_as_they_a
     assert parameter.source.current().report_horizon_hours == 3
 
 
-def test_without_a_parameter_there_are_no_settings(parameter: Parameter) -> None:
-    with pytest.raises(UnavailableError, match=r"^settings: ParameterNotFound$"):
+def test_an_absent_parameter_reads_as_an_empty_document(
+    parameter: Parameter, clock: FixedClock, telemetry: RecordingTelemetry
+) -> None:
+    seen = [parameter.source.current()]
+    clock.advance(seconds=60)
+    seen.append(parameter.source.current())
+
+    assert seen == [parse_settings("{}")] * 2
+    assert (telemetry.lines, telemetry.counts) == ([], {})
+
+
+def test_a_parameter_that_an_operator_creates_later_takes_effect_within_a_minute(
+    parameter: Parameter, clock: FixedClock
+) -> None:
+    parameter.source.current()
+    parameter.put(horizon(3))
+    clock.advance(seconds=60)
+
+    assert parameter.source.current().report_horizon_hours == 3
+
+
+def test_a_deleted_parameter_keeps_the_last_good_settings_and_rings(
+    parameter: Parameter, clock: FixedClock, telemetry: RecordingTelemetry
+) -> None:
+    parameter.put(horizon(1))
+    parameter.source.current()
+    parameter.delete()
+    clock.advance(seconds=60)
+
+    assert parameter.source.current().report_horizon_hours == 1
+    assert telemetry.counts == {("SettingsBroken", None): 1}
+    assert telemetry.lines == [("error", "settings broken", {"why": "the parameter was deleted"})]
+
+
+def test_another_error_is_not_taken_for_an_absent_parameter(parameter: Parameter) -> None:
+    parameter.client.refusal = "AccessDeniedException"
+
+    with pytest.raises(UnavailableError, match=r"^settings: AccessDeniedException$"):
         parameter.source.current()
 
 

@@ -504,6 +504,17 @@ def test_a_vendor_id_that_belongs_to_another_message_rings_and_spoils_neither() 
     assert house.message("second").status is Status.ACCEPTED
 
 
+def test_a_wakeup_never_comes_before_the_scheduled_time() -> None:
+    house = House()
+    house.send(request(send_at="2026-11-21T10:05:00.400Z"))
+
+    (note,) = house.queue.notes
+    house.clock.advance(seconds=note.delay_seconds)
+    house.send(*house.queue.bodies())
+
+    assert house.message().status is Status.ACCEPTED
+
+
 def test_a_scheduled_message_waits_and_goes_out_when_it_is_due() -> None:
     house = House()
     house.send(request(send_at="2026-11-21T10:05:00Z"))

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from botocore.exceptions import ClientError
+
 from sampai.adapters.aws import unavailable
 from sampai.adapters.document import BrokenDocumentError, Document
 from sampai.contract.settings import BrokenSettingsError, Settings, parse_settings
@@ -16,7 +18,8 @@ OLDER_VERSIONS: Final = 10
 class SsmSettings(Document[Settings]):
     """Implements `ports.SettingsSource`.
 
-    `client` returns a client of SSM; it is called when there is something to read.
+    No stack creates the parameter, so that no stack update can overwrite it. Until an operator creates it, the defaults
+    apply. `client` returns a client of SSM; it is called when there is something to read.
     """
 
     name = "settings"
@@ -30,13 +33,21 @@ class SsmSettings(Document[Settings]):
 
     def _read(self) -> Settings:
         parameter = self._get(self._parameter_name)
+        if parameter is None:
+            # A deleted parameter is a mistake: `{}` would switch off an operator's limits without a word.
+            if self._newest:
+                raise BrokenDocumentError("the parameter was deleted")
+            return _parse("{}")
         self._newest = parameter["Version"]
         return _parse(parameter["Value"])
 
     def _read_older(self) -> Settings | None:
         for version in range(self._newest - 1, max(self._newest - 1 - OLDER_VERSIONS, 0), -1):
             try:
-                settings = _parse(self._get(f"{self._parameter_name}:{version}")["Value"])
+                parameter = self._get(f"{self._parameter_name}:{version}")
+                if parameter is None:
+                    return None
+                settings = _parse(parameter["Value"])
             except BrokenDocumentError:
                 continue
             except UnavailableError:
@@ -46,8 +57,14 @@ class SsmSettings(Document[Settings]):
         return None
 
     def _get(self, name: str) -> Any:
+        """Return the parameter, or None if it does not exist. Raises UnavailableError."""
         with unavailable("settings"):
-            return self._client().get_parameter(Name=name)["Parameter"]
+            try:
+                return self._client().get_parameter(Name=name)["Parameter"]
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") != "ParameterNotFound":
+                    raise
+                return None
 
 
 def _parse(document: str) -> Settings:

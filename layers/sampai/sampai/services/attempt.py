@@ -1,6 +1,7 @@
 """What becomes of a message after an attempt: one pure decision, taken in one place."""
 
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Final
 
 from sampai.contract.settings import Settings
@@ -69,7 +70,7 @@ def plan_wake_up(
         message_id=message.message_id,
         attempt=message.attempt,
         is_urgent=message.category is Category.OTP,
-        delay_seconds=max(0, round((at - now).total_seconds())),
+        delay_seconds=max(0, ceil((at - now).total_seconds())),  # one that comes too early wakes nothing
         group=message.group,
     )
     return max(at, now) + WAKE_UP_SLACK, wake_up
