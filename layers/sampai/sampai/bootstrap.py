@@ -13,6 +13,7 @@ from sampai.adapters.aws import Aws
 from sampai.adapters.secret import SecretsManagerSecret
 from sampai.adapters.store import DynamoStore
 from sampai.adapters.telemetry import PowertoolsTelemetry
+from sampai.domain.phone import keyed_digest
 
 if TYPE_CHECKING:
     from sampai.adapters.directory import DynamoDirectory
@@ -156,7 +157,11 @@ def _store() -> DynamoStore:
 def _directory() -> "DynamoDirectory":
     from sampai.adapters.directory import DynamoDirectory
 
-    return DynamoDirectory(_aws().client("dynamodb"), table=os.environ["DIRECTORY_TABLE"])
+    return DynamoDirectory(
+        _aws().client("dynamodb"),
+        table=os.environ["DIRECTORY_TABLE"],
+        digest=lambda number: keyed_digest(number, _secret().fingerprint_key()),
+    )
 
 
 @cache
@@ -197,7 +202,7 @@ def _secret() -> SecretsManagerSecret:
     return SecretsManagerSecret(
         lambda: _aws().client("secretsmanager"),
         arn=os.environ["PROVIDER_SECRET_ARN"],
-        # Only the send function compares requests.
+        # Only the send and webhook functions have it: they compare requests, or keep opt-outs.
         fingerprint_arn=os.environ.get("FINGERPRINT_SECRET_ARN"),
         clock=clock,
         telemetry=telemetry(),

@@ -1,7 +1,7 @@
 """What is known of numbers, conversations and vendors' templates, and what is counted: four kinds of key."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -27,20 +27,26 @@ COUNT_RETENTION: Final = timedelta(days=1)
 
 
 class DynamoDirectory:
-    """Implements `ports.Directory`."""
+    """Implements `ports.Directory`.
 
-    def __init__(self, client: Any, *, table: str) -> None:
+    `digest` returns the keyed digest of a number, under which its opt-out is kept: the number itself can be erased. It
+    may raise UnavailableError.
+    """
+
+    def __init__(self, client: Any, *, table: str, digest: Callable[[str], str]) -> None:
         self._client = client
         self._table = table
+        self._digest = digest
 
     def look_up(
         self, *, numbers: Collection[str], conversations: Collection[str], catalogues: Collection[str]
     ) -> EligibilityData:
-        asked = {NUMBER: numbers, CONVERSATION: conversations, CATALOGUE: catalogues}
+        digests = {number: self._digest(number) for number in numbers}
+        asked = {NUMBER: digests.values(), CONVERSATION: conversations, CATALOGUE: catalogues}
         keys = [f"{kind}{name}" for kind, names in asked.items() for name in sorted(names)]
         with unavailable("directory"):
             items = {i["directory_key"]["S"]: i for i in get_all(self._client, self._table, "directory_key", keys)}
-        numbered = {number: items.get(f"{NUMBER}{number}") for number in numbers}
+        numbered = {number: items.get(f"{NUMBER}{digest}") for number, digest in digests.items()}
         return EligibilityData(
             opted_out=frozenset(number for number, item in numbered.items() if item and item["opted_out"]["BOOL"]),
             conversations={
@@ -53,7 +59,7 @@ class DynamoDirectory:
 
     def set_opt_out(self, number: str, *, is_out: bool, at: datetime) -> None:
         self._update_unless_later(
-            f"{NUMBER}{number}",
+            f"{NUMBER}{self._digest(number)}",
             {"opted_out": {"BOOL": is_out}, "changed_at": {"S": to_text(at)}},
             time="changed_at",
             comparison="<=" if is_out else "<",
