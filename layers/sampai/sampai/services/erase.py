@@ -1,14 +1,18 @@
 """Erase: remove a person from every table. The opt-out of the number stays, as a keyed digest."""
 
 from dataclasses import dataclass
+from typing import Final
 
-from sampai.domain.message import Media, Message, erase_person
+from sampai.domain.message import Message, erase_person
+from sampai.domain.phone import mentions
 from sampai.services.ports.encryption_keys import EncryptionKeyStore
-from sampai.services.ports.media import MediaStore
 from sampai.services.ports.messages import Messages
 from sampai.services.ports.personal_data import PersonalData
 from sampai.services.ports.runtime import Clock
 from sampai.services.reports import change
+
+READ_SIZE: Final = 100
+"""Messages that are read at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,9 +20,13 @@ class Erased:
     """What one run removed, as counts of items."""
 
     messages: int
+    files: int
+    """Parts of files."""
     inbound: int
     conversations: int
     quota_counters: int
+    ids_with_number: int
+    """Messages whose `message_id` mentions the number. The id stays."""
 
 
 class EraseService:
@@ -27,13 +35,11 @@ class EraseService:
         *,
         personal_data: PersonalData,
         messages: Messages,
-        media: MediaStore,
         encryption_keys: EncryptionKeyStore,
         clock: Clock,
     ) -> None:
         self._personal_data = personal_data
         self._messages = messages
-        self._media = media
         self._encryption_keys = encryption_keys
         self._clock = clock
 
@@ -44,22 +50,24 @@ class EraseService:
         canceled. Run it again after any error: each step finds the items that are left. Raises UnavailableError.
         """
         conversations = self._personal_data.conversations_of(number)
-        messages = sum(self._erase_messages(page) for page in self._personal_data.messages_of(number, conversations))
+        message_ids = self._personal_data.messages_of(number, conversations)
+        # Files and keys go first: after an interruption, the messages lead to them again.
+        files = self._personal_data.delete_files(message_ids)
+        for start in range(0, len(message_ids), READ_SIZE):
+            for message in self._messages.read(message_ids[start : start + READ_SIZE]).values():
+                self._erase_message(message)
         inbound = self._personal_data.delete_inbound(number)
         counters = self._personal_data.delete_quota_counters(number)
-        # Conversations go last: until then they find the messages of an interrupted run.
-        deleted = self._personal_data.delete_conversations(conversations)
-        return Erased(messages=messages, inbound=inbound, conversations=deleted, quota_counters=counters)
-
-    def _erase_messages(self, message_ids: list[str]) -> int:
-        stored = self._messages.read(message_ids)
-        for message in stored.values():
-            self._erase_message(message)
-        return len(stored)
+        # Conversations go last, because they lead to messages too.
+        return Erased(
+            messages=len(message_ids),
+            files=files,
+            inbound=inbound,
+            conversations=self._personal_data.delete_conversations(conversations),
+            quota_counters=counters,
+            ids_with_number=sum(mentions(message_id, number) for message_id in message_ids),
+        )
 
     def _erase_message(self, message: Message) -> None:
-        # The file and the key go first: the message finds them again if this run ends in between.
-        if isinstance(message.content, Media) and message.content.media_key is not None:
-            self._media.discard(message.content.media_key)
         self._encryption_keys.delete(message.message_id)
         change(self._messages, message, lambda current: erase_person(current, now=self._clock()))

@@ -1,6 +1,6 @@
-"""Everything that the tables keep under a phone number, beside the messages themselves."""
+"""Everything that the tables keep under a phone number, except the messages themselves."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Protocol
 
 
@@ -11,12 +11,16 @@ class PersonalData(Protocol):
         """Return the room ids of the conversations with a number."""
         ...
 
-    def messages_of(self, number: str, conversations: Collection[str]) -> Iterator[list[str]]:
-        """Yield pages of ids of the messages to a number, or in one of the conversations."""
+    def messages_of(self, number: str, conversations: Collection[str]) -> list[str]:
+        """Return the ids of the messages to a number, or in one of the conversations."""
+        ...
+
+    def delete_files(self, message_ids: Collection[str]) -> int:
+        """Delete the files of messages, and return the count of their parts."""
         ...
 
     def delete_inbound(self, number: str) -> int:
-        """Delete the inbound messages from a number, and return their count."""
+        """Delete the inbound messages from a number, and those that mention it, and return their count."""
         ...
 
     def delete_quota_counters(self, number: str) -> int:
