@@ -17,7 +17,7 @@ READ_SIZE: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """What one run removed, as counts of items."""
+    """The counts of items that one run removed."""
 
     messages: int
     files: int
@@ -26,7 +26,7 @@ class Erased:
     conversations: int
     quota_counters: int
     ids_with_number: int
-    """Messages whose `message_id` mentions the number. The id stays."""
+    """Messages with the number in their `message_id`. The id stays."""
 
 
 class EraseService:
