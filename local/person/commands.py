@@ -57,4 +57,6 @@ def read_consent(target: Target, number: str) -> Consent | None:
 
 
 def _clock() -> datetime:
-    return datetime.now(UTC).replace(microsecond=0)
+    """Return the present instant as finely as the store keeps it, in milliseconds."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)

@@ -16,6 +16,7 @@ from local.person.commands import erase_service
 from local.smoke.target import Target
 from sampai.services.erase import Erased
 from sampai.services.ports.runtime import UnavailableError
+from tests.covers import covers
 from tests.functional.sandbox import Deployment, read_event
 from tests.template import ROOT
 
@@ -126,6 +127,7 @@ def of_others(items: Items) -> list[str]:
     return sorted(text for text in texts_of(items) if any(mark in text for mark in marks))
 
 
+@covers("I14")
 def test_erase_leaves_no_trace_of_the_number_and_everything_of_other_people(deployment: Deployment) -> None:
     fill(deployment)
     before = scan(deployment)
@@ -150,6 +152,7 @@ def test_erase_leaves_no_trace_of_the_number_and_everything_of_other_people(depl
     }
 
 
+@covers("I14")
 def test_erased_number_is_still_opted_out(deployment: Deployment) -> None:
     fill(deployment)
     run(deployment, "erase")
@@ -193,6 +196,7 @@ def failing_client(deployment: Deployment, *, writes: int) -> Callable[[str], An
     return client_of
 
 
+@covers("I14")
 def test_run_after_a_crash_at_any_write_completes_the_work(deployment: Deployment) -> None:
     fill(deployment)
     full = scan(deployment)

@@ -11,6 +11,7 @@ from sampai.domain.message import Message, Text
 from sampai.domain.status import Status
 from sampai.services.erase import Erased, EraseService
 from sampai.services.ports.runtime import UnavailableError
+from tests.covers import covers
 from tests.fakes import START, FixedClock, InMemoryEncryptionKeys, InMemoryStore
 from tests.harness.application import (
     RECIPIENTS,
@@ -126,6 +127,7 @@ def test_message_keeps_its_id_and_loses_everything_personal(before: dict[str, An
     assert (erased.due_at is None) is status.is_final
 
 
+@covers("I14")
 def test_message_erased_during_its_vendor_call_is_not_sent_again() -> None:
     house = House()
     service = eraser(house.store, house.encryption_keys)
@@ -144,6 +146,7 @@ def test_message_erased_during_its_vendor_call_is_not_sent_again() -> None:
     assert len(house.transport.requests) == 1
 
 
+@covers("I14")
 def test_erased_unknown_message_is_not_sent_again_even_if_it_asked_for_that() -> None:
     house = House(lost(), nomsa_list())
     house.send(request(on_unknown="resend"))
