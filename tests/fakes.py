@@ -252,6 +252,10 @@ class InMemoryEncryptionKeys:
         self._require_up()
         self.keys[message.message_id] = key
 
+    def delete(self, message_id: str) -> None:
+        self._require_up()
+        self.keys.pop(message_id, None)
+
     def _require_up(self) -> None:
         if self.is_down:
             raise UnavailableError("down")

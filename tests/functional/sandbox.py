@@ -104,7 +104,7 @@ class Deployment:
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.messages, correlations = self.emulator.new_tables()
+        self.messages, self.correlations = self.emulator.new_tables()
         self.inbox = self.emulator.new_table("InboxTable")
         self.directory = self.emulator.new_table("DirectoryTable")
         self.media = self.emulator.new_table("MediaTable")
@@ -112,7 +112,7 @@ class Deployment:
         self.bus, self._events_url = self._new_bus()
         self._values = {
             "MESSAGES_TABLE": self.messages,
-            "CORRELATIONS_TABLE": correlations,
+            "CORRELATIONS_TABLE": self.correlations,
             "INBOX_TABLE": self.inbox,
             "DIRECTORY_TABLE": self.directory,
             "MEDIA_TABLE": self.media,
@@ -147,6 +147,10 @@ class Deployment:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "NO_PROXY": "127.0.0.1",
         }
+
+    def value(self, variable: str) -> str:
+        """Return the value of a variable that the template gives to some function."""
+        return self._values[variable]
 
     def enter(self, function: str) -> None:
         """Put this process into a fresh sandbox of a function."""

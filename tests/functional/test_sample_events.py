@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from tests.functional.sandbox import EVENTS, FUNCTIONS, Deployment, environment_of, leaks, read_event
+from sampai.domain.phone import keyed_digest
+from tests.functional.sandbox import (
+    EVENTS,
+    FINGERPRINT_KEY,
+    FUNCTIONS,
+    Deployment,
+    environment_of,
+    leaks,
+    read_event,
+)
 from tests.template import template
 
 DONE: dict[str, list[str]] = {"batchItemFailures": []}
@@ -65,7 +74,8 @@ def of_smspoh(status: int, body: str, becomes: str) -> Row:
 
 NUMBER = "+6281234567810"
 CONVERSATION = "a4c1e7b2-5d0f-4c3a-9b8e-1f2d3c4b5a69"
-OPTED_OUT, OPTED_IN = f"number#{NUMBER} opted out", f"number#{NUMBER} opted in"
+DIGEST = keyed_digest(NUMBER, FINGERPRINT_KEY.encode())
+OPTED_OUT, OPTED_IN = f"number#{DIGEST} opted out", f"number#{DIGEST} opted in"
 ASKED = f"inbox nusasms#whatsapp_official#SMPL00000000000000004711: {NUMBER} Kapan pesanan saya dikirim?"
 STOPPED = f"inbox nusasms#whatsapp_official#SMPL00000000000000004712: {NUMBER} Berhenti."
 OPEN_ROOM = f"room#{CONVERSATION} of {NUMBER}"

@@ -377,7 +377,10 @@ ITEMS = {"RETENTION_DAYS", "DUE_SHARDS"}
             | {"DIRECTORY_TABLE", "MEDIA_TABLE", "ENCRYPTION_KEYS_TABLE"}
             | {"FINGERPRINT_SECRET_ARN", "SETTINGS_PARAMETER", "EVENT_BUS_NAME", "WEBHOOK_BASE_URL", "LEASE_SECONDS"},
         ),
-        ("WebhookFunction", STATE | ITEMS | {"INBOX_TABLE", "DIRECTORY_TABLE", "SETTINGS_PARAMETER"}),
+        (
+            "WebhookFunction",
+            STATE | ITEMS | {"INBOX_TABLE", "DIRECTORY_TABLE", "FINGERPRINT_SECRET_ARN", "SETTINGS_PARAMETER"},
+        ),
         ("MonitorFunction", {"DIRECTORY_TABLE", "PROVIDER_SECRET_ARN", "SETTINGS_PARAMETER"}),
         ("FollowUpFunction", STATE | QUEUE_URLS | ITEMS | {"SETTINGS_PARAMETER", "WEBHOOK_BASE_URL"}),
         ("PublishFunction", {"EVENT_BUS_NAME"}),
@@ -447,7 +450,8 @@ GOLDEN = {
     | table("Inbox", "PutItem")
     | table("Directory", "UpdateItem")
     | pairs(SETTINGS, "ssm:GetParameter")
-    | pairs("ProviderSecret.Id", "secretsmanager:GetSecretValue"),
+    | pairs("ProviderSecret.Id", "secretsmanager:GetSecretValue")
+    | pairs("FingerprintSecret.Id", "secretsmanager:GetSecretValue"),
     "MonitorRole": logs("Monitor")
     | table("Directory", "PutItem")
     | pairs(SETTINGS, "ssm:GetParameter")

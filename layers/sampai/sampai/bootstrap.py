@@ -12,6 +12,7 @@ from sampai.adapters.aws import Aws
 from sampai.adapters.secret import SecretsManagerSecret
 from sampai.adapters.store import DynamoStore
 from sampai.adapters.telemetry import PowertoolsTelemetry
+from sampai.domain.phone import keyed_digest
 from sampai.environment import (
     Environment,
     FollowUpEnvironment,
@@ -200,7 +201,12 @@ def _store(environment: SendEnvironment | WebhookEnvironment | FollowUpEnvironme
 def _directory(environment: SendEnvironment | WebhookEnvironment | MonitorEnvironment) -> "DynamoDirectory":
     from sampai.adapters.directory import DynamoDirectory
 
-    return DynamoDirectory(_aws().client("dynamodb"), table=environment.directory_table)
+    secret = _secret(environment)
+    return DynamoDirectory(
+        _aws().client("dynamodb"),
+        table=environment.directory_table,
+        digest=lambda number: keyed_digest(number, secret.fingerprint_key()),
+    )
 
 
 @cache
@@ -236,8 +242,8 @@ def _secret(environment: ConfiguredEnvironment) -> SecretsManagerSecret:
     return SecretsManagerSecret(
         lambda: _aws().client("secretsmanager"),
         arn=environment.provider_secret_arn,
-        # Only the send function compares requests, so only it has the key for their fingerprints.
-        fingerprint_arn=environment.fingerprint_secret_arn if isinstance(environment, SendEnvironment) else None,
+        # Send compares requests with this key, and send and webhook digest the numbers of opt-outs.
+        fingerprint_arn=getattr(environment, "fingerprint_secret_arn", None),
         clock=clock,
         telemetry=telemetry(),
     )

@@ -59,6 +59,7 @@ class WebhookEnvironment(Environment):
     inbox_table: str
     directory_table: str
     provider_secret_arn: str
+    fingerprint_secret_arn: str
     settings_parameter: str
     retention_days: int
     due_shards: int

@@ -1,7 +1,7 @@
 """The table of numbers, conversations, template catalogues and quota counters. Each has its own prefix of the key."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -27,20 +27,26 @@ COUNT_RETENTION: Final = timedelta(days=1)
 
 
 class DynamoDirectory:
-    """Implements the ports EligibilityReader, SuppressionList, Conversations, TemplateCatalogues and QuotaCounters."""
+    """Implements the ports EligibilityReader, SuppressionList, Conversations, TemplateCatalogues and QuotaCounters.
 
-    def __init__(self, client: Any, *, table: str) -> None:
+    `digest` returns the keyed digest of a number, under which its opt-out is kept: the number itself can be erased. It
+    may raise UnavailableError.
+    """
+
+    def __init__(self, client: Any, *, table: str, digest: Callable[[str], str]) -> None:
         self._client = client
         self._table = table
+        self._digest = digest
 
     def look_up(
         self, *, numbers: Collection[str], conversations: Collection[str], catalogues: Collection[str]
     ) -> EligibilityData:
-        requested = {NUMBER: numbers, CONVERSATION: conversations, CATALOGUE: catalogues}
+        digests = {number: self._digest(number) for number in numbers}
+        requested = {NUMBER: digests.values(), CONVERSATION: conversations, CATALOGUE: catalogues}
         keys = [f"{prefix}{name}" for prefix, names in requested.items() for name in sorted(names)]
         with unavailable("directory"):
             items = {i["directory_key"]["S"]: i for i in get_all(self._client, self._table, "directory_key", keys)}
-        by_number = {number: items.get(f"{NUMBER}{number}") for number in numbers}
+        by_number = {number: items.get(f"{NUMBER}{digest}") for number, digest in digests.items()}
         return EligibilityData(
             opted_out=frozenset(number for number, item in by_number.items() if item and item["opted_out"]["BOOL"]),
             conversations={
@@ -55,7 +61,7 @@ class DynamoDirectory:
 
     def set_opt_out(self, number: str, *, is_out: bool, at: datetime) -> None:
         self._update_unless_newer(
-            f"{NUMBER}{number}",
+            f"{NUMBER}{self._digest(number)}",
             {"opted_out": {"BOOL": is_out}, "changed_at": {"S": to_text(at)}},
             time="changed_at",
             comparison="<=" if is_out else "<",

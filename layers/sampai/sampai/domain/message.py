@@ -234,6 +234,30 @@ def cancel(message: Message, *, now: datetime) -> Message:
     return _move(message, Status.CANCELED, now=now, source=Source.CALLER)
 
 
+def erase_person(message: Message, *, now: datetime) -> Message:
+    """Return the message without number, content and metadata, or the same object if it holds none.
+
+    A waiting message is canceled. One that is on its way expires: no further attempt is made. Id, status and
+    fingerprint stay, so that the id is never sent again.
+    """
+    if message.status in (Status.SCHEDULED, Status.QUEUED):
+        message = cancel(message, now=now)
+    erased = replace(
+        message,
+        recipient=None,
+        room_id=None,
+        content=None,
+        attachments=Attachments(),
+        metadata={},
+        group=None,
+        provider_options={},
+        provider_status=None,
+        # An instant that is over by every clock.
+        expires_at=message.expires_at if message.status.is_final else message.created_at,
+    )
+    return message if erased == message else replace(erased, revision=message.revision + 1, updated_at=now)
+
+
 def mark_unconfirmed(message: Message, *, now: datetime) -> Message:
     """Return the message as `unconfirmed`: the report horizon passed without final evidence."""
     return _move(message, Status.UNCONFIRMED, now=now, source=Source.SWEEP)

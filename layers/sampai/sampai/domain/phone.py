@@ -1,6 +1,9 @@
 """E.164 numbers: their format, their country, and their masked form."""
 
+import hmac
 import re
+import unicodedata
+from hashlib import sha256
 from typing import Final
 
 E164: Final = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
@@ -31,6 +34,9 @@ _WITHOUT_TRUNK_ZERO: Final = ("+62", "+95", "+855", "+880")
 """Countries with a trunk prefix 0 in national notation, which no number has in E.164 (ITU-T E.129)."""
 
 
+_SEPARATORS: Final = r"[\s().\-/]*"
+
+
 def has_trunk_zero(number: str) -> bool:
     """Return whether the trunk prefix of the national notation was left in an E.164 number: `+62081…`."""
     return any(number.startswith(f"{code}0") for code in _WITHOUT_TRUNK_ZERO)
@@ -45,6 +51,23 @@ def country_of(number: str) -> str | None:
     """Return the ISO 3166-1 alpha-2 code of an E.164 number's country, or None if its code is not assigned."""
     code = calling_code_of(number)
     return None if code is None else _CALLING_CODES[code]
+
+
+def mentions(text: str, number: str) -> bool:
+    """Return whether a text has an E.164 number in it: in international or national notation, with any separators.
+
+    Digits of every script count. A longer number that contains these digits is another number.
+    """
+    code = calling_code_of(number) or ""
+    national = _SEPARATORS.join(number[1 + len(code) :])
+    prefix = rf"(?:(?:00{_SEPARATORS})?{code}{_SEPARATORS})?(?:0{_SEPARATORS})?"
+    digits = "".join(str(unicodedata.decimal(character, character)) for character in text)
+    return re.search(rf"(?<!\d){prefix}{national}(?!\d)", digits) is not None
+
+
+def keyed_digest(number: str, key: bytes) -> str:
+    """Return the HMAC-SHA256 of a number in hex. Without the key, a search through all numbers reveals nothing."""
+    return hmac.new(key, number.encode(), sha256).hexdigest()
 
 
 def mask(number: str) -> str:
