@@ -27,7 +27,7 @@ from tests.canary.outside import Outside
 from tests.fakes import START, RecordingTelemetry
 from tests.functional.sandbox import Context
 from tests.harness.application import House
-from tests.harness.vendors import APPROVED, CHANNEL, CREDENTIALS, DOCUMENT, FakeVendors, base_urls
+from tests.harness.vendors import APPROVED, CHANNEL, CREDENTIALS, DOCUMENT, FakeVendors, base_urls, deliver
 from tests.template import ROOT
 
 ADDRESS: Final = "https://vendors.example.org"
@@ -367,7 +367,7 @@ class Honest:
     """The vendors as they should be. SMSPoh chooses an encryption key of its own."""
 
     def __init__(self) -> None:
-        self._vendors = FakeVendors()
+        self._vendors = FakeVendors(on_taken=deliver)
 
     def __call__(self, request: HttpRequest) -> HttpResponse | NoResponse:
         answer = self._vendors(request)

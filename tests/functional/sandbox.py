@@ -19,9 +19,8 @@ import pytest
 
 from local.stack.config import REGION
 from sampai import bootstrap
-from sampai.domain.status import Status
 from tests.emulator import Emulator
-from tests.harness.vendors import CREDENTIALS, FakeVendors, Row
+from tests.harness.vendors import CREDENTIALS, FakeVendors, deliver
 from tests.template import ROOT, template
 
 EVENTS = ROOT / "events"
@@ -82,10 +81,6 @@ def forget() -> None:
 
 def new_vendors() -> FakeVendors:
     """Return vendors that deliver every message before anybody asks, and that throttle the first send to …20."""
-
-    def deliver(row: Row) -> None:
-        row.status = Status.DELIVERED
-
     key = CREDENTIALS["nusasms"]["api_key"]
     return FakeVendors(on_taken=deliver, throttled_ending="20", nusasms_api_key=key)
 

@@ -560,6 +560,11 @@ class FakeVendors:
         return vendor.name == "nusasms" and bool(keys) and self.nusasms_api_key not in (None, *keys)
 
 
+def deliver(row: Row) -> None:
+    """Deliver a message at once, as `on_taken` of vendors whose messages all arrive."""
+    row.status = Status.DELIVERED
+
+
 def base_urls(address: str) -> dict[str, str]:
     """Return the base address of each provider below an address that all vendors share."""
     return {name: f"{address}/{root}" for name, root in ROOTS.items()}
