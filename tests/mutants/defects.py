@@ -39,8 +39,8 @@ def _edit(file: str, old: str, new: str) -> Edit:
 
 def _defect(title: str, likely: str, *edits: Edit) -> Defect:
     """`likely` names test files in short: `unit/send` is tests/unit/test_send.py."""
-    places = [name.split("/") for name in likely.split()]
-    files = tuple(TESTS / folder / f"test_{name}.py" for folder, name in places)
+    places = [name.rpartition("/") for name in likely.split()]
+    files = tuple(TESTS / folder / f"test_{name}.py" for folder, _, name in places)
     return Defect(title=title, edits=edits, likely=files)
 
 
@@ -144,7 +144,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "a connection that breaks after the request counts as never opened",
-        "unit/transport unit/transport_hostile",
+        "unit/adapters/transport unit/adapters/transport_hostile",
         _edit("adapters/transport.py", "            self.call.is_sent = True\n", ""),
     ),
     _defect(
@@ -158,7 +158,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "a 5xx counts as not taken",
-        "unit/provider_base",
+        "unit/providers/base",
         _edit(
             "providers/base.py",
             'return Unknown(why=f"HTTP {status}")',
@@ -200,7 +200,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "messages of a shared call that was turned away go together again",
-        "unit/provider_base unit/shared_calls",
+        "unit/providers/base unit/shared_calls",
         _edit(
             "providers/base.py",
             "if message.category is not Category.PROMOTIONAL or message.attempt > 1:",
@@ -235,7 +235,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "the last report wins",
-        "unit/status",
+        "unit/domain/status",
         _edit(
             "domain/status.py",
             "if reported is None or reported.rank <= current.rank:",
@@ -258,7 +258,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "429 ends the message",
-        "unit/provider_base conformance/provider_contract",
+        "unit/providers/base conformance/provider_contract",
         _edit(
             "providers/base.py",
             "                reason=Reason.RATE_LIMITED,\n                is_final=False,\n",
@@ -267,7 +267,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "refused credentials end the message",
-        "unit/provider_base conformance/provider_contract",
+        "unit/providers/base conformance/provider_contract",
         _edit(
             "providers/base.py",
             'is_final=False, about=About.PROVIDER, provider_code="401"',
@@ -285,7 +285,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "the outcomes of a bulk are told apart by their order alone",
-        "unit/smspoh_bulk",
+        "unit/providers/smspoh_bulk",
         _edit(
             "providers/smspoh.py",
             "return [place_of(place, number, reference) for place, (number, reference) in enumerate(names)]",
@@ -294,7 +294,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "the rows of a comma list are told apart by their order alone",
-        "unit/smsnoc_many",
+        "unit/providers/smsnoc_many",
         _edit(
             "providers/smsnoc.py",
             'is_in_place = len(rows) == len(numbers) and _digits(rows[place].get("to")) == number',
@@ -355,7 +355,7 @@ DEFECTS: Final = (
     # --- who may be written to ------------------------------------------------------------------------------------
     _defect(
         "a comma and a second number pass for a recipient",
-        "unit/request_kinds unit/send",
+        "unit/contract/request unit/send",
         _edit("contract/request.py", "if pattern.fullmatch(text) is None:", "if pattern.match(text) is None:"),
     ),
     _defect(
@@ -474,7 +474,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "a whole number stands in a log line",
-        "unit/telemetry",
+        "unit/adapters/telemetry",
         _edit(
             "adapters/telemetry.py",
             "return _NUMBER.sub(lambda number: mask(number[0]), str(value))",
@@ -515,12 +515,12 @@ DEFECTS: Final = (
     ),
     _defect(
         "a document type is allowed in XML",
-        "unit/nusasms_xml",
+        "unit/providers/nusasms/sms",
         _edit("providers/nusasms/sms.py", 'if "<!" in text:', 'if "<!-" in text:'),
     ),
     _defect(
         "redirects are followed",
-        "unit/transport_hostile unit/transport",
+        "unit/adapters/transport_hostile unit/adapters/transport",
         _edit(
             "adapters/transport.py",
             "from contextlib import suppress\n",
@@ -539,7 +539,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "the certificate of a vendor is not verified",
-        "unit/transport_hostile unit/transport",
+        "unit/adapters/transport_hostile unit/adapters/transport",
         _edit(
             "adapters/transport.py",
             "        # One for all connections: to read the CA bundle takes longer than a call.\n",
