@@ -130,7 +130,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "a connection that breaks after the request counts as never opened",
-        "unit/transport unit/transport_hostile",
+        "unit/adapters/transport unit/adapters/transport_hostile",
         _edit("adapters/transport.py", "            call.is_sent = True\n", ""),
     ),
     _defect(
@@ -144,7 +144,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "a 5xx counts as not taken",
-        "unit/provider_base",
+        "unit/providers/base",
         _edit(
             "providers/responses.py",
             'return Unknown(why=f"HTTP {status}")',
@@ -192,7 +192,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "messages of a shared call that was turned away go together again",
-        "unit/provider_base unit/shared_calls",
+        "unit/providers/base unit/shared_calls",
         _edit(
             "providers/features.py",
             "if message.category is not Category.PROMOTIONAL or message.attempt > 1:",
@@ -229,7 +229,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "the last report wins",
-        "unit/status",
+        "unit/domain/status",
         _edit(
             "domain/status.py",
             "if reported is None or reported.rank <= current.rank:",
@@ -254,7 +254,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "429 ends the message",
-        "unit/provider_base conformance/provider_contract",
+        "unit/providers/base conformance/provider_contract",
         _edit(
             "providers/responses.py",
             "                reason=Reason.RATE_LIMITED,\n                is_final=False,\n",
@@ -263,7 +263,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "refused credentials end the message",
-        "unit/provider_base conformance/provider_contract",
+        "unit/providers/base conformance/provider_contract",
         _edit(
             "providers/responses.py",
             'is_final=False, scope=FailureScope.PROVIDER, provider_code="401"',
@@ -281,7 +281,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "the outcomes of a bulk are told apart by their order alone",
-        "unit/smspoh_bulk",
+        "unit/providers/smspoh_bulk",
         _edit(
             "providers/smspoh.py",
             "return [match(position, number, reference) for position, (number, reference) in enumerate(sent)]",
@@ -290,7 +290,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "the rows of a comma list are told apart by their order alone",
-        "unit/smsnoc_many",
+        "unit/providers/smsnoc_many",
         _edit(
             "providers/smsnoc.py",
             'is_in_order = len(rows) == len(numbers) and _digits(rows[position].get("to")) == number',
@@ -350,7 +350,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "a comma and a second number pass for a recipient",
-        "unit/request_kinds unit/send",
+        "unit/contract/request unit/send",
         _edit("contract/request.py", "if pattern.fullmatch(text) is None:", "if pattern.match(text) is None:"),
     ),
     _defect(
@@ -476,7 +476,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "a whole number stands in a log line",
-        "unit/telemetry",
+        "unit/adapters/telemetry",
         _edit(
             "adapters/telemetry.py",
             "return _NUMBER.sub(lambda number: mask(number[0]), str(value))",
@@ -517,12 +517,12 @@ DEFECTS: Final = (
     ),
     _defect(
         "a document type is allowed in XML",
-        "unit/nusasms_xml",
+        "unit/providers/nusasms/sms",
         _edit("providers/nusasms/sms.py", 'if "<!" in text:', 'if "<!-" in text:'),
     ),
     _defect(
         "redirects are followed",
-        "unit/transport_hostile unit/transport",
+        "unit/adapters/transport_hostile unit/adapters/transport",
         _edit(
             "adapters/transport.py",
             "from contextvars import ContextVar\n",
@@ -541,7 +541,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "the certificate of a vendor is not verified",
-        "unit/transport_hostile unit/transport",
+        "unit/adapters/transport_hostile unit/adapters/transport",
         _edit(
             "adapters/transport.py",
             "        # One for all connections: to read the CA bundle takes longer than a call.\n",
