@@ -1058,7 +1058,7 @@ def test_stopping_lets_go_of_a_client_that_is_kept_waiting() -> None:
 
 
 def test_the_table_for_users_has_every_magic_number_and_no_other() -> None:
-    page = Path(__file__).parents[2] / "docs" / "reference" / "magic-numbers.md"
+    page = Path(__file__).parents[3] / "docs" / "reference" / "magic-numbers.md"
     section = page.read_text(encoding="utf-8").partition("## Numbers to use")[0]
 
     rows = re.findall(r"^\| (\d\d) \| ([^|]+) \|", section, re.MULTILINE)
