@@ -12,10 +12,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
-from http.server import ThreadingHTTPServer
 from itertools import count
 from math import ceil
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import pytest
 from boto3.dynamodb.types import TypeSerializer
@@ -24,11 +24,12 @@ from botocore.exceptions import ClientError
 
 from benchmarks.results import Figure
 from sampai import bootstrap
+from sampai.domain.http import HttpRequest
+from sampai.domain.status import Status
 from tests.emulator import Emulator
 from tests.emulator import running as running_emulator
-from tests.functional import vendors as functional_vendors
-from tests.functional.sandbox import ENVIRONMENTS, Context, Deployment, handler_of, read_event
-from tests.functional.vendors import Answer, Asked, Vendors
+from tests.functional.sandbox import ENVIRONMENTS, Context, Deployment, handler_of, new_vendors, read_event
+from tests.harness.vendors import FakeVendors, base_urls, serving
 
 Use = dict[str, float]
 """How much of what was used, by the names below."""
@@ -438,15 +439,16 @@ class Scene:
     kind: Kind
     deployment: Deployment
     meter: Meter
-    vendors: Vendors
+    vendors: FakeVendors
     _reported: Item | None = None
     """The message that all receipts are about."""
 
     @classmethod
     @contextmanager
-    def running(cls, kind: Kind, emulator: Emulator, vendors: Vendors) -> "Iterator[Scene]":
+    def running(cls, kind: Kind, emulator: Emulator, vendors: FakeVendors, address: str) -> "Iterator[Scene]":
         with pytest.MonkeyPatch.context() as patch:
-            deployment = Deployment(emulator=emulator, vendors=vendors, monkeypatch=patch)
+            urls = base_urls(address)
+            deployment = Deployment(emulator=emulator, vendors=vendors, base_urls=urls, monkeypatch=patch)
             yield cls(kind=kind, deployment=deployment, meter=Meter(emulator=emulator), vendors=vendors)
 
     def count(self) -> Counted:
@@ -509,9 +511,9 @@ class Scene:
 
     def metered(self, function: str, handler: Callable[[Any, Any], object], *calls: tuple[Any, Any]) -> Use:
         """Return what calls of a handler use, with what Lambda adds to each."""
-        self.vendors.asked.clear()
+        self.vendors.requests.clear()
         use = self.meter.of(lambda: [handler(*call) for call in calls])
-        asked = len(self.vendors.asked)
+        asked = len(self.vendors.requests)
         lambdas = {
             invocations(function): len(calls),
             PLATFORM_LOG_BYTES: len(calls) * _json_bytes(*PLATFORM_LINES),
@@ -519,7 +521,7 @@ class Scene:
             waits(function, "EventBridge"): use.get(EVENT_REQUESTS, 0),
             waits(function, "vendor"): ceil(asked / THREADS.get(function, 1)),
         }
-        return added(use, lambdas, _asked(self.vendors.asked))
+        return added(use, lambdas, _asked(self.vendors.requests))
 
     def _published(self, per_invocation: int) -> Use:
         """Publish what has changed since the last time."""
@@ -593,34 +595,26 @@ def _number(request: Mapping[str, Any], number: int) -> str:
     return f"{request['recipient'][:-5]}{number % 1000:03}51"
 
 
-def _asked(asked: Sequence[Asked]) -> Use:
+def _asked(requests: Sequence[HttpRequest]) -> Use:
     """Return the calls of vendors and their bytes: the line, the headers, the body."""
     sizes = [
-        len(f"{a.method} {a.path} HTTP/1.1\r\n\r\n")
-        + sum(len(k) + len(v) + 4 for k, v in a.headers.items())
-        + len(a.body)
-        for a in asked
+        len(f"{r.method} {urlsplit(r.url).path} HTTP/1.1\r\n\r\n")
+        + sum(len(name) + len(value) + 4 for name, value in r.headers.items())
+        + len(r.body)
+        for r in requests
     ]
-    return {VENDOR_CALLS: len(asked), VENDOR_BYTES: sum(sizes)}
+    return {VENDOR_CALLS: len(requests), VENDOR_BYTES: sum(sizes)}
 
 
 @contextmanager
-def _not_yet(vendors: Vendors) -> Iterator[None]:
-    """Have the vendors know of nothing that has arrived, until the block ends."""
-    answer = vendors.answer
-
-    def early(asked: Asked) -> Answer:
-        status, document = answer(asked)
-        return status, json.loads(
-            json.dumps(document)
-            .replace('"DELIVERED"', '"ACCEPTED"')
-            .replace("Delivered", "Accepted")
-            .replace('"D"', '"Q"')
-        )
-
-    vendors.answer = early  # type: ignore[method-assign]
+def _not_yet(vendors: FakeVendors) -> Iterator[None]:
+    """Have no message arrive until the block ends."""
+    statuses = [row.status for row in vendors.ledger]
+    for row in vendors.ledger:
+        row.status = Status.ACCEPTED
     yield
-    vendors.answer = answer  # type: ignore[method-assign]
+    for row, status in zip(vendors.ledger, statuses, strict=True):
+        row.status = status
 
 
 @contextmanager
@@ -628,10 +622,9 @@ def counting() -> "Iterator[Callable[[str], Scene]]":
     """Run a local AWS and vendors until the block ends, and yield what sets a scene for a kind of message."""
     with ExitStack() as stack:
         emulator = stack.enter_context(running_emulator())
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(ThreadingHTTPServer, "request_queue_size", LARGE)  # connections that wait to be taken
-        vendors = stack.enter_context(functional_vendors.running())
-        yield lambda name: stack.enter_context(Scene.running(KINDS[name], emulator, vendors))
+        vendors = new_vendors()
+        address = stack.enter_context(serving(vendors))
+        yield lambda name: stack.enter_context(Scene.running(KINDS[name], emulator, vendors, address))
 
 
 def count_naive() -> dict[int, Use]:
@@ -641,7 +634,7 @@ def count_naive() -> dict[int, Use]:
         scene.deployment.enter("send")
         for name, key in (("YARDSTICK_TABLE", "message_id"), ("IDEMPOTENCY_TABLE", "id")):
             scene.deployment.monkeypatch.setenv(name, _new_table(scene.deployment, name, key))
-        scene.deployment.monkeypatch.setenv("VENDOR_URL", f"{scene.vendors.base_urls['smspoh']}/send")
+        scene.deployment.monkeypatch.setenv("VENDOR_URL", f"{scene.deployment.base_urls['smspoh']}/send")
         from benchmarks.baselines import naive
 
         return {size: _naive_send(scene, naive, size) for size in SIZES}

@@ -31,7 +31,7 @@ from local.stack.processes import DIRECT
 from tests.emulator import Emulator
 from tests.emulator import running as running_emulator
 from tests.functional.sandbox import SETTINGS, TOKEN, Deployment
-from tests.functional.vendors import ROOTS
+from tests.harness.vendors import base_urls
 from tests.template import ROOT
 
 __all__ = ["TOKEN", "Sandbox", "Spent", "Stage", "Vendor", "batch_of", "medians", "staged"]
@@ -68,11 +68,7 @@ class Vendor:
 
     @property
     def base_urls(self) -> dict[str, str]:
-        return self.urls(self.http)
-
-    @staticmethod
-    def urls(address: str) -> dict[str, str]:
-        return {name: f"{address}/{root}" for name, root in ROOTS.items()}
+        return base_urls(self.http)
 
     def wait(self, milliseconds: float) -> None:
         """Answer every call from now on after so long."""
@@ -175,9 +171,9 @@ def staged() -> Iterator[Stage]:
         emulator = stack.enter_context(running_emulator())
         vendor = stack.enter_context(_vendor(urlsplit(emulator.endpoint_url).port or 0))
         # The sandboxes are processes: nothing is ever patched in this one.
-        deployment = Deployment(emulator=emulator, vendors=vendor, monkeypatch=pytest.MonkeyPatch())  # type: ignore[arg-type]
+        deployment = Deployment(emulator=emulator, base_urls=vendor.base_urls, monkeypatch=pytest.MonkeyPatch())
         tls_settings = f"settings-tls-{next(_numbers)}"
-        urls = vendor.urls(vendor.https)
+        urls = base_urls(vendor.https)
         document = {"providers": {name: {"base_url": url, **SETTINGS.get(name, {})} for name, url in urls.items()}}
         deployment.client("ssm").put_parameter(Name=tls_settings, Value=json.dumps(document), Type="String")
         yield Stage(emulator=emulator, deployment=deployment, vendor=vendor, _tls_settings=tls_settings)

@@ -34,8 +34,8 @@ from sampai.domain.times import to_text
 from sampai.services.webhook.service import Answer, WebhookService
 from tests.fakes import START, FixedClock, FixedSecret, RecordingTelemetry
 from tests.functional.sandbox import SETTINGS, read_event
-from tests.functional.vendors import ROOTS
 from tests.harness.application import SECRET, TOKEN
+from tests.harness.vendors import ROOTS
 from tests.template import ROOT
 
 RECEIPTS: Final = 200

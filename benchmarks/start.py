@@ -226,7 +226,7 @@ def _cold_starts(stage: Stage) -> Iterator[Figure]:
     (nothing / "app.py").write_text("def handler(event, context):\n    return None\n")
 
     # Tables of its own, so that nothing is ever due.
-    quiet = Deployment(emulator=stage.emulator, vendors=stage.deployment.vendors, monkeypatch=pytest.MonkeyPatch())
+    quiet = Deployment(emulator=stage.emulator, base_urls=stage.vendor.base_urls, monkeypatch=pytest.MonkeyPatch())
     deployments = {name: quiet if name == "follow_up" else stage.deployment for name in GOALS}
     found: dict[str, list[ColdStart]] = {name: [] for name in ("nothing", *GOALS)}
     for _ in range(ROUNDS):

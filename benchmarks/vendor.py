@@ -1,6 +1,6 @@
 """The vendors in a process of their own, so that nobody pays for them: `python -m benchmarks.vendor FOLDER`.
 
-They answer as `tests.functional.vendors` has them, after a latency that may be set, over HTTP and HTTPS. The process
+They answer as `tests.harness.vendors` has them, after a latency that may be set, over HTTP and HTTPS. The process
 prints its addresses as a line of JSON; the CA that vouches for it is left in the folder. `PUT /_latency` with
 milliseconds in the body sets the latency, `GET /_seen` tells connections and calls, `DELETE /_seen` forgets them.
 
@@ -15,12 +15,14 @@ from collections import Counter
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from cryptography import x509
 
-from tests.functional.vendors import Asked, Vendors
+from sampai.domain.http import HttpRequest, HttpResponse
+from tests.functional.sandbox import new_vendors
+from tests.harness.vendors import FakeVendors, json_response
 from tests.servers import Authority
 
 HOST: Final = "127.0.0.1"
@@ -29,26 +31,27 @@ HOST: Final = "127.0.0.1"
 class _Seen:
     """What came in since somebody last said to forget it."""
 
-    def __init__(self, vendors: Vendors) -> None:
+    def __init__(self, vendors: FakeVendors) -> None:
         self.vendors = vendors
         self.latency_seconds = 0.0
         self.connections = 0
 
-    def answer(self, asked: Asked) -> tuple[float, int, Any]:
-        """Return after how many seconds to answer, with which HTTP status, and what."""
-        match asked.method, asked.path:
+    def answer(self, request: HttpRequest) -> tuple[float, HttpResponse]:
+        """Return the answer, and after how many seconds to give it."""
+        match request.method, urlsplit(request.url).path:
             case "PUT", "/_latency":
-                self.latency_seconds = float(asked.body) / 1000
-                return 0, 200, {}
+                self.latency_seconds = float(request.body) / 1000
+                return 0, json_response(200, {})
             case "GET", "/_seen":
-                return 0, 200, {"connections": self.connections, "calls": Counter(self.vendors.calls)}
+                return 0, json_response(200, {"connections": self.connections, "calls": Counter(self.vendors.calls)})
             case "DELETE", "/_seen":
                 self.connections = 0
                 self.vendors.calls.clear()
-                self.vendors.asked.clear()
-                return 0, 200, {}
-        status, document = self.vendors.answer(asked)
-        return self.latency_seconds, status, document
+                self.vendors.requests.clear()
+                return 0, json_response(200, {})
+        answer = self.vendors(request)
+        assert isinstance(answer, HttpResponse)
+        return self.latency_seconds, answer
 
 
 class _Connection(asyncio.Protocol):
@@ -75,16 +78,13 @@ class _Connection(asyncio.Protocol):
             return
         self._received = rest[length:]
         method, address, _ = first.split(" ")
-        path = urlsplit(address).path
-        if not self._is_counted and not path.startswith("/_"):
+        if not self._is_counted and not address.startswith("/_"):
             self._is_counted = True
             self._seen.connections += 1
-        after, status, document = self._seen.answer(
-            Asked(method=method, path=path, headers=headers, body=rest[:length])
-        )
-        said = json.dumps(document).encode()
-        answer = f"HTTP/1.1 {status} OK\r\nContent-Type: application/json\r\nContent-Length: {len(said)}\r\n\r\n"
-        asyncio.get_running_loop().call_later(after, self._transport.write, answer.encode() + said)
+        request = HttpRequest(method=method, url=f"http://{HOST}{address}", headers=headers, body=rest[:length])
+        after, answer = self._seen.answer(request)
+        start = f"HTTP/1.1 {answer.status} OK\r\nContent-Type: application/json\r\nContent-Length: {len(answer.body)}"
+        asyncio.get_running_loop().call_later(after, self._transport.write, f"{start}\r\n\r\n".encode() + answer.body)
 
 
 async def _forward(port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -111,7 +111,7 @@ async def main(folder: Path, forward_to: int | None) -> None:
     authority = Authority(folder)
     tls: ssl.SSLContext = authority.server_context(x509.IPAddress(ip_address(HOST)))
     loop = asyncio.get_running_loop()
-    seen = _Seen(Vendors(""))
+    seen = _Seen(new_vendors())
     plain = await loop.create_server(lambda: _Connection(seen), HOST, 0, backlog=512)
     secure = await loop.create_server(lambda: _Connection(seen), HOST, 0, ssl=tls, backlog=512)
     places = {"http": f"http://{HOST}:{_port(plain)}", "https": f"https://{HOST}:{_port(secure)}"}

@@ -38,7 +38,7 @@ def _edit(file: str, old: str, new: str) -> Edit:
 
 
 def _defect(title: str, likely: str, *edits: Edit) -> Defect:
-    """`likely` names test files in short: `unit/send` is tests/unit/test_send.py."""
+    """`likely` names test files in short: `unit/services/send/service` is tests/unit/services/send/test_service.py."""
     places = [name.rpartition("/") for name in likely.split()]
     files = tuple(TESTS / folder / f"test_{name}.py" for folder, _, name in places)
     return Defect(title=title, edits=edits, likely=files)
@@ -48,7 +48,7 @@ DEFECTS: Final = (
     # --- at most once ---------------------------------------------------------------------------------------------
     _defect(
         "the vendor is called before the claim is stored",
-        "unit/send",
+        "unit/services/send/service",
         _edit(
             "services/send/service.py",
             """\
@@ -65,7 +65,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "a claim that was refused is sent all the same",
-        "unit/send",
+        "unit/services/send/service",
         _edit(
             "services/send/claims.py",
             "            if written.done:\n",
@@ -98,7 +98,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "the id is that of the SQS message",
-        "unit/send",
+        "unit/services/send/service",
         _edit(
             "services/send/admitter.py",
             "return request.message_id, request.fingerprint(key)",
@@ -112,7 +112,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "another request under a known id is taken for a repetition",
-        "unit/send",
+        "unit/services/send/service",
         _edit(
             "services/send/claims.py",
             "if current.fingerprint not in (None, item.message.fingerprint):",
@@ -121,7 +121,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "a time-out counts as not taken",
-        "unit/send",
+        "unit/services/send/service",
         _edit(
             "services/send/provider_calls.py",
             "    if response.may_have_been_sent:\n",
@@ -130,12 +130,12 @@ DEFECTS: Final = (
     ),
     _defect(
         "a connection that breaks after the request counts as never opened",
-        "unit/transport unit/transport_hostile",
+        "unit/adapters/transport unit/adapters/transport_hostile",
         _edit("adapters/transport.py", "            call.is_sent = True\n", ""),
     ),
     _defect(
         "an answer that cannot be read counts as not taken",
-        "unit/send unit/shared_calls",
+        "unit/services/send/service unit/services/send/shared_calls",
         _edit(
             "services/send/provider_calls.py",
             'return Unknown(why=f"unreadable answer, HTTP {response.status}")',
@@ -144,7 +144,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "a 5xx counts as not taken",
-        "unit/provider_base",
+        "unit/providers/base",
         _edit(
             "providers/responses.py",
             'return Unknown(why=f"HTTP {status}")',
@@ -153,7 +153,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "a lease that is over is claimed again, by who comes next",
-        "unit/send",
+        "unit/services/send/service",
         _edit(
             "services/send/claims.py",
             "lost = mark_unknown(current, now=now, due_at=now, source=Source.SEND)",
@@ -187,12 +187,12 @@ DEFECTS: Final = (
     ),
     _defect(
         "an old note resumes a later attempt",
-        "unit/send",
+        "unit/services/send/service",
         _edit("services/send/admission.py", " and message.attempt in attempts\n", "\n"),
     ),
     _defect(
         "messages of a shared call that was turned away go together again",
-        "unit/provider_base unit/shared_calls",
+        "unit/providers/base unit/shared_calls",
         _edit(
             "providers/features.py",
             "if message.category is not Category.PROMOTIONAL or message.attempt > 1:",
@@ -202,7 +202,7 @@ DEFECTS: Final = (
     # --- outcomes, evidence ---------------------------------------------------------------------------------------
     _defect(
         "a superseded attempt writes its result",
-        "unit/send",
+        "unit/services/send/service",
         _edit(
             "services/attempt.py",
             "    if current.attempt_id != attempt_id:\n        return False\n",
@@ -229,7 +229,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "the last report wins",
-        "unit/status",
+        "unit/domain/status",
         _edit(
             "domain/status.py",
             "if reported is None or reported.rank <= current.rank:",
@@ -238,7 +238,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "429 counts as taken",
-        "unit/send",
+        "unit/services/send/service",
         _edit(
             "services/send/provider_calls.py",
             "        try:\n            outcome = provider.parse_send(response)\n",
@@ -254,7 +254,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "429 ends the message",
-        "unit/provider_base conformance/provider_contract",
+        "unit/providers/base conformance/provider_contract",
         _edit(
             "providers/responses.py",
             "                reason=Reason.RATE_LIMITED,\n                is_final=False,\n",
@@ -263,7 +263,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "refused credentials end the message",
-        "unit/provider_base conformance/provider_contract",
+        "unit/providers/base conformance/provider_contract",
         _edit(
             "providers/responses.py",
             'is_final=False, scope=FailureScope.PROVIDER, provider_code="401"',
@@ -281,7 +281,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "the outcomes of a bulk are told apart by their order alone",
-        "unit/smspoh_bulk",
+        "unit/providers/smspoh_bulk",
         _edit(
             "providers/smspoh.py",
             "return [match(position, number, reference) for position, (number, reference) in enumerate(sent)]",
@@ -290,7 +290,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "the rows of a comma list are told apart by their order alone",
-        "unit/smsnoc_many",
+        "unit/providers/smsnoc_many",
         _edit(
             "providers/smsnoc.py",
             'is_in_order = len(rows) == len(numbers) and _digits(rows[position].get("to")) == number',
@@ -309,7 +309,7 @@ DEFECTS: Final = (
     # --- none forgotten, none late --------------------------------------------------------------------------------
     _defect(
         "a message that waits for a further attempt has no due_at",
-        "unit/send unit/services/follow_up/service",
+        "unit/services/send/service unit/services/follow_up/service",
         _edit(
             "domain/message.py",
             "        attempt=message.attempt + 1,\n        due_at=due_at,\n",
@@ -318,7 +318,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "a record whose claim was not answered does not come back",
-        "unit/send",
+        "unit/services/send/service",
         _edit(
             "services/send/claims.py",
             "            else:\n                batch.redeliver(item)\n",
@@ -327,7 +327,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "expires_at is not looked at before the call",
-        "unit/send",
+        "unit/services/send/service",
         _edit(
             "services/send/dispatch.py",
             "messages = [item.message for item in call.items if not item.message.is_expired(now)]",
@@ -341,7 +341,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "a call begins that the invocation has no time for",
-        "unit/send",
+        "unit/services/send/service",
         _edit(
             "services/send/dispatch.py",
             "if not deadline.has_time_for_call():",
@@ -350,7 +350,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "a comma and a second number pass for a recipient",
-        "unit/request_kinds unit/send",
+        "unit/contract/request unit/send",
         _edit("contract/request.py", "if pattern.fullmatch(text) is None:", "if pattern.match(text) is None:"),
     ),
     _defect(
@@ -388,7 +388,7 @@ DEFECTS: Final = (
     # --- vendors are spared -----------------------------------------------------------------------------------------
     _defect(
         "messages are sent before their turn",
-        "unit/pace",
+        "unit/application/pacing",
         _edit("services/send/dispatch.py", "            self._sleep(pause)\n", "            pass\n"),
     ),
     _defect(
@@ -398,7 +398,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "what has no turn is sent unpaced",
-        "unit/pace",
+        "unit/application/pacing",
         _edit(
             "services/send/pacer.py",
             "            if item.starts_at is None:\n",
@@ -407,12 +407,12 @@ DEFECTS: Final = (
     ),
     _defect(
         "what its claim has made late goes out all at once",
-        "unit/pace",
+        "unit/application/pacing",
         _edit("services/send/pacer.py", "MAX_LATE: Final = 2\n", "MAX_LATE: Final = 200\n"),
     ),
     _defect(
         "a vendor that does not answer is asked for ever",
-        "unit/circuits",
+        "unit/services/circuit_breakers",
         _edit(
             "services/circuit_breakers.py",
             "if circuit.failures < MAX_FAILURES:",
@@ -421,7 +421,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "everybody tries a vendor that was out of order",
-        "unit/circuits",
+        "unit/services/circuit_breakers",
         _edit(
             "services/circuit_breakers.py",
             "            circuit.open_until = now + OPEN_FOR\n        return True\n",
@@ -440,7 +440,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "the encryption key is stored after the call",
-        "unit/enclosures",
+        "unit/application/attachments",
         _edit(
             "services/send/attachments.py",
             "key = self._encryption_keys.get_or_create(message, attachments.encryption_key)",
@@ -458,7 +458,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "the words of a message are kept after its end",
-        "unit/send",
+        "unit/services/send/service",
         _edit(
             "domain/message.py",
             "return replace(message, content=None, attachments",
@@ -476,7 +476,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "a whole number stands in a log line",
-        "unit/telemetry",
+        "unit/adapters/telemetry",
         _edit(
             "adapters/telemetry.py",
             "return _NUMBER.sub(lambda number: mask(number[0]), str(value))",
@@ -517,12 +517,12 @@ DEFECTS: Final = (
     ),
     _defect(
         "a document type is allowed in XML",
-        "unit/nusasms_xml",
+        "unit/providers/nusasms/sms",
         _edit("providers/nusasms/sms.py", 'if "<!" in text:', 'if "<!-" in text:'),
     ),
     _defect(
         "redirects are followed",
-        "unit/transport_hostile unit/transport",
+        "unit/adapters/transport_hostile unit/adapters/transport",
         _edit(
             "adapters/transport.py",
             "from contextvars import ContextVar\n",
@@ -541,7 +541,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "the certificate of a vendor is not verified",
-        "unit/transport_hostile unit/transport",
+        "unit/adapters/transport_hostile unit/adapters/transport",
         _edit(
             "adapters/transport.py",
             "        # One for all connections: to read the CA bundle takes longer than a call.\n",

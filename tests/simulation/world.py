@@ -36,6 +36,7 @@ from tests.fakes import (
 )
 from tests.harness.application import TOKEN
 from tests.harness.sending import WEBHOOK_BASE_URL, new_sender
+from tests.harness.vendors import Call, Vendor
 from tests.simulation.checkers import BrokenPromiseError, Checkers, Ending, Process, ProcessDiedError, demand
 from tests.simulation.choices import Choices
 from tests.simulation.ports import (
@@ -59,7 +60,7 @@ from tests.simulation.ports import (
     SimulatedVault,
 )
 from tests.simulation.scenarios import HORIZON_HOURS, Scenario
-from tests.simulation.vendors import JOURNEYS, Call, Row, Vendor
+from tests.simulation.vendors import JOURNEYS, Row
 
 T = TypeVar("T")
 
@@ -434,7 +435,8 @@ class World:
 
     def _hand_over(self, row: Row, status: Status, tries: int) -> None:
         """Bring a receipt, a bounded number of times until it is answered with 200."""
-        answer = self._receive(row.vendor.name, row.vendor.webhook or "", row.vendor.receipt(row, status))
+        receipt = row.vendor.receipt(row, row.vendor.words[status])
+        answer = self._receive(row.vendor.name, row.vendor.webhook or "", receipt)
         if answer is Answer.RECEIVED:
             row.told = max(row.told or status, status, key=lambda said: said.rank)
         elif tries > 1:
