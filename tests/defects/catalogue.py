@@ -3,6 +3,7 @@
 A defect with a scenario must also break a promise in the simulation.
 """
 
+import json
 import logging
 import ssl
 from collections.abc import Callable, Sequence
@@ -19,16 +20,15 @@ from sampai.domain import status as statuses
 from sampai.domain.failure import Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Category, Message, OnUnknown, queue, requeue
-from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
+from sampai.domain.outcome import NotTaken, Outcome, Taken
 from sampai.domain.report import Report
-from sampai.domain.status import Source, Status
+from sampai.domain.status import Source
 from sampai.providers import features, responses, smsnoc, smspoh
 from sampai.providers.nomsa import sms as nomsa
 from sampai.providers.nusasms import sms as nusasms
 from sampai.services import attempt, circuit_breakers
 from sampai.services.deadline import Deadline
 from sampai.services.follow_up import leases, next_state, reconciliation, wake_ups
-from sampai.services.ports.messages import Replace
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.reports import Reports, change
 from sampai.services.send import (
@@ -41,10 +41,9 @@ from sampai.services.send import (
     pacer,
     provider_calls,
     quotas,
-    results,
     service,
 )
-from sampai.services.webhook import receipts, tokens
+from sampai.services.webhook import receipts
 from sampai.services.webhook import service as webhook
 from sampai.services.webhook.service import Answer
 from tests.defects.planting import Defect, Planter
@@ -72,20 +71,21 @@ def _constant(value: Any) -> Callable[[Any], Any]:
     return lambda _: lambda *_arguments, **_options: value
 
 
-# --- at most once ------------------------------------------------------------------------------------------------------
+# --- at most once -----------------------------------------------------------------------------------------------------
 
 
-@defect("a message is sent before its claim is stored", "unit/send")
+@defect("a message is sent before its claim is stored", "unit/services/send/service")
 def _(planter: Planter) -> None:
     def make(handle: Any) -> Any:
         def send_first(self: Any, *arguments: Any, **options: Any) -> Any:
-            stages, store_claims = self.stages, self.stages.claims.store
-            stages.claims.store = lambda batch: (stages.dispatcher.dispatch(batch), store_claims(batch))
-            dispatch_again = stages.dispatcher.dispatch
+            send, claim = self.stages.dispatcher, self.stages.claims
+            dispatch_batch, store_claims = send.dispatch, claim.store
+            claim.store = lambda batch: (dispatch_batch(batch), store_claims(batch))
+            send.dispatch = lambda batch: None
             try:
                 return handle(self, *arguments, **options)
             finally:
-                stages.claims.store, stages.dispatcher.dispatch = store_claims, dispatch_again
+                del claim.store, send.dispatch
 
         return send_first
 
@@ -103,7 +103,7 @@ def _(planter: Planter) -> None:
     planter.replace(claims.Claims, "store", lambda _: check_only)
 
 
-@defect("a refused claim is sent all the same", "unit/send")
+@defect("a refused claim is sent all the same", "unit/services/send/service")
 def _(planter: Planter) -> None:
     def make(resolve: Any) -> Any:
         def keep(self: Any, batch: Any, item: Any, current: Any) -> None:
@@ -132,7 +132,7 @@ def _(planter: Planter) -> None:
     planter.replace(store, "_done_or_refused", lambda original: lambda _, current: original(False, current))
 
 
-@defect("the SQS message id replaces the message id", "unit/send")
+@defect("the SQS message id replaces the message id", "unit/services/send/service")
 def _(planter: Planter) -> None:
     def make(identify: Any) -> Any:
         return lambda record, request, key: (record.record_id, identify(record, request, key)[1])
@@ -147,12 +147,12 @@ def _(planter: Planter) -> None:
     planter.replace(admitter, "build_draft", rename)
 
 
-@defect("another request under a known id counts as a repetition", "unit/send")
+@defect("another request under a known id counts as a repetition", "unit/services/send/service")
 def _(planter: Planter) -> None:
     planter.replace(claims, "reject_conflict", _constant(None))
 
 
-@defect("a time-out counts as not taken", "unit/send", scenario="polling", promise="I1")
+@defect("a time-out counts as not taken", "unit/services/send/service", scenario="polling", promise="I1")
 def _(planter: Planter) -> None:
     planter.replace(
         provider_calls,
@@ -167,10 +167,19 @@ def _(planter: Planter) -> None:
     "unit/adapters/transport_hostile",
 )
 def _(planter: Planter) -> None:
-    planter.replace(transport._Call, "is_sent", lambda _: property(lambda _: False, lambda _self, _value: None))
+    def make(send: Any) -> Any:
+        def forget(self: Any, *arguments: Any, **options: Any) -> None:
+            try:
+                send(self, *arguments, **options)
+            finally:
+                transport._current.get().is_sent = False
+
+        return forget
+
+    planter.replace(transport._Connection, "request", make)
 
 
-@defect("an unreadable answer counts as not taken", "unit/send", "unit/shared_calls")
+@defect("an unreadable answer counts as not taken", "unit/services/send/service", "unit/services/send/shared_calls")
 def _(planter: Planter) -> None:
     refused = NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False)
     planter.replace(provider_calls.ProviderCalls, "_report_unreadable", _constant(refused))
@@ -181,13 +190,13 @@ def _if_status(matches: Callable[[int], bool], outcome: Outcome) -> Callable[[An
     return lambda original: lambda response: outcome if matches(response.status) else original(response)
 
 
-@defect("a 5xx counts as not taken", "unit/providers/provider_base")
+@defect("a 5xx counts as not taken", "unit/providers/base")
 def _(planter: Planter) -> None:
     refused = NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False)
     planter.replace(responses, "refused_by_status", _if_status(lambda status: status >= 500, refused))
 
 
-@defect("an expired lease is claimed again by the next worker", "unit/send")
+@defect("an expired lease is claimed again by the next worker", "unit/services/send/service")
 def _(planter: Planter) -> None:
     planter.replace(
         claims, "mark_unknown", lambda _: lambda message, *, now, due_at, source: queue(message, now=now, due_at=due_at)
@@ -213,9 +222,7 @@ def _(planter: Planter) -> None:
     planter.replace(
         next_state,
         "_may_resend",
-        lambda original: lambda message, **options: original(
-            replace(message, on_unknown=OnUnknown.RESEND), **options
-        ),
+        lambda original: lambda message, **options: original(replace(message, on_unknown=OnUnknown.RESEND), **options),
     )
 
 
@@ -229,16 +236,16 @@ def _(planter: Planter) -> None:
     planter.replace(next_state, "MAX_ATTEMPTS", lambda _: 1000)
 
 
-@defect("a wake-up of an earlier attempt starts a later one", "unit/send")
+@defect("a wake-up of an earlier attempt starts a later one", "unit/services/send/service")
 def _(planter: Planter) -> None:
     planter.replace(
-        admission, "can_resume", lambda original: lambda message, _, **options: original(
-            message, [message.attempt], **options
-        )
+        admission,
+        "can_resume",
+        lambda original: lambda message, _, **options: original(message, [message.attempt], **options),
     )
 
 
-@defect("messages of a refused shared call go together again", "unit/providers/provider_base", "unit/shared_calls")
+@defect("messages of a refused shared call go together again", "unit/providers/base", "unit/services/send/shared_calls")
 def _(planter: Planter) -> None:
     planter.replace(
         features.SupportsBatchSend,
@@ -247,10 +254,12 @@ def _(planter: Planter) -> None:
     )
 
 
-# --- outcomes and evidence -----------------------------------------------------------------------------------------------
+# --- outcomes and evidence --------------------------------------------------------------------------------------------
 
 
-@defect("a superseded attempt stores its outcome", "unit/send", scenario="resend-lagging", promise="I6")
+@defect(
+    "a superseded attempt stores its outcome", "unit/services/send/service", scenario="resend-lagging", promise="I6"
+)
 def _(planter: Planter) -> None:
     planter.replace(attempt, "is_current_attempt", _constant(True))
 
@@ -322,19 +331,19 @@ def _(planter: Planter) -> None:
     planter.replace(Reports, "apply", lambda _: overwrite)
 
 
-@defect("the answer 429 counts as taken", "unit/send")
+@defect("the answer 429 counts as taken", "unit/services/send/service")
 def _(planter: Planter) -> None:
     taken = Taken(provider_message_id="none")
     planter.replace(responses, "refused_by_status", _if_status(lambda status: status == 429, taken))
 
 
-@defect("the answer 429 ends the message", "unit/providers/provider_base", "conformance/provider_contract")
+@defect("the answer 429 ends the message", "unit/providers/base", "conformance/provider_contract")
 def _(planter: Planter) -> None:
     final = NotTaken(reason=Reason.RATE_LIMITED, is_final=True, provider_code="429")
     planter.replace(responses, "refused_by_status", _if_status(lambda status: status == 429, final))
 
 
-@defect("refused credentials end the message", "unit/providers/provider_base", "conformance/provider_contract")
+@defect("refused credentials end the message", "unit/providers/base", "conformance/provider_contract")
 def _(planter: Planter) -> None:
     final = NotTaken(reason=Reason.AUTHENTICATION, is_final=True, provider_code="401")
     planter.replace(responses, "refused_by_status", _if_status(lambda status: status == 401, final))
@@ -372,29 +381,37 @@ def _(planter: Planter) -> None:
     planter.replace(reconciliation.Reconciliation, "reconcile", _constant(None))
 
 
-# --- no message forgotten, no message late ---------------------------------------------------------------------------------
+# --- no message forgotten, no message late ----------------------------------------------------------------------------
 
 
-@defect("a message that waits for its next attempt has no due_at", "unit/send", "unit/services/follow_up/service")
+@defect(
+    "a message that waits for its next attempt has no due_at",
+    "unit/services/send/service",
+    "unit/services/follow_up/service",
+)
 def _(planter: Planter) -> None:
     planter.replace(
-        messages, "requeue", lambda original: lambda *given, **options: replace(original(*given, **options), due_at=None)
+        messages,
+        "requeue",
+        lambda original: lambda *given, **options: replace(original(*given, **options), due_at=None),
     )
 
 
-@defect("waiting messages rely on the queue alone", "unit/services/follow_up/service", scenario="encrypted", promise="E1")
+@defect(
+    "waiting messages rely on the queue alone", "unit/services/follow_up/service", scenario="encrypted", promise="E1"
+)
 def _(planter: Planter) -> None:
     planter.replace(wake_ups.WakeUps, "requeue_due", _constant(None))
 
 
-@defect("a record is deleted although its claim was not answered", "unit/send")
+@defect("a record is deleted although its claim was not answered", "unit/services/send/service")
 def _(planter: Planter) -> None:
     from sampai.services.send.batch import Batch
 
     planter.replace(Batch, "redeliver", lambda _: lambda self, item: self.items.remove(item))
 
 
-@defect("expires_at is not checked before the call", "unit/send", scenario="expiry", promise="I7")
+@defect("expires_at is not checked before the call", "unit/services/send/service", scenario="expiry", promise="I7")
 def _(planter: Planter) -> None:
     def make(dispatch_batch: Any) -> Any:
         def ageless(self: Any, batch: Any) -> None:
@@ -410,26 +427,34 @@ def _(planter: Planter) -> None:
     planter.replace(dispatch.Dispatcher, "dispatch", make)
 
 
-@defect("a call begins without time for it", "unit/send")
+@defect("a call begins without time for it", "unit/services/send/service")
 def _(planter: Planter) -> None:
     planter.replace(Deadline, "has_time_for_call", _constant(True))
 
 
-@defect("two numbers with a comma pass as a recipient", "unit/contract/request_kinds", "unit/send")
+@defect("two numbers with a comma pass as a recipient", "unit/contract/request", "unit/services/send/service")
 def _(planter: Planter) -> None:
-    def make(_: Any) -> Any:
-        return lambda number: False
+    def make(validate: Any) -> Any:
+        def read_the_first(cls: Any, body: str, **options: Any) -> Any:
+            document = json.loads(body)
+            numbers = str(document.get("recipient"))
+            request = validate(cls, json.dumps({**document, "recipient": numbers.partition(",")[0]}), **options)
+            return request.model_copy(update={"recipient": numbers}) if "," in numbers else request
 
-    planter.replace(contract, "has_trunk_zero", make)
-    planter.replace(contract, "E164", lambda pattern: pattern)
+        return read_the_first
+
+    planter.replace(contract.SendRequest, "model_validate_json", make)
 
 
 @defect("an opt-out stops one-time passwords", "unit/application/opt_out", "unit/services/send/eligibility")
 def _(planter: Planter) -> None:
-    as_promotional: Callable[[Any], Any] = lambda original: lambda message, *rest: _restore_category(
-        original(replace(message, category=Category.PROMOTIONAL), *rest), message
-    )
-    planter.replace(eligibility, "check_eligibility", as_promotional)
+    def make(original: Any) -> Any:
+        def check_as_promotional(message: Message, *rest: Any) -> Any:
+            return _restore_category(original(replace(message, category=Category.PROMOTIONAL), *rest), message)
+
+        return check_as_promotional
+
+    planter.replace(eligibility, "check_eligibility", make)
     planter.replace(
         eligibility,
         "eligibility_query",
@@ -446,8 +471,8 @@ def _(planter: Planter) -> None:
     planter.replace(
         eligibility,
         "check_eligibility",
-        lambda original: lambda message, provider, data, now: original(
-            message, provider, replace(data, opted_out=frozenset()), now
+        lambda original: (
+            lambda message, provider, data, now: original(message, provider, replace(data, opted_out=frozenset()), now)
         ),
     )
 
@@ -459,10 +484,10 @@ def _(planter: Planter) -> None:
     planter.replace(Conversation, "is_open", _constant(True))
 
 
-# --- vendors are protected --------------------------------------------------------------------------------------------------
+# --- vendors are protected --------------------------------------------------------------------------------------------
 
 
-@defect("messages are sent before their reserved start", "unit/pace")
+@defect("messages are sent before their reserved start", "unit/application/pacing")
 def _(planter: Planter) -> None:
     planter.replace(dispatch.Dispatcher, "_wait_for_start", _constant(True))
 
@@ -478,26 +503,30 @@ def _(planter: Planter) -> None:
     planter.replace(rate_limiter.DynamoRateLimiter, "reserve", make)
 
 
-@defect("a message without a reservation is sent at once", "unit/pace")
+@defect("a message without a reservation is sent at once", "unit/application/pacing")
 def _(planter: Planter) -> None:
-    planter.replace(pacer, "defer_admission", lambda _: _keep_sending)
+    def make(reserve: Any) -> Any:
+        def start_all(self: Any, items: Sequence[Any], *arguments: Any, **options: Any) -> None:
+            reserve(self, items, *arguments, **options)
+            for item in items:
+                item.starts_at = item.starts_at or self._clock()
+
+        return start_all
+
+    planter.replace(pacer.Pacer, "_reserve", make)
 
 
-def _keep_sending(message: Message, **_options: Any) -> Any:
-    raise AssertionError("not reached: the item keeps its decision")
-
-
-@defect("messages that a slow claim made late are sent in a burst", "unit/pace")
+@defect("messages that a slow claim made late are sent in a burst", "unit/application/pacing")
 def _(planter: Planter) -> None:
     planter.replace(pacer, "MAX_LATE", lambda _: 200)
 
 
-@defect("a vendor that does not respond is called without end", "unit/circuits")
+@defect("a vendor that does not respond is called without end", "unit/services/circuit_breakers")
 def _(planter: Planter) -> None:
     planter.replace(circuit_breakers, "MAX_FAILURES", lambda _: 1_000_000)
 
 
-@defect("every message probes a vendor with an open circuit", "unit/circuits")
+@defect("every message probes a vendor with an open circuit", "unit/services/circuit_breakers")
 def _(planter: Planter) -> None:
     planter.replace(
         circuit_breakers.CircuitBreakers,
@@ -506,12 +535,12 @@ def _(planter: Planter) -> None:
     )
 
 
-@defect("quotas count nothing", "unit/policy", scenario="limits", promise="I13")
+@defect("quotas count nothing", "unit/application/quotas", scenario="limits", promise="I13")
 def _(planter: Planter) -> None:
     planter.replace(quotas.Quotas, "enforce", _constant(None))
 
 
-# --- nothing leaks ---------------------------------------------------------------------------------------------------------
+# --- nothing leaks ----------------------------------------------------------------------------------------------------
 
 
 @defect("the beginning of a webhook token is enough", "unit/services/webhook/tokens", "unit/services/webhook/service")
@@ -521,12 +550,16 @@ def _(planter: Planter) -> None:
     planter.replace(
         webhook_token,
         "is_webhook_token",
-        lambda _: lambda given, provider, secret_tokens: bool(given)
-        and any(webhook_token.webhook_token(token, provider).startswith(given) for token in secret_tokens),
+        lambda _: (
+            lambda given, provider, secret_tokens: (
+                bool(given)
+                and any(webhook_token.webhook_token(token, provider).startswith(given) for token in secret_tokens)
+            )
+        ),
     )
 
 
-@defect("the encryption key is stored after the call", "unit/enclosures")
+@defect("the encryption key is stored after the call", "unit/application/attachments")
 def _(planter: Planter) -> None:
     def make(store_first: Any) -> Any:
         def store_nothing(self: Any, message: Message) -> Message:
@@ -549,11 +582,11 @@ class _Forgetful:
         return proposed
 
 
-@defect("the text of a message is kept after its end", "unit/send")
+@defect("the text of a message is kept after its end", "unit/services/send/service")
 def _(planter: Planter) -> None:
-    planter.replace(messages, "redact_final", lambda original: lambda message: replace(
-        original(message), content=message.content
-    ))
+    planter.replace(
+        messages, "redact_final", lambda original: lambda message: replace(original(message), content=message.content)
+    )
 
 
 @defect("the digest of a request needs no key", "canary/canary")
@@ -616,12 +649,18 @@ def _(planter: Planter) -> None:
     planter.replace(aws, "unavailable", lambda _: outspoken)
 
 
-@defect("a document type is allowed in XML", "unit/providers/nusasms_xml")
+@defect("a document type is allowed in XML", "unit/providers/nusasms/sms")
 def _(planter: Planter) -> None:
-    def make(parse: Any) -> Any:
-        return lambda text: parse(text.replace("<!DOCTYPE", "<?DOCTYPE")) if isinstance(text, str) else parse(text)
+    planter.replace(nusasms, "_parse_xml", lambda original: lambda text: original(_Unsearchable(text)))
 
-    planter.replace(nusasms, "_parse_xml", make)
+
+class _Unsearchable(str):
+    """A text in which no search finds anything."""
+
+    __slots__ = ()
+
+    def __contains__(self, _text: object) -> bool:
+        return False
 
 
 @defect("redirects are followed", "unit/adapters/transport_hostile", "unit/adapters/transport")
