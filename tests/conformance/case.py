@@ -1,4 +1,4 @@
-"""The shape of a provider's case file: literals only, in the vendor's own words."""
+"""The cases of a provider: literals only, in the vendor's own words."""
 
 from dataclasses import dataclass, field
 
@@ -15,7 +15,7 @@ from sampai.providers.base import ListPage, ProviderConfig, Window
 
 @dataclass(frozen=True, kw_only=True)
 class Send:
-    """A message and the whole request that it becomes."""
+    """A message and the complete request for it."""
 
     title: str
     message: Message
@@ -24,7 +24,7 @@ class Send:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """An answer to a send and the outcome that it means."""
+    """An answer to a send and the outcome that follows from it."""
 
     title: str
     response: HttpResponse
@@ -33,7 +33,7 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class SendMany:
-    """Messages that share a call, and the whole request that they become."""
+    """Messages that share a call, and the complete request for them."""
 
     title: str
     messages: tuple[Message, ...]
@@ -52,7 +52,7 @@ class ManyAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class AccountAnswer:
-    """An answer to a check of the account; without a standing it says nothing, or refuses our credentials."""
+    """An answer to a check of the account. Without a status it is unreadable, or refuses our credentials."""
 
     title: str
     check: str
@@ -63,7 +63,7 @@ class AccountAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """A message that the provider refuses before anything is sent."""
+    """A message that the provider refuses before any request."""
 
     title: str
     message: Message
@@ -72,7 +72,7 @@ class Refusal:
 
 @dataclass(frozen=True, kw_only=True)
 class LookupAnswer:
-    """An answer to a look-up; `unreadable` for one that says nothing of any message."""
+    """An answer to a look-up; `unreadable` for an answer that reports no message."""
 
     title: str
     response: HttpResponse
@@ -82,7 +82,7 @@ class LookupAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class ListAnswer:
-    """An answer to the list call for a page; `page` is None for one that says nothing."""
+    """An answer to the list call for a page; `page` is None for an answer that cannot be read."""
 
     title: str
     response: HttpResponse
@@ -92,7 +92,7 @@ class ListAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class Webhook:
-    """A genuine callback and what it brings."""
+    """A genuine callback and the reports or messages in it."""
 
     title: str
     kind: str
@@ -111,7 +111,7 @@ class BadWebhook:
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderCases:
-    """Everything that is known of how one vendor speaks. A case module holds one of these as `CASES`."""
+    """The requests, answers and callbacks of one vendor. A case module holds one of these as `CASES`."""
 
     account: ProviderConfig
     endpoints: tuple[tuple[str, str], ...]
@@ -134,6 +134,6 @@ class ProviderCases:
     webhooks: tuple[Webhook, ...] = ()
     bad_webhooks: tuple[BadWebhook, ...] = ()
     unknown_word: Status | None = None
-    """What a status word outside the provider's tables means. None (it moves nothing) unless the vendor says more."""
+    """The status for a word outside the provider's tables: None, unless the vendor documents more."""
     secrets: tuple[str, ...] = field(default=())
     """Texts that must appear in no repr, error or log: credentials, tokens, message texts."""

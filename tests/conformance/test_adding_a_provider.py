@@ -1,4 +1,4 @@
-"""A further provider is two new files and one line: the ones that the how-to shows, word for word."""
+"""A new provider needs two files and one line. This test takes them from the how-to page, word for word."""
 
 import re
 import subprocess
@@ -18,13 +18,13 @@ FIRST_LINE: Final = "PROVIDERS: Final = {\n"
 
 
 def blocks_of_the_how_to() -> dict[str, str]:
-    """Return the code of the how-to by the file that it belongs to."""
+    """Return the code of the how-to page by file."""
     return dict(re.findall(r'^```python title="([^"]+)"\n(.*?)^```$', HOW_TO.read_text(), re.MULTILINE | re.DOTALL))
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A copy of what a provider touches, with Acme's file and registry line, and without its cases."""
+    """A copy of the files that a provider needs, with Acme's file and registry line, and without its cases."""
     unneeded = ignore_patterns("__pycache__")
     copytree(ROOT / "layers/sampai/sampai", tmp_path / "layers/sampai/sampai", ignore=unneeded)
     copytree(ROOT / "tests/conformance", tmp_path / "tests/conformance", ignore=unneeded)
@@ -50,7 +50,7 @@ def run_the_contract(tree: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_how_to_holds_two_files_and_one_line() -> None:
+def test_how_to_page_has_two_files_and_one_line() -> None:
     blocks = blocks_of_the_how_to()
 
     assert blocks.keys() == {PROVIDER, REGISTRY, CASES}

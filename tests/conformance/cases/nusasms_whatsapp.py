@@ -1,4 +1,4 @@
-"""How NusaSMS speaks WhatsApp. Requests are its page's; answers, dates and refusals are as users have seen them."""
+"""The cases of NusaSMS, WhatsApp. Requests are its page's; answers, dates and refusals are as users have seen them."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""How NusaSMS speaks WhatsApp Official. Requests and answers are its page's; refusals are made up in its style."""
+"""The cases of NusaSMS, WhatsApp Official. Requests and answers are its page's; refusals are made up in its style."""
 
 import json
 from datetime import UTC, datetime
