@@ -1,6 +1,6 @@
-"""Chaos: the local stack under load while its processes are killed, and the proof that no message suffered for it.
+"""Chaos: the local stack under load while its processes are killed, and the proof that no message was lost or doubled.
 
-SIGKILL hits, at random and yet the same for each seed: the processes in which the functions run, the vendors'
-simulators (which keep their ledger in a file, as a vendor does), and the functions' way to DynamoDB. Not killed is the
-emulator itself: queues and tables are in its memory, so that its death is the loss of what AWS keeps in three places.
+SIGKILL hits the processes of the functions, the vendors' simulators (they keep their ledger in a file, like a vendor),
+and the proxy between the functions and DynamoDB. The seed decides when. The emulator itself is not killed: queues and
+tables are in its memory, and AWS stores them in three places.
 """

@@ -13,7 +13,7 @@ DEFAULT_SEED = 4711
 
 
 def main(arguments: list[str]) -> int:
-    """Run the chaos. Returns the exit status: 0 only if no message suffered."""
+    """Run the chaos. Return the exit status: 0 only if every message has a correct end."""
     if len(arguments) > 1 or not all(argument.isdecimal() for argument in arguments):
         print("usage: python -m tests.chaos [SEED]", file=sys.stderr)
         return 2
@@ -43,7 +43,7 @@ def _run(seed: int) -> bool:
         print(f"It took {time.monotonic() - began:.0f} s.", flush=True)
         return not objections
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was started must end, however impatient the onlooker
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the stack must stop even after another Ctrl+C
         if stack.down():
             print(f"The local stack is down again. What it wrote is in {LOCAL}/*.log")
 

@@ -1,4 +1,4 @@
-"""What is put on the queues during the chaos: the same for each seed. Pure."""
+"""The requests during the chaos, which depend only on the seed. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ WAVE: Final = 8
 ASKED_AGAIN: Final = 0.25
 """Share of the requests that are put on their queue once more."""
 RESENT: Final = 0.1
-"""Share of the requests whose caller prefers a duplicate to a gap."""
+"""Share of the requests with `on_unknown: resend`."""
 
 ENDINGS: Final = {
     "10": 24,
-    "26": 16,  # slow: a kill finds the call on its way
+    "26": 16,  # slow, so that a kill hits the call
     "15": 4,
     **dict.fromkeys(("11", "12", "13", "14", "16", "17", "18", "19", "20", "21", "22", "23", "25", "27", "28"), 4),
 }
-"""How often each magic number comes. Without 24: it puts a vendor out of order, which is another proof's matter."""
+"""The weight of each magic number. Without 24: it opens the circuit of a vendor, which the end-to-end tests cover."""
 
 RECIPIENTS: Final = {
     "nomsa": "+855912{:04d}{}",
@@ -36,7 +36,7 @@ CHANNELS: Final = {"sms": 5, "whatsapp": 3, "whatsapp_official": 2}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """One message of the load, and the words under which a vendor's ledger has it."""
+    """One message of the load, and its text in a vendor's ledger."""
 
     request: Mapping[str, Any]
     words: str
@@ -60,13 +60,13 @@ class Sent:
 
 
 def messages(seed: int, count: int = MESSAGES) -> list[Sent]:
-    """Return as many messages as wanted, of every vendor, channel, category and fate."""
+    """Return messages of every vendor, channel, category and outcome."""
     random = Random(seed)  # noqa: S311 - repeatable, not secret
     return [_message(random, number) for number in range(count)]
 
 
 def waves(seed: int, load: Sequence[Sent]) -> list[list[Sent]]:
-    """Return what is put on the queues together, in order: every message, and some of them once more, soon after."""
+    """Return the waves of messages in order: every message once, and some again in a later wave."""
     random = Random(seed)  # noqa: S311 - repeatable, not secret
     planned = [list(load[first : first + WAVE]) for first in range(0, len(load), WAVE)]
     for number, sent in enumerate(load):

@@ -1,4 +1,4 @@
-"""What kills: a plan that is the same for each seed, and the hand that carries it out."""
+"""The plan of kills, which depends only on the seed, and the thread that carries it out."""
 
 import os
 import threading
@@ -17,17 +17,17 @@ from local.stack.processes import Server, children_of, function_of, kill
 STRIKES: Final = 64
 SECONDS: Final = 80.0
 GROWN_SECONDS: Final = 5.0
-"""How old a function's process is when it may be killed. If one dies while it starts, the emulator ends the function's
-others as well, and among them those that are starting, which do the same: it may never come out of that."""
+"""The minimum age of a function's process before a kill. If a process dies while it starts, the emulator ends the other
+processes of the function too, even those that are starting. It may then never start one again."""
 REAPED_SECONDS: Final = 0.3
 """Until the emulator sees that a process has ended; an invocation before that is lost."""
 AGAIN_SECONDS: Final = 1.0
 LAST_SECONDS: Final = SECONDS + 20
-"""Until then a strike that finds nobody is made again."""
+"""Until then a strike without a target is repeated."""
 
 
 class Victim(StrEnum):
-    """What may be killed: the processes of a function, or a server."""
+    """A target of kills: the processes of a function, or a server."""
 
     SEND = "send function"
     WEBHOOK = "webhook function"
@@ -55,7 +55,7 @@ FUNCTIONS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strike:
-    """One kill: when, counted from the start, of what, and which of several: a number from 0 to 1."""
+    """One kill: seconds from the start, the victim, and a number from 0 to 1 that selects a process."""
 
     at_seconds: float
     victim: Victim
@@ -63,7 +63,7 @@ class Strike:
 
 
 def plan(seed: int, strikes: int = STRIKES, seconds: float = SECONDS) -> list[Strike]:
-    """Return the kills in their order. Every victim is among them, however the dice fall."""
+    """Return the kills in order. Every victim occurs for every seed."""
     random = Random(seed)  # noqa: S311 - repeatable, not secret
     victims = [*Victim, *random.choices(list(WEIGHTS), list(WEIGHTS.values()), k=strikes - len(Victim))]
     random.shuffle(victims)
@@ -82,7 +82,7 @@ def workers(children: Mapping[int, str]) -> dict[Victim, list[int]]:
 
 @dataclass(kw_only=True)
 class Nemesis:
-    """Carries out the plan in a thread of its own. `servers` are started again as soon as they are dead."""
+    """Carries out the plan in a thread of its own. `servers` are restarted after a kill."""
 
     strikes: list[Strike]
     emulator: Server
@@ -100,12 +100,12 @@ class Nemesis:
         self._thread.start()
 
     def check(self) -> None:
-        """Raise what went wrong, if anything did."""
+        """Raise the error of the thread, if there is one."""
         if self.failure is not None:
             raise self.failure
 
     def finish(self) -> None:
-        """Wait until all is done; raise what went wrong."""
+        """Wait until the plan is done. Raise the error of the thread, if there is one."""
         self._thread.join()
         self.check()
 
@@ -134,7 +134,7 @@ class Nemesis:
         return self._kill_at_work(pid, strike.choice / 2) if strike.victim is Victim.FOLLOW_UP else kill(pid)
 
     def _kill_at_work(self, pid: int, seconds: float) -> bool:
-        """Kill a process of the follow-up, which works for a moment in each minute only, somewhere on its way."""
+        """Kill a process of the follow-up while it works. It works only for a moment in each minute."""
         self.run_follow_up()
         time.sleep(seconds)
         killed = kill(pid)

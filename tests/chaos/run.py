@@ -27,19 +27,19 @@ OPERATORS_SETTINGS: Final = {"report_horizon_hours": 80 / 3600, "poll_seconds": 
 looks again at every follow-up."""
 
 VISIBILITY_SECONDS: Final = 35
-"""What a dead function had taken comes back after this time, not after three minutes. AWS wants the function's
-time-out at least; that it is shorter than the lease makes redelivery find live leases too."""
+"""The visibility time-out of the queues, instead of three minutes. AWS requires at least the function's time-out. It is
+shorter than the lease, so redelivered records meet live leases too."""
 
 CUT_SHORT: Final = "errorMessage=Worker process died"
 """The words in the emulator's log when a process dies in the middle of an invocation for a queue or a stream."""
 
 QUIET_SECONDS: Final = 240.0
-"""How long what is left alone may take to end, unless a message waits longer by its own `due_at`."""
+"""The limit for the quiet after the load, unless a message waits longer by its own `due_at`."""
 LATE_SECONDS: Final = 150.0
-"""How long after that a message may need: until the next follow-up but one, and to tell of its end."""
+"""The extra time for a message: two follow-ups, and the event of its end."""
 MAX_QUIET_SECONDS: Final = 900.0
-"""What is put off again and again is forgotten all the same. Longest waits a message that a vendor turns down just
-before the horizon: five minutes, two more if its note is lost, and then the horizon once more."""
+"""The limit for a message that is deferred again and again. The longest wait is that of a message that a vendor refuses
+just before the horizon: five minutes, two more if its wake-up is lost, and then the horizon again."""
 
 INBOUND_TRIES: Final = 4
 STATE: Final = LOCAL / "chaos.ledger"
@@ -51,7 +51,7 @@ VENDORS: Final = replace(SIMULATORS, arguments=(*SIMULATORS.arguments, "--state"
 
 
 class Chaos:
-    """Sends the load, has the nemesis at work meanwhile, waits until all is quiet and reads what is left."""
+    """Sends the load during the kills, waits until all queues are quiet and reads the results."""
 
     def __init__(self, outputs: Mapping[str, Any], seed: int) -> None:
         self._outputs = outputs
@@ -65,7 +65,7 @@ class Chaos:
         self._heard_arrivals: set[str] = set()
 
     def run(self) -> Aftermath:
-        """Return what the chaos leaves behind."""
+        """Return the results of the chaos."""
         self._caller.change_settings(OPERATORS_SETTINGS)
         self._caller.check_accounts()
         for queue in QUEUES:
@@ -103,9 +103,9 @@ class Chaos:
         )
 
     def _put(self, planned: Sequence[Sequence[Sent]], nemesis: Nemesis) -> list[str]:
-        """Put the waves on the queues, spread over the time of the kills, while phones write to us.
+        """Send the waves to the queues during the kills, and inbound messages too.
 
-        Returns the texts of the inbound messages that were answered with 200.
+        Return the texts of the inbound messages that were answered with 200.
         """
         began = time.monotonic()
         with ThreadPoolExecutor(4) as phones:
@@ -120,7 +120,7 @@ class Chaos:
         return [text for each in answered if (text := each.result()) is not None]
 
     def _write_in(self, number: int) -> str | None:
-        """Hand a message to the webhook as NusaSMS does, again if it is not taken. Return its text if it was."""
+        """Send a message to the webhook like NusaSMS, with retries. Return its text if it was accepted."""
         text = f"Chaos from phone {number}"
         fields = {
             "id": str(number),
@@ -157,7 +157,7 @@ class Chaos:
                 return stored, dead_letters
 
     def _items(self, message_ids: Sequence[str]) -> dict[str, Any]:
-        """Return what is stored of the messages, by id."""
+        """Return the items of the messages by id."""
         items = []
         for first in range(0, len(message_ids), READ_AT_ONCE):
             keys = [{"message_id": {"S": i}} for i in message_ids[first : first + READ_AT_ONCE]]
@@ -174,7 +174,7 @@ class Chaos:
                 self._heard_arrivals.add(detail["text"])
 
     def _dead_letters(self) -> Iterator[str]:
-        """Yield the ids of the messages that dead letters are about, each letter once: it is deleted."""
+        """Yield the message ids of the dead letters, and delete the letters."""
         url = self._outputs["DeadLetterQueueUrl"]
         while letters := self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for letter in letters:
@@ -183,7 +183,7 @@ class Chaos:
                 self._sqs.delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])
 
     def _waiting(self) -> dict[str, int]:
-        """Return how many messages are in each queue, hidden and delayed ones among them."""
+        """Return the number of messages in each queue, hidden and delayed ones included."""
         urls = {queue: self._outputs[queue] for queue in QUEUES} | {"PublishFailures": _resource("PublishFailures")}
         return {name: self._depth(url) for name, url in urls.items()}
 
@@ -194,7 +194,7 @@ class Chaos:
 
 
 def patience(began: datetime, dues: Iterable[str]) -> datetime:
-    """Return until when to wait for what was left alone at a time, given when it is to be looked at next."""
+    """Return the end of the wait that began at a time, given the due times of the messages."""
     latest = max((datetime.fromisoformat(due) for due in dues), default=began)
     quiet, late, most = (timedelta(seconds=s) for s in (QUIET_SECONDS, LATE_SECONDS, MAX_QUIET_SECONDS))
     return min(began + most, max(began + quiet, latest + late))

@@ -1,4 +1,4 @@
-"""The chaos: what it sends, whom it kills and when, and what it makes of what is left."""
+"""The chaos: its load, its plan of kills, and its verdict."""
 
 import json
 import os
@@ -30,7 +30,7 @@ PYTHON = "/tree/.venv-emulator/bin/python"
 # --- the load --------------------------------------------------------------------------------------------------------
 
 
-def test_every_message_of_the_load_is_a_request_that_the_product_takes() -> None:
+def test_every_message_of_the_load_is_a_valid_request() -> None:
     load = messages(seed=1)
 
     parsed = [parse_request(json.dumps(sent.request)) for sent in load]
@@ -56,7 +56,7 @@ def test_the_load_has_something_of_every_kind(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_waves_bring_every_message_and_some_of_them_again(seed: int) -> None:
+def test_waves_contain_every_message_and_some_of_them_twice(seed: int) -> None:
     load = messages(seed)
 
     put = Counter(sent.message_id for wave in waves(seed, load) for sent in wave)
@@ -65,7 +65,7 @@ def test_the_waves_bring_every_message_and_some_of_them_again(seed: int) -> None
     assert set(put.values()) == {1, 2}
 
 
-def test_the_same_seed_brings_the_same_load_in_the_same_waves() -> None:
+def test_same_seed_gives_the_same_load_in_the_same_waves() -> None:
     assert messages(7) == messages(7) != messages(8)
     assert waves(7, messages(7)) == waves(7, messages(7)) != waves(8, messages(7))
 
@@ -83,7 +83,7 @@ def test_the_plan_strikes_every_victim_within_the_time(seed: int) -> None:
     assert all(0 <= strike.at_seconds <= SECONDS and 0 <= strike.choice < 1 for strike in strikes)
 
 
-def test_the_same_seed_makes_the_same_plan() -> None:
+def test_same_seed_gives_the_same_plan() -> None:
     assert plan(7) == plan(7) != plan(8)
 
 
@@ -98,7 +98,7 @@ COMMANDS = (
 
 
 @pytest.mark.parametrize(("command", "function"), COMMANDS)
-def test_a_function_is_known_by_the_command_line_of_its_process(command: str, function: str | None) -> None:
+def test_function_is_recognised_by_the_command_line_of_its_process(command: str, function: str | None) -> None:
     assert function_of(command) == function
 
 
@@ -114,7 +114,7 @@ def test_the_processes_of_each_function_are_found_among_the_emulators_children()
     assert workers(children) == {Victim.PUBLISH: [10], Victim.SEND: [20, 30]}
 
 
-def test_a_child_process_is_seen_and_killed() -> None:
+def test_child_process_is_found_and_killed() -> None:
     wait = "import sys; sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", wait], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert wait in children_of(os.getpid())[child.pid]
@@ -133,7 +133,7 @@ class ThisProcess:
         return os.getpid()
 
 
-def test_a_strike_that_finds_only_who_has_just_started_is_made_again() -> None:
+def test_strike_that_finds_only_new_processes_is_repeated() -> None:
     strike = Strike(at_seconds=0, victim=Victim.FOLLOW_UP, choice=0)
     emulator: Any = ThisProcess()
     runs: list[str] = []
@@ -166,7 +166,7 @@ BEGAN = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
     ],
     ids=["nothing waits", "all is due", "soon", "the note of a message may be lost", "for too long"],
 )
-def test_what_waits_by_its_own_due_at_is_waited_for_within_bounds(dues: Sequence[str], seconds: float) -> None:
+def test_wait_for_a_due_message_is_bounded(dues: Sequence[str], seconds: float) -> None:
     assert patience(BEGAN, dues) - BEGAN == timedelta(seconds=seconds)
 
 
@@ -236,11 +236,11 @@ FAULTS: tuple[tuple[Aftermath, list[str]], ...] = (
 
 
 @pytest.mark.parametrize(("aftermath", "objections"), FAULTS)
-def test_whatever_is_not_as_promised_is_named(aftermath: Aftermath, objections: list[str]) -> None:
+def test_broken_guarantee_is_named(aftermath: Aftermath, objections: list[str]) -> None:
     assert aftermath.objections() == objections
 
 
-def test_the_report_says_what_was_killed_and_how_the_messages_ended() -> None:
+def test_report_has_the_kills_and_the_ends_of_the_messages() -> None:
     assert list(_with("unconfirmed", taken=0).lines()) == [
         "kills: 42",
         *(f"     7  {victim.value}" for victim in Victim),

@@ -1,4 +1,4 @@
-"""What is left when the chaos is over, and whether it is as promised. Pure."""
+"""The results of the chaos, and the check of the guarantees. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,19 +13,19 @@ from tests.chaos.nemesis import Victim
 LEAST_KILLS: Final = 40
 
 TAKEN_NOWHERE: Final = frozenset({"failed", "canceled"})
-"""Statuses that say: no vendor took it."""
+"""Statuses that mean that no vendor accepted the message."""
 TAKEN: Final = frozenset({"undelivered", "delivered", "read"})
-"""Statuses that say: a vendor took it."""
+"""Statuses that mean that a vendor accepted the message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aftermath:
-    """What is found when all is quiet.
+    """The results when all queues are quiet.
 
     `stored` has statuses by message id; `heard` the statuses of the events about a message, by sequence; `acceptances`
-    what the vendors' ledgers hold; `dead_letters` the ids of the messages that dead letters name; `waiting` the number
-    of messages in each queue that ought to be empty; `arrivals` and `heard_arrivals` the texts of inbound messages
-    whose callback was answered with 200, and of those whose event came; `cut_short` counts the
+    the entries of the vendors' ledgers; `dead_letters` the message ids of the dead letters; `waiting` the number
+    of messages in each queue that should be empty; `arrivals` and `heard_arrivals` the texts of the inbound
+    messages with a callback that was answered with 200, and of those with an event; `cut_short` counts the
     invocations that a kill ended.
     """
 
@@ -46,35 +46,35 @@ class Aftermath:
 
     @property
     def forgotten(self) -> list[str]:
-        """Messages that are not final, and that no dead letter accounts for."""
+        """Messages that are neither final nor dead letters."""
         ids = [sent.message_id for sent in self.load]
         return [i for i in ids if self.stored.get(i) not in FINAL and i not in self.dead_letters]
 
     @property
     def unexplained(self) -> list[str]:
-        """Messages whose end the vendors' ledgers contradict."""
+        """Messages with an end that contradicts the vendors' ledgers."""
         return [sent.message_id for sent in self.load if _is_contradicted(self.stored, sent, self.taken(sent))]
 
     @property
     def unheard(self) -> list[str]:
-        """Messages whose events do not tell the whole story, from the first to the stored status."""
+        """Messages without a complete series of events up to the stored status."""
         return [i for i, status in self.stored.items() if not _is_whole(self.heard.get(i, {}), status)]
 
     @property
     def most(self) -> int:
-        """How often the vendors took the message that they took most often, of those to be held when in doubt."""
+        """The largest number of acceptances of a message with `on_unknown: hold`."""
         return max(self.taken(sent) for sent in self.load if sent.is_held)
 
     @property
     def most_resent(self) -> int:
-        """The same of those whose caller prefers a duplicate to a gap."""
+        """The same for messages with `on_unknown: resend`."""
         return max((self.taken(sent) for sent in self.load if not sent.is_held), default=0)
 
     def taken(self, sent: Sent) -> int:
         return self.acceptances.get(sent.acceptance, 0)
 
     def objections(self) -> list[str]:
-        """Return what is not as promised, a line each; empty if no message suffered."""
+        """Return the broken guarantees, a line each."""
         own = {sent.message_id for sent in self.load}
         kills = sum(self.kills.values())
         found = {

@@ -57,7 +57,7 @@ class AccountAnswer:
     title: str
     check: str
     response: HttpResponse
-    stored_message: AccountStatus | None = None
+    status: AccountStatus | None = None
     is_refused: bool = False
 
 

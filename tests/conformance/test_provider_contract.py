@@ -399,8 +399,8 @@ def test_an_answer_about_the_account_is_read(name: str, case: AccountAnswer) -> 
     provider = provider_of(name)
 
     for response in (case.response, with_more_fields(case.response)):
-        if case.stored_message is not None:
-            assert provider.parse_account_check(case.check, response) == case.stored_message
+        if case.status is not None:
+            assert provider.parse_account_check(case.check, response) == case.status
             continue
         with pytest.raises(Exception) as caught:  # noqa: PT011 - a parser may raise whatever it likes
             provider.parse_account_check(case.check, response)
@@ -411,7 +411,7 @@ def test_an_answer_about_the_account_is_read(name: str, case: AccountAnswer) -> 
 def test_each_check_of_the_account_has_an_answer_a_refusal_and_an_outage(name: str) -> None:
     for check in provider_of(name).capabilities.account_checks:
         answers = [answer for answer in cases_of(name).account_answers if answer.check == check]
-        kinds = {(answer.stored_message is not None, answer.is_refused) for answer in answers}
+        kinds = {(answer.status is not None, answer.is_refused) for answer in answers}
         assert kinds == {(True, False), (False, True), (False, False)}, check
 
 

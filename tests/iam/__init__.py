@@ -1,5 +1,5 @@
-"""Least privilege: the local stack with IAM enforced, and the proof that no role lacks a right or has an idle one.
+"""Least privilege: the local stack with IAM, and the proof that no role lacks a permission or has an unused one.
 
-First everything that the demo sends must end as it should, without one refusal. Then each right of each role is taken
-away by itself, the function that has it is given work that needs it, and a refusal of exactly that right must come.
+First every message of the demo must have its expected end without a refusal. Then each permission of each role is
+removed in turn, its function gets work that needs it, and exactly that permission must be refused.
 """

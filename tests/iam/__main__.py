@@ -1,4 +1,4 @@
-"""`python -m tests.iam`: the stack up with IAM, the demo, every right taken away once, the stack down."""
+"""`python -m tests.iam`: start the stack with IAM, run the demo, remove every permission once, stop the stack."""
 
 import signal
 import sys
@@ -7,12 +7,12 @@ from typing import Any
 
 from local import stack
 from local.stack.config import DYNAMODB_PORT, ENDPOINT_URL, LOCAL, REGION
-from tests.iam.recording_proxy import Witness
+from tests.iam.recording_proxy import RecordingProxy
 from tests.iam.run import ENFORCING, Privileges, proved, secret_of
 
 
 def main() -> int:
-    """Prove it. Returns the exit status: 0 only if no role lacks a right or has an idle one."""
+    """Run the proof. Return the exit status: 0 only if no role lacks a permission or has an unused one."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     try:
@@ -30,14 +30,14 @@ def main() -> int:
 def _run() -> bool:
     began = time.monotonic()
     try:
-        with Witness(DYNAMODB_PORT, ENDPOINT_URL, REGION, secret_of) as witness:
-            privileges = Privileges(stack.up((ENFORCING, stack.SIMULATORS)), witness)
+        with RecordingProxy(DYNAMODB_PORT, ENDPOINT_URL, REGION, secret_of) as proxy:
+            privileges = Privileges(stack.up((ENFORCING, stack.SIMULATORS)), proxy)
             wrong = [*privileges.enforce(), *privileges.flows(), *proved(privileges)]
             print("\n".join(f"WRONG: {each}" for each in wrong) or "No role lacks a right or has an idle one.")
             print(f"It took {time.monotonic() - began:.0f} s.", flush=True)
             return not wrong
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was started must end, however impatient the onlooker
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the stack must stop even after another Ctrl+C
         if stack.down():
             print(f"The local stack is down again. What it wrote is in {LOCAL}/*.log")
 

@@ -1,4 +1,4 @@
-"""For each right, the work that needs it; or why there is none on the local AWS. No third kind is tolerated."""
+"""For each permission, the work that needs it, or the reason why the local AWS cannot prove it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ Changes = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One invocation of a function with a sample event, in the text of whose records some words are changed.
+    """One invocation of a function with a sample event, in which some words are replaced.
 
-    Before it, the time comes to look at the message `due`.
+    Before it, this message becomes due: `due`.
     """
 
     event: str
@@ -22,15 +22,15 @@ class Step:
 
     @property
     def function(self) -> str:
-        """The logical id of the function: the event lies in its folder."""
+        """The logical id of the function that the event's folder names."""
         return self.event.partition("/")[0].title().replace("_", "") + "Function"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What needs a right: done without it by `step`, after `before` was done with all rights.
+    """The work that needs a permission: done without it by `step`, after `before` was done with all permissions.
 
-    `is_cold` is work that is done once in the life of a process only.
+    `is_cold` is work that a process does only once.
     """
 
     before: tuple[Step, ...] = ()
@@ -48,7 +48,7 @@ def _followed_up(message_id: str, event: str, *changes: tuple[str, str]) -> Work
 
 _OTP: Final = ('"recipient"', '"category": "otp", "recipient"')
 _EARLY: Final = ("7810", "7814")
-"""The vendor's receipt comes before its answer."""
+"""The vendor's receipt arrives before its answer."""
 _FILE_LATER: Final = Work(
     before=(Step("send/whatsapp-media-file", (("7810", "7820"),)),),
     step=Step("send/resume", (("sample-throttled", "sample-whatsapp-media-file"),)),
@@ -80,7 +80,7 @@ _SEND: Final[Mapping[tuple[str, str], Work]] = {
 }
 _WEBHOOK: Final[Mapping[tuple[str, str], Work]] = {
     ("dynamodb:BatchGetItem", "MessagesTable"): _work("webhook/smspoh-receipt-get"),
-    # The vendor's own receipt of it comes while the right is gone.
+    # The vendor's receipt arrives while the permission is removed.
     ("dynamodb:PartiQLUpdate", "MessagesTable"): Work(before=(Step("send/nusasms"),)),
     ("dynamodb:BatchGetItem", "CorrelationsTable"): _RECEIPT,
     ("dynamodb:UpdateItem", "CorrelationsTable"): _RECEIPT,
@@ -144,4 +144,4 @@ NOT_ENFORCED: Final[Mapping[Permission, str]] = {
     Permission("PublishRole", "dynamodb:ListStreams", "InboxTable/stream/*"): _POLLED,
     Permission("PublishRole", "sqs:SendMessage", "PublishFailures"): _GIVEN_UP,
 }
-"""Rights that the local AWS cannot prove needed. On AWS each is needed as Lambda's documents say."""
+"""Permissions that the local AWS does not enforce. AWS needs each of them according to Lambda's documentation."""

@@ -1,4 +1,4 @@
-"""What the roles of the template may do, what of it the local AWS enforces, and in what words. Pure."""
+"""The permissions of the template's roles, and their names on the local AWS. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 Pair = tuple[str, str]
-"""An action and the ARN of what it may be done to."""
+"""An action and the ARN of its resource."""
 
 LOCAL_ACTIONS: Final = {
-    # The functions' PartiQL arrives as classic calls; the local AWS has no rights for PartiQL of its own.
+    # The functions' PartiQL arrives as classic calls; the local AWS has no permissions for PartiQL.
     "dynamodb:PartiQLInsert": "dynamodb:PutItem",
     "dynamodb:PartiQLUpdate": "dynamodb:UpdateItem",
-    # On AWS the right to send one message is the right to send ten. The functions only ever send batches.
+    # On AWS the permission for one message includes batches. The functions send only batches.
     "sqs:SendMessage": "sqs:SendMessageBatch",
 }
-"""What the local AWS asks for where AWS asks for something else."""
+"""Actions that the local AWS checks instead of those of AWS."""
 
 _SECRET_SUFFIX: Final = re.compile("-[A-Za-z0-9]{6}")
 _STREAM: Final = re.compile(r"/stream/[0-9TZ:.-]+")
@@ -26,7 +26,7 @@ DOUBLE_SLASH: Final = ":parameter//"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Permission:
-    """One action on one resource, by logical ids: what lies within a resource follows a slash."""
+    """One action on one resource, by logical ids: a part of a resource follows a slash."""
 
     role: str
     action: str
@@ -34,7 +34,7 @@ class Permission:
 
     @property
     def function(self) -> str:
-        """The logical id of the function that has the role."""
+        """The logical id of the function with the role."""
         return self.role.removesuffix("Role") + "Function"
 
 
@@ -52,17 +52,17 @@ def document_of(pairs: Sequence[Pair]) -> dict[str, Any]:
 
 
 def enforced(pair: Pair) -> Pair:
-    """Return a pair of the template in the words of the local AWS."""
+    """Return the pair that the local AWS checks for a pair of the template."""
     action, arn = pair
     return LOCAL_ACTIONS.get(action, action), arn.replace(DOUBLE_SLASH, DOUBLE_SLASH[:-1])
 
 
 def name_of(arn: str, physical_ids: Mapping[str, str]) -> str:
-    """Return the logical name of what an ARN names; `physical_ids` are those of the stack, by logical id.
+    """Return the logical name of an ARN; `physical_ids` are those of the stack, by logical id.
 
-    Raises LookupError if it is nothing of the stack's.
+    Raises LookupError if the stack has no such resource.
     """
-    # The longest first: one name may begin like another, and the event bus is named like the stack.
+    # The longest first: a name may be the start of another, and the event bus has the name of the stack.
     for logical_id, physical_id in sorted(physical_ids.items(), key=lambda item: -len(item[1])):
         before, found, within = arn.rpartition(physical_name(physical_id))
         if found and before[-1:] in (":", "/") and (place := _place(within)) is not None:
@@ -71,16 +71,16 @@ def name_of(arn: str, physical_ids: Mapping[str, str]) -> str:
 
 
 def physical_name(physical_id: str) -> str:
-    """Return the name under which calls and ARNs know a resource: of a queue, the end of its URL."""
+    """Return the name of a resource in calls and ARNs: for a queue, the end of its URL."""
     return physical_id.rpartition("/")[2] if physical_id.startswith("http") else physical_id
 
 
 def _place(within: str) -> str | None:
-    """Return the place within a resource that an ARN names after the resource, or None if the name goes on."""
+    """Return the part of an ARN after the resource, or None if the name continues."""
     if within in ("", ":*") or _SECRET_SUFFIX.fullmatch(within):
         return ""
     if _STREAM.fullmatch(within):
-        return "/stream"  # which generation of it does not matter
+        return "/stream"  # any generation of it
     return within if within.startswith("/") else None
 
 

@@ -1,8 +1,8 @@
-"""Stands between the functions and the local AWS, and sees every refusal.
+"""A proxy between the functions and the local AWS that records every refusal.
 
-It passes calls on as they came, signature and all. Only batches of PartiQL writes it makes one by one by the classic
-calls, as `local.emulator.partiql_proxy` does and for the same reason. It signs those again with the function's own
-credentials, so that IAM allows or refuses them as calls of the function.
+It passes calls on unchanged, with their signature. It replaces only batches of PartiQL writes by classic calls, like
+`local.emulator.partiql_proxy` and for the same reason, and signs these with the function's own credentials, so that IAM
+allows or refuses them as calls of the function.
 """
 
 import json
@@ -27,12 +27,12 @@ _REFUSED: Final = re.compile(r"assumed-role/(?P<role>[^/]+)/\S+ is not authorize
 _ACCESS_KEY: Final = re.compile(r"Credential=([^/]+)/")
 
 SecretOf = Callable[[str], str]
-"""Returns the secret access key that goes with an access key id."""
+"""Returns the secret access key of an access key id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What the local AWS did not allow: the physical name of the role, the action, and the call that it was asked for.
+    """A refusal of the local AWS: the physical name of the role, the action, and the refused call.
 
     Most refusals of the local AWS do not name the resource; the call does.
     """
@@ -47,7 +47,7 @@ class Refusal:
 
 
 def refusal_in(call: bytes, answer: Answer) -> Refusal | None:
-    """Return what the answer to a call refuses, or None if it refuses nothing."""
+    """Return the refusal in the answer to a call, or None."""
     status, body = answer
     found = _REFUSED.search(body.decode(errors="replace")) if status >= 400 else None
     return Refusal(found["role"], found["action"], call.decode(errors="replace")) if found else None
@@ -62,19 +62,19 @@ def access_keys(functions: Mapping[str, str]) -> dict[str, str]:
     return {f"ASIA{digest[:16].upper()}": sha256(f"secret:{digest}".encode()).hexdigest() for digest in digests}
 
 
-class Witness:
+class RecordingProxy:
     """Listens on a port of 127.0.0.1 for the functions of the local AWS at `upstream`."""
 
     def __init__(self, port: int, upstream: str, region: str, secret_of: SecretOf) -> None:
         self._http = _Server(("127.0.0.1", port), _Handler)
-        self._http.witness = self
+        self._http.proxy = self
         self._lock = threading.Lock()
         self._seen: list[Refusal] = []
         self.upstream = urlsplit(upstream).netloc
         self.region = region
         self.secret_of = secret_of
 
-    def __enter__(self) -> "Witness":
+    def __enter__(self) -> "RecordingProxy":
         threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         return self
 
@@ -84,7 +84,7 @@ class Witness:
 
     @property
     def url(self) -> str:
-        """The address of the witness, without a slash at the end."""
+        """The address of the proxy, without a slash at the end."""
         return f"http://127.0.0.1:{self._http.server_address[1]}"
 
     @property
@@ -106,10 +106,10 @@ class Witness:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    witness: Witness
+    proxy: RecordingProxy
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Write nothing: a function that waits no longer hangs up."""
+        """Write nothing: a function disconnects after its time-out."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -139,23 +139,23 @@ class _Handler(BaseHTTPRequestHandler):
         key = found[1] if found else ""
         token = self.headers.get("x-amz-security-token")
         headers = {"content-type": "application/x-amz-json-1.0", "x-amz-target": f"{TARGET}{operation}"}
-        url = f"http://{self.server.witness.upstream}/"
+        url = f"http://{self.server.proxy.upstream}/"
         body = json.dumps(request).encode()
         signed = AWSRequest("POST", url, headers=headers, data=body)
-        credentials = Credentials(key, self.server.witness.secret_of(key), token)
-        SigV4Auth(credentials, "dynamodb", self.server.witness.region).add_auth(signed)
+        credentials = Credentials(key, self.server.proxy.secret_of(key), token)
+        SigV4Auth(credentials, "dynamodb", self.server.proxy.region).add_auth(signed)
         return dict(signed.headers.items()), body
 
     def _pass_on(self, headers: dict[str, str], body: bytes) -> Answer:
-        upstream = HTTPConnection(self.server.witness.upstream, timeout=30)
+        upstream = HTTPConnection(self.server.proxy.upstream, timeout=30)
         try:
             upstream.request("POST", self.path, body, headers)
             response = upstream.getresponse()
             answer = response.status, response.read()
         finally:
             upstream.close()
-        self.server.witness.see(body, answer)
+        self.server.proxy.see(body, answer)
         return answer
 
     def log_message(self, *args: Any) -> None:
-        """Write nothing: what passes here is private."""
+        """Write nothing: the calls are private."""

@@ -1,4 +1,4 @@
-"""The two proofs on a stack that is up: everything works with all rights, and something fails without any one."""
+"""The two proofs on a running stack: all works with all permissions, and something fails without each of them."""
 
 import json
 import time
@@ -23,18 +23,18 @@ from local.stack.deployment import client
 from local.stack.processes import DIRECT, Server, children_of, function_of, kill
 from tests.iam.exercises import NOT_ENFORCED, PROOFS, Step, Work
 from tests.iam.permissions import Pair, Permission, document_of, enforced, name_of, pairs_of, physical_name
-from tests.iam.recording_proxy import Refusal, Witness, access_keys
+from tests.iam.recording_proxy import RecordingProxy, Refusal, access_keys
 
 POLICY: Final = "least"
 """The name of every role's only policy in the template."""
 
 TRIES: Final = 2
-"""Work may fail to reach its end for other reasons than the right that it lacks."""
+"""Work may fail for other reasons than the removed permission."""
 MAX_INLINE_WAIT_SECONDS: Final = 10.0
 REAPED_SECONDS: Final = 0.3
 """Until the local AWS sees that a process has ended; an invocation before that is lost."""
 NOTHING_TO_DO: Final = ("send/not-json", "webhook/unknown-kind", "publish/removed", "follow_up/every-minute")
-"""An event for each function that works in the demo, of which no vendor hears."""
+"""An event for each function of the demo that makes no call to a vendor."""
 ALIKE: Final = 4
 TICK_SECONDS: Final = 0.1
 SAMPLE_TOKEN: Final = "local-webhook-token"
@@ -53,12 +53,12 @@ ENFORCING: Final[Server] = replace(
         },
     },
 )
-"""The local AWS with IAM, whose functions call through the witness."""
+"""The local AWS with IAM. Its functions call through the proxy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Right:
-    """A permission as it is deployed: the names of role and resource, and the pair in the words of the local AWS."""
+    """A deployed permission: the names of role and resource, and the pair that the local AWS checks."""
 
     permission: Permission
     role: str
@@ -66,7 +66,7 @@ class Right:
     resource: str
 
     def is_missed(self, refusals: Iterable[Refusal]) -> bool:
-        """Whether this very right was refused."""
+        """Whether exactly this permission was refused."""
         return any(refusal.is_of(self.role, self.pair[0], self.resource) for refusal in refusals)
 
 
@@ -78,16 +78,16 @@ def _functions() -> dict[str, str]:
 
 
 def secret_of(access_key: str) -> str:
-    """Return the secret access key of the function whose access key id this is."""
+    """Return the secret access key of an access key id."""
     return access_keys(_functions())[access_key]
 
 
 class Privileges:
-    """Takes rights away and gives them back."""
+    """Removes permissions and restores them."""
 
-    def __init__(self, outputs: Mapping[str, Any], witness: Witness) -> None:
+    def __init__(self, outputs: Mapping[str, Any], proxy: RecordingProxy) -> None:
         self._outputs = outputs
-        self._witness = witness
+        self._witness = proxy
         self._iam, self._lambda, self._dynamodb = client("iam"), client("lambda"), client("dynamodb")
         described = client("cloudformation").describe_stack_resources(StackName=STACK_NAME)["StackResources"]
         self._ids = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in described}
@@ -97,9 +97,9 @@ class Privileges:
         self.rights = list(self._deployed(each["LogicalResourceId"] for each in described))
 
     def enforce(self) -> list[str]:
-        """Put every role's rights in the words of the local AWS, and return what is not as it should be.
+        """Write the permissions of every role in the names of the local AWS, and return the problems.
 
-        The queues' own policies go once they have refused us: nothing but plain HTTP is spoken here.
+        The queues' own policies are removed after they refused a call: they require TLS, which the local AWS has not.
         """
         for role in {right.role for right in self.rights}:
             self._allow(role)
@@ -112,19 +112,19 @@ class Privileges:
         return [f"{name} takes plain HTTP" for name in open_ones]
 
     def flows(self) -> list[str]:
-        """Send one message of every kind with all rights, and return what is not as it should be."""
+        """Send one message of every kind with all permissions, and return the problems."""
         caller = Caller(self._outputs)
         caller.change_settings(OPERATORS_SETTINGS)  # before a function reads them, for a minute
         self._calm()
         self._witness.forget()
         is_green = Demo(caller, Console(highlight=False)).run()
         refused = sorted({f"refused with all rights: {r.action} for {r.role}" for r in self._witness.seen})
-        # The demo ends with vendors out of order. A process that was told so sends them nothing for a minute.
+        # The demo ends with open circuits. A process with an open circuit makes no call for a minute.
         self._end_processes("SendFunction")
         return refused + ([] if is_green else ["not every message ended as it should"])
 
     def is_missed(self, right: Right, work: Work) -> bool:
-        """Do the work without a right, and say whether that very right was refused."""
+        """Do the work without a permission, and return whether exactly that permission was refused."""
         return any(self._is_missed_once(right, work) for _ in range(TRIES))
 
     def _is_missed_once(self, right: Right, work: Work) -> bool:
@@ -166,7 +166,7 @@ class Privileges:
         self._lambda.invoke(FunctionName=self._ids[step.function], Payload=payload(step, number, self._token))
 
     def _make_due(self, message_id: str) -> None:
-        """Have the time come to look at a message, unless there is none to look at."""
+        """Make a message due, if the step names one."""
         with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
             self._dynamodb.update_item(
                 TableName=self._outputs["MessagesTableName"],
@@ -185,9 +185,9 @@ class Privileges:
         return True
 
     def _calm(self) -> None:
-        """Let few processes start, and those before the first message.
+        """Start few processes, and before the first message.
 
-        Checking signatures and rights costs the local AWS the time that many would take.
+        The local AWS checks signatures and permissions, so it has no time for many.
         """
         for mapping in self._lambda.list_event_source_mappings()["EventSourceMappings"]:
             if ":sqs:" in mapping["EventSourceArn"]:
@@ -217,7 +217,7 @@ class Privileges:
 
 
 def proved(privileges: Privileges) -> list[str]:
-    """Take away each right by itself, print what came of it, and return what is not as it should be."""
+    """Remove each permission in turn, print the result, and return the problems."""
     wrong = [f"no role has it any more: {_line(p)}" for p in sorted(gone(r.permission for r in privileges.rights))]
     for right in privileges.rights:
         permission = right.permission
@@ -235,7 +235,7 @@ def proved(privileges: Privileges) -> list[str]:
 
 
 def gone(permissions: Iterable[Permission]) -> set[Permission]:
-    """Return what is proved or excused although no role has it."""
+    """Return the proofs and exceptions for permissions that no role has."""
     return (PROOFS.keys() | NOT_ENFORCED.keys()) - set(permissions)
 
 
@@ -244,7 +244,7 @@ def _line(permission: Permission) -> str:
 
 
 def payload(step: Step, number: int, token: str) -> str:
-    """Return the sample event of a step with its changes, a valid token, and ids that nobody has used."""
+    """Return the sample event of a step with its changes, a valid token, and new ids."""
     event = json.loads(
         (ROOT / "events" / f"{step.event}.json").read_text(encoding="utf-8").replace(SAMPLE_TOKEN, token)
     )
@@ -255,7 +255,7 @@ def payload(step: Step, number: int, token: str) -> str:
 
 
 def _fresh(text: str, number: int) -> str:
-    """Return the text of a sample with ids that nobody has used."""
+    """Return the text of a sample with new ids."""
     return text.replace("sample-", f"proof-{number}-")
 
 

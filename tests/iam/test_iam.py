@@ -1,4 +1,4 @@
-"""Least privilege: every right of the template is proved needed, or stands in a list with the reason why not."""
+"""Least privilege: every permission of the template has a proof, or an entry with the reason why not."""
 
 import json
 import threading
@@ -13,7 +13,7 @@ from local.stack.config import ROOT
 from local.stack.processes import DIRECT
 from tests.iam.exercises import NOT_ENFORCED, PROOFS, Step
 from tests.iam.permissions import Permission, document_of, enforced, name_of, pairs_of
-from tests.iam.recording_proxy import TARGET, Refusal, Witness, access_keys, refusal_in
+from tests.iam.recording_proxy import TARGET, RecordingProxy, Refusal, access_keys, refusal_in
 from tests.iam.run import gone, payload
 from tests.template import template
 
@@ -30,7 +30,7 @@ IDS = {
 
 
 def _resource(value: Any) -> str:
-    """Return what the template says of a resource by logical ids, as `name_of` says it of an ARN."""
+    """Return the resource of a statement in the template by logical ids, as `name_of` does for an ARN."""
     if "Fn::GetAtt" in value:
         logical_id, _, attribute = value["Fn::GetAtt"].partition(".")
         return f"{logical_id}/stream" if attribute == "StreamArn" else str(logical_id)
@@ -51,11 +51,11 @@ def _of_the_template() -> Iterator[Permission]:
 PERMISSIONS = tuple(_of_the_template())
 
 
-def test_every_right_is_proved_needed_or_excused_and_none_is_both() -> None:
+def test_every_permission_has_either_a_proof_or_an_exception() -> None:
     assert sorted(PERMISSIONS) == sorted([*PROOFS, *NOT_ENFORCED])
 
 
-def test_what_is_excused_is_what_lambda_itself_does_for_a_function() -> None:
+def test_exceptions_are_the_actions_of_lambda_itself() -> None:
     assert {permission.action for permission in NOT_ENFORCED} == {
         "logs:CreateLogStream",
         "logs:PutLogEvents",
@@ -74,12 +74,12 @@ def test_what_is_excused_is_what_lambda_itself_does_for_a_function() -> None:
     assert all(NOT_ENFORCED.values())
 
 
-def test_a_right_that_no_role_has_any_more_is_named() -> None:
+def test_proof_of_a_permission_that_no_role_has_is_named() -> None:
     assert gone(PERMISSIONS) == set()
     assert gone(PERMISSIONS[1:]) == {PERMISSIONS[0]}
 
 
-def test_the_role_of_a_right_is_a_functions() -> None:
+def test_role_of_a_permission_belongs_to_a_function() -> None:
     resources = template()["Resources"]
     roles = {p.function: resources[p.function]["Properties"]["Role"]["Fn::GetAtt"] for p in PERMISSIONS}
 
@@ -90,7 +90,7 @@ STEPS = sorted({step for work in PROOFS.values() for step in (*work.before, work
 
 
 @pytest.mark.parametrize("step", STEPS, ids=str)
-def test_the_work_is_a_sample_event_of_a_function_and_its_changes_change_it(step: Step) -> None:
+def test_step_is_a_sample_event_and_each_replacement_applies(step: Step) -> None:
     text = (ROOT / "events" / f"{step.event}.json").read_text().replace('\\"', '"')
 
     assert step.function in template()["Resources"]
@@ -109,28 +109,28 @@ def test_the_work_is_a_sample_event_of_a_function_and_its_changes_change_it(step
     ],
     ids=["as it is", "of another message", "no records"],
 )
-def test_a_sample_is_changed_before_its_ids_are(step: Step, bodies: list[dict[str, Any]]) -> None:
+def test_replacements_apply_before_the_ids_are_renewed(step: Step, bodies: list[dict[str, Any]]) -> None:
     event = json.loads(payload(step, 7, "a-token"))
 
     assert [json.loads(record["body"]) for record in event.get("Records", [])] == bodies
 
 
-def test_a_sample_of_a_callback_has_the_token_that_is_valid() -> None:
+def test_sample_callback_gets_the_valid_token() -> None:
     event = json.loads(payload(Step("webhook/nusasms-receipt-get"), 7, "a-token"))
 
     assert event["pathParameters"]["token"] == "a-token"
 
 
 @pytest.mark.parametrize("permission", PROOFS, ids=str)
-def test_the_function_itself_does_the_work(permission: Permission) -> None:
+def test_function_itself_does_the_work(permission: Permission) -> None:
     work = PROOFS[permission]
 
-    # Where there is no step, what was done before comes back to the function by itself.
+    # Without a step, the work before it triggers the function.
     assert work.step is None or work.step.function == permission.function
     assert work.step or work.before
 
 
-def test_a_statement_means_each_of_its_actions_on_each_of_its_resources() -> None:
+def test_statement_is_every_action_on_every_resource() -> None:
     document = {
         "Statement": [
             {"Effect": "Allow", "Action": ["a:One", "a:Two"], "Resource": ["x", "y"]},
@@ -159,11 +159,11 @@ def test_a_statement_means_each_of_its_actions_on_each_of_its_resources() -> Non
         (("ssm:GetParameter", "arn:parameter/sampai/S"), ("ssm:GetParameter", "arn:parameter/sampai/S")),
     ],
 )
-def test_a_right_is_put_into_the_words_of_the_local_aws(pair: tuple[str, str], in_local_words: tuple[str, str]) -> None:
+def test_permission_is_translated_to_the_local_aws(pair: tuple[str, str], in_local_words: tuple[str, str]) -> None:
     assert enforced(pair) == in_local_words
 
 
-def test_no_two_rights_of_a_role_become_one_in_the_words_of_the_local_aws() -> None:
+def test_permissions_of_a_role_stay_distinct_on_the_local_aws() -> None:
     translated = [(p.role, *enforced((p.action, p.resource))) for p in PERMISSIONS]
 
     assert len(set(translated)) == len(translated)
@@ -185,11 +185,11 @@ def test_no_two_rights_of_a_role_become_one_in_the_words_of_the_local_aws() -> N
         ("arn:aws:logs:ap-southeast-1:000000000000:log-group:/aws/lambda/sampai/send:*", "SendLog"),
     ],
 )
-def test_an_arn_is_named_by_the_logical_id_of_what_it_is_in(arn: str, name: str) -> None:
+def test_arn_is_named_by_the_logical_id_of_its_resource(arn: str, name: str) -> None:
     assert name_of(arn, IDS) == name
 
 
-def test_an_arn_of_nothing_in_the_stack_has_no_name() -> None:
+def test_arn_outside_the_stack_has_no_name() -> None:
     with pytest.raises(LookupError):
         name_of("arn:aws:sqs:ap-southeast-1:000000000000:another-queue", IDS)
 
@@ -212,7 +212,7 @@ REFUSAL = Refusal("sampai-SendRole-4D", "dynamodb:PutItem", CALL.decode())
         (400, b"\xff", None),
     ],
 )
-def test_a_refusal_names_role_action_and_call(status: int, body: bytes, refusal: Refusal | None) -> None:
+def test_refusal_has_role_action_and_call(status: int, body: bytes, refusal: Refusal | None) -> None:
     assert refusal_in(CALL, (status, body)) == refusal
 
 
@@ -225,11 +225,11 @@ def test_a_refusal_names_role_action_and_call(status: int, body: bytes, refusal:
         ("sampai-SendRole-4D", "dynamodb:PutItem", "sampai-CorrelationsTable-6F", False),
     ],
 )
-def test_a_refusal_is_of_one_right_only(role: str, action: str, resource: str, is_of: bool) -> None:
+def test_refusal_belongs_to_one_permission(role: str, action: str, resource: str, is_of: bool) -> None:
     assert REFUSAL.is_of(role, action, resource) is is_of
 
 
-def test_each_function_has_keys_of_its_own() -> None:
+def test_each_function_has_its_own_keys() -> None:
     keys = access_keys({"arn:function:a": "arn:role:x", "arn:function:b": "arn:role:x"})
 
     assert len(keys) == len(set(keys.values())) == 2
@@ -238,7 +238,7 @@ def test_each_function_has_keys_of_its_own() -> None:
 
 
 class LocalAws(ThreadingHTTPServer):
-    """Refuses every PutItem, takes everything else, and remembers what came."""
+    """Refuses every PutItem, accepts everything else, and records the calls."""
 
     daemon_threads = True
 
@@ -276,31 +276,33 @@ GIVEN = "AWS4-HMAC-SHA256 Credential=ASIAFUNCTION/20261121/ap-southeast-1/dynamo
 NO_KEYS: dict[str, str] = {}
 
 
-def call(witness: Witness, operation: str, document: Any) -> Any:
+def call(proxy: RecordingProxy, operation: str, document: Any) -> Any:
     headers = {"x-amz-target": f"{TARGET}{operation}", "authorization": GIVEN, "x-amz-security-token": "token"}
-    with DIRECT.open(Request(witness.url, json.dumps(document).encode(), headers)) as answer:
+    with DIRECT.open(Request(proxy.url, json.dumps(document).encode(), headers)) as answer:
         return json.loads(answer.read())
 
 
-def test_the_witness_passes_a_call_on_with_its_signature_and_the_host_that_was_signed(local_aws: LocalAws) -> None:
-    with Witness(0, f"http://127.0.0.1:{local_aws.server_port}", "ap-southeast-1", NO_KEYS.__getitem__) as witness:
-        assert call(witness, "Query", {"TableName": "t"}) == {}
+def test_proxy_passes_a_call_on_with_its_signature_and_the_signed_host(local_aws: LocalAws) -> None:
+    with RecordingProxy(0, f"http://127.0.0.1:{local_aws.server_port}", "ap-southeast-1", NO_KEYS.__getitem__) as proxy:
+        assert call(proxy, "Query", {"TableName": "t"}) == {}
 
-        assert local_aws.came == [("Query", {"TableName": "t"}, GIVEN, witness.url.removeprefix("http://"))]
-        assert witness.seen == []
+        assert local_aws.came == [("Query", {"TableName": "t"}, GIVEN, proxy.url.removeprefix("http://"))]
+        assert proxy.seen == []
 
 
-def test_the_witness_makes_partiql_writes_in_the_functions_name_and_sees_them_refused(local_aws: LocalAws) -> None:
+def test_proxy_makes_partiql_writes_with_the_keys_of_the_function_and_records_their_refusal(
+    local_aws: LocalAws,
+) -> None:
     insert = {"Statement": "INSERT INTO \"t\" VALUE {'key': ?}", "Parameters": [{"S": "k"}]}
     update = {"Statement": 'UPDATE "t" SET "a" = ? WHERE "key" = ? AND "b" = ?', "Parameters": [{"S": "1"}] * 3}
     keys = {"ASIAFUNCTION": "not a secret"}
 
-    with Witness(0, f"http://127.0.0.1:{local_aws.server_port}", "ap-southeast-1", keys.__getitem__) as witness:
-        answer = call(witness, "BatchExecuteStatement", {"Statements": [insert, update]})
+    with RecordingProxy(0, f"http://127.0.0.1:{local_aws.server_port}", "ap-southeast-1", keys.__getitem__) as proxy:
+        answer = call(proxy, "BatchExecuteStatement", {"Statements": [insert, update]})
 
         assert [each.get("Error", {}).get("Code") for each in answer["Responses"]] == ["AccessDeniedException", None]
         assert [came[0] for came in local_aws.came] == ["PutItem", "UpdateItem"]
         assert all("Credential=ASIAFUNCTION/" in came[2] != GIVEN for came in local_aws.came)
-        assert [refusal.is_of("sampai-SendRole-4D", "dynamodb:PutItem", "t") for refusal in witness.seen] == [True]
-        witness.forget()
-        assert witness.seen == []
+        assert [refusal.is_of("sampai-SendRole-4D", "dynamodb:PutItem", "t") for refusal in proxy.seen] == [True]
+        proxy.forget()
+        assert proxy.seen == []

@@ -105,10 +105,10 @@ def test_concurrent_workers_get_different_reservations(new_limiter: Callable[[],
 def test_single_worker_needs_one_request_each(emulator: Emulator, nows: list[float], requests: int) -> None:
     client, counted = emulator.client("dynamodb"), []
 
-    def wake_up(**sent: Any) -> None:
+    def count(**sent: Any) -> None:
         counted.append(sent)
 
-    client.meta.events.register("before-send.dynamodb", wake_up)
+    client.meta.events.register("before-send.dynamodb", count)
     limiter = DynamoRateLimiter(client, table=emulator.new_table("DirectoryTable"))
 
     for now in nows:

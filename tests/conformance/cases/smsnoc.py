@@ -581,7 +581,7 @@ def balance_of(title: str, amount: float | None, expires_at: datetime | None, **
         title=title,
         check="balance",
         response=success(data),
-        stored_message=AccountStatus(balances=(Balance(account="credit", amount=amount, expires_at=expires_at),)),
+        status=AccountStatus(balances=(Balance(account="credit", amount=amount, expires_at=expires_at),)),
     )
 
 

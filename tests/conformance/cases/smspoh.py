@@ -863,11 +863,9 @@ def credit(amount: float) -> AccountStatus:
 
 
 def asked(
-    title: str, response: HttpResponse, stored_message: AccountStatus | None = None, *, is_refused: bool = False
+    title: str, response: HttpResponse, status: AccountStatus | None = None, *, is_refused: bool = False
 ) -> AccountAnswer:
-    return AccountAnswer(
-        title=title, check="balance", response=response, stored_message=stored_message, is_refused=is_refused
-    )
+    return AccountAnswer(title=title, check="balance", response=response, status=status, is_refused=is_refused)
 
 
 ACCOUNT_ANSWERS = (
