@@ -46,7 +46,7 @@ def leaks_of(run: Callable[[Estate], None], reply: Any = None, **options: Any) -
     return outside.leaks()
 
 
-# --- no leaks -----------------------------------------------------------------------------------------------------
+# --- no leaks ---------------------------------------------------------------------------------------------------------
 
 
 @covers("I11")
@@ -140,7 +140,7 @@ def test_an_exception_inside_a_provider_reveals_nothing(
     assert leaks_of(lambda estate: suffer(estate, lambda _: None)) == []
 
 
-# --- planted leaks --------------------------------------------------------------------------------------------------
+# --- planted leaks ----------------------------------------------------------------------------------------------------
 
 
 def _in_base64(offset: int) -> Callable[[str], str]:

@@ -27,7 +27,7 @@ FOLDER = "/tree/.local/emulator.home/ministack-lambda"
 PYTHON = "/tree/.venv-emulator/bin/python"
 
 
-# --- the load --------------------------------------------------------------------------------------------------------
+# --- the load ---------------------------------------------------------------------------------------------------------
 
 
 def test_every_message_of_the_load_is_a_valid_request() -> None:
@@ -70,7 +70,7 @@ def test_same_seed_gives_the_same_load_in_the_same_waves() -> None:
     assert waves(7, messages(7)) == waves(7, messages(7)) != waves(8, messages(7))
 
 
-# --- the nemesis -----------------------------------------------------------------------------------------------------
+# --- the nemesis ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -150,7 +150,7 @@ def test_strike_that_finds_only_new_processes_is_repeated() -> None:
         assert child.wait() == -signal.SIGKILL
 
 
-# --- the quiet -------------------------------------------------------------------------------------------------------
+# --- the quiet --------------------------------------------------------------------------------------------------------
 
 BEGAN = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
@@ -174,7 +174,7 @@ def test_the_horizon_is_as_long_as_the_first_three_waits_of_a_refused_message() 
     assert OPERATORS_SETTINGS["report_horizon_hours"] == sum(BACKOFF_SECONDS[:3]) / 3600
 
 
-# --- the verdict -----------------------------------------------------------------------------------------------------
+# --- the verdict ------------------------------------------------------------------------------------------------------
 
 
 def _sent(number: int, on_unknown: str = "hold") -> Sent:

@@ -74,7 +74,7 @@ REFUSES: Final = (400, 401, 403, 404, 422, 429)
 PAGE: Final = 0
 
 
-# --- cases ----------------------------------------------------------------------------------------------------------
+# --- cases ------------------------------------------------------------------------------------------------------------
 
 
 @cache
@@ -149,7 +149,7 @@ def has_word(wire: str, word: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(word.lower())}(?!\w)", wire) is not None
 
 
-# --- registry and capabilities --------------------------------------------------------------------------------------
+# --- registry and capabilities ----------------------------------------------------------------------------------------
 
 
 @by_provider
@@ -181,7 +181,7 @@ def test_the_default_address_is_https_without_a_slash_at_its_end(name: str) -> N
     assert re.fullmatch(r"https://[^?#]*[^/?#]", APIS[name].default_base_url)
 
 
-# --- send -----------------------------------------------------------------------------------------------------------
+# --- send -------------------------------------------------------------------------------------------------------------
 
 
 @each("sends")
@@ -250,7 +250,7 @@ def test_unknown_fields_of_an_answer_are_ignored(name: str, case: Answer) -> Non
     assert is_same(outcome_of(provider, with_more_fields(case.response)), case.outcome)
 
 
-# --- refusals -------------------------------------------------------------------------------------------------------
+# --- refusals ---------------------------------------------------------------------------------------------------------
 
 
 @each("refusals")
@@ -327,7 +327,7 @@ def test_a_conversation_is_refused_where_none_is_declared(name: str) -> None:
     assert is_refused is not provider.capabilities.has_conversations
 
 
-# --- several in one call --------------------------------------------------------------------------------------------
+# --- several in one call ----------------------------------------------------------------------------------------------
 
 
 @each("many_sends")
@@ -382,7 +382,7 @@ def test_garbage_for_several_messages_accepts_none_and_fails_none_for_good(name:
             assert status in REFUSES or all(isinstance(outcome, Unknown) for outcome in outcomes)
 
 
-# --- the account ----------------------------------------------------------------------------------------------------
+# --- the account ------------------------------------------------------------------------------------------------------
 
 
 @by_provider
@@ -415,7 +415,7 @@ def test_each_check_of_the_account_has_an_answer_a_refusal_and_an_outage(name: s
         assert kinds == {(True, False), (False, True), (False, False)}, check
 
 
-# --- the vendor's pages ---------------------------------------------------------------------------------------------
+# --- the vendor's pages -----------------------------------------------------------------------------------------------
 
 
 def requests_of(cases: ProviderCases) -> list[tuple[str, str]]:
@@ -448,7 +448,7 @@ def test_every_documented_word_and_code_has_a_case(name: str) -> None:
     assert [word for word in cases_of(name).documented if not has_word(wires, word)] == []
 
 
-# --- the vendor's words ---------------------------------------------------------------------------------------------
+# --- the vendor's words -----------------------------------------------------------------------------------------------
 
 
 @by_provider
@@ -485,7 +485,7 @@ def test_undocumented_status_word_is_read_and_changes_nothing(name: str) -> None
         assert not reports or cases.unknown_word in strange, f"{way}: no case shows an unknown provider status"
 
 
-# --- look-up and list -----------------------------------------------------------------------------------------------
+# --- look-up and list -------------------------------------------------------------------------------------------------
 
 
 @by_provider
@@ -562,7 +562,7 @@ def test_garbage_is_never_read_as_the_absence_of_a_message(name: str, body: byte
                 provider.parse_list(response, PAGE)
 
 
-# --- webhooks -------------------------------------------------------------------------------------------------------
+# --- webhooks ---------------------------------------------------------------------------------------------------------
 
 
 @each("webhooks")
@@ -602,7 +602,7 @@ def test_a_webhook_that_contradicts_itself_is_refused(name: str, case: Webhook) 
         APIS[name].parse_webhook(case.kind, contradicting(case.request))
 
 
-# --- discretion -----------------------------------------------------------------------------------------------------
+# --- discretion -------------------------------------------------------------------------------------------------------
 
 
 def secrets_of(cases: ProviderCases) -> set[str]:

@@ -41,7 +41,7 @@ def test_schema_is_valid(name: str) -> None:
     Draft202012Validator.check_schema(schema(name))
 
 
-# --- requests -------------------------------------------------------------------------------------------------------
+# --- requests ---------------------------------------------------------------------------------------------------------
 
 BODIES = {
     f"{file.stem} {number}": record["body"]
@@ -176,7 +176,7 @@ def test_the_schema_and_the_code_agree_on_opt_out(field: str, number: Any) -> No
     )
 
 
-# --- settings -------------------------------------------------------------------------------------------------------
+# --- settings ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_the_schema_and_the_code_agree_on_settings(document: Any) -> None:
     assert accepts("settings", document) is is_parsed
 
 
-# --- events ---------------------------------------------------------------------------------------------------------
+# --- events -----------------------------------------------------------------------------------------------------------
 
 DRAFT = Message(
     message_id="m-1",
@@ -291,7 +291,7 @@ def test_event_without_a_field_does_not_match_its_schema(name: str) -> None:
     assert not any(accepts(SCHEMAS[event.detail_type], document) for document in lacking)
 
 
-# --- the public contract --------------------------------------------------------------------------------------------
+# --- the public contract ----------------------------------------------------------------------------------------------
 # Names that callers use. A new name is a new line here; a line that is removed or changed breaks a caller.
 
 FIELDS = {

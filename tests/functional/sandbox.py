@@ -285,7 +285,7 @@ def _told(event: dict[str, Any]) -> str:
     return f"{detail['message_id']} {detail['status'] if 'status' in detail else detail['reason']}"
 
 
-# --- private values -----------------------------------------------------------------------------------------------
+# --- private values ---------------------------------------------------------------------------------------------------
 
 PRIVATE = frozenset(
     """text msg caption value value_text media_url media_base64 file_name encryptKey

@@ -296,7 +296,7 @@ def test_receipt_that_arrives_before_its_send_is_not_lost(deployment: Deployment
     assert deployment.table() == {"sample-smspoh": "delivered"}
 
 
-# --- the samples themselves -----------------------------------------------------------------------------------------
+# --- the samples themselves -------------------------------------------------------------------------------------------
 
 
 def _records(event: Any) -> Iterator[dict[str, Any]]:
@@ -349,7 +349,7 @@ def test_stream_record_has_the_view_type_of_its_table(name: str) -> None:
     assert shown <= views.items()
 
 
-# --- the tests themselves --------------------------------------------------------------------------------------------
+# --- the tests themselves ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -79,7 +79,7 @@ class ApplicationMachine(RuleBasedStateMachine):
         """By the vendor's id, the highest status in a receipt that was answered with 200."""
         self.broken: list[str] = []
 
-    # --- requests ---------------------------------------------------------------------------------------------------
+    # --- requests -----------------------------------------------------------------------------------------------------
 
     @initialize(
         moods=st.lists(st.sampled_from(sorted(MOODS)), min_size=4, max_size=4),
@@ -152,7 +152,7 @@ class ApplicationMachine(RuleBasedStateMachine):
         self.asked.append(body)
         self.waiting.append((f"record-{len(self.asked)}", body))
 
-    # --- deliveries -------------------------------------------------------------------------------------------------
+    # --- deliveries ---------------------------------------------------------------------------------------------------
 
     @rule(first=picks, count=st.integers(1, 10), is_kept=st.booleans(), sandbox=st.booleans())
     def deliver(self, first: int, count: int, is_kept: bool, sandbox: bool) -> None:
@@ -210,7 +210,7 @@ class ApplicationMachine(RuleBasedStateMachine):
         elif message.is_expired(self.house.clock()):
             self.broken.append(f"{message_id} was sent after it had expired (I7)")
 
-    # --- vendors ----------------------------------------------------------------------------------------------------
+    # --- vendors ------------------------------------------------------------------------------------------------------
 
     @rule(provider=providers, mood=st.sampled_from([None, *sorted(MOODS)]))
     def change_moods(self, provider: str, mood: str | None) -> None:
@@ -223,7 +223,7 @@ class ApplicationMachine(RuleBasedStateMachine):
         if self.vendors.ledger:
             self._one_of(self.vendors.ledger, pick).status = status
 
-    # --- callbacks --------------------------------------------------------------------------------------------------
+    # --- callbacks ----------------------------------------------------------------------------------------------------
 
     @precondition(lambda self: self._reporting())
     @rule(
@@ -293,7 +293,7 @@ class ApplicationMachine(RuleBasedStateMachine):
         query = urlencode({"id": f"in-{pick}", "originator": number[1:], "msg": text})
         self.house.receive("nusasms", "sms-inbox", self.house.secret.secret.webhook_tokens[0], query=query)
 
-    # --- time and operators -----------------------------------------------------------------------------------------
+    # --- time and operators -------------------------------------------------------------------------------------------
 
     @rule(seconds=st.sampled_from([1, 5, 16, 61, 130, 901, 3_601, 86_400, 8 * 86_400]))
     def wait(self, seconds: int) -> None:
@@ -324,7 +324,7 @@ class ApplicationMachine(RuleBasedStateMachine):
     def lose_or_find_a_port(self, port: str, is_down: bool) -> None:
         getattr(self.house, port).is_down = is_down
 
-    # --- invariants -------------------------------------------------------------------------------------------------
+    # --- invariants ---------------------------------------------------------------------------------------------------
 
     @invariant()
     def nothing_was_broken_on_the_way(self) -> None:

@@ -29,7 +29,7 @@ CASES: Final = 800
 
 Document = dict[str, Any]
 
-# --- good requests --------------------------------------------------------------------------------------------------
+# --- good requests ----------------------------------------------------------------------------------------------------
 
 SECRET: Final = "84127"
 """Part of every private value: texts, numbers, names of files, keys. None of them is a valid message_id."""
@@ -119,7 +119,7 @@ CONTROLS: Final[Sequence[Document]] = (
     ),
 )
 
-# --- mutations ----------------------------------------------------------------------------------------------------
+# --- mutations --------------------------------------------------------------------------------------------------------
 
 JUNK: Final[Sequence[Any]] = (
     *(None, True, False, 0, -1, 7, 10**30, -1.5, "", " ", [], {}, [[]], "null", "0", "\u202e", "\x00", "\u2028"),
@@ -324,7 +324,7 @@ def _some_body(number: int, bodies: Sequence[Body], goods: list[tuple[Document, 
     return Body(text=json.dumps(_nonsense(random)))
 
 
-# --- expected results -----------------------------------------------------------------------------------------------
+# --- expected results -------------------------------------------------------------------------------------------------
 
 
 @cache
@@ -480,7 +480,7 @@ def _document(body: str) -> Document:
     return document if isinstance(document, dict) else {}
 
 
-# --- tests ----------------------------------------------------------------------------------------------------------
+# --- tests ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("title", sorted(GOOD))

@@ -33,7 +33,7 @@ from tests.template import ROOT
 CASES: Final = 5_000
 """Shown by the tests; `python -m tests.fuzz` runs as many as requested."""
 
-# --- the world ------------------------------------------------------------------------------------------------------
+# --- the world --------------------------------------------------------------------------------------------------------
 
 CONVERSATION: Final = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
 NUMBER: Final = "6281234567810"
@@ -126,7 +126,7 @@ class _Logs:
         return nullcontext()
 
 
-# --- callbacks ------------------------------------------------------------------------------------------------------
+# --- callbacks --------------------------------------------------------------------------------------------------------
 
 ID, REFERENCE = "\u2988id\u2988", "\u2988reference\u2988"
 """Placeholders for the ids of a message, which may exist or not."""
@@ -491,7 +491,7 @@ def some_callback(random: Random) -> Callback:
     )
 
 
-# --- allowed effects ------------------------------------------------------------------------------------------------
+# --- allowed effects --------------------------------------------------------------------------------------------------
 
 ANSWERS: Final = {200: "ok", 400: "malformed", 404: "not found", 503: "try again"}
 HEADERS: Final = {"content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff"}
@@ -628,7 +628,7 @@ def _leaks(callback: Callback) -> list[str]:
     return [f"the log holds {secret!r} (I11)" for secret in secrets if secret in said]
 
 
-# --- tests ----------------------------------------------------------------------------------------------------------
+# --- tests ------------------------------------------------------------------------------------------------------------
 
 
 @covers("W2", "W6", "W7", "W8", "W9", "I3", "I11", "I12")

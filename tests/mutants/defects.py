@@ -45,7 +45,7 @@ def _defect(title: str, likely: str, *edits: Edit) -> Defect:
 
 
 DEFECTS: Final = (
-    # --- at most once ---------------------------------------------------------------------------------------------
+    # --- at most once -------------------------------------------------------------------------------------------------
     _defect(
         "the vendor is called before the claim is stored",
         "unit/send",
@@ -207,7 +207,7 @@ DEFECTS: Final = (
             "if message.category is not Category.PROMOTIONAL:",
         ),
     ),
-    # --- outcomes, evidence ---------------------------------------------------------------------------------------
+    # --- outcomes, evidence -------------------------------------------------------------------------------------------
     _defect(
         "a superseded attempt writes its result",
         "unit/send",
@@ -310,7 +310,7 @@ DEFECTS: Final = (
             "is_certain = bool(free)",
         ),
     ),
-    # --- none forgotten, none late --------------------------------------------------------------------------------
+    # --- none forgotten, none late ------------------------------------------------------------------------------------
     _defect(
         "a message that waits for a further attempt has no due_at",
         "unit/send unit/follow_up",
@@ -352,7 +352,7 @@ DEFECTS: Final = (
             "if remaining() < 0:",
         ),
     ),
-    # --- who may be written to ------------------------------------------------------------------------------------
+    # --- who may be written to ----------------------------------------------------------------------------------------
     _defect(
         "a comma and a second number pass for a recipient",
         "unit/contract/request unit/send",
@@ -386,7 +386,7 @@ DEFECTS: Final = (
         "unit/rooms",
         _edit("services/send/admission.py", "if room is not None and room.is_open(desk.now):", "if room is not None:"),
     ),
-    # --- vendors are spared -----------------------------------------------------------------------------------------
+    # --- vendors are spared -------------------------------------------------------------------------------------------
     _defect(
         "messages are sent before their turn",
         "unit/pace",
@@ -427,7 +427,7 @@ DEFECTS: Final = (
             "            pass\n        return True\n",
         ),
     ),
-    # --- nothing leaked -------------------------------------------------------------------------------------------
+    # --- nothing leaked -----------------------------------------------------------------------------------------------
     _defect(
         "the beginning of a webhook token is enough",
         "unit/receive",

@@ -98,7 +98,7 @@ def test_look_up_takes_any_number_of_names(directory: DynamoDirectory | InMemory
     assert known == EligibilityData(opted_out=frozenset(numbers[::2]), conversations={"room-1": conversation(0)})
 
 
-# --- opt-outs -------------------------------------------------------------------------------------------------------
+# --- opt-outs ---------------------------------------------------------------------------------------------------------
 
 WISHES = [
     ("out, in, out, in", [(0, True), (1, False), (2, True), (3, False)], False),
@@ -126,7 +126,7 @@ def test_opt_outs_have_the_same_result_in_any_order(
     assert opted_out == (orders.keys() if is_out else set())
 
 
-# --- conversations --------------------------------------------------------------------------------------------------
+# --- conversations ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("order", list(permutations([0, 1, 2])))
@@ -159,7 +159,7 @@ def test_later_number_replaces_the_earlier_one(directory: DynamoDirectory | InMe
     assert conversations == {"room-1": conversation(2, number="+85591234512")}
 
 
-# --- catalogues -----------------------------------------------------------------------------------------------------
+# --- catalogues -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("catalogue", [c[1] for c in CATALOGUES], ids=[c[0] for c in CATALOGUES])
@@ -181,7 +181,7 @@ def test_new_catalogue_replaces_the_old_one_completely(directory: DynamoDirector
     assert known == EligibilityData(catalogues={"nusasms": Catalogue(refreshed_at=at(60))})
 
 
-# --- counts ---------------------------------------------------------------------------------------------------------
+# --- counts -----------------------------------------------------------------------------------------------------------
 
 
 def counter(most: int, key: str = f"recipient#{NUMBER}#2026-11-21T10") -> QuotaCounter:
@@ -223,7 +223,7 @@ def test_concurrent_increments_do_not_exceed_the_limit(directory: DynamoDirector
     assert counted.count(True) == 5
 
 
-# --- outages --------------------------------------------------------------------------------------------------------
+# --- outages ----------------------------------------------------------------------------------------------------------
 
 CALLS: list[tuple[str, Callable[[DynamoDirectory | InMemoryDirectory], object]]] = [
     ("look up", lambda directory: directory.look_up(numbers=[NUMBER], conversations=[], catalogues=[])),

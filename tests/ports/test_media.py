@@ -95,7 +95,7 @@ def test_outage_raises(request: pytest.FixtureRequest, where: str, call: Callabl
         call(media)
 
 
-# --- DynamoDB only -------------------------------------------------------------------------------------------------
+# --- DynamoDB only ----------------------------------------------------------------------------------------------------
 
 
 def test_file_with_a_missing_part_is_unavailable(emulator: Emulator) -> None:

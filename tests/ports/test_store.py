@@ -249,7 +249,7 @@ def test_buffer_keeps_one_report_for_each_status(store: DynamoStore | InMemorySt
     assert len(correlation.reports) == 3
 
 
-# --- DynamoDB only -------------------------------------------------------------------------------------------------
+# --- DynamoDB only ----------------------------------------------------------------------------------------------------
 
 
 class _Flaky:

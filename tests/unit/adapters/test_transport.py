@@ -138,7 +138,7 @@ def test_cookies_are_not_sent_back(transport: HttpTransport) -> None:
     assert [b"cookie" in request.lower() for request in received] == [False, False]
 
 
-# --- connections ----------------------------------------------------------------------------------------------------
+# --- connections ------------------------------------------------------------------------------------------------------
 
 
 def test_calls_in_a_row_share_a_connection_until_it_is_dropped() -> None:
@@ -196,7 +196,7 @@ def test_threads_get_their_own_answers() -> None:
     assert [result.body if isinstance(result, HttpResponse) else result for result in results] == expected
 
 
-# --- secrecy --------------------------------------------------------------------------------------------------------
+# --- secrecy ----------------------------------------------------------------------------------------------------------
 
 
 @covers("I11")
@@ -210,7 +210,7 @@ def test_no_log_shows_a_url(transport: HttpTransport, script: Script, caplog: py
     assert "canary" not in caplog.text + repr(result)
 
 
-# --- TLS ------------------------------------------------------------------------------------------------------------
+# --- TLS --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -126,7 +126,7 @@ def test_repr_of_a_request_shows_neither_number_nor_text_nor_file(body: str) -> 
     assert [said for said in ("1234", "Dara", "bill", "a.example", "AA==", "pdf", NUMBER) if said in shown] == []
 
 
-# --- invalid --------------------------------------------------------------------------------------------------------
+# --- invalid ----------------------------------------------------------------------------------------------------------
 
 A_URL = "content.media_url: must be an https URL in ASCII, without credentials or spaces"
 BASE64 = "content.media_base64: must be base64 with padding, without line breaks"
@@ -309,7 +309,7 @@ def test_invalid_opt_out_changes_nothing_and_is_rejected(consent: dict[str, Any]
     assert "8412" not in repr([house.message("r-2"), house.store.events, house.bus.events, house.telemetry.lines])
 
 
-# --- audiences ------------------------------------------------------------------------------------------------------
+# --- audiences --------------------------------------------------------------------------------------------------------
 
 LIST = "6415907d0d37a"
 

@@ -17,7 +17,7 @@ NAMED = Inbound(
 NAMELESS = replace(NAMED, provider_message_id=None, received_at=START)
 
 
-# --- keys -----------------------------------------------------------------------------------------------------------
+# --- keys -------------------------------------------------------------------------------------------------------------
 
 SECOND = timedelta(seconds=1)
 LATER = timedelta(hours=3)
@@ -83,7 +83,7 @@ def test_repr_of_a_message_shows_neither_the_number_nor_the_text() -> None:
     assert "Halo" not in repr(NAMED)
 
 
-# --- conversations --------------------------------------------------------------------------------------------------
+# --- conversations ----------------------------------------------------------------------------------------------------
 
 DAY = timedelta(hours=24)
 MILLISECOND = timedelta(milliseconds=1)
@@ -96,7 +96,7 @@ def test_conversation_is_open_for_less_than_a_day(after: timedelta, is_open: boo
     assert Conversation(room_id="room-1", last_inbound_at=START).is_open(START + after) is is_open
 
 
-# --- keywords -------------------------------------------------------------------------------------------------------
+# --- keywords ---------------------------------------------------------------------------------------------------------
 
 OUT = ("STOP", "Berhenti", "STOP ALL", "ရပ်", "ឈប់", "বন্ধ", "⛔")
 IN = ("START", "Mulai", "চালু", "...")

@@ -25,7 +25,7 @@ SECRET = "8412-secret-8412"
 """A value that no error may show."""
 
 
-# --- reading --------------------------------------------------------------------------------------------------------
+# --- reading ----------------------------------------------------------------------------------------------------------
 
 GOOD: list[tuple[str, object, Parameters]] = [
     ("nothing", {}, Parameters()),
@@ -210,7 +210,7 @@ def test_repr_of_a_template_shows_no_parameter(build: Callable[[], dict[str, Any
     assert SECRET not in repr(template)
 
 
-# --- the catalogue --------------------------------------------------------------------------------------------------
+# --- the catalogue ----------------------------------------------------------------------------------------------------
 
 
 def rejected(what: str) -> Failure:

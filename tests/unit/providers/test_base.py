@@ -29,7 +29,7 @@ ANSWERED_AT = "Sat, 21 Nov 2026 10:00:00 GMT"
 T0 = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
 
-# --- Retry-After ----------------------------------------------------------------------------------------------------
+# --- Retry-After ------------------------------------------------------------------------------------------------------
 
 
 @covers("V3", "Q7")
@@ -76,7 +76,7 @@ def test_answer_without_the_header_has_no_retry_after() -> None:
     assert retry_after_seconds(HttpResponse(status=429, headers={"date": ANSWERED_AT})) is None
 
 
-# --- outcomes by HTTP status ----------------------------------------------------------------------------------------
+# --- outcomes by HTTP status ------------------------------------------------------------------------------------------
 
 OUT_OF_ORDER = NotTaken(reason=Reason.AUTHENTICATION, is_final=False, scope=FailureScope.PROVIDER, provider_code="401")
 THROTTLED = NotTaken(reason=Reason.RATE_LIMITED, is_final=False, provider_code="429", retry_after_seconds=7.0)
@@ -96,7 +96,7 @@ def test_outcome_of_a_send_follows_from_the_http_status(status: int, outcome: Ou
     assert refused_by_status(HttpResponse(status=status, headers={"retry-after": "7"})) == outcome
 
 
-# --- a vendor's id --------------------------------------------------------------------------------------------------
+# --- a vendor's id ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("value", ["26", "609681630f78b", "A B", "х", "9" * 200])
@@ -112,7 +112,7 @@ def test_any_other_value_is_no_id(value: object) -> None:
     assert parse_id(value) is None
 
 
-# --- a provider's own refusals --------------------------------------------------------------------------------------
+# --- a provider's own refusals ----------------------------------------------------------------------------------------
 
 
 class Toy(Provider):
@@ -222,7 +222,7 @@ def test_repr_of_an_account_shows_neither_credentials_nor_the_receipt_address() 
     assert "not-a-real" not in repr(account)
 
 
-# --- requests and answers -------------------------------------------------------------------------------------------
+# --- requests and answers ---------------------------------------------------------------------------------------------
 
 
 def test_get_has_its_query_in_the_url() -> None:
@@ -290,7 +290,7 @@ def test_answer_that_is_not_json_raises_value_error(body: bytes) -> None:
         HttpResponse(status=200, body=body).json()
 
 
-# --- callbacks ------------------------------------------------------------------------------------------------------
+# --- callbacks --------------------------------------------------------------------------------------------------------
 
 JSON = {"content-type": "application/json; charset=utf-8"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}

@@ -49,7 +49,7 @@ def reply(content: Content, **options: object) -> Message:
     return replace(message(content, **options), room_id=CONVERSATION)
 
 
-# --- emoji ----------------------------------------------------------------------------------------------------------
+# --- emoji ------------------------------------------------------------------------------------------------------------
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\\"), min_size=1))
@@ -62,7 +62,7 @@ def test_text_keeps_its_meaning_if_its_emoji_are_escaped(text: str) -> None:
     assert max(map(ord, body)) <= 0xFFFF
 
 
-# --- files ----------------------------------------------------------------------------------------------------------
+# --- files ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("provider", [WHATSAPP, OFFICIAL], ids=["whatsapp", "whatsapp_official"])
@@ -105,7 +105,7 @@ def test_media_type_follows_from_the_file_name(name: str, kind: str, media_type:
     assert f'name="type"\r\n\r\n{kind}\r\n' in fetched
 
 
-# --- conversations --------------------------------------------------------------------------------------------------
+# --- conversations ----------------------------------------------------------------------------------------------------
 
 FALLBACK = {"template_id": TEMPLATE, "parameters": ["Siti", "4711"], "recipient_name": "Siti Aminah"}
 READ = Template(
@@ -162,7 +162,7 @@ def test_ids_are_not_case_sensitive() -> None:
     assert provider.validate(replace(reply(Text(text="Halo")), room_id=CONVERSATION.upper())) is None
 
 
-# --- inbound ------------------------------------------------------------------------------------------------------
+# --- inbound ----------------------------------------------------------------------------------------------------------
 
 
 @given(st.from_regex(r"(\+|0|08|62)?[0-9]{0,18}", fullmatch=True) | st.text(max_size=20), st.sampled_from(Channel))
