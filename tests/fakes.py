@@ -1,4 +1,4 @@
-"""Fakes of the ports, shared by all tests. The store's is held to the same tests as the real one."""
+"""Fakes of the ports, shared by all tests. `tests/ports` runs the same tests on them and on the real adapters."""
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -31,7 +31,7 @@ START = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
 
 class FixedClock:
-    """A clock that stands still until it is moved."""
+    """A clock that only a test moves."""
 
     def __init__(self, now: datetime = START) -> None:
         self.now = now
@@ -54,9 +54,9 @@ class CountedIds:
 
 
 class InMemoryStore:
-    """The store as the port describes it. `is_down`, `outages` and `before_commit` stage what can befall it.
+    """The store as the port describes it. `is_down`, `outages` and `before_commit` inject faults.
 
-    Every stored change of status is kept in `events`, as the stream of the real table brings it to the publisher.
+    Every stored change of status is kept in `events`, as the stream of the real table sends it to the publisher.
     """
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class InMemoryStore:
         self.is_down = False
         self.before_commit: Callable[[Sequence[Write]], None] | None = None
         self.outages: list[type[Write]] = []
-        """Kinds of write that are not made and not answered, each once."""
+        """Kinds of write that fail without an answer, each once."""
 
     def commit(self, writes: Sequence[Write]) -> list[WriteResult]:
         if writes:
@@ -144,7 +144,7 @@ def _in_order(reports: Collection[Report]) -> tuple[Report, ...]:
 
 
 class InMemoryDirectory:
-    """What is known of numbers, conversations and templates, and what is counted; `asked` counts the look-ups."""
+    """Opt-outs, conversations, catalogues and quota counters; `asked` counts the look-ups."""
 
     def __init__(self) -> None:
         self.consents: dict[str, tuple[datetime, bool]] = {}
@@ -172,7 +172,7 @@ class InMemoryDirectory:
 
     def set_opt_out(self, number: str, *, is_out: bool, at: datetime) -> None:
         self._require_up()
-        # Of two wishes at once the one to be left alone counts, and False sorts before True.
+        # If an opt-out and an opt-in have the same time, the opt-out counts: False sorts before True.
         self.consents[number] = max(self.consents.get(number, (at, is_out)), (at, is_out))
 
     def record_conversation(self, conversation: Conversation) -> None:
@@ -262,7 +262,7 @@ class InMemoryEncryptionKeys:
 
 
 class InMemoryRateLimiter:
-    """A rate limiter. `reservations` has the name, the start and the seconds of each reservation that was granted."""
+    """The schedule of each vendor. `reservations` has the granted ones: name, start and seconds."""
 
     def __init__(self) -> None:
         self.taken_until: dict[str, datetime] = {}
@@ -293,7 +293,7 @@ class RecordingQueue:
         self.wake_ups += wake_ups
 
     def bodies(self) -> list[str]:
-        """Return the notes as the send function will find them in its queue."""
+        """Return the wake-ups as the bodies that the send function gets from its queue."""
         return [json.dumps({"resume": wake_up.message_id, "attempt": wake_up.attempt}) for wake_up in self.wake_ups]
 
 
@@ -312,7 +312,7 @@ Reply = HttpResponse | NoResponse | Callable[[HttpRequest], HttpResponse | NoRes
 
 
 class RecordingTransport:
-    """Answers each call with the next reply, the last one for ever, and keeps the requests."""
+    """Answers each call with the next reply and repeats the last one. Keeps the requests."""
 
     def __init__(self, *replies: Reply) -> None:
         self.replies = list(replies)
@@ -351,7 +351,7 @@ class FixedSecret:
 
 
 class InlinePool(Executor):
-    """Runs each call as it is submitted: the order of a test's steps is the order of its lines."""
+    """Runs each call when it is submitted, so the order of a test's steps is the order of its lines."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers

@@ -1,4 +1,4 @@
-"""What the services rely on in an inbox, asked of the fake and of DynamoDB as the local AWS has it."""
+"""The contract of the inbox, checked on the fake and on DynamoDB of the local AWS."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -50,24 +50,24 @@ def inbox(request: pytest.FixtureRequest) -> Inbox:
 
 
 @covers("W10")
-def test_a_message_is_new_once(inbox: Inbox) -> None:
+def test_message_is_new_only_once(inbox: Inbox) -> None:
     added = [inbox.add("a", INBOUND, START), inbox.add("a", INBOUND, START), inbox.add("b", INBOUND, START)]
 
     assert added == [True, False, True]
 
 
-def test_what_comes_under_a_known_key_is_not_new_whatever_it_says(inbox: Inbox) -> None:
+def test_message_under_a_known_key_is_not_new_even_if_its_text_differs(inbox: Inbox) -> None:
     inbox.add("a", INBOUND, START)
 
     assert inbox.add("a", BARE, START + timedelta(minutes=1)) is False
 
 
 @pytest.mark.parametrize("inbound", [i[1] for i in INBOUNDS], ids=[i[0] for i in INBOUNDS])
-def test_a_message_is_read_as_it_was_written(inbound: Inbound) -> None:
+def test_message_is_stored_completely(inbound: Inbound) -> None:
     assert from_inbox_item(to_inbox_item("a", inbound, START)) == (inbound, START)
 
 
-def test_every_message_reaches_the_stream_once_and_whole(emulator: Emulator) -> None:
+def test_every_message_reaches_the_stream_once_and_complete(emulator: Emulator) -> None:
     table = emulator.new_table("InboxTable")
     inbox = DynamoInbox(emulator.client("dynamodb"), table=table)
 
@@ -78,14 +78,14 @@ def test_every_message_reaches_the_stream_once_and_whole(emulator: Emulator) -> 
     assert [from_inbox_item(record["dynamodb"]["NewImage"]) for record in records] == [(i[1], START) for i in INBOUNDS]
 
 
-def test_a_repeated_callback_is_known_as_one_for_a_week() -> None:
+def test_repeated_callback_is_recognised_for_a_week() -> None:
     item = to_inbox_item("a", INBOUND, START)
 
     assert item["ttl"] == {"N": str(int((START + timedelta(days=7)).timestamp()))}
 
 
 @pytest.mark.parametrize("where", ["memory", "dynamodb", "no table"])
-def test_an_inbox_that_does_not_answer_is_unavailable(request: pytest.FixtureRequest, where: str) -> None:
+def test_outage_raises(request: pytest.FixtureRequest, where: str) -> None:
     inbox: Inbox
     if where == "memory":
         inbox = fake = InMemoryInbox()

@@ -1,4 +1,4 @@
-"""What the services rely on in a store, asked of the fake and of DynamoDB as the local AWS has it."""
+"""The contract of the store, checked on the fake and on DynamoDB of the local AWS."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -117,7 +117,7 @@ def report(status: Status | None = Status.DELIVERED, word: str = "Success") -> R
     )
 
 
-def test_what_is_stored_is_read_as_it_was(store: DynamoStore | InMemoryStore) -> None:
+def test_message_is_read_as_it_was_stored(store: DynamoStore | InMemoryStore) -> None:
     failed = fail(
         claimed("m-2", channel=Channel.WHATSAPP),
         Failure(reason=Reason.TOO_LONG, provider_code="-14", detail="content.text"),
@@ -135,7 +135,7 @@ def test_what_is_stored_is_read_as_it_was(store: DynamoStore | InMemoryStore) ->
 
 
 @covers("Q1", "I1")
-def test_an_id_is_taken_once(store: DynamoStore | InMemoryStore) -> None:
+def test_id_can_be_inserted_once(store: DynamoStore | InMemoryStore) -> None:
     store.commit([Insert(message=claimed(attempt_id="a-1"))])
 
     written = store.commit([Insert(message=claimed(attempt_id="a-2")), Insert(message=claimed("m-2"))])
@@ -144,7 +144,7 @@ def test_an_id_is_taken_once(store: DynamoStore | InMemoryStore) -> None:
 
 
 @covers("D2")
-def test_a_write_of_ones_own_that_comes_twice_counts_as_done(store: DynamoStore | InMemoryStore) -> None:
+def test_repeated_write_counts_as_done(store: DynamoStore | InMemoryStore) -> None:
     writes: list[Write] = [Insert(message=claimed()), LinkCorrelation(key="nomsa#145", message_id="m-1")]
     store.commit(writes)
     over = Replace(before=claimed(), message=accepted(claimed()))
@@ -166,7 +166,7 @@ def test_a_change_is_stored_only_over_the_revision_that_it_was_made_from(store: 
     assert store.read(["m-1"]) == {"m-1": first}
 
 
-def test_a_change_of_what_is_not_there_is_refused(store: DynamoStore | InMemoryStore) -> None:
+def test_change_of_a_message_that_does_not_exist_is_refused(store: DynamoStore | InMemoryStore) -> None:
     written = store.commit([Replace(before=claimed(), message=accepted(claimed()))])
 
     assert written == [WriteResult(done=False)]
@@ -183,7 +183,7 @@ def test_a_final_message_keeps_no_content(store: DynamoStore | InMemoryStore) ->
 
 
 @pytest.mark.parametrize("count", [1, 25, 26, 60])
-def test_any_number_of_writes_is_answered_in_order(store: DynamoStore | InMemoryStore, count: int) -> None:
+def test_results_are_in_the_order_of_the_writes(store: DynamoStore | InMemoryStore, count: int) -> None:
     store.commit([Insert(message=claimed("m-7"))])
 
     written = store.commit([Insert(message=claimed(f"m-{n}", attempt_id=f"a-{n}")) for n in range(count)])
@@ -191,7 +191,7 @@ def test_any_number_of_writes_is_answered_in_order(store: DynamoStore | InMemory
     assert [n for n, w in enumerate(written) if not w.done] == [n for n in range(count) if n == 7]
 
 
-def test_one_id_may_come_twice_among_the_writes(store: DynamoStore | InMemoryStore) -> None:
+def test_one_id_may_occur_twice_in_a_commit(store: DynamoStore | InMemoryStore) -> None:
     written = store.commit(
         [Insert(message=claimed()), Replace(before=claimed(), message=accepted(claimed())), Insert(message=claimed())]
     )
@@ -200,7 +200,7 @@ def test_one_id_may_come_twice_among_the_writes(store: DynamoStore | InMemorySto
 
 
 @covers("L3")
-def test_due_messages_come_longest_due_first_and_no_others(store: DynamoStore | InMemoryStore) -> None:
+def test_due_messages_are_listed_oldest_first(store: DynamoStore | InMemoryStore) -> None:
     for n in (3, 1, 2, 9):
         due = replace(claimed(f"m-{n}"), due_at=START + timedelta(minutes=n))
         store.commit([Insert(message=due)])
@@ -210,7 +210,7 @@ def test_due_messages_come_longest_due_first_and_no_others(store: DynamoStore | 
     assert store.due(START, 10) == []
 
 
-def test_the_sender_may_be_first_at_the_meeting_point(store: DynamoStore | InMemoryStore) -> None:
+def test_sender_may_link_the_correlation_first(store: DynamoStore | InMemoryStore) -> None:
     store.commit([LinkCorrelation(key="nomsa#145", message_id="m-1")])
 
     assert store.buffer_report("nomsa#145", report(), START) == Correlation(key="nomsa#145", message_id="m-1")
@@ -220,7 +220,7 @@ def test_the_sender_may_be_first_at_the_meeting_point(store: DynamoStore | InMem
 
 
 @covers("W1", "I4")
-def test_the_report_may_be_first_at_the_meeting_point(store: DynamoStore | InMemoryStore) -> None:
+def test_report_may_arrive_before_the_correlation_is_linked(store: DynamoStore | InMemoryStore) -> None:
     assert store.buffer_report("nomsa#145", report(), START) is None
 
     written = store.commit([LinkCorrelation(key="nomsa#145", message_id="m-1")])
@@ -232,12 +232,12 @@ def test_the_report_may_be_first_at_the_meeting_point(store: DynamoStore | InMem
     assert store.claim("nomsa#145", "m-2") == met
 
 
-def test_a_meeting_point_that_nobody_wrote_can_be_adopted(store: DynamoStore | InMemoryStore) -> None:
+def test_correlation_that_does_not_exist_can_be_claimed(store: DynamoStore | InMemoryStore) -> None:
     assert store.claim("nomsa#145", "m-1") == Correlation(key="nomsa#145", message_id="m-1")
 
 
 @covers("W2", "I10")
-def test_parked_reports_keep_one_of_each_status_however_many_come(store: DynamoStore | InMemoryStore) -> None:
+def test_buffer_keeps_one_report_for_each_status(store: DynamoStore | InMemoryStore) -> None:
     sent, other = report(Status.SENT, "Sent"), report(None, "Levitating")
     for _ in range(30):
         for buffered in (sent, report(), report(None, "Floating"), other):
@@ -249,11 +249,11 @@ def test_parked_reports_keep_one_of_each_status_however_many_come(store: DynamoS
     assert len(correlation.reports) == 3
 
 
-# --- what only the real one can do ----------------------------------------------------------------------------------
+# --- DynamoDB only ----------------------------------------------------------------------------------------------------
 
 
 class _Flaky:
-    """A client of which some calls go wrong as DynamoDB's do."""
+    """A client with faults that DynamoDB has."""
 
     def __init__(self, client: Any, *faults: Callable[[Any, list[Any]], Any]) -> None:
         self._client = client
@@ -291,7 +291,7 @@ def _refuse(_: Any, __: list[Any]) -> Any:
 
 
 @covers("D4")
-def test_statements_throttled_inside_a_good_answer_are_repeated_alone(emulator: Emulator) -> None:
+def test_only_the_throttled_statements_of_a_batch_are_repeated(emulator: Emulator) -> None:
     client = _Flaky(emulator.client("dynamodb"), _throttle_second)
     store = _dynamo(emulator, client)
 
@@ -304,7 +304,7 @@ def test_statements_throttled_inside_a_good_answer_are_repeated_alone(emulator: 
 
 @covers("P3", "D1")
 @pytest.mark.parametrize("fault", [_apply_and_lose, _refuse])
-def test_a_call_without_answer_is_neither_done_nor_refused(
+def test_call_without_an_answer_is_not_done_and_has_no_conflict(
     emulator: Emulator, fault: Callable[[Any, list[Any]], Any]
 ) -> None:
     store = _dynamo(emulator, _Flaky(emulator.client("dynamodb"), fault))
@@ -360,7 +360,7 @@ def test_outage_raises_and_names_nothing_private(operation: str) -> None:
         OPERATIONS[operation](store)
 
 
-def test_a_batch_that_goes_well_is_one_call(emulator: Emulator) -> None:
+def test_commit_is_one_call(emulator: Emulator) -> None:
     client = _Flaky(emulator.client("dynamodb"))
     store = _dynamo(emulator, client)
 
@@ -370,7 +370,7 @@ def test_a_batch_that_goes_well_is_one_call(emulator: Emulator) -> None:
 
 
 class _Busy:
-    """A client that answers a read in part: one key a call, and none at all for some calls before."""
+    """A client that answers reads in part: no key in the first calls, then one key per call."""
 
     def __init__(self, client: Any, *, refusals: int = 0) -> None:
         self._client = client
@@ -390,7 +390,7 @@ class _Busy:
 
 @covers("D4")
 @pytest.mark.parametrize(("keys", "refusals"), [(1, 0), (4, 0), (1, 3), (2, 2)])
-def test_what_a_read_left_out_is_asked_for_again_after_a_while(emulator: Emulator, keys: int, refusals: int) -> None:
+def test_unprocessed_keys_are_read_again_after_a_pause(emulator: Emulator, keys: int, refusals: int) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("MediaTable")
     names = [f"key-{n}" for n in range(keys)]
     for name in names:
@@ -405,7 +405,7 @@ def test_what_a_read_left_out_is_asked_for_again_after_a_while(emulator: Emulato
 
 
 @covers("D4", "I10")
-def test_a_read_that_is_never_answered_whole_is_unavailable(emulator: Emulator) -> None:
+def test_read_that_stays_incomplete_is_unavailable(emulator: Emulator) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("MediaTable")
     busy = _Busy(client, refusals=99)
 
@@ -415,7 +415,7 @@ def test_a_read_that_is_never_answered_whole_is_unavailable(emulator: Emulator) 
     assert busy.asked == [1] * MAX_ROUNDS
 
 
-def test_what_local_functions_write_reaches_the_stream(emulator: Emulator) -> None:
+def test_writes_of_the_local_functions_reach_the_stream(emulator: Emulator) -> None:
     messages_table, correlations_table = emulator.new_tables()
     with as_local_functions_find_it(emulator) as client:
         store = DynamoStore(

@@ -156,7 +156,7 @@ class World:
         self.receiver = self._new_receiver()
         self.follower = self._new_follower()
 
-    # --- services ---------------------------------------------------------------------------------------------------
+    # --- services -----------------------------------------------------------------------------------------------------
 
     def clock_of(self, name: str) -> Callable[[], datetime]:
         skew = self._skews.get(name)
@@ -209,7 +209,7 @@ class World:
             new_pool=InlinePool,
         )
 
-    # --- choosing ---------------------------------------------------------------------------------------------------
+    # --- choosing -----------------------------------------------------------------------------------------------------
 
     def choose(self, what: str, options: tuple[str, ...]) -> str:
         """Return one of the options, the first one once faults have stopped."""
@@ -284,7 +284,7 @@ class World:
         since = (self.now - START).total_seconds()
         return any(port.startswith(o.port) and o.since <= since < o.until for o in self.scenario.outages)
 
-    # --- processes --------------------------------------------------------------------------------------------------
+    # --- processes ----------------------------------------------------------------------------------------------------
 
     def invoke(self, name: str, work: Callable[[], T]) -> T | None:
         """Run one invocation and return its answer; None if it died or failed."""
@@ -355,7 +355,7 @@ class World:
         if batch and self.invoke("publish", lambda: publish(batch, bus=self.bus)) is not None:
             del self.stream[: len(batch)]
 
-    # --- events -----------------------------------------------------------------------------------------------------
+    # --- events -------------------------------------------------------------------------------------------------------
 
     def at(self, when: datetime, what: str, happen: Callable[[], None]) -> None:
         heapq.heappush(self._events, _Event(when, next(self._event_numbers), what, happen))
@@ -443,7 +443,7 @@ class World:
         heapq.heapify(self._events)
         event.happen()
 
-    # --- time -------------------------------------------------------------------------------------------------------
+    # --- time ---------------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Run to the end of all time and look whether everything came out as it must. Raises BrokenPromiseError."""
@@ -492,7 +492,7 @@ class World:
         tick = START + timedelta(minutes=minutes)
         return tick if tick > self._last_tick else self._last_tick + timedelta(minutes=1)
 
-    # --- the end ----------------------------------------------------------------------------------------------------
+    # --- the end ------------------------------------------------------------------------------------------------------
 
     def _ending(self) -> Ending:
         return Ending(

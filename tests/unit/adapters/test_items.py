@@ -1,4 +1,4 @@
-"""Messages as items of the table: what is written is read as it was, and what is enclosed is never written."""
+"""Messages as items of the table. Attachments are never written."""
 
 import json
 from dataclasses import replace
@@ -63,14 +63,14 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("content", [c[1] for c in CONTENTS], ids=[c[0] for c in CONTENTS])
-def test_every_kind_of_content_is_read_as_it_was_written(content: Content | None) -> None:
+def test_content_is_read_as_it_was_written(content: Content | None) -> None:
     message = replace(DRAFT, content=content)
 
     assert from_item(to_item(message)) == message
 
 
 @pytest.mark.parametrize("changes", [c[1] for c in CHANGES], ids=[c[0] for c in CHANGES])
-def test_what_a_message_is_and_where_it_goes_is_read_as_it_was_written(changes: dict[str, Any]) -> None:
+def test_fields_of_a_message_are_read_as_they_were_written(changes: dict[str, Any]) -> None:
     message = claim(
         replace(DRAFT, **changes), provider="nusasms", attempt_id="a-1", now=START, lease=timedelta(seconds=60)
     )
@@ -79,7 +79,7 @@ def test_what_a_message_is_and_where_it_goes_is_read_as_it_was_written(changes: 
 
 
 @pytest.mark.parametrize("content", [c[1] for c in CONTENTS], ids=[c[0] for c in CONTENTS])
-def test_what_is_enclosed_never_reaches_an_item(content: Content | None) -> None:
+def test_attachments_never_reach_an_item(content: Content | None) -> None:
     attachments = Attachments(file=b"a-file-of-a-message", encryption_key="a-key-of-a-message")
     message = replace(DRAFT, content=content, attachments=attachments)
 
@@ -91,7 +91,7 @@ def test_what_is_enclosed_never_reaches_an_item(content: Content | None) -> None
 
 
 @pytest.mark.parametrize("content", [c[1] for c in CONTENTS], ids=[c[0] for c in CONTENTS])
-def test_neither_words_nor_enclosures_show(content: Content | None) -> None:
+def test_repr_shows_neither_texts_nor_attachments(content: Content | None) -> None:
     attachments = Attachments(file=b"a-file-of-a-message", encryption_key="a-key-of-a-message")
     number = "+85591234511"
     shown = repr(replace(DRAFT, content=content, attachments=attachments, recipient=number, metadata={"a": "4711"}))
@@ -100,7 +100,7 @@ def test_neither_words_nor_enclosures_show(content: Content | None) -> None:
     assert [secret for secret in secrets if secret in shown] == []
 
 
-def test_a_final_message_keeps_no_words_no_enclosures_and_no_options() -> None:
+def test_final_message_keeps_neither_texts_nor_attachments_nor_options() -> None:
     message = replace(
         DRAFT,
         content=Text(text="Your code is 1234"),
@@ -117,7 +117,7 @@ def test_a_final_message_keeps_no_words_no_enclosures_and_no_options() -> None:
     assert (from_item(to_item(failed)).audience, from_item(to_item(failed)).room_id) == (("6415907d0d37a",), "room-1")
 
 
-def test_what_is_absent_in_a_message_is_absent_in_its_item() -> None:
+def test_absent_field_of_a_message_is_absent_in_its_item() -> None:
     item = to_item(schedule(DRAFT, now=START, due_at=START))
 
     assert item.keys() == {

@@ -1,4 +1,4 @@
-"""The pure helpers of the bench."""
+"""The pure helpers of the benchmarks."""
 
 import json
 
@@ -16,13 +16,13 @@ def test_no_two_requests_of_batches_share_an_id(provider: str) -> None:
     assert len({json.loads(record["body"])["message_id"] for record in records}) == 200
 
 
-def test_fields_are_laid_over_each_request_of_a_batch() -> None:
+def test_fields_override_those_of_each_request_of_a_batch() -> None:
     bodies = [json.loads(record["body"]) for record in batch_of(2, category="otp")["Records"]]
 
     assert [body["category"] for body in bodies] == ["otp", "otp"]
 
 
-def test_works_are_done_in_turn_and_their_medians_taken() -> None:
+def test_works_run_in_turn_and_give_medians() -> None:
     done: list[str] = []
     given = {"a": iter([3.0, 1.0, 2.0]), "b": iter([5.0, 5.0, 90.0])}
 
