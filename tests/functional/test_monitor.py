@@ -7,6 +7,7 @@ import pytest
 
 from sampai.adapters.directory import DynamoDirectory
 from sampai.domain.template import TemplateInfo
+from tests.fakes import RecordingTelemetry
 from tests.functional.sandbox import TOKEN, Deployment
 from tests.functional.vendors import APPROVED, CHANNEL, CREDENTIALS, DOCUMENT, JSON_API, PENDING
 
@@ -86,7 +87,9 @@ def test_an_account_without_credentials_is_not_asked(deployment: Deployment) -> 
 def test_the_catalogue_is_what_the_vendor_listed(deployment: Deployment) -> None:
     deployment.invoke("monitor/every-quarter-hour")
 
-    directory = DynamoDirectory(deployment.client("dynamodb"), table=deployment.directory)
+    directory = DynamoDirectory(
+        deployment.client("dynamodb"), table=deployment.directory, telemetry=RecordingTelemetry()
+    )
     catalogue = directory.look_up(numbers=(), conversations=(), catalogues=["nusasms"]).catalogues["nusasms"]
     assert (catalogue.templates, catalogue.senders) == (
         {

@@ -12,6 +12,7 @@ from sampai.services.follow_up.service import FollowUpService
 from sampai.services.monitor import MonitorService
 from sampai.services.ports.runtime import NewId
 from sampai.services.ports.transport import NoResponse
+from sampai.services.publish import PublishService
 from sampai.services.send.batch import Record
 from sampai.services.send.service import SendService
 from sampai.services.webhook.inbound import InboundService
@@ -169,6 +170,7 @@ class House:
             clock=self.clock,
             telemetry=self.telemetry,
         )
+        self.publisher = PublishService(bus=self.bus, media=self.media, telemetry=self.telemetry)
         self.follower = FollowUpService(
             messages=self.store,
             correlations=self.store,

@@ -15,7 +15,7 @@ from sampai.domain.template import Catalogue, TemplateInfo
 from sampai.services.ports.eligibility import EligibilityData
 from sampai.services.ports.runtime import UnavailableError
 from tests.emulator import Emulator, unreachable
-from tests.fakes import START, InMemoryDirectory
+from tests.fakes import START, InMemoryDirectory, RecordingTelemetry
 
 NUMBER = "+85591234511"
 
@@ -25,7 +25,9 @@ def directory(request: pytest.FixtureRequest) -> DynamoDirectory | InMemoryDirec
     if request.param == "memory":
         return InMemoryDirectory()
     emulator: Emulator = request.getfixturevalue("emulator")
-    return DynamoDirectory(emulator.client("dynamodb"), table=emulator.new_table("DirectoryTable"))
+    return DynamoDirectory(
+        emulator.client("dynamodb"), table=emulator.new_table("DirectoryTable"), telemetry=RecordingTelemetry()
+    )
 
 
 def at(minutes: int) -> datetime:
@@ -246,10 +248,10 @@ def test_a_directory_that_does_not_answer_is_unavailable(
         directory = fake = InMemoryDirectory()
         fake.is_down = True
     elif where == "dynamodb":
-        directory = DynamoDirectory(unreachable("dynamodb"), table="directory")
+        directory = DynamoDirectory(unreachable("dynamodb"), table="directory", telemetry=RecordingTelemetry())
     else:
         emulator: Emulator = request.getfixturevalue("emulator")
-        directory = DynamoDirectory(emulator.client("dynamodb"), table="nowhere")
+        directory = DynamoDirectory(emulator.client("dynamodb"), table="nowhere", telemetry=RecordingTelemetry())
 
     with pytest.raises(UnavailableError) as caught:
         call(directory)
@@ -267,7 +269,9 @@ def test_a_catalogue_of_another_version_is_read_as_far_as_it_is_known(emulator: 
     }
     client.put_item(TableName=table, Item=item)
 
-    known = DynamoDirectory(client, table=table).look_up(numbers=[], conversations=[], catalogues=["nusasms"])
+    known = DynamoDirectory(client, table=table, telemetry=RecordingTelemetry()).look_up(
+        numbers=[], conversations=[], catalogues=["nusasms"]
+    )
 
     templates = {"otp": TemplateInfo(is_approved=True)}
     assert known.catalogues == {"nusasms": Catalogue(refreshed_at=START, templates=templates)}
@@ -275,7 +279,7 @@ def test_a_catalogue_of_another_version_is_read_as_far_as_it_is_known(emulator: 
 
 def test_a_count_is_forgotten_a_day_after_its_hour(emulator: Emulator) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("DirectoryTable")
-    directory = DynamoDirectory(client, table=table)
+    directory = DynamoDirectory(client, table=table, telemetry=RecordingTelemetry())
 
     for _ in range(3):
         directory.increment(counter(2))
@@ -291,7 +295,7 @@ def test_a_count_is_forgotten_a_day_after_its_hour(emulator: Emulator) -> None:
 
 def test_a_conversation_is_forgotten_thirty_days_after_its_last_message_and_a_wish_never(emulator: Emulator) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("DirectoryTable")
-    directory = DynamoDirectory(client, table=table)
+    directory = DynamoDirectory(client, table=table, telemetry=RecordingTelemetry())
 
     directory.record_conversation(conversation(0))
     directory.record_conversation(conversation(5))

@@ -33,7 +33,7 @@ from sampai.services.ports.messages import Insert, Replace, Write, WriteResult
 from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
 from tests.emulator import Emulator, unreachable
-from tests.fakes import START, FixedClock, InMemoryStore
+from tests.fakes import START, FixedClock, InMemoryStore, RecordingTelemetry
 
 LEASE = timedelta(seconds=60)
 
@@ -62,14 +62,18 @@ def as_local_functions_find_it(emulator: Emulator) -> Iterator[Any]:
         thread.join()
 
 
-def _dynamo(emulator: Emulator, client: Any = None) -> DynamoStore:
+def _dynamo(
+    emulator: Emulator, client: Any = None, telemetry: RecordingTelemetry | None = None, **options: Any
+) -> DynamoStore:
     messages_table, correlations_table = emulator.new_tables()
     return DynamoStore(
         client or emulator.client("dynamodb"),
         messages_table=messages_table,
         correlations_table=correlations_table,
         clock=FixedClock(),
+        telemetry=telemetry or RecordingTelemetry(),
         sleep=lambda _: None,
+        **options,
     )
 
 
@@ -353,7 +357,12 @@ OPERATIONS: dict[str, Callable[[DynamoStore], object]] = {
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_outage_raises_and_names_nothing_private(operation: str) -> None:
     store = DynamoStore(
-        unreachable("dynamodb"), messages_table="m", correlations_table="c", clock=FixedClock(), sleep=lambda _: None
+        unreachable("dynamodb"),
+        messages_table="m",
+        correlations_table="c",
+        clock=FixedClock(),
+        telemetry=RecordingTelemetry(),
+        sleep=lambda _: None,
     )
 
     with pytest.raises(UnavailableError, match=r"^\w+: EndpointConnectionError$"):
@@ -423,6 +432,7 @@ def test_what_local_functions_write_reaches_the_stream(emulator: Emulator) -> No
             messages_table=messages_table,
             correlations_table=correlations_table,
             clock=FixedClock(),
+            telemetry=RecordingTelemetry(),
             sleep=_never,
         )
         store.commit([Insert(message=claimed())])

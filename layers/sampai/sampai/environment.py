@@ -80,6 +80,7 @@ class FollowUpEnvironment(Environment):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishEnvironment(Environment):
     event_bus_name: str
+    media_table: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from sampai.adapters.events import MAX_BATCH_BYTES, EventBridgeBus
 from sampai.contract.events import Event
 from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
+from tests.fakes import RecordingTelemetry
 from tests.unit.adapters.calls import Calls, watch
 
 PARTS = ("Source", "DetailType", "Detail")
@@ -23,9 +24,10 @@ PARTS = ("Source", "DetailType", "Detail")
 class Bus:
     client: Any
     calls: Calls
+    telemetry: RecordingTelemetry = field(default_factory=RecordingTelemetry)
 
     def put(self, events: Sequence[Event]) -> None:
-        EventBridgeBus(self.client, bus_name="bus").put(events)
+        EventBridgeBus(self.client, bus_name="bus", telemetry=self.telemetry).put(events)
 
     def numbers(self) -> list[list[int]]:
         """Return the numbers of the events in each call."""
@@ -123,7 +125,7 @@ def test_no_event_overtakes_one_that_was_not_taken(
 
 def test_bus_that_does_not_exist_is_unavailable(aws: Aws) -> None:
     with pytest.raises(UnavailableError, match=r"^events: ResourceNotFoundException$"):
-        EventBridgeBus(aws.client("events"), bus_name="nowhere").put(events(1))
+        EventBridgeBus(aws.client("events"), bus_name="nowhere", telemetry=RecordingTelemetry()).put(events(1))
 
 
 def test_outage_is_unavailable(bus: Bus) -> None:

@@ -7,9 +7,9 @@ import pytest
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Channel
 from sampai.services.ports.runtime import UnavailableError
-from sampai.services.publish import publish, publish_received
+from sampai.services.publish import PublishService
 from tests.covers import covers
-from tests.fakes import START, RecordingBus
+from tests.fakes import START, InMemoryMedia, RecordingBus, RecordingTelemetry
 from tests.harness.application import House, request, smspoh_taken
 
 INBOUND = Inbound(
@@ -25,14 +25,14 @@ def test_a_batch_that_is_published_again_has_the_same_events() -> None:
     house.receive(query="messageId=AA-1&clientReference=m-1&status=Success")
     revisions = [accepted, replace(accepted, revision=accepted.revision + 1), house.message()]
     changes = list(zip([None, *revisions], revisions, strict=False))
-    bus = RecordingBus()
+    bus = house.bus
 
     bus.is_down = True
     with pytest.raises(UnavailableError):
-        publish(changes, bus=bus)
+        house.publisher.publish(changes)
     bus.is_down = False
-    publish(changes, bus=bus)
-    publish(changes, bus=bus)
+    house.publisher.publish(changes)
+    house.publisher.publish(changes)
 
     published = [(event.detail["sequence"], event.detail["status"]) for event in bus.events]
     assert published == [(2, "accepted"), (3, "delivered")] * 2
@@ -45,4 +45,6 @@ def test_a_bus_that_is_down_raises_so_that_the_stream_repeats_the_batch() -> Non
     bus.is_down = True
 
     with pytest.raises(UnavailableError):
-        publish_received([(INBOUND, START)], bus=bus)
+        PublishService(bus=bus, media=InMemoryMedia(), telemetry=RecordingTelemetry()).publish_received(
+            [(INBOUND, START)]
+        )
