@@ -101,7 +101,10 @@ _FOLLOW_UP: Final[Mapping[tuple[str, str], Work]] = {
     ("ssm:GetParameter", "SettingsParameter"): _work("follow_up/every-minute", is_cold=True),
     ("secretsmanager:GetSecretValue", "ProviderSecret"): _work("follow_up/every-minute", is_cold=True),
 }
-_PUBLISH: Final = {("events:PutEvents", "EventBus"): _work("publish/status-changed")}
+_PUBLISH: Final = {
+    ("events:PutEvents", "EventBus"): _work("publish/status-changed"),
+    ("dynamodb:DeleteItem", "MediaTable"): _work("publish/canceled-with-file"),
+}
 _MONITORED: Final[Mapping[tuple[str, str], Work]] = {
     ("dynamodb:PutItem", "DirectoryTable"): _MONITOR,
     ("ssm:GetParameter", "SettingsParameter"): _MONITOR,
