@@ -127,10 +127,12 @@ def _json(status: int, document: Any) -> HttpResponse:
 class House:
     """A sender (or several), a receiver and a follow-up over the same fakes."""
 
-    def __init__(self, *replies: Reply, settings: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, *replies: Reply, settings: dict[str, Any] | None = None, store: InMemoryStore | None = None
+    ) -> None:
         self.clock = FixedClock()
         self.ids = CountedIds()
-        self.store = InMemoryStore()
+        self.store = store or InMemoryStore()
         self.directory = InMemoryDirectory()
         self.inbox = InMemoryInbox()
         self.media = InMemoryMedia()

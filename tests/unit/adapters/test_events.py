@@ -133,3 +133,27 @@ def test_outage_is_unavailable(bus: Bus) -> None:
 
     with pytest.raises(UnavailableError, match=r"^events: EndpointConnectionError$"):
         bus.put(events(1))
+
+
+# --- events that are never accepted -------------------------------------------------------------------------------
+
+
+def test_event_that_is_too_large_does_not_block_the_others(bus: Bus) -> None:
+    large = Event(detail_type="Message Received", detail={"n": 1, "message_id": "m-1", "text": "x" * MAX_BATCH_BYTES})
+
+    bus.put([*events(1), large, *events(3)[2:]])
+
+    assert bus.numbers() == [[0, 2]]
+    assert bus.telemetry.counts == {("EventRefused", None): 1}
+
+
+def test_event_that_is_refused_for_good_does_not_block_the_others(bus: Bus, stubber: Stubber) -> None:
+    refused = answer(10)
+    refused["Entries"][3] = {"ErrorCode": "MalformedDetail"}
+    for each in (refused, answer(2)):
+        stubber.add_response("put_events", each)
+
+    bus.put(events(12))
+
+    assert bus.numbers() == [list(range(10)), [10, 11]]
+    assert bus.telemetry.counts == {("EventRefused", None): 1}

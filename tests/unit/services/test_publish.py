@@ -1,11 +1,28 @@
 """Publishing: a batch of the stream becomes events, the same ones each time."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from sampai.domain.failure import Failure, Reason
 from sampai.domain.inbound import Inbound
-from sampai.domain.message import Channel
+from sampai.domain.message import (
+    Channel,
+    Media,
+    Message,
+    accept,
+    apply_report,
+    blank_message,
+    cancel,
+    claim,
+    fail,
+    mark_unconfirmed,
+    mark_unknown,
+    schedule,
+)
+from sampai.domain.report import Report
+from sampai.domain.status import Source, Status
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.publish import PublishService
 from tests.covers import covers
@@ -48,3 +65,73 @@ def test_a_bus_that_is_down_raises_so_that_the_stream_repeats_the_batch() -> Non
         PublishService(bus=bus, media=InMemoryMedia(), telemetry=RecordingTelemetry()).publish_received(
             [(INBOUND, START)]
         )
+
+
+def publisher(bus: RecordingBus, media: InMemoryMedia, telemetry: RecordingTelemetry) -> PublishService:
+    return PublishService(bus=bus, media=media, telemetry=telemetry)
+
+
+def test_event_that_cannot_be_built_does_not_block_the_others() -> None:
+    house = House()
+    house.send(request("m-1"), request("m-2"), request("m-3"))
+    messages = [house.message(f"m-{n}") for n in (1, 2, 3)]
+    broken = replace(messages[1], occurred_at=None)  # type: ignore[arg-type]
+    bus, telemetry = RecordingBus(), RecordingTelemetry()
+
+    published = publisher(bus, InMemoryMedia(), telemetry).publish(
+        [(None, message) for message in (messages[0], broken, messages[2])]
+    )
+
+    assert published == 2
+    assert [event.detail["message_id"] for event in bus.events] == ["m-1", "m-3"]
+    assert telemetry.counts == {("EventRefused", None): 1}
+
+
+def test_message_without_a_history_is_published() -> None:
+    house = House()
+    house.send(request())
+    bus = RecordingBus()
+
+    publisher(bus, InMemoryMedia(), RecordingTelemetry()).publish([(None, replace(house.message(), history=()))])
+
+    assert [event.detail["source"] for event in bus.events] == ["send"]
+
+
+FILE = Media(media_key="m-1/0123/1", file_name="f.pdf", size=1)
+WAITING = schedule(replace(blank_message("m-1", now=START), content=FILE), now=START, due_at=START)
+CLAIMED = claim(WAITING, provider="nusasms", attempt_id="a-1", now=START, lease=timedelta(seconds=60))
+UNKNOWN = mark_unknown(CLAIMED, now=START, due_at=START, source=Source.SEND)
+ACCEPTED = accept(CLAIMED, provider_message_id="1", provider_status=None, now=START, due_at=START, source=Source.SEND)
+DELIVERED = Report(provider_message_id="1", status=Status.DELIVERED, provider_status="Success")
+EXPIRED = Failure(reason=Reason.EXPIRED)
+
+ENDS = [
+    ("canceled", WAITING, cancel(WAITING, now=START), True),
+    ("expired", WAITING, fail(WAITING, EXPIRED, now=START, source=Source.SWEEP), True),
+    ("failed", CLAIMED, fail(CLAIMED, Failure(reason=Reason.TOO_LONG), now=START, source=Source.SEND), True),
+    ("accepted", CLAIMED, ACCEPTED, True),
+    ("given up", UNKNOWN, mark_unconfirmed(UNKNOWN, now=START), True),
+    ("delivered by webhook", UNKNOWN, apply_report(UNKNOWN, DELIVERED, now=START, source=Source.WEBHOOK), True),
+    ("claimed", WAITING, CLAIMED, False),
+    ("unknown", CLAIMED, UNKNOWN, False),
+    ("scheduled", None, WAITING, False),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "is_dropped"), [e[1:] for e in ENDS], ids=[e[0] for e in ENDS])
+def test_file_is_deleted_at_every_end_of_its_message(before: Message | None, after: Message, is_dropped: bool) -> None:
+    media = InMemoryMedia()
+    media.files = {"m-1/0123/1": b"x", "m-2/0123/1": b"y"}
+
+    publisher(RecordingBus(), media, RecordingTelemetry()).publish([(before, after)])
+
+    assert set(media.files) == {"m-2/0123/1"} | (set() if is_dropped else {"m-1/0123/1"})
+
+
+def test_outage_of_the_file_store_does_not_block_the_events() -> None:
+    media, bus = InMemoryMedia(), RecordingBus()
+    media.is_down = True
+
+    published = publisher(bus, media, RecordingTelemetry()).publish([(WAITING, cancel(WAITING, now=START))])
+
+    assert published == len(bus.events) == 1

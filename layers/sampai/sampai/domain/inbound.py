@@ -16,7 +16,7 @@ from sampai.domain.times import to_text
 WINDOW: Final = timedelta(hours=24)
 """The time after the last inbound message in which a conversation accepts replies without a template."""
 
-EVENT_TEXT_BYTES: Final = 160 * 1024
+EVENT_TEXT_BYTES: Final = 200 * 1024
 EVENT_FIELD_BYTES: Final = 8 * 1024
 """The longest JSON of the text, and of each other field of the vendor's choice. An event has at most 256 KB in all, and
 a control character takes six bytes in JSON."""
