@@ -92,8 +92,8 @@ DEFECTS: Final = (
         "ports/store",
         _edit(
             "adapters/store.py",
-            "return _answered(isinstance(current, Message) and to_item(current) == to_item(write.message), current)",
-            "return _answered(False, current)",
+            "is_ours = isinstance(current, Message) and self._to_item(current) == self._to_item(write.message)",
+            "is_ours = False",
         ),
     ),
     _defect(
@@ -159,7 +159,11 @@ DEFECTS: Final = (
             "lost = mark_unknown(current, now=now, due_at=now, source=Source.SEND)",
             "lost = queue(current, now=now, due_at=now)",
         ),
-        _edit("services/send/claims.py", "import Message, mark_unknown\n", "import Message, queue\n"),
+        _edit(
+            "services/send/claims.py",
+            "import Message, blank_message, mark_unknown\n",
+            "import Message, blank_message, queue\n",
+        ),
     ),
     _defect(
         "a lease that is over is claimed again, by the follow-up",
@@ -551,5 +555,91 @@ DEFECTS: Final = (
         ssl_context.verify_mode = ssl.CERT_NONE
 """,
         ),
+    ),
+    # --- items and their lifetime ---------------------------------------------------------------------------------
+    _defect(
+        "an unreadable item stops the reading of all others",
+        "ports/store",
+        _edit(
+            "adapters/reading.py", '        telemetry.count("ItemUnreadable")\n        return None\n', "        raise\n"
+        ),
+    ),
+    _defect(
+        "a write that cannot be serialised stops all others",
+        "ports/store",
+        _edit("adapters/store.py", '                answers[i] = {"Code": _UNFIT}\n', "                raise\n"),
+    ),
+    _defect(
+        "a refused call is not repeated write by write",
+        "ports/store",
+        _edit("adapters/store.py", "if code not in _REFUSED or len(statements) == 1:", "if code:"),
+    ),
+    _defect(
+        "an old send_at makes an item expire early",
+        "unit/items ports/media",
+        _edit(
+            "adapters/items.py",
+            "to_ttl(max(message.created_at, message.send_at or message.created_at), retention)",
+            "to_ttl(message.send_at or message.created_at, retention)",
+        ),
+    ),
+    _defect(
+        "a claimed correlation expires before its message",
+        "ports/store",
+        _edit(
+            "adapters/store.py",
+            '                    ":ttl": to_ttl(self._clock(), self._retention),\n',
+            '                    ":ttl": to_ttl(self._clock(), BUFFERED_REPORT_RETENTION),\n',
+        ),
+    ),
+    _defect(
+        "a linked correlation expires before its message",
+        "ports/store",
+        _edit(
+            "adapters/store.py",
+            '                    "ttl": to_ttl(self._clock(), self._retention),\n',
+            '                    "ttl": to_ttl(self._clock(), BUFFERED_REPORT_RETENTION),\n',
+        ),
+    ),
+    _defect(
+        "a buffered report is kept as long as a message",
+        "ports/store",
+        _edit("adapters/store.py", "to_ttl(now, BUFFERED_REPORT_RETENTION)", "to_ttl(now, self._retention)"),
+    ),
+    _defect(
+        "the table is read without strong consistency",
+        "ports/store",
+        _edit("adapters/dynamo.py", '"ConsistentRead": True', '"ConsistentRead": False'),
+    ),
+    _defect(
+        "only the first part of a file is deleted",
+        "ports/media",
+        _edit(
+            "adapters/media.py",
+            "        for part_key in _part_keys(key):\n",
+            "        for part_key in [*_part_keys(key)][:1]:\n",
+        ),
+    ),
+    _defect(
+        "the history grows without a limit",
+        "unit/status",
+        _edit(
+            "domain/message.py", "    if len(history) > HISTORY_LIMIT:\n", "    if len(history) > 10 * HISTORY_LIMIT:\n"
+        ),
+    ),
+    _defect(
+        "the file of a message that was given up is kept",
+        "unit/services/publish",
+        _edit("services/publish.py", "or after.status.may_be_sent:", "or after.status is not Status.ACCEPTED:"),
+        _edit(
+            "services/publish.py",
+            "import Media, Message\n",
+            "import Media, Message\nfrom sampai.domain.status import Status\n",
+        ),
+    ),
+    _defect(
+        "due messages in the shards of a higher count are not found",
+        "ports/store",
+        _edit("adapters/store.py", "for shard in range(self._due_shards):", "for shard in range(DUE_SHARDS):"),
     ),
 )

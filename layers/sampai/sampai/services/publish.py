@@ -36,8 +36,7 @@ class PublishService:
             if before is None or after.sequence != before.sequence
         ]
         published = self._put(events)
-        for before, after in changes:
-            self._discard_file(before, after)
+        self._discard_files(changes)
         return published
 
     def publish_received(self, received: Sequence[tuple[Inbound, datetime]]) -> int:
@@ -60,16 +59,24 @@ class PublishService:
         self._bus.put(built)
         return len(built)
 
-    def _discard_file(self, before: Message | None, after: Message) -> None:
-        """Delete the file of a message that will not be sent any more. Every end of a message passes here.
+    def _discard_files(self, changes: Sequence[Change]) -> None:
+        """Delete the files of messages that will not be sent any more. Every end of a message passes here.
 
-        In an outage the file remains until it expires.
+        In an outage the files remain until they expire: further calls could use up the invocation.
         """
-        if before is None or not before.status.may_be_sent or after.status.may_be_sent:
-            return
-        if not isinstance(before.content, Media) or before.content.media_key is None:
-            return
-        try:
-            self._media.delete(before.content.media_key)
-        except UnavailableError:
-            self._telemetry.warning("file not discarded", message_id=after.message_id)
+        for before, after in changes:
+            key = _unneeded_file(before, after)
+            if key is None:
+                continue
+            try:
+                self._media.delete(key)
+            except UnavailableError:
+                self._telemetry.warning("file not discarded", message_id=after.message_id)
+                return
+
+
+def _unneeded_file(before: Message | None, after: Message) -> str | None:
+    """Return the key of the file that a message had while it could still be sent, if it cannot be sent any more."""
+    if before is None or not before.status.may_be_sent or after.status.may_be_sent:
+        return None
+    return before.content.media_key if isinstance(before.content, Media) else None

@@ -53,7 +53,12 @@ class Claims:
         for item in list(batch.items):
             try:
                 item.message = self._attachments.store(item.message)
-            except UnavailableError:
+            except Exception as error:
+                # A bug of ours must not stop the other items.
+                if not isinstance(error, UnavailableError):
+                    self._telemetry.error(
+                        "attachments not stored", message_id=item.message.message_id, error=type(error).__name__
+                    )
                 batch.redeliver(item)
 
     def _report_failure(self, message: Message) -> None:
