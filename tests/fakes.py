@@ -267,6 +267,10 @@ class InMemoryEncryptionKeys:
         self._require_up()
         return self.keys.setdefault(message.message_id, proposed)
 
+    def delete(self, message_id: str) -> None:
+        self._require_up()
+        self.keys.pop(message_id, None)
+
     def replace(self, message: Message, key: str) -> None:
         self._require_up()
         self.keys[message.message_id] = key

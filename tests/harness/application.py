@@ -172,7 +172,9 @@ class House:
             clock=self.clock,
             telemetry=self.telemetry,
         )
-        self.publisher = PublishService(bus=self.bus, media=self.media, telemetry=self.telemetry)
+        self.publisher = PublishService(
+            bus=self.bus, media=self.media, encryption_keys=self.encryption_keys, telemetry=self.telemetry
+        )
         self.follower = FollowUpService(
             messages=self.store,
             correlations=self.store,

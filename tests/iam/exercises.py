@@ -104,6 +104,7 @@ _FOLLOW_UP: Final[Mapping[tuple[str, str], Work]] = {
 _PUBLISH: Final = {
     ("events:PutEvents", "EventBus"): _work("publish/status-changed"),
     ("dynamodb:DeleteItem", "MediaTable"): _work("publish/canceled-with-file"),
+    ("dynamodb:DeleteItem", "EncryptionKeysTable"): _work("publish/canceled-with-file"),
 }
 _MONITORED: Final[Mapping[tuple[str, str], Work]] = {
     ("dynamodb:PutItem", "DirectoryTable"): _MONITOR,

@@ -157,7 +157,9 @@ class World:
         self.inbox = SimulatedInbox(self)
         self.queue = SimulatedQueue(self)
         self.bus = SimulatedBus(self)
-        self.publisher = PublishService(bus=self.bus, media=self.media, telemetry=self.telemetry)
+        self.publisher = PublishService(
+            bus=self.bus, media=self.media, encryption_keys=self.encryption_keys, telemetry=self.telemetry
+        )
         self.transport = SimulatedTransport(self)
         self.secret = SimulatedSecret(self)
         self._events: list[_Event] = []

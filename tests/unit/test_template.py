@@ -380,7 +380,7 @@ ITEMS = {"RETENTION_DAYS", "DUE_SHARDS"}
         ("WebhookFunction", STATE | ITEMS | {"INBOX_TABLE", "DIRECTORY_TABLE", "SETTINGS_PARAMETER"}),
         ("MonitorFunction", {"DIRECTORY_TABLE", "PROVIDER_SECRET_ARN", "SETTINGS_PARAMETER"}),
         ("FollowUpFunction", STATE | QUEUE_URLS | ITEMS | {"SETTINGS_PARAMETER", "WEBHOOK_BASE_URL"}),
-        ("PublishFunction", {"EVENT_BUS_NAME", "MEDIA_TABLE"}),
+        ("PublishFunction", {"EVENT_BUS_NAME", "MEDIA_TABLE", "ENCRYPTION_KEYS_TABLE"}),
     ],
 )
 def test_a_function_is_told_what_it_needs_and_no_more(function: str, variables: set[str]) -> None:
@@ -465,6 +465,7 @@ GOLDEN = {
     | STREAMS
     | pairs("EventBus.Arn", "events:PutEvents")
     | pairs("MediaTable.Arn", "dynamodb:DeleteItem")
+    | pairs("EncryptionKeysTable.Arn", "dynamodb:DeleteItem")
     | pairs("PublishFailures.Arn", "sqs:SendMessage"),
 }
 

@@ -179,13 +179,16 @@ def monitor_service() -> "MonitorService":
 
 @cache
 def publish_service() -> "PublishService":
+    from sampai.adapters.encryption_keys import DynamoEncryptionKeys
     from sampai.adapters.media import DynamoMedia
     from sampai.services.publish import PublishService
 
     environment = PublishEnvironment.load()
+    dynamodb = _aws().deferred("dynamodb")
     return PublishService(
         bus=_event_bus(environment),
-        media=DynamoMedia(_aws().deferred("dynamodb"), table=environment.media_table),
+        media=DynamoMedia(dynamodb, table=environment.media_table),
+        encryption_keys=DynamoEncryptionKeys(dynamodb, table=environment.encryption_keys_table),
         telemetry=telemetry(),
     )
 

@@ -81,6 +81,7 @@ class FollowUpEnvironment(Environment):
 class PublishEnvironment(Environment):
     event_bus_name: str
     media_table: str
+    encryption_keys_table: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from sampai.domain.message import (
     Channel,
     Media,
     Message,
+    Text,
     accept,
     apply_report,
     blank_message,
@@ -26,7 +27,7 @@ from sampai.domain.status import Source, Status
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.publish import PublishService
 from tests.covers import covers
-from tests.fakes import START, InMemoryMedia, RecordingBus, RecordingTelemetry
+from tests.fakes import START, InMemoryEncryptionKeys, InMemoryMedia, RecordingBus, RecordingTelemetry
 from tests.harness.application import House, request, smspoh_taken
 
 INBOUND = Inbound(
@@ -62,13 +63,21 @@ def test_a_bus_that_is_down_raises_so_that_the_stream_repeats_the_batch() -> Non
     bus.is_down = True
 
     with pytest.raises(UnavailableError):
-        PublishService(bus=bus, media=InMemoryMedia(), telemetry=RecordingTelemetry()).publish_received(
-            [(INBOUND, START)]
-        )
+        publisher(bus).publish_received([(INBOUND, START)])
 
 
-def publisher(bus: RecordingBus, media: InMemoryMedia, telemetry: RecordingTelemetry) -> PublishService:
-    return PublishService(bus=bus, media=media, telemetry=telemetry)
+def publisher(
+    bus: RecordingBus,
+    media: InMemoryMedia | None = None,
+    telemetry: RecordingTelemetry | None = None,
+    keys: InMemoryEncryptionKeys | None = None,
+) -> PublishService:
+    return PublishService(
+        bus=bus,
+        media=media or InMemoryMedia(),
+        encryption_keys=keys or InMemoryEncryptionKeys(),
+        telemetry=telemetry or RecordingTelemetry(),
+    )
 
 
 def test_event_that_cannot_be_built_does_not_block_the_others() -> None:
@@ -135,3 +144,31 @@ def test_outage_of_the_file_store_does_not_block_the_events() -> None:
     published = publisher(bus, media, RecordingTelemetry()).publish([(WAITING, cancel(WAITING, now=START))])
 
     assert published == len(bus.events) == 1
+
+
+ENCRYPTED = replace(WAITING, content=Text(text="Hi"), provider_options={"smspoh": {"encrypt": True}})
+ENCRYPTED_UNKNOWN = mark_unknown(ENCRYPTED, now=START, due_at=START, source=Source.SEND)
+
+KEY_ENDS = [
+    ("canceled", ENCRYPTED, cancel(ENCRYPTED, now=START), True),
+    ("expired", ENCRYPTED, fail(ENCRYPTED, EXPIRED, now=START, source=Source.SWEEP), True),
+    ("given up", ENCRYPTED_UNKNOWN, mark_unconfirmed(ENCRYPTED_UNKNOWN, now=START), False),
+    (
+        "delivered",
+        ENCRYPTED_UNKNOWN,
+        apply_report(ENCRYPTED_UNKNOWN, DELIVERED, now=START, source=Source.POLL),
+        False,
+    ),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "is_dropped"), [e[1:] for e in KEY_ENDS], ids=[e[0] for e in KEY_ENDS])
+def test_encryption_key_is_deleted_if_no_vendor_took_the_message(
+    before: Message, after: Message, is_dropped: bool
+) -> None:
+    keys = InMemoryEncryptionKeys()
+    keys.keys = {"m-1": "a-key", "m-2": "another"}
+
+    publisher(RecordingBus(), keys=keys).publish([(before, after)])
+
+    assert set(keys.keys) == {"m-2"} | (set() if is_dropped else {"m-1"})

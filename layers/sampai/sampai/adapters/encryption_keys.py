@@ -22,6 +22,10 @@ class DynamoEncryptionKeys:
     def replace(self, message: Message, key: str) -> None:
         self._set(message, ":key", key)
 
+    def delete(self, message_id: str) -> None:
+        with unavailable("encryption keys"):
+            self._client.delete_item(TableName=self._table, Key={"message_id": {"S": message_id}})
+
     def _set(self, message: Message, value: str, key: str) -> str:
         with unavailable("encryption keys"):
             answer = self._client.update_item(

@@ -7,6 +7,8 @@ from functools import partial
 from sampai.contract.events import Event, message_received, status_changed
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Media, Message
+from sampai.domain.status import Status
+from sampai.services.ports.encryption_keys import EncryptionKeyStore
 from sampai.services.ports.events import EventBus
 from sampai.services.ports.media import MediaStore
 from sampai.services.ports.runtime import UnavailableError
@@ -19,13 +21,16 @@ Change = tuple[Message | None, Message]
 class PublishService:
     """Follows the streams of the tables of messages and inbound messages."""
 
-    def __init__(self, *, bus: EventBus, media: MediaStore, telemetry: Telemetry) -> None:
+    def __init__(
+        self, *, bus: EventBus, media: MediaStore, encryption_keys: EncryptionKeyStore, telemetry: Telemetry
+    ) -> None:
         self._bus = bus
         self._media = media
+        self._encryption_keys = encryption_keys
         self._telemetry = telemetry
 
     def publish(self, changes: Sequence[Change]) -> int:
-        """Publish the status changes, in order, and delete the files that are no longer needed.
+        """Publish the status changes, in order, and delete the files and encryption keys that are no longer needed.
 
         Return the number of events. Raises UnavailableError if the bus is down: the caller repeats the batch, and some
         events may be published twice.
@@ -36,7 +41,7 @@ class PublishService:
             if before is None or after.sequence != before.sequence
         ]
         published = self._put(events)
-        self._discard_files(changes)
+        self._discard_attachments(changes)
         return published
 
     def publish_received(self, received: Sequence[tuple[Inbound, datetime]]) -> int:
@@ -59,24 +64,25 @@ class PublishService:
         self._bus.put(built)
         return len(built)
 
-    def _discard_files(self, changes: Sequence[Change]) -> None:
-        """Delete the files of messages that will not be sent any more. Every end of a message passes here.
+    def _discard_attachments(self, changes: Sequence[Change]) -> None:
+        """Delete the attachments of messages that will not be sent any more. Every end of a message passes here.
 
-        In an outage the files remain until they expire: further calls could use up the invocation.
+        In an outage they remain until they expire: further calls could use up the invocation.
         """
         for before, after in changes:
-            key = _unneeded_file(before, after)
-            if key is None:
+            if before is None or not before.status.may_be_sent or after.status.may_be_sent:
                 continue
             try:
-                self._media.delete(key)
+                self._discard(before, after)
             except UnavailableError:
-                self._telemetry.warning("file not discarded", message_id=after.message_id)
+                self._telemetry.warning("attachments not discarded", message_id=after.message_id)
                 return
 
-
-def _unneeded_file(before: Message | None, after: Message) -> str | None:
-    """Return the key of the file that a message had while it could still be sent, if it cannot be sent any more."""
-    if before is None or not before.status.may_be_sent or after.status.may_be_sent:
-        return None
-    return before.content.media_key if isinstance(before.content, Media) else None
+    def _discard(self, before: Message, after: Message) -> None:
+        """Delete the file of a message, and its encryption key if no vendor took it. Raises UnavailableError."""
+        if isinstance(before.content, Media) and before.content.media_key is not None:
+            self._media.delete(before.content.media_key)
+        # A vendor that took the message keeps its encrypted text, so the key remains readable. Only a message with
+        # options can be encrypted.
+        if before.provider_options and after.status in (Status.CANCELED, Status.FAILED):
+            self._encryption_keys.delete(after.message_id)

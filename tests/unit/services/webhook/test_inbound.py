@@ -70,7 +70,9 @@ def receive(house: House, kind: str = "sms-inbox", **changes: str | None) -> Ans
 def published(house: House) -> list[Event]:
     """Return the events of the messages in the inbox, as its stream delivers them to the publish function."""
     bus = RecordingBus()
-    service = PublishService(bus=bus, media=house.media, telemetry=house.telemetry)
+    service = PublishService(
+        bus=bus, media=house.media, encryption_keys=house.encryption_keys, telemetry=house.telemetry
+    )
 
     assert service.publish_received([*house.inbox.kept.values()]) == len(house.inbox.kept)
     return bus.events
