@@ -208,7 +208,13 @@ def correlation_of(message: Message) -> dict[str, Any]:
 def _run(client: Any, vendors: ListingVendors, now: datetime) -> None:
     """Run follow_up over a client whose tables are `messages` and `meetings`."""
     clock = FixedClock(now)
-    store = DynamoStore(client, messages_table="messages", correlations_table="correlations", clock=clock)
+    store = DynamoStore(
+        client,
+        messages_table="messages",
+        correlations_table="correlations",
+        clock=clock,
+        telemetry=RecordingTelemetry(),
+    )
     service = FollowUpService(
         messages=store,
         correlations=store,
@@ -297,7 +303,13 @@ def _sent(in_table: int) -> Work:
     client = CountingDynamo(**TABLES)
     _fill(client, in_table, since=START - HORIZON, until=START, due_at=START + timedelta(hours=1))
     house = House(*(smspoh_taken(f"AA-{number}", f"new-{number}") for number in range(BATCH)))
-    store = DynamoStore(client, messages_table="messages", correlations_table="correlations", clock=house.clock)
+    store = DynamoStore(
+        client,
+        messages_table="messages",
+        correlations_table="correlations",
+        clock=house.clock,
+        telemetry=house.telemetry,
+    )
     house.store = store  # type: ignore[assignment]
     bodies = [request(f"new-{number}", home="smspoh") for number in range(BATCH)]
     assert house.send(*bodies, sender=house.new_sender()) == []

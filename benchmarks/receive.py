@@ -110,7 +110,13 @@ def count_case(case: Case) -> CountingDynamo:
         message = replace(message, status=Status.SENDING, provider_message_id=None)
     client.tables["messages"].put(to_item(message))
     clock = FixedClock(START)
-    store = DynamoStore(client, messages_table="messages", correlations_table="correlations", clock=clock)
+    store = DynamoStore(
+        client,
+        messages_table="messages",
+        correlations_table="correlations",
+        clock=clock,
+        telemetry=RecordingTelemetry(),
+    )
     service = WebhookService(
         messages=store,
         correlations=store,

@@ -21,7 +21,7 @@ from sampai.domain.template import Catalogue
 from sampai.services.ports.configuration import Secret
 from sampai.services.ports.correlations import Correlation, LinkCorrelation
 from sampai.services.ports.eligibility import EligibilityData
-from sampai.services.ports.messages import Insert, Replace, Write, WriteResult
+from sampai.services.ports.messages import Insert, Replace, UnreadableItem, Write, WriteResult
 from sampai.services.ports.queue import WakeUp
 from sampai.services.ports.rate_limiter import Reservation
 from sampai.services.ports.runtime import UnavailableError
@@ -66,6 +66,10 @@ class InMemoryStore:
         self.commits: list[tuple[Write, ...]] = []
         self.is_down = False
         self.before_commit: Callable[[Sequence[Write]], None] | None = None
+        self.unreadable: dict[str, datetime] = {}
+        """The `due_at` of items that a newer release wrote, by message id."""
+        self.unfit: set[str] = set()
+        """Ids of messages that cannot be stored with their values."""
         self.outages: list[type[Write]] = []
         """Kinds of write that fail without an answer, each once."""
 
@@ -82,8 +86,19 @@ class InMemoryStore:
 
     def due(self, now: datetime, limit: int) -> list[str]:
         self._require_up()
-        due = sorted((m.due_at, m.message_id) for m in self.messages.values() if m.due_at is not None)
+        due = [(m.due_at, m.message_id) for m in self.messages.values() if m.due_at is not None]
+        due = sorted(due + [(due_at, message_id) for message_id, due_at in self.unreadable.items()])
         return [message_id for due_at, message_id in due if due_at <= now][:limit]
+
+    def postpone_unreadable(self, message_ids: Collection[str], *, now: datetime, due_at: datetime) -> None:
+        self._require_up()
+        self.unreadable |= {i: due_at for i in message_ids if i in self.unreadable and self.unreadable[i] <= now}
+
+    def add_report(self, key: str, report: Report) -> None:
+        self._require_up()
+        correlation = self.buffered[key]
+        kept = {known.status: known for known in correlation.reports} | {report.status: report}
+        self.buffered[key] = replace(correlation, reports=_in_order(kept.values()))
 
     def find_correlations(self, keys: Collection[str]) -> dict[str, Correlation]:
         self._require_up()
@@ -113,6 +128,10 @@ class InMemoryStore:
             return WriteResult(done=False)
         if isinstance(write, LinkCorrelation):
             return self._meet(write)
+        if write.message.message_id in self.unreadable:
+            return WriteResult(done=False, current=UnreadableItem(key=write.message.message_id))
+        if write.message.message_id in self.unfit and write.message.recipient is not None:
+            return WriteResult(done=False, is_unfit=True)
         before = self.messages.get(write.message.message_id)
         is_free = before is None if isinstance(write, Insert) else _is_revision(before, write)
         if not is_free:
@@ -369,7 +388,7 @@ class InlinePool(Executor):
 class RecordingTelemetry:
     lines: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     counts: dict[tuple[str, str | None], int] = field(default_factory=dict)
-    measures: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    measures: dict[tuple[str, str | None, str | None], float] = field(default_factory=dict)
     """By metric, provider and account."""
 
     def info(self, line: str, /, **fields: Any) -> None:
@@ -384,7 +403,7 @@ class RecordingTelemetry:
     def count(self, metric: str, *, provider: str | None = None) -> None:
         self.counts[metric, provider] = self.counts.get((metric, provider), 0) + 1
 
-    def measure(self, metric: str, value: float, *, provider: str, account: str) -> None:
+    def measure(self, metric: str, value: float, *, provider: str | None = None, account: str | None = None) -> None:
         self.measures[metric, provider, account] = value
 
 

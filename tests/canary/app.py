@@ -194,7 +194,7 @@ class Estate(House):
         app.webhook_service = lambda: self.receiver  # type: ignore[attr-defined]
         app.follow_up_service = lambda: self.follower  # type: ignore[attr-defined]
         app.monitor_service = lambda: self.monitor  # type: ignore[attr-defined]
-        app.event_bus = lambda: self.bus  # type: ignore[attr-defined]
+        app.publish_service = lambda: self.publisher  # type: ignore[attr-defined]
         return app
 
 

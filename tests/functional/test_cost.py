@@ -118,7 +118,7 @@ def test_a_cold_sandbox_reads_its_configuration_once(deployment: Deployment) -> 
         ("send", "send_service"),
         ("webhook", "webhook_service"),
         ("follow_up", "follow_up_service"),
-        ("publish", "event_bus"),
+        ("publish", "publish_service"),
         ("monitor", "monitor_service"),
     ],
 )

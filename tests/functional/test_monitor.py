@@ -7,6 +7,7 @@ import pytest
 
 from sampai.adapters.directory import DynamoDirectory
 from sampai.domain.template import TemplateInfo
+from tests.fakes import RecordingTelemetry
 from tests.functional.sandbox import TOKEN, Deployment
 from tests.harness.vendors import APPROVED, CHANNEL, CREDENTIALS, DOCUMENT, PENDING
 
@@ -88,7 +89,9 @@ def test_account_without_credentials_is_not_checked(deployment: Deployment) -> N
 def test_catalogue_has_the_templates_that_the_vendor_lists(deployment: Deployment) -> None:
     deployment.invoke("monitor/every-quarter-hour")
 
-    directory = DynamoDirectory(deployment.client("dynamodb"), table=deployment.directory, digest=str)
+    directory = DynamoDirectory(
+        deployment.client("dynamodb"), table=deployment.directory, digest=str, telemetry=RecordingTelemetry()
+    )
     catalogue = directory.look_up(numbers=(), conversations=(), catalogues=["nusasms"]).catalogues["nusasms"]
     assert (catalogue.templates, catalogue.senders) == (
         {

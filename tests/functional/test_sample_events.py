@@ -210,6 +210,7 @@ ROWS = {
     "publish/insert": Row(answer={"published": 1}, events=("sample-nomsa sending",)),
     "publish/status-changed": Row(answer={"published": 1}, events=("sample-nomsa accepted",)),
     "publish/status-unchanged": Row(answer={"published": 0}),
+    "publish/canceled-with-file": Row(answer={"published": 1}, events=("sample-canceled-file canceled",)),
     "publish/removed": Row(answer={"published": 0}),
     "publish/life-of-a-message": Row(
         answer={"published": 3},

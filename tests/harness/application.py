@@ -12,6 +12,7 @@ from sampai.services.follow_up.service import FollowUpService
 from sampai.services.monitor import MonitorService
 from sampai.services.ports.runtime import NewId
 from sampai.services.ports.transport import NoResponse
+from sampai.services.publish import PublishService
 from sampai.services.send.batch import Record
 from sampai.services.send.service import SendService
 from sampai.services.webhook.inbound import InboundService
@@ -93,10 +94,12 @@ def request(message_id: str | None = "m-1", home: str = "nomsa", **changes: Any)
 class House:
     """The services over the same fakes."""
 
-    def __init__(self, *replies: Reply, settings: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, *replies: Reply, settings: dict[str, Any] | None = None, store: InMemoryStore | None = None
+    ) -> None:
         self.clock = FixedClock()
         self.ids = CountedIds()
-        self.store = InMemoryStore()
+        self.store = store or InMemoryStore()
         self.directory = InMemoryDirectory()
         self.inbox = InMemoryInbox()
         self.media = InMemoryMedia()
@@ -135,6 +138,9 @@ class House:
             secret=self.secret,
             clock=self.clock,
             telemetry=self.telemetry,
+        )
+        self.publisher = PublishService(
+            bus=self.bus, media=self.media, encryption_keys=self.encryption_keys, telemetry=self.telemetry
         )
         self.follower = FollowUpService(
             messages=self.store,

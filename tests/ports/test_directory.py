@@ -18,7 +18,7 @@ from sampai.domain.template import Catalogue, TemplateInfo
 from sampai.services.ports.eligibility import EligibilityData
 from sampai.services.ports.runtime import UnavailableError
 from tests.emulator import Emulator, unreachable
-from tests.fakes import START, InMemoryDirectory
+from tests.fakes import START, InMemoryDirectory, RecordingTelemetry
 
 NUMBER = "+85591234511"
 
@@ -28,7 +28,7 @@ def digest(number: str) -> str:
 
 
 def dynamo_directory(client: Any, table: str) -> DynamoDirectory:
-    return DynamoDirectory(client, table=table, digest=digest)
+    return DynamoDirectory(client, table=table, digest=digest, telemetry=RecordingTelemetry())
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -329,7 +329,7 @@ def test_opt_outs_are_unavailable_without_the_key_of_their_digest(emulator: Emul
         raise UnavailableError("fingerprint key: none")
 
     client, table = emulator.client("dynamodb"), emulator.new_table("DirectoryTable")
-    directory = DynamoDirectory(client, table=table, digest=unavailable)
+    directory = DynamoDirectory(client, table=table, digest=unavailable, telemetry=RecordingTelemetry())
 
     with pytest.raises(UnavailableError):
         directory.set_opt_out(NUMBER, is_out=True, at=at(0))

@@ -1,18 +1,22 @@
 """The contract of the inbox, checked on the fake and on DynamoDB of the local AWS."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from sampai.adapters.inbox import DynamoInbox, from_inbox_item, to_inbox_item
+from sampai.adapters.items import to_item
+from sampai.adapters.stream import parse_batch
+from sampai.contract.events import message_received
 from sampai.domain.inbound import Inbound
-from sampai.domain.message import Channel
+from sampai.domain.message import Channel, blank_message, cancel
 from sampai.services.ports.inbox import Inbox
 from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
 from tests.emulator import Emulator, unreachable
-from tests.fakes import START, InMemoryInbox
+from tests.fakes import START, InMemoryInbox, RecordingTelemetry
 
 INBOUND = Inbound(
     provider="nusasms",
@@ -100,3 +104,46 @@ def test_outage_raises(request: pytest.FixtureRequest, where: str) -> None:
         inbox.add("a", INBOUND, START)
 
     assert INBOUND.sender not in str(caught.value)
+
+
+# --- texts that are too long, and items of a newer release ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\x01" * 60_000, "😀" * 60_000, "x" * 400_000, "\ud800" * 60_000],
+    ids=["control characters", "emoji", "letters", "halves of characters"],
+)
+def test_stored_text_always_fits_into_an_event(text: str) -> None:
+    stored, _ = from_inbox_item(to_inbox_item("a", replace(INBOUND, text=text, sender=text, room_id=text), START))
+
+    assert text.startswith(stored.text)
+    assert len(json.dumps(message_received(stored, now=START).detail)) < 240_000
+    assert len(json.dumps(stored.text)) > 150_000
+
+
+def test_longest_text_that_a_vendor_may_send_is_stored_whole() -> None:
+    text = "ខ្មែរ" * 4_000
+
+    assert from_inbox_item(to_inbox_item("a", replace(INBOUND, text=text), START))[0].text == text
+
+
+def test_records_that_cannot_be_read_do_not_block_the_others() -> None:
+    telemetry = RecordingTelemetry()
+    message = cancel(blank_message("m-1", now=START), now=START)
+    good, inbound = to_item(message), to_inbox_item("a", INBOUND, START)
+    paused = good | {"status": {"S": "paused"}}
+    channel = inbound | {"channel": {"S": "carrier_pigeon"}}
+    images = [
+        {"NewImage": paused},
+        {"NewImage": good, "OldImage": paused},
+        {"NewImage": inbound | {"came_at": {"N": "1"}}},
+        {"NewImage": channel},
+        {"OldImage": good},
+    ]
+
+    batch = parse_batch({"Records": [{"dynamodb": image} for image in images]}, telemetry)
+
+    assert batch.changes == ((None, message),)
+    assert [received.channel for received, _ in batch.received] == ["carrier_pigeon"]
+    assert telemetry.counts == {("ItemUnreadable", None): 3}

@@ -109,12 +109,21 @@ def test_file_with_a_missing_part_is_unavailable(emulator: Emulator) -> None:
         media.load(key)
 
 
-@pytest.mark.parametrize("send_at", [None, START + timedelta(days=200)])
+@pytest.mark.parametrize("send_at", [None, START + timedelta(days=200), START - timedelta(days=200)])
 def test_file_is_kept_longer_than_its_message_may_wait(emulator: Emulator, send_at: datetime | None) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("MediaTable")
 
     DynamoMedia(client, table=table).store(replace(MESSAGE, send_at=send_at), b"a" * 2 * PART_BYTES)
 
     items = client.scan(TableName=table, ConsistentRead=True)["Items"]
-    expected = {"N": str(int(((send_at or START) + RETENTION).timestamp()))}
+    expected = {"N": str(int((max(send_at or START, START) + RETENTION).timestamp()))}
     assert [item["ttl"] for item in items] == [expected] * 2
+
+
+def test_every_part_of_a_discarded_file_is_deleted(emulator: Emulator) -> None:
+    client, table = emulator.client("dynamodb"), emulator.new_table("MediaTable")
+    media = DynamoMedia(client, table=table)
+
+    media.delete(media.store(MESSAGE, b"a" * (2 * PART_BYTES + 1)))
+
+    assert client.scan(TableName=table, ConsistentRead=True)["Items"] == []

@@ -12,7 +12,7 @@ from sampai.services.ports.events import EventBus
 from sampai.services.ports.queue import Queue, WakeUp
 from sampai.services.ports.runtime import UnavailableError
 from tests.emulator import Emulator
-from tests.fakes import RecordingBus, RecordingQueue
+from tests.fakes import RecordingBus, RecordingQueue, RecordingTelemetry
 
 Bodies = Callable[[], list[str]]
 Heard = Callable[[], list[Event]]
@@ -54,7 +54,7 @@ def bus(request: pytest.FixtureRequest) -> tuple[EventBus, Heard]:
         said = map(json.loads, _taken(sqs, url))
         return [Event(detail_type=one["detail-type"], detail=one["detail"]) for one in said]
 
-    return EventBridgeBus(events, bus_name=name), heard
+    return EventBridgeBus(events, bus_name=name, telemetry=RecordingTelemetry()), heard
 
 
 def _taken(sqs: object, url: str) -> list[str]:

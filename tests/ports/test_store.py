@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 
 from local.emulator.partiql_proxy import LocalDynamoDb
 from sampai.adapters.dynamo import MAX_ROUNDS, get_all
+from sampai.adapters.items import to_report_attribute
 from sampai.adapters.store import DynamoStore
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import (
@@ -28,12 +29,13 @@ from sampai.domain.message import (
 )
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
+from sampai.domain.times import to_text
 from sampai.services.ports.correlations import Correlation, LinkCorrelation
-from sampai.services.ports.messages import Insert, Replace, Write, WriteResult
+from sampai.services.ports.messages import Insert, Replace, UnreadableItem, Write, WriteResult
 from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
 from tests.emulator import Emulator, unreachable
-from tests.fakes import START, FixedClock, InMemoryStore
+from tests.fakes import START, FixedClock, InMemoryStore, RecordingTelemetry
 
 LEASE = timedelta(seconds=60)
 
@@ -62,14 +64,18 @@ def as_local_functions_find_it(emulator: Emulator) -> Iterator[Any]:
         thread.join()
 
 
-def _dynamo(emulator: Emulator, client: Any = None) -> DynamoStore:
+def _dynamo(
+    emulator: Emulator, client: Any = None, telemetry: RecordingTelemetry | None = None, **options: Any
+) -> DynamoStore:
     messages_table, correlations_table = emulator.new_tables()
     return DynamoStore(
         client or emulator.client("dynamodb"),
         messages_table=messages_table,
         correlations_table=correlations_table,
         clock=FixedClock(),
+        telemetry=telemetry or RecordingTelemetry(),
         sleep=lambda _: None,
+        **options,
     )
 
 
@@ -353,7 +359,12 @@ OPERATIONS: dict[str, Callable[[DynamoStore], object]] = {
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_outage_raises_and_names_nothing_private(operation: str) -> None:
     store = DynamoStore(
-        unreachable("dynamodb"), messages_table="m", correlations_table="c", clock=FixedClock(), sleep=lambda _: None
+        unreachable("dynamodb"),
+        messages_table="m",
+        correlations_table="c",
+        clock=FixedClock(),
+        telemetry=RecordingTelemetry(),
+        sleep=lambda _: None,
     )
 
     with pytest.raises(UnavailableError, match=r"^\w+: EndpointConnectionError$"):
@@ -423,6 +434,7 @@ def test_writes_of_the_local_functions_reach_the_stream(emulator: Emulator) -> N
             messages_table=messages_table,
             correlations_table=correlations_table,
             clock=FixedClock(),
+            telemetry=RecordingTelemetry(),
             sleep=_never,
         )
         store.commit([Insert(message=claimed())])
@@ -444,3 +456,235 @@ def _status(record: dict[str, Any], image: str) -> str | None:
 
 def _never(_: float) -> None:
     raise AssertionError("nothing is throttled here")
+
+
+# --- items that this release cannot read, and writes that cannot be stored --------------------------------------------
+
+
+def _raw(emulator: Emulator, store: DynamoStore, message_id: str, **attributes: Any) -> None:
+    """Set attributes of a stored item as another release would."""
+    emulator.client("dynamodb").update_item(
+        TableName=store._messages,
+        Key={"message_id": {"S": message_id}},
+        UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in attributes),
+        ExpressionAttributeNames={f"#{name}": name for name in attributes},
+        ExpressionAttributeValues={f":{name}": value for name, value in attributes.items()},
+    )
+
+
+def _item(emulator: Emulator, store: DynamoStore, message_id: str) -> dict[str, Any]:
+    key = {"message_id": {"S": message_id}}
+    item: dict[str, Any] = emulator.client("dynamodb").get_item(
+        TableName=store._messages, Key=key, ConsistentRead=True
+    )["Item"]
+    return item
+
+
+def test_unreadable_item_is_left_out_and_reported(emulator: Emulator) -> None:
+    telemetry = RecordingTelemetry()
+    store = _dynamo(emulator, telemetry=telemetry)
+    store.commit([Insert(message=claimed("m-1")), Insert(message=claimed("m-2"))])
+    _raw(emulator, store, "m-1", status={"S": "paused"})
+
+    assert store.read(["m-1", "m-2"]) == {"m-2": claimed("m-2")}
+    assert telemetry.counts == {("ItemUnreadable", None): 1}
+    assert telemetry.lines[0][2]["message_id"] == "m-1"
+
+
+def test_write_over_an_unreadable_item_is_refused_and_its_neighbours_are_stored(emulator: Emulator) -> None:
+    store = _dynamo(emulator)
+    store.commit([Insert(message=claimed("m-1")), Insert(message=claimed("m-2"))])
+    _raw(emulator, store, "m-1", status={"S": "paused"}, revision={"N": "7"})
+    unreadable = WriteResult(done=False, current=UnreadableItem(key="m-1"))
+
+    inserted = store.commit([Insert(message=claimed("m-1", attempt_id="a-2")), Insert(message=claimed("m-3"))])
+    replaced = store.commit(
+        [
+            Replace(before=claimed("m-1"), message=accepted(claimed("m-1"))),
+            Replace(before=claimed("m-2"), message=accepted(claimed("m-2"))),
+        ]
+    )
+
+    assert inserted == [unreadable, WriteResult(done=True)]
+    assert replaced == [unreadable, WriteResult(done=True)]
+    assert _item(emulator, store, "m-1")["status"] == {"S": "paused"}
+
+
+def test_postponed_item_changes_in_nothing_but_its_due_time(emulator: Emulator) -> None:
+    store = _dynamo(emulator)
+    for name in ("m-1", "m-2"):
+        store.commit([Insert(message=replace(claimed(name), due_at=START))])
+    _raw(emulator, store, "m-1", status={"S": "paused"}, priority={"N": "7"})
+    before = _item(emulator, store, "m-1")
+    later = START + timedelta(hours=1)
+
+    store.postpone_unreadable(["m-1", "deleted"], now=START, due_at=later)
+
+    assert _item(emulator, store, "m-1") == before | {"due_at": {"S": to_text(later)}}
+    assert store.due(START, 10) == ["m-2"]
+    assert store.due(later, 10) == ["m-2", "m-1"]
+
+
+def test_postponing_leaves_an_item_that_is_not_due(emulator: Emulator) -> None:
+    store = _dynamo(emulator)
+    store.commit([Insert(message=claimed())])
+
+    store.postpone_unreadable(["m-1"], now=START, due_at=START + timedelta(hours=1))
+
+    assert store.read(["m-1"]) == {"m-1": claimed()}
+
+
+def test_postponing_works_for_local_functions(emulator: Emulator) -> None:
+    messages_table, correlations_table = emulator.new_tables()
+    with as_local_functions_find_it(emulator) as client:
+        store = DynamoStore(
+            client,
+            messages_table=messages_table,
+            correlations_table=correlations_table,
+            clock=FixedClock(),
+            telemetry=RecordingTelemetry(),
+            sleep=_never,
+        )
+        store.commit([Insert(message=replace(claimed(), due_at=START))])
+        store.postpone_unreadable(["m-1"], now=START, due_at=START + timedelta(hours=1))
+
+        assert store.due(START, 10) == []
+        assert store.due(START + timedelta(hours=1), 10) == ["m-1"]
+
+
+def test_unknown_attributes_and_words_survive_a_rewrite(emulator: Emulator) -> None:
+    store = _dynamo(emulator)
+    store.commit([Insert(message=claimed())])
+    new = {
+        "priority": {"N": "7"},
+        "schema_version": {"N": "2"},
+        "category": {"S": "marketing"},
+        "due_shard": {"S": "11"},
+    }
+    _raw(emulator, store, "m-1", **new)
+    before = store.read(["m-1"])["m-1"]
+
+    store.commit([Replace(before=before, message=accepted(before))])
+
+    item = _item(emulator, store, "m-1")
+    assert item["status"] == {"S": "accepted"}
+    assert {name: item[name] for name in new} == new
+
+
+def test_unknown_content_is_removed_once_the_status_is_final(emulator: Emulator) -> None:
+    store = _dynamo(emulator)
+    store.commit([Insert(message=claimed())])
+    _raw(emulator, store, "m-1", content={"M": {"type": {"S": "poll"}, "question": {"S": "Tea?"}}})
+    before = store.read(["m-1"])["m-1"]
+
+    store.commit([Replace(before=before, message=cancel(before, now=START))])
+
+    assert "content" not in _item(emulator, store, "m-1")
+
+
+def test_due_messages_are_found_after_the_number_of_shards_was_raised(emulator: Emulator) -> None:
+    store = _dynamo(emulator, due_shards=8)
+    names = [f"m-{n}" for n in range(40)]
+    store.commit([Insert(message=replace(claimed(name), due_at=START)) for name in names[:20]])
+
+    raised = DynamoStore(
+        emulator.client("dynamodb"),
+        messages_table=store._messages,
+        correlations_table=store._correlations,
+        clock=FixedClock(),
+        telemetry=RecordingTelemetry(),
+        due_shards=32,
+    )
+    raised.commit([Insert(message=replace(claimed(name), due_at=START)) for name in names[20:]])
+
+    assert sorted(raised.due(START, 100)) == sorted(names)
+    assert len(store.due(START, 100)) < len(names)
+
+
+def test_retention_is_that_of_the_store(emulator: Emulator) -> None:
+    store = _dynamo(emulator, retention=timedelta(days=62))
+    store.commit([Insert(message=claimed(send_at=START - timedelta(days=100)))])
+    store.claim("nomsa#1", "m-1")
+    store.commit([LinkCorrelation(key="nomsa#2", message_id="m-1")])
+    store.buffer_report("nomsa#3", report(), START)
+
+    correlations = emulator.client("dynamodb").scan(TableName=store._correlations)["Items"]
+    days = {item["correlation_key"]["S"]: _days(item) for item in correlations}
+    assert _days(_item(emulator, store, "m-1")) == 62
+    assert days == {"nomsa#1": 62, "nomsa#2": 62, "nomsa#3": 7}
+
+
+def _days(item: dict[str, Any]) -> float:
+    """Return the days from START to the end of an item."""
+    return (int(item["ttl"]["N"]) - START.timestamp()) / 86_400
+
+
+def test_reads_are_strongly_consistent(emulator: Emulator) -> None:
+    client = emulator.client("dynamodb")
+    asked: list[str] = []
+    client.meta.events.register(
+        "before-call.dynamodb.BatchGetItem", lambda params, **_: asked.append(params["body"].decode())
+    )
+    store = _dynamo(emulator, client)
+
+    store.read(["m-1"])
+    store.find_correlations(["nomsa#1"])
+
+    assert ['"ConsistentRead": true' in body for body in asked] == [True, True]
+
+
+@covers("D2")
+def test_one_write_that_cannot_be_serialised_does_not_prevent_the_others(emulator: Emulator) -> None:
+    store = _dynamo(emulator)
+    unfit = claimed("m-5", send_at=datetime(9999, 12, 31, tzinfo=UTC))
+    writes = [Insert(message=unfit if n == 5 else claimed(f"m-{n}")) for n in range(10)]
+
+    written = store.commit(writes)
+
+    assert [n for n, result in enumerate(written) if not result.done] == [5]
+    assert written[5] == WriteResult(done=False, is_unfit=True)
+    assert set(store.read([f"m-{n}" for n in range(10)])) == {f"m-{n}" for n in range(10) if n != 5}
+
+
+def test_call_that_is_refused_for_one_write_is_repeated_for_each(emulator: Emulator) -> None:
+    def refuse_third(client: Any, statements: list[Any]) -> Any:
+        if any({"S": "m-3"} in statement["Parameters"] for statement in statements):
+            raise _error("ValidationException")
+        return client.batch_execute_statement(Statements=statements)
+
+    client = _Flaky(emulator.client("dynamodb"), *[refuse_third] * 6)
+    store = _dynamo(emulator, client)
+
+    written = store.commit([Insert(message=claimed(f"m-{n}")) for n in range(5)])
+
+    assert [result.done for result in written] == [True, True, True, False, True]
+    assert written[3].is_unfit
+
+
+def test_report_is_added_to_a_correlation_that_is_claimed(store: DynamoStore | InMemoryStore) -> None:
+    store.claim("nomsa#145", "m-1")
+
+    store.add_report("nomsa#145", report())
+
+    assert store.claim("nomsa#145", "m-1") == Correlation(key="nomsa#145", message_id="m-1", reports=(report(),))
+
+
+def test_buffered_report_of_a_newer_release_harms_no_other(emulator: Emulator) -> None:
+    telemetry = RecordingTelemetry()
+    store = _dynamo(emulator, telemetry=telemetry)
+    store.buffer_report("nomsa#145", report(), START)
+    report_fields = to_report_attribute(report(Status.SENT, "Sent"))[1]["M"]
+    emulator.client("dynamodb").update_item(
+        TableName=store._correlations,
+        Key={"correlation_key": {"S": "nomsa#145"}},
+        UpdateExpression="SET report_paused = :paused, report_new = :new, priority = :new",
+        ExpressionAttributeValues={
+            ":paused": {"M": report_fields | {"status": {"S": "paused"}, "score": {"N": "1"}}},
+            ":new": {"S": "?"},
+        },
+    )
+
+    correlation = store.find_correlations(["nomsa#145"])["nomsa#145"]
+
+    assert correlation.reports == (report(), replace(report(Status.SENT, "Sent"), status=None))
+    assert telemetry.counts == {("ItemUnreadable", None): 1}

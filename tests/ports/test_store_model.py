@@ -38,7 +38,7 @@ from sampai.services.ports.correlations import LinkCorrelation
 from sampai.services.ports.messages import Insert, Replace, Write
 from tests.covers import covers
 from tests.emulator import Emulator
-from tests.fakes import START, FixedClock, InMemoryStore
+from tests.fakes import START, FixedClock, InMemoryStore, RecordingTelemetry
 
 SEQUENCES: Final = 25
 STEPS: Final = 45
@@ -205,6 +205,7 @@ def _dynamo(emulator: Emulator) -> DynamoStore:
         messages_table=messages_table,
         correlations_table=correlations_table,
         clock=FixedClock(),
+        telemetry=RecordingTelemetry(),
         sleep=lambda _: None,
     )
 

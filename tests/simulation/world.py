@@ -23,7 +23,7 @@ from sampai.domain.message import Message
 from sampai.domain.status import Status
 from sampai.services.follow_up.service import FollowUpService
 from sampai.services.ports.runtime import UnavailableError
-from sampai.services.publish import publish
+from sampai.services.publish import PublishService
 from sampai.services.send.batch import Record
 from sampai.services.send.service import SendService
 from sampai.services.webhook.inbound import InboundService
@@ -142,6 +142,9 @@ class World:
         self.inbox = SimulatedInbox(self)
         self.queue = SimulatedQueue(self)
         self.bus = SimulatedBus(self)
+        self.publisher = PublishService(
+            bus=self.bus, media=self.media, encryption_keys=self.encryption_keys, telemetry=self.telemetry
+        )
         self.transport = SimulatedTransport(self)
         self.secret = SimulatedSecret(self)
         self._events: list[_Event] = []
@@ -352,7 +355,7 @@ class World:
     def _publish(self) -> None:
         """Bring what the table's stream holds to the bus; what failed is brought again, all of it."""
         batch = list(self.stream)
-        if batch and self.invoke("publish", lambda: publish(batch, bus=self.bus)) is not None:
+        if batch and self.invoke("publish", lambda: self.publisher.publish(batch)) is not None:
             del self.stream[: len(batch)]
 
     # --- events -------------------------------------------------------------------------------------------------------

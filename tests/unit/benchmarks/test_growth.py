@@ -17,12 +17,18 @@ from sampai.domain.http import HttpRequest
 from sampai.domain.message import defer
 from sampai.domain.times import to_text
 from sampai.services.ports.messages import Insert, Replace
-from tests.fakes import START, FixedClock
+from tests.fakes import START, FixedClock, RecordingTelemetry
 
 
 def _store() -> tuple[CountingDynamo, DynamoStore]:
     client = CountingDynamo(**TABLES)
-    return client, DynamoStore(client, messages_table="messages", correlations_table="correlations", clock=FixedClock())
+    return client, DynamoStore(
+        client,
+        messages_table="messages",
+        correlations_table="correlations",
+        clock=FixedClock(),
+        telemetry=RecordingTelemetry(),
+    )
 
 
 def test_cost_of_a_message_is_counted() -> None:

@@ -6,7 +6,7 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampai.domain.message import Message, apply_report, claim
+from sampai.domain.message import Message, apply_report, claim, mark_unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status, advance
 from tests.covers import covers
@@ -85,3 +85,14 @@ def test_each_change_of_status_raises_the_sequence_by_one_and_adds_to_the_histor
         assert after.sequence - message.sequence == len(after.history) - len(message.history) == moved
         assert (after.due_at is None) == after.status.is_final
         message = after
+
+
+def test_long_history_keeps_its_first_and_last_25_entries() -> None:
+    message = _claimed()
+    for minute in range(1, 60):
+        at = START + timedelta(minutes=minute)
+        message = mark_unknown(message, now=at, due_at=at, source=Source.SWEEP)
+
+    kept = [*range(25), *range(35, 60)]
+    assert [entry.at for entry in message.history] == [START + timedelta(minutes=minute) for minute in kept]
+    assert message.sequence == 60
