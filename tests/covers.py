@@ -28,7 +28,7 @@ ELSEWHERE: Final[Mapping[str, Sequence[str]]] = {
     "D7": [f"{_TEMPLATE}_tables_have_their_keys_and_the_due_index_carries_nothing_else"],
     "D8": [f"{_TEMPLATE}_publish_reads_every_change_and_lets_go_of_a_bad_one_in_time"],
     "I11": [
-        f"{_CONTRACT}_no_credential_text_or_number_shows_in_a_repr_or_an_error",
+        f"{_CONTRACT}_no_credential_text_or_number_appears_in_a_repr_or_an_error",
         f"{_TEMPLATE}_no_environment_variable_holds_a_secret",
         f"{_TEMPLATE}_the_access_log_shows_neither_path_nor_query_because_the_token_is_in_the_path",
         f"{_QUOTAS}_a_blocked_message_is_logged_with_its_limit_and_without_its_number",
@@ -39,25 +39,25 @@ ELSEWHERE: Final[Mapping[str, Sequence[str]]] = {
         f"{_QUOTAS}_two_interleaved_workers_do_not_exceed_a_limit",
     ],
     "L1": [f"{_TEMPLATE}_follow_up_ends_before_it_is_started_again"],
-    "L2": [f"{_CONTRACT}_garbage_is_never_read_as_the_absence_of_a_message"],
+    "L2": [f"{_CONTRACT}_an_unreadable_answer_is_not_read_as_a_missing_message"],
     "Q3": [f"{_TEMPLATE}_the_dead_letter_queue_keeps_a_request_for_longer_than_its_source"],
     "Q5": [f"{_TEMPLATE}_the_send_function_takes_both_queues_and_returns_only_the_requests_that_failed"],
     "Q10": [f"{_TEMPLATE}_a_lease_outlives_the_invocation_that_took_it_by_half_a_minute_of_clock_skew"],
     "V3": [
-        f"{_CONTRACT}_garbage_that_is_no_refusal_leaves_the_outcome_unknown",
-        f"{_CONTRACT}_429_is_not_taken_and_may_be_tried_again_when_the_vendor_says",
+        f"{_CONTRACT}_an_unreadable_answer_that_is_not_a_rejection_is_unknown",
+        f"{_CONTRACT}_a_429_is_not_taken_and_is_retried_after_the_time_of_the_vendor",
     ],
     "V4": [
-        f"{_CONTRACT}_garbage_that_is_no_refusal_leaves_the_outcome_unknown",
-        f"{_CONTRACT}_garbage_under_a_refusal_is_never_taken",
+        f"{_CONTRACT}_an_unreadable_answer_that_is_not_a_rejection_is_unknown",
+        f"{_CONTRACT}_an_unreadable_rejection_is_not_taken",
     ],
-    "V10": [f"{_CONTRACT}_a_bare_401_is_about_the_account_and_not_the_message"],
+    "V10": [f"{_CONTRACT}_an_empty_401_is_a_failure_of_the_account"],
     "W8": [
-        f"{_CONTRACT}_a_malformed_webhook_is_refused",
-        f"{_CONTRACT}_garbage_is_a_malformed_webhook_of_every_kind",
-        f"{_CONTRACT}_a_webhook_that_contradicts_itself_is_refused",
+        f"{_CONTRACT}_a_malformed_webhook_is_rejected",
+        f"{_CONTRACT}_an_unreadable_webhook_of_every_kind_is_rejected",
+        f"{_CONTRACT}_a_webhook_with_contradictory_fields_is_rejected",
     ],
-    "W9": [f"{_CONTRACT}_a_word_that_nobody_documented_is_read_and_moves_nothing"],
+    "W9": [f"{_CONTRACT}_an_undocumented_status_is_stored_and_does_not_change_the_status"],
 }
 """Tests that do not carry the mark themselves, by the row that they would see broken.
 

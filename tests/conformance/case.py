@@ -1,4 +1,4 @@
-"""The shape of a provider's case file: literals only, in the vendor's own words."""
+"""The structure of a provider's case file: literals only, in the words of the vendor."""
 
 from dataclasses import dataclass, field
 
@@ -16,7 +16,7 @@ from sampai.providers.features import ListPage, Window
 
 @dataclass(frozen=True, kw_only=True)
 class Send:
-    """A message and the whole request that it becomes."""
+    """A message and the complete request for it."""
 
     title: str
     message: Message
@@ -25,7 +25,7 @@ class Send:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """An answer to a send and the outcome that it means."""
+    """An answer to a send and its outcome."""
 
     title: str
     response: HttpResponse
@@ -34,7 +34,7 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class SendMany:
-    """Messages that share a call, and the whole request that they become."""
+    """Messages that share a call, and the complete request for them."""
 
     title: str
     messages: tuple[Message, ...]
@@ -53,18 +53,18 @@ class ManyAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class AccountAnswer:
-    """An answer to a check of the account; without a standing it says nothing, or refuses our credentials."""
+    """An answer to an account check. Without an account status it is unreadable, or rejects our credentials."""
 
     title: str
     check: str
     response: HttpResponse
-    stored_message: AccountStatus | None = None
+    account_status: AccountStatus | None = None
     is_refused: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """A message that the provider refuses before anything is sent."""
+    """A message that the provider rejects before the call."""
 
     title: str
     message: Message
@@ -73,7 +73,7 @@ class Refusal:
 
 @dataclass(frozen=True, kw_only=True)
 class LookupAnswer:
-    """An answer to a look-up; `unreadable` for one that says nothing of any message."""
+    """An answer to a lookup. It is `unreadable` if it has no information about any message."""
 
     title: str
     response: HttpResponse
@@ -83,7 +83,7 @@ class LookupAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class ListAnswer:
-    """An answer to the list call for a page; `page` is None for one that says nothing."""
+    """An answer to the list call for a page. `page` is None if it is unreadable."""
 
     title: str
     response: HttpResponse
@@ -93,7 +93,7 @@ class ListAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class Webhook:
-    """A genuine callback and what it brings."""
+    """A valid webhook and its reports."""
 
     title: str
     kind: str
@@ -103,7 +103,7 @@ class Webhook:
 
 @dataclass(frozen=True, kw_only=True)
 class BadWebhook:
-    """A callback that is refused as malformed."""
+    """A webhook that is rejected as malformed."""
 
     title: str
     kind: str
@@ -112,20 +112,20 @@ class BadWebhook:
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderCases:
-    """Everything that is known of how one vendor speaks. A case module holds one of these as `CASES`."""
+    """The examples of one vendor's API for one channel. A case module has one of these as `CASES`."""
 
     account: ProviderConfig
     endpoints: tuple[tuple[str, str], ...]
     """Every operation that the vendor documents for this channel: method, and pattern of the path below the base."""
     documented: tuple[str, ...] = ()
-    """Codes and words of the vendor's own tables: each must come in an answer, a list or a callback."""
+    """Codes and words of the vendor's tables. Each must occur in an answer, a list or a webhook."""
     sends: tuple[Send, ...]
     answers: tuple[Answer, ...]
     many_sends: tuple[SendMany, ...] = ()
     many_answers: tuple[ManyAnswer, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     lookup: tuple[str, HttpRequest] | None = None
-    """A provider_message_id and the request that looks it up."""
+    """A `provider_message_id` and its lookup request."""
     lookup_answers: tuple[LookupAnswer, ...] = ()
     list_requests: tuple[tuple[Window, int, HttpRequest], ...] = ()
     list_answers: tuple[ListAnswer, ...] = ()
@@ -135,6 +135,6 @@ class ProviderCases:
     webhooks: tuple[Webhook, ...] = ()
     bad_webhooks: tuple[BadWebhook, ...] = ()
     unknown_word: Status | None = None
-    """What a status word outside the provider's tables means. None (it moves nothing) unless the vendor says more."""
+    """The status for a word outside the provider's tables. None does not change the status of a message."""
     secrets: tuple[str, ...] = field(default=())
-    """Texts that must appear in no repr, error or log: credentials, tokens, message texts."""
+    """Texts that must not appear in a repr, error or log: credentials, tokens, message texts."""

@@ -1,4 +1,4 @@
-"""What every provider owes to the services, asked of each registered one with its own cases."""
+"""The contract between a provider and the services, tested for every registered provider with its own cases."""
 
 import json
 import re
@@ -45,8 +45,8 @@ from tests.conformance.case import (
 from tests.conformance.features import feature_faults
 
 
-def _names() -> dict[str, type[Provider]]:
-    """Return the providers by the names of their case modules: a vendor with several channels has one for each."""
+def _apis_by_case_module() -> dict[str, type[Provider]]:
+    """Return the providers by case module. A vendor with several channels has one module per channel."""
     found = {}
     for vendor in PROVIDERS:
         apis = load(vendor)
@@ -55,11 +55,11 @@ def _names() -> dict[str, type[Provider]]:
     return found
 
 
-APIS: Final = _names()
+APIS: Final = _apis_by_case_module()
 NAMES: Final = sorted(APIS)
 by_provider = pytest.mark.parametrize("name", NAMES)
 
-GARBAGE: Final = {
+UNREADABLE: Final = {
     "nothing": b"",
     "a page": b"<!doctype html><html><body>Welcome</body></html>",
     "a JSON null": b"null",
@@ -78,12 +78,12 @@ GARBAGE: Final = {
     "not UTF-8": b'{"id":"\xff\xfe"}',
     "NUL bytes": b"\x00\x00\x00",
 }
-SAYS_NOTHING: Final = (200, 201, 204, 302, 408, 500, 502, 503)
-REFUSES: Final = (400, 401, 403, 404, 422, 429)
+UNCLEAR_STATUSES: Final = (200, 201, 204, 302, 408, 500, 502, 503)
+REJECTION_STATUSES: Final = (400, 401, 403, 404, 422, 429)
 PAGE: Final = 0
 
 
-# --- cases ----------------------------------------------------------------------------------------------------------
+# --- cases ------------------------------------------------------------------------------------------------------------
 
 
 @cache
@@ -124,7 +124,7 @@ def tables(name: str, suffix: str) -> dict[str, Any]:
 
 
 def outcome_of(provider: Provider, response: HttpResponse) -> Outcome:
-    """Read an answer as the services do: a parser that raises has learned nothing."""
+    """Parse an answer as the services do: an exception of the parser means an unknown outcome."""
     try:
         return provider.parse_send(response)
     except Exception as error:
@@ -132,33 +132,33 @@ def outcome_of(provider: Provider, response: HttpResponse) -> Outcome:
 
 
 def is_same(actual: Outcome, expected: Outcome) -> bool:
-    """Whether two outcomes are one; why an outcome is unknown is for people alone."""
+    """Return whether two outcomes are equal. The explanation of an unknown outcome is not compared."""
     if isinstance(expected, Unknown):
         return isinstance(actual, Unknown)
     return actual == expected
 
 
-def wire_of(cases: ProviderCases) -> dict[str, str]:
-    """Return what the vendor writes, in lower case, by the way it comes."""
-    told = [answer.response.body for answer in cases.lookup_answers]
-    told += [answer.response.body for answer in cases.list_answers]
-    told += [part for case in cases.webhooks for part in (case.request.query.encode(), case.request.body)]
-    said = [answer.response.body for answer in cases.answers]
-    said += [answer.response.body for answer in cases.many_answers]
-    return {"answers": _text(said), "reports": _text(told)}
+def vendor_text_of(cases: ProviderCases) -> dict[str, str]:
+    """Return the text of the vendor in lower case: of its answers to sends, and of its reports."""
+    reports = [answer.response.body for answer in cases.lookup_answers]
+    reports += [answer.response.body for answer in cases.list_answers]
+    reports += [part for case in cases.webhooks for part in (case.request.query.encode(), case.request.body)]
+    answers = [answer.response.body for answer in cases.answers]
+    answers += [answer.response.body for answer in cases.many_answers]
+    return {"answers": _text(answers), "reports": _text(reports)}
 
 
 def _text(parts: Iterable[bytes]) -> str:
-    """Return the parts as they are and as a form would be read: words may stand in either."""
+    """Return the parts unchanged and decoded as a form: a word may be in either."""
     text = b"\n".join(parts).decode("utf-8", "replace").lower()
     return f"{text}\n{unquote_plus(text)}"
 
 
-def has_word(wire: str, word: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(word.lower())}(?!\w)", wire) is not None
+def has_word(vendor_text: str, word: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(word.lower())}(?!\w)", vendor_text) is not None
 
 
-# --- registry and capabilities --------------------------------------------------------------------------------------
+# --- registry and capabilities ----------------------------------------------------------------------------------------
 
 
 @by_provider
@@ -167,7 +167,7 @@ def test_every_registered_provider_has_cases(name: str) -> None:
 
 
 @pytest.mark.parametrize("vendor", sorted(PROVIDERS))
-def test_a_provider_is_registered_under_its_own_name_once_for_each_channel(vendor: str) -> None:
+def test_a_provider_is_registered_under_its_name_once_per_channel(vendor: str) -> None:
     apis = load(vendor)
 
     assert {api.name for api in apis} == {vendor}
@@ -175,31 +175,31 @@ def test_a_provider_is_registered_under_its_own_name_once_for_each_channel(vendo
     assert len({api.capabilities.channel for api in apis}) == len(apis)
 
 
-def test_a_name_that_is_not_registered_is_not_loaded() -> None:
+def test_an_unregistered_name_is_rejected() -> None:
     with pytest.raises(KeyError):
         load("nobody")
 
 
 @by_provider
-def test_the_account_of_the_cases_has_exactly_the_declared_credentials(name: str) -> None:
+def test_the_cases_have_exactly_the_declared_credentials(name: str) -> None:
     assert cases_of(name).account.credentials.keys() == APIS[name].capabilities.credentials
 
 
 @by_provider
-def test_the_default_address_is_https_without_a_slash_at_its_end(name: str) -> None:
+def test_the_default_base_url_is_https_without_a_trailing_slash(name: str) -> None:
     assert re.fullmatch(r"https://[^?#]*[^/?#]", APIS[name].default_base_url)
 
 
 @by_provider
-def test_every_feature_is_declared_and_whole_or_absent(name: str) -> None:
+def test_every_feature_is_complete_or_absent(name: str) -> None:
     assert feature_faults(APIS[name]) == []
 
 
-# --- send -----------------------------------------------------------------------------------------------------------
+# --- send -------------------------------------------------------------------------------------------------------------
 
 
 @each("sends")
-def test_a_message_becomes_exactly_this_request(name: str, case: Send) -> None:
+def test_a_message_builds_the_expected_request(name: str, case: Send) -> None:
     provider = provider_of(name)
 
     assert provider.validate(case.message) is None
@@ -207,7 +207,7 @@ def test_a_message_becomes_exactly_this_request(name: str, case: Send) -> None:
 
 
 @each("answers")
-def test_an_answer_comes_to_this_outcome(name: str, case: Answer) -> None:
+def test_a_send_answer_is_parsed_to_the_expected_outcome(name: str, case: Answer) -> None:
     actual = outcome_of(provider_of(name), case.response)
 
     assert is_same(actual, case.outcome), f"{actual} is not {case.outcome}"
@@ -219,28 +219,28 @@ def test_the_cases_show_all_three_outcomes(name: str) -> None:
 
 
 @by_provider
-@pytest.mark.parametrize("body", GARBAGE.values(), ids=GARBAGE)
-def test_garbage_that_is_no_refusal_leaves_the_outcome_unknown(name: str, body: bytes) -> None:
+@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
+def test_an_unreadable_answer_that_is_not_a_rejection_is_unknown(name: str, body: bytes) -> None:
     provider = provider_of(name)
 
-    outcomes = {status: outcome_of(provider, HttpResponse(status=status, body=body)) for status in SAYS_NOTHING}
+    outcomes = {status: outcome_of(provider, HttpResponse(status=status, body=body)) for status in UNCLEAR_STATUSES}
 
     assert {status: out for status, out in outcomes.items() if not isinstance(out, Unknown)} == {}
 
 
 @by_provider
-@pytest.mark.parametrize("body", GARBAGE.values(), ids=GARBAGE)
-def test_garbage_under_a_refusal_is_never_taken(name: str, body: bytes) -> None:
+@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
+def test_an_unreadable_rejection_is_not_taken(name: str, body: bytes) -> None:
     provider = provider_of(name)
 
-    outcomes = {status: outcome_of(provider, HttpResponse(status=status, body=body)) for status in REFUSES}
+    outcomes = {status: outcome_of(provider, HttpResponse(status=status, body=body)) for status in REJECTION_STATUSES}
 
     assert {status: out for status, out in outcomes.items() if isinstance(out, Taken)} == {}
 
 
 @by_provider
-@pytest.mark.parametrize("body", [b"", b"<html>slow down</html>", b"{}"], ids=["nothing", "a page", "an object"])
-def test_429_is_not_taken_and_may_be_tried_again_when_the_vendor_says(name: str, body: bytes) -> None:
+@pytest.mark.parametrize("body", [b"", b"<html>slow down</html>", b"{}"], ids=["empty", "HTML page", "empty object"])
+def test_a_429_is_not_taken_and_is_retried_after_the_time_of_the_vendor(name: str, body: bytes) -> None:
     response = HttpResponse(status=429, headers={"retry-after": "7"}, body=body)
 
     outcome = provider_of(name).parse_send(response)
@@ -250,7 +250,7 @@ def test_429_is_not_taken_and_may_be_tried_again_when_the_vendor_says(name: str,
 
 
 @by_provider
-def test_a_bare_401_is_about_the_account_and_not_the_message(name: str) -> None:
+def test_an_empty_401_is_a_failure_of_the_account(name: str) -> None:
     outcome = provider_of(name).parse_send(HttpResponse(status=401))
 
     assert isinstance(outcome, NotTaken)
@@ -261,20 +261,20 @@ def test_a_bare_401_is_about_the_account_and_not_the_message(name: str) -> None:
 def test_unknown_fields_of_an_answer_are_ignored(name: str, case: Answer) -> None:
     provider = provider_of(name)
 
-    assert is_same(outcome_of(provider, with_more_fields(case.response)), case.outcome)
+    assert is_same(outcome_of(provider, with_unknown_fields(case.response)), case.outcome)
 
 
-# --- refusals -------------------------------------------------------------------------------------------------------
+# --- rejections -------------------------------------------------------------------------------------------------------
 
 
 @each("refusals")
-def test_a_message_is_refused_before_anything_is_sent(name: str, case: Refusal) -> None:
+def test_an_unsupported_message_is_rejected_before_the_call(name: str, case: Refusal) -> None:
     assert provider_of(name).validate(case.message) == case.failure
 
 
 @by_provider
-@pytest.mark.parametrize("too_many", [False, True], ids=["the limit", "one more"])
-def test_a_text_is_refused_when_it_is_longer_than_declared(name: str, too_many: bool) -> None:
+@pytest.mark.parametrize("too_many", [False, True], ids=["at the limit", "above the limit"])
+def test_a_text_is_rejected_if_it_is_longer_than_declared(name: str, too_many: bool) -> None:
     provider = provider_of(name)
     text = Text(text="x" * (provider.capabilities.max_characters + too_many))
     message = next(case.message for case in cases_of(name).sends if isinstance(case.message.content, Text))
@@ -285,7 +285,7 @@ def test_a_text_is_refused_when_it_is_longer_than_declared(name: str, too_many: 
 
 
 @by_provider
-def test_an_option_that_is_not_declared_is_refused(name: str) -> None:
+def test_an_undeclared_option_is_rejected(name: str) -> None:
     message = replace(cases_of(name).sends[0].message, provider_options={APIS[name].name: {"no_such_option": True}})
 
     failure = provider_of(name).validate(message)
@@ -295,7 +295,7 @@ def test_an_option_that_is_not_declared_is_refused(name: str) -> None:
 
 
 @by_provider
-def test_an_option_for_another_provider_is_not_ours_to_refuse(name: str) -> None:
+def test_an_option_for_another_provider_is_ignored(name: str) -> None:
     message = replace(cases_of(name).sends[0].message, provider_options={"another": {"no_such_option": True}})
 
     assert provider_of(name).validate(message) is None
@@ -303,7 +303,7 @@ def test_an_option_for_another_provider_is_not_ours_to_refuse(name: str) -> None
 
 @by_provider
 @pytest.mark.parametrize("kind", [Text, Media, Template])
-def test_a_content_that_is_not_declared_is_refused(name: str, kind: type[Content]) -> None:
+def test_an_undeclared_content_is_rejected(name: str, kind: type[Content]) -> None:
     provider = provider_of(name)
     contents: dict[type[Content], Content] = {
         Text: Text(text="x"),
@@ -321,8 +321,8 @@ def test_a_content_that_is_not_declared_is_refused(name: str, kind: type[Content
 
 
 @by_provider
-@pytest.mark.parametrize("too_many", [False, True], ids=["the limit", "one more"])
-def test_an_audience_is_refused_when_it_has_more_lists_than_declared(name: str, too_many: bool) -> None:
+@pytest.mark.parametrize("too_many", [False, True], ids=["at the limit", "above the limit"])
+def test_an_audience_is_rejected_if_it_has_more_lists_than_declared(name: str, too_many: bool) -> None:
     provider = provider_of(name)
     lists = tuple(f"list{number}" for number in range(provider.capabilities.max_lists + too_many))
 
@@ -332,7 +332,7 @@ def test_an_audience_is_refused_when_it_has_more_lists_than_declared(name: str, 
 
 
 @by_provider
-def test_a_conversation_is_refused_where_none_is_declared(name: str) -> None:
+def test_a_conversation_is_rejected_unless_it_is_declared(name: str) -> None:
     provider = provider_of(name)
 
     failure = provider.validate(replace(cases_of(name).sends[0].message, room_id="a-room"))
@@ -341,11 +341,11 @@ def test_a_conversation_is_refused_where_none_is_declared(name: str) -> None:
     assert is_refused is not provider.capabilities.has_conversations
 
 
-# --- several in one call --------------------------------------------------------------------------------------------
+# --- batches ----------------------------------------------------------------------------------------------------------
 
 
 @each("many_sends")
-def test_messages_that_share_a_call_become_exactly_this_request(name: str, case: SendMany) -> None:
+def test_a_batch_builds_the_expected_request(name: str, case: SendMany) -> None:
     provider = provider_of(name)
 
     assert isinstance(provider, SupportsBatchSend)
@@ -355,11 +355,11 @@ def test_messages_that_share_a_call_become_exactly_this_request(name: str, case:
 
 
 @each("many_answers")
-def test_an_answer_to_several_is_told_apart(name: str, case: ManyAnswer) -> None:
+def test_a_batch_answer_is_parsed_to_one_outcome_per_message(name: str, case: ManyAnswer) -> None:
     provider = provider_of(name)
     assert isinstance(provider, SupportsBatchSend)
 
-    for response in (case.response, with_more_fields(case.response)):
+    for response in (case.response, with_unknown_fields(case.response)):
         try:
             actual = provider.parse_send_many(response, case.messages)
         except Exception:
@@ -369,7 +369,7 @@ def test_an_answer_to_several_is_told_apart(name: str, case: ManyAnswer) -> None
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if issubclass(APIS[name], SupportsBatchSend)])
-def test_only_promotional_messages_share_a_call_and_each_only_once(name: str) -> None:
+def test_only_first_attempts_of_promotional_messages_share_a_call(name: str) -> None:
     provider = provider_of(name)
     assert isinstance(provider, SupportsBatchSend)
     message = cases_of(name).many_sends[0].messages[0]
@@ -380,31 +380,31 @@ def test_only_promotional_messages_share_a_call_and_each_only_once(name: str) ->
         "a one-time password": replace(message, category=Category.OTP, attempt=1),
     }
 
-    shared = {way for way, each_message in ways.items() if provider.batch_key(each_message) is not None}
+    shared = {source for source, each_message in ways.items() if provider.batch_key(each_message) is not None}
 
     assert shared == {"promotional"}
 
 
 @by_provider
-@pytest.mark.parametrize("body", GARBAGE.values(), ids=GARBAGE)
-def test_garbage_for_several_takes_none_of_them_and_fails_none_for_good(name: str, body: bytes) -> None:
+@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
+def test_an_unreadable_batch_answer_accepts_no_message_and_fails_none_finally(name: str, body: bytes) -> None:
     provider = provider_of(name)
     for case in cases_of(name).many_sends:
         assert isinstance(provider, SupportsBatchSend)
-        for status in (*SAYS_NOTHING, *REFUSES):
+        for status in (*UNCLEAR_STATUSES, *REJECTION_STATUSES):
             try:
                 outcomes = provider.parse_send_many(HttpResponse(status=status, body=body), case.messages)
             except Exception:
                 outcomes = [Unknown(why="not read")] * len(case.messages)
             assert [o for o in outcomes if isinstance(o, Taken) or (isinstance(o, NotTaken) and o.is_final)] == []
-            assert status in REFUSES or all(isinstance(outcome, Unknown) for outcome in outcomes)
+            assert status in REJECTION_STATUSES or all(isinstance(outcome, Unknown) for outcome in outcomes)
 
 
-# --- the account ----------------------------------------------------------------------------------------------------
+# --- the account ------------------------------------------------------------------------------------------------------
 
 
 @by_provider
-def test_each_check_of_the_account_is_exactly_this_request(name: str) -> None:
+def test_an_account_check_builds_the_expected_request(name: str) -> None:
     provider, checks = provider_of(name), cases_of(name).account_checks
 
     assert {check for check, _ in checks} == provider.capabilities.account_checks
@@ -414,28 +414,28 @@ def test_each_check_of_the_account_is_exactly_this_request(name: str) -> None:
 
 
 @each("account_answers")
-def test_an_answer_about_the_account_is_read(name: str, case: AccountAnswer) -> None:
+def test_an_account_answer_is_parsed_to_the_expected_status(name: str, case: AccountAnswer) -> None:
     provider = provider_of(name)
     assert isinstance(provider, SupportsAccountChecks)
 
-    for response in (case.response, with_more_fields(case.response)):
-        if case.stored_message is not None:
-            assert provider.parse_account_check(case.check, response) == case.stored_message
+    for response in (case.response, with_unknown_fields(case.response)):
+        if case.account_status is not None:
+            assert provider.parse_account_check(case.check, response) == case.account_status
             continue
-        with pytest.raises(Exception) as caught:  # noqa: PT011 - a parser may raise whatever it likes
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - a parser may raise any exception
             provider.parse_account_check(case.check, response)
         assert isinstance(caught.value, AccountRefusedError) is case.is_refused
 
 
 @by_provider
-def test_each_check_of_the_account_has_an_answer_a_refusal_and_an_outage(name: str) -> None:
+def test_each_account_check_has_cases_for_an_answer_a_rejection_and_an_outage(name: str) -> None:
     for check in provider_of(name).capabilities.account_checks:
         answers = [answer for answer in cases_of(name).account_answers if answer.check == check]
-        kinds = {(answer.stored_message is not None, answer.is_refused) for answer in answers}
+        kinds = {(answer.account_status is not None, answer.is_refused) for answer in answers}
         assert kinds == {(True, False), (False, True), (False, False)}, check
 
 
-# --- the vendor's pages ---------------------------------------------------------------------------------------------
+# --- the vendor's documentation ---------------------------------------------------------------------------------------
 
 
 def requests_of(cases: ProviderCases) -> list[tuple[str, str]]:
@@ -449,7 +449,7 @@ def requests_of(cases: ProviderCases) -> list[tuple[str, str]]:
 
 
 @by_provider
-def test_every_documented_operation_has_a_case_and_no_other_has(name: str) -> None:
+def test_every_documented_operation_has_a_case_and_no_other_operation_has(name: str) -> None:
     cases = cases_of(name)
     requests = requests_of(cases)
 
@@ -463,53 +463,53 @@ def test_every_documented_operation_has_a_case_and_no_other_has(name: str) -> No
 
 @by_provider
 def test_every_documented_word_and_code_has_a_case(name: str) -> None:
-    wires = "\n".join(wire_of(cases_of(name)).values())
+    wires = "\n".join(vendor_text_of(cases_of(name)).values())
 
     assert [word for word in cases_of(name).documented if not has_word(wires, word)] == []
 
 
-# --- the vendor's words ---------------------------------------------------------------------------------------------
+# --- the vendor's words -----------------------------------------------------------------------------------------------
 
 
 @by_provider
 def test_every_status_word_appears_in_a_report(name: str) -> None:
-    wire = wire_of(cases_of(name))["reports"]
+    vendor_text = vendor_text_of(cases_of(name))["reports"]
 
-    assert [word for word in tables(name, "STATUSES") if not has_word(wire, word)] == []
+    assert [word for word in tables(name, "STATUSES") if not has_word(vendor_text, word)] == []
 
 
 @by_provider
 def test_every_failure_appears_in_an_answer(name: str) -> None:
-    wire = wire_of(cases_of(name))["answers"]
+    vendor_text = vendor_text_of(cases_of(name))["answers"]
 
-    assert [word for word in tables(name, "FAILURES") if not has_word(wire, word)] == []
+    assert [word for word in tables(name, "FAILURES") if not has_word(vendor_text, word)] == []
 
 
-def ways_of(cases: ProviderCases) -> Iterator[tuple[str, list[Report]]]:
-    """Yield the reports of the cases by the way they come: look-up, list, and each kind of webhook."""
-    yield "look-up", [answer.report for answer in cases.lookup_answers if answer.report]
+def reports_by_source(cases: ProviderCases) -> Iterator[tuple[str, list[Report]]]:
+    """Yield the reports of the cases by their source: lookup, list, and each kind of webhook."""
+    yield "lookup", [answer.report for answer in cases.lookup_answers if answer.report]
     pages = [answer.page for answer in cases.list_answers if answer.page]
     yield "list", [entry.report for page in pages for entry in page.entries if entry.report]
     for kind in {webhook.kind for webhook in cases.webhooks}:
-        told = [report for webhook in cases.webhooks if webhook.kind == kind for report in webhook.reports]
-        yield kind, [report for report in told if isinstance(report, Report)]
+        found = [report for webhook in cases.webhooks if webhook.kind == kind for report in webhook.reports]
+        yield kind, [report for report in found if isinstance(report, Report)]
 
 
 @by_provider
-def test_a_word_that_nobody_documented_is_read_and_moves_nothing(name: str) -> None:
+def test_an_undocumented_status_is_stored_and_does_not_change_the_status(name: str) -> None:
     cases = cases_of(name)
     known = {word.lower() for word in tables(name, "STATUSES")}
 
-    for way, reports in ways_of(cases):
-        strange = [report.status for report in reports if report.provider_status.lower() not in known]
-        assert not reports or cases.unknown_word in strange, f"{way}: no case shows an unknown provider status"
+    for source, reports in reports_by_source(cases):
+        undocumented = [report.status for report in reports if report.provider_status.lower() not in known]
+        assert not reports or cases.unknown_word in undocumented, f"{source}: no case shows an unknown provider status"
 
 
-# --- look-up and list -----------------------------------------------------------------------------------------------
+# --- lookup and list --------------------------------------------------------------------------------------------------
 
 
 @by_provider
-def test_a_declared_feature_has_cases_and_an_undeclared_one_has_none(name: str) -> None:
+def test_a_declared_feature_has_cases_and_an_undeclared_feature_has_none(name: str) -> None:
     api, cases = APIS[name], cases_of(name)
     can_look_up, can_list = issubclass(api, SupportsLookup), issubclass(api, SupportsListing)
 
@@ -520,7 +520,7 @@ def test_a_declared_feature_has_cases_and_an_undeclared_one_has_none(name: str) 
 
 
 @by_provider
-def test_a_look_up_is_exactly_this_request(name: str) -> None:
+def test_a_lookup_builds_the_expected_request(name: str) -> None:
     provider, lookup = provider_of(name), cases_of(name).lookup
     if lookup is not None:
         provider_message_id, request = lookup
@@ -529,20 +529,20 @@ def test_a_look_up_is_exactly_this_request(name: str) -> None:
 
 
 @each("lookup_answers")
-def test_an_answer_to_a_look_up_is_read(name: str, case: LookupAnswer) -> None:
+def test_a_lookup_answer_is_parsed_to_the_expected_report(name: str, case: LookupAnswer) -> None:
     provider = provider_of(name)
     assert isinstance(provider, SupportsLookup)
 
-    for response in (case.response, with_more_fields(case.response)):
+    for response in (case.response, with_unknown_fields(case.response)):
         if case.unreadable:
-            with pytest.raises(Exception):  # noqa: B017, PT011 - a parser may raise whatever it likes
+            with pytest.raises(Exception):  # noqa: B017, PT011 - a parser may raise any exception
                 provider.parse_lookup(response)
         else:
             assert provider.parse_lookup(response) == case.report
 
 
 @by_provider
-def test_a_page_of_the_list_is_exactly_this_request(name: str) -> None:
+def test_a_list_builds_the_expected_request(name: str) -> None:
     provider = provider_of(name)
     for window, page, request in cases_of(name).list_requests:
         assert isinstance(provider, SupportsListing)
@@ -550,67 +550,67 @@ def test_a_page_of_the_list_is_exactly_this_request(name: str) -> None:
 
 
 @each("list_answers")
-def test_an_answer_to_a_list_is_read(name: str, case: ListAnswer) -> None:
+def test_a_list_answer_is_parsed_to_the_expected_page(name: str, case: ListAnswer) -> None:
     provider = provider_of(name)
     assert isinstance(provider, SupportsListing)
 
-    for response in (case.response, with_more_fields(case.response)):
+    for response in (case.response, with_unknown_fields(case.response)):
         if case.page is None:
-            with pytest.raises(Exception):  # noqa: B017, PT011 - a parser may raise whatever it likes
+            with pytest.raises(Exception):  # noqa: B017, PT011 - a parser may raise any exception
                 provider.parse_list(response, case.number)
         else:
             assert provider.parse_list(response, case.number) == case.page
 
 
 @by_provider
-@pytest.mark.parametrize("body", GARBAGE.values(), ids=GARBAGE)
-def test_garbage_is_never_read_as_the_absence_of_a_message(name: str, body: bytes) -> None:
+@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
+def test_an_unreadable_answer_is_not_read_as_a_missing_message(name: str, body: bytes) -> None:
     provider = provider_of(name)
 
-    for status in (*SAYS_NOTHING, 401, 403, 429):
+    for status in (*UNCLEAR_STATUSES, 401, 403, 429):
         response = HttpResponse(status=status, body=body)
         if isinstance(provider, SupportsLookup):
-            with pytest.raises(Exception):  # noqa: B017, PT011 - a parser may raise whatever it likes
+            with pytest.raises(Exception):  # noqa: B017, PT011 - a parser may raise any exception
                 provider.parse_lookup(response)
         if isinstance(provider, SupportsListing):
-            with pytest.raises(Exception):  # noqa: B017, PT011 - a parser may raise whatever it likes
+            with pytest.raises(Exception):  # noqa: B017, PT011 - a parser may raise any exception
                 provider.parse_list(response, PAGE)
 
 
-# --- webhooks -------------------------------------------------------------------------------------------------------
+# --- webhooks ---------------------------------------------------------------------------------------------------------
 
 
 def parse_webhook(name: str, kind: str, request: WebhookRequest) -> tuple[Report | Inbound, ...]:
-    """Parse a callback with the provider that declares its kind."""
+    """Parse a webhook with the provider that declares its kind."""
     api = APIS[name]
     assert issubclass(api, SupportsWebhooks)
     return api.parse_webhook(kind, request)
 
 
 @each("webhooks")
-def test_a_genuine_webhook_is_read(name: str, case: Webhook) -> None:
+def test_a_webhook_is_parsed_to_the_expected_reports(name: str, case: Webhook) -> None:
     assert parse_webhook(name, case.kind, case.request) == case.reports
 
 
 @each("webhooks")
-def test_a_webhook_with_a_further_field_is_read_alike(name: str, case: Webhook) -> None:
+def test_unknown_fields_of_a_webhook_are_ignored(name: str, case: Webhook) -> None:
     more = replace(case.request, query=f"{case.request.query}&x_new=1" if case.request.query else "x_new=1")
     if case.request.method == "POST" and not case.request.query:
-        more = replace(case.request, body=with_one_more_field(case.request))
+        more = replace(case.request, body=with_unknown_field(case.request))
 
     assert parse_webhook(name, case.kind, more) == case.reports
 
 
 @each("bad_webhooks")
-def test_a_malformed_webhook_is_refused(name: str, case: BadWebhook) -> None:
+def test_a_malformed_webhook_is_rejected(name: str, case: BadWebhook) -> None:
     with pytest.raises(MalformedWebhookError):
         parse_webhook(name, case.kind, case.request)
 
 
 @by_provider
-@pytest.mark.parametrize("body", GARBAGE.values(), ids=GARBAGE)
+@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
 @pytest.mark.parametrize("media_type", ["", "application/json", "application/x-www-form-urlencoded"])
-def test_garbage_is_a_malformed_webhook_of_every_kind(name: str, media_type: str, body: bytes) -> None:
+def test_an_unreadable_webhook_of_every_kind_is_rejected(name: str, media_type: str, body: bytes) -> None:
     request = WebhookRequest(method="POST", headers={"content-type": media_type}, body=body)
 
     for kind in APIS[name].capabilities.webhooks:
@@ -619,23 +619,23 @@ def test_garbage_is_a_malformed_webhook_of_every_kind(name: str, media_type: str
 
 
 @each("webhooks")
-def test_a_webhook_that_contradicts_itself_is_refused(name: str, case: Webhook) -> None:
+def test_a_webhook_with_contradictory_fields_is_rejected(name: str, case: Webhook) -> None:
     with pytest.raises(MalformedWebhookError):
-        parse_webhook(name, case.kind, contradicting(case.request))
+        parse_webhook(name, case.kind, with_contradictory_field(case.request))
 
 
-# --- discretion -----------------------------------------------------------------------------------------------------
+# --- privacy ----------------------------------------------------------------------------------------------------------
 
 
 def secrets_of(cases: ProviderCases) -> set[str]:
-    """Return what must show nowhere: credentials, texts, numbers, and what the cases name besides."""
-    told = set(cases.secrets) | set(cases.account.credentials.values())
-    told |= {words for case in cases.sends if (words := text_of_content(case.message.content))}
-    return told | {case.message.recipient.removeprefix("+") for case in cases.sends if case.message.recipient}
+    """Return the texts that must not appear anywhere: credentials, texts, numbers, and the secrets of the cases."""
+    secrets = set(cases.secrets) | set(cases.account.credentials.values())
+    secrets |= {words for case in cases.sends if (words := text_of_content(case.message.content))}
+    return secrets | {case.message.recipient.removeprefix("+") for case in cases.sends if case.message.recipient}
 
 
-def shown_by(name: str) -> Iterator[str]:
-    """Yield whatever a log might come to hold of a provider's work."""
+def printable_output_of(name: str) -> Iterator[str]:
+    """Yield every repr and error of a provider that could be logged."""
     provider, cases = provider_of(name), cases_of(name)
     yield repr(cases.account)
     for send in cases.sends:
@@ -643,31 +643,33 @@ def shown_by(name: str) -> Iterator[str]:
     for refusal in cases.refusals:
         yield repr(provider.validate(refusal.message))
     for response in answers_of(cases):
-        yield from (repr(response), shown(partial(provider.parse_send, response)))
-    yield from _shown_by_polls(provider, cases)
-    yield from _shown_by_other_calls(provider, cases)
+        yield from (repr(response), output_of(partial(provider.parse_send, response)))
+    yield from _output_of_polls(provider, cases)
+    yield from _output_of_other_calls(provider, cases)
     calls = [(case.kind, case.request) for case in cases.webhooks]
     calls += [(case.kind, case.request) for case in cases.bad_webhooks]
     for kind, request in calls:
-        yield from (repr(request), shown(partial(parse_webhook, name, kind, request)))
+        yield from (repr(request), output_of(partial(parse_webhook, name, kind, request)))
 
 
-def _shown_by_polls(provider: Provider, cases: ProviderCases) -> Iterator[str]:
+def _output_of_polls(provider: Provider, cases: ProviderCases) -> Iterator[str]:
     if isinstance(provider, SupportsLookup) and cases.lookup is not None:
         yield repr(provider.build_lookup(cases.lookup[0]))
-        yield from (shown(partial(provider.parse_lookup, response)) for response in answers_of(cases))
+        yield from (output_of(partial(provider.parse_lookup, response)) for response in answers_of(cases))
     if isinstance(provider, SupportsListing):
         yield from (repr(provider.build_list(window, page)) for window, page, _ in cases.list_requests)
-        yield from (shown(partial(provider.parse_list, response, PAGE)) for response in answers_of(cases))
+        yield from (output_of(partial(provider.parse_list, response, PAGE)) for response in answers_of(cases))
 
 
-def _shown_by_other_calls(provider: Provider, cases: ProviderCases) -> Iterator[str]:
+def _output_of_other_calls(provider: Provider, cases: ProviderCases) -> Iterator[str]:
     for response in answers_of(cases):
         if isinstance(provider, SupportsAccountChecks):
             checks = [check for check, _ in cases.account_checks]
-            yield from (shown(partial(provider.parse_account_check, check, response)) for check in checks)
+            yield from (output_of(partial(provider.parse_account_check, check, response)) for check in checks)
         if isinstance(provider, SupportsBatchSend):
-            yield from (shown(partial(provider.parse_send_many, response, many.messages)) for many in cases.many_sends)
+            yield from (
+                output_of(partial(provider.parse_send_many, response, many.messages)) for many in cases.many_sends
+            )
 
 
 def answers_of(cases: ProviderCases) -> Iterator[HttpResponse]:
@@ -681,7 +683,7 @@ def answers_of(cases: ProviderCases) -> Iterator[HttpResponse]:
             yield HttpResponse(status=status, body=body.encode())
 
 
-def shown(call: Callable[[], object]) -> str:
+def output_of(call: Callable[[], object]) -> str:
     try:
         return repr(call())
     except Exception as error:
@@ -689,39 +691,39 @@ def shown(call: Callable[[], object]) -> str:
 
 
 @by_provider
-def test_no_credential_text_or_number_shows_in_a_repr_or_an_error(name: str) -> None:
+def test_no_credential_text_or_number_appears_in_a_repr_or_an_error(name: str) -> None:
     secrets = secrets_of(cases_of(name))
-    everything = "\n".join(shown_by(name))
+    everything = "\n".join(printable_output_of(name))
 
     assert [secret for secret in secrets if secret in everything] == []
 
 
-# --- more fields than we know ---------------------------------------------------------------------------------------
+# --- unknown fields ---------------------------------------------------------------------------------------------------
 
 
-def with_more_fields(response: HttpResponse) -> HttpResponse:
-    """Return a JSON answer with a field that nobody knows in each of its objects; any other as it is."""
+def with_unknown_fields(response: HttpResponse) -> HttpResponse:
+    """Return a JSON answer with an unknown field in each object, or any other answer unchanged."""
     try:
         document = response.json()
     except ValueError:
         return response
-    return replace(response, body=json.dumps(_grown(document)).encode())
+    return replace(response, body=json.dumps(_with_unknown_field(document)).encode())
 
 
-def _grown(value: Any) -> Any:
+def _with_unknown_field(value: Any) -> Any:
     if isinstance(value, dict):
-        return {**{name: _grown(entry) for name, entry in value.items()}, "x_new": {"y": [1, None]}}
-    return [_grown(entry) for entry in value] if isinstance(value, list) else value
+        return {**{name: _with_unknown_field(entry) for name, entry in value.items()}, "x_new": {"y": [1, None]}}
+    return [_with_unknown_field(entry) for entry in value] if isinstance(value, list) else value
 
 
-def with_one_more_field(request: WebhookRequest) -> bytes:
+def with_unknown_field(request: WebhookRequest) -> bytes:
     if request.body.lstrip()[:1] == b"{":
         return json.dumps({**json.loads(request.body), "x_new": "1"}).encode()
     return request.body.rstrip() + b"&x_new=1"
 
 
-def contradicting(request: WebhookRequest) -> WebhookRequest:
-    """Return a callback whose first field comes a second time, with another value."""
+def with_contradictory_field(request: WebhookRequest) -> WebhookRequest:
+    """Return a webhook with its first field repeated with another value."""
     if request.query:
         return replace(request, query=f"{request.query}&{request.query.partition('=')[0]}=another")
     body = request.body.strip()

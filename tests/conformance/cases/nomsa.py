@@ -1,4 +1,4 @@
-"""How Nomsa speaks. The rows are those of its "Programmatic SMS API", with its placeholders filled in."""
+"""The API of Nomsa. The rows are those of its "Programmatic SMS API", with its placeholders filled in."""
 
 import json
 from dataclasses import replace
@@ -87,12 +87,12 @@ LATER_TEXT = "2023-10-04T04:34:10.000Z"
 LATER = datetime(2023, 10, 4, 4, 34, 10, tzinfo=UTC)
 
 
-def said(status: int, document: object) -> HttpResponse:
+def json_response(status: int, document: object) -> HttpResponse:
     return HttpResponse(status=status, body=json.dumps(document).encode())
 
 
 def error(status: int, code: str, message: str) -> HttpResponse:
-    return said(status, {"code": code, "message": message})
+    return json_response(status, {"code": code, "message": message})
 
 
 def in_7_seconds(response: HttpResponse) -> HttpResponse:
@@ -103,40 +103,44 @@ def refused(reason: Reason, code: str) -> NotTaken:
     return NotTaken(reason=reason, is_final=True, provider_code=code)
 
 
-def out_of_order(code: str) -> NotTaken:
+def account_failure(code: str) -> NotTaken:
     return NotTaken(reason=Reason.AUTHENTICATION, is_final=False, scope=FailureScope.PROVIDER, provider_code=code)
 
 
 ANSWERS = (
     Answer(
         title="a real send says SENT, and is accepted",
-        response=said(201, SENT_ROW),
+        response=json_response(201, SENT_ROW),
         outcome=Taken(provider_message_id="26", provider_status="SENT"),
     ),
     Answer(
         title="a demo send says UNSENT with accepted_at and how many are left, and is accepted",
-        response=said(201, DEMO_ROW),
+        response=json_response(201, DEMO_ROW),
         outcome=Taken(provider_message_id="145", provider_status="UNSENT"),
     ),
     Answer(
         title="the last demo send is as good as the first",
-        response=said(200, {**DEMO_ROW, "remainingMessage": "You have SMS demo 0 left"}),
+        response=json_response(200, {**DEMO_ROW, "remainingMessage": "You have SMS demo 0 left"}),
         outcome=Taken(provider_message_id="145", provider_status="UNSENT"),
     ),
     Answer(
         title="the documented success is 2xx with an id, whatever the times say",
-        response=said(202, BARE_ROW),
+        response=json_response(202, BARE_ROW),
         outcome=Taken(provider_message_id="28", provider_status="UNSENT"),
     ),
     Answer(
         title="a word that could hold a number is not kept",
-        response=said(201, {**SENT_ROW, "status": "SENT TO 85591234511"}),
+        response=json_response(201, {**SENT_ROW, "status": "SENT TO 85591234511"}),
         outcome=Taken(provider_message_id="26", provider_status=None),
     ),
-    Answer(title="no id", response=said(201, {"status": "SENT"}), outcome=Unknown(why="")),
-    Answer(title="an empty id", response=said(201, {**SENT_ROW, "id": ""}), outcome=Unknown(why="")),
-    Answer(title="a number for an id", response=said(201, {**SENT_ROW, "id": 26}), outcome=Unknown(why="")),
-    Answer(title="an id that fits no key", response=said(201, {**SENT_ROW, "id": "9" * 201}), outcome=Unknown(why="")),
+    Answer(title="no id", response=json_response(201, {"status": "SENT"}), outcome=Unknown(why="")),
+    Answer(title="an empty id", response=json_response(201, {**SENT_ROW, "id": ""}), outcome=Unknown(why="")),
+    Answer(title="a number for an id", response=json_response(201, {**SENT_ROW, "id": 26}), outcome=Unknown(why="")),
+    Answer(
+        title="an id that fits no key",
+        response=json_response(201, {**SENT_ROW, "id": "9" * 201}),
+        outcome=Unknown(why=""),
+    ),
     Answer(title="an error under 200", response=error(200, "rate_limit", "Too many requests"), outcome=Unknown(why="")),
     Answer(
         title="an invalid number",
@@ -190,21 +194,21 @@ ANSWERS = (
     ),
     Answer(
         title="400 with a list",
-        response=said(400, ["invalid_recipient"]),
+        response=json_response(400, ["invalid_recipient"]),
         outcome=refused(Reason.PROVIDER_ERROR, "400"),
     ),
     Answer(
         title="a wrong key",
         response=error(401, "unauthenticated", "Unauthenticated request. Please try again."),
-        outcome=out_of_order("unauthenticated"),
+        outcome=account_failure("unauthenticated"),
     ),
-    Answer(title="a bare 401", response=HttpResponse(status=401), outcome=out_of_order("401")),
+    Answer(title="a bare 401", response=HttpResponse(status=401), outcome=account_failure("401")),
     Answer(
         title="a key without permission",
         response=error(403, "unauthorized", "Not allowed"),
-        outcome=out_of_order("unauthorized"),
+        outcome=account_failure("unauthorized"),
     ),
-    Answer(title="a bare 403", response=HttpResponse(status=403), outcome=out_of_order("403")),
+    Answer(title="a bare 403", response=HttpResponse(status=403), outcome=account_failure("403")),
     Answer(
         title="a state that does not allow it",
         response=error(403, "already_sent", "Already sent"),
@@ -246,7 +250,7 @@ ANSWERS = (
         outcome=Unknown(why=""),
     ),
     Answer(title="502", response=error(502, "bad_gateway", "Bad gateway"), outcome=Unknown(why="")),
-    Answer(title="a success under 500", response=said(500, SENT_ROW), outcome=Unknown(why="")),
+    Answer(title="a success under 500", response=json_response(500, SENT_ROW), outcome=Unknown(why="")),
 )
 
 REFUSALS = (
@@ -273,61 +277,61 @@ def report(
     return Report(provider_message_id=name, status=status, provider_status=word, provider_code=code, occurred_at=at)
 
 
-def looked_up(title: str, expected: Report | None, **changes: Any) -> LookupAnswer:
-    return LookupAnswer(title=title, response=said(200, {**SENT_ROW, **changes}), report=expected)
+def lookup_answer(title: str, expected: Report | None, **changes: Any) -> LookupAnswer:
+    return LookupAnswer(title=title, response=json_response(200, {**SENT_ROW, **changes}), report=expected)
 
 
 LOOKUP_ANSWERS = (
-    looked_up(
-        "DELIVERED without delivered_at, as the vendor shows it",
+    lookup_answer(
+        "DELIVERED without delivered_at, as in the documentation",
         report(Status.DELIVERED, "DELIVERED"),
         status="DELIVERED",
     ),
-    looked_up(
+    lookup_answer(
         "DELIVERED with its time",
         report(Status.DELIVERED, "DELIVERED", LATER),
         status="DELIVERED",
         delivered_at=LATER_TEXT,
     ),
-    looked_up("SENT without sent_at", report(Status.SENT, "SENT")),
-    looked_up("a time goes before a weaker word", report(Status.DELIVERED, "SENT", LATER), delivered_at=LATER_TEXT),
-    looked_up("ACCEPTED", report(Status.ACCEPTED, "ACCEPTED", ACCEPTED_AT), status="ACCEPTED"),
-    looked_up("lower case", report(Status.ACCEPTED, "accepted", ACCEPTED_AT), status="accepted"),
-    looked_up("UNSENT with accepted_at", report(Status.ACCEPTED, "UNSENT", ACCEPTED_AT), status="UNSENT"),
-    looked_up("UNSENT and nothing else", report(None, "UNSENT"), status="UNSENT", accepted_at=None),
-    looked_up(
+    lookup_answer("SENT without sent_at", report(Status.SENT, "SENT")),
+    lookup_answer("a time goes before a weaker word", report(Status.DELIVERED, "SENT", LATER), delivered_at=LATER_TEXT),
+    lookup_answer("ACCEPTED", report(Status.ACCEPTED, "ACCEPTED", ACCEPTED_AT), status="ACCEPTED"),
+    lookup_answer("lower case", report(Status.ACCEPTED, "accepted", ACCEPTED_AT), status="accepted"),
+    lookup_answer("UNSENT with accepted_at", report(Status.ACCEPTED, "UNSENT", ACCEPTED_AT), status="UNSENT"),
+    lookup_answer("UNSENT and nothing else", report(None, "UNSENT"), status="UNSENT", accepted_at=None),
+    lookup_answer(
         "ERROR with its code",
         report(Status.UNDELIVERED, "ERROR", LATER, "30003"),
         status="ERROR",
         error_code="30003",
         errored_at=LATER_TEXT,
     ),
-    looked_up(
-        "an error goes before a delivery",
+    lookup_answer(
+        "an error has priority over a delivery",
         report(Status.UNDELIVERED, "DELIVERED", LATER),
         status="DELIVERED",
         errored_at=LATER_TEXT,
         delivered_at=LATER_TEXT,
     ),
-    looked_up(
-        "an error code that could hold a number is not kept",
+    lookup_answer(
+        "an error code that could contain a phone number is not stored",
         report(Status.UNDELIVERED, "ERROR"),
         status="ERROR",
         error_code="no-route-to-85591234511",
     ),
-    looked_up("a time that cannot be read", report(Status.DELIVERED, "SENT"), delivered_at="yesterday"),
-    looked_up("a word that nobody documented", report(None, "BOUNCED"), status="BOUNCED", accepted_at=None),
-    looked_up("no word", report(Status.ACCEPTED, "(unreadable)", ACCEPTED_AT), status=None),
+    lookup_answer("a time that cannot be read", report(Status.DELIVERED, "SENT"), delivered_at="yesterday"),
+    lookup_answer("a word that nobody documented", report(None, "BOUNCED"), status="BOUNCED", accepted_at=None),
+    lookup_answer("no word", report(Status.ACCEPTED, "(unreadable)", ACCEPTED_AT), status=None),
     LookupAnswer(title="not known", response=error(404, "not_found", "Sms message with ID 26 not found.")),
     LookupAnswer(
         title="redacted",
         response=error(410, "campaign_redacted", "Redacted"),
         report=report(None, "redacted", name=""),
     ),
-    LookupAnswer(title="no id", response=said(200, {**SENT_ROW, "id": None}), unreadable=True),
+    LookupAnswer(title="no id", response=json_response(200, {**SENT_ROW, "id": None}), unreadable=True),
     LookupAnswer(title="a wrong key", response=error(401, "unauthenticated", "No"), unreadable=True),
     LookupAnswer(title="a throttle", response=error(429, "rate_limit", "Too many requests."), unreadable=True),
-    LookupAnswer(title="an outage under a good row", response=said(503, SENT_ROW), unreadable=True),
+    LookupAnswer(title="an outage under a good row", response=json_response(503, SENT_ROW), unreadable=True),
 )
 
 
@@ -345,7 +349,7 @@ FULL_ENTRIES = tuple(
 LIST_ANSWERS = (
     ListAnswer(
         title="an accepted row, a row that a failed send left behind, and a word that nobody documented",
-        response=said(
+        response=json_response(
             200,
             {
                 "has_more": False,
@@ -363,12 +367,12 @@ LIST_ANSWERS = (
     ),
     ListAnswer(
         title="more to come",
-        response=said(200, {"has_more": True, "data": [UNSENT_ROW]}),
+        response=json_response(200, {"has_more": True, "data": [UNSENT_ROW]}),
         page=ListPage(entries=(listed(UNSENT_ROW, ACCEPTED_26),), is_last=False),
     ),
     ListAnswer(
         title="a redacted row has no words",
-        response=said(200, {"has_more": False, "data": [{**SENT_ROW, "recipient": None, "body": None}]}),
+        response=json_response(200, {"has_more": False, "data": [{**SENT_ROW, "recipient": None, "body": None}]}),
         page=ListPage(
             entries=(ListedMessage(report=report(Status.SENT, "SENT"), recipient="", text="", created_at=CREATED_AT),),
             is_last=True,
@@ -376,27 +380,29 @@ LIST_ANSWERS = (
     ),
     ListAnswer(
         title="nothing, although more is promised",
-        response=said(200, {"has_more": True, "data": []}),
+        response=json_response(200, {"has_more": True, "data": []}),
         number=3,
         page=ListPage(entries=(), is_last=True),
     ),
     ListAnswer(
         title="a short page without has_more is the last",
-        response=said(200, {"data": [UNSENT_ROW]}),
+        response=json_response(200, {"data": [UNSENT_ROW]}),
         page=ListPage(entries=(listed(UNSENT_ROW, ACCEPTED_26),), is_last=True),
     ),
     ListAnswer(
         title="a full page without has_more is not",
-        response=said(200, {"data": FULL_PAGE}),
+        response=json_response(200, {"data": FULL_PAGE}),
         page=ListPage(entries=FULL_ENTRIES, is_last=False),
     ),
     ListAnswer(
         title="a row without an id",
-        response=said(200, {"data": [{**SENT_ROW, "id": None}]}),
+        response=json_response(200, {"data": [{**SENT_ROW, "id": None}]}),
         page=ListPage(entries=(), is_last=True),
     ),
     ListAnswer(title="an error under 200", response=error(200, "rate_limit", "Too many requests.")),
-    ListAnswer(title="an outage under a good page", response=said(500, {"has_more": False, "data": [UNSENT_ROW]})),
+    ListAnswer(
+        title="an outage under a good page", response=json_response(500, {"has_more": False, "data": [UNSENT_ROW]})
+    ),
 )
 
 CASES = ProviderCases(

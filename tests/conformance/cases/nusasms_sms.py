@@ -1,4 +1,4 @@
-"""How NusaSMS speaks SMS v3. Answers and callbacks are those of its page, with the stars in its numbers filled in."""
+"""The SMS v3 API of NusaSMS. Answers and webhooks are those of its page, with the stars in its numbers filled in."""
 
 import json
 from datetime import UTC, datetime
@@ -109,16 +109,16 @@ GROUP_XML = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
-def said(status: int, document: object) -> HttpResponse:
+def json_response(status: int, document: object) -> HttpResponse:
     return HttpResponse(status=status, body=json.dumps(document).encode())
 
 
 def result(code: object, messageid: object = "", http: int = 200) -> HttpResponse:
-    return said(http, {"results": [{"status": code, "messageid": messageid, "destination": "6285100803380"}]})
+    return json_response(http, {"results": [{"status": code, "messageid": messageid, "destination": "6285100803380"}]})
 
 
 def group(code: str, campaign_name: object = CAMPAIGN) -> HttpResponse:
-    return said(200, {"results": [{"status": code, "campaign_name": campaign_name, "group": "Example"}]})
+    return json_response(200, {"results": [{"status": code, "campaign_name": campaign_name, "group": "Example"}]})
 
 
 def raw(text: str, http: int = 200) -> HttpResponse:
@@ -129,17 +129,17 @@ def final(reason: Reason, code: str, detail: str | None = None) -> NotTaken:
     return NotTaken(reason=reason, is_final=True, provider_code=code, detail=detail)
 
 
-def out_of_order(reason: Reason, code: str, detail: str | None = None) -> NotTaken:
+def account_failure(reason: Reason, code: str, detail: str | None = None) -> NotTaken:
     return NotTaken(reason=reason, is_final=False, scope=FailureScope.PROVIDER, provider_code=code, detail=detail)
 
 
 CODES: tuple[tuple[str, Outcome], ...] = (
     ("-1", Unknown(why="SEND_ERROR")),
-    ("-2", out_of_order(Reason.INSUFFICIENT_CREDIT, "-2", "NOT_ENOUGH_CREDITS")),
+    ("-2", account_failure(Reason.INSUFFICIENT_CREDIT, "-2", "NOT_ENOUGH_CREDITS")),
     ("-3", final(Reason.UNROUTABLE, "-3", "NETWORK_NOTCOVERED")),
-    ("-5", out_of_order(Reason.AUTHENTICATION, "-5", "AUTHENTICATION_FAILED")),
+    ("-5", account_failure(Reason.AUTHENTICATION, "-5", "AUTHENTICATION_FAILED")),
     ("-6", final(Reason.INVALID_RECIPIENT, "-6", "MISSING_DESTINATION_ADDRESS")),
-    ("-7", out_of_order(Reason.INSUFFICIENT_CREDIT, "-7", "BALANCE_EXPIRED")),
+    ("-7", account_failure(Reason.INSUFFICIENT_CREDIT, "-7", "BALANCE_EXPIRED")),
     ("-9", final(Reason.UNROUTABLE, "-9", "NO_ROUTE")),
     ("-10", final(Reason.BLOCKED, "-10", "REJECTED")),
     ("-11", final(Reason.INVALID_RECIPIENT, "-11", "UNKNOWN_DESTINATION_ADDRESS")),
@@ -152,14 +152,14 @@ CODES: tuple[tuple[str, Outcome], ...] = (
     ("-26", Unknown(why="COMMUNICATION_ERROR")),
     ("-27", final(Reason.PROVIDER_ERROR, "-27", "INVALID_SENDDATETIME")),
     ("-28", final(Reason.PROVIDER_ERROR, "-28", "INVALID_DELIVERY_REPORT_PUSH_URL")),
-    ("-30", out_of_order(Reason.AUTHENTICATION, "-30", "INVALID_CLIENT_APPID")),
+    ("-30", account_failure(Reason.AUTHENTICATION, "-30", "INVALID_CLIENT_APPID")),
     ("-31", final(Reason.PROVIDER_ERROR, "-31", "RECORD_NOT_FOUND")),
     ("-32", final(Reason.PROVIDER_ERROR, "-32", "MISSING_MESSAGE_ID")),
     ("-33", final(Reason.PROVIDER_ERROR, "-33", "DUPLICATE_MESSAGEID")),
     ("-34", final(Reason.INVALID_SENDER, "-34", "SENDER_NOT_ALLOWED")),
     ("-35", final(Reason.INVALID_SENDER, "-35", "SENDER_NOT_REGISTERED")),
     ("-36", final(Reason.INVALID_SENDER, "-36", "SENDER_NOT_SET")),
-    ("-40", out_of_order(Reason.AUTHENTICATION, "-40", "IP_ADDRESS_FORBIDDEN")),
+    ("-40", account_failure(Reason.AUTHENTICATION, "-40", "IP_ADDRESS_FORBIDDEN")),
     ("-55", final(Reason.INVALID_RECIPIENT, "-55", "audience: no such group, or nobody in it")),
     ("-77", final(Reason.RATE_LIMITED, "-77", "SPAM_PATTERN")),
     ("-78", final(Reason.RATE_LIMITED, "-78", "LIMIT REACHED FOR DESTINATION NUMBER")),
@@ -197,24 +197,24 @@ ANSWERS = (
     Answer(
         title="wrong user or password, in XML",
         response=raw(XML.format(status="-5", messageid="")),
-        outcome=out_of_order(Reason.AUTHENTICATION, "-5", "AUTHENTICATION_FAILED"),
+        outcome=account_failure(Reason.AUTHENTICATION, "-5", "AUTHENTICATION_FAILED"),
     ),
     Answer(
         title="a code under 400: the code decides",
         response=result("-2", http=400),
-        outcome=out_of_order(Reason.INSUFFICIENT_CREDIT, "-2", "NOT_ENOUGH_CREDITS"),
+        outcome=account_failure(Reason.INSUFFICIENT_CREDIT, "-2", "NOT_ENOUGH_CREDITS"),
     ),
     Answer(
         title="a code under 401: the code decides",
         response=result("-40", http=401),
-        outcome=out_of_order(Reason.AUTHENTICATION, "-40", "IP_ADDRESS_FORBIDDEN"),
+        outcome=account_failure(Reason.AUTHENTICATION, "-40", "IP_ADDRESS_FORBIDDEN"),
     ),
     Answer(title="a code that says little, under 400", response=result("-99", http=400), outcome=Unknown(why="")),
     Answer(title="a code that nobody has described", response=result("-56"), outcome=Unknown(why="")),
     Answer(title="a code that is no code", response=result(None), outcome=Unknown(why="")),
     Answer(title="a code that is a fraction", response=result(0.0, MESSAGE_ID), outcome=Unknown(why="")),
     Answer(title="success without an id", response=result("0", ""), outcome=Unknown(why="")),
-    Answer(title="an id that fits no key", response=result("0", "1" * 101), outcome=Unknown(why="")),
+    Answer(title="an id that is too long for a key", response=result("0", "1" * 101), outcome=Unknown(why="")),
     Answer(title="an id that lost digits", response=result("0", 1.75e17), outcome=Unknown(why="")),
     Answer(title="an id of two lines", response=result("0", "1\n2"), outcome=Unknown(why="")),
     Answer(title="success under a refusal", response=result("0", MESSAGE_ID, 400), outcome=Unknown(why="")),
@@ -222,11 +222,13 @@ ANSWERS = (
     Answer(title="success without a body", response=HttpResponse(status=204), outcome=Unknown(why="")),
     Answer(
         title="two results for one message",
-        response=said(200, {"results": [{"status": "0", "messageid": "1"}, {"status": "0", "messageid": "2"}]}),
+        response=json_response(
+            200, {"results": [{"status": "0", "messageid": "1"}, {"status": "0", "messageid": "2"}]}
+        ),
         outcome=Unknown(why=""),
     ),
-    Answer(title="no result", response=said(200, {"results": []}), outcome=Unknown(why="")),
-    Answer(title="no list of results", response=said(200, {"results": "0"}), outcome=Unknown(why="")),
+    Answer(title="no result", response=json_response(200, {"results": []}), outcome=Unknown(why="")),
+    Answer(title="no list of results", response=json_response(200, {"results": "0"}), outcome=Unknown(why="")),
     Answer(
         title="a code that comes twice",
         response=raw(XML.format(status="-5</status><status>0", messageid="1")),
@@ -261,13 +263,13 @@ ANSWERS = (
     Answer(
         title="a group, with wrong user or password",
         response=group("-5"),
-        outcome=out_of_order(Reason.AUTHENTICATION, "-5", "AUTHENTICATION_FAILED"),
+        outcome=account_failure(Reason.AUTHENTICATION, "-5", "AUTHENTICATION_FAILED"),
     ),
     Answer(title="a campaign without a name", response=group("0", ""), outcome=Unknown(why="")),
     Answer(title="a campaign whose name is none", response=group("0", ["a"]), outcome=Unknown(why="")),
     Answer(
         title="a message without an id that belongs to a campaign",
-        response=said(200, {"results": [{"status": "0", "messageid": "", "campaign_name": CAMPAIGN}]}),
+        response=json_response(200, {"results": [{"status": "0", "messageid": "", "campaign_name": CAMPAIGN}]}),
         outcome=Unknown(why=""),
     ),
     Answer(
@@ -277,15 +279,15 @@ ANSWERS = (
     ),
     Answer(
         title="wrong credentials",
-        response=said(401, {"detail": "Not authenticated"}),
-        outcome=out_of_order(Reason.AUTHENTICATION, "401"),
+        response=json_response(401, {"detail": "Not authenticated"}),
+        outcome=account_failure(Reason.AUTHENTICATION, "401"),
     ),
-    Answer(title="not allowed", response=raw("", 403), outcome=out_of_order(Reason.AUTHENTICATION, "403")),
+    Answer(title="not allowed", response=raw("", 403), outcome=account_failure(Reason.AUTHENTICATION, "403")),
     Answer(title="no such page", response=raw("<html></html>", 404), outcome=final(Reason.PROVIDER_ERROR, "404")),
     Answer(title="too large", response=raw("", 413), outcome=final(Reason.TOO_LONG, "413")),
     Answer(
         title="a field that the API does not like",
-        response=said(
+        response=json_response(
             422, {"detail": [{"loc": ["query", "SMSText"], "msg": "field required", "type": "value_error.missing"}]}
         ),
         outcome=final(Reason.INVALID_REQUEST, "422"),
@@ -351,7 +353,7 @@ def query(status: str, err_code: str = "000") -> str:
     return f"ref_no={MESSAGE_ID}&status={status}&sent_date=2022-10-19%2010:30:15&err_code={err_code}"
 
 
-def worded(word: str, status: Status | None, reason: Reason | None = None) -> Webhook:
+def webhook_with_status(word: str, status: Status | None, reason: Reason | None = None) -> Webhook:
     return Webhook(
         title=f"the word {word}",
         kind="sms-receipt",
@@ -361,24 +363,24 @@ def worded(word: str, status: Status | None, reason: Reason | None = None) -> We
 
 
 WEBHOOKS = (
-    worded("U", Status.ACCEPTED),
-    worded("Q", Status.ACCEPTED),
-    worded("S", Status.SENT),
-    worded("SENT", Status.SENT),
-    worded("PENDING", Status.SENT),
-    worded("D", Status.DELIVERED),
-    worded("DELIVERED", Status.DELIVERED),
-    worded("R", Status.READ),
-    worded("A", Status.UNDELIVERED, Reason.PROVIDER_ERROR),
-    worded("F", Status.UNDELIVERED, Reason.PROVIDER_ERROR),
-    worded("FAILED", Status.UNDELIVERED, Reason.PROVIDER_ERROR),
-    worded("NOT_SENT", Status.UNDELIVERED, Reason.PROVIDER_ERROR),
-    worded("NOT_DELIVERED", Status.UNDELIVERED, Reason.UNREACHABLE),
-    worded("UNDELIVERED", Status.UNDELIVERED, Reason.UNREACHABLE),
-    worded("EXPIRED", Status.UNDELIVERED, Reason.EXPIRED),
-    worded("REJECTED", Status.UNDELIVERED, Reason.BLOCKED),
-    worded("Delivered", Status.DELIVERED),
-    worded("ESCALATED", None),
+    webhook_with_status("U", Status.ACCEPTED),
+    webhook_with_status("Q", Status.ACCEPTED),
+    webhook_with_status("S", Status.SENT),
+    webhook_with_status("SENT", Status.SENT),
+    webhook_with_status("PENDING", Status.SENT),
+    webhook_with_status("D", Status.DELIVERED),
+    webhook_with_status("DELIVERED", Status.DELIVERED),
+    webhook_with_status("R", Status.READ),
+    webhook_with_status("A", Status.UNDELIVERED, Reason.PROVIDER_ERROR),
+    webhook_with_status("F", Status.UNDELIVERED, Reason.PROVIDER_ERROR),
+    webhook_with_status("FAILED", Status.UNDELIVERED, Reason.PROVIDER_ERROR),
+    webhook_with_status("NOT_SENT", Status.UNDELIVERED, Reason.PROVIDER_ERROR),
+    webhook_with_status("NOT_DELIVERED", Status.UNDELIVERED, Reason.UNREACHABLE),
+    webhook_with_status("UNDELIVERED", Status.UNDELIVERED, Reason.UNREACHABLE),
+    webhook_with_status("EXPIRED", Status.UNDELIVERED, Reason.EXPIRED),
+    webhook_with_status("REJECTED", Status.UNDELIVERED, Reason.BLOCKED),
+    webhook_with_status("Delivered", Status.DELIVERED),
+    webhook_with_status("ESCALATED", None),
     Webhook(
         title="an error code is kept",
         kind="sms-receipt",
@@ -386,13 +388,13 @@ WEBHOOKS = (
         reports=reported("F", Status.UNDELIVERED, Reason.PROVIDER_ERROR, "E-27"),
     ),
     Webhook(
-        title="no error, said with nothing",
+        title="no error, json_response with nothing",
         kind="sms-receipt",
         request=WebhookRequest(method="GET", query=query("D", "")),
         reports=reported("D", Status.DELIVERED),
     ),
     Webhook(
-        title="no error, said with a zero",
+        title="no error, json_response with a zero",
         kind="sms-receipt",
         request=WebhookRequest(method="GET", query=query("D", "0")),
         reports=reported("D", Status.DELIVERED),
@@ -480,7 +482,7 @@ INBOXES = (
     ),
     from_number("081298765432", "+6281298765432"),
     from_number("%2B6281298765432", "+6281298765432"),
-    from_number("+6281298765432", "+6281298765432"),  # a plus that nobody encoded is a blank
+    from_number("+6281298765432", "+6281298765432"),  # an unencoded plus is read as a space
     from_number("%2B85512345678", "+85512345678"),
     from_number("85512345678", "85512345678"),
     from_number("0215551234", "0215551234"),
@@ -495,11 +497,11 @@ BAD_INBOXES = tuple(
     for title, body in (
         ("an inbound message without a text", INBOX),
         ("an inbound message without a sender", "id=81734&msg=Pesan+masuk"),
-        ("an inbound message with a blank sender", "id=81734&originator=+&msg=Pesan+masuk"),
-        ("an inbound sender that is a speech", f"originator={'6' * 65}&msg=Pesan+masuk"),
+        ("an inbound message with a sender of spaces", "id=81734&originator=+&msg=Pesan+masuk"),
+        ("an inbound sender that is too long", f"originator={'6' * 65}&msg=Pesan+masuk"),
         ("an inbound sender of two lines", "originator=62812%0A98765432&msg=Pesan+masuk"),
         ("an inbound text that cannot be stored", f"{INBOX}&msg=%00"),
-        ("an inbound text that is no UTF-8", f"{INBOX}&msg=%FF"),
+        ("an inbound text that is not UTF-8", f"{INBOX}&msg=%FF"),
         ("two inbound texts", f"{INBOX}&msg=STOP&msg=START"),
     )
 )
@@ -509,15 +511,15 @@ BAD_WEBHOOKS = tuple(
     for title, request in (
         ("no id", WebhookRequest(method="GET", query="status=D")),
         ("an empty id", WebhookRequest(method="GET", query="ref_no=&status=D")),
-        ("an id that fits no key", WebhookRequest(method="GET", query=f"ref_no={'1' * 101}&status=D")),
+        ("an id that is too long for a key", WebhookRequest(method="GET", query=f"ref_no={'1' * 101}&status=D")),
         ("an id that is not ASCII", WebhookRequest(method="GET", query="ref_no=%D9%A1&status=D")),
         ("an id of two lines", WebhookRequest(method="GET", query="ref_no=1%0A2&status=D")),
         ("no status", WebhookRequest(method="GET", query=f"ref_no={MESSAGE_ID}")),
         ("an empty status", WebhookRequest(method="GET", query=f"ref_no={MESSAGE_ID}&status=")),
-        ("a status that is a speech", WebhookRequest(method="GET", query=f"ref_no={MESSAGE_ID}&status={'D' * 65}")),
+        ("a status that is too long", WebhookRequest(method="GET", query=f"ref_no={MESSAGE_ID}&status={'D' * 65}")),
         ("two statuses", WebhookRequest(method="GET", query=f"ref_no={MESSAGE_ID}&status=D&status=F")),
         ("a query and a form that differ", WebhookRequest(method="POST", query=query("D"), body=b"status=F")),
-        ("no UTF-8", WebhookRequest(method="GET", query=f"ref_no={MESSAGE_ID}&status=%FF")),
+        ("not UTF-8", WebhookRequest(method="GET", query=f"ref_no={MESSAGE_ID}&status=%FF")),
     )
 )
 

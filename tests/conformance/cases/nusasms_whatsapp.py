@@ -1,4 +1,4 @@
-"""How NusaSMS speaks WhatsApp. Requests are its page's; answers, dates and refusals are as users have seen them."""
+"""The WhatsApp API of NusaSMS. Requests are those of its page; users reported the answers, dates and rejections."""
 
 import json
 from datetime import UTC, datetime
@@ -162,21 +162,21 @@ SENT: dict[str, Any] = {
 }
 
 
-def said(status: int, document: object, headers: dict[str, str] | None = None) -> HttpResponse:
+def json_response(status: int, document: object, headers: dict[str, str] | None = None) -> HttpResponse:
     return HttpResponse(status=status, headers=headers or {}, body=json.dumps(document).encode())
 
 
 def succeeded(data: object, status: int = 201, text: str = "WA send message") -> HttpResponse:
-    return said(status, {"error": False, "message": text, "data": data})
+    return json_response(status, {"error": False, "message": text, "data": data})
 
 
 def refused(text: object, status: int = 400) -> HttpResponse:
-    return said(status, {"error": True, "message": text, "description": None})
+    return json_response(status, {"error": True, "message": text, "description": None})
 
 
 def unprocessable(*places: list[str | int]) -> HttpResponse:
     problems = [{"loc": place, "msg": "Invalid destination format", "type": "value_error"} for place in places]
-    return said(422, {"detail": problems})
+    return json_response(422, {"detail": problems})
 
 
 def raw(text: str, status: int = 200) -> HttpResponse:
@@ -187,7 +187,7 @@ def final(reason: Reason, code: str | None = None, detail: str | None = None) ->
     return NotTaken(reason=reason, is_final=True, provider_code=code, detail=detail)
 
 
-def out_of_order(reason: Reason, code: str | None = None, detail: str | None = None) -> NotTaken:
+def account_failure(reason: Reason, code: str | None = None, detail: str | None = None) -> NotTaken:
     return NotTaken(reason=reason, is_final=False, scope=FailureScope.PROVIDER, provider_code=code, detail=detail)
 
 
@@ -201,12 +201,12 @@ def field(name: str, reason: Reason) -> Answer:
 
 BUSINESS: tuple[tuple[str, HttpResponse, Outcome], ...] = (
     (
-        "a sender that is not the account's",
+        "a sender of another account",
         refused("Invalid WA Sender"),
         final(Reason.INVALID_SENDER, "400", "the refusal says: invalid wa sender"),
     ),
     (
-        "a sender that is not the account's, under 200",
+        "a sender of another account, with status 200",
         refused("Invalid WA Sender", 200),
         final(Reason.INVALID_SENDER, None, "the refusal says: invalid wa sender"),
     ),
@@ -218,27 +218,27 @@ BUSINESS: tuple[tuple[str, HttpResponse, Outcome], ...] = (
     (
         "no credit",
         refused("Insufficient WA credit"),
-        out_of_order(Reason.INSUFFICIENT_CREDIT, "400", "the refusal says: credit"),
+        account_failure(Reason.INSUFFICIENT_CREDIT, "400", "the refusal says: credit"),
     ),
     (
         "no balance",
         refused("Your balance has expired", 200),
-        out_of_order(Reason.INSUFFICIENT_CREDIT, None, "the refusal says: balance"),
+        account_failure(Reason.INSUFFICIENT_CREDIT, None, "the refusal says: balance"),
     ),
     (
-        "a refusal that nobody has described",
+        "an undocumented rejection",
         refused("Nomor 6281212341234 sedang sibuk"),
         final(Reason.PROVIDER_ERROR, "400"),
     ),
-    ("a refusal under 422", refused("Nomor sedang sibuk", 422), final(Reason.PROVIDER_ERROR, "422")),
-    ("a refusal without words", refused(None, 200), final(Reason.PROVIDER_ERROR)),
+    ("a rejection with status 422", refused("Nomor sedang sibuk", 422), final(Reason.PROVIDER_ERROR, "422")),
+    ("a rejection without a text", refused(None, 200), final(Reason.PROVIDER_ERROR)),
 )
 
 ANSWERS = (
     Answer(title="accepted", response=succeeded(SENT), outcome=TAKEN),
     Answer(
         title="accepted, by an older server",
-        response=said(201, {"error": False, "error_code": 0, "message": "WA send message", "data": SENT}),
+        response=json_response(201, {"error": False, "error_code": 0, "message": "WA send message", "data": SENT}),
         outcome=TAKEN,
     ),
     Answer(
@@ -264,16 +264,26 @@ ANSWERS = (
     Answer(title="success without data", response=succeeded(None), outcome=Unknown(why="")),
     Answer(title="a list for data", response=succeeded([SENT]), outcome=Unknown(why="")),
     Answer(title="success under a refusal", response=succeeded(SENT, 400), outcome=Unknown(why="")),
-    Answer(title="neither success nor error", response=said(201, {"data": SENT}), outcome=Unknown(why="")),
+    Answer(title="neither success nor error", response=json_response(201, {"data": SENT}), outcome=Unknown(why="")),
     Answer(
-        title="an error that is no boolean", response=said(201, {"error": 0, "data": SENT}), outcome=Unknown(why="")
+        title="an error that is no boolean",
+        response=json_response(201, {"error": 0, "data": SENT}),
+        outcome=Unknown(why=""),
     ),
-    Answer(title="an error beside an id", response=said(200, {"error": True, "data": SENT}), outcome=Unknown(why="")),
-    Answer(title="an error in a word", response=said(400, {"error": "true", "message": ""}), outcome=Unknown(why="")),
+    Answer(
+        title="an error beside an id",
+        response=json_response(200, {"error": True, "data": SENT}),
+        outcome=Unknown(why=""),
+    ),
+    Answer(
+        title="an error in a word",
+        response=json_response(400, {"error": "true", "message": ""}),
+        outcome=Unknown(why=""),
+    ),
     *(Answer(title=title, response=response, outcome=outcome) for title, response, outcome in BUSINESS),
     Answer(
         title="a number that is none",
-        response=said(
+        response=json_response(
             422,
             {
                 "detail": [
@@ -306,7 +316,7 @@ ANSWERS = (
     ),
     Answer(
         title="a value that is not valid, and places that are none",
-        response=said(
+        response=json_response(
             422,
             {
                 "detail": [
@@ -322,29 +332,35 @@ ANSWERS = (
     ),
     Answer(
         title="a value that is not valid, in a word",
-        response=said(422, {"detail": "destination"}),
+        response=json_response(422, {"detail": "destination"}),
         outcome=final(Reason.INVALID_REQUEST, "422"),
     ),
     Answer(title="a bad request", response=raw("Bad Request", 400), outcome=final(Reason.INVALID_REQUEST, "400")),
     Answer(
-        title="a wrong key", response=refused("Invalid APIKey", 401), outcome=out_of_order(Reason.AUTHENTICATION, "401")
+        title="a wrong key",
+        response=refused("Invalid APIKey", 401),
+        outcome=account_failure(Reason.AUTHENTICATION, "401"),
     ),
     Answer(
         title="not allowed, whatever it says",
         response=refused("Invalid WA Sender", 403),
-        outcome=out_of_order(Reason.AUTHENTICATION, "403"),
+        outcome=account_failure(Reason.AUTHENTICATION, "403"),
     ),
     Answer(
-        title="no such page", response=said(404, {"detail": "Not Found"}), outcome=final(Reason.PROVIDER_ERROR, "404")
+        title="no such page",
+        response=json_response(404, {"detail": "Not Found"}),
+        outcome=final(Reason.PROVIDER_ERROR, "404"),
     ),
     Answer(title="too large", response=raw("<html></html>", 413), outcome=final(Reason.TOO_LONG, "413")),
     Answer(
         title="too many requests",
-        response=said(429, {"detail": "Too Many Requests"}, {"retry-after": "2"}),
+        response=json_response(429, {"detail": "Too Many Requests"}, {"retry-after": "2"}),
         outcome=NotTaken(reason=Reason.RATE_LIMITED, is_final=False, provider_code="429", retry_after_seconds=2.0),
     ),
     Answer(
-        title="a status that says little", response=said(405, {"detail": "Method Not Allowed"}), outcome=Unknown(why="")
+        title="a status that says little",
+        response=json_response(405, {"detail": "Method Not Allowed"}),
+        outcome=Unknown(why=""),
     ),
     Answer(title="a page of HTML", response=raw("<!DOCTYPE html><html>login</html>"), outcome=Unknown(why="")),
     Answer(
@@ -373,7 +389,7 @@ REFUSALS = (
         failure=Failure(reason=Reason.UNSUPPORTED, detail="audience: nusasms takes 1 list on whatsapp"),
     ),
     Refusal(
-        title="a group that is said to be none",
+        title="a group that is json_response to be none",
         message=message(recipient=None, audience=(GROUP,), provider_options=options(is_group=False)),
         failure=Failure(reason=Reason.UNSUPPORTED, detail="provider_options.nusasms.is_group: an audience is a group"),
     ),
@@ -476,7 +492,7 @@ LOOKUP_ANSWERS = (
         report=report("D", Status.DELIVERED, None),
     ),
     LookupAnswer(title="not known", response=refused("Message not found", 404)),
-    LookupAnswer(title="no such page", response=said(404, {"detail": "Not Found"}), unreadable=True),
+    LookupAnswer(title="no such page", response=json_response(404, {"detail": "Not Found"}), unreadable=True),
     LookupAnswer(title="a page that is not there", response=raw("<html>404</html>", 404), unreadable=True),
     LookupAnswer(title="a refusal", response=refused("Message not found", 400), unreadable=True),
     LookupAnswer(title="a refusal under 200", response=refused("Message not found", 200), unreadable=True),
@@ -484,7 +500,9 @@ LOOKUP_ANSWERS = (
     LookupAnswer(title="a wrong key", response=refused("Invalid APIKey", 401), unreadable=True),
     LookupAnswer(title="an outage", response=raw("", 503), unreadable=True),
     LookupAnswer(title="no data", response=succeeded(None, 200), unreadable=True),
-    LookupAnswer(title="an error beside the data", response=said(200, {"error": True, "data": INFO}), unreadable=True),
+    LookupAnswer(
+        title="an error beside the data", response=json_response(200, {"error": True, "data": INFO}), unreadable=True
+    ),
     LookupAnswer(title="no id", response=info(ref_no=None), unreadable=True),
     LookupAnswer(title="an id as a number", response=info(ref_no=8078391643125660), unreadable=True),
     LookupAnswer(title="no status", response=info(status=None), unreadable=True),
@@ -519,7 +537,7 @@ ACCOUNT_ANSWERS = (
         title="the balances that messages are paid from",
         check="balance",
         response=credit(),
-        stored_message=AccountStatus(
+        account_status=AccountStatus(
             balances=(
                 Balance(account="sms", amount=782.5, expires_at=datetime(2020, 12, 4, 17, tzinfo=UTC)),
                 Balance(account="wa", amount=1000.0, expires_at=datetime(2019, 12, 31, 17, tzinfo=UTC)),
@@ -530,7 +548,7 @@ ACCOUNT_ANSWERS = (
         title="balances that are null",
         check="balance",
         response=credit(sms_balance=None, sms_expired_date=None, wa_balance=0, wa_expired_date=None),
-        stored_message=AccountStatus(balances=(Balance(account="sms", amount=None), Balance(account="wa", amount=0.0))),
+        account_status=AccountStatus(balances=(Balance(account="sms", amount=None), Balance(account="wa", amount=0.0))),
     ),
     checked("balance", "an amount that is a text", credit(wa_balance="1000")),
     checked("balance", "an amount that is none", raw('{"error": false, "data": {"wa_balance": NaN}}')),
@@ -540,7 +558,7 @@ ACCOUNT_ANSWERS = (
         title="a good key",
         check="key",
         response=succeeded(USER, 200, "APIKey Authentication check"),
-        stored_message=AccountStatus(),
+        account_status=AccountStatus(),
     ),
     checked("key", "nobody", succeeded({}, 200)),
     *(
@@ -549,10 +567,10 @@ ACCOUNT_ANSWERS = (
         for answer in (
             checked(check, "a wrong key", refused("Invalid APIKey", 401), is_refused=True),
             checked(check, "an address that is not listed", raw("", 403), is_refused=True),
-            checked(check, "too many requests", said(429, {"detail": "Too Many Requests"})),
+            checked(check, "too many requests", json_response(429, {"detail": "Too Many Requests"})),
             checked(check, "an outage", raw("Internal Server Error", 500)),
             checked(check, "an error under 200", refused("Client not found", 200)),
-            checked(check, "an error beside the data", said(200, {"error": True, "data": {**CREDIT, **USER}})),
+            checked(check, "an error beside the data", json_response(200, {"error": True, "data": {**CREDIT, **USER}})),
             checked(check, "success under 500", succeeded({**CREDIT, **USER}, 500)),
             checked(check, "no data", succeeded(None, 200)),
             checked(check, "a page of HTML", raw("<html>login</html>")),
@@ -561,7 +579,7 @@ ACCOUNT_ANSWERS = (
 )
 
 
-def told(status: str, err_code: str = "000") -> str:
+def receipt_query(status: str, err_code: str = "000") -> str:
     return f"ref_no={REF_NO}&status={status}&sent_date=2022-01-28%2023:31:51&err_code={err_code}"
 
 
@@ -570,7 +588,7 @@ RECEIPTS = (
         Webhook(
             title=f"the word {word}",
             kind="whatsapp-receipt",
-            request=WebhookRequest(method="GET", query=told(word)),
+            request=WebhookRequest(method="GET", query=receipt_query(word)),
             reports=(report(word, status, SENT_AT, reason),),
         )
         for word, status, _, reason in WORDS
@@ -578,13 +596,13 @@ RECEIPTS = (
     Webhook(
         title="an error code is kept",
         kind="whatsapp-receipt",
-        request=WebhookRequest(method="GET", query=told("F", "E-27")),
+        request=WebhookRequest(method="GET", query=receipt_query("F", "E-27")),
         reports=(report("F", Status.UNDELIVERED, SENT_AT, Reason.PROVIDER_ERROR, "E-27"),),
     ),
     Webhook(
         title="by POST, all in the query",
         kind="whatsapp-receipt",
-        request=WebhookRequest(method="POST", query=told("R")),
+        request=WebhookRequest(method="POST", query=receipt_query("R")),
         reports=(report("R", Status.READ, SENT_AT),),
     ),
     Webhook(

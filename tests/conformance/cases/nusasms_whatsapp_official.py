@@ -1,4 +1,4 @@
-"""How NusaSMS speaks WhatsApp Official. Requests and answers are its page's; refusals are made up in its style."""
+"""The WhatsApp Official API of NusaSMS. Requests and answers are those of its page; rejections are invented."""
 
 import json
 from datetime import UTC, datetime
@@ -250,20 +250,22 @@ REF_NO = "XXXX05224010031105891853"
 TAKEN = Taken(provider_message_id=REF_NO)
 
 
-def said(status: int, document: object, headers: dict[str, str] | None = None) -> HttpResponse:
+def json_response(status: int, document: object, headers: dict[str, str] | None = None) -> HttpResponse:
     return HttpResponse(status=status, headers=headers or {}, body=json.dumps(document).encode())
 
 
 def succeeded(data: object, status: int = 201, text: str = "Send broadcast message") -> HttpResponse:
-    return said(status, {"error": False, "message": text, "data": data})
+    return json_response(status, {"error": False, "message": text, "data": data})
 
 
 def refused(text: str, status: int = 400) -> HttpResponse:
-    return said(status, {"error": True, "message": text, "description": None})
+    return json_response(status, {"error": True, "message": text, "description": None})
 
 
 def unprocessable(*place: str | int) -> HttpResponse:
-    return said(422, {"detail": [{"loc": place, "msg": "value is not a valid uuid", "type": "type_error.uuid"}]})
+    return json_response(
+        422, {"detail": [{"loc": place, "msg": "value is not a valid uuid", "type": "type_error.uuid"}]}
+    )
 
 
 def raw(text: str, status: int = 200) -> HttpResponse:
@@ -274,11 +276,11 @@ def final(reason: Reason, code: str | None = None, detail: str | None = None) ->
     return NotTaken(reason=reason, is_final=True, provider_code=code, detail=detail)
 
 
-def out_of_order(reason: Reason, code: str | None = None, detail: str | None = None) -> NotTaken:
+def account_failure(reason: Reason, code: str | None = None, detail: str | None = None) -> NotTaken:
     return NotTaken(reason=reason, is_final=False, scope=FailureScope.PROVIDER, provider_code=code, detail=detail)
 
 
-def worded(text: str, reason: Reason, words: str) -> Answer:
+def rejection_with_text(text: str, reason: Reason, words: str) -> Answer:
     return Answer(title=text, response=refused(text), outcome=final(reason, "400", f"the refusal says: {words}"))
 
 
@@ -294,23 +296,23 @@ NOT_TAKEN: tuple[tuple[str, HttpResponse, Outcome], ...] = (
     (
         "no credit",
         refused("Insufficient WA credit"),
-        out_of_order(Reason.INSUFFICIENT_CREDIT, "400", "the refusal says: credit"),
+        account_failure(Reason.INSUFFICIENT_CREDIT, "400", "the refusal says: credit"),
     ),
     (
-        "no balance, under 200",
+        "no balance, with status 200",
         refused("Balance expired", 200),
-        out_of_order(Reason.INSUFFICIENT_CREDIT, None, "the refusal says: balance"),
+        account_failure(Reason.INSUFFICIENT_CREDIT, None, "the refusal says: balance"),
     ),
-    ("a refusal that nobody has described", refused("Nomor sedang sibuk"), final(Reason.PROVIDER_ERROR, "400")),
+    ("an undocumented rejection", refused("Nomor sedang sibuk"), final(Reason.PROVIDER_ERROR, "400")),
     ("a room that is not valid", unprocessable("body", "room_id"), final(Reason.INVALID_REQUEST, "422")),
     ("a bad request", raw("Bad Request", 400), final(Reason.INVALID_REQUEST, "400")),
-    ("a wrong key", refused("Invalid APIKey", 401), out_of_order(Reason.AUTHENTICATION, "401")),
-    ("an address that is not listed", raw("", 403), out_of_order(Reason.AUTHENTICATION, "403")),
-    ("no such page", said(404, {"detail": "Not Found"}), final(Reason.PROVIDER_ERROR, "404")),
+    ("a wrong key", refused("Invalid APIKey", 401), account_failure(Reason.AUTHENTICATION, "401")),
+    ("an address that is not listed", raw("", 403), account_failure(Reason.AUTHENTICATION, "403")),
+    ("no such page", json_response(404, {"detail": "Not Found"}), final(Reason.PROVIDER_ERROR, "404")),
     ("too large", raw("<html></html>", 413), final(Reason.TOO_LONG, "413")),
     (
         "too many requests",
-        said(429, {"detail": "Too Many Requests"}, {"retry-after": "2"}),
+        json_response(429, {"detail": "Too Many Requests"}, {"retry-after": "2"}),
         NotTaken(reason=Reason.RATE_LIMITED, is_final=False, provider_code="429", retry_after_seconds=2.0),
     ),
 )
@@ -321,11 +323,11 @@ ANSWERS = (
     Answer(title="accepted, under 200", response=succeeded({"ref_no": REF_NO}, 200), outcome=TAKEN),
     Answer(title="accepted, under 202", response=succeeded({"ref_no": REF_NO}, 202), outcome=TAKEN),
     *(Answer(title=title, response=response, outcome=outcome) for title, response, outcome in NOT_TAKEN),
-    worded("Room not found or expired", Reason.WINDOW_CLOSED, "room"),
-    worded("Parameters do not match the template", Reason.INVALID_CONTENT, "parameter"),
-    worded("Missing parameter", Reason.INVALID_CONTENT, "parameter"),
-    worded("Template is not approved", Reason.TEMPLATE_REJECTED, "template"),
-    worded("Channel not found", Reason.INVALID_SENDER, "channel"),
+    rejection_with_text("Room not found or expired", Reason.WINDOW_CLOSED, "room"),
+    rejection_with_text("Parameters do not match the template", Reason.INVALID_CONTENT, "parameter"),
+    rejection_with_text("Missing parameter", Reason.INVALID_CONTENT, "parameter"),
+    rejection_with_text("Template is not approved", Reason.TEMPLATE_REJECTED, "template"),
+    rejection_with_text("Channel not found", Reason.INVALID_SENDER, "channel"),
     field("destination", Reason.INVALID_RECIPIENT),
     field("template_id", Reason.TEMPLATE_REJECTED),
     field("channel_id", Reason.INVALID_SENDER),
@@ -467,7 +469,7 @@ def template(
         title=f"templates: {title}",
         check="templates",
         response=listed({**ROW, **changes}),
-        stored_message=AccountStatus(templates={TEMPLATE: info}),
+        account_status=AccountStatus(templates={TEMPLATE: info}),
     )
 
 
@@ -514,26 +516,26 @@ ACCOUNT_ANSWERS = (
         title="templates: none",
         check="templates",
         response=listed(),
-        stored_message=AccountStatus(templates={}),
+        account_status=AccountStatus(templates={}),
     ),
     AccountAnswer(
         title="templates: one without an id hides no other",
         check="templates",
         response=listed({**ROW, "id": None}, "otp_code", {"name": "otp_code"}, ROW),
-        stored_message=AccountStatus(templates={TEMPLATE: TemplateInfo(is_approved=True, body_parameters=1)}),
+        account_status=AccountStatus(templates={TEMPLATE: TemplateInfo(is_approved=True, body_parameters=1)}),
     ),
     checked("templates", "more than can be kept", listed(*[ROW] * 2001)),
     AccountAnswer(
         title="channels: two",
         check="channels",
         response=succeeded([CHANNEL_ROW, {**CHANNEL_ROW, "id": ANOTHER_CHANNEL}, None], 200, "Channels"),
-        stored_message=AccountStatus(senders=frozenset({CHANNEL, ANOTHER_CHANNEL})),
+        account_status=AccountStatus(senders=frozenset({CHANNEL, ANOTHER_CHANNEL})),
     ),
     AccountAnswer(
         title="channels: none",
         check="channels",
         response=succeeded([], 200, "Channels"),
-        stored_message=AccountStatus(senders=frozenset()),
+        account_status=AccountStatus(senders=frozenset()),
     ),
     *(
         answer
@@ -551,7 +553,7 @@ ACCOUNT_ANSWERS = (
 )
 
 
-def called_back(document: object, content_type: str = "application/json") -> WebhookRequest:
+def webhook_request(document: object, content_type: str = "application/json") -> WebhookRequest:
     return WebhookRequest(
         method="POST", headers={"content-type": content_type}, body=json.dumps(document, ensure_ascii=False).encode()
     )
@@ -570,7 +572,7 @@ def report(
 
 
 def receipt(title: str, document: object, reports: tuple[Report, ...]) -> Webhook:
-    return Webhook(title=title, kind="whatsapp-official-receipt", request=called_back(document), reports=reports)
+    return Webhook(title=title, kind="whatsapp-official-receipt", request=webhook_request(document), reports=reports)
 
 
 RECEIPTS = (
@@ -592,7 +594,7 @@ RECEIPTS = (
         report("read", Status.READ, occurred_at=None),
     ),
     receipt(
-        "a date that is none costs the date alone",
+        "an invalid date is ignored",
         {**RECEIPT, "status_date": 1660274570},
         report("read", Status.READ, occurred_at=None),
     ),
@@ -602,15 +604,15 @@ RECEIPTS = (
 BAD_RECEIPTS = tuple(
     BadWebhook(title=title, kind="whatsapp-official-receipt", request=request)
     for title, request in (
-        ("no id", called_back({"status": "read"})),
-        ("an id that is a number", called_back({**RECEIPT, "ref_no": 5224010031105891853})),
-        ("an id of two lines", called_back({**RECEIPT, "ref_no": "1\n2"})),
-        ("an id that fits no key", called_back({**RECEIPT, "ref_no": "1" * 101})),
-        ("no status", called_back({"ref_no": REF_NO})),
-        ("a status that is null", called_back({**RECEIPT, "status": None})),
-        ("a status that is an object", called_back({**RECEIPT, "status": {"read": True}})),
-        ("a status that is a speech", called_back({**RECEIPT, "status": "r" * 65})),
-        ("a list of receipts", called_back([RECEIPT])),
+        ("no id", webhook_request({"status": "read"})),
+        ("an id that is a number", webhook_request({**RECEIPT, "ref_no": 5224010031105891853})),
+        ("an id of two lines", webhook_request({**RECEIPT, "ref_no": "1\n2"})),
+        ("an id that is too long for a key", webhook_request({**RECEIPT, "ref_no": "1" * 101})),
+        ("no status", webhook_request({"ref_no": REF_NO})),
+        ("a status that is null", webhook_request({**RECEIPT, "status": None})),
+        ("a status that is an object", webhook_request({**RECEIPT, "status": {"read": True}})),
+        ("a status that is too long", webhook_request({**RECEIPT, "status": "r" * 65})),
+        ("a list of receipts", webhook_request([RECEIPT])),
         ("a form", WebhookRequest(method="POST", body=b"ref_no=1&status=read")),
         ("a query", WebhookRequest(method="GET", query="ref_no=1&status=read")),
     )
@@ -639,21 +641,21 @@ def received(**changes: Any) -> tuple[Inbound, ...]:
 
 
 def inbox(title: str, document: dict[str, Any], reports: tuple[Inbound, ...]) -> Webhook:
-    return Webhook(title=title, kind="whatsapp-official-inbox", request=called_back(document), reports=reports)
+    return Webhook(title=title, kind="whatsapp-official-inbox", request=webhook_request(document), reports=reports)
 
 
 INBOXES = (
     inbox("an inbound message", INBOX, received()),
     inbox("an inbound message, with more than is documented", {**INBOX, "media": {"url": "a"}}, received()),
     inbox(
-        "an inbound text stays as it is",
+        "an inbound text is unchanged",
         {**INBOX, "text": " STOP\r\n\\U0001F600 😀 "},
         received(text=" STOP\r\n\\U0001F600 😀 "),
     ),
     inbox("a picture, which has no text", {**INBOX, "text": None}, received(text="")),
     inbox("an empty inbound text", {**INBOX, "text": ""}, received(text="")),
     inbox(
-        "nothing but room and sender",
+        "only room and sender",
         {"room_id": CONVERSATION, "sender_number": "6281298765432"},
         received(provider_message_id=None, text="", received_at=None),
     ),
@@ -668,15 +670,15 @@ INBOXES = (
 BAD_INBOXES = tuple(
     BadWebhook(title=title, kind="whatsapp-official-inbox", request=request)
     for title, request in (
-        ("an inbound message without a room", called_back({**INBOX, "room_id": None})),
-        ("a room that is a number", called_back({**INBOX, "room_id": 7})),
-        ("a room that fits no key", called_back({**INBOX, "room_id": "9" * 101})),
-        ("an inbound message without a sender", called_back({**INBOX, "sender_number": ""})),
-        ("a sender that is a number", called_back({**INBOX, "sender_number": 6281298765432})),
-        ("an inbound id that is a number", called_back({**INBOX, "ref_no": 5224010031105891853})),
-        ("an inbound text that is a number", called_back({**INBOX, "text": 0})),
-        ("an inbound text that is an object", called_back({**INBOX, "text": {"body": "Pesan inbox"}})),
-        ("an inbound text with NUL", called_back({**INBOX, "text": "Pesan\x00inbox"})),
+        ("an inbound message without a room", webhook_request({**INBOX, "room_id": None})),
+        ("a room that is a number", webhook_request({**INBOX, "room_id": 7})),
+        ("a room that is too long for a key", webhook_request({**INBOX, "room_id": "9" * 101})),
+        ("an inbound message without a sender", webhook_request({**INBOX, "sender_number": ""})),
+        ("a sender that is a number", webhook_request({**INBOX, "sender_number": 6281298765432})),
+        ("an inbound id that is a number", webhook_request({**INBOX, "ref_no": 5224010031105891853})),
+        ("an inbound text that is a number", webhook_request({**INBOX, "text": 0})),
+        ("an inbound text that is an object", webhook_request({**INBOX, "text": {"body": "Pesan inbox"}})),
+        ("an inbound text with NUL", webhook_request({**INBOX, "text": "Pesan\x00inbox"})),
         (
             "half of a surrogate pair",
             WebhookRequest(
@@ -684,7 +686,7 @@ BAD_INBOXES = tuple(
                 body=b'{"room_id":"%b","sender_number":"6281298765432","text":"\\ud83d"}' % CONVERSATION.encode(),
             ),
         ),
-        ("no UTF-8", WebhookRequest(method="POST", body=b'{"text":"\xff"}')),
+        ("not UTF-8", WebhookRequest(method="POST", body=b'{"text":"\xff"}')),
         ("two inbound texts", WebhookRequest(method="POST", body=b'{"text":"STOP","text":"START"}')),
     )
 )

@@ -1,4 +1,4 @@
-"""How SMS NOC speaks: its page for requests and envelopes, "Ultimate SMS" for what stands in them."""
+"""The API of SMS NOC. Requests and envelopes are those of its page; their data is that of "Ultimate SMS"."""
 
 import json
 from dataclasses import replace
@@ -69,19 +69,19 @@ CAMPAIGN_ROW: dict[str, Any] = {
 }
 CAMPAIGN_TEXT = "Your campaign successfully store and is being produced in the background"
 UID_AT = datetime(2021, 5, 8, 12, 17, 39, tzinfo=UTC)
-"""What the first eight hex digits of the uid say."""
+"""The first eight hex digits of the uid are this time."""
 
 
-def said(status: int, document: object) -> HttpResponse:
+def json_response(status: int, document: object) -> HttpResponse:
     return HttpResponse(status=status, body=json.dumps(document).encode())
 
 
 def success(data: object, status: int = 200, text: str | None = None) -> HttpResponse:
-    return said(status, {"status": "success", "message": text, "data": data})
+    return json_response(status, {"status": "success", "message": text, "data": data})
 
 
 def error(text: str, status: int = 200) -> HttpResponse:
-    return said(status, {"status": "error", "message": text})
+    return json_response(status, {"status": "error", "message": text})
 
 
 def in_9_seconds(response: HttpResponse) -> HttpResponse:
@@ -92,7 +92,7 @@ def refused(reason: Reason, code: str | None = None) -> NotTaken:
     return NotTaken(reason=reason, is_final=True, provider_code=code)
 
 
-def out_of_order(reason: Reason, code: str | None = None) -> NotTaken:
+def account_failure(reason: Reason, code: str | None = None) -> NotTaken:
     return NotTaken(reason=reason, is_final=False, scope=FailureScope.PROVIDER, provider_code=code)
 
 
@@ -128,7 +128,9 @@ ANSWERS = (
     Answer(title="an empty uid", response=success({**ROW, "uid": ""}), outcome=Unknown(why="")),
     Answer(title="an empty list", response=success([]), outcome=Unknown(why="")),
     Answer(title="a list of two", response=success([ROW, ROW]), outcome=Unknown(why="")),
-    Answer(title="another status", response=said(200, {"status": "maybe", "data": ROW}), outcome=Unknown(why="")),
+    Answer(
+        title="another status", response=json_response(200, {"status": "maybe", "data": ROW}), outcome=Unknown(why="")
+    ),
     Answer(
         title="a campaign",
         response=success(CAMPAIGN_ROW, text=CAMPAIGN_TEXT),
@@ -152,32 +154,32 @@ ANSWERS = (
     Answer(
         title="a wrong token, under 200",
         response=error("Unauthenticated."),
-        outcome=out_of_order(Reason.AUTHENTICATION),
+        outcome=account_failure(Reason.AUTHENTICATION),
     ),
     Answer(
         title="a wrong token, under 401",
         response=error("Unauthenticated.", 401),
-        outcome=out_of_order(Reason.AUTHENTICATION, "401"),
+        outcome=account_failure(Reason.AUTHENTICATION, "401"),
     ),
     Answer(
         title="an account without the API",
         response=error("You do not have permission to access API", 403),
-        outcome=out_of_order(Reason.AUTHENTICATION, "403"),
+        outcome=account_failure(Reason.AUTHENTICATION, "403"),
     ),
     Answer(
         title="an account without a subscription",
         response=error("No active subscription found", 403),
-        outcome=out_of_order(Reason.AUTHENTICATION, "403"),
+        outcome=account_failure(Reason.AUTHENTICATION, "403"),
     ),
     Answer(
         title="no balance",
         response=error("There is not enough balance available to send this message.You have 0 of the 1", 403),
-        outcome=out_of_order(Reason.INSUFFICIENT_CREDIT, "403"),
+        outcome=account_failure(Reason.INSUFFICIENT_CREDIT, "403"),
     ),
     Answer(
         title="a used-up sending limit",
         response=error("You have exceeded your sending limit.", 403),
-        outcome=out_of_order(Reason.INSUFFICIENT_CREDIT, "403"),
+        outcome=account_failure(Reason.INSUFFICIENT_CREDIT, "403"),
     ),
     Answer(
         title="a throttle, under 200",
@@ -229,20 +231,20 @@ ANSWERS = (
     Answer(title="422", response=error("Wrong", 422), outcome=refused(Reason.PROVIDER_ERROR, "422")),
     Answer(
         title="an error without words",
-        response=said(400, {"status": "error"}),
+        response=json_response(400, {"status": "error"}),
         outcome=refused(Reason.PROVIDER_ERROR, "400"),
     ),
     Answer(title="an error under 500", response=error("Unauthenticated.", 500), outcome=Unknown(why="")),
     Answer(title="an error under 302", response=error("Unauthenticated.", 302), outcome=Unknown(why="")),
     Answer(
         title="a bare 401",
-        response=said(401, {"message": "Unauthenticated."}),
-        outcome=out_of_order(Reason.AUTHENTICATION, "401"),
+        response=json_response(401, {"message": "Unauthenticated."}),
+        outcome=account_failure(Reason.AUTHENTICATION, "401"),
     ),
     Answer(
         title="what stands before the product blocks us",
         response=HttpResponse(status=403, body=b"<html>Forbidden</html>"),
-        outcome=out_of_order(Reason.AUTHENTICATION, "403"),
+        outcome=account_failure(Reason.AUTHENTICATION, "403"),
     ),
     Answer(title="a bare 404", response=HttpResponse(status=404), outcome=refused(Reason.PROVIDER_ERROR, "404")),
     Answer(title="a bare 413", response=HttpResponse(status=413), outcome=refused(Reason.PROVIDER_ERROR, "413")),
@@ -284,7 +286,7 @@ def report(status: Status | None, word: str, reason: Reason | None = None) -> Re
     return Report(provider_message_id="609681630f78b", status=status, provider_status=word, reason=reason)
 
 
-def looked_up(
+def lookup_answer(
     word: str | None, status: Status | None, reason: Reason | None = None, kept: str | None = None
 ) -> LookupAnswer:
     return LookupAnswer(
@@ -296,27 +298,27 @@ def looked_up(
 
 UNDELIVERED = Status.UNDELIVERED
 LOOKUP_ANSWERS = (
-    looked_up("Delivered", Status.DELIVERED),
-    looked_up("DELIVERED", Status.DELIVERED),
-    looked_up("Delivered|15734", Status.DELIVERED, kept="Delivered"),
-    looked_up("Enroute", Status.SENT),
-    looked_up("Accepted", Status.ACCEPTED),
-    looked_up("Expired", UNDELIVERED, Reason.EXPIRED),
-    looked_up("Undelivered", UNDELIVERED, Reason.UNREACHABLE),
-    looked_up("Rejected", UNDELIVERED, Reason.BLOCKED),
-    looked_up("Skipped", UNDELIVERED, Reason.PROVIDER_ERROR),
-    looked_up("Failed", UNDELIVERED, Reason.PROVIDER_ERROR),
-    looked_up("Queued", Status.ACCEPTED),
-    looked_up("Pending", Status.ACCEPTED),
-    looked_up("Scheduled", Status.ACCEPTED),
-    looked_up("processing", Status.ACCEPTED),
-    looked_up("Unknown error", UNDELIVERED, Reason.PROVIDER_ERROR),
-    looked_up("Not Delivered", UNDELIVERED, Reason.PROVIDER_ERROR),
-    looked_up("No credit for 8801744977947", UNDELIVERED, Reason.PROVIDER_ERROR, kept="(free text)"),
-    looked_up("x" * 41, UNDELIVERED, Reason.PROVIDER_ERROR, kept="(free text)"),
-    looked_up("|15734", None, kept=""),
-    looked_up("", None),
-    looked_up(None, None),
+    lookup_answer("Delivered", Status.DELIVERED),
+    lookup_answer("DELIVERED", Status.DELIVERED),
+    lookup_answer("Delivered|15734", Status.DELIVERED, kept="Delivered"),
+    lookup_answer("Enroute", Status.SENT),
+    lookup_answer("Accepted", Status.ACCEPTED),
+    lookup_answer("Expired", UNDELIVERED, Reason.EXPIRED),
+    lookup_answer("Undelivered", UNDELIVERED, Reason.UNREACHABLE),
+    lookup_answer("Rejected", UNDELIVERED, Reason.BLOCKED),
+    lookup_answer("Skipped", UNDELIVERED, Reason.PROVIDER_ERROR),
+    lookup_answer("Failed", UNDELIVERED, Reason.PROVIDER_ERROR),
+    lookup_answer("Queued", Status.ACCEPTED),
+    lookup_answer("Pending", Status.ACCEPTED),
+    lookup_answer("Scheduled", Status.ACCEPTED),
+    lookup_answer("processing", Status.ACCEPTED),
+    lookup_answer("Unknown error", UNDELIVERED, Reason.PROVIDER_ERROR),
+    lookup_answer("Not Delivered", UNDELIVERED, Reason.PROVIDER_ERROR),
+    lookup_answer("No credit for 8801744977947", UNDELIVERED, Reason.PROVIDER_ERROR, kept="(free text)"),
+    lookup_answer("x" * 41, UNDELIVERED, Reason.PROVIDER_ERROR, kept="(free text)"),
+    lookup_answer("|15734", None, kept=""),
+    lookup_answer("", None),
+    lookup_answer(None, None),
     LookupAnswer(
         title="the older name of the status",
         response=success({"uid": "609681630f78b", "customer_status": "Enroute"}),
@@ -331,7 +333,9 @@ LOOKUP_ANSWERS = (
     LookupAnswer(title="a throttle, under 200", response=error("Too Many Attempts."), unreadable=True),
     LookupAnswer(title="a page", response=HttpResponse(status=404, body=b"<html>404</html>"), unreadable=True),
     LookupAnswer(title="a sentence", response=success("sms data with all details"), unreadable=True),
-    LookupAnswer(title="an error with a row", response=said(200, {"status": "error", "data": ROW}), unreadable=True),
+    LookupAnswer(
+        title="an error with a row", response=json_response(200, {"status": "error", "data": ROW}), unreadable=True
+    ),
     LookupAnswer(title="no uid", response=success({"status": "Delivered"}), unreadable=True),
 )
 
@@ -415,7 +419,7 @@ LIST_ANSWERS = (
         page=ListPage(entries=(), is_last=True),
     ),
     ListAnswer(title="an object for the rows", response=success({"data": {}})),
-    ListAnswer(title="an error with rows", response=said(200, {"status": "error", "data": {"data": [ROW]}})),
+    ListAnswer(title="an error with rows", response=json_response(200, {"status": "error", "data": {"data": [ROW]}})),
     ListAnswer(title="a sentence", response=success("sms reports with pagination")),
     ListAnswer(title="a wrong token, under 200", response=error("Unauthenticated.")),
 )
@@ -438,11 +442,11 @@ TEN_NUMBERS = tuple(f"88017449779{number}" for number in range(50, 60))
 
 
 def row_to(number: str, uid: str = "", **changes: Any) -> dict[str, Any]:
-    """Return the row to a number, whose uid ends as the number does unless it is given."""
+    """Return the row of a number. By default its uid ends with the last digits of the number."""
     return {**ROW, "uid": uid or f"609681630f7{number[-2:]}", "to": number, **changes}
 
 
-def taken_by(number: str, word: str = "Delivered") -> Taken:
+def accepted(number: str, word: str = "Delivered") -> Taken:
     return Taken(provider_message_id=f"609681630f7{number[-2:]}", provider_status=word)
 
 
@@ -453,124 +457,124 @@ def refused_for_now(reason: Reason, code: str | None = None) -> NotTaken:
     return NotTaken(reason=reason, is_final=False, provider_code=code)
 
 
-def told_apart(title: str, response: HttpResponse, *outcomes: Outcome) -> ManyAnswer:
+def batch_answer(title: str, response: HttpResponse, *outcomes: Outcome) -> ManyAnswer:
     messages = {2: TWO, 3: THREE, 10: promoted(*TEN_NUMBERS)}[len(outcomes)]
     return ManyAnswer(title=title, messages=messages, response=response, outcomes=outcomes)
 
 
 MANY_ANSWERS = (
-    told_apart(
+    batch_answer(
         "ten numbers, ten rows",
         success([row_to(number) for number in TEN_NUMBERS]),
-        *(taken_by(number) for number in TEN_NUMBERS),
+        *(accepted(number) for number in TEN_NUMBERS),
     ),
-    told_apart(
+    batch_answer(
         "the rows in another order",
         success([row_to(THIRD_NUMBER), row_to(ONE_NUMBER), row_to(OTHER_NUMBER)]),
-        taken_by(ONE_NUMBER),
-        taken_by(OTHER_NUMBER),
-        taken_by(THIRD_NUMBER),
+        accepted(ONE_NUMBER),
+        accepted(OTHER_NUMBER),
+        accepted(THIRD_NUMBER),
     ),
-    told_apart(
-        "a number that stands in the text alone may have been taken all the same",
+    batch_answer(
+        "a number only in the text may have been accepted",
         success(
             [row_to(ONE_NUMBER), row_to(THIRD_NUMBER, customer_status="Enroute", status=None)],
             text="8801754228383 is a invalid phone number",
         ),
-        taken_by(ONE_NUMBER),
+        accepted(ONE_NUMBER),
         UNKNOWN,
-        taken_by(THIRD_NUMBER, "Enroute"),
+        accepted(THIRD_NUMBER, "Enroute"),
     ),
-    told_apart(
+    batch_answer(
         "one object for two numbers",
         success(row_to(OTHER_NUMBER)),
         UNKNOWN,
-        taken_by(OTHER_NUMBER),
+        accepted(OTHER_NUMBER),
     ),
-    told_apart(
-        "numbers written in another way",
+    batch_answer(
+        "numbers in another format",
         success([row_to(ONE_NUMBER, to="+880 1744-977947"), {**row_to(OTHER_NUMBER), "to": int(OTHER_NUMBER)}]),
-        taken_by(ONE_NUMBER),
-        taken_by(OTHER_NUMBER),
+        accepted(ONE_NUMBER),
+        accepted(OTHER_NUMBER),
     ),
-    told_apart(
-        "two rows to one number: the one in its place counts",
+    batch_answer(
+        "two rows to one number: the row in its place counts",
         success([row_to(ONE_NUMBER), row_to(ONE_NUMBER, uid="609681630f7ff")]),
-        taken_by(ONE_NUMBER),
+        accepted(ONE_NUMBER),
         UNKNOWN,
     ),
-    told_apart(
-        "a place says nothing where a row is missing",
+    batch_answer(
+        "places are ignored if a row is missing",
         success([row_to(ONE_NUMBER), row_to(ONE_NUMBER, uid="609681630f7ff")]),
         UNKNOWN,
         UNKNOWN,
         UNKNOWN,
     ),
-    told_apart(
+    batch_answer(
         "two rows to one number and none in its place",
         success([row_to(OTHER_NUMBER), row_to(ONE_NUMBER), row_to(ONE_NUMBER, uid="609681630f7ff")]),
         UNKNOWN,
-        taken_by(OTHER_NUMBER),
+        accepted(OTHER_NUMBER),
         UNKNOWN,
     ),
-    told_apart(
-        "one uid for two numbers names neither",
+    batch_answer(
+        "one uid for two numbers is ignored for both",
         success([row_to(ONE_NUMBER, uid="609681630f7aa"), row_to(OTHER_NUMBER, uid="609681630f7aa")]),
         UNKNOWN,
         UNKNOWN,
     ),
-    told_apart(
-        "one uid also for a number that is not ours",
+    batch_answer(
+        "one uid also for a number outside the request",
         success([row_to(ONE_NUMBER), row_to("8801799999999", uid="609681630f747")]),
         UNKNOWN,
         UNKNOWN,
     ),
-    told_apart(
+    batch_answer(
         "rows without a uid, without a number, and no rows at all",
         success([row_to(ONE_NUMBER) | {"uid": None}, row_to(OTHER_NUMBER, to=None), None]),
         UNKNOWN,
         UNKNOWN,
         UNKNOWN,
     ),
-    told_apart(
+    batch_answer(
         "more rows than a list may have numbers",
         success([row_to(ONE_NUMBER), row_to(OTHER_NUMBER), *[row_to(THIRD_NUMBER)] * 99]),
         UNKNOWN,
         UNKNOWN,
     ),
-    told_apart("the sentence of the vendor's page", success("sms reports with all details"), UNKNOWN, UNKNOWN),
-    told_apart("a schedule has no data", success(None, text="Message is scheduled successfully."), UNKNOWN, UNKNOWN),
-    told_apart(
-        "an answer that was cut off",
+    batch_answer("the sentence of the vendor's page", success("sms reports with all details"), UNKNOWN, UNKNOWN),
+    batch_answer("a schedule has no data", success(None, text="Message is scheduled successfully."), UNKNOWN, UNKNOWN),
+    batch_answer(
+        "a truncated answer",
         HttpResponse(status=200, body=success([row_to(ONE_NUMBER), row_to(OTHER_NUMBER)]).body[:-20]),
         UNKNOWN,
         UNKNOWN,
     ),
-    told_apart("a page", HttpResponse(status=200, body=b"<html>Log in</html>"), UNKNOWN, UNKNOWN),
-    told_apart("an error under 500", error("Unauthenticated.", 500), UNKNOWN, UNKNOWN),
-    told_apart(
-        "a number that is refused may be a neighbour's",
+    batch_answer("a page", HttpResponse(status=200, body=b"<html>Log in</html>"), UNKNOWN, UNKNOWN),
+    batch_answer("an error under 500", error("Unauthenticated.", 500), UNKNOWN, UNKNOWN),
+    batch_answer(
+        "a rejected number may be that of another message",
         error("8801754228383 is a invalid phone number", 403),
         *[refused_for_now(Reason.INVALID_RECIPIENT, "403")] * 2,
     ),
-    told_apart(
-        "a fault of the product, which may come in the middle of the list",
+    batch_answer(
+        "a server error, possibly in the middle of the list",
         error("Attempt to read property on null"),
         *[Unknown(why="")] * 2,
     ),
-    told_apart(
-        "a throttle",
+    batch_answer(
+        "too many requests",
         in_9_seconds(error("Too Many Attempts.")),
         *[NotTaken(reason=Reason.RATE_LIMITED, is_final=False, retry_after_seconds=9.0)] * 2,
     ),
-    told_apart(
+    batch_answer(
         "no balance",
         error("There is not enough balance available to send this message.You have 1 of the 2", 403),
-        *[out_of_order(Reason.INSUFFICIENT_CREDIT, "403")] * 2,
+        *[account_failure(Reason.INSUFFICIENT_CREDIT, "403")] * 2,
     ),
-    told_apart("a wrong token", error("Unauthenticated."), *[out_of_order(Reason.AUTHENTICATION)] * 2),
-    told_apart(
-        "a refusal without an envelope",
+    batch_answer("a wrong token", error("Unauthenticated."), *[account_failure(Reason.AUTHENTICATION)] * 2),
+    batch_answer(
+        "a rejection without an envelope",
         HttpResponse(status=413, body=b"<html>Too large</html>"),
         *[Unknown(why="")] * 2,
     ),
@@ -582,7 +586,7 @@ def balance_of(title: str, amount: float | None, expires_at: datetime | None, **
         title=title,
         check="balance",
         response=success(data),
-        stored_message=AccountStatus(balances=(Balance(account="credit", amount=amount, expires_at=expires_at),)),
+        account_status=AccountStatus(balances=(Balance(account="credit", amount=amount, expires_at=expires_at),)),
     )
 
 
@@ -605,7 +609,7 @@ ACCOUNT_ANSWERS = (
         response=HttpResponse(status=403, body=b"<html>Forbidden</html>"),
         is_refused=True,
     ),
-    AccountAnswer(title="a throttle", check="balance", response=error("Too Many Attempts.")),
+    AccountAnswer(title="too many requests", check="balance", response=error("Too Many Attempts.")),
     AccountAnswer(title="an outage", check="balance", response=error("Unauthenticated.", 500)),
     AccountAnswer(title="a page", check="balance", response=HttpResponse(status=200, body=b"<html>Log in</html>")),
     AccountAnswer(title="the page's sentence", check="balance", response=success("sms Balance with all details")),

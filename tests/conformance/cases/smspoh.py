@@ -1,4 +1,4 @@
-"""How SMSPoh v3 speaks. Answers, rows and callbacks are those of its page, with the stars in its numbers filled in."""
+"""The API of SMSPoh v3. Answers, rows and webhooks are those of its page, with the stars in its numbers filled in."""
 
 import json
 from dataclasses import replace
@@ -146,27 +146,27 @@ UNAUTHORIZED = {
 }
 
 
-def said(status: int, document: object, **headers: str) -> HttpResponse:
+def json_response(status: int, document: object, **headers: str) -> HttpResponse:
     return HttpResponse(status=status, headers=headers, body=json.dumps(document).encode())
 
 
 def entry(http: int = 201, **changes: Any) -> HttpResponse:
-    return said(http, {"messages": [{**TAKEN, **changes}]})
+    return json_response(http, {"messages": [{**TAKEN, **changes}]})
 
 
 def embedded(text: object, **more: Any) -> HttpResponse:
-    return said(201, {"messages": [{"status": False, "message": text, **more}]})
+    return json_response(201, {"messages": [{"status": False, "message": text, **more}]})
 
 
 def yii(status: int, name: str, message: str, **headers: str) -> HttpResponse:
-    return said(status, {"name": name, "message": message, "code": 0, "status": status}, **headers)
+    return json_response(status, {"name": name, "message": message, "code": 0, "status": status}, **headers)
 
 
 def refused(reason: Reason, code: str | None) -> NotTaken:
     return NotTaken(reason=reason, is_final=True, provider_code=code)
 
 
-def out_of_order(code: str) -> NotTaken:
+def account_failure(code: str) -> NotTaken:
     return NotTaken(reason=Reason.AUTHENTICATION, is_final=False, scope=FailureScope.PROVIDER, provider_code=code)
 
 
@@ -188,7 +188,7 @@ ANSWERS = (
     ),
     Answer(
         title="accepted encrypted, with the key that is told once",
-        response=said(201, {"messages": [ENCRYPTED]}),
+        response=json_response(201, {"messages": [ENCRYPTED]}),
         outcome=Taken(
             provider_message_id="133FF6AC-6EDB-4024-8965-F5DA5FEC7F80",
             provider_status="Accepted",
@@ -197,7 +197,7 @@ ANSWERS = (
     ),
     Answer(
         title="a key of the vendor's own making",
-        response=said(201, {"messages": [{**ENCRYPTED, "encryptKey": "သော့ 1/မှတ်ပါ"}]}),
+        response=json_response(201, {"messages": [{**ENCRYPTED, "encryptKey": "သော့ 1/မှတ်ပါ"}]}),
         outcome=Taken(
             provider_message_id="133FF6AC-6EDB-4024-8965-F5DA5FEC7F80",
             provider_status="Accepted",
@@ -207,12 +207,12 @@ ANSWERS = (
     *(
         Answer(
             title=f"accepted encrypted, {title}",
-            response=said(201, {"messages": [{**ENCRYPTED, "encryptKey": key}]}),
+            response=json_response(201, {"messages": [{**ENCRYPTED, "encryptKey": key}]}),
             outcome=Taken(provider_message_id="133FF6AC-6EDB-4024-8965-F5DA5FEC7F80", provider_status="Accepted"),
         )
         for title, key in (
             ("with an empty key", ""),
-            ("with a number for a key", 7),
+            ("with a number as its key", 7),
             ("with a key of two lines", "a\nb"),
             ("with a key of 201 characters", "k" * 201),
         )
@@ -235,28 +235,32 @@ ANSWERS = (
     Answer(title="a refusal without a text", response=embedded(None), outcome=Unknown(why="")),
     Answer(
         title="a status word without an id",
-        response=said(201, {"messages": [{"status": "Accepted", "message": "Hello World"}]}),
+        response=json_response(201, {"messages": [{"status": "Accepted", "message": "Hello World"}]}),
         outcome=Unknown(why=""),
     ),
     Answer(title="an id without a status", response=entry(status=None), outcome=Unknown(why="")),
     Answer(title="an empty id", response=entry(messageId=""), outcome=Unknown(why="")),
     Answer(title="a number for an id", response=entry(messageId=26), outcome=Unknown(why="")),
-    Answer(title="an id that fits no key", response=entry(messageId="A" * 101), outcome=Unknown(why="")),
+    Answer(title="an id that is too long for a key", response=entry(messageId="A" * 101), outcome=Unknown(why="")),
     Answer(title="an id of two lines", response=entry(messageId="A\n"), outcome=Unknown(why="")),
-    Answer(title="two messages for one", response=said(201, {"messages": [TAKEN, TAKEN]}), outcome=Unknown(why="")),
-    Answer(title="no message", response=said(201, {"messages": []}), outcome=Unknown(why="")),
-    Answer(title="an object for the list", response=said(201, {"messages": {"0": TAKEN}}), outcome=Unknown(why="")),
-    Answer(title="an error under 200", response=said(200, UNAUTHORIZED), outcome=Unknown(why="")),
+    Answer(
+        title="two messages for one", response=json_response(201, {"messages": [TAKEN, TAKEN]}), outcome=Unknown(why="")
+    ),
+    Answer(title="no message", response=json_response(201, {"messages": []}), outcome=Unknown(why="")),
+    Answer(
+        title="an object for the list", response=json_response(201, {"messages": {"0": TAKEN}}), outcome=Unknown(why="")
+    ),
+    Answer(title="an error under 200", response=json_response(200, UNAUTHORIZED), outcome=Unknown(why="")),
     Answer(title="success without a body", response=HttpResponse(status=204), outcome=Unknown(why="")),
     Answer(
         title="wrong credentials, or an address not listed",
-        response=said(401, UNAUTHORIZED),
-        outcome=out_of_order("401"),
+        response=json_response(401, UNAUTHORIZED),
+        outcome=account_failure("401"),
     ),
     Answer(
         title="not allowed",
         response=yii(403, "Forbidden", "You are not allowed to perform this action."),
-        outcome=out_of_order("403"),
+        outcome=account_failure("403"),
     ),
     Answer(
         title="a bad request",
@@ -275,7 +279,7 @@ ANSWERS = (
     ),
     Answer(
         title="a field that the API does not like",
-        response=said(422, [{"field": "test", "message": "Test must be a number."}]),
+        response=json_response(422, [{"field": "test", "message": "Test must be a number."}]),
         outcome=refused(Reason.INVALID_REQUEST, "422"),
     ),
     Answer(
@@ -288,7 +292,7 @@ ANSWERS = (
         response=yii(405, "Method Not Allowed", "Method Not Allowed."),
         outcome=Unknown(why=""),
     ),
-    Answer(title="an outage, whatever its body says", response=entry(500), outcome=Unknown(why="")),
+    Answer(title="a server error with any body", response=entry(500), outcome=Unknown(why="")),
     Answer(title="a redirect", response=entry(302), outcome=Unknown(why="")),
     Answer(title="a time-out at the vendor", response=entry(408), outcome=Unknown(why="")),
 )
@@ -401,7 +405,7 @@ SENT_LISTED = ListedMessage(
 
 
 def history(rows: object, **page: Any) -> HttpResponse:
-    return said(200, {"messages": rows, "links": LINKS, **page})
+    return json_response(200, {"messages": rows, "links": LINKS, **page})
 
 
 LIST_ANSWERS = (
@@ -417,14 +421,14 @@ LIST_ANSWERS = (
         page=ListPage(entries=(SENT_LISTED,), is_last=True),
     ),
     ListAnswer(
-        title="pages that the vendor made smaller than was asked",
+        title="pages that the vendor made smaller than was balance_answer",
         response=history([SENT_ROW], limit=20, records=152, start=20),
         number=1,
         page=ListPage(entries=(SENT_LISTED,), is_last=False),
     ),
     ListAnswer(
         title="no count, and fewer rows than fit",
-        response=said(201, {"messages": [SENT_ROW]}),
+        response=json_response(201, {"messages": [SENT_ROW]}),
         page=ListPage(entries=(SENT_LISTED,), is_last=True),
     ),
     ListAnswer(
@@ -478,10 +482,10 @@ LIST_ANSWERS = (
             entries=(replace(SENT_LISTED, report=replace(SENT_REPORT, status=None, provider_status="?")),), is_last=True
         ),
     ),
-    ListAnswer(title="wrong credentials", response=said(401, UNAUTHORIZED)),
-    ListAnswer(title="an error under 200", response=said(200, UNAUTHORIZED)),
-    ListAnswer(title="an outage, whatever its body says", response=said(503, {"messages": [SENT_ROW]})),
-    ListAnswer(title="no object", response=said(200, [SENT_ROW])),
+    ListAnswer(title="wrong credentials", response=json_response(401, UNAUTHORIZED)),
+    ListAnswer(title="an error under 200", response=json_response(200, UNAUTHORIZED)),
+    ListAnswer(title="a server error with any body", response=json_response(503, {"messages": [SENT_ROW]})),
+    ListAnswer(title="no object", response=json_response(200, [SENT_ROW])),
     ListAnswer(title="a page of HTML", response=HttpResponse(status=200, body=b"<html>login</html>")),
     ListAnswer(title="an object for the list", response=history({"0": SENT_ROW})),
 )
@@ -518,7 +522,7 @@ def posted_json(**fields: Any) -> WebhookRequest:
     return WebhookRequest(method="POST", headers={"content-type": "application/json"}, body=json.dumps(fields).encode())
 
 
-def worded(word: str, status: Status | None, reason: Reason | None = None) -> Webhook:
+def webhook_with_status(word: str, status: Status | None, reason: Reason | None = None) -> Webhook:
     body = (
         f"messageId={WEBHOOK_ID}&to=959123456789&clientReference=abcde12345&status={word}"
         "&updatedAt=2024-12-23+00%3A00%3A00&finishedAt=2024-12-23+00%3A02%3A00"
@@ -583,18 +587,18 @@ WEBHOOKS = (
             ),
         ),
     ),
-    worded("Accepted", Status.ACCEPTED),
-    worded("Sent", Status.SENT),
-    worded("Pending", Status.SENT),
-    worded("Success", Status.DELIVERED),
-    worded("Delivered", Status.DELIVERED),
-    worded("Rejected", Status.UNDELIVERED, Reason.BLOCKED),
-    worded("Error", Status.UNDELIVERED, Reason.UNREACHABLE),
-    worded("Failed", Status.UNDELIVERED, Reason.PROVIDER_ERROR),
-    worded("Undelivered", Status.UNDELIVERED, Reason.UNREACHABLE),
-    worded("Expired", Status.UNDELIVERED, Reason.EXPIRED),
-    worded("?", None),
-    worded("Escalated", None),
+    webhook_with_status("Accepted", Status.ACCEPTED),
+    webhook_with_status("Sent", Status.SENT),
+    webhook_with_status("Pending", Status.SENT),
+    webhook_with_status("Success", Status.DELIVERED),
+    webhook_with_status("Delivered", Status.DELIVERED),
+    webhook_with_status("Rejected", Status.UNDELIVERED, Reason.BLOCKED),
+    webhook_with_status("Error", Status.UNDELIVERED, Reason.UNREACHABLE),
+    webhook_with_status("Failed", Status.UNDELIVERED, Reason.PROVIDER_ERROR),
+    webhook_with_status("Undelivered", Status.UNDELIVERED, Reason.UNREACHABLE),
+    webhook_with_status("Expired", Status.UNDELIVERED, Reason.EXPIRED),
+    webhook_with_status("?", None),
+    webhook_with_status("Escalated", None),
 )
 
 BAD_WEBHOOKS = tuple(
@@ -602,13 +606,13 @@ BAD_WEBHOOKS = tuple(
     for title, request in (
         ("no id", posted_form("status=Success")),
         ("an empty id", posted_form("messageId=&status=Success")),
-        ("an id of blanks", posted_form("messageId=+&status=Success")),
-        ("an id that fits no key", posted_form(f"messageId={'A' * 101}&status=Success")),
+        ("an id of spaces", posted_form("messageId=+&status=Success")),
+        ("an id that is too long for a key", posted_form(f"messageId={'A' * 101}&status=Success")),
         ("an id of two lines", posted_form("messageId=A%0AB&status=Success")),
         ("no status", posted_form(f"messageId={WEBHOOK_ID}")),
         ("an empty status", posted_form(f"messageId={WEBHOOK_ID}&status=")),
-        ("a status that is a speech", posted_form(f"messageId={WEBHOOK_ID}&status={'A' * 65}")),
-        ("half a character", posted_json(messageId=WEBHOOK_ID, status="\ud800")),
+        ("a status that is too long", posted_form(f"messageId={WEBHOOK_ID}&status={'A' * 65}")),
+        ("half of a surrogate pair", posted_json(messageId=WEBHOOK_ID, status="\ud800")),
         ("two statuses", posted_form(f"messageId={WEBHOOK_ID}&status=Success&status=Error")),
         ("a query and a form that differ", WebhookRequest(method="POST", query=QUERY, body=b"status=Error")),
         ("nested JSON", posted_json(messageId=[WEBHOOK_ID], status="Success")),
@@ -659,7 +663,7 @@ MANY_SENDS = (
 
 
 def entry_to(number: str, **changes: Any) -> dict[str, Any]:
-    """Return the entry of a number, whose id ends as the number does. The page's examples have no reference."""
+    """Return the entry of a number, without a reference. Its id ends with the last digits of the number."""
     return {**TAKEN, "messageId": f"327DABCC-{number[-2:]}", "to": number, "clientReference": "", **changes}
 
 
@@ -668,7 +672,7 @@ def refusal_to(number: str | None, **changes: Any) -> dict[str, Any]:
     return {"status": False, "message": "Invalid Sender ID", **named, **changes}
 
 
-def taken_by(number: str) -> Taken:
+def accepted(number: str) -> Taken:
     return Taken(provider_message_id=f"327DABCC-{number[-2:]}", provider_status="Accepted")
 
 
@@ -676,182 +680,182 @@ UNKNOWN = Unknown(why="")
 BAD_SENDER = refused(Reason.INVALID_SENDER, "Invalid Sender ID")
 
 
-def told_apart(title: str, response: HttpResponse, *outcomes: Outcome) -> ManyAnswer:
+def batch_answer(title: str, response: HttpResponse, *outcomes: Outcome) -> ManyAnswer:
     messages = {2: TWO, 3: THREE, 10: promoted(*TEN_NUMBERS)}[len(outcomes)]
     return ManyAnswer(title=title, messages=messages, response=response, outcomes=outcomes)
 
 
 def bulk(*entries: object, http: int = 201) -> HttpResponse:
-    return said(http, {"messages": list(entries)})
+    return json_response(http, {"messages": list(entries)})
 
 
 MANY_ANSWERS = (
-    told_apart(
+    batch_answer(
         "ten messages, ten entries",
         bulk(*(entry_to(number) for number in TEN_NUMBERS)),
-        *(taken_by(number) for number in TEN_NUMBERS),
+        *(accepted(number) for number in TEN_NUMBERS),
     ),
-    told_apart(
+    batch_answer(
         "entries with our references",
         bulk(*(entry_to(number, clientReference=f"sale-{number[-2:]}") for number in (ONE_NUMBER, OTHER_NUMBER))),
-        taken_by(ONE_NUMBER),
-        taken_by(OTHER_NUMBER),
+        accepted(ONE_NUMBER),
+        accepted(OTHER_NUMBER),
     ),
-    told_apart(
+    batch_answer(
         "entries in another order",
         bulk(entry_to(ABROAD), entry_to(ONE_NUMBER, to="+959123456701"), entry_to(OTHER_NUMBER)),
-        taken_by(ONE_NUMBER),
-        taken_by(OTHER_NUMBER),
-        taken_by(ABROAD),
+        accepted(ONE_NUMBER),
+        accepted(OTHER_NUMBER),
+        accepted(ABROAD),
     ),
-    told_apart(
+    batch_answer(
         "a message without an entry",
         bulk(entry_to(ONE_NUMBER), entry_to(ABROAD)),
-        taken_by(ONE_NUMBER),
+        accepted(ONE_NUMBER),
         UNKNOWN,
-        taken_by(ABROAD),
+        accepted(ABROAD),
     ),
-    told_apart(
-        "an entry with somebody else's reference is somebody else's",
+    batch_answer(
+        "an entry with the reference of another message is ignored",
         bulk(entry_to(ONE_NUMBER, clientReference="sale-02"), entry_to(OTHER_NUMBER)),
         UNKNOWN,
-        taken_by(OTHER_NUMBER),
+        accepted(OTHER_NUMBER),
     ),
-    told_apart(
-        "two entries to one number: the reference tells which",
+    batch_answer(
+        "two entries to one number: the reference decides",
         bulk(
             entry_to(ONE_NUMBER, messageId="327DABCC-XX", clientReference="an-older-sale"),
             entry_to(OTHER_NUMBER),
             entry_to(ONE_NUMBER, clientReference="sale-01"),
         ),
-        taken_by(ONE_NUMBER),
-        taken_by(OTHER_NUMBER),
+        accepted(ONE_NUMBER),
+        accepted(OTHER_NUMBER),
         UNKNOWN,
     ),
-    told_apart(
-        "two entries to one number: the one in its place counts",
+    batch_answer(
+        "two entries to one number: the entry in its place counts",
         bulk(entry_to(ONE_NUMBER), entry_to(ONE_NUMBER, messageId="327DABCC-XX")),
-        taken_by(ONE_NUMBER),
+        accepted(ONE_NUMBER),
         UNKNOWN,
     ),
-    told_apart(
+    batch_answer(
         "two entries to one number and none in its place",
         bulk(entry_to(OTHER_NUMBER), entry_to(ONE_NUMBER), entry_to(ONE_NUMBER, messageId="327DABCC-XX")),
         UNKNOWN,
-        taken_by(OTHER_NUMBER),
+        accepted(OTHER_NUMBER),
         UNKNOWN,
     ),
-    told_apart(
-        "one id twice names neither",
+    batch_answer(
+        "one id for two messages is ignored for both",
         bulk(entry_to(ONE_NUMBER, messageId="327DABCC"), entry_to(OTHER_NUMBER, messageId="327DABCC")),
         UNKNOWN,
         UNKNOWN,
     ),
-    told_apart(
-        "one id also for a number that is not ours",
+    batch_answer(
+        "one id also for a number outside the request",
         bulk(entry_to(ONE_NUMBER), entry_to("959999999901")),
         UNKNOWN,
         UNKNOWN,
     ),
-    told_apart(
+    batch_answer(
         "an entry in the place of a message, but without its number",
         bulk(entry_to(ONE_NUMBER, to=None), entry_to(OTHER_NUMBER)),
         UNKNOWN,
-        taken_by(OTHER_NUMBER),
+        accepted(OTHER_NUMBER),
     ),
-    told_apart(
-        "an entry that is refused, with its number",
+    batch_answer(
+        "a rejected entry with its number",
         bulk(entry_to(ONE_NUMBER), refusal_to(OTHER_NUMBER), entry_to(ABROAD)),
-        taken_by(ONE_NUMBER),
+        accepted(ONE_NUMBER),
         BAD_SENDER,
-        taken_by(ABROAD),
+        accepted(ABROAD),
     ),
-    told_apart(
-        "entries that are refused without their numbers, the others in their places",
+    batch_answer(
+        "rejected entries without their numbers, the others in their places",
         bulk(refusal_to(None), entry_to(OTHER_NUMBER), refusal_to(None, message="No route for 66912345603")),
         BAD_SENDER,
-        taken_by(OTHER_NUMBER),
+        accepted(OTHER_NUMBER),
         refused(Reason.PROVIDER_ERROR, None),
     ),
-    told_apart(
-        "a refusal without a number, the others not in their places",
+    batch_answer(
+        "a rejection without a number, the others not in their places",
         bulk(refusal_to(None), entry_to(ABROAD), entry_to(OTHER_NUMBER)),
         UNKNOWN,
-        taken_by(OTHER_NUMBER),
-        taken_by(ABROAD),
+        accepted(OTHER_NUMBER),
+        accepted(ABROAD),
     ),
-    told_apart(
-        "a refusal without a number, beside an entry without one",
+    batch_answer(
+        "a rejection without a number, beside an entry without a number",
         bulk(refusal_to(None), entry_to(OTHER_NUMBER, to=None)),
         UNKNOWN,
         UNKNOWN,
     ),
-    told_apart(
-        "a refusal without a number, among fewer entries than messages",
+    batch_answer(
+        "a rejection without a number, among fewer entries than messages",
         bulk(entry_to(ONE_NUMBER), refusal_to(None)),
-        taken_by(ONE_NUMBER),
+        accepted(ONE_NUMBER),
         UNKNOWN,
         UNKNOWN,
     ),
-    told_apart(
-        "a refusal in another's place",
+    batch_answer(
+        "a rejection in the place of another message",
         bulk(refusal_to(OTHER_NUMBER), entry_to(ONE_NUMBER)),
-        taken_by(ONE_NUMBER),
+        accepted(ONE_NUMBER),
         UNKNOWN,
     ),
-    told_apart(
-        "a refusal of somebody else's reference",
+    batch_answer(
+        "a rejection with the reference of another message",
         bulk(refusal_to(ONE_NUMBER, clientReference="an-older-sale"), refusal_to(None, clientReference="another")),
         UNKNOWN,
         UNKNOWN,
     ),
-    told_apart(
-        "refused and taken at once",
+    batch_answer(
+        "rejected and accepted at once",
         bulk(refusal_to(ONE_NUMBER), entry_to(ONE_NUMBER), entry_to(ABROAD)),
         UNKNOWN,
         UNKNOWN,
-        taken_by(ABROAD),
+        accepted(ABROAD),
     ),
-    told_apart(
-        "entries that are none",
+    batch_answer(
+        "entries that are not objects",
         bulk(None, [], entry_to(ABROAD)),
         UNKNOWN,
         UNKNOWN,
-        taken_by(ABROAD),
+        accepted(ABROAD),
     ),
-    told_apart(
+    batch_answer(
         "more entries than a bulk may have messages",
         bulk(entry_to(ONE_NUMBER), entry_to(OTHER_NUMBER), *[entry_to(ABROAD)] * 99),
         UNKNOWN,
         UNKNOWN,
     ),
-    told_apart("no entries", bulk(), UNKNOWN, UNKNOWN),
-    told_apart(
-        "an answer that was cut off",
+    batch_answer("no entries", bulk(), UNKNOWN, UNKNOWN),
+    batch_answer(
+        "a truncated answer",
         HttpResponse(status=201, body=bulk(entry_to(ONE_NUMBER), entry_to(OTHER_NUMBER)).body[:-20]),
         UNKNOWN,
         UNKNOWN,
     ),
-    told_apart("a page of HTML", HttpResponse(status=200, body=b"<html>login</html>"), UNKNOWN, UNKNOWN),
-    told_apart(
-        "an outage, whatever its body says",
+    batch_answer("a page of HTML", HttpResponse(status=200, body=b"<html>login</html>"), UNKNOWN, UNKNOWN),
+    batch_answer(
+        "a server error with any body",
         bulk(entry_to(ONE_NUMBER), entry_to(OTHER_NUMBER), http=500),
         UNKNOWN,
         UNKNOWN,
     ),
-    told_apart("a status that the vendor does not describe", yii(405, "Method Not Allowed", ""), UNKNOWN, UNKNOWN),
-    told_apart(
-        "a field that the API does not like may be a neighbour's",
-        said(422, [{"field": "to", "message": "To cannot be blank."}]),
+    batch_answer("a status that the vendor does not describe", yii(405, "Method Not Allowed", ""), UNKNOWN, UNKNOWN),
+    batch_answer(
+        "an invalid field may be that of another message",
+        json_response(422, [{"field": "to", "message": "To cannot be blank."}]),
         *[NotTaken(reason=Reason.INVALID_REQUEST, is_final=False, provider_code="422")] * 2,
     ),
-    told_apart(
-        "too large together",
+    batch_answer(
+        "together too large",
         HttpResponse(status=413, body=b"<html>413 Request Entity Too Large</html>"),
         *[NotTaken(reason=Reason.TOO_LONG, is_final=False, provider_code="413")] * 2,
     ),
-    told_apart("wrong credentials", said(401, UNAUTHORIZED), *[out_of_order("401")] * 2),
-    told_apart(
+    batch_answer("wrong credentials", json_response(401, UNAUTHORIZED), *[account_failure("401")] * 2),
+    batch_answer(
         "too many requests",
         yii(429, "Too Many Requests", "Rate limit exceeded.", **{"retry-after": "7"}),
         *[NotTaken(reason=Reason.RATE_LIMITED, is_final=False, provider_code="429", retry_after_seconds=7.0)] * 2,
@@ -863,28 +867,34 @@ def credit(amount: float) -> AccountStatus:
     return AccountStatus(balances=(Balance(account="credit", amount=amount),))
 
 
-def asked(
-    title: str, response: HttpResponse, stored_message: AccountStatus | None = None, *, is_refused: bool = False
+def balance_answer(
+    title: str, response: HttpResponse, account_status: AccountStatus | None = None, *, is_refused: bool = False
 ) -> AccountAnswer:
     return AccountAnswer(
-        title=title, check="balance", response=response, stored_message=stored_message, is_refused=is_refused
+        title=title, check="balance", response=response, account_status=account_status, is_refused=is_refused
     )
 
 
 ACCOUNT_ANSWERS = (
-    asked("the page's own example", said(200, {"balance": 1227748, "currency": "MMK"}), credit(1227748.0)),
-    asked("a fraction", said(200, {"balance": 0.5, "currency": "MMK"}), credit(0.5)),
-    asked("a text, as a decimal column comes out of PHP", said(201, {"balance": "-1227748.50"}), credit(-1227748.5)),
-    asked("wrong credentials", said(401, UNAUTHORIZED), is_refused=True),
-    asked("not allowed", HttpResponse(status=403, body=b"<html>Forbidden</html>"), is_refused=True),
-    asked("an outage, whatever its body says", said(500, {"balance": 1227748, "currency": "MMK"})),
-    asked("too many requests", yii(429, "Too Many Requests", "Rate limit exceeded.")),
-    asked("an error under 200", said(200, UNAUTHORIZED)),
-    asked("a balance that is no number", said(200, {"balance": None, "currency": "MMK"})),
-    asked("a balance for people", said(200, {"balance": "1,227,748 MMK"})),
-    asked("a yes for a balance", said(200, {"balance": True})),
-    asked("a balance that is not finite", HttpResponse(status=200, body=b'{"balance": Infinity}')),
-    asked("a page of HTML", HttpResponse(status=200, body=b"<html>login</html>")),
+    balance_answer(
+        "the page's own example", json_response(200, {"balance": 1227748, "currency": "MMK"}), credit(1227748.0)
+    ),
+    balance_answer("a fraction", json_response(200, {"balance": 0.5, "currency": "MMK"}), credit(0.5)),
+    balance_answer(
+        "a text, as a decimal column comes out of PHP",
+        json_response(201, {"balance": "-1227748.50"}),
+        credit(-1227748.5),
+    ),
+    balance_answer("wrong credentials", json_response(401, UNAUTHORIZED), is_refused=True),
+    balance_answer("not allowed", HttpResponse(status=403, body=b"<html>Forbidden</html>"), is_refused=True),
+    balance_answer("a server error with any body", json_response(500, {"balance": 1227748, "currency": "MMK"})),
+    balance_answer("too many requests", yii(429, "Too Many Requests", "Rate limit exceeded.")),
+    balance_answer("an error under 200", json_response(200, UNAUTHORIZED)),
+    balance_answer("a balance that is no number", json_response(200, {"balance": None, "currency": "MMK"})),
+    balance_answer("a balance for people", json_response(200, {"balance": "1,227,748 MMK"})),
+    balance_answer("a yes for a balance", json_response(200, {"balance": True})),
+    balance_answer("a balance that is not finite", HttpResponse(status=200, body=b'{"balance": Infinity}')),
+    balance_answer("a page of HTML", HttpResponse(status=200, body=b"<html>login</html>")),
 )
 
 CASES = ProviderCases(
