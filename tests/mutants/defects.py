@@ -393,7 +393,7 @@ DEFECTS: Final = (
     ),
     _defect(
         "a turn is taken however far ahead it is",
-        "ports/rate",
+        "ports/rate_limiter",
         _edit("adapters/rate_limiter.py", '"taken_until BETWEEN :first AND :last"', '":first <= :last"'),
     ),
     _defect(

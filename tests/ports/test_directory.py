@@ -1,4 +1,4 @@
-"""What the services rely on in a directory, asked of the fake and of DynamoDB as the local AWS has it."""
+"""The directory port: the same tests on the fake and on DynamoDB of the local emulator."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -46,20 +46,20 @@ CATALOGUE = Catalogue(
 )
 
 CATALOGUES = [
-    ("all of it", CATALOGUE),
-    ("no templates at all", replace(CATALOGUE, templates={})),
-    ("no senders at all", replace(CATALOGUE, senders=frozenset())),
-    ("templates that could not be read", replace(CATALOGUE, templates=None)),
-    ("senders that could not be read", replace(CATALOGUE, senders=None)),
-    ("nothing but its time", Catalogue(refreshed_at=START)),
+    ("templates and senders", CATALOGUE),
+    ("no templates", replace(CATALOGUE, templates={})),
+    ("no senders", replace(CATALOGUE, senders=frozenset())),
+    ("unreadable templates", replace(CATALOGUE, templates=None)),
+    ("unreadable senders", replace(CATALOGUE, senders=None)),
+    ("only the time", Catalogue(refreshed_at=START)),
 ]
 
 
-def test_of_what_nobody_told_nothing_is_known(directory: DynamoDirectory | InMemoryDirectory) -> None:
+def test_an_unknown_name_has_no_entry(directory: DynamoDirectory | InMemoryDirectory) -> None:
     assert directory.look_up(numbers=[NUMBER], conversations=["room-1"], catalogues=["nusasms"]) == EligibilityData()
 
 
-def test_what_was_told_is_known_and_nothing_besides(directory: DynamoDirectory | InMemoryDirectory) -> None:
+def test_a_look_up_returns_only_the_requested_entries(directory: DynamoDirectory | InMemoryDirectory) -> None:
     directory.set_opt_out(NUMBER, is_out=True, at=at(0))
     directory.set_opt_out("+85591234512", is_out=True, at=at(0))
     directory.record_conversation(conversation(0))
@@ -73,7 +73,7 @@ def test_what_was_told_is_known_and_nothing_besides(directory: DynamoDirectory |
     )
 
 
-def test_a_number_a_conversation_and_a_provider_of_one_name_are_three_things(
+def test_a_number_a_conversation_and_a_provider_with_one_name_are_separate(
     directory: DynamoDirectory | InMemoryDirectory,
 ) -> None:
     directory.set_opt_out("1234567", is_out=True, at=at(0))
@@ -87,7 +87,7 @@ def test_a_number_a_conversation_and_a_provider_of_one_name_are_three_things(
 
 
 @pytest.mark.parametrize("count", [0, 1, 100, 101, 250])
-def test_any_number_of_names_may_be_asked_for_at_once(
+def test_any_number_of_names_can_be_looked_up_together(
     directory: DynamoDirectory | InMemoryDirectory, count: int
 ) -> None:
     numbers = [f"+8559{n:07}" for n in range(count)]
@@ -100,9 +100,9 @@ def test_any_number_of_names_may_be_asked_for_at_once(
     assert known == EligibilityData(opted_out=frozenset(numbers[::2]), conversations={"room-1": conversation(0)})
 
 
-# --- wishes ---------------------------------------------------------------------------------------------------------
+# --- consent --------------------------------------------------------------------------------------------------------
 
-WISHES = [
+CONSENTS = [
     ("out, in, out, in", [(0, True), (1, False), (2, True), (3, False)], False),
     ("in, out, in, out", [(0, False), (1, True), (2, False), (3, True)], True),
     ("out twice, then in", [(0, True), (1, True), (2, False)], False),
@@ -114,8 +114,8 @@ WISHES = [
 ]
 
 
-@pytest.mark.parametrize(("consents", "is_out"), [w[1:] for w in WISHES], ids=[w[0] for w in WISHES])
-def test_wishes_come_to_the_same_in_whatever_order_they_arrive(
+@pytest.mark.parametrize(("consents", "is_out"), [w[1:] for w in CONSENTS], ids=[w[0] for w in CONSENTS])
+def test_consent_does_not_depend_on_the_order_of_arrival(
     directory: DynamoDirectory | InMemoryDirectory, consents: list[tuple[float, bool]], is_out: bool
 ) -> None:
     orders = {f"+8559{n:07}": order for n, order in enumerate(permutations(consents))}
@@ -132,7 +132,7 @@ def test_wishes_come_to_the_same_in_whatever_order_they_arrive(
 
 
 @pytest.mark.parametrize("order", list(permutations([0, 1, 2])))
-def test_a_conversation_never_goes_back_in_time(
+def test_an_older_message_does_not_replace_a_newer_one(
     directory: DynamoDirectory | InMemoryDirectory, order: tuple[int, ...]
 ) -> None:
     for minutes in order:
@@ -143,7 +143,7 @@ def test_a_conversation_never_goes_back_in_time(
     }
 
 
-def test_a_number_is_kept_when_a_later_message_names_none(directory: DynamoDirectory | InMemoryDirectory) -> None:
+def test_a_number_is_kept_if_a_later_message_has_none(directory: DynamoDirectory | InMemoryDirectory) -> None:
     directory.record_conversation(conversation(0))
     directory.record_conversation(conversation(1, number=None))
 
@@ -152,7 +152,7 @@ def test_a_number_is_kept_when_a_later_message_names_none(directory: DynamoDirec
     }
 
 
-def test_a_later_number_takes_the_place_of_the_one_before(directory: DynamoDirectory | InMemoryDirectory) -> None:
+def test_a_later_number_replaces_an_earlier_one(directory: DynamoDirectory | InMemoryDirectory) -> None:
     directory.record_conversation(conversation(0, number=None))
     directory.record_conversation(conversation(1))
     directory.record_conversation(conversation(2, number="+85591234512"))
@@ -165,9 +165,7 @@ def test_a_later_number_takes_the_place_of_the_one_before(directory: DynamoDirec
 
 
 @pytest.mark.parametrize("catalogue", [c[1] for c in CATALOGUES], ids=[c[0] for c in CATALOGUES])
-def test_a_catalogue_is_read_as_it_was_kept(
-    directory: DynamoDirectory | InMemoryDirectory, catalogue: Catalogue
-) -> None:
+def test_a_catalogue_is_read_as_stored(directory: DynamoDirectory | InMemoryDirectory, catalogue: Catalogue) -> None:
     directory.store_catalogue("nusasms", catalogue)
 
     known = directory.look_up(numbers=[], conversations=[], catalogues=["nusasms"])
@@ -175,7 +173,7 @@ def test_a_catalogue_is_read_as_it_was_kept(
     assert known == EligibilityData(catalogues={"nusasms": catalogue})
 
 
-def test_of_the_catalogue_before_nothing_is_left(directory: DynamoDirectory | InMemoryDirectory) -> None:
+def test_a_catalogue_replaces_the_previous_one_completely(directory: DynamoDirectory | InMemoryDirectory) -> None:
     directory.store_catalogue("nusasms", CATALOGUE)
     directory.store_catalogue("nusasms", Catalogue(refreshed_at=at(60)))
 
@@ -186,30 +184,30 @@ def test_of_the_catalogue_before_nothing_is_left(directory: DynamoDirectory | In
 # --- counts ---------------------------------------------------------------------------------------------------------
 
 
-def counter(most: int, key: str = f"recipient#{NUMBER}#2026-11-21T10") -> QuotaCounter:
-    return QuotaCounter(limit=Limit.PER_RECIPIENT_PER_HOUR, maximum=most, key=key, ends_at=at(60))
+def counter(limit: int, key: str = f"recipient#{NUMBER}#2026-11-21T10") -> QuotaCounter:
+    return QuotaCounter(limit=Limit.PER_RECIPIENT_PER_HOUR, maximum=limit, key=key, ends_at=at(60))
 
 
-@pytest.mark.parametrize("most", [1, 2, 5])
-def test_as_many_are_counted_as_may_be(directory: DynamoDirectory | InMemoryDirectory, most: int) -> None:
-    assert [directory.increment(counter(most)) for _ in range(7)] == [True] * most + [False] * (7 - most)
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_counting_stops_at_the_limit(directory: DynamoDirectory | InMemoryDirectory, limit: int) -> None:
+    assert [directory.increment(counter(limit)) for _ in range(7)] == [True] * limit + [False] * (7 - limit)
 
 
-def test_what_is_turned_away_is_not_counted_so_that_a_raised_limit_has_room_at_once(
+def test_a_raised_limit_applies_at_once_because_rejected_messages_are_not_counted(
     directory: DynamoDirectory | InMemoryDirectory,
 ) -> None:
-    counted = [directory.increment(counter(most)) for most in (1, 1, 1, 3, 3, 3, 2, 4)]
+    counted = [directory.increment(counter(limit)) for limit in (1, 1, 1, 3, 3, 3, 2, 4)]
 
     assert counted == [True, False, False, True, True, False, False, True]
 
 
-def test_each_key_is_counted_by_itself(directory: DynamoDirectory | InMemoryDirectory) -> None:
+def test_each_key_has_its_own_count(directory: DynamoDirectory | InMemoryDirectory) -> None:
     keys = ["recipient#+1234567#2026-11-21T10", "recipient#+1234567#2026-11-21", "prefix#+123#2026-11-21T10", "all"]
 
     assert [directory.increment(counter(1, key)) for key in [*keys, *keys]] == [True] * 4 + [False] * 4
 
 
-def test_a_number_is_counted_beside_what_else_is_known_of_it(directory: DynamoDirectory | InMemoryDirectory) -> None:
+def test_a_count_is_stored_separately_from_consent(directory: DynamoDirectory | InMemoryDirectory) -> None:
     directory.set_opt_out(NUMBER, is_out=True, at=at(0))
     directory.increment(counter(1, NUMBER))
     directory.increment(counter(1, "room-1"))
@@ -218,7 +216,7 @@ def test_a_number_is_counted_beside_what_else_is_known_of_it(directory: DynamoDi
     assert known == EligibilityData(opted_out=frozenset({NUMBER}))
 
 
-def test_of_many_that_are_counted_at_once_no_more_get_in(directory: DynamoDirectory | InMemoryDirectory) -> None:
+def test_concurrent_counts_do_not_exceed_the_limit(directory: DynamoDirectory | InMemoryDirectory) -> None:
     with ThreadPoolExecutor(8) as pool:
         counted = list(pool.map(lambda _: directory.increment(counter(5)), range(40)))
 
@@ -230,15 +228,15 @@ def test_of_many_that_are_counted_at_once_no_more_get_in(directory: DynamoDirect
 CALLS: list[tuple[str, Callable[[DynamoDirectory | InMemoryDirectory], object]]] = [
     ("look up", lambda directory: directory.look_up(numbers=[NUMBER], conversations=[], catalogues=[])),
     ("set_opt_out", lambda directory: directory.set_opt_out(NUMBER, is_out=True, at=START)),
-    ("open room", lambda directory: directory.record_conversation(conversation(0))),
-    ("keep catalogue", lambda directory: directory.store_catalogue("nusasms", CATALOGUE)),
+    ("record conversation", lambda directory: directory.record_conversation(conversation(0))),
+    ("store catalogue", lambda directory: directory.store_catalogue("nusasms", CATALOGUE)),
     ("count", lambda directory: directory.increment(counter(1))),
 ]
 
 
 @pytest.mark.parametrize("call", [c[1] for c in CALLS], ids=[c[0] for c in CALLS])
 @pytest.mark.parametrize("where", ["memory", "dynamodb", "no table"])
-def test_a_directory_that_does_not_answer_is_unavailable(
+def test_an_outage_raises_unavailable(
     request: pytest.FixtureRequest, where: str, call: Callable[[DynamoDirectory | InMemoryDirectory], object]
 ) -> None:
     directory: DynamoDirectory | InMemoryDirectory
@@ -257,7 +255,7 @@ def test_a_directory_that_does_not_answer_is_unavailable(
     assert NUMBER not in str(caught.value)
 
 
-def test_a_catalogue_of_another_version_is_read_as_far_as_it_is_known(emulator: Emulator) -> None:
+def test_unknown_fields_of_a_catalogue_are_ignored(emulator: Emulator) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("DirectoryTable")
     item = {
         "directory_key": {"S": "catalogue#nusasms"},
@@ -273,7 +271,7 @@ def test_a_catalogue_of_another_version_is_read_as_far_as_it_is_known(emulator: 
     assert known.catalogues == {"nusasms": Catalogue(refreshed_at=START, templates=templates)}
 
 
-def test_a_count_is_forgotten_a_day_after_its_hour(emulator: Emulator) -> None:
+def test_a_count_expires_a_day_after_its_hour(emulator: Emulator) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("DirectoryTable")
     directory = DynamoDirectory(client, table=table)
 
@@ -289,7 +287,7 @@ def test_a_count_is_forgotten_a_day_after_its_hour(emulator: Emulator) -> None:
     ]
 
 
-def test_a_conversation_is_forgotten_thirty_days_after_its_last_message_and_a_wish_never(emulator: Emulator) -> None:
+def test_a_conversation_expires_after_thirty_days_and_consent_never(emulator: Emulator) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("DirectoryTable")
     directory = DynamoDirectory(client, table=table)
 

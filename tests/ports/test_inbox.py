@@ -1,4 +1,4 @@
-"""What the services rely on in an inbox, asked of the fake and of DynamoDB as the local AWS has it."""
+"""The inbox port: the same tests on the fake and on DynamoDB of the local emulator."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -28,14 +28,14 @@ BARE = Inbound(provider="nusasms", channel=Channel.SMS, sender="", text="")
 
 INBOUNDS = [
     ("every field", INBOUND),
-    ("nothing but what must be there", BARE),
+    ("only required fields", BARE),
     ("emoji, newlines, a tab, a quote", replace(INBOUND, text='  Halo 👋🏽\r\n\n"ok"\t\x00 ')),
     ("other scripts", replace(INBOUND, text="ឈប់ ရပ် বন্ধ ＳＴＯＰ")),
-    ("the longest body of a callback", replace(INBOUND, text="é" * 32 * 1024)),
+    ("the longest body of a webhook", replace(INBOUND, text="é" * 32 * 1024)),
     ("an empty text", replace(INBOUND, text="")),
-    ("a sender that is no number", replace(INBOUND, sender="Telkomsel")),
+    ("a sender that is not a number", replace(INBOUND, sender="Telkomsel")),
     ("a leading zero and a hash in the vendor's id", replace(INBOUND, provider_message_id="00#17")),
-    ("no number of ours", replace(INBOUND, recipient=None)),
+    ("no recipient", replace(INBOUND, recipient=None)),
     ("no conversation", replace(INBOUND, room_id=None)),
     ("no time of the vendor", replace(INBOUND, received_at=None)),
 ]
@@ -56,18 +56,18 @@ def test_a_message_is_new_once(inbox: Inbox) -> None:
     assert added == [True, False, True]
 
 
-def test_what_comes_under_a_known_key_is_not_new_whatever_it_says(inbox: Inbox) -> None:
+def test_a_known_key_is_not_new_even_with_another_text(inbox: Inbox) -> None:
     inbox.add("a", INBOUND, START)
 
     assert inbox.add("a", BARE, START + timedelta(minutes=1)) is False
 
 
 @pytest.mark.parametrize("inbound", [i[1] for i in INBOUNDS], ids=[i[0] for i in INBOUNDS])
-def test_a_message_is_read_as_it_was_written(inbound: Inbound) -> None:
+def test_a_message_is_read_as_stored(inbound: Inbound) -> None:
     assert from_inbox_item(to_inbox_item("a", inbound, START)) == (inbound, START)
 
 
-def test_every_message_reaches_the_stream_once_and_whole(emulator: Emulator) -> None:
+def test_every_message_reaches_the_stream_once_and_completely(emulator: Emulator) -> None:
     table = emulator.new_table("InboxTable")
     inbox = DynamoInbox(emulator.client("dynamodb"), table=table)
 
@@ -78,14 +78,14 @@ def test_every_message_reaches_the_stream_once_and_whole(emulator: Emulator) -> 
     assert [from_inbox_item(record["dynamodb"]["NewImage"]) for record in records] == [(i[1], START) for i in INBOUNDS]
 
 
-def test_a_repeated_callback_is_known_as_one_for_a_week() -> None:
+def test_a_repeated_webhook_is_recognised_for_a_week() -> None:
     item = to_inbox_item("a", INBOUND, START)
 
     assert item["ttl"] == {"N": str(int((START + timedelta(days=7)).timestamp()))}
 
 
 @pytest.mark.parametrize("where", ["memory", "dynamodb", "no table"])
-def test_an_inbox_that_does_not_answer_is_unavailable(request: pytest.FixtureRequest, where: str) -> None:
+def test_an_outage_raises_unavailable(request: pytest.FixtureRequest, where: str) -> None:
     inbox: Inbox
     if where == "memory":
         inbox = fake = InMemoryInbox()

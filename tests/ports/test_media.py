@@ -1,4 +1,4 @@
-"""What the services rely on in a store of files, asked of the fake and of DynamoDB as the local AWS has it."""
+"""The media port: the same tests on the fake and on DynamoDB of the local emulator."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,11 +18,11 @@ MESSAGE = Message(message_id="m-1", status=Status.QUEUED, created_at=START, upda
 
 FILES = [
     ("one byte", b"\x00"),
-    ("a byte less than a part", b"\xff" * (PART_BYTES - 1)),
-    ("a part", bytes(range(256)) * (PART_BYTES // 256)),
-    ("a byte more than a part", b"a" * PART_BYTES + b"b"),
+    ("one byte less than a part", b"\xff" * (PART_BYTES - 1)),
+    ("one part", bytes(range(256)) * (PART_BYTES // 256)),
+    ("one byte more than a part", b"a" * PART_BYTES + b"b"),
     ("512 KiB", b"a" * PART_BYTES + b"b" * PART_BYTES),
-    ("parts that are alike", b"a" * (3 * PART_BYTES + 1)),
+    ("equal parts", b"a" * (3 * PART_BYTES + 1)),
 ]
 
 
@@ -35,13 +35,13 @@ def media(request: pytest.FixtureRequest) -> MediaStore:
 
 
 @pytest.mark.parametrize("data", [f[1] for f in FILES], ids=[f[0] for f in FILES])
-def test_a_file_is_fetched_as_it_was_kept(media: MediaStore, data: bytes) -> None:
+def test_a_file_is_loaded_as_stored(media: MediaStore, data: bytes) -> None:
     key = media.store(MESSAGE, data)
 
     assert media.load(key) == data
 
 
-def test_one_file_of_one_message_is_kept_once(media: MediaStore) -> None:
+def test_a_file_of_a_message_is_stored_once(media: MediaStore) -> None:
     others = [media.store(MESSAGE, b"another"), media.store(replace(MESSAGE, message_id="m-2"), b"file")]
 
     keys = {media.store(MESSAGE, b"file") for _ in range(3)}
@@ -52,7 +52,7 @@ def test_one_file_of_one_message_is_kept_once(media: MediaStore) -> None:
 
 
 @pytest.mark.parametrize("data", [f[1] for f in FILES], ids=[f[0] for f in FILES])
-def test_a_file_that_was_discarded_is_gone_and_its_neighbours_are_not(media: MediaStore, data: bytes) -> None:
+def test_deleting_a_file_does_not_affect_other_files(media: MediaStore, data: bytes) -> None:
     neighbour = media.store(MESSAGE, b"neighbour")
     key = media.store(MESSAGE, data)
 
@@ -64,7 +64,7 @@ def test_a_file_that_was_discarded_is_gone_and_its_neighbours_are_not(media: Med
     assert media.load(neighbour) == b"neighbour"
 
 
-def test_a_file_that_was_discarded_may_be_kept_again(media: MediaStore) -> None:
+def test_a_deleted_file_can_be_stored_again(media: MediaStore) -> None:
     key = media.store(MESSAGE, b"file")
     media.delete(key)
 
@@ -80,7 +80,7 @@ CALLS: list[tuple[str, Callable[[MediaStore], object]]] = [
 
 @pytest.mark.parametrize("call", [c[1] for c in CALLS], ids=[c[0] for c in CALLS])
 @pytest.mark.parametrize("where", ["memory", "dynamodb", "no table"])
-def test_a_store_of_files_that_does_not_answer_is_unavailable(
+def test_an_outage_raises_unavailable(
     request: pytest.FixtureRequest, where: str, call: Callable[[MediaStore], object]
 ) -> None:
     media: MediaStore
@@ -97,10 +97,10 @@ def test_a_store_of_files_that_does_not_answer_is_unavailable(
         call(media)
 
 
-# --- what only the real one can do ----------------------------------------------------------------------------------
+# --- DynamoDB only --------------------------------------------------------------------------------------------------
 
 
-def test_a_file_of_which_a_part_is_gone_is_gone(emulator: Emulator) -> None:
+def test_a_file_without_one_of_its_parts_is_missing(emulator: Emulator) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("MediaTable")
     media = DynamoMedia(client, table=table)
     key = media.store(MESSAGE, b"a" * 2 * PART_BYTES)
@@ -112,7 +112,7 @@ def test_a_file_of_which_a_part_is_gone_is_gone(emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize("send_at", [None, START + timedelta(days=200)])
-def test_a_file_outlasts_the_longest_that_its_message_may_wait(emulator: Emulator, send_at: datetime | None) -> None:
+def test_a_file_expires_after_the_longest_wait_of_its_message(emulator: Emulator, send_at: datetime | None) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("MediaTable")
 
     DynamoMedia(client, table=table).store(replace(MESSAGE, send_at=send_at), b"a" * 2 * PART_BYTES)

@@ -1,4 +1,4 @@
-"""What the services rely on in a queue and a bus, asked of the fakes and of the adapters on the local AWS."""
+"""The queue and bus ports: the same tests on the fakes and on the adapters with the local emulator."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from tests.emulator import Emulator
 from tests.fakes import RecordingBus, RecordingQueue
 
 Bodies = Callable[[], list[str]]
-Heard = Callable[[], list[Event]]
+Published = Callable[[], list[Event]]
 
 
 def wake_up(number: int, *, is_urgent: bool = False) -> WakeUp:
@@ -34,11 +34,13 @@ def queue(request: pytest.FixtureRequest) -> tuple[Queue, Bodies]:
     emulator: Emulator = request.getfixturevalue("emulator")
     sqs = emulator.client("sqs")
     urls = [sqs.create_queue(QueueName=f"port-{request.node.callspec.id}-{name}")["QueueUrl"] for name in ("a", "b")]
-    return SqsQueue(sqs, send_url=urls[0], urgent_url=urls[1]), lambda: [b for url in urls for b in _taken(sqs, url)]
+    return SqsQueue(sqs, send_url=urls[0], urgent_url=urls[1]), lambda: [
+        b for url in urls for b in _receive_all(sqs, url)
+    ]
 
 
 @pytest.fixture(params=["memory", "EventBridge"])
-def bus(request: pytest.FixtureRequest) -> tuple[EventBus, Heard]:
+def bus(request: pytest.FixtureRequest) -> tuple[EventBus, Published]:
     if request.param == "memory":
         fake = RecordingBus()
         return fake, lambda: fake.events
@@ -50,14 +52,14 @@ def bus(request: pytest.FixtureRequest) -> tuple[EventBus, Heard]:
     events.put_rule(Name="all", EventBusName=name, EventPattern=json.dumps({"source": ["sampai"]}))
     events.put_targets(Rule="all", EventBusName=name, Targets=[{"Id": "queue", "Arn": arn}])
 
-    def heard() -> list[Event]:
-        said = map(json.loads, _taken(sqs, url))
-        return [Event(detail_type=one["detail-type"], detail=one["detail"]) for one in said]
+    def published() -> list[Event]:
+        bodies = map(json.loads, _receive_all(sqs, url))
+        return [Event(detail_type=body["detail-type"], detail=body["detail"]) for body in bodies]
 
-    return EventBridgeBus(events, bus_name=name), heard
+    return EventBridgeBus(events, bus_name=name), published
 
 
-def _taken(sqs: object, url: str) -> list[str]:
+def _receive_all(sqs: object, url: str) -> list[str]:
     bodies: list[str] = []
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):  # type: ignore[attr-defined]
         bodies += [message["Body"] for message in messages]
@@ -65,7 +67,7 @@ def _taken(sqs: object, url: str) -> list[str]:
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 23])
-def test_every_note_reaches_the_send_function_once(queue: tuple[Queue, Bodies], count: int) -> None:
+def test_every_wake_up_reaches_the_queue_once(queue: tuple[Queue, Bodies], count: int) -> None:
     port, bodies = queue
 
     port.put([wake_up(number, is_urgent=number % 2 == 0) for number in range(count)])
@@ -75,15 +77,15 @@ def test_every_note_reaches_the_send_function_once(queue: tuple[Queue, Bodies], 
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 23])
-def test_events_are_heard_in_the_order_in_which_they_were_put(bus: tuple[EventBus, Heard], count: int) -> None:
-    port, heard = bus
+def test_events_are_published_in_order(bus: tuple[EventBus, Published], count: int) -> None:
+    port, published = bus
 
     port.put([event(number) for number in range(count)])
 
-    assert heard() == [event(number) for number in range(count)]
+    assert published() == [event(number) for number in range(count)]
 
 
-def test_a_queue_or_bus_that_is_not_there_is_unavailable(emulator: Emulator) -> None:
+def test_a_missing_queue_or_bus_raises_unavailable(emulator: Emulator) -> None:
     sqs = emulator.client("sqs")
     nowhere = f"{emulator.endpoint_url}/000000000000/nowhere"
     fake_queue, fake_bus = RecordingQueue(), RecordingBus()

@@ -1,4 +1,4 @@
-"""What the services rely on in a store, asked of the fake and of DynamoDB as the local AWS has it."""
+"""The store port: the same tests on the fake and on DynamoDB of the local emulator."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +38,7 @@ from tests.fakes import START, FixedClock, InMemoryStore
 LEASE = timedelta(seconds=60)
 
 
-@pytest.fixture(params=["memory", "dynamodb", "dynamodb as local functions find it"])
+@pytest.fixture(params=["memory", "dynamodb", "dynamodb as a local function connects"])
 def store(request: pytest.FixtureRequest) -> Iterator[DynamoStore | InMemoryStore]:
     if request.param == "memory":
         yield InMemoryStore()
@@ -46,12 +46,12 @@ def store(request: pytest.FixtureRequest) -> Iterator[DynamoStore | InMemoryStor
         yield _dynamo(request.getfixturevalue("emulator"))
     else:
         emulator: Emulator = request.getfixturevalue("emulator")
-        with as_local_functions_find_it(emulator) as client:
+        with connect_as_local_function(emulator) as client:
             yield _dynamo(emulator, client)
 
 
 @contextmanager
-def as_local_functions_find_it(emulator: Emulator) -> Iterator[Any]:
+def connect_as_local_function(emulator: Emulator) -> Iterator[Any]:
     with LocalDynamoDb(0, emulator.endpoint_url) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -117,7 +117,7 @@ def report(status: Status | None = Status.DELIVERED, word: str = "Success") -> R
     )
 
 
-def test_what_is_stored_is_read_as_it_was(store: DynamoStore | InMemoryStore) -> None:
+def test_a_message_is_read_as_stored(store: DynamoStore | InMemoryStore) -> None:
     failed = fail(
         claimed("m-2", channel=Channel.WHATSAPP),
         Failure(reason=Reason.TOO_LONG, provider_code="-14", detail="content.text"),
@@ -135,7 +135,7 @@ def test_what_is_stored_is_read_as_it_was(store: DynamoStore | InMemoryStore) ->
 
 
 @covers("Q1", "I1")
-def test_an_id_is_taken_once(store: DynamoStore | InMemoryStore) -> None:
+def test_an_id_is_inserted_once(store: DynamoStore | InMemoryStore) -> None:
     store.commit([Insert(message=claimed(attempt_id="a-1"))])
 
     written = store.commit([Insert(message=claimed(attempt_id="a-2")), Insert(message=claimed("m-2"))])
@@ -144,7 +144,7 @@ def test_an_id_is_taken_once(store: DynamoStore | InMemoryStore) -> None:
 
 
 @covers("D2")
-def test_a_write_of_ones_own_that_comes_twice_counts_as_done(store: DynamoStore | InMemoryStore) -> None:
+def test_a_repeated_write_of_the_same_caller_is_done(store: DynamoStore | InMemoryStore) -> None:
     writes: list[Write] = [Insert(message=claimed()), LinkCorrelation(key="nomsa#145", message_id="m-1")]
     store.commit(writes)
     over = Replace(before=claimed(), message=accepted(claimed()))
@@ -155,7 +155,7 @@ def test_a_write_of_ones_own_that_comes_twice_counts_as_done(store: DynamoStore 
 
 
 @covers("W4", "I6")
-def test_a_change_is_stored_only_over_the_revision_that_it_was_made_from(store: DynamoStore | InMemoryStore) -> None:
+def test_a_replacement_needs_the_revision_that_was_read(store: DynamoStore | InMemoryStore) -> None:
     store.commit([Insert(message=claimed())])
     first = accepted(claimed())
     second = mark_unknown(claimed(), now=START, due_at=START, source=Source.SEND)
@@ -166,7 +166,7 @@ def test_a_change_is_stored_only_over_the_revision_that_it_was_made_from(store: 
     assert store.read(["m-1"]) == {"m-1": first}
 
 
-def test_a_change_of_what_is_not_there_is_refused(store: DynamoStore | InMemoryStore) -> None:
+def test_a_replacement_of_a_missing_message_is_not_done(store: DynamoStore | InMemoryStore) -> None:
     written = store.commit([Replace(before=claimed(), message=accepted(claimed()))])
 
     assert written == [WriteResult(done=False)]
@@ -183,7 +183,7 @@ def test_a_final_message_keeps_no_content(store: DynamoStore | InMemoryStore) ->
 
 
 @pytest.mark.parametrize("count", [1, 25, 26, 60])
-def test_any_number_of_writes_is_answered_in_order(store: DynamoStore | InMemoryStore, count: int) -> None:
+def test_any_number_of_writes_has_results_in_order(store: DynamoStore | InMemoryStore, count: int) -> None:
     store.commit([Insert(message=claimed("m-7"))])
 
     written = store.commit([Insert(message=claimed(f"m-{n}", attempt_id=f"a-{n}")) for n in range(count)])
@@ -191,7 +191,7 @@ def test_any_number_of_writes_is_answered_in_order(store: DynamoStore | InMemory
     assert [n for n, w in enumerate(written) if not w.done] == [n for n in range(count) if n == 7]
 
 
-def test_one_id_may_come_twice_among_the_writes(store: DynamoStore | InMemoryStore) -> None:
+def test_a_commit_can_write_one_id_twice(store: DynamoStore | InMemoryStore) -> None:
     written = store.commit(
         [Insert(message=claimed()), Replace(before=claimed(), message=accepted(claimed())), Insert(message=claimed())]
     )
@@ -200,7 +200,7 @@ def test_one_id_may_come_twice_among_the_writes(store: DynamoStore | InMemorySto
 
 
 @covers("L3")
-def test_due_messages_come_longest_due_first_and_no_others(store: DynamoStore | InMemoryStore) -> None:
+def test_only_due_messages_are_returned_and_the_earliest_first(store: DynamoStore | InMemoryStore) -> None:
     for n in (3, 1, 2, 9):
         due = replace(claimed(f"m-{n}"), due_at=START + timedelta(minutes=n))
         store.commit([Insert(message=due)])
@@ -210,7 +210,7 @@ def test_due_messages_come_longest_due_first_and_no_others(store: DynamoStore | 
     assert store.due(START, 10) == []
 
 
-def test_the_sender_may_be_first_at_the_meeting_point(store: DynamoStore | InMemoryStore) -> None:
+def test_a_link_before_the_report_identifies_the_message(store: DynamoStore | InMemoryStore) -> None:
     store.commit([LinkCorrelation(key="nomsa#145", message_id="m-1")])
 
     assert store.buffer_report("nomsa#145", report(), START) == Correlation(key="nomsa#145", message_id="m-1")
@@ -220,24 +220,24 @@ def test_the_sender_may_be_first_at_the_meeting_point(store: DynamoStore | InMem
 
 
 @covers("W1", "I4")
-def test_the_report_may_be_first_at_the_meeting_point(store: DynamoStore | InMemoryStore) -> None:
+def test_a_report_before_the_link_is_buffered(store: DynamoStore | InMemoryStore) -> None:
     assert store.buffer_report("nomsa#145", report(), START) is None
 
     written = store.commit([LinkCorrelation(key="nomsa#145", message_id="m-1")])
 
     assert written == [WriteResult(done=False, current=Correlation(key="nomsa#145", reports=(report(),)))]
-    met = Correlation(key="nomsa#145", message_id="m-1", reports=(report(),))
-    assert store.claim("nomsa#145", "m-1") == met
-    assert store.claim("nomsa#145", "m-1") == met
-    assert store.claim("nomsa#145", "m-2") == met
+    claimed_correlation = Correlation(key="nomsa#145", message_id="m-1", reports=(report(),))
+    assert store.claim("nomsa#145", "m-1") == claimed_correlation
+    assert store.claim("nomsa#145", "m-1") == claimed_correlation
+    assert store.claim("nomsa#145", "m-2") == claimed_correlation
 
 
-def test_a_meeting_point_that_nobody_wrote_can_be_adopted(store: DynamoStore | InMemoryStore) -> None:
+def test_a_missing_correlation_can_be_claimed(store: DynamoStore | InMemoryStore) -> None:
     assert store.claim("nomsa#145", "m-1") == Correlation(key="nomsa#145", message_id="m-1")
 
 
 @covers("W2", "I10")
-def test_parked_reports_keep_one_of_each_status_however_many_come(store: DynamoStore | InMemoryStore) -> None:
+def test_one_report_of_each_status_is_buffered(store: DynamoStore | InMemoryStore) -> None:
     sent, other = report(Status.SENT, "Sent"), report(None, "Levitating")
     for _ in range(30):
         for buffered in (sent, report(), report(None, "Floating"), other):
@@ -249,11 +249,11 @@ def test_parked_reports_keep_one_of_each_status_however_many_come(store: DynamoS
     assert len(correlation.reports) == 3
 
 
-# --- what only the real one can do ----------------------------------------------------------------------------------
+# --- DynamoDB only --------------------------------------------------------------------------------------------------
 
 
-class _Flaky:
-    """A client of which some calls go wrong as DynamoDB's do."""
+class _FaultyClient:
+    """A DynamoDB client with faults in its first calls."""
 
     def __init__(self, client: Any, *faults: Callable[[Any, list[Any]], Any]) -> None:
         self._client = client
@@ -286,13 +286,13 @@ def _apply_and_lose(client: Any, statements: list[Any]) -> Any:
     raise ReadTimeoutError(endpoint_url="http://127.0.0.1")
 
 
-def _refuse(_: Any, __: list[Any]) -> Any:
+def _reject(_: Any, __: list[Any]) -> Any:
     raise _error("ProvisionedThroughputExceededException")
 
 
 @covers("D4")
-def test_statements_throttled_inside_a_good_answer_are_repeated_alone(emulator: Emulator) -> None:
-    client = _Flaky(emulator.client("dynamodb"), _throttle_second)
+def test_only_throttled_statements_are_repeated(emulator: Emulator) -> None:
+    client = _FaultyClient(emulator.client("dynamodb"), _throttle_second)
     store = _dynamo(emulator, client)
 
     written = store.commit([Insert(message=claimed("m-1")), Insert(message=claimed("m-2"))])
@@ -303,11 +303,11 @@ def test_statements_throttled_inside_a_good_answer_are_repeated_alone(emulator: 
 
 
 @covers("P3", "D1")
-@pytest.mark.parametrize("fault", [_apply_and_lose, _refuse])
-def test_a_call_without_answer_is_neither_done_nor_refused(
+@pytest.mark.parametrize("fault", [_apply_and_lose, _reject])
+def test_a_write_without_an_answer_is_neither_done_nor_rejected(
     emulator: Emulator, fault: Callable[[Any, list[Any]], Any]
 ) -> None:
-    store = _dynamo(emulator, _Flaky(emulator.client("dynamodb"), fault))
+    store = _dynamo(emulator, _FaultyClient(emulator.client("dynamodb"), fault))
 
     assert store.commit([Insert(message=claimed())]) == [WriteResult(done=False)]
 
@@ -318,25 +318,25 @@ def _throttle_first(_: Any, statements: Sequence[Any]) -> Any:
 
 @covers("D4")
 def test_statements_throttled_in_every_round_are_not_done(emulator: Emulator) -> None:
-    client = _Flaky(emulator.client("dynamodb"), *[_throttle_first] * MAX_ROUNDS)
+    client = _FaultyClient(emulator.client("dynamodb"), *[_throttle_first] * MAX_ROUNDS)
 
     assert _dynamo(emulator, client).commit([Insert(message=claimed())]) == [WriteResult(done=False)]
     assert client.calls == ["BatchExecuteStatement"] * MAX_ROUNDS
 
 
 @covers("I10")
-def test_conflict_that_cannot_be_read_is_reported_without_the_stored_item(emulator: Emulator) -> None:
+def test_a_conflict_that_cannot_be_read_is_reported_without_the_stored_item(emulator: Emulator) -> None:
     client = emulator.client("dynamodb")
     store = _dynamo(emulator, client)
     store.commit([Insert(message=claimed(attempt_id="a-1")), LinkCorrelation(key="k", message_id="m-1")])
     refused: list[Write] = [Insert(message=claimed(attempt_id="a-2")), LinkCorrelation(key="k", message_id="m-2")]
 
-    client.meta.events.register("before-call.dynamodb.BatchGetItem", _cut_off)
+    client.meta.events.register("before-call.dynamodb.BatchGetItem", _lose_connection)
 
     assert store.commit(refused) == [WriteResult(done=False)] * 2
 
 
-def _cut_off(**_: Any) -> None:
+def _lose_connection(**_: Any) -> None:
     raise EndpointConnectionError(endpoint_url="http://127.0.0.1")
 
 
@@ -351,7 +351,7 @@ OPERATIONS: dict[str, Callable[[DynamoStore], object]] = {
 
 @covers("D1", "I10")
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_outage_raises_and_names_nothing_private(operation: str) -> None:
+def test_an_outage_raises_an_error_without_private_data(operation: str) -> None:
     store = DynamoStore(
         unreachable("dynamodb"), messages_table="m", correlations_table="c", clock=FixedClock(), sleep=lambda _: None
     )
@@ -360,8 +360,8 @@ def test_outage_raises_and_names_nothing_private(operation: str) -> None:
         OPERATIONS[operation](store)
 
 
-def test_a_batch_that_goes_well_is_one_call(emulator: Emulator) -> None:
-    client = _Flaky(emulator.client("dynamodb"))
+def test_a_batch_without_errors_is_one_call(emulator: Emulator) -> None:
+    client = _FaultyClient(emulator.client("dynamodb"))
     store = _dynamo(emulator, client)
 
     store.commit([Insert(message=claimed(f"m-{n}")) for n in range(25)])
@@ -369,8 +369,8 @@ def test_a_batch_that_goes_well_is_one_call(emulator: Emulator) -> None:
     assert client.calls == ["BatchExecuteStatement"]
 
 
-class _Busy:
-    """A client that answers a read in part: one key a call, and none at all for some calls before."""
+class _PartialReads:
+    """A client that reads one key per call, and no key in the first calls."""
 
     def __init__(self, client: Any, *, refusals: int = 0) -> None:
         self._client = client
@@ -390,12 +390,12 @@ class _Busy:
 
 @covers("D4")
 @pytest.mark.parametrize(("keys", "refusals"), [(1, 0), (4, 0), (1, 3), (2, 2)])
-def test_what_a_read_left_out_is_asked_for_again_after_a_while(emulator: Emulator, keys: int, refusals: int) -> None:
+def test_unprocessed_keys_are_read_again_after_a_pause(emulator: Emulator, keys: int, refusals: int) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("MediaTable")
     names = [f"key-{n}" for n in range(keys)]
     for name in names:
         client.put_item(TableName=table, Item={"media_key": {"S": name}})
-    busy, pauses = _Busy(client, refusals=refusals), list[float]()
+    busy, pauses = _PartialReads(client, refusals=refusals), list[float]()
 
     items = get_all(busy, table, "media_key", names, sleep=pauses.append)
 
@@ -405,9 +405,9 @@ def test_what_a_read_left_out_is_asked_for_again_after_a_while(emulator: Emulato
 
 
 @covers("D4", "I10")
-def test_a_read_that_is_never_answered_whole_is_unavailable(emulator: Emulator) -> None:
+def test_a_read_that_stays_incomplete_raises_unavailable(emulator: Emulator) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("MediaTable")
-    busy = _Busy(client, refusals=99)
+    busy = _PartialReads(client, refusals=99)
 
     with pytest.raises(UnavailableError):
         get_all(busy, table, "media_key", ["key-1"], sleep=lambda _: None)
@@ -415,9 +415,9 @@ def test_a_read_that_is_never_answered_whole_is_unavailable(emulator: Emulator) 
     assert busy.asked == [1] * MAX_ROUNDS
 
 
-def test_what_local_functions_write_reaches_the_stream(emulator: Emulator) -> None:
+def test_a_write_of_a_local_function_reaches_the_stream(emulator: Emulator) -> None:
     messages_table, correlations_table = emulator.new_tables()
-    with as_local_functions_find_it(emulator) as client:
+    with connect_as_local_function(emulator) as client:
         store = DynamoStore(
             client,
             messages_table=messages_table,

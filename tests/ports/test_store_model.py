@@ -1,4 +1,4 @@
-"""The fake store and the real one, under the same operations, give the same answers: rows D2 to D5, I3, I6, I8."""
+"""The fake store and DynamoDB return the same results for the same operations: rows D2 to D5, I3, I6, I8."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -58,7 +58,7 @@ Operation = Callable[[DynamoStore | InMemoryStore], Any]
 
 
 class Script:
-    """Makes operations that services could ask for: changes are made from what was stored at some time."""
+    """Creates operations as the services do. Each change starts from a revision that was stored at some time."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -67,7 +67,7 @@ class Script:
         random.shuffle(self._minutes)
 
     def next(self, store: InMemoryStore) -> tuple[str, Operation]:
-        """Return an operation and its name; `store` tells what is stored now."""
+        """Return an operation and its name. `store` has the current items."""
         for message in store.messages.values():
             versions = self._versions.setdefault(message.message_id, [])
             if message not in versions:
@@ -84,7 +84,7 @@ class Script:
         return name, makes[name]()
 
     def _commit(self) -> Operation:
-        # Writes of one commit are independent: none names what another names.
+        # Writes of one commit are independent: no two have the same key.
         ids = self._random.sample(IDS, self._random.choice((1, 1, 2, 5, 27)))
         writes: list[Write] = [self._write(message_id) for message_id in ids]
         writes += [
@@ -162,7 +162,7 @@ class Script:
         return claim(message, provider="nomsa", attempt_id=attempt_id, now=START, lease=lease)
 
     def _instant(self) -> datetime:
-        """Return an instant that no other message is due at: which of two comes first is nobody's promise."""
+        """Return an instant at which no other message is due: the order of two equal instants is undefined."""
         return START + timedelta(minutes=self._minutes.pop())
 
     def _report(self) -> Report:
@@ -211,7 +211,7 @@ def _dynamo(emulator: Emulator) -> DynamoStore:
 
 @covers("D2", "I6")
 @pytest.mark.parametrize("number", range(SEQUENCES))
-def test_the_fake_and_the_real_store_agree_in_every_answer(emulator: Emulator, number: int) -> None:
+def test_the_fake_and_dynamodb_return_the_same_results(emulator: Emulator, number: int) -> None:
     fake, real = InMemoryStore(), _dynamo(emulator)
     script = Script(Random(number))  # noqa: S311 - no secret is made of it
 

@@ -1,4 +1,4 @@
-"""The demo's table of messages, what it makes of the news, and how it shows them."""
+"""The demo: its table of messages, the evaluation of events, and the screen."""
 
 import json
 import re
@@ -32,7 +32,7 @@ MAGIC = [case for case in CASES if case.name[2] == " " and case.name[:2].isdigit
 HOME = {"nomsa": "KH", "smsnoc": "BD", "smspoh": "MM", "nusasms": "ID"}
 
 
-def change(case: Case, sequence: int, status: str, previous: str | None, **fields: Any) -> dict[str, Any]:
+def status_event(case: Case, sequence: int, status: str, previous: str | None, **fields: Any) -> dict[str, Any]:
     detail = {
         "message_id": case.message_id,
         "sequence": sequence,
@@ -44,25 +44,25 @@ def change(case: Case, sequence: int, status: str, previous: str | None, **field
     return {"detail-type": "Message Status Changed", "detail": detail | fields}
 
 
-def arrival(case: Case) -> dict[str, Any]:
+def inbound_event(case: Case) -> dict[str, Any]:
     assert case.inbound is not None
     detail = {"sender": f"+{case.inbound['sender']}", "text": case.inbound["text"], "provider": "nusasms"}
     return {"detail-type": "Message Received", "detail": detail}
 
 
-def rejection(message_id: str, reason: str = "id_conflict") -> dict[str, Any]:
+def rejection_event(message_id: str, reason: str = "id_conflict") -> dict[str, Any]:
     detail = {"message_id": message_id, "reason": reason, "detail": "message_id: already stands for another"}
     return {"detail-type": "Request Rejected", "detail": detail}
 
 
-def course(case: Case, *statuses: str, source: str = "send") -> list[dict[str, Any]]:
-    """Return the events of a message that goes through these statuses."""
+def events_of(case: Case, *statuses: str, source: str = "send") -> list[dict[str, Any]]:
+    """Return the events of a message with these statuses in order."""
     steps = enumerate(zip(statuses, [None, *statuses], strict=False), start=1)
-    return [change(case, number, status, before, source=source) for number, (status, before) in steps]
+    return [status_event(case, number, status, before, source=source) for number, (status, before) in steps]
 
 
-def watched(*events: dict[str, Any], cases: tuple[Case, ...] = (PLAIN,)) -> Watch:
-    """Return a watch over rows put at second 1 that heard one event a second from then on."""
+def watch_after(*events: dict[str, Any], cases: tuple[Case, ...] = (PLAIN,)) -> Watch:
+    """Return a watch whose requests were sent at second 1, after one event per second from second 2."""
     watch = Watch(cases)
     for track in watch.tracks:
         track.put_seconds = 1.0
@@ -71,35 +71,35 @@ def watched(*events: dict[str, Any], cases: tuple[Case, ...] = (PLAIN,)) -> Watc
     return watch
 
 
-def heard(case: Case, *events: dict[str, Any]) -> Track:
-    return watched(*events, cases=(case,)).tracks[0]
+def track_after(case: Case, *events: dict[str, Any]) -> Track:
+    return watch_after(*events, cases=(case,)).tracks[0]
 
 
-def shown(renderable: RenderableType, width: int) -> list[str]:
+def render(renderable: RenderableType, width: int) -> list[str]:
     console = Console(width=width, height=100, color_system=None, legacy_windows=False)
     with console.capture() as capture:
         console.print(renderable)
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
-# --- the table of messages ------------------------------------------------------------------------------------------
+# --- the table of messages --------------------------------------------------------------------------------------------
 
 
-def test_every_magic_number_is_shown() -> None:
+def test_every_magic_number_has_a_row() -> None:
     assert {case.name[:2] for case in MAGIC} == OUTCOMES.keys()
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.parametrize("status", ["delivered", "undelivered"])
-def test_every_vendor_delivers_and_fails_to(vendor: str, status: str) -> None:
+def test_every_vendor_has_a_delivered_and_an_undelivered_message(vendor: str, status: str) -> None:
     assert any(case.vendor == vendor and case.end.status == status for case in CASES)
 
 
-def test_every_final_status_is_shown() -> None:
+def test_every_final_status_has_a_row() -> None:
     assert {case.end.status for case in CASES} == FINAL
 
 
-def test_every_operation_of_every_vendor_is_shown() -> None:
+def test_every_operation_of_every_vendor_is_listed() -> None:
     with Simulators(port=0) as simulators:
         vendors = simulators.vendors
 
@@ -110,7 +110,7 @@ def test_every_operation_of_every_vendor_is_shown() -> None:
 
 
 @pytest.mark.parametrize("case", MAGIC, ids=lambda c: f"{c.vendor} {c.name}")
-def test_a_row_of_a_magic_number_says_what_the_simulator_does(case: Case) -> None:
+def test_the_row_of_a_magic_number_agrees_with_the_simulator(case: Case) -> None:
     ending = case.name[:2]
 
     assert case.number.endswith(ending)
@@ -118,21 +118,21 @@ def test_a_row_of_a_magic_number_says_what_the_simulator_does(case: Case) -> Non
     assert case.end.acceptances == OUTCOMES[ending].taken
 
 
-def test_no_two_messages_share_an_id_or_a_text_to_one_number() -> None:
+def test_ids_and_texts_to_one_number_are_unique() -> None:
     ids = Counter(case.message_id for case in REQUESTS if case is not CONFLICT)
 
     assert max(ids.values()) == 1
     assert max(Counter((case.text_sha256, case.number) for case in REQUESTS).values()) == 1
 
 
-def test_a_number_stands_in_one_row_unless_its_phone_writes() -> None:
+def test_a_number_is_in_one_row_unless_its_phone_sends_messages() -> None:
     writers = {case.inbound["sender"] for case in PHONES if case.inbound}
     numbers = Counter(case.number for case in REQUESTS if case is not CONFLICT and case.number)
 
     assert {number for number, count in numbers.items() if count > 1} <= writers
 
 
-def test_requests_are_what_the_queue_takes() -> None:
+def test_all_requests_are_valid_except_two() -> None:
     refused = {
         case.name for case in REQUESTS if isinstance(parse_request(written(case.request, NOW), now=NOW), InvalidRequest)
     }
@@ -140,13 +140,13 @@ def test_requests_are_what_the_queue_takes() -> None:
     assert refused == {"two numbers in one", "not JSON"}
 
 
-def test_times_count_from_when_a_request_is_put() -> None:
+def test_times_are_relative_to_the_send_of_a_request() -> None:
     request = written({"message_id": "m-1", "send_at": timedelta(seconds=8)}, NOW)
 
     assert json.loads(request) == {"message_id": "m-1", "send_at": "2026-11-21T10:00:08+00:00"}
 
 
-def test_the_conflict_stands_under_the_id_of_another_row_with_other_words() -> None:
+def test_the_conflict_has_the_id_of_another_row_and_a_different_text() -> None:
     first = next(case for case in CASES if case.message_id == CONFLICT.message_id and case is not CONFLICT)
     requests = [parse_request(written(case.request, NOW), now=NOW) for case in (first, CONFLICT)]
 
@@ -154,31 +154,31 @@ def test_the_conflict_stands_under_the_id_of_another_row_with_other_words() -> N
     assert requests[0] != requests[1]
 
 
-def test_an_end_other_than_delivered_is_explained_within_its_column() -> None:
+def test_every_other_end_has_an_explanation_that_fits_its_column() -> None:
     good = ("delivered", "read", RECEIVED)
     assert {case.name for case in CASES if bool(case.end.why) == (case.end.status in good)} == set()
     assert max(len(case.end.why) for case in CASES) <= screen.WHY_WIDTH
     assert max(len(case.name) for case in CASES) <= screen.NAME_WIDTH
 
 
-def test_the_demo_knows_the_statuses_of_the_stack() -> None:
+def test_the_statuses_of_the_demo_are_those_of_the_stack() -> None:
     assert {status.value for status in Status if status.is_final} | {REJECTED, RECEIVED} == FINAL
     assert {status.value for status in Status if status.rank <= Status.SENDING.rank} == AT_SENDER
     assert screen.STYLES.keys() == {status.value for status in Status} | {REJECTED, RECEIVED}
 
 
-# --- when requests are put ------------------------------------------------------------------------------------------
+# --- due requests -----------------------------------------------------------------------------------------------------
 
 
-def test_at_first_everything_is_put_that_waits_for_nothing() -> None:
+def test_requests_without_a_condition_are_due_first() -> None:
     assert {track.case.moment for track in Watch(CASES).due()} == {Moment.FIRST}
 
 
-def test_a_request_is_put_once() -> None:
-    assert watched().due() == []
+def test_a_request_is_due_once() -> None:
+    assert watch_after().due() == []
 
 
-def test_what_depends_on_a_phone_waits_until_all_phones_were_heard() -> None:
+def test_a_request_that_depends_on_phones_waits_for_all_inbound_messages() -> None:
     waiting = next(case for case in CASES if case.moment is Moment.HEARD)
     watch = Watch((*PHONES, waiting))
     for track in watch.tracks[:-1]:
@@ -187,19 +187,19 @@ def test_what_depends_on_a_phone_waits_until_all_phones_were_heard() -> None:
     dues = []
     for phone in PHONES:
         dues.append([track.case for track in watch.due()])
-        watch.hear(arrival(phone), seconds=1.0)
+        watch.hear(inbound_event(phone), seconds=1.0)
 
     assert dues == [[]] * len(PHONES)
     assert [track.case for track in watch.due()] == [waiting]
 
 
-def test_a_conflict_waits_for_news_of_its_message() -> None:
+def test_a_conflict_waits_for_the_first_event_of_its_message() -> None:
     first = next(case for case in CASES if case.message_id == CONFLICT.message_id and case is not CONFLICT)
     watch = Watch((first, CONFLICT))
     watch.tracks[0].put_seconds = 0.0
     before = watch.due()
 
-    watch.hear(change(first, 1, "sending", None), seconds=1.0)
+    watch.hear(status_event(first, 1, "sending", None), seconds=1.0)
 
     assert before == []
     assert [track.case for track in watch.due()] == [CONFLICT]
@@ -216,19 +216,19 @@ def test_a_conflict_waits_for_news_of_its_message() -> None:
         ("failed", True),
     ],
 )
-def test_a_vendor_is_put_out_of_order_only_once_the_senders_have_nothing_left(status: str, is_due: bool) -> None:
+def test_a_vendor_fails_only_after_every_message_was_sent(status: str, is_due: bool) -> None:
     last = next(case for case in CASES if case.moment is Moment.LAST)
     watch = Watch((PLAIN, last))
     watch.tracks[0].put_seconds = 0.0
 
-    watch.hear(change(PLAIN, 1, status, None), seconds=1.0)
+    watch.hear(status_event(PLAIN, 1, status, None), seconds=1.0)
 
     assert bool(watch.due()) == is_due
 
 
-def test_a_cancel_follows_the_first_news_of_its_message() -> None:
+def test_a_cancel_follows_the_first_event_of_its_message() -> None:
     canceled = next(case for case in CASES if case.then)
-    track = heard(canceled, change(canceled, 1, "scheduled", None))
+    track = track_after(canceled, status_event(canceled, 1, "scheduled", None))
     watch = Watch(())
     watch.tracks = [track]
 
@@ -237,11 +237,11 @@ def test_a_cancel_follows_the_first_news_of_its_message() -> None:
     assert watch.due_again() == []
 
 
-# --- what becomes of them -------------------------------------------------------------------------------------------
+# --- evaluation -------------------------------------------------------------------------------------------------------
 
 
-def test_a_message_that_ends_as_it_should_meets_no_objection() -> None:
-    track = heard(PLAIN, *course(PLAIN, "sending", "accepted", "delivered"))
+def test_a_message_with_the_expected_end_has_no_objections() -> None:
+    track = track_after(PLAIN, *events_of(PLAIN, "sending", "accepted", "delivered"))
 
     assert objections(track, acceptances=1, stored="delivered") == []
     assert (track.attempts, track.seconds, track.has_ended) == (1, 3.0, True)
@@ -258,83 +258,85 @@ def test_a_message_that_ends_as_it_should_meets_no_objection() -> None:
         (["sending", "delivered"], 1, "sent", "the table says sent, the last event delivered"),
     ],
 )
-def test_what_is_not_as_it_should_be_is_named(
+def test_an_unexpected_result_is_an_objection(
     statuses: list[str], acceptances: int, stored: str | None, objection: str
 ) -> None:
-    track = heard(PLAIN, *course(PLAIN, *statuses))
+    track = track_after(PLAIN, *events_of(PLAIN, *statuses))
 
     assert objections(track, acceptances=acceptances, stored=stored) == [objection]
 
 
-def test_a_failure_must_have_the_reason_and_the_detail() -> None:
+def test_a_failure_must_have_the_expected_reason_and_detail() -> None:
     case = next(case for case in CASES if case.name == "24 no credit")
     failure = {"reason": "expired", "provider_code": None, "detail": f"too late; {case.end.detail}"}
-    events = [change(case, 1, "sending", None), change(case, 2, "failed", "sending", failure=failure)]
+    events = [status_event(case, 1, "sending", None), status_event(case, 2, "failed", "sending", failure=failure)]
     other = {"reason": "blocked", "provider_code": None, "detail": None}
-    others = [events[0], change(case, 2, "failed", "sending", failure=other)]
+    others = [events[0], status_event(case, 2, "failed", "sending", failure=other)]
 
-    assert objections(heard(case, *events), acceptances=0, stored="failed") == []
-    assert objections(heard(case, *others), acceptances=0, stored="failed") == [
+    assert objections(track_after(case, *events), acceptances=0, stored="failed") == []
+    assert objections(track_after(case, *others), acceptances=0, stored="failed") == [
         "the reason is blocked, not expired",
         "the detail is: ",
     ]
 
 
 def test_a_gap_in_the_events_is_an_objection() -> None:
-    events = course(PLAIN, "sending", "accepted", "delivered")
+    events = events_of(PLAIN, "sending", "accepted", "delivered")
 
-    assert objections(heard(PLAIN, events[0], events[2]), acceptances=1, stored="delivered") == ["its events have gaps"]
+    assert objections(track_after(PLAIN, events[0], events[2]), acceptances=1, stored="delivered") == [
+        "its events have gaps"
+    ]
 
 
-def test_order_and_repetition_of_the_events_change_nothing() -> None:
-    events = course(PLAIN, "sending", "accepted", "delivered")
+def test_events_may_be_repeated_and_out_of_order() -> None:
+    events = events_of(PLAIN, "sending", "accepted", "delivered")
 
-    track = heard(PLAIN, events[2], events[0], events[0], events[1])
+    track = track_after(PLAIN, events[2], events[0], events[0], events[1])
 
     assert [news.status for news in track.news] == ["sending", "accepted", "delivered"]
     assert objections(track, acceptances=1, stored="delivered") == []
 
 
-def test_a_rejection_is_news_of_the_conflict_and_not_of_its_message() -> None:
+def test_a_rejection_belongs_to_the_conflict_and_not_to_its_message() -> None:
     first = next(case for case in CASES if case.message_id == CONFLICT.message_id and case is not CONFLICT)
 
-    watch = watched(rejection(first.message_id or ""), cases=(first, CONFLICT))
+    watch = watch_after(rejection_event(first.message_id or ""), cases=(first, CONFLICT))
 
     assert [track.status for track in watch.tracks] == [None, REJECTED]
     assert objections(watch.tracks[1], acceptances=0, stored="accepted") == []
 
 
-def test_a_body_without_an_id_is_known_by_the_queues() -> None:
+def test_a_body_without_an_id_has_the_id_of_its_queue_message() -> None:
     watch = Watch((NOT_JSON,))
     watch.tracks[0].message_id = "id-of-the-queue"
     failure = {"reason": "invalid_request", "provider_code": None, "detail": "body: not JSON in UTF-8"}
 
-    watch.hear(rejection("id-of-the-queue", "invalid_request"), seconds=1.0)
-    watch.hear(change(NOT_JSON, 1, "failed", None, message_id="id-of-the-queue", failure=failure), seconds=1.0)
+    watch.hear(rejection_event("id-of-the-queue", "invalid_request"), seconds=1.0)
+    watch.hear(status_event(NOT_JSON, 1, "failed", None, message_id="id-of-the-queue", failure=failure), seconds=1.0)
 
     assert objections(watch.tracks[0], acceptances=0, stored="failed") == []
     assert (watch.events, watch.is_over) == (2, True)
 
 
-def test_a_phone_is_heard_once_and_by_its_number_and_words() -> None:
+def test_an_inbound_message_is_found_once_by_its_number_and_text() -> None:
     first, second, *_ = PHONES
-    watch = watched(arrival(second), arrival(second), arrival(PHONES[-1]), cases=(first, second))
+    watch = watch_after(inbound_event(second), inbound_event(second), inbound_event(PHONES[-1]), cases=(first, second))
 
     assert [track.status for track in watch.tracks] == [None, RECEIVED]
     assert objections(watch.tracks[1], acceptances=0, stored=None) == []
 
 
-def test_a_message_to_one_number_is_not_counted_as_one_to_another() -> None:
+def test_messages_are_counted_for_each_number() -> None:
     one, other = [case for case in CASES if case.name.startswith("in a list of numbers")][:2]
     taken = {(one.text_sha256, one.number): 1, ("f00d", other.number): 1}
 
     assert (one.text_sha256, one.taken(taken), other.taken(taken)) == (other.text_sha256, 1, 0)
 
 
-def test_the_verdict_names_rows_and_texts_that_nobody_sent() -> None:
-    watch = watched(*course(PLAIN, "sending", "unknown"))
+def test_the_verdict_has_failed_rows_and_unknown_texts() -> None:
+    watch = watch_after(*events_of(PLAIN, "sending", "unknown"))
     taken = {(PLAIN.text_sha256, PLAIN.number): 1, ("f00d", "855"): 1}
-    well = watched(*course(PLAIN, "sending", "delivered"))
+    well = watch_after(*events_of(PLAIN, "sending", "delivered"))
 
     assert watch.verdict(taken, {PLAIN.message_id or "": "unknown"}, CALLS) == [
         "smspoh, 10 delivered: unknown, not delivered",
@@ -343,24 +345,24 @@ def test_the_verdict_names_rows_and_texts_that_nobody_sent() -> None:
     assert well.verdict({(PLAIN.text_sha256, PLAIN.number): 1}, {PLAIN.message_id or "": "delivered"}, CALLS) == []
 
 
-def test_the_verdict_names_an_operation_that_nobody_called() -> None:
+def test_the_verdict_has_operations_without_a_call() -> None:
     calls = {**CALLS, "smsnoc": {**CALLS["smsnoc"], "balance": 0}}
 
     assert Watch(()).verdict({}, {}, calls) == ["smsnoc: nobody called balance"]
 
 
-# --- how it looks ---------------------------------------------------------------------------------------------------
+# --- the screen -------------------------------------------------------------------------------------------------------
 
 BOTH = (PLAIN, SILENT)
 NEWS = [
-    *course(PLAIN, "sending", "accepted", "delivered", source="webhook"),
-    *course(SILENT, "sending", "accepted", "unconfirmed", source="sweep"),
+    *events_of(PLAIN, "sending", "accepted", "delivered", source="webhook"),
+    *events_of(SILENT, "sending", "accepted", "unconfirmed", source="sweep"),
 ]
 TAKEN = Counter({(case.text_sha256, case.number): 1 for case in BOTH})
 
 
-def test_a_wide_screen_has_a_line_for_each_row() -> None:
-    assert shown(screen.table(watched(*NEWS, cases=BOTH).tracks, TAKEN, 120), 120) == [
+def test_a_wide_screen_has_one_line_per_row() -> None:
+    assert render(screen.table(watch_after(*NEWS, cases=BOTH).tracks, TAKEN, 120), 120) == [
         "  message                        vendor  status                                news by took   s as it should:",
         "✓ 10 delivered                   smspoh  sending › accepted › delivered        webhook 1/1    3",
         "✓ 12 silent                      smsnoc  sending › accepted › unconfirmed      sweep   1/1    6 "
@@ -369,7 +371,7 @@ def test_a_wide_screen_has_a_line_for_each_row() -> None:
 
 
 def test_a_narrow_screen_puts_the_explanation_under_the_name() -> None:
-    assert shown(screen.table(watched(*NEWS, cases=BOTH).tracks, TAKEN, 80), 80) == [
+    assert render(screen.table(watch_after(*NEWS, cases=BOTH).tracks, TAKEN, 80), 80) == [
         "  message",
         "     as it should:               vendor  status                 news by took   s",
         "✓ 10 delivered                   smspoh  sending › accepted ›   webhook 1/1    3",
@@ -382,16 +384,16 @@ def test_a_narrow_screen_puts_the_explanation_under_the_name() -> None:
 @pytest.mark.parametrize(
     ("statuses", "taken", "mark"), [(["sending"], 1, "·"), (["delivered"], 1, "✗"), (["sending", "delivered"], 2, "✗")]
 )
-def test_the_mark_of_a_row_is_its_verdict(statuses: list[str], taken: int, mark: str) -> None:
-    tracks = [heard(PLAIN, *course(PLAIN, *statuses))]
+def test_the_mark_of_a_row_shows_its_verdict(statuses: list[str], taken: int, mark: str) -> None:
+    tracks = [track_after(PLAIN, *events_of(PLAIN, *statuses))]
 
-    assert shown(screen.table(tracks, {(PLAIN.text_sha256, PLAIN.number): taken}, 120), 120)[1][0] == mark
+    assert render(screen.table(tracks, {(PLAIN.text_sha256, PLAIN.number): taken}, 120), 120)[1][0] == mark
 
 
 @pytest.mark.parametrize("width", [80, 100, 120, 200])
-def test_no_line_is_wider_than_the_screen_and_no_word_is_cut(width: int) -> None:
-    events = [event for case in CASES for event in course(case, "sending", "queued", "sending", case.end.status)]
-    lines = shown(screen.table(watched(*events, cases=CASES).tracks, {}, width), width)
+def test_lines_fit_the_screen_without_cut_words(width: int) -> None:
+    events = [event for case in CASES for event in events_of(case, "sending", "queued", "sending", case.end.status)]
+    lines = render(screen.table(watch_after(*events, cases=CASES).tracks, {}, width), width)
 
     assert max(map(len, lines)) <= width
     assert "…" not in "".join(lines)
@@ -399,18 +401,18 @@ def test_no_line_is_wider_than_the_screen_and_no_word_is_cut(width: int) -> None
 
 
 @pytest.mark.parametrize(("height", "rows"), [(100, 2), (6, 1)])
-def test_a_low_screen_shows_what_has_not_ended(height: int, rows: int) -> None:
-    watch = watched(*NEWS[:3], *NEWS[3:5], cases=BOTH)
+def test_a_low_screen_shows_only_messages_in_progress(height: int, rows: int) -> None:
+    watch = watch_after(*NEWS[:3], *NEWS[3:5], cases=BOTH)
     console = Console(width=120, height=height, color_system=None, legacy_windows=False)
 
-    lines = shown(screen.live(watch, TAKEN, 10.0, console), 120)
+    lines = render(screen.live(watch, TAKEN, 10.0, console), 120)
 
     assert len([line for line in lines if "smspoh" in line or "smsnoc" in line]) == rows
     assert lines[0] == "1 of 2 have ended, after 10 s"
 
 
-def test_the_screen_says_what_is_waited_for() -> None:
-    watch = watched(*course(PLAIN, "sending", "accepted"), cases=BOTH)
+def test_the_screen_shows_the_reasons_for_waiting() -> None:
+    watch = watch_after(*events_of(PLAIN, "sending", "accepted"), cases=BOTH)
 
     assert screen.waiting(watch, 37.0).plain == (
         "1 wait to be sent, or for the vendor's answer; "
@@ -419,7 +421,7 @@ def test_the_screen_says_what_is_waited_for() -> None:
 
 
 def test_the_operations_are_shown_with_their_calls() -> None:
-    lines = shown(screen.operations({"nomsa": {"send": 12}}), 120)
+    lines = render(screen.operations({"nomsa": {"send": 12}}), 120)
 
     assert lines[:3] == [
         "  vendor  operation                   calls",
@@ -429,16 +431,16 @@ def test_the_operations_are_shown_with_their_calls() -> None:
     assert len(lines) == 1 + sum(map(len, OPERATIONS.values()))
 
 
-def test_without_a_terminal_each_piece_of_news_is_a_line() -> None:
-    track = heard(PLAIN, *course(PLAIN, "sending", "accepted"))
+def test_without_a_terminal_every_event_is_one_line() -> None:
+    track = track_after(PLAIN, *events_of(PLAIN, "sending", "accepted"))
 
-    assert shown(screen.line(track, track.news[1]), 120) == [
+    assert render(screen.line(track, track.news[1]), 120) == [
         "  3.0 s  smspoh  10 delivered                    accepted, by send"
     ]
 
 
-def test_the_conclusion_sums_up() -> None:
-    lines = shown(screen.conclusion(watched(*NEWS, cases=BOTH), TAKEN, CALLS, [], 120), 120)
+def test_the_conclusion_has_the_totals() -> None:
+    lines = render(screen.conclusion(watch_after(*NEWS, cases=BOTH), TAKEN, CALLS, [], 120), 120)
 
     assert lines[-5:] == [
         "2 rows, 2 accepted by the vendors, 6 events",
@@ -449,16 +451,16 @@ def test_the_conclusion_sums_up() -> None:
     ]
 
 
-def test_the_conclusion_names_what_went_wrong() -> None:
-    lines = shown(
-        screen.conclusion(watched(*NEWS, cases=BOTH), TAKEN, CALLS, ["nomsa, 10 delivered: unknown"], 120), 120
+def test_the_conclusion_lists_the_objections() -> None:
+    lines = render(
+        screen.conclusion(watch_after(*NEWS, cases=BOTH), TAKEN, CALLS, ["nomsa, 10 delivered: unknown"], 120), 120
     )
 
     assert lines[-2:] == ["Not as it should be:", "  nomsa, 10 delivered: unknown"]
 
 
-def test_picture_shows_the_table_and_the_verdict_and_loads_nothing() -> None:
-    drawing = screen.picture(watched(*NEWS, cases=BOTH), TAKEN, [])
+def test_the_picture_has_the_table_and_the_verdict_and_loads_no_resource() -> None:
+    drawing = screen.picture(watch_after(*NEWS, cases=BOTH), TAKEN, [])
 
     texts = "".join(ElementTree.fromstring(drawing).itertext()).replace("\xa0", " ")  # noqa: S314
     assert "10 delivered" in texts

@@ -1,4 +1,4 @@
-"""The vendor simulators over real sockets on 127.0.0.1: every magic number, every refusal, every receipt."""
+"""The vendor simulators over real sockets on 127.0.0.1: magic numbers, rejections and receipts."""
 
 import base64
 import http.client
@@ -16,8 +16,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from local.simulators.ledger import text_sha256
-from local.simulators.lifecycles import Lifecycle as Journey
-from local.simulators.lifecycles import Stage, receipts_of, stage_at
+from local.simulators.lifecycles import Lifecycle, Stage, receipts_of, stage_at
 from local.simulators.outcomes import OUTCOMES
 from local.simulators.segments import segments
 from local.simulators.server import Simulators
@@ -33,7 +32,7 @@ FAST = Settings(
     hang_seconds=5.0,
     receipt_retry_seconds=0.02,
 )
-# Time stands still: for tests of what is true before anything moves.
+# Messages keep their first status: for tests of the state before any change.
 FROZEN = Settings(webhook_token="t", sent_seconds=3600.0, final_seconds=7200.0, slow_answer_seconds=0.0)
 
 
@@ -79,14 +78,14 @@ def send_nomsa(simulators: Simulators, recipient: str, timeout: float = 5, **cha
     fields = {"body": TEXT, "recipient": recipient, "label": "mcs-otp", **changes}
     path = "/nomsa/v1/transactional/sms/send"
     headers = {**JSON, **NOMSA_AUTH}
-    return call(simulators, "POST", path, headers=headers, body=written(fields), timeout=timeout)
+    return call(simulators, "POST", path, headers=headers, body=to_json(fields), timeout=timeout)
 
 
 def send_smsnoc(simulators: Simulators, recipient: str, timeout: float = 5, **changes: Any) -> Answer:
     fields = {"recipient": recipient, "sender_id": "SampaiBD", "type": "plain", "message": TEXT, **changes}
     path = "/smsnoc/api/v3/sms/send"
     headers = {**JSON, **SMSNOC_AUTH}
-    return call(simulators, "POST", path, headers=headers, body=written(fields), timeout=timeout)
+    return call(simulators, "POST", path, headers=headers, body=to_json(fields), timeout=timeout)
 
 
 def send_smspoh(simulators: Simulators, recipient: str, timeout: float = 5, **changes: Any) -> Answer:
@@ -94,7 +93,7 @@ def send_smspoh(simulators: Simulators, recipient: str, timeout: float = 5, **ch
     fields = {"to": recipient, "message": TEXT, "from": sender, "clientReference": "ref-1", **changes}
     path = "/smspoh/api/rest/send"
     headers = {**JSON, **SMSPOH_AUTH}
-    return call(simulators, "POST", path, headers=headers, body=written(fields), timeout=timeout)
+    return call(simulators, "POST", path, headers=headers, body=to_json(fields), timeout=timeout)
 
 
 def send_nusasms(simulators: Simulators, recipient: str, timeout: float = 5, **changes: Any) -> Answer:
@@ -103,45 +102,45 @@ def send_nusasms(simulators: Simulators, recipient: str, timeout: float = 5, **c
     return call(simulators, "POST", "/nusasms/api/v3/sendsms/plain", headers=FORM, body=body, timeout=timeout)
 
 
-def written(fields: Mapping[str, Any]) -> bytes:
-    """Write JSON; a field that is None is left out."""
+def to_json(fields: Mapping[str, Any]) -> bytes:
+    """Return JSON without the fields that are None."""
     return json.dumps({name: value for name, value in fields.items() if value is not None}).encode()
 
 
 @dataclass(frozen=True)
-class Stand:
-    """One vendor as the table of magic numbers sees it."""
+class VendorApi:
+    """The API of one vendor for the tests of magic numbers."""
 
     send: Callable[..., Answer]
     number: str
-    is_taken: Callable[[Answer], bool]
+    is_accepted: Callable[[Answer], bool]
     refusals: Mapping[str, tuple[int, str]]
     server_error: str
 
 
-STANDS = {
-    "nomsa": Stand(
+VENDORS = {
+    "nomsa": VendorApi(
         send_nomsa,
         "+855912345",
         lambda answer: answer.status == 201 and answer.document["accepted_at"] is not None,
         {"20": (429, "rate_limit"), "21": (400, "invalid_recipient"), "24": (403, "unauthorized")},
         "internal_server",
     ),
-    "smsnoc": Stand(
+    "smsnoc": VendorApi(
         send_smsnoc,
         "88017449779",
         lambda answer: answer.document["status"] == "success" and len(answer.document["data"]["uid"]) == 13,
         {"20": (200, "Too Many Attempts."), "21": (403, "is a invalid phone"), "24": (403, "not enough balance")},
         "Server Error",
     ),
-    "smspoh": Stand(
+    "smspoh": VendorApi(
         send_smspoh,
         "+9597777770",
         lambda answer: answer.status == 201 and answer.document["messages"][0]["status"] == "Accepted",
         {"20": (429, "Rate limit"), "21": (201, "Invalid Phone Number"), "24": (201, "Insufficient balance")},
         "An internal server error occurred.",
     ),
-    "nusasms": Stand(
+    "nusasms": VendorApi(
         send_nusasms,
         "62812345678",
         lambda answer: answer.document["results"][0]["status"] == "0",
@@ -174,7 +173,7 @@ def fast(shared: Simulators) -> Simulators:
 
 
 class Receiver:
-    """A webhook that keeps what arrives and answers with the statuses it is given, then with 200."""
+    """A webhook that records requests. It answers with the queued statuses, and then with 200."""
 
     def __init__(self) -> None:
         self.statuses: queue.Queue[int] = queue.Queue()
@@ -231,102 +230,102 @@ def ledger(simulators: Simulators, vendor: str) -> list[dict[str, Any]]:
     return found
 
 
-def until(condition: Callable[[], bool]) -> bool:
-    """Ask again and again until it holds, a bounded number of times."""
+def wait_until(condition: Callable[[], bool]) -> bool:
+    """Check the condition wait_until it is true, at most 500 times. Return whether it became true."""
     pause = threading.Event()
     return any(condition() or pause.wait(0.01) for _ in range(500))
 
 
-@pytest.mark.parametrize("vendor", STANDS)
+@pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.parametrize("digits", PLAIN_NUMBERS)
-def test_a_number_without_a_fault_is_taken_and_answered(fast: Simulators, vendor: str, digits: str) -> None:
-    stand = STANDS[vendor]
+def test_a_number_without_a_fault_is_accepted(fast: Simulators, vendor: str, digits: str) -> None:
+    api = VENDORS[vendor]
 
-    answer = stand.send(fast, stand.number + digits)
+    answer = api.send(fast, api.number + digits)
 
-    assert stand.is_taken(answer)
+    assert api.is_accepted(answer)
     (entry,) = ledger(fast, vendor)
     assert entry["vendor"] == vendor
     assert entry["provider_message_id"].encode() in answer.body
-    assert entry["recipient"].lstrip("+") == (stand.number + digits).lstrip("+")
+    assert entry["recipient"].lstrip("+") == (api.number + digits).lstrip("+")
     assert entry["text_sha256"] == text_sha256(TEXT)
 
 
-@pytest.mark.parametrize("vendor", STANDS)
+@pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.parametrize(("digits", "expected"), HTTP_FAULTS.items())
-def test_a_server_fault_or_a_page_hides_whether_the_message_was_taken(
+def test_a_server_error_or_an_html_page_does_not_show_whether_the_message_was_accepted(
     fast: Simulators, vendor: str, digits: str, expected: tuple[int, bool]
 ) -> None:
-    stand, (status, is_taken) = STANDS[vendor], expected
+    api, (status, is_accepted) = VENDORS[vendor], expected
 
-    answer = stand.send(fast, stand.number + digits)
+    answer = api.send(fast, api.number + digits)
 
-    assert (answer.status, len(ledger(fast, vendor))) == (status, int(is_taken))
-    assert (stand.server_error if status == 500 else "<!DOCTYPE html>").encode() in answer.body
+    assert (answer.status, len(ledger(fast, vendor))) == (status, int(is_accepted))
+    assert (api.server_error if status == 500 else "<!DOCTYPE html>").encode() in answer.body
 
 
-@pytest.mark.parametrize("vendor", STANDS)
+@pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.parametrize(("digits", "error"), BROKEN.items())
-def test_a_broken_connection_hides_whether_the_message_was_taken(
+def test_a_broken_connection_does_not_show_whether_the_message_was_accepted(
     fast: Simulators, vendor: str, digits: str, error: type[Exception]
 ) -> None:
-    stand = STANDS[vendor]
+    api = VENDORS[vendor]
 
     with pytest.raises(error):
-        stand.send(fast, stand.number + digits, timeout=0.2)
+        api.send(fast, api.number + digits, timeout=0.2)
 
     assert len(ledger(fast, vendor)) == (0 if digits == "17" else 1)
 
 
-@pytest.mark.parametrize("vendor", STANDS)
+@pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.parametrize("digits", ["20", "21", "24"])
-def test_a_refusal_is_in_the_words_of_the_vendor_and_takes_nothing(fast: Simulators, vendor: str, digits: str) -> None:
-    stand = STANDS[vendor]
+def test_a_rejection_has_the_text_of_the_vendor_and_stores_no_message(
+    fast: Simulators, vendor: str, digits: str
+) -> None:
+    api = VENDORS[vendor]
 
-    answer = stand.send(fast, stand.number + digits)
+    answer = api.send(fast, api.number + digits)
 
-    status, words = stand.refusals[digits]
+    status, words = api.refusals[digits]
     assert (answer.status, ledger(fast, vendor)) == (status, [])
     assert words.encode() in answer.body
 
 
-@pytest.mark.parametrize("vendor", STANDS)
-def test_a_throttled_number_is_told_when_to_come_back_and_taken_the_second_time(fast: Simulators, vendor: str) -> None:
-    stand = STANDS[vendor]
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_throttled_number_gets_a_retry_time_and_is_accepted_the_second_time(fast: Simulators, vendor: str) -> None:
+    api = VENDORS[vendor]
 
-    first, second = (stand.send(fast, stand.number + "20") for _ in range(2))
+    first, second = (api.send(fast, api.number + "20") for _ in range(2))
 
     assert first.headers["Retry-After"] == "2"
-    assert stand.is_taken(second)
+    assert api.is_accepted(second)
     assert len(ledger(fast, vendor)) == 1
 
 
-@pytest.mark.parametrize("vendor", STANDS)
+@pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.parametrize(
     ("digits", "end"),
     [("10", "delivered"), ("11", "undelivered"), ("12", "accepted"), ("26", "delivered"), ("27", "delivered")],
 )
-def test_a_message_reaches_the_end_that_its_number_asks_for(
-    fast: Simulators, vendor: str, digits: str, end: str
-) -> None:
-    stand = STANDS[vendor]
+def test_a_message_ends_as_its_magic_number_defines(fast: Simulators, vendor: str, digits: str, end: str) -> None:
+    api = VENDORS[vendor]
 
-    stand.send(fast, stand.number + digits)
+    api.send(fast, api.number + digits)
 
-    assert until(lambda: ledger(fast, vendor)[0]["status"] == end)
+    assert wait_until(lambda: ledger(fast, vendor)[0]["status"] == end)
 
 
-@pytest.mark.parametrize("vendor", STANDS)
+@pytest.mark.parametrize("vendor", VENDORS)
 def test_a_text_message_is_never_read(fast: Simulators, vendor: str) -> None:
-    stand = STANDS[vendor]
+    api = VENDORS[vendor]
     call(fast, "POST", "/_config", body=b'{"sent_seconds": 0, "final_seconds": 0}')
 
-    stand.send(fast, stand.number + "27")
+    api.send(fast, api.number + "27")
 
     assert ledger(fast, vendor)[0]["status"] == "delivered"
 
 
-STRICT: list[tuple[str, Callable[[Simulators], Answer], int, str]] = [
+INVALID_REQUESTS: list[tuple[str, Callable[[Simulators], Answer], int, str]] = [
     (
         "nomsa without a key",
         lambda s: call(s, "GET", "/nomsa/v1/transactional/sms"),
@@ -358,7 +357,7 @@ STRICT: list[tuple[str, Callable[[Simulators], Answer], int, str]] = [
     ("nomsa without a plus", lambda s: send_nomsa(s, "85591234510"), 400, "invalid_recipient"),
     ("nomsa abroad", lambda s: send_nomsa(s, "+8801744977910"), 400, "invalid_recipient"),
     (
-        "nomsa, an id that is no number",
+        "nomsa, an id that is not a number",
         lambda s: call(s, "GET", "/nomsa/v1/transactional/sms/abc", headers=NOMSA_AUTH),
         400,
         "api_validation",
@@ -491,7 +490,7 @@ STRICT: list[tuple[str, Callable[[Simulators], Answer], int, str]] = [
     ),
     ("smspoh, a word as a flag", lambda s: send_smspoh(s, "09777777010", test="yes"), 422, "Test must be a number."),
     (
-        "smspoh, a receipt address that is none",
+        "smspoh, an invalid receipt address",
         lambda s: send_smspoh(s, "09777777010", deliveryReceiptUrl="here"),
         422,
         "is not a valid URL.",
@@ -504,7 +503,7 @@ STRICT: list[tuple[str, Callable[[Simulators], Answer], int, str]] = [
     ),
     ("smspoh, a foreign number without a plus", lambda s: send_smspoh(s, "66912345610"), 201, "Invalid Phone Number"),
     (
-        "smspoh, an odd limit",
+        "smspoh, an invalid limit",
         lambda s: call(s, "GET", "/smspoh/api/rest/messages?limit=30", headers=SMSPOH_AUTH),
         400,
         "missing or invalid parameters",
@@ -537,12 +536,12 @@ STRICT: list[tuple[str, Callable[[Simulators], Answer], int, str]] = [
     ),
     (
         "nusasms with JSON",
-        lambda s: call(s, "POST", "/nusasms/api/v3/sendsms/plain", headers=JSON, body=written(NUSASMS_AUTH)),
+        lambda s: call(s, "POST", "/nusasms/api/v3/sendsms/plain", headers=JSON, body=to_json(NUSASMS_AUTH)),
         422,
         "value_error.missing",
     ),
     (
-        "nusasms, the path of the heading",
+        "nusasms, the path in the heading",
         lambda s: call(s, "POST", "/nusasms/sms/v3/sendsms/plain", headers=FORM, body=b"user=x"),
         404,
         '{"detail": "Not Found"}',
@@ -551,9 +550,9 @@ STRICT: list[tuple[str, Callable[[Simulators], Answer], int, str]] = [
 
 
 @pytest.mark.parametrize(
-    ("attempt", "status", "words"), [case[1:] for case in STRICT], ids=[case[0] for case in STRICT]
+    ("attempt", "status", "words"), [case[1:] for case in INVALID_REQUESTS], ids=[case[0] for case in INVALID_REQUESTS]
 )
-def test_what_a_vendor_would_refuse_is_refused_in_its_words_and_not_taken(
+def test_an_invalid_request_is_rejected_with_the_text_of_the_vendor(
     shared: Simulators, attempt: Callable[[Simulators], Answer], status: int, words: str
 ) -> None:
     call(shared, "POST", "/_reset")
@@ -588,7 +587,7 @@ def test_nomsa_answers_with_the_documented_object(frozen: Simulators) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", sent["accepted_at"])
 
 
-def test_nomsa_gives_ten_demo_messages_and_then_never_more(frozen: Simulators) -> None:
+def test_nomsa_accepts_ten_demo_messages(frozen: Simulators) -> None:
     answers = [send_nomsa(frozen, "+85591234510", label="nomsa-sms-demo") for _ in range(11)]
 
     assert [answer.status for answer in answers] == [201] * 10 + [429]
@@ -619,21 +618,21 @@ LISTS = {
 
 
 @pytest.mark.parametrize("vendor", LISTS)
-def test_what_is_unlisted_is_not_in_the_list(frozen: Simulators, vendor: str) -> None:
+def test_an_unlisted_message_is_not_in_the_list(frozen: Simulators, vendor: str) -> None:
     path, auth = LISTS[vendor]
-    STANDS[vendor].send(frozen, STANDS[vendor].number + "28")
-    STANDS[vendor].send(frozen, STANDS[vendor].number + "10")
+    VENDORS[vendor].send(frozen, VENDORS[vendor].number + "28")
+    VENDORS[vendor].send(frozen, VENDORS[vendor].number + "10")
     unlisted, listed = (row["provider_message_id"] for row in ledger(frozen, vendor))
 
-    said = call(frozen, "GET", path, headers=auth).body.decode()
+    body = call(frozen, "GET", path, headers=auth).body.decode()
 
-    assert (unlisted in said, listed in said) == (False, True)
+    assert (unlisted in body, listed in body) == (False, True)
 
 
 @pytest.mark.parametrize("vendor", ["nomsa", "smsnoc"])
-def test_what_is_unlisted_is_found_by_its_id(frozen: Simulators, vendor: str) -> None:
+def test_an_unlisted_message_is_found_by_its_id(frozen: Simulators, vendor: str) -> None:
     path, auth = LISTS[vendor]
-    STANDS[vendor].send(frozen, STANDS[vendor].number + "28")
+    VENDORS[vendor].send(frozen, VENDORS[vendor].number + "28")
     (row,) = ledger(frozen, vendor)
 
     assert (
@@ -664,7 +663,7 @@ def test_nomsa_lists_by_page_order_status_and_time(frozen: Simulators) -> None:
     )
 
 
-def test_smsnoc_says_delivered_at_once_and_shows_what_it_knows_in_the_view(frozen: Simulators) -> None:
+def test_smsnoc_answers_delivered_at_once_and_has_the_real_status_in_the_view(frozen: Simulators) -> None:
     sent = send_smsnoc(frozen, "+880 1744-977910").document
 
     uid = sent["data"]["uid"]
@@ -681,7 +680,7 @@ def test_smsnoc_says_delivered_at_once_and_shows_what_it_knows_in_the_view(froze
     }
 
 
-def test_smsnoc_drops_what_a_list_has_twice_and_names_what_failed(frozen: Simulators) -> None:
+def test_smsnoc_ignores_repeated_numbers_and_lists_rejected_ones(frozen: Simulators) -> None:
     answer = send_smsnoc(frozen, "8801744977910,8801744977910,88012,8801744977921").document
 
     assert answer["status"] == "success"
@@ -690,7 +689,7 @@ def test_smsnoc_drops_what_a_list_has_twice_and_names_what_failed(frozen: Simula
     assert [entry["recipient"] for entry in ledger(frozen, "smsnoc")] == ["8801744977910"]
 
 
-def test_smsnoc_keeps_a_schedule_for_a_list_only(frozen: Simulators) -> None:
+def test_smsnoc_honours_a_schedule_only_for_a_list(frozen: Simulators) -> None:
     one = send_smsnoc(frozen, "8801744977910", schedule_time="2099-12-20 07:00").document
     many = send_smsnoc(frozen, "8801744977910,8801744977926", schedule_time="2099-12-20 07:00").document
 
@@ -700,7 +699,7 @@ def test_smsnoc_keeps_a_schedule_for_a_list_only(frozen: Simulators) -> None:
     assert [row.starts_at > row.created_at for row in rows] == [False, True, True]
 
 
-def test_smsnoc_pages_its_list_as_laravel_does(frozen: Simulators) -> None:
+def test_smsnoc_pages_its_list_in_the_format_of_laravel(frozen: Simulators) -> None:
     def page(query: str) -> dict[str, Any]:
         document = call(frozen, "GET", f"/smsnoc/api/v3/sms?{query}", headers=SMSNOC_AUTH).document
         assert document["message"] == "SMS data fetched successfully"
@@ -750,7 +749,7 @@ def test_smspoh_answers_with_the_documented_object(frozen: Simulators) -> None:
     ("written_as", "kept_as"),
     [("09777777010", "959777777010"), ("959777777010", "959777777010"), ("+66912345610", "66912345610")],
 )
-def test_smspoh_takes_local_and_international_numbers(frozen: Simulators, written_as: str, kept_as: str) -> None:
+def test_smspoh_accepts_local_and_international_numbers(frozen: Simulators, written_as: str, kept_as: str) -> None:
     assert send_smspoh(frozen, written_as).document["messages"][0]["to"] == kept_as
 
 
@@ -765,7 +764,7 @@ def test_smspoh_shows_the_key_of_an_encrypted_message_once(frozen: Simulators, e
     assert ledger(frozen, "smspoh")[0]["text_sha256"] == text_sha256(TEXT)
 
 
-def test_smspoh_answers_a_bulk_in_its_order_with_the_failures_in_their_places(frozen: Simulators) -> None:
+def test_smspoh_answers_a_bulk_in_order_including_failures(frozen: Simulators) -> None:
     messages = [
         {"to": ["09777777010", "12"], "message": "a", "from": "Sampai"},
         {"to": "09777777024", "message": "b", "from": "Sampai"},
@@ -773,7 +772,7 @@ def test_smspoh_answers_a_bulk_in_its_order_with_the_failures_in_their_places(fr
     ]
     headers = {**JSON, **SMSPOH_AUTH}
 
-    answer = call(frozen, "POST", "/smspoh/api/rest/send/bulk", headers=headers, body=written({"messages": messages}))
+    answer = call(frozen, "POST", "/smspoh/api/rest/send/bulk", headers=headers, body=to_json({"messages": messages}))
 
     assert [(entry["to"], entry["status"], entry["message"]) for entry in answer.document["messages"]] == [
         ("959777777010", "Accepted", "a"),
@@ -784,7 +783,7 @@ def test_smspoh_answers_a_bulk_in_its_order_with_the_failures_in_their_places(fr
     assert [entry["reference"] for entry in ledger(frozen, "smspoh")] == ["", "r"]
 
 
-def test_smspoh_pages_its_history_as_yii_does(frozen: Simulators) -> None:
+def test_smspoh_pages_its_history_in_the_format_of_yii(frozen: Simulators) -> None:
     def page(query: str) -> dict[str, Any]:
         found: dict[str, Any] = call(frozen, "GET", f"/smspoh/api/rest/messages?{query}", headers=SMSPOH_AUTH).document
         return found
@@ -813,7 +812,7 @@ def test_smspoh_pages_its_history_as_yii_does(frozen: Simulators) -> None:
     assert page("filterByCreatedDateTo=2020-01-01")["records"] == 0
 
 
-def test_nusasms_answers_in_xml_unless_asked_for_json(frozen: Simulators) -> None:
+def test_nusasms_answers_in_xml_by_default(frozen: Simulators) -> None:
     as_xml = send_nusasms(frozen, "6281234567810", output=None)
     as_json = send_nusasms(frozen, "6281234567810").document
 
@@ -827,7 +826,7 @@ def test_nusasms_answers_in_xml_unless_asked_for_json(frozen: Simulators) -> Non
     assert (len(first), first[0]) == (18, "0")
 
 
-def test_nusasms_takes_its_parameters_from_query_form_and_multipart(frozen: Simulators) -> None:
+def test_nusasms_reads_parameters_from_query_form_and_multipart(frozen: Simulators) -> None:
     fields = {**NUSASMS_AUTH, "SMSText": "é", "GSM": "6281234567810"}
     path = "/nusasms/api/v3/sendsms/plain"
     parts = "".join(f'--b\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n' for k, v in fields.items())
@@ -844,7 +843,7 @@ def test_nusasms_takes_its_parameters_from_query_form_and_multipart(frozen: Simu
     assert {entry["text_sha256"] for entry in ledger(frozen, "nusasms")} == {text_sha256("é")}
 
 
-def test_nusasms_can_be_told_to_refuse_a_password_that_is_not_marked(frozen: Simulators) -> None:
+def test_nusasms_can_be_configured_to_reject_an_unmarked_one_time_password(frozen: Simulators) -> None:
     call(frozen, "POST", "/_config", body=b'{"nusasms_refuses_unmarked_otp": true}')
 
     codes = [
@@ -855,12 +854,12 @@ def test_nusasms_can_be_told_to_refuse_a_password_that_is_not_marked(frozen: Sim
     assert codes == ["-10", "0", "0"]
 
 
-def test_smspoh_receipts_come_in_three_dialects_and_two_vocabularies(fast: Simulators, receiver: Receiver) -> None:
+def test_smspoh_receipts_have_three_formats_and_two_vocabularies(fast: Simulators, receiver: Receiver) -> None:
     seen: list[list[tuple[str, str]]] = []
     for _ in range(6):
         send_smspoh(fast, "09777777010", deliveryReceiptUrl=f"{receiver.url}/own?k=v")
         arrived = sorted(receiver.take(2), key=lambda item: str(item[2]["finishedAt"] or ""))
-        seen.append([(dialect, fields["status"]) for dialect, _, fields in arrived])
+        seen.append([(format_, fields["status"]) for format_, _, fields in arrived])
         last = arrived[-1]
 
         assert last[1] == "/own"
@@ -885,9 +884,7 @@ def test_smspoh_receipts_come_in_three_dialects_and_two_vocabularies(fast: Simul
     ]
 
 
-def test_receipts_without_an_address_of_their_own_go_to_that_of_the_account(
-    fast: Simulators, receiver: Receiver
-) -> None:
+def test_receipts_without_an_address_go_to_the_address_of_the_account(fast: Simulators, receiver: Receiver) -> None:
     call(fast, "POST", "/_config", body=json.dumps({"webhook_base": receiver.url}).encode())
 
     send_smspoh(fast, "09777777010")
@@ -896,7 +893,7 @@ def test_receipts_without_an_address_of_their_own_go_to_that_of_the_account(
     nusasms = receiver.take(2)
 
     assert {path for _, path, _ in smspoh} == {"/webhooks/smspoh/receipt/t"}
-    assert [(dialect, path) for dialect, path, _ in nusasms] == [("GET", "/webhooks/nusasms/sms-receipt/t")] * 2
+    assert [(format_, path) for format_, path, _ in nusasms] == [("GET", "/webhooks/nusasms/sms-receipt/t")] * 2
     last = nusasms[-1][2]
     assert last == {
         "ref_no": ledger(fast, "nusasms")[0]["provider_message_id"],
@@ -908,7 +905,7 @@ def test_receipts_without_an_address_of_their_own_go_to_that_of_the_account(
 
 
 @pytest.mark.parametrize(("digits", "letters"), [("10", ["S", "D"]), ("11", ["S", "F"]), ("13", ["D", "S", "Q", "D"])])
-def test_receipts_come_in_the_order_that_the_number_asks_for(
+def test_receipts_have_the_order_that_the_magic_number_defines(
     fast: Simulators, receiver: Receiver, digits: str, letters: list[str]
 ) -> None:
     changes = {"webhook_base": receiver.url, "sent_seconds": 0.05, "final_seconds": 0.35}
@@ -919,7 +916,7 @@ def test_receipts_come_in_the_order_that_the_number_asks_for(
     assert [fields["status"] for _, _, fields in receiver.take(len(letters))] == letters
 
 
-def test_an_early_receipt_is_there_before_the_answer(frozen: Simulators, receiver: Receiver) -> None:
+def test_an_early_receipt_arrives_before_the_answer(frozen: Simulators, receiver: Receiver) -> None:
     call(frozen, "POST", "/_config", body=json.dumps({"webhook_base": receiver.url}).encode())
 
     send_nusasms(frozen, "6281234567814")
@@ -937,9 +934,7 @@ def test_a_silent_message_sends_no_receipt(fast: Simulators, receiver: Receiver)
     assert [fields["ref_no"] for _, _, fields in receiver.take(2)] == [numbers[1]] * 2
 
 
-def test_a_receipt_that_is_not_answered_with_200_comes_again_but_not_for_ever(
-    fast: Simulators, receiver: Receiver
-) -> None:
+def test_a_receipt_without_a_200_answer_is_retried_a_few_times(fast: Simulators, receiver: Receiver) -> None:
     call(fast, "POST", "/_config", body=json.dumps({"webhook_base": receiver.url}).encode())
     for status in (503, 503, 202, 200):
         receiver.statuses.put(status)
@@ -948,17 +943,17 @@ def test_a_receipt_that_is_not_answered_with_200_comes_again_but_not_for_ever(
     send_nusasms(fast, "6281234567810")
 
     assert [fields["status"] for _, _, fields in receiver.take(3)] == ["S", "S", "S"]
-    assert until(lambda: call(fast, "GET", "/_calls").document["nusasms"].get("receipt_failed") == 3)
+    assert wait_until(lambda: call(fast, "GET", "/_calls").document["nusasms"].get("receipt_failed") == 3)
     assert receiver.statuses.qsize() == 1
 
 
-def test_a_receipt_leaves_this_computer_on_no_account(fast: Simulators) -> None:
+def test_a_receipt_is_never_sent_to_another_computer(fast: Simulators) -> None:
     send_smspoh(fast, "09777777014", deliveryReceiptUrl="http://vendor.example/receipt")
 
     assert call(fast, "GET", "/_calls").document["smspoh"] == {"send": 1, "receipt_failed": 2}
 
 
-def test_a_polled_status_goes_backwards_for_a_scrambled_message(fast: Simulators) -> None:
+def test_the_polled_status_of_a_scrambled_message_goes_backwards(fast: Simulators) -> None:
     call(fast, "POST", "/_config", body=b'{"sent_seconds": 0, "final_seconds": 0.1}')
     nomsa_id = send_nomsa(fast, "+85591234513").document["id"]
     uid = send_smsnoc(fast, "8801744977913").document["data"]["uid"]
@@ -975,7 +970,7 @@ def test_a_polled_status_goes_backwards_for_a_scrambled_message(fast: Simulators
     assert smsnoc == ["Delivered", "Enroute", "Delivered"]
 
 
-def test_an_undelivered_message_says_why_at_nomsa(fast: Simulators) -> None:
+def test_an_undelivered_nomsa_message_has_an_error_code(fast: Simulators) -> None:
     call(fast, "POST", "/_config", body=b'{"sent_seconds": 0, "final_seconds": 0}')
     sms_id = send_nomsa(fast, "+85591234511").document["id"]
 
@@ -1009,7 +1004,9 @@ def test_calls_are_counted_by_vendor_and_operation(frozen: Simulators) -> None:
         (["sent_seconds"], 400),
     ],
 )
-def test_settings_change_while_running_or_are_refused_whole(frozen: Simulators, changes: Any, status: int) -> None:
+def test_valid_settings_are_applied_and_invalid_ones_rejected_completely(
+    frozen: Simulators, changes: Any, status: int
+) -> None:
     answer = call(frozen, "POST", "/_config", body=json.dumps(changes).encode())
 
     shown = call(frozen, "GET", "/_config").document
@@ -1018,7 +1015,7 @@ def test_settings_change_while_running_or_are_refused_whole(frozen: Simulators, 
     assert "webhook_token" not in shown
 
 
-def test_a_reset_forgets_messages_but_gives_no_id_twice(frozen: Simulators) -> None:
+def test_a_reset_removes_messages_and_does_not_reuse_ids(frozen: Simulators) -> None:
     before = send_nusasms(frozen, "6281234567810").document["results"][0]["messageid"]
     call(frozen, "POST", "/_reset")
     after = send_nusasms(frozen, "6281234567810").document["results"][0]["messageid"]
@@ -1027,7 +1024,7 @@ def test_a_reset_forgets_messages_but_gives_no_id_twice(frozen: Simulators) -> N
     assert after > before
 
 
-def test_with_a_state_file_the_ledger_outlives_a_restart(tmp_path: Path) -> None:
+def test_a_state_file_keeps_the_ledger_after_a_restart(tmp_path: Path) -> None:
     state = tmp_path / "ledger"
     kept = []
     for _ in range(2):
@@ -1039,7 +1036,7 @@ def test_with_a_state_file_the_ledger_outlives_a_restart(tmp_path: Path) -> None
     assert len(kept[1]) == 2
 
 
-def test_stopping_lets_go_of_a_client_that_is_kept_waiting() -> None:
+def test_stopping_closes_the_connection_of_a_waiting_client() -> None:
     broken = queue.Queue[Exception]()
     with Simulators(settings=FROZEN) as simulators:
 
@@ -1051,13 +1048,13 @@ def test_stopping_lets_go_of_a_client_that_is_kept_waiting() -> None:
 
         thread = threading.Thread(target=wait_for_an_answer)
         thread.start()
-        assert until(lambda: len(ledger(simulators, "nomsa")) == 1)
+        assert wait_until(lambda: len(ledger(simulators, "nomsa")) == 1)
 
     thread.join(5)
     assert isinstance(broken.get(timeout=1), ConnectionError)
 
 
-def test_the_table_for_users_has_every_magic_number_and_no_other() -> None:
+def test_the_documented_table_has_exactly_the_magic_numbers() -> None:
     page = Path(__file__).parents[3] / "docs" / "reference" / "magic-numbers.md"
     section = page.read_text(encoding="utf-8").partition("## Numbers to use")[0]
 
@@ -1067,43 +1064,43 @@ def test_the_table_for_users_has_every_magic_number_and_no_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("journey", "receipts"),
+    ("lifecycle", "receipts"),
     [
-        (Journey.DELIVERED, [(1.0, Stage.SENT), (4.0, Stage.DELIVERED)]),
-        (Journey.UNDELIVERED, [(1.0, Stage.SENT), (4.0, Stage.UNDELIVERED)]),
-        (Journey.SILENT, []),
-        (Journey.EARLY, [(0, Stage.SENT), (0, Stage.DELIVERED)]),
+        (Lifecycle.DELIVERED, [(1.0, Stage.SENT), (4.0, Stage.DELIVERED)]),
+        (Lifecycle.UNDELIVERED, [(1.0, Stage.SENT), (4.0, Stage.UNDELIVERED)]),
+        (Lifecycle.SILENT, []),
+        (Lifecycle.EARLY, [(0, Stage.SENT), (0, Stage.DELIVERED)]),
         (
-            Journey.READ,
+            Lifecycle.READ,
             [(1.0, Stage.SENT), (2.5, Stage.DELIVERED), (4.0, Stage.READ)],
         ),
         (
-            Journey.SCRAMBLED,
+            Lifecycle.SCRAMBLED,
             [(1.0, Stage.DELIVERED), (2.0, Stage.SENT), (3.0, Stage.ACCEPTED), (4.0, Stage.DELIVERED)],
         ),
     ],
 )
-def test_each_journey_has_its_receipts(journey: Journey, receipts: list[tuple[float, Stage]]) -> None:
-    steps = receipts_of(journey, sent_seconds=1.0, final_seconds=4.0)
+def test_each_lifecycle_has_its_receipts(lifecycle: Lifecycle, receipts: list[tuple[float, Stage]]) -> None:
+    steps = receipts_of(lifecycle, sent_seconds=1.0, final_seconds=4.0)
 
     assert [(step.after_seconds, step.stage) for step in steps] == receipts
 
 
 @pytest.mark.parametrize(
-    ("journey", "stages"),
+    ("lifecycle", "stages"),
     [
-        (Journey.DELIVERED, ["accepted", "sent", "sent", "delivered"]),
-        (Journey.UNDELIVERED, ["accepted", "sent", "sent", "undelivered"]),
-        (Journey.SILENT, ["accepted", "accepted", "accepted", "accepted"]),
-        (Journey.EARLY, ["delivered", "delivered", "delivered", "delivered"]),
-        (Journey.SCRAMBLED, ["accepted", "delivered", "delivered", "delivered"]),
-        (Journey.READ, ["accepted", "sent", "delivered", "read"]),
+        (Lifecycle.DELIVERED, ["accepted", "sent", "sent", "delivered"]),
+        (Lifecycle.UNDELIVERED, ["accepted", "sent", "sent", "undelivered"]),
+        (Lifecycle.SILENT, ["accepted", "accepted", "accepted", "accepted"]),
+        (Lifecycle.EARLY, ["delivered", "delivered", "delivered", "delivered"]),
+        (Lifecycle.SCRAMBLED, ["accepted", "delivered", "delivered", "delivered"]),
+        (Lifecycle.READ, ["accepted", "sent", "delivered", "read"]),
     ],
 )
-def test_a_poll_sees_the_stage_of_the_hour(journey: Journey, stages: list[str]) -> None:
+def test_a_poll_shows_the_current_stage(lifecycle: Lifecycle, stages: list[str]) -> None:
     ages = (0.0, 1.0, 2.0, 3.0)
 
-    seen = [stage_at(journey, age, reads=0, sent_seconds=1.0, final_seconds=3.0).value for age in ages]
+    seen = [stage_at(lifecycle, age, reads=0, sent_seconds=1.0, final_seconds=3.0).value for age in ages]
 
     assert seen == stages
 
@@ -1112,5 +1109,5 @@ def test_a_poll_sees_the_stage_of_the_hour(journey: Journey, stages: list[str]) 
     ("text", "count"),
     [("a" * 160, 1), ("a" * 161, 2), ("€" * 80, 1), ("€" * 81, 2), ("ក" * 70, 1), ("ក" * 71, 2), ("", 1)],
 )
-def test_a_text_is_counted_in_parts(text: str, count: int) -> None:
+def test_a_text_is_counted_in_segments(text: str, count: int) -> None:
     assert segments(text) == count

@@ -1,4 +1,4 @@
-"""The simulator of NusaSMS beyond plain SMS: groups, WhatsApp, WhatsApp Official, inbound messages, the account."""
+"""The NusaSMS simulator: groups, WhatsApp, WhatsApp Official, inbound messages, and the account."""
 
 import base64
 import hashlib
@@ -30,8 +30,8 @@ from tests.unit.local.test_simulators import (
     Receiver,
     call,
     ledger,
-    until,
-    written,
+    to_json,
+    wait_until,
 )
 
 API = "/nusasms/nusasms_api/1.0"
@@ -42,14 +42,14 @@ CHANNEL = "c0000000-0000-4000-8000-000000000001"
 TEMPLATE = "7e000000-0000-4000-8000-00000000000{}"
 ONE_PARAMETER, DOCUMENT, PENDING, NO_PARAMETER = (TEMPLATE.format(number) for number in (1, 2, 3, 4))
 UNKNOWN_ID = "99999999-9999-4999-8999-999999999999"
-# Every two bytes and line ends that a careless reader of multipart would touch.
+# Every byte, and the line endings that a wrong multipart parser would change.
 FILE = bytes(range(256)) * 4 + b"\r\n\n\r--b\r\n\r"
 GROUPS = tuple(f"Example{number:02d}" for number in range(100))
 LAYOUT = "%Y-%m-%d %H:%M:%S"
 
 
 def post_json(simulators: Simulators, path: str, fields: Any, timeout: float = 5) -> Answer:
-    return call(simulators, "POST", API + path, headers={**JSON, **KEY}, body=written(fields), timeout=timeout)
+    return call(simulators, "POST", API + path, headers={**JSON, **KEY}, body=to_json(fields), timeout=timeout)
 
 
 def send_message(simulators: Simulators, recipient: str, timeout: float = 5, **changes: Any) -> Answer:
@@ -75,7 +75,7 @@ def send_broadcast(simulators: Simulators, recipient: str, timeout: float = 5, *
 
 
 def send_reply(simulators: Simulators, recipient: str, timeout: float = 5, **changes: Any) -> Answer:
-    """Reply in the room of a number, which writes first."""
+    """Receive a message from a number, and reply in its room."""
     room_id = record_conversation(simulators, recipient)
     fields = {"room_id": room_id, "text": TEXT, **changes}
     body = urlencode({name: value for name, value in fields.items() if value is not None}).encode()
@@ -90,20 +90,20 @@ def send_to_group(simulators: Simulators, name: str, timeout: float = 5, **chang
     return call(simulators, "POST", path, headers=FORM, body=body, timeout=timeout)
 
 
-def write_in(simulators: Simulators, kind: str, sender: str, **changes: Any) -> Answer:
-    """Have a phone write to the account."""
+def receive_from_phone(simulators: Simulators, kind: str, sender: str, **changes: Any) -> Answer:
+    """Make a phone send a message to the account."""
     fields = {"vendor": "nusasms", "kind": kind, "sender": sender, "text": "Halo", **changes}
-    return call(simulators, "POST", "/_inbound", body=written(fields))
+    return call(simulators, "POST", "/_inbound", body=to_json(fields))
 
 
 def record_conversation(simulators: Simulators, sender: str, **changes: Any) -> str:
-    answer = write_in(simulators, "whatsapp-official-inbox", sender, **changes)
+    answer = receive_from_phone(simulators, "whatsapp-official-inbox", sender, **changes)
     room_id: str = answer.document["fields"]["room_id"]
     return room_id
 
 
 def wib(**ago: float) -> str:
-    """Return a moment of the past as NusaSMS writes it."""
+    """Return a time in the past in the format of NusaSMS."""
     return (datetime.now(UTC) - timedelta(**ago) + timedelta(hours=7)).strftime(LAYOUT)
 
 
@@ -114,7 +114,7 @@ def shared() -> Iterator[Simulators]:
 
 
 def reset(simulators: Simulators, settings: Settings) -> Simulators:
-    """Begin anew, with an address where nobody listens."""
+    """Reset the simulators. The webhook address has no listener."""
     settings = replace(settings, webhook_base="http://127.0.0.1:9", nusasms_groups=GROUPS)
     call(simulators, "POST", "/_reset")
     call(simulators, "POST", "/_config", body=json.dumps(settings.shown()).encode())
@@ -139,16 +139,16 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def wired(receiver: Receiver) -> Iterator[Simulators]:
-    """Simulators of one test only: what comes late must not reach the receiver of the next."""
+def connected(receiver: Receiver) -> Iterator[Simulators]:
+    """Return simulators for one test only, so that late webhooks do not reach the receiver of the next test."""
     settings = replace(FAST, webhook_base=receiver.url, sent_seconds=0.05, final_seconds=0.35, nusasms_groups=GROUPS)
     with Simulators(settings=settings) as simulators:
         yield simulators
 
 
 @dataclass(frozen=True)
-class Stand:
-    """One way to send, as the table of magic numbers sees it."""
+class SendApi:
+    """One way to send, for the tests of magic numbers."""
 
     send: Callable[..., Answer]
     recipient: str
@@ -164,24 +164,24 @@ JSON_REFUSALS = {
     "24": (400, "Insufficient WA credit"),
 }
 OFFICIAL_ID = "[A-Z]{4}[0-9]{20}"
-STANDS = {
-    "message": Stand(send_message, NUMBER, {"channel": "whatsapp", "operation": "send"}, JSON_REFUSALS),
-    "media": Stand(send_media, NUMBER, {"channel": "whatsapp", "operation": "media"}, JSON_REFUSALS),
-    "broadcast": Stand(
+APIS = {
+    "message": SendApi(send_message, NUMBER, {"channel": "whatsapp", "operation": "send"}, JSON_REFUSALS),
+    "media": SendApi(send_media, NUMBER, {"channel": "whatsapp", "operation": "media"}, JSON_REFUSALS),
+    "broadcast": SendApi(
         send_broadcast,
         NUMBER,
         {"channel": "whatsapp_official", "operation": "broadcast"},
         JSON_REFUSALS,
         id_shape=OFFICIAL_ID,
     ),
-    "reply": Stand(
+    "reply": SendApi(
         send_reply,
         NUMBER,
         {"channel": "whatsapp_official", "operation": "reply"},
         JSON_REFUSALS,
         id_shape=OFFICIAL_ID,
     ),
-    "group": Stand(
+    "group": SendApi(
         send_to_group,
         "Example",
         {"channel": "sms", "operation": "group"},
@@ -192,69 +192,69 @@ STANDS = {
 }
 
 
-# --- magic numbers --------------------------------------------------------------------------------------------------
+# --- magic numbers ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", STANDS)
+@pytest.mark.parametrize("name", APIS)
 @pytest.mark.parametrize("digits", PLAIN_NUMBERS)
-def test_a_number_without_a_fault_is_taken_and_answered(fast: Simulators, name: str, digits: str) -> None:
-    stand = STANDS[name]
+def test_a_number_without_a_fault_is_accepted(fast: Simulators, name: str, digits: str) -> None:
+    api = APIS[name]
 
-    answer = stand.send(fast, stand.recipient + digits)
+    answer = api.send(fast, api.recipient + digits)
 
-    assert answer.status == stand.success
+    assert answer.status == api.success
     (entry,) = ledger(fast, "nusasms")
-    assert re.fullmatch(stand.id_shape, entry["provider_message_id"])
+    assert re.fullmatch(api.id_shape, entry["provider_message_id"])
     assert entry["provider_message_id"].encode() in answer.body
-    expected = {**stand.entry, "recipient": stand.recipient + digits, "text_sha256": text_sha256(TEXT)}
+    expected = {**api.entry, "recipient": api.recipient + digits, "text_sha256": text_sha256(TEXT)}
     assert expected.items() <= entry.items()
 
 
-@pytest.mark.parametrize("name", STANDS)
+@pytest.mark.parametrize("name", APIS)
 @pytest.mark.parametrize(("digits", "expected"), HTTP_FAULTS.items())
-def test_a_server_fault_or_a_page_hides_whether_the_message_was_taken(
+def test_a_server_error_or_an_html_page_does_not_show_whether_the_message_was_accepted(
     fast: Simulators, name: str, digits: str, expected: tuple[int, bool]
 ) -> None:
-    stand, (status, is_taken) = STANDS[name], expected
+    api, (status, is_accepted) = APIS[name], expected
 
-    answer = stand.send(fast, stand.recipient + digits)
+    answer = api.send(fast, api.recipient + digits)
 
-    assert (answer.status, len(ledger(fast, "nusasms"))) == (status, int(is_taken))
+    assert (answer.status, len(ledger(fast, "nusasms"))) == (status, int(is_accepted))
     assert (b"Internal Server Error" if status == 500 else b"<!DOCTYPE html>") in answer.body
 
 
-@pytest.mark.parametrize("name", STANDS)
+@pytest.mark.parametrize("name", APIS)
 @pytest.mark.parametrize(("digits", "error"), BROKEN.items())
-def test_a_broken_connection_hides_whether_the_message_was_taken(
+def test_a_broken_connection_does_not_show_whether_the_message_was_accepted(
     fast: Simulators, name: str, digits: str, error: type[Exception]
 ) -> None:
-    stand = STANDS[name]
+    api = APIS[name]
 
     with pytest.raises(error):
-        stand.send(fast, stand.recipient + digits, timeout=0.2)
+        api.send(fast, api.recipient + digits, timeout=0.2)
 
     assert len(ledger(fast, "nusasms")) == (0 if digits == "17" else 1)
 
 
-@pytest.mark.parametrize("name", STANDS)
+@pytest.mark.parametrize("name", APIS)
 @pytest.mark.parametrize("digits", ["20", "21", "24"])
-def test_a_refusal_is_in_the_words_of_the_vendor_and_takes_nothing(fast: Simulators, name: str, digits: str) -> None:
-    stand = STANDS[name]
+def test_a_rejection_has_the_text_of_the_vendor_and_stores_no_message(fast: Simulators, name: str, digits: str) -> None:
+    api = APIS[name]
 
-    answer = stand.send(fast, stand.recipient + digits)
+    answer = api.send(fast, api.recipient + digits)
 
-    status, words = stand.refusals[digits]
+    status, words = api.refusals[digits]
     assert (answer.status, ledger(fast, "nusasms")) == (status, [])
     assert words.encode() in answer.body
 
 
-@pytest.mark.parametrize("name", STANDS)
-def test_a_throttled_number_is_told_when_to_come_back_and_taken_the_second_time(fast: Simulators, name: str) -> None:
-    stand = STANDS[name]
+@pytest.mark.parametrize("name", APIS)
+def test_a_throttled_number_gets_a_retry_time_and_is_accepted_the_second_time(fast: Simulators, name: str) -> None:
+    api = APIS[name]
 
-    first, second = (stand.send(fast, stand.recipient + "20") for _ in range(2))
+    first, second = (api.send(fast, api.recipient + "20") for _ in range(2))
 
-    assert (first.headers["Retry-After"], second.status) == ("2", stand.success)
+    assert (first.headers["Retry-After"], second.status) == ("2", api.success)
     assert len(ledger(fast, "nusasms")) == 1
 
 
@@ -262,13 +262,13 @@ def test_a_throttled_number_is_told_when_to_come_back_and_taken_the_second_time(
 @pytest.mark.parametrize(
     ("digits", "end"), [("10", "delivered"), ("11", "undelivered"), ("12", "accepted"), ("27", "read")]
 )
-def test_a_message_reaches_the_end_that_its_number_asks_for(fast: Simulators, name: str, digits: str, end: str) -> None:
-    STANDS[name].send(fast, NUMBER + digits)
+def test_a_message_ends_as_its_magic_number_defines(fast: Simulators, name: str, digits: str, end: str) -> None:
+    APIS[name].send(fast, NUMBER + digits)
 
-    assert until(lambda: ledger(fast, "nusasms")[0]["status"] == end)
+    assert wait_until(lambda: ledger(fast, "nusasms")[0]["status"] == end)
 
 
-# --- bodies that do not fit ------------------------------------------------------------------------------------------
+# --- invalid bodies ---------------------------------------------------------------------------------------------------
 
 MESSAGE = {"destination": NUMBER + "10", "message": TEXT}
 MEDIA = {"destination": NUMBER + "10", "media_url": "https://files.example/a.png"}
@@ -287,7 +287,7 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 MISSING, EXTRA, TEXT_TYPE = "value_error.missing", "value_error.extra", "type_error.str"
 
-UNFIT: list[tuple[str, dict[str, Any], str, list[str | int]]] = [
+INVALID_BODIES: list[tuple[str, dict[str, Any], str, list[str | int]]] = [
     ("/whatsapp/message", {"destination": None}, MISSING, ["destination"]),
     ("/whatsapp/message", {"message": None}, MISSING, ["message"]),
     ("/whatsapp/message", {"message": ""}, "value_error.any_str.min_length", ["message"]),
@@ -347,8 +347,8 @@ UNFIT: list[tuple[str, dict[str, Any], str, list[str | int]]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "changes", "kind", "where"), UNFIT)
-def test_a_body_that_does_not_fit_is_refused_by_the_name_that_is_wrong(
+@pytest.mark.parametrize(("path", "changes", "kind", "where"), INVALID_BODIES)
+def test_an_invalid_body_is_rejected_with_the_name_of_the_field(
     frozen: Simulators, path: str, changes: dict[str, Any], kind: str, where: list[str | int]
 ) -> None:
     answer = post_json(frozen, path, BODIES[path] | changes)
@@ -368,7 +368,7 @@ def test_a_body_that_does_not_fit_is_refused_by_the_name_that_is_wrong(
         (JSON, b"{]", "value_error.jsondecode", [1]),
     ],
 )
-def test_a_body_that_is_no_json_object_is_refused(
+def test_a_body_that_is_not_a_json_object_is_rejected(
     frozen: Simulators, path: str, headers: Mapping[str, str], body: bytes, kind: str, where: list[int]
 ) -> None:
     answer = call(frozen, "POST", API + path, headers={**headers, **KEY}, body=body)
@@ -377,7 +377,7 @@ def test_a_body_that_is_no_json_object_is_refused(
     assert (answer.status, problem["loc"], problem["type"]) == (422, ["body", *where], kind)
 
 
-# --- refusals that are not about the form ----------------------------------------------------------------------------
+# --- rejections by the account ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -412,7 +412,7 @@ def test_a_body_that_is_no_json_object_is_refused(
         ),
     ],
 )
-def test_what_the_account_does_not_allow_is_refused_as_a_matter_of_business(
+def test_a_request_that_the_account_does_not_allow_is_rejected(
     frozen: Simulators, path: str, changes: dict[str, Any], words: str
 ) -> None:
     answer = post_json(frozen, path, BODIES[path] | changes)
@@ -436,7 +436,7 @@ def test_what_the_account_does_not_allow_is_refused_as_a_matter_of_business(
     ],
 )
 @pytest.mark.parametrize("headers", [{}, {"APIKey": "x"}, {"Authorization": "Bearer local-api-key"}])
-def test_without_the_key_in_its_header_nothing_is_answered(
+def test_a_request_without_the_key_header_is_rejected(
     frozen: Simulators, method: str, path: str, headers: Mapping[str, str]
 ) -> None:
     answer = call(frozen, method, API + path, headers=headers)
@@ -447,14 +447,14 @@ def test_without_the_key_in_its_header_nothing_is_answered(
 @pytest.mark.parametrize(
     ("method", "path", "status"), [("GET", "/whatsapp/message", 405), ("POST", "/balance", 405), ("GET", "/x", 404)]
 )
-def test_other_methods_and_paths_are_refused(frozen: Simulators, method: str, path: str, status: int) -> None:
+def test_other_methods_and_paths_are_rejected(frozen: Simulators, method: str, path: str, status: int) -> None:
     assert call(frozen, method, API + path, headers=KEY).status == status
 
 
-# --- the account ----------------------------------------------------------------------------------------------------
+# --- the account ------------------------------------------------------------------------------------------------------
 
 
-def test_the_account_tells_its_user_and_its_credit(frozen: Simulators) -> None:
+def test_the_account_has_a_user_and_a_credit(frozen: Simulators) -> None:
     call(frozen, "POST", "/_config", body=b'{"nusasms_sms_balance": 12.5, "nusasms_expired_date": "2027-01-31"}')
 
     user, balance = (call(frozen, "GET", API + path, headers=KEY) for path in ("/auth/api_key", "/balance"))
@@ -488,7 +488,7 @@ def test_the_account_tells_its_user_and_its_credit(frozen: Simulators) -> None:
     )
 
 
-def test_templates_are_listed_with_their_status_and_the_channel_by_its_id(frozen: Simulators) -> None:
+def test_templates_are_listed_with_status_and_channel_id(frozen: Simulators) -> None:
     templates = call(frozen, "GET", f"{API}/wa_official/templates", headers=KEY).document
     channels = call(frozen, "GET", f"{API}/wa_official/channels", headers=KEY).document
 
@@ -508,10 +508,10 @@ def test_templates_are_listed_with_their_status_and_the_channel_by_its_id(frozen
     assert channel["id"] == CHANNEL
 
 
-# --- groups ---------------------------------------------------------------------------------------------------------
+# --- groups -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_group_is_answered_with_a_campaign_of_its_own_in_json_and_xml(frozen: Simulators) -> None:
+def test_the_answer_to_a_group_has_its_campaign_in_json_and_xml(frozen: Simulators) -> None:
     as_json = send_to_group(frozen, "Example10").document
     as_xml = send_to_group(frozen, "Example10", output=None)
 
@@ -538,7 +538,9 @@ def test_a_group_is_answered_with_a_campaign_of_its_own_in_json_and_xml(frozen: 
         ("Example10", {"user": None}, "-5"),
     ],
 )
-def test_a_group_is_refused_by_a_status(frozen: Simulators, group: str, changes: dict[str, Any], status: str) -> None:
+def test_an_invalid_group_is_rejected_with_a_status(
+    frozen: Simulators, group: str, changes: dict[str, Any], status: str
+) -> None:
     answer = send_to_group(frozen, group, **changes)
 
     (result,) = answer.document["results"]
@@ -546,18 +548,18 @@ def test_a_group_is_refused_by_a_status(frozen: Simulators, group: str, changes:
     assert ledger(frozen, "nusasms") == []
 
 
-def test_a_group_sends_no_receipts(wired: Simulators, receiver: Receiver) -> None:
-    send_to_group(wired, "Example14")
-    send_to_group(wired, "Example10")
-    send_message(wired, NUMBER + "10")
+def test_a_group_sends_no_receipts(connected: Simulators, receiver: Receiver) -> None:
+    send_to_group(connected, "Example14")
+    send_to_group(connected, "Example10")
+    send_message(connected, NUMBER + "10")
 
-    *groups, message = ledger(wired, "nusasms")
+    *groups, message = ledger(connected, "nusasms")
     assert len(groups) == 2
     assert [fields["ref_no"] for _, _, fields in receiver.take(2)] == [message["provider_message_id"]] * 2
     assert receiver.arrived.empty()
 
 
-# --- WhatsApp -------------------------------------------------------------------------------------------------------
+# --- WhatsApp ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_whatsapp_message_is_answered_with_the_documented_object(frozen: Simulators) -> None:
@@ -587,19 +589,19 @@ def test_a_whatsapp_message_is_answered_with_the_documented_object(frozen: Simul
 @pytest.mark.parametrize(
     "message", ["Hai 😀🇮🇩", r"Hai \U0001F600\U0001F1EE\U0001F1E9", r"Hai \\U0001F600\\U0001F1EE\\U0001F1E9"]
 )
-def test_emoji_arrive_as_such_however_they_are_written(frozen: Simulators, message: str) -> None:
+def test_emoji_are_decoded_from_every_notation(frozen: Simulators, message: str) -> None:
     send_message(frozen, NUMBER + "10", message=message)
 
     assert ledger(frozen, "nusasms")[0]["text_sha256"] == text_sha256("Hai 😀🇮🇩")
 
 
-def test_what_only_looks_like_an_emoji_stays_as_it_is(frozen: Simulators) -> None:
+def test_text_that_resembles_an_emoji_is_unchanged(frozen: Simulators) -> None:
     send_message(frozen, NUMBER + "10", message=r"C:\Users \UFFFFFFFF \U0000D800")
 
     assert ledger(frozen, "nusasms")[0]["text_sha256"] == text_sha256(r"C:\Users \UFFFFFFFF \U0000D800")
 
 
-def test_media_come_by_an_address_or_as_a_file(frozen: Simulators) -> None:
+def test_media_are_sent_as_a_url_or_as_a_file(frozen: Simulators) -> None:
     by_url = send_media(frozen, NUMBER + "10")
     largest = bytes(512 * 1024)
     file: dict[str, Any] = {"media_base64": base64.b64encode(largest).decode(), "file_name": "a.png"}
@@ -680,7 +682,7 @@ def test_the_status_of_a_new_message_has_the_documented_fields(frozen: Simulator
         ("27", "R", ["sent_date", "read_date", "delivered_date"]),
     ],
 )
-def test_the_status_ends_in_the_letter_and_the_dates_of_the_number(
+def test_the_final_status_has_the_letter_and_dates_of_the_magic_number(
     frozen: Simulators, digits: str, letter: str, dates: list[str]
 ) -> None:
     call(frozen, "POST", "/_config", body=b'{"sent_seconds": 0, "final_seconds": 0}')
@@ -692,7 +694,7 @@ def test_the_status_ends_in_the_letter_and_the_dates_of_the_number(
     assert (data["status"], filled) == (letter, dates)
 
 
-def test_the_status_of_what_is_no_whatsapp_message_is_not_found(frozen: Simulators) -> None:
+def test_the_status_of_an_sms_is_not_found(frozen: Simulators) -> None:
     official = send_broadcast(frozen, NUMBER + "10").document["data"]["ref_no"]
 
     for ref_no in (official, "008078391643125660"):
@@ -700,10 +702,10 @@ def test_the_status_of_what_is_no_whatsapp_message_is_not_found(frozen: Simulato
         assert (answer.status, answer.document["message"]) == (404, "Message not found")
 
 
-# --- WhatsApp Official ----------------------------------------------------------------------------------------------
+# --- WhatsApp Official ------------------------------------------------------------------------------------------------
 
 
-def test_a_template_goes_out_with_all_of_its_parameters(frozen: Simulators) -> None:
+def test_a_template_is_sent_with_all_parameters(frozen: Simulators) -> None:
     parameters = {
         "header": {
             "format": "DOCUMENT",
@@ -745,9 +747,7 @@ def test_a_template_without_parameters_needs_none(frozen: Simulators, parameters
         {"header": None},
     ],
 )
-def test_a_header_or_a_button_that_does_not_fit_the_template_is_refused(
-    frozen: Simulators, change: dict[str, Any]
-) -> None:
+def test_an_invalid_header_or_button_is_rejected(frozen: Simulators, change: dict[str, Any]) -> None:
     parameters = {
         "header": {"format": "DOCUMENT", "params": [{"key": "url", "value": "https://files.example/a.pdf"}]},
         "body": [BODY_PARAMETER, {**BODY_PARAMETER, "key": "2"}],
@@ -763,7 +763,7 @@ def test_a_header_or_a_button_that_does_not_fit_the_template_is_refused(
 
 
 def multipart(fields: Mapping[str, str], files: Mapping[str, bytes]) -> tuple[dict[str, str], bytes]:
-    """Write a body with the boundary b."""
+    """Return the headers and the body of a multipart form with the boundary `b`."""
     parts = [
         f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
         for name, value in fields.items()
@@ -782,7 +782,7 @@ def post_reply(simulators: Simulators, headers: Mapping[str, str], body: bytes) 
     return call(simulators, "POST", f"{API}/wa_official/message/reply", headers={**headers, **KEY}, body=body)
 
 
-def test_a_reply_is_taken_as_a_form_and_as_multipart_and_carries_a_text_an_address_or_a_file(
+def test_a_form_or_multipart_reply_has_a_text_a_url_or_a_file(
     frozen: Simulators,
 ) -> None:
     room_id = record_conversation(frozen, NUMBER + "10")
@@ -819,7 +819,7 @@ def test_a_reply_is_taken_as_a_form_and_as_multipart_and_carries_a_text_an_addre
         ({"file": "a.png"}, EXTRA, "file"),
     ],
 )
-def test_a_reply_that_does_not_fit_is_refused_by_the_name_that_is_wrong(
+def test_an_invalid_reply_is_rejected_with_the_name_of_the_field(
     frozen: Simulators, changes: dict[str, Any], kind: str, where: str
 ) -> None:
     answer = send_reply(frozen, NUMBER + "10", **changes)
@@ -828,7 +828,7 @@ def test_a_reply_that_does_not_fit_is_refused_by_the_name_that_is_wrong(
     assert (answer.status, problem["loc"], problem["type"]) == (422, ["body", where], kind)
 
 
-def test_a_reply_in_json_has_no_fields_at_all(frozen: Simulators) -> None:
+def test_a_json_reply_has_no_fields(frozen: Simulators) -> None:
     answer = post_json(
         frozen, "/wa_official/message/reply", {"room_id": record_conversation(frozen, NUMBER + "10"), "text": TEXT}
     )
@@ -836,7 +836,7 @@ def test_a_reply_in_json_has_no_fields_at_all(frozen: Simulators) -> None:
     assert [problem["loc"] for problem in answer.document["detail"]] == [["body", "room_id"]]
 
 
-def test_a_file_under_another_name_is_refused(frozen: Simulators) -> None:
+def test_a_file_with_another_field_name_is_rejected(frozen: Simulators) -> None:
     fields = {"room_id": record_conversation(frozen, NUMBER + "10"), "type": "image"}
 
     answer = post_reply(frozen, *multipart(fields, {"upload": FILE}))
@@ -854,7 +854,7 @@ def test_a_file_under_another_name_is_refused(frozen: Simulators) -> None:
         ({"type": "image"}, "One of file and file_url is required"),
     ],
 )
-def test_a_reply_without_a_room_or_with_the_wrong_content_is_refused(
+def test_a_reply_without_a_room_or_with_the_wrong_content_is_rejected(
     frozen: Simulators, changes: dict[str, Any], words: str
 ) -> None:
     answer = send_reply(frozen, NUMBER + "10", **changes)
@@ -867,7 +867,7 @@ def reply(simulators: Simulators, room_id: str) -> int:
     return post_reply(simulators, FORM, urlencode({"room_id": room_id, "text": TEXT}).encode()).status
 
 
-def test_a_room_can_be_replied_to_for_a_day_after_the_last_message(frozen: Simulators) -> None:
+def test_a_room_is_open_for_a_day_after_the_last_message(frozen: Simulators) -> None:
     expired = record_conversation(frozen, NUMBER + "11", date=wib(hours=24, minutes=1))
     fresh = record_conversation(frozen, NUMBER + "12", date=wib(hours=23, minutes=59))
 
@@ -880,7 +880,7 @@ def test_a_room_can_be_replied_to_for_a_day_after_the_last_message(frozen: Simul
     assert (same, late) == (expired, fresh)
 
 
-def test_a_sender_keeps_one_room_unless_told_otherwise(frozen: Simulators) -> None:
+def test_a_sender_has_one_room_by_default(frozen: Simulators) -> None:
     first = record_conversation(frozen, NUMBER + "10")
     other = record_conversation(frozen, NUMBER + "11")
     named = record_conversation(frozen, NUMBER + "10", room_id=UNKNOWN_ID)
@@ -898,7 +898,7 @@ def test_a_reset_closes_all_rooms(frozen: Simulators) -> None:
     assert reply(frozen, room_id) == 400
 
 
-# --- callbacks ------------------------------------------------------------------------------------------------------
+# --- webhooks ---------------------------------------------------------------------------------------------------------
 
 MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 
@@ -909,12 +909,12 @@ MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
     [("10", ["S", "D"]), ("11", ["S", "F"]), ("13", ["D", "S", "Q", "D"]), ("14", ["S", "D"]), ("27", ["S", "D", "R"])],
 )
 def test_whatsapp_receipts_are_queries_with_a_letter(
-    wired: Simulators, receiver: Receiver, name: str, digits: str, letters: list[str]
+    connected: Simulators, receiver: Receiver, name: str, digits: str, letters: list[str]
 ) -> None:
-    STANDS[name].send(wired, NUMBER + digits)
+    APIS[name].send(connected, NUMBER + digits)
 
     arrived = receiver.take(len(letters))
-    ref_no = ledger(wired, "nusasms")[0]["provider_message_id"]
+    ref_no = ledger(connected, "nusasms")[0]["provider_message_id"]
     assert {(how, path) for how, path, _ in arrived} == {("GET", "/webhooks/nusasms/whatsapp-receipt/t")}
     assert [fields["status"] for _, _, fields in arrived] == letters
     last = arrived[-1][2]
@@ -932,13 +932,13 @@ def test_whatsapp_receipts_are_queries_with_a_letter(
         ("27", ["sent", "delivered", "read"]),
     ],
 )
-def test_official_receipts_are_json_with_a_word(
-    wired: Simulators, receiver: Receiver, digits: str, words: list[str]
+def test_official_receipts_are_json_with_a_status_word(
+    connected: Simulators, receiver: Receiver, digits: str, words: list[str]
 ) -> None:
-    send_broadcast(wired, NUMBER + digits)
+    send_broadcast(connected, NUMBER + digits)
 
     arrived = receiver.take(len(words))
-    ref_no = ledger(wired, "nusasms")[0]["provider_message_id"]
+    ref_no = ledger(connected, "nusasms")[0]["provider_message_id"]
     path = "/webhooks/nusasms/whatsapp-official-receipt/t"
     assert {(how, where) for how, where, _ in arrived} == {("POST application/json", path)}
     assert [fields["status"] for _, _, fields in arrived] == words
@@ -948,8 +948,12 @@ def test_official_receipts_are_json_with_a_word(
 
 
 @pytest.mark.parametrize(("kind", "gateway"), [("sms-inbox", "6281100000080"), ("whatsapp-inbox", GATEWAY)])
-def test_an_inbound_message_comes_as_a_form(wired: Simulators, receiver: Receiver, kind: str, gateway: str) -> None:
-    answer = write_in(wired, kind, NUMBER + "10", text="Berhenti & selesai", id="77", date="2026-11-21 10:00:00")
+def test_an_inbound_message_is_sent_as_a_form(
+    connected: Simulators, receiver: Receiver, kind: str, gateway: str
+) -> None:
+    answer = receive_from_phone(
+        connected, kind, NUMBER + "10", text="Berhenti & selesai", id="77", date="2026-11-21 10:00:00"
+    )
 
     fields = {
         "id": "77",
@@ -964,9 +968,9 @@ def test_an_inbound_message_comes_as_a_form(wired: Simulators, receiver: Receive
     assert (answer.status, answer.document) == (200, shown)
 
 
-def test_an_official_inbound_message_comes_as_json_with_its_room(wired: Simulators, receiver: Receiver) -> None:
+def test_an_official_inbound_message_is_sent_as_json_with_its_room(connected: Simulators, receiver: Receiver) -> None:
     changes = {"id": "XXXX05224010031105891853", "date": "2026-11-21 10:00:00", "room_id": UNKNOWN_ID}
-    answer = write_in(wired, "whatsapp-official-inbox", NUMBER + "10", **changes)
+    answer = receive_from_phone(connected, "whatsapp-official-inbox", NUMBER + "10", **changes)
 
     fields = {
         "room_id": UNKNOWN_ID,
@@ -981,9 +985,9 @@ def test_an_official_inbound_message_comes_as_json_with_its_room(wired: Simulato
     assert answer.document == shown
 
 
-def test_what_an_inbound_message_does_not_say_is_made_up(frozen: Simulators) -> None:
-    sms, again = (write_in(frozen, "sms-inbox", NUMBER + "10").document["fields"] for _ in range(2))
-    official = write_in(frozen, "whatsapp-official-inbox", NUMBER + "10").document["fields"]
+def test_missing_fields_of_an_inbound_message_are_generated(frozen: Simulators) -> None:
+    sms, again = (receive_from_phone(frozen, "sms-inbox", NUMBER + "10").document["fields"] for _ in range(2))
+    official = receive_from_phone(frozen, "whatsapp-official-inbox", NUMBER + "10").document["fields"]
 
     assert sms["id"] != again["id"]
     assert re.fullmatch(MOMENT, sms["receive_date"])
@@ -991,15 +995,17 @@ def test_what_an_inbound_message_does_not_say_is_made_up(frozen: Simulators) -> 
     assert re.fullmatch(MOMENT, official["inbox_date"])
 
 
-def test_an_inbound_message_that_is_not_answered_with_200_comes_again(wired: Simulators, receiver: Receiver) -> None:
+def test_an_inbound_message_without_a_200_answer_is_sent_again(connected: Simulators, receiver: Receiver) -> None:
     for status in (503, 200):
         receiver.statuses.put(status)
 
-    write_in(wired, "sms-inbox", NUMBER + "10")
+    receive_from_phone(connected, "sms-inbox", NUMBER + "10")
 
     first, second = receiver.take(2)
     assert first == second
-    assert until(lambda: call(wired, "GET", "/_calls").document == {"nusasms": {"receipt_failed": 1, "receipt": 1}})
+    assert wait_until(
+        lambda: call(connected, "GET", "/_calls").document == {"nusasms": {"receipt_failed": 1, "receipt": 1}}
+    )
 
 
 @pytest.mark.parametrize(
@@ -1016,12 +1022,10 @@ def test_an_inbound_message_that_is_not_answered_with_200_comes_again(wired: Sim
         ({"room_id": "room"}, "room_id: must be a UUID of version 4"),
     ],
 )
-def test_an_inbound_message_that_makes_no_sense_is_refused(
-    frozen: Simulators, changes: dict[str, Any], error: str
-) -> None:
+def test_an_invalid_inbound_message_is_rejected(frozen: Simulators, changes: dict[str, Any], error: str) -> None:
     fields = {"vendor": "nusasms", "kind": "sms-inbox", "sender": NUMBER + "10", "text": "Halo", **changes}
 
-    answer = call(frozen, "POST", "/_inbound", body=written(fields))
+    answer = call(frozen, "POST", "/_inbound", body=to_json(fields))
 
     assert (answer.status, answer.document) == (400, {"error": error})
 
@@ -1031,9 +1035,9 @@ def test_an_inbound_message_must_be_a_json_object(frozen: Simulators, body: byte
     assert call(frozen, "POST", "/_inbound", body=body).status == 400
 
 
-def test_without_an_address_no_inbound_message_arrives_and_no_room_opens() -> None:
+def test_without_a_webhook_address_no_inbound_message_is_sent_and_no_room_opens() -> None:
     with Simulators(settings=FROZEN) as simulators:
-        answer = write_in(simulators, "whatsapp-official-inbox", NUMBER + "10", room_id=UNKNOWN_ID)
+        answer = receive_from_phone(simulators, "whatsapp-official-inbox", NUMBER + "10", room_id=UNKNOWN_ID)
 
         assert (answer.status, answer.document) == (409, {"error": "no webhook_base is set"})
         assert reply(simulators, UNKNOWN_ID) == 400

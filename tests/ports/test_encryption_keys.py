@@ -1,4 +1,4 @@
-"""What the services rely on in a vault, asked of the fake and of DynamoDB as the local AWS has it."""
+"""The encryption key store port: the same tests on the fake and on DynamoDB of the local emulator."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,13 +26,13 @@ def encryption_keys(request: pytest.FixtureRequest) -> EncryptionKeyStore:
     return DynamoEncryptionKeys(emulator.client("dynamodb"), table=emulator.new_table("EncryptionKeysTable"))
 
 
-def test_the_first_key_that_is_proposed_is_kept(encryption_keys: EncryptionKeyStore) -> None:
+def test_the_first_proposed_key_is_stored(encryption_keys: EncryptionKeyStore) -> None:
     keys = [encryption_keys.get_or_create(MESSAGE, proposed) for proposed in ("first", "second", "third")]
 
     assert keys == ["first", "first", "first"]
 
 
-def test_every_message_has_a_key_of_its_own(encryption_keys: EncryptionKeyStore) -> None:
+def test_every_message_has_its_own_key(encryption_keys: EncryptionKeyStore) -> None:
     assert [encryption_keys.get_or_create(MESSAGE, "mine"), encryption_keys.get_or_create(OTHER, "its")] == [
         "mine",
         "its",
@@ -40,10 +40,8 @@ def test_every_message_has_a_key_of_its_own(encryption_keys: EncryptionKeyStore)
     assert [encryption_keys.get_or_create(MESSAGE, "-"), encryption_keys.get_or_create(OTHER, "-")] == ["mine", "its"]
 
 
-@pytest.mark.parametrize("proposals", [(), ("ours",)], ids=["without one of ours", "after one of ours"])
-def test_a_key_that_the_vendor_chose_stands_from_then_on(
-    encryption_keys: EncryptionKeyStore, proposals: tuple[str, ...]
-) -> None:
+@pytest.mark.parametrize("proposals", [(), ("ours",)], ids=["no key before", "our key before"])
+def test_a_key_of_the_vendor_replaces_ours(encryption_keys: EncryptionKeyStore, proposals: tuple[str, ...]) -> None:
     for proposed in proposals:
         encryption_keys.get_or_create(MESSAGE, proposed)
 
@@ -54,14 +52,14 @@ def test_a_key_that_the_vendor_chose_stands_from_then_on(
 
 
 CALLS: list[tuple[str, Callable[[EncryptionKeyStore], object]]] = [
-    ("key of", lambda encryption_keys: encryption_keys.get_or_create(MESSAGE, "the-key")),
+    ("get or create", lambda encryption_keys: encryption_keys.get_or_create(MESSAGE, "the-key")),
     ("replace", lambda encryption_keys: encryption_keys.replace(MESSAGE, "the-key")),
 ]
 
 
 @pytest.mark.parametrize("call", [c[1] for c in CALLS], ids=[c[0] for c in CALLS])
 @pytest.mark.parametrize("where", ["memory", "dynamodb", "no table"])
-def test_a_vault_that_does_not_answer_is_unavailable(
+def test_an_outage_raises_unavailable(
     request: pytest.FixtureRequest, where: str, call: Callable[[EncryptionKeyStore], object]
 ) -> None:
     encryption_keys: EncryptionKeyStore
@@ -80,7 +78,7 @@ def test_a_vault_that_does_not_answer_is_unavailable(
     assert "the-key" not in str(caught.value)
 
 
-def test_a_key_is_kept_as_long_as_its_message(emulator: Emulator) -> None:
+def test_a_key_expires_with_its_message(emulator: Emulator) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("EncryptionKeysTable")
     encryption_keys = DynamoEncryptionKeys(client, table=table)
 

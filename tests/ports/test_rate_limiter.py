@@ -1,4 +1,4 @@
-"""What the services rely on in a rate limiter, asked of the fake and of DynamoDB as the local AWS has it."""
+"""The rate limiter port: the same tests on the fake and on DynamoDB of the local emulator."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture(params=["memory", "dynamodb"])
 def new_limiter(request: pytest.FixtureRequest) -> Callable[[], RateLimiter]:
-    """Return a function that makes another worker's limiter over the same clocks."""
+    """Return a function that creates a limiter for another worker over the same reservations."""
     if request.param == "memory":
         fake = InMemoryRateLimiter()
         return lambda: fake
@@ -31,55 +31,58 @@ def at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-def taken(seconds: float) -> Reservation:
+def granted(seconds: float) -> Reservation:
     return Reservation(is_granted=True, starts_at=at(seconds))
 
 
-def later(seconds: float) -> Reservation:
+def too_late(seconds: float) -> Reservation:
     return Reservation(is_granted=False, starts_at=at(seconds))
 
 
-TURNS = [
-    ("the first begins at once", [(0, 0.5, taken(0))]),
-    ("the next begins where the one before ends", [(0, 0.5, taken(0)), (0.1, 0.5, taken(0.5)), (0.2, 0.1, taken(1))]),
-    ("what nobody took is lost", [(0, 0.5, taken(0)), (60, 0.5, taken(60)), (60.1, 0.5, taken(60.5))]),
-    ("just as far ahead as allowed", [(0, 1, taken(0)), (0, 1, taken(1)), (0.5, 1, later(2)), (1, 1, taken(2))]),
-    ("nothing is taken too far ahead", [(0, 5, taken(0)), (0, 1, later(5)), (3, 1, later(5)), (4, 1, taken(5))]),
+RESERVATIONS = [
+    ("the first starts at once", [(0, 0.5, granted(0))]),
+    (
+        "the next starts at the end of the previous",
+        [(0, 0.5, granted(0)), (0.1, 0.5, granted(0.5)), (0.2, 0.1, granted(1))],
+    ),
+    ("unused time is lost", [(0, 0.5, granted(0)), (60, 0.5, granted(60)), (60.1, 0.5, granted(60.5))]),
+    ("as far ahead as allowed", [(0, 1, granted(0)), (0, 1, granted(1)), (0.5, 1, too_late(2)), (1, 1, granted(2))]),
+    ("too far ahead", [(0, 5, granted(0)), (0, 1, too_late(5)), (3, 1, too_late(5)), (4, 1, granted(5))]),
 ]
 
 
-@pytest.mark.parametrize("turns", [each[1] for each in TURNS], ids=[each[0] for each in TURNS])
+@pytest.mark.parametrize("reservations", [each[1] for each in RESERVATIONS], ids=[each[0] for each in RESERVATIONS])
 @pytest.mark.parametrize("workers", [1, 2])
-def test_turns_follow_one_another_whoever_asks(
-    new_limiter: Callable[[], RateLimiter], turns: list[tuple[float, float, Reservation]], workers: int
+def test_reservations_of_all_workers_follow_one_another(
+    new_limiter: Callable[[], RateLimiter], reservations: list[tuple[float, float, Reservation]], workers: int
 ) -> None:
     limiters = [new_limiter() for _ in range(workers)]
 
-    got = [
+    actual = [
         limiters[i % workers].reserve("nomsa", timedelta(seconds=length), earliest=at(now), latest=at(now + 1))
-        for i, (now, length, _) in enumerate(turns)
+        for i, (now, length, _) in enumerate(reservations)
     ]
 
-    assert got == [turn for _, _, turn in turns]
+    assert actual == [reservation for _, _, reservation in reservations]
 
 
-def test_each_vendor_has_a_clock_of_its_own(new_limiter: Callable[[], RateLimiter]) -> None:
+def test_each_vendor_has_its_own_reservations(new_limiter: Callable[[], RateLimiter]) -> None:
     limiter = new_limiter()
     limiter.reserve("nomsa", 5 * SECOND, earliest=START, latest=at(1))
 
-    assert limiter.reserve("smspoh", SECOND, earliest=START, latest=at(1)) == taken(0)
+    assert limiter.reserve("smspoh", SECOND, earliest=START, latest=at(1)) == granted(0)
 
 
-def test_who_may_look_further_ahead_gets_the_next_turn(new_limiter: Callable[[], RateLimiter]) -> None:
+def test_a_worker_that_accepts_a_longer_wait_gets_the_next_reservation(new_limiter: Callable[[], RateLimiter]) -> None:
     limiter = new_limiter()
     limiter.reserve("nomsa", 3 * SECOND, earliest=START, latest=at(1))
 
-    assert limiter.reserve("nomsa", SECOND, earliest=START, latest=at(1)) == later(3)
-    assert limiter.reserve("nomsa", SECOND, earliest=START, latest=at(8)) == taken(3)
+    assert limiter.reserve("nomsa", SECOND, earliest=START, latest=at(1)) == too_late(3)
+    assert limiter.reserve("nomsa", SECOND, earliest=START, latest=at(8)) == granted(3)
 
 
-def test_no_two_of_many_at_once_get_the_same_turn(new_limiter: Callable[[], RateLimiter]) -> None:
-    def ask(limiter: RateLimiter) -> Reservation | None:
+def test_concurrent_reservations_do_not_overlap(new_limiter: Callable[[], RateLimiter]) -> None:
+    def reserve(limiter: RateLimiter) -> Reservation | None:
         for _ in range(20):
             try:
                 return limiter.reserve("nomsa", SECOND, earliest=START, latest=at(60))
@@ -88,9 +91,11 @@ def test_no_two_of_many_at_once_get_the_same_turn(new_limiter: Callable[[], Rate
         return None
 
     with ThreadPoolExecutor(8) as pool:
-        turns = list(pool.map(ask, [new_limiter() for _ in range(8)]))
+        reservations = list(pool.map(reserve, [new_limiter() for _ in range(8)]))
 
-    assert sorted(turn.starts_at for turn in turns if turn is not None) == [at(n) for n in range(8)]
+    assert sorted(reservation.starts_at for reservation in reservations if reservation is not None) == [
+        at(n) for n in range(8)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -100,15 +105,17 @@ def test_no_two_of_many_at_once_get_the_same_turn(new_limiter: Callable[[], Rate
         ([0, 0, 0], 3),
         ([0, 0, 60, 60, 60.5], 5),
     ],
-    ids=["idle between", "one after the other", "both"],
+    ids=["with pauses", "without pauses", "both"],
 )
-def test_a_worker_alone_needs_one_request_for_a_turn(emulator: Emulator, nows: list[float], requests: int) -> None:
+def test_a_single_worker_needs_one_request_per_reservation(
+    emulator: Emulator, nows: list[float], requests: int
+) -> None:
     client, counted = emulator.client("dynamodb"), []
 
-    def wake_up(**sent: Any) -> None:
+    def count_request(**sent: Any) -> None:
         counted.append(sent)
 
-    client.meta.events.register("before-send.dynamodb", wake_up)
+    client.meta.events.register("before-send.dynamodb", count_request)
     limiter = DynamoRateLimiter(client, table=emulator.new_table("DirectoryTable"))
 
     for now in nows:
@@ -117,15 +124,15 @@ def test_a_worker_alone_needs_one_request_for_a_turn(emulator: Emulator, nows: l
     assert len(counted) == requests
 
 
-def test_a_turn_known_to_be_too_far_ahead_is_not_asked_for(emulator: Emulator) -> None:
+def test_a_reservation_known_to_be_too_late_makes_no_request(emulator: Emulator) -> None:
     limiter = DynamoRateLimiter(emulator.client("dynamodb"), table=emulator.new_table("DirectoryTable"))
     limiter.reserve("nomsa", 5 * SECOND, earliest=START, latest=at(1))
     limiter._client = None
 
-    assert limiter.reserve("nomsa", SECOND, earliest=START, latest=at(1)) == later(5)
+    assert limiter.reserve("nomsa", SECOND, earliest=START, latest=at(1)) == too_late(5)
 
 
-def test_the_memory_of_a_clock_goes_by_itself(emulator: Emulator) -> None:
+def test_the_item_of_a_vendor_expires_after_a_day(emulator: Emulator) -> None:
     table = emulator.new_table("DirectoryTable")
     DynamoRateLimiter(emulator.client("dynamodb"), table=table).reserve("nomsa", SECOND, earliest=START, latest=at(1))
 
@@ -136,6 +143,6 @@ def test_the_memory_of_a_clock_goes_by_itself(emulator: Emulator) -> None:
     ]
 
 
-def test_a_table_that_does_not_answer_gives_no_turn() -> None:
+def test_an_outage_raises_unavailable() -> None:
     with pytest.raises(UnavailableError, match="rate"):
         DynamoRateLimiter(unreachable("dynamodb"), table="t").reserve("nomsa", SECOND, earliest=START, latest=at(1))
