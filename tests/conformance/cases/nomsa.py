@@ -109,39 +109,41 @@ def account_failure(code: str) -> NotTaken:
 
 ANSWERS = (
     Answer(
-        title="a real send says SENT, and is accepted",
+        title="a real send is SENT, and accepted",
         response=json_response(201, SENT_ROW),
         outcome=Taken(provider_message_id="26", provider_status="SENT"),
     ),
     Answer(
-        title="a demo send says UNSENT with accepted_at and how many are left, and is accepted",
+        title="a demo send is UNSENT with accepted_at and the remaining count, and accepted",
         response=json_response(201, DEMO_ROW),
         outcome=Taken(provider_message_id="145", provider_status="UNSENT"),
     ),
     Answer(
-        title="the last demo send is as good as the first",
+        title="the last demo message is accepted like the first",
         response=json_response(200, {**DEMO_ROW, "remainingMessage": "You have SMS demo 0 left"}),
         outcome=Taken(provider_message_id="145", provider_status="UNSENT"),
     ),
     Answer(
-        title="the documented success is 2xx with an id, whatever the times say",
+        title="a success is 2xx with an id, with any times",
         response=json_response(202, BARE_ROW),
         outcome=Taken(provider_message_id="28", provider_status="UNSENT"),
     ),
     Answer(
-        title="a word that could hold a number is not kept",
+        title="a word that could contain a phone number is not stored",
         response=json_response(201, {**SENT_ROW, "status": "SENT TO 85591234511"}),
         outcome=Taken(provider_message_id="26", provider_status=None),
     ),
     Answer(title="no id", response=json_response(201, {"status": "SENT"}), outcome=Unknown(why="")),
     Answer(title="an empty id", response=json_response(201, {**SENT_ROW, "id": ""}), outcome=Unknown(why="")),
-    Answer(title="a number for an id", response=json_response(201, {**SENT_ROW, "id": 26}), outcome=Unknown(why="")),
+    Answer(title="a number as an id", response=json_response(201, {**SENT_ROW, "id": 26}), outcome=Unknown(why="")),
     Answer(
-        title="an id that fits no key",
+        title="an id that is too long for a key",
         response=json_response(201, {**SENT_ROW, "id": "9" * 201}),
         outcome=Unknown(why=""),
     ),
-    Answer(title="an error under 200", response=error(200, "rate_limit", "Too many requests"), outcome=Unknown(why="")),
+    Answer(
+        title="an error with HTTP 200", response=error(200, "rate_limit", "Too many requests"), outcome=Unknown(why="")
+    ),
     Answer(
         title="an invalid number",
         response=error(400, "invalid_recipient", "Phone number +85591234511 is invalid"),
@@ -158,32 +160,32 @@ ANSWERS = (
         outcome=refused(Reason.INVALID_SENDER, "invalid_credential_label"),
     ),
     Answer(
-        title="a field that the API does not like",
+        title="an invalid field",
         response=error(400, "api_validation", '"body" is required'),
         outcome=refused(Reason.INVALID_CONTENT, "api_validation"),
     ),
     Answer(
-        title="parameters that it does not like",
+        title="invalid parameters",
         response=error(400, "invalid_parameters", "Invalid parameters"),
         outcome=refused(Reason.INVALID_CONTENT, "invalid_parameters"),
     ),
     Answer(
-        title="a text that it does not like",
+        title="an invalid text",
         response=error(400, "invalid_template", "Message is empty"),
         outcome=refused(Reason.INVALID_CONTENT, "invalid_template"),
     ),
     Answer(
-        title="a body that it cannot read",
+        title="an unreadable body",
         response=error(400, "malformed", "Malformed request body"),
         outcome=refused(Reason.PROVIDER_ERROR, "malformed"),
     ),
     Answer(
-        title="a code that nobody documented",
+        title="an undocumented code",
         response=error(400, "brand_new", "Something"),
         outcome=refused(Reason.PROVIDER_ERROR, "brand_new"),
     ),
     Answer(
-        title="a code that could hold a number is not kept",
+        title="a code that could contain a phone number is not stored",
         response=error(400, "bad-85591234511", "Something"),
         outcome=refused(Reason.PROVIDER_ERROR, "400"),
     ),
@@ -202,13 +204,13 @@ ANSWERS = (
         response=error(401, "unauthenticated", "Unauthenticated request. Please try again."),
         outcome=account_failure("unauthenticated"),
     ),
-    Answer(title="a bare 401", response=HttpResponse(status=401), outcome=account_failure("401")),
+    Answer(title="an empty 401", response=HttpResponse(status=401), outcome=account_failure("401")),
     Answer(
         title="a key without permission",
         response=error(403, "unauthorized", "Not allowed"),
         outcome=account_failure("unauthorized"),
     ),
-    Answer(title="a bare 403", response=HttpResponse(status=403), outcome=account_failure("403")),
+    Answer(title="an empty 403", response=HttpResponse(status=403), outcome=account_failure("403")),
     Answer(
         title="a state that does not allow it",
         response=error(403, "already_sent", "Already sent"),
@@ -226,7 +228,7 @@ ANSWERS = (
     ),
     Answer(title="422", response=HttpResponse(status=422), outcome=refused(Reason.PROVIDER_ERROR, "422")),
     Answer(
-        title="the demo quota, which never comes back",
+        title="the demo quota, which is not renewed",
         response=in_7_seconds(
             error(
                 429,
@@ -237,7 +239,7 @@ ANSWERS = (
         outcome=refused(Reason.RATE_LIMITED, "rate_limit"),
     ),
     Answer(
-        title="an ordinary throttle",
+        title="too many requests",
         response=in_7_seconds(error(429, "rate_limit", "Too many requests. Please try again later.")),
         outcome=NotTaken(
             reason=Reason.RATE_LIMITED, is_final=False, provider_code="rate_limit", retry_after_seconds=7.0
@@ -245,17 +247,17 @@ ANSWERS = (
     ),
     Answer(title="410", response=error(410, "campaign_redacted", "Redacted"), outcome=Unknown(why="")),
     Answer(
-        title="the row is stored before the carrier is called: 500 says nothing",
+        title="the vendor stores the row before it calls the carrier: the outcome is unknown",
         response=error(500, "internal_server", "Internal Server Error."),
         outcome=Unknown(why=""),
     ),
     Answer(title="502", response=error(502, "bad_gateway", "Bad gateway"), outcome=Unknown(why="")),
-    Answer(title="a success under 500", response=json_response(500, SENT_ROW), outcome=Unknown(why="")),
+    Answer(title="a success with HTTP 500", response=json_response(500, SENT_ROW), outcome=Unknown(why="")),
 )
 
 REFUSALS = (
     Refusal(
-        title="an option that it does not have",
+        title="an unknown option",
         message=Message(
             message_id="o-1",
             status=Status.QUEUED,
@@ -294,11 +296,13 @@ LOOKUP_ANSWERS = (
         delivered_at=LATER_TEXT,
     ),
     lookup_answer("SENT without sent_at", report(Status.SENT, "SENT")),
-    lookup_answer("a time goes before a weaker word", report(Status.DELIVERED, "SENT", LATER), delivered_at=LATER_TEXT),
+    lookup_answer(
+        "a time has priority over an earlier status", report(Status.DELIVERED, "SENT", LATER), delivered_at=LATER_TEXT
+    ),
     lookup_answer("ACCEPTED", report(Status.ACCEPTED, "ACCEPTED", ACCEPTED_AT), status="ACCEPTED"),
     lookup_answer("lower case", report(Status.ACCEPTED, "accepted", ACCEPTED_AT), status="accepted"),
     lookup_answer("UNSENT with accepted_at", report(Status.ACCEPTED, "UNSENT", ACCEPTED_AT), status="UNSENT"),
-    lookup_answer("UNSENT and nothing else", report(None, "UNSENT"), status="UNSENT", accepted_at=None),
+    lookup_answer("only UNSENT", report(None, "UNSENT"), status="UNSENT", accepted_at=None),
     lookup_answer(
         "ERROR with its code",
         report(Status.UNDELIVERED, "ERROR", LATER, "30003"),
@@ -319,9 +323,9 @@ LOOKUP_ANSWERS = (
         status="ERROR",
         error_code="no-route-to-85591234511",
     ),
-    lookup_answer("a time that cannot be read", report(Status.DELIVERED, "SENT"), delivered_at="yesterday"),
-    lookup_answer("a word that nobody documented", report(None, "BOUNCED"), status="BOUNCED", accepted_at=None),
-    lookup_answer("no word", report(Status.ACCEPTED, "(unreadable)", ACCEPTED_AT), status=None),
+    lookup_answer("an unreadable time", report(Status.DELIVERED, "SENT"), delivered_at="yesterday"),
+    lookup_answer("an undocumented word", report(None, "BOUNCED"), status="BOUNCED", accepted_at=None),
+    lookup_answer("no status word", report(Status.ACCEPTED, "(unreadable)", ACCEPTED_AT), status=None),
     LookupAnswer(title="not known", response=error(404, "not_found", "Sms message with ID 26 not found.")),
     LookupAnswer(
         title="redacted",
@@ -330,8 +334,8 @@ LOOKUP_ANSWERS = (
     ),
     LookupAnswer(title="no id", response=json_response(200, {**SENT_ROW, "id": None}), unreadable=True),
     LookupAnswer(title="a wrong key", response=error(401, "unauthenticated", "No"), unreadable=True),
-    LookupAnswer(title="a throttle", response=error(429, "rate_limit", "Too many requests."), unreadable=True),
-    LookupAnswer(title="an outage under a good row", response=json_response(503, SENT_ROW), unreadable=True),
+    LookupAnswer(title="too many requests", response=error(429, "rate_limit", "Too many requests."), unreadable=True),
+    LookupAnswer(title="a server error with a valid row", response=json_response(503, SENT_ROW), unreadable=True),
 )
 
 
@@ -348,7 +352,7 @@ FULL_ENTRIES = tuple(
 
 LIST_ANSWERS = (
     ListAnswer(
-        title="an accepted row, a row that a failed send left behind, and a word that nobody documented",
+        title="an accepted row, the row of a failed send, and an undocumented word",
         response=json_response(
             200,
             {
@@ -371,7 +375,7 @@ LIST_ANSWERS = (
         page=ListPage(entries=(listed(UNSENT_ROW, ACCEPTED_26),), is_last=False),
     ),
     ListAnswer(
-        title="a redacted row has no words",
+        title="a redacted row has no text",
         response=json_response(200, {"has_more": False, "data": [{**SENT_ROW, "recipient": None, "body": None}]}),
         page=ListPage(
             entries=(ListedMessage(report=report(Status.SENT, "SENT"), recipient="", text="", created_at=CREATED_AT),),
@@ -379,7 +383,7 @@ LIST_ANSWERS = (
         ),
     ),
     ListAnswer(
-        title="nothing, although more is promised",
+        title="no rows, although has_more is true",
         response=json_response(200, {"has_more": True, "data": []}),
         number=3,
         page=ListPage(entries=(), is_last=True),
@@ -390,7 +394,7 @@ LIST_ANSWERS = (
         page=ListPage(entries=(listed(UNSENT_ROW, ACCEPTED_26),), is_last=True),
     ),
     ListAnswer(
-        title="a full page without has_more is not",
+        title="a full page without has_more is not the last",
         response=json_response(200, {"data": FULL_PAGE}),
         page=ListPage(entries=FULL_ENTRIES, is_last=False),
     ),
@@ -399,9 +403,9 @@ LIST_ANSWERS = (
         response=json_response(200, {"data": [{**SENT_ROW, "id": None}]}),
         page=ListPage(entries=(), is_last=True),
     ),
-    ListAnswer(title="an error under 200", response=error(200, "rate_limit", "Too many requests.")),
+    ListAnswer(title="an error with HTTP 200", response=error(200, "rate_limit", "Too many requests.")),
     ListAnswer(
-        title="an outage under a good page", response=json_response(500, {"has_more": False, "data": [UNSENT_ROW]})
+        title="a server error with a valid page", response=json_response(500, {"has_more": False, "data": [UNSENT_ROW]})
     ),
 )
 
@@ -416,7 +420,7 @@ CASES = ProviderCases(
     documented=("rate_limit", "ACCEPTED", "UNSENT", "SENT", "DELIVERED"),
     sends=(
         Send(
-            title="a text under the configured label",
+            title="a text with the configured label",
             message=MESSAGE,
             request=HttpRequest(
                 method="POST",
@@ -426,7 +430,7 @@ CASES = ProviderCases(
             ),
         ),
         Send(
-            title="a Khmer text under the message's own label",
+            title="a Khmer text with the label of the message",
             message=KHMER,
             request=HttpRequest(
                 method="POST",
@@ -436,7 +440,7 @@ CASES = ProviderCases(
             ),
         ),
         Send(
-            title="the vendor's own example of a demo",
+            title="the example of the vendor for a demo",
             message=DEMO,
             request=HttpRequest(
                 method="POST",

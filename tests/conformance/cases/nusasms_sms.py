@@ -46,12 +46,12 @@ LOGIN = "user=not-a-user&password=not%26a+password%3D"
 
 SENDS = (
     Send(
-        title="a plain message: everything in the body, nothing in the address",
+        title="a plain message: all fields in the body, none in the URL",
         message=message(),
         request=posted(f"{LOGIN}&SMSText=Hello+NusaSMS%21&GSM=6281234567890&output=json"),
     ),
     Send(
-        title="a one-time password takes the route for them",
+        title="a one-time password uses the OTP route",
         message=message(category=Category.OTP, content=Text(text="Kode OTP anda 1234")),
         request=posted(f"{LOGIN}&SMSText=Kode+OTP+anda+1234&GSM=6281234567890&output=json&otp=Y"),
     ),
@@ -170,8 +170,8 @@ CODES: tuple[tuple[str, Outcome], ...] = (
 ANSWERS = (
     Answer(title="accepted", response=result("0", MESSAGE_ID), outcome=TAKEN),
     Answer(title="accepted, in XML", response=raw(XML.format(status="0", messageid=MESSAGE_ID)), outcome=TAKEN),
-    Answer(title="accepted, under 201", response=result("0", MESSAGE_ID, 201), outcome=TAKEN),
-    Answer(title="accepted, under 202", response=result("0", MESSAGE_ID, 202), outcome=TAKEN),
+    Answer(title="accepted, with HTTP 201", response=result("0", MESSAGE_ID, 201), outcome=TAKEN),
+    Answer(title="accepted, with HTTP 202", response=result("0", MESSAGE_ID, 202), outcome=TAKEN),
     Answer(
         title="accepted, after a byte order mark",
         response=raw('\ufeff{"results": [{"status": "0", "messageid": "175041319203754627"}]}'),
@@ -200,25 +200,27 @@ ANSWERS = (
         outcome=account_failure(Reason.AUTHENTICATION, "-5", "AUTHENTICATION_FAILED"),
     ),
     Answer(
-        title="a code under 400: the code decides",
+        title="a code with HTTP 400: the code decides",
         response=result("-2", http=400),
         outcome=account_failure(Reason.INSUFFICIENT_CREDIT, "-2", "NOT_ENOUGH_CREDITS"),
     ),
     Answer(
-        title="a code under 401: the code decides",
+        title="a code with HTTP 401: the code decides",
         response=result("-40", http=401),
         outcome=account_failure(Reason.AUTHENTICATION, "-40", "IP_ADDRESS_FORBIDDEN"),
     ),
-    Answer(title="a code that says little, under 400", response=result("-99", http=400), outcome=Unknown(why="")),
-    Answer(title="a code that nobody has described", response=result("-56"), outcome=Unknown(why="")),
-    Answer(title="a code that is no code", response=result(None), outcome=Unknown(why="")),
+    Answer(title="an ambiguous code, with HTTP 400", response=result("-99", http=400), outcome=Unknown(why="")),
+    Answer(title="an undocumented code", response=result("-56"), outcome=Unknown(why="")),
+    Answer(title="an invalid code", response=result(None), outcome=Unknown(why="")),
     Answer(title="a code that is a fraction", response=result(0.0, MESSAGE_ID), outcome=Unknown(why="")),
     Answer(title="success without an id", response=result("0", ""), outcome=Unknown(why="")),
     Answer(title="an id that is too long for a key", response=result("0", "1" * 101), outcome=Unknown(why="")),
     Answer(title="an id that lost digits", response=result("0", 1.75e17), outcome=Unknown(why="")),
     Answer(title="an id of two lines", response=result("0", "1\n2"), outcome=Unknown(why="")),
-    Answer(title="success under a refusal", response=result("0", MESSAGE_ID, 400), outcome=Unknown(why="")),
-    Answer(title="success under 203", response=result("0", MESSAGE_ID, 203), outcome=Unknown(why="")),
+    Answer(
+        title="a success with the status of a rejection", response=result("0", MESSAGE_ID, 400), outcome=Unknown(why="")
+    ),
+    Answer(title="success with HTTP 203", response=result("0", MESSAGE_ID, 203), outcome=Unknown(why="")),
     Answer(title="success without a body", response=HttpResponse(status=204), outcome=Unknown(why="")),
     Answer(
         title="two results for one message",
@@ -230,13 +232,13 @@ ANSWERS = (
     Answer(title="no result", response=json_response(200, {"results": []}), outcome=Unknown(why="")),
     Answer(title="no list of results", response=json_response(200, {"results": "0"}), outcome=Unknown(why="")),
     Answer(
-        title="a code that comes twice",
+        title="a repeated code",
         response=raw(XML.format(status="-5</status><status>0", messageid="1")),
         outcome=Unknown(why=""),
     ),
     Answer(title="a page of HTML", response=raw("<!DOCTYPE html><html>login</html>"), outcome=Unknown(why="")),
     Answer(
-        title="a group, accepted: the campaign stands for its messages",
+        title="a group, accepted: the campaign has the id of its messages",
         response=group("0"),
         outcome=Taken(provider_message_id=CAMPAIGN),
     ),
@@ -266,7 +268,7 @@ ANSWERS = (
         outcome=account_failure(Reason.AUTHENTICATION, "-5", "AUTHENTICATION_FAILED"),
     ),
     Answer(title="a campaign without a name", response=group("0", ""), outcome=Unknown(why="")),
-    Answer(title="a campaign whose name is none", response=group("0", ["a"]), outcome=Unknown(why="")),
+    Answer(title="a campaign with an invalid name", response=group("0", ["a"]), outcome=Unknown(why="")),
     Answer(
         title="a message without an id that belongs to a campaign",
         response=json_response(200, {"results": [{"status": "0", "messageid": "", "campaign_name": CAMPAIGN}]}),
@@ -286,19 +288,19 @@ ANSWERS = (
     Answer(title="no such page", response=raw("<html></html>", 404), outcome=final(Reason.PROVIDER_ERROR, "404")),
     Answer(title="too large", response=raw("", 413), outcome=final(Reason.TOO_LONG, "413")),
     Answer(
-        title="a field that the API does not like",
+        title="an invalid field",
         response=json_response(
             422, {"detail": [{"loc": ["query", "SMSText"], "msg": "field required", "type": "value_error.missing"}]}
         ),
         outcome=final(Reason.INVALID_REQUEST, "422"),
     ),
     Answer(
-        title="too many requests, whatever the body says",
+        title="too many requests with any body",
         response=HttpResponse(status=429, headers={"retry-after": "2"}, body=result("0", MESSAGE_ID).body),
         outcome=NotTaken(reason=Reason.RATE_LIMITED, is_final=False, provider_code="429", retry_after_seconds=2.0),
     ),
-    Answer(title="a status that says little", response=raw("Method Not Allowed", 405), outcome=Unknown(why="")),
-    Answer(title="an outage, whatever its body says", response=result("-5", http=500), outcome=Unknown(why="")),
+    Answer(title="an ambiguous status", response=raw("Method Not Allowed", 405), outcome=Unknown(why="")),
+    Answer(title="a server error with any body", response=result("-5", http=500), outcome=Unknown(why="")),
     Answer(title="a redirect", response=result("0", MESSAGE_ID, 302), outcome=Unknown(why="")),
     Answer(title="a time-out at the vendor", response=result("-5", http=408), outcome=Unknown(why="")),
 )
@@ -382,31 +384,31 @@ WEBHOOKS = (
     webhook_with_status("Delivered", Status.DELIVERED),
     webhook_with_status("ESCALATED", None),
     Webhook(
-        title="an error code is kept",
+        title="an error code is stored",
         kind="sms-receipt",
         request=WebhookRequest(method="GET", query=query("F", "E-27")),
         reports=reported("F", Status.UNDELIVERED, Reason.PROVIDER_ERROR, "E-27"),
     ),
     Webhook(
-        title="no error, json_response with nothing",
+        title="no error, stated as null",
         kind="sms-receipt",
         request=WebhookRequest(method="GET", query=query("D", "")),
         reports=reported("D", Status.DELIVERED),
     ),
     Webhook(
-        title="no error, json_response with a zero",
+        title="no error, stated as 0",
         kind="sms-receipt",
         request=WebhookRequest(method="GET", query=query("D", "0")),
         reports=reported("D", Status.DELIVERED),
     ),
     Webhook(
-        title="an error that is a speech is no code",
+        title="an error that is too long is not stored as a code",
         kind="sms-receipt",
         request=WebhookRequest(method="GET", query=query("F", "x" * 33)),
         reports=reported("F", Status.UNDELIVERED, Reason.PROVIDER_ERROR),
     ),
     Webhook(
-        title="by POST with a form, a field that nobody knows, and no date",
+        title="by POST with a form, an unknown field, and no date",
         kind="sms-receipt",
         request=WebhookRequest(
             method="POST",
@@ -456,7 +458,7 @@ INBOXES = (
         reports=received(),
     ),
     Webhook(
-        title="an inbound text stays as it is: blanks, line breaks, signs",
+        title="an inbound text is unchanged: spaces, line breaks, signs",
         kind="sms-inbox",
         request=inbox(f"{INBOX}&msg=+STOP%0D%0A%26%3D%2B+%F0%9F%98%80+"),
         reports=received(text=" STOP\r\n&=+ 😀 "),
@@ -475,7 +477,7 @@ INBOXES = (
         reports=received(provider_message_id=None, recipient=None, received_at=None),
     ),
     Webhook(
-        title="an id that cannot be read costs no message",
+        title="an unreadable id is ignored",
         kind="sms-inbox",
         request=inbox("id=8%0A1&originator=6281298765432&msg=Pesan+masuk"),
         reports=received(provider_message_id=None, recipient=None, received_at=None),

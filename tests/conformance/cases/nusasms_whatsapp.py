@@ -68,7 +68,7 @@ SENDS = (
         request=posted("message", '{"destination":"6281212341234","message":"Message text"}'),
     ),
     Send(
-        title="a text with all that may go with it",
+        title="a text with all options",
         message=message(
             sender=SENDER,
             provider_options=options(
@@ -92,7 +92,7 @@ SENDS = (
         request=posted("message", r'{"destination":"6281212341234","message":"\\U0001F1EE\\U0001F1E9"}'),
     ),
     Send(
-        title="other characters, line breaks and backslashes as they are",
+        title="other characters, line breaks and backslashes unchanged",
         message=message(content=Text(text='Halo ☺ សួស្តី\n"C:\\new"\t😀')),
         request=posted(
             "message",
@@ -248,10 +248,10 @@ ANSWERS = (
         ),
         outcome=TAKEN,
     ),
-    Answer(title="accepted, under 200", response=succeeded(SENT, 200), outcome=TAKEN),
-    Answer(title="accepted, under 202", response=succeeded(SENT, 202), outcome=TAKEN),
+    Answer(title="accepted, with HTTP 200", response=succeeded(SENT, 200), outcome=TAKEN),
+    Answer(title="accepted, with HTTP 202", response=succeeded(SENT, 202), outcome=TAKEN),
     Answer(title="success without a body", response=HttpResponse(status=204), outcome=Unknown(why="")),
-    Answer(title="success under 203", response=succeeded(SENT, 203), outcome=Unknown(why="")),
+    Answer(title="success with HTTP 203", response=succeeded(SENT, 203), outcome=Unknown(why="")),
     Answer(title="success without an id", response=succeeded({**SENT, "ref_no": None}), outcome=Unknown(why="")),
     Answer(title="an empty id", response=succeeded({**SENT, "ref_no": ""}), outcome=Unknown(why="")),
     Answer(
@@ -259,14 +259,18 @@ ANSWERS = (
         response=succeeded({**SENT, "ref_no": 8078391643125660}),
         outcome=Unknown(why=""),
     ),
-    Answer(title="an id that fits no key", response=succeeded({**SENT, "ref_no": "1" * 101}), outcome=Unknown(why="")),
+    Answer(
+        title="an id that is too long for a key",
+        response=succeeded({**SENT, "ref_no": "1" * 101}),
+        outcome=Unknown(why=""),
+    ),
     Answer(title="an id of two lines", response=succeeded({**SENT, "ref_no": "1\n2"}), outcome=Unknown(why="")),
     Answer(title="success without data", response=succeeded(None), outcome=Unknown(why="")),
     Answer(title="a list for data", response=succeeded([SENT]), outcome=Unknown(why="")),
-    Answer(title="success under a refusal", response=succeeded(SENT, 400), outcome=Unknown(why="")),
+    Answer(title="a success with the status of a rejection", response=succeeded(SENT, 400), outcome=Unknown(why="")),
     Answer(title="neither success nor error", response=json_response(201, {"data": SENT}), outcome=Unknown(why="")),
     Answer(
-        title="an error that is no boolean",
+        title="an error that is not a boolean",
         response=json_response(201, {"error": 0, "data": SENT}),
         outcome=Unknown(why=""),
     ),
@@ -276,13 +280,13 @@ ANSWERS = (
         outcome=Unknown(why=""),
     ),
     Answer(
-        title="an error in a word",
+        title="an error as a string",
         response=json_response(400, {"error": "true", "message": ""}),
         outcome=Unknown(why=""),
     ),
     *(Answer(title=title, response=response, outcome=outcome) for title, response, outcome in BUSINESS),
     Answer(
-        title="a number that is none",
+        title="an invalid number",
         response=json_response(
             422,
             {
@@ -305,17 +309,17 @@ ANSWERS = (
     field("file_name", Reason.INVALID_CONTENT),
     field("sender", Reason.INVALID_SENDER),
     Answer(
-        title="a value that is not valid, of an option",
+        title="an invalid value of an option",
         response=unprocessable(["body", "timeout"]),
         outcome=final(Reason.INVALID_REQUEST, "422"),
     ),
     Answer(
-        title="values that are not valid: the first that tells something counts",
+        title="invalid values: the first known one decides",
         response=unprocessable(["body", 0], ["body", "queue"], ["body", "sender"], ["body", "destination"]),
         outcome=final(Reason.INVALID_SENDER, "422", "sender: refused by the vendor"),
     ),
     Answer(
-        title="a value that is not valid, and places that are none",
+        title="an invalid value, with invalid places",
         response=json_response(
             422,
             {
@@ -331,7 +335,7 @@ ANSWERS = (
         outcome=final(Reason.INVALID_REQUEST, "422"),
     ),
     Answer(
-        title="a value that is not valid, in a word",
+        title="an invalid value, as a string",
         response=json_response(422, {"detail": "destination"}),
         outcome=final(Reason.INVALID_REQUEST, "422"),
     ),
@@ -342,7 +346,7 @@ ANSWERS = (
         outcome=account_failure(Reason.AUTHENTICATION, "401"),
     ),
     Answer(
-        title="not allowed, whatever it says",
+        title="not allowed, with any text",
         response=refused("Invalid WA Sender", 403),
         outcome=account_failure(Reason.AUTHENTICATION, "403"),
     ),
@@ -358,7 +362,7 @@ ANSWERS = (
         outcome=NotTaken(reason=Reason.RATE_LIMITED, is_final=False, provider_code="429", retry_after_seconds=2.0),
     ),
     Answer(
-        title="a status that says little",
+        title="an ambiguous status",
         response=json_response(405, {"detail": "Method Not Allowed"}),
         outcome=Unknown(why=""),
     ),
@@ -369,7 +373,7 @@ ANSWERS = (
     Answer(title="a redirect", response=succeeded(SENT, 302), outcome=Unknown(why="")),
     Answer(title="a time-out at the vendor", response=refused("Invalid WA Sender", 408), outcome=Unknown(why="")),
     Answer(title="an outage", response=raw("Internal Server Error", 500), outcome=Unknown(why="")),
-    Answer(title="an outage, whatever it says", response=refused("Invalid WA Sender", 503), outcome=Unknown(why="")),
+    Answer(title="a server error with any body", response=refused("Invalid WA Sender", 503), outcome=Unknown(why="")),
 )
 
 REFUSALS = (
@@ -389,7 +393,7 @@ REFUSALS = (
         failure=Failure(reason=Reason.UNSUPPORTED, detail="audience: nusasms takes 1 list on whatsapp"),
     ),
     Refusal(
-        title="a group that is json_response to be none",
+        title="a group reported as missing",
         message=message(recipient=None, audience=(GROUP,), provider_options=options(is_group=False)),
         failure=Failure(reason=Reason.UNSUPPORTED, detail="provider_options.nusasms.is_group: an audience is a group"),
     ),
@@ -493,9 +497,9 @@ LOOKUP_ANSWERS = (
     ),
     LookupAnswer(title="not known", response=refused("Message not found", 404)),
     LookupAnswer(title="no such page", response=json_response(404, {"detail": "Not Found"}), unreadable=True),
-    LookupAnswer(title="a page that is not there", response=raw("<html>404</html>", 404), unreadable=True),
-    LookupAnswer(title="a refusal", response=refused("Message not found", 400), unreadable=True),
-    LookupAnswer(title="a refusal under 200", response=refused("Message not found", 200), unreadable=True),
+    LookupAnswer(title="a missing page", response=raw("<html>404</html>", 404), unreadable=True),
+    LookupAnswer(title="a rejection", response=refused("Message not found", 400), unreadable=True),
+    LookupAnswer(title="a rejection with HTTP 200", response=refused("Message not found", 200), unreadable=True),
     LookupAnswer(title="an id that is not valid", response=unprocessable(["path", "ref_no"]), unreadable=True),
     LookupAnswer(title="a wrong key", response=refused("Invalid APIKey", 401), unreadable=True),
     LookupAnswer(title="an outage", response=raw("", 503), unreadable=True),
@@ -506,7 +510,7 @@ LOOKUP_ANSWERS = (
     LookupAnswer(title="no id", response=info(ref_no=None), unreadable=True),
     LookupAnswer(title="an id as a number", response=info(ref_no=8078391643125660), unreadable=True),
     LookupAnswer(title="no status", response=info(status=None), unreadable=True),
-    LookupAnswer(title="a status that is a speech", response=info(status="D" * 65), unreadable=True),
+    LookupAnswer(title="a status that is too long", response=info(status="D" * 65), unreadable=True),
 )
 
 CREDIT: dict[str, Any] = {
@@ -569,7 +573,7 @@ ACCOUNT_ANSWERS = (
             checked(check, "an address that is not listed", raw("", 403), is_refused=True),
             checked(check, "too many requests", json_response(429, {"detail": "Too Many Requests"})),
             checked(check, "an outage", raw("Internal Server Error", 500)),
-            checked(check, "an error under 200", refused("Client not found", 200)),
+            checked(check, "an error with HTTP 200", refused("Client not found", 200)),
             checked(check, "an error beside the data", json_response(200, {"error": True, "data": {**CREDIT, **USER}})),
             checked(check, "success under 500", succeeded({**CREDIT, **USER}, 500)),
             checked(check, "no data", succeeded(None, 200)),
@@ -594,7 +598,7 @@ RECEIPTS = (
         for word, status, _, reason in WORDS
     ),
     Webhook(
-        title="an error code is kept",
+        title="an error code is stored",
         kind="whatsapp-receipt",
         request=WebhookRequest(method="GET", query=receipt_query("F", "E-27")),
         reports=(report("F", Status.UNDELIVERED, SENT_AT, Reason.PROVIDER_ERROR, "E-27"),),
@@ -655,7 +659,7 @@ INBOXES = (
         reports=received(),
     ),
     Webhook(
-        title="an inbound message without words",
+        title="an inbound message without text",
         kind="whatsapp-inbox",
         request=inbox(f"{INBOX}&msg="),
         reports=received(text=""),

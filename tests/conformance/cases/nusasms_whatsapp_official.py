@@ -195,7 +195,7 @@ Content-Type: image/png
         ),
     ),
     Send(
-        title="a file of a kind that WhatsApp does not show is a document",
+        title="a file of an unsupported type is sent as a document",
         message=reply(
             content=Media(media_key="order-4711/0f/1", file_name="laporan.xlsx", size=2),
             attachments=Attachments(file=b"PK"),
@@ -221,7 +221,7 @@ PK
         ),
     ),
     Send(
-        title="the option says what a file is",
+        title="the option sets the type of a file",
         message=reply(
             content=Media(media_url="https://example.com/suara.ogg"), provider_options=options(media_type="voice")
         ),
@@ -320,8 +320,8 @@ NOT_TAKEN: tuple[tuple[str, HttpResponse, Outcome], ...] = (
 ANSWERS = (
     Answer(title="a template, accepted", response=succeeded({"ref_no": REF_NO}), outcome=TAKEN),
     Answer(title="a reply, accepted", response=succeeded({"ref_no": REF_NO}, text="Send reply message"), outcome=TAKEN),
-    Answer(title="accepted, under 200", response=succeeded({"ref_no": REF_NO}, 200), outcome=TAKEN),
-    Answer(title="accepted, under 202", response=succeeded({"ref_no": REF_NO}, 202), outcome=TAKEN),
+    Answer(title="accepted, with HTTP 200", response=succeeded({"ref_no": REF_NO}, 200), outcome=TAKEN),
+    Answer(title="accepted, with HTTP 202", response=succeeded({"ref_no": REF_NO}, 202), outcome=TAKEN),
     *(Answer(title=title, response=response, outcome=outcome) for title, response, outcome in NOT_TAKEN),
     rejection_with_text("Room not found or expired", Reason.WINDOW_CLOSED, "room"),
     rejection_with_text("Parameters do not match the template", Reason.INVALID_CONTENT, "parameter"),
@@ -340,7 +340,11 @@ ANSWERS = (
     Answer(
         title="an id that is a number", response=succeeded({"ref_no": 5224010031105891853}), outcome=Unknown(why="")
     ),
-    Answer(title="success under a refusal", response=succeeded({"ref_no": REF_NO}, 400), outcome=Unknown(why="")),
+    Answer(
+        title="a success with the status of a rejection",
+        response=succeeded({"ref_no": REF_NO}, 400),
+        outcome=Unknown(why=""),
+    ),
     Answer(title="a page of HTML", response=raw("<html>login</html>"), outcome=Unknown(why="")),
     Answer(title="a redirect", response=succeeded({"ref_no": REF_NO}, 302), outcome=Unknown(why="")),
     Answer(title="a time-out at the vendor", response=refused("Channel not found", 408), outcome=Unknown(why="")),
@@ -374,7 +378,7 @@ REFUSALS = (
         failure=unsupported("content.type: a template starts a conversation, it takes no room_id"),
     ),
     Refusal(
-        title="a conversation that cannot be one",
+        title="an invalid conversation",
         message=reply(room_id="room-1"),
         failure=wrong("room_id: must be a UUID"),
     ),
@@ -384,12 +388,12 @@ REFUSALS = (
         failure=unsupported("audience: nusasms takes no lists on whatsapp_official"),
     ),
     Refusal(
-        title="a template that cannot be one",
+        title="an invalid template",
         message=message(content=Template(template_id="otp_code")),
         failure=Failure(reason=Reason.TEMPLATE_REJECTED, detail="content.template_id: must be a UUID"),
     ),
     Refusal(
-        title="a sender that cannot be a channel",
+        title="a sender that is not a channel",
         message=message(sender="6281243214321"),
         failure=Failure(reason=Reason.INVALID_SENDER, detail="sender: must be the UUID of a channel"),
     ),
@@ -399,17 +403,17 @@ REFUSALS = (
         failure=unsupported("provider_options.nusasms.queue: option not offered"),
     ),
     Refusal(
-        title="a kind of file that is none",
+        title="an invalid type of file",
         message=reply(provider_options=options(media_type="text")),
         failure=unsupported("provider_options.nusasms.media_type: must be one of audio, document, image, video, voice"),
     ),
     Refusal(
-        title="a template for closed conversations that is none",
+        title="a template for closed conversations that is null",
         message=reply(provider_options=options(template=[TEMPLATE])),
         failure=wrong("provider_options.nusasms.template: wrong type"),
     ),
     Refusal(
-        title="a template for closed conversations that cannot be read",
+        title="an unreadable template for closed conversations",
         message=reply(provider_options=options(template={**FALLBACK, "language": "id"})),
         failure=wrong(
             "provider_options.nusasms.template: has other fields than parameters, recipient_name, template_id"
@@ -421,7 +425,7 @@ REFUSALS = (
         failure=wrong("provider_options.nusasms.template: template_id: must be a text of 1 to 128 characters"),
     ),
     Refusal(
-        title="a template for closed conversations that cannot be one",
+        title="an invalid template for closed conversations",
         message=reply(provider_options=options(template={**FALLBACK, "template_id": "otp_code"})),
         failure=Failure(
             reason=Reason.TEMPLATE_REJECTED, detail="provider_options.nusasms.template.template_id: must be a UUID"
@@ -480,7 +484,7 @@ def checked(check: str, title: str, response: HttpResponse, *, is_refused: bool 
 ACCOUNT_ANSWERS = (
     template("an approved one"),
     template("an approved one, in small letters", status="approved"),
-    template("a status that nobody has described leaves it to the vendor", status="LIVE"),
+    template("an undocumented status", status="LIVE"),
     *(
         template(f"not approved: {word}", status=word, is_approved=False)
         for word in (
@@ -519,7 +523,7 @@ ACCOUNT_ANSWERS = (
         account_status=AccountStatus(templates={}),
     ),
     AccountAnswer(
-        title="templates: one without an id hides no other",
+        title="templates: one without an id is ignored",
         check="templates",
         response=listed({**ROW, "id": None}, "otp_code", {"name": "otp_code"}, ROW),
         account_status=AccountStatus(templates={TEMPLATE: TemplateInfo(is_approved=True, body_parameters=1)}),
@@ -544,7 +548,7 @@ ACCOUNT_ANSWERS = (
             checked(check, "a wrong key", refused("Invalid APIKey", 401), is_refused=True),
             checked(check, "an address that is not listed", raw("", 403), is_refused=True),
             checked(check, "an outage", raw("Internal Server Error", 500)),
-            checked(check, "an error under 200", refused("Client not found", 200)),
+            checked(check, "an error with HTTP 200", refused("Client not found", 200)),
             checked(check, "no data", succeeded(None, 200)),
             checked(check, "an object for a list", succeeded({"id": TEMPLATE}, 200)),
             checked(check, "a page of HTML", raw("<html>login</html>")),
@@ -598,7 +602,7 @@ RECEIPTS = (
         {**RECEIPT, "status_date": 1660274570},
         report("read", Status.READ, occurred_at=None),
     ),
-    receipt("with more than is documented", {**RECEIPT, "errors": [{"code": 131026}]}, report("read", Status.READ)),
+    receipt("with undocumented fields", {**RECEIPT, "errors": [{"code": 131026}]}, report("read", Status.READ)),
 )
 
 BAD_RECEIPTS = tuple(
@@ -646,7 +650,7 @@ def inbox(title: str, document: dict[str, Any], reports: tuple[Inbound, ...]) ->
 
 INBOXES = (
     inbox("an inbound message", INBOX, received()),
-    inbox("an inbound message, with more than is documented", {**INBOX, "media": {"url": "a"}}, received()),
+    inbox("an inbound message, with undocumented fields", {**INBOX, "media": {"url": "a"}}, received()),
     inbox(
         "an inbound text is unchanged",
         {**INBOX, "text": " STOP\r\n\\U0001F600 😀 "},
@@ -659,12 +663,14 @@ INBOXES = (
         {"room_id": CONVERSATION, "sender_number": "6281298765432"},
         received(provider_message_id=None, text="", received_at=None),
     ),
-    inbox("an inbound id that is blank", {**INBOX, "ref_no": " "}, received(provider_message_id=None)),
-    inbox("an inbound id that fits no key", {**INBOX, "ref_no": "1" * 101}, received(provider_message_id=None)),
+    inbox("an inbound id of spaces", {**INBOX, "ref_no": " "}, received(provider_message_id=None)),
+    inbox(
+        "an inbound id that is too long for a key", {**INBOX, "ref_no": "1" * 101}, received(provider_message_id=None)
+    ),
     inbox("a sender with a plus", {**INBOX, "sender_number": "+6281298765432"}, received()),
-    inbox("a sender as dialled at home", {**INBOX, "sender_number": "081298765432"}, received()),
+    inbox("a sender in national format", {**INBOX, "sender_number": "081298765432"}, received()),
     inbox("a sender from abroad", {**INBOX, "sender_number": "85512345678"}, received(sender="+85512345678")),
-    inbox("a sender that is no number", {**INBOX, "sender_number": "628XXXXXXXX"}, received(sender="628XXXXXXXX")),
+    inbox("a sender that is not a number", {**INBOX, "sender_number": "628XXXXXXXX"}, received(sender="628XXXXXXXX")),
 )
 
 BAD_INBOXES = tuple(

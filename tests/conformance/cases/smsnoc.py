@@ -113,7 +113,7 @@ ANSWERS = (
         outcome=TAKEN,
     ),
     Answer(
-        title="a gateway's free text is not kept",
+        title="the free text of a gateway is not stored",
         response=success({**ROW, "status": "cURL error 28: 8801744977947"}),
         outcome=Taken(provider_message_id="609681630f78b", provider_status="(free text)"),
     ),
@@ -122,7 +122,7 @@ ANSWERS = (
         response=success({"uid": "609681630f78b"}),
         outcome=Taken(provider_message_id="609681630f78b"),
     ),
-    Answer(title="the sentence of the vendor's page", response=success("sms reports"), outcome=Unknown(why="")),
+    Answer(title="the sentence of the documentation", response=success("sms reports"), outcome=Unknown(why="")),
     Answer(title="a schedule has no data", response=success(None), outcome=Unknown(why="")),
     Answer(title="no uid", response=success({"status": "Delivered"}), outcome=Unknown(why="")),
     Answer(title="an empty uid", response=success({**ROW, "uid": ""}), outcome=Unknown(why="")),
@@ -137,12 +137,12 @@ ANSWERS = (
         outcome=Taken(provider_message_id="6415907d0d37a", provider_status="queued"),
     ),
     Answer(
-        title="a campaign that is named otherwise alone",
+        title="a campaign named only by another field",
         response=success({**CAMPAIGN_ROW, "uid": None}, text=CAMPAIGN_TEXT),
         outcome=Unknown(why=""),
     ),
     Answer(
-        title="the sentence of the vendor's page for a campaign",
+        title="the sentence of the documentation for a campaign",
         response=success("campaign reports with all details"),
         outcome=Unknown(why=""),
     ),
@@ -152,12 +152,12 @@ ANSWERS = (
         outcome=refused(Reason.PROVIDER_ERROR, "404"),
     ),
     Answer(
-        title="a wrong token, under 200",
+        title="a wrong token, with HTTP 200",
         response=error("Unauthenticated."),
         outcome=account_failure(Reason.AUTHENTICATION),
     ),
     Answer(
-        title="a wrong token, under 401",
+        title="a wrong token, with HTTP 401",
         response=error("Unauthenticated.", 401),
         outcome=account_failure(Reason.AUTHENTICATION, "401"),
     ),
@@ -182,22 +182,22 @@ ANSWERS = (
         outcome=account_failure(Reason.INSUFFICIENT_CREDIT, "403"),
     ),
     Answer(
-        title="a throttle, under 200",
+        title="too many requests, with HTTP 200",
         response=in_9_seconds(error("Too Many Attempts.")),
         outcome=NotTaken(reason=Reason.RATE_LIMITED, is_final=False, retry_after_seconds=9.0),
     ),
     Answer(
-        title="a throttle in other words, under 429",
+        title="too many requests with another text, with HTTP 429",
         response=in_9_seconds(error("Slow down.", 429)),
         outcome=NotTaken(reason=Reason.RATE_LIMITED, is_final=False, provider_code="429", retry_after_seconds=9.0),
     ),
     Answer(
-        title="a sender that is not ours, older words",
+        title="a sender that is not ours, older text",
         response=error("Originator YourName is not authorized to send this message", 403),
         outcome=refused(Reason.INVALID_SENDER, "403"),
     ),
     Answer(
-        title="a sender that is not ours, newer words",
+        title="a sender that is not ours, newer text",
         response=error('Sender ID "YourName" is not authorized to send this message.', 404),
         outcome=refused(Reason.INVALID_SENDER, "404"),
     ),
@@ -224,31 +224,31 @@ ANSWERS = (
         outcome=refused(Reason.UNROUTABLE),
     ),
     Answer(
-        title="a field that is missing, under 200",
+        title="a field that is missing, with HTTP 200",
         response=error("The recipient field is required."),
         outcome=refused(Reason.PROVIDER_ERROR),
     ),
     Answer(title="422", response=error("Wrong", 422), outcome=refused(Reason.PROVIDER_ERROR, "422")),
     Answer(
-        title="an error without words",
+        title="an error without text",
         response=json_response(400, {"status": "error"}),
         outcome=refused(Reason.PROVIDER_ERROR, "400"),
     ),
-    Answer(title="an error under 500", response=error("Unauthenticated.", 500), outcome=Unknown(why="")),
-    Answer(title="an error under 302", response=error("Unauthenticated.", 302), outcome=Unknown(why="")),
+    Answer(title="an error with HTTP 500", response=error("Unauthenticated.", 500), outcome=Unknown(why="")),
+    Answer(title="an error with HTTP 302", response=error("Unauthenticated.", 302), outcome=Unknown(why="")),
     Answer(
-        title="a bare 401",
+        title="an empty 401",
         response=json_response(401, {"message": "Unauthenticated."}),
         outcome=account_failure(Reason.AUTHENTICATION, "401"),
     ),
     Answer(
-        title="what stands before the product blocks us",
+        title="a proxy in front of the API blocks the call",
         response=HttpResponse(status=403, body=b"<html>Forbidden</html>"),
         outcome=account_failure(Reason.AUTHENTICATION, "403"),
     ),
-    Answer(title="a bare 404", response=HttpResponse(status=404), outcome=refused(Reason.PROVIDER_ERROR, "404")),
-    Answer(title="a bare 413", response=HttpResponse(status=413), outcome=refused(Reason.PROVIDER_ERROR, "413")),
-    Answer(title="a bare 410", response=HttpResponse(status=410), outcome=Unknown(why="")),
+    Answer(title="an empty 404", response=HttpResponse(status=404), outcome=refused(Reason.PROVIDER_ERROR, "404")),
+    Answer(title="an empty 413", response=HttpResponse(status=413), outcome=refused(Reason.PROVIDER_ERROR, "413")),
+    Answer(title="an empty 410", response=HttpResponse(status=410), outcome=Unknown(why="")),
     Answer(
         title="a page instead of an answer",
         response=HttpResponse(status=200, headers={"content-type": "text/html"}, body=b"<html>Log in</html>"),
@@ -270,12 +270,14 @@ REFUSALS = (
     ),
     Refusal(title="a sender of twelve letters", message=message(sender="TwelveLetter"), failure=BAD_SENDER),
     Refusal(
-        title="the vendor's own example of a sender", message=message(sender="YourName/Number"), failure=BAD_SENDER
+        title="the example of the vendor for a sender", message=message(sender="YourName/Number"), failure=BAD_SENDER
     ),
     Refusal(title="a number that is too long", message=message(sender="+8801744977947123"), failure=BAD_SENDER),
     Refusal(title="a trailing line break", message=message(sender="YourName\n"), failure=BAD_SENDER),
     Refusal(title="a list with a comma in its id", message=campaign("6415907d0d37a,6415907d0d7a6"), failure=BAD_LIST),
-    Refusal(title="one bad list among good ones", message=campaign("6415907d0d37a", "VIP list"), failure=BAD_LIST),
+    Refusal(
+        title="one invalid list among valid lists", message=campaign("6415907d0d37a", "VIP list"), failure=BAD_LIST
+    ),
     Refusal(title="a list in other digits", message=campaign("৬৪১৫৯০৭"), failure=BAD_LIST),
     Refusal(title="a list of 41 letters", message=campaign("a" * 41), failure=BAD_LIST),
     Refusal(title="a list with a line break", message=campaign("6415907d0d37a\n"), failure=BAD_LIST),
@@ -326,11 +328,11 @@ LOOKUP_ANSWERS = (
     ),
     LookupAnswer(title="not known", response=error("SMS Info not found", 404)),
     LookupAnswer(
-        title="not known, under 200",
+        title="not known, with HTTP 200",
         response=error("No query results for model [App\\Models\\Reports] 609681630f78b"),
     ),
-    LookupAnswer(title="a wrong token, under 200", response=error("Unauthenticated."), unreadable=True),
-    LookupAnswer(title="a throttle, under 200", response=error("Too Many Attempts."), unreadable=True),
+    LookupAnswer(title="a wrong token, with HTTP 200", response=error("Unauthenticated."), unreadable=True),
+    LookupAnswer(title="too many requests, with HTTP 200", response=error("Too Many Attempts."), unreadable=True),
     LookupAnswer(title="a page", response=HttpResponse(status=404, body=b"<html>404</html>"), unreadable=True),
     LookupAnswer(title="a sentence", response=success("sms data with all details"), unreadable=True),
     LookupAnswer(
@@ -377,7 +379,7 @@ LIST_ANSWERS = (
         page=ListPage(entries=(listed(T0), listed(T0), listed(T0), listed(UID_AT)), is_last=True),
     ),
     ListAnswer(
-        title="a uid that tells no time, a free text, and a row without words",
+        title="a uid without a time, a free text, and a row without a status",
         response=page_of({"uid": "not-a-uniqid", "status": "HTTP 500"}),
         page=ListPage(
             entries=(
@@ -397,7 +399,7 @@ LIST_ANSWERS = (
     ),
     ListAnswer(title="the first of three", response=page_of(ROW, **MORE), page=ListPage(entries=ONE, is_last=False)),
     ListAnswer(
-        title="the third of three, by our own counting",
+        title="the third of three pages, by our count",
         response=page_of(ROW, **MORE),
         number=2,
         page=ListPage(entries=ONE, is_last=True),
@@ -409,7 +411,7 @@ LIST_ANSWERS = (
     ),
     ListAnswer(title="no rows", response=page_of(**MORE), page=ListPage(entries=(), is_last=True)),
     ListAnswer(
-        title="a list that says nothing of its length goes on",
+        title="a list without a length continues",
         response=success({"data": [ROW]}),
         page=ListPage(entries=ONE, is_last=False),
     ),
@@ -421,7 +423,7 @@ LIST_ANSWERS = (
     ListAnswer(title="an object for the rows", response=success({"data": {}})),
     ListAnswer(title="an error with rows", response=json_response(200, {"status": "error", "data": {"data": [ROW]}})),
     ListAnswer(title="a sentence", response=success("sms reports with pagination")),
-    ListAnswer(title="a wrong token, under 200", response=error("Unauthenticated.")),
+    ListAnswer(title="a wrong token, with HTTP 200", response=error("Unauthenticated.")),
 )
 
 
@@ -542,7 +544,7 @@ MANY_ANSWERS = (
         UNKNOWN,
         UNKNOWN,
     ),
-    batch_answer("the sentence of the vendor's page", success("sms reports with all details"), UNKNOWN, UNKNOWN),
+    batch_answer("the sentence of the documentation", success("sms reports with all details"), UNKNOWN, UNKNOWN),
     batch_answer("a schedule has no data", success(None, text="Message is scheduled successfully."), UNKNOWN, UNKNOWN),
     batch_answer(
         "a truncated answer",
@@ -551,7 +553,7 @@ MANY_ANSWERS = (
         UNKNOWN,
     ),
     batch_answer("a page", HttpResponse(status=200, body=b"<html>Log in</html>"), UNKNOWN, UNKNOWN),
-    batch_answer("an error under 500", error("Unauthenticated.", 500), UNKNOWN, UNKNOWN),
+    batch_answer("an error with HTTP 500", error("Unauthenticated.", 500), UNKNOWN, UNKNOWN),
     batch_answer(
         "a rejected number may be that of another message",
         error("8801754228383 is a invalid phone number", 403),
@@ -597,14 +599,14 @@ ACCOUNT_ANSWERS = (
     balance_of("no limit", None, None, remaining_balance="Unlimited", expired_on=None),
     balance_of("no plan", None, None, remaining_balance=None),
     AccountAnswer(
-        title="a wrong token, under 200", check="balance", response=error("Unauthenticated."), is_refused=True
+        title="a wrong token, with HTTP 200", check="balance", response=error("Unauthenticated."), is_refused=True
     ),
     AccountAnswer(
-        title="a wrong token, under 401", check="balance", response=error("Unauthenticated.", 401), is_refused=True
+        title="a wrong token, with HTTP 401", check="balance", response=error("Unauthenticated.", 401), is_refused=True
     ),
     AccountAnswer(title="an unexplained 403", check="balance", response=error("Forbidden.", 403), is_refused=True),
     AccountAnswer(
-        title="what stands before the product blocks us",
+        title="a proxy in front of the API blocks the call",
         check="balance",
         response=HttpResponse(status=403, body=b"<html>Forbidden</html>"),
         is_refused=True,
@@ -612,7 +614,9 @@ ACCOUNT_ANSWERS = (
     AccountAnswer(title="too many requests", check="balance", response=error("Too Many Attempts.")),
     AccountAnswer(title="an outage", check="balance", response=error("Unauthenticated.", 500)),
     AccountAnswer(title="a page", check="balance", response=HttpResponse(status=200, body=b"<html>Log in</html>")),
-    AccountAnswer(title="the page's sentence", check="balance", response=success("sms Balance with all details")),
+    AccountAnswer(
+        title="the sentence of the documentation", check="balance", response=success("sms Balance with all details")
+    ),
     AccountAnswer(title="no balance in it", check="balance", response=success({"expired_on": "8th Sep 26, 4:44 PM"})),
 )
 

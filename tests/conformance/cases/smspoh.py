@@ -79,7 +79,7 @@ SENDS = (
         ),
     ),
     Send(
-        title="a number abroad, and the longest id that is a reference as it is",
+        title="an international number, and the longest id that is sent as a reference",
         message=message(message_id="x" * 50, recipient="+66912345678", content=Text(text="Hello Thailand")),
         request=posted(
             '{"to":"+66912345678","message":"Hello Thailand","from":"SMSPoh",'
@@ -87,7 +87,7 @@ SENDS = (
         ),
     ),
     Send(
-        title="an encrypted message, under a key of ours",
+        title="an encrypted message, with our key",
         message=message(
             content=Text(text="Your Bank OTP Code is 12345"),
             attachments=Attachments(encryption_key="not-a-real-encryption-key"),
@@ -100,7 +100,7 @@ SENDS = (
         ),
     ),
     Send(
-        title="a message that is not to be encrypted, whatever key is at hand",
+        title="a message without encryption, with any key",
         message=message(
             attachments=Attachments(encryption_key="not-a-real-encryption-key"),
             provider_options={"smspoh": {"encrypt": False}},
@@ -172,7 +172,7 @@ def account_failure(code: str) -> NotTaken:
 
 ANSWERS = (
     Answer(
-        title="accepted, under an id that is no GUID",
+        title="accepted, with an id that is not a GUID",
         response=entry(),
         outcome=Taken(provider_message_id="F5BR4DB-44A1C-446C-8R69-J50248VB9ORE", provider_status="Accepted"),
     ),
@@ -182,12 +182,12 @@ ANSWERS = (
         outcome=Taken(provider_message_id="F5BR4DB-44A1C-446C-8R69-J50248VB9ORE", provider_status="Accepted"),
     ),
     Answer(
-        title="rejected with an id: it was taken, and the report says the rest",
+        title="rejected with an id: accepted, with the rejection in the report",
         response=entry(status="Rejected"),
         outcome=Taken(provider_message_id="F5BR4DB-44A1C-446C-8R69-J50248VB9ORE", provider_status="Rejected"),
     ),
     Answer(
-        title="accepted encrypted, with the key that is told once",
+        title="accepted and encrypted, with the key in the answer",
         response=json_response(201, {"messages": [ENCRYPTED]}),
         outcome=Taken(
             provider_message_id="133FF6AC-6EDB-4024-8965-F5DA5FEC7F80",
@@ -196,7 +196,7 @@ ANSWERS = (
         ),
     ),
     Answer(
-        title="a key of the vendor's own making",
+        title="a key of the vendor",
         response=json_response(201, {"messages": [{**ENCRYPTED, "encryptKey": "သော့ 1/မှတ်ပါ"}]}),
         outcome=Taken(
             provider_message_id="133FF6AC-6EDB-4024-8965-F5DA5FEC7F80",
@@ -218,21 +218,21 @@ ANSWERS = (
         )
     ),
     Answer(
-        title="a success that is a failure",
+        title="a success with a failure",
         response=embedded("Invalid Sender ID"),
         outcome=refused(Reason.INVALID_SENDER, "Invalid Sender ID"),
     ),
     Answer(
-        title="a success that is a failure nobody has described: its text is not kept",
+        title="a success with an undocumented failure: its text is not stored",
         response=embedded("959123456789 cannot be reached with: Hello World", messageId=None),
         outcome=refused(Reason.PROVIDER_ERROR, None),
     ),
     Answer(
-        title="a refusal with an id contradicts itself",
+        title="a rejection with an id is contradictory",
         response=embedded("Invalid Sender ID", messageId="133FF6AC-6EDB-4024-8965-F5DA5FEC7F80"),
         outcome=Unknown(why=""),
     ),
-    Answer(title="a refusal without a text", response=embedded(None), outcome=Unknown(why="")),
+    Answer(title="a rejection without a text", response=embedded(None), outcome=Unknown(why="")),
     Answer(
         title="a status word without an id",
         response=json_response(201, {"messages": [{"status": "Accepted", "message": "Hello World"}]}),
@@ -240,7 +240,7 @@ ANSWERS = (
     ),
     Answer(title="an id without a status", response=entry(status=None), outcome=Unknown(why="")),
     Answer(title="an empty id", response=entry(messageId=""), outcome=Unknown(why="")),
-    Answer(title="a number for an id", response=entry(messageId=26), outcome=Unknown(why="")),
+    Answer(title="a number as an id", response=entry(messageId=26), outcome=Unknown(why="")),
     Answer(title="an id that is too long for a key", response=entry(messageId="A" * 101), outcome=Unknown(why="")),
     Answer(title="an id of two lines", response=entry(messageId="A\n"), outcome=Unknown(why="")),
     Answer(
@@ -250,7 +250,7 @@ ANSWERS = (
     Answer(
         title="an object for the list", response=json_response(201, {"messages": {"0": TAKEN}}), outcome=Unknown(why="")
     ),
-    Answer(title="an error under 200", response=json_response(200, UNAUTHORIZED), outcome=Unknown(why="")),
+    Answer(title="an error with HTTP 200", response=json_response(200, UNAUTHORIZED), outcome=Unknown(why="")),
     Answer(title="success without a body", response=HttpResponse(status=204), outcome=Unknown(why="")),
     Answer(
         title="wrong credentials, or an address not listed",
@@ -278,7 +278,7 @@ ANSWERS = (
         outcome=refused(Reason.TOO_LONG, "413"),
     ),
     Answer(
-        title="a field that the API does not like",
+        title="an invalid field",
         response=json_response(422, [{"field": "test", "message": "Test must be a number."}]),
         outcome=refused(Reason.INVALID_REQUEST, "422"),
     ),
@@ -304,19 +304,19 @@ REFUSALS = (
         failure=Failure(reason=Reason.UNSUPPORTED, detail="provider_options.smspoh.scheduledAt: option not offered"),
     ),
     Refusal(
-        title="the page's own way to ask for encryption",
+        title="encryption as in the documentation",
         message=message(provider_options={"smspoh": {"encrypt": 1}}),
         failure=Failure(reason=Reason.INVALID_REQUEST, detail="provider_options.smspoh.encrypt: wrong type"),
     ),
     Refusal(
-        title="a key and nothing to encrypt",
+        title="a key without encryption",
         message=message(provider_options={"smspoh": {"encrypt": False, "encryptKey": "k"}}),
         failure=Failure(
             reason=Reason.INVALID_REQUEST, detail="provider_options.smspoh.encryptKey: goes with encrypt: true"
         ),
     ),
     Refusal(
-        title="a key that nobody could type",
+        title="a key with control characters",
         message=message(provider_options={"smspoh": {"encrypt": True, "encryptKey": "k\n"}}),
         failure=Failure(
             reason=Reason.INVALID_REQUEST,
@@ -324,7 +324,7 @@ REFUSALS = (
         ),
     ),
     Refusal(
-        title="a number for a yes or no",
+        title="a number as a boolean",
         message=message(provider_options={"smspoh": {"test": 1}}),
         failure=Failure(reason=Reason.INVALID_REQUEST, detail="provider_options.smspoh.test: wrong type"),
     ),
@@ -421,7 +421,7 @@ LIST_ANSWERS = (
         page=ListPage(entries=(SENT_LISTED,), is_last=True),
     ),
     ListAnswer(
-        title="pages that the vendor made smaller than was balance_answer",
+        title="pages that are smaller than requested",
         response=history([SENT_ROW], limit=20, records=152, start=20),
         number=1,
         page=ListPage(entries=(SENT_LISTED,), is_last=False),
@@ -437,12 +437,12 @@ LIST_ANSWERS = (
         page=ListPage(entries=(SENT_LISTED,), is_last=False),
     ),
     ListAnswer(
-        title="no rows, whatever the count says",
+        title="no rows, with any count",
         response=history([], limit=100, records=152),
         page=ListPage(entries=(), is_last=True),
     ),
     ListAnswer(
-        title="rows that cannot be read hide no other, and other people's references are dropped",
+        title="unreadable rows and references of other systems are ignored",
         response=history(
             [
                 None,
@@ -456,7 +456,7 @@ LIST_ANSWERS = (
         page=ListPage(entries=(SUCCESS_LISTED, SENT_LISTED), is_last=True),
     ),
     ListAnswer(
-        title="an encrypted message, which only its reference tells from others",
+        title="an encrypted message, identified only by its reference",
         response=history([{**ENCRYPTED, "finishedAt": None}], records=1),
         page=ListPage(
             entries=(
@@ -476,16 +476,16 @@ LIST_ANSWERS = (
         ),
     ),
     ListAnswer(
-        title="a word that nobody has described",
+        title="an undocumented word",
         response=history([{**SENT_ROW, "status": "?"}], records=1),
         page=ListPage(
             entries=(replace(SENT_LISTED, report=replace(SENT_REPORT, status=None, provider_status="?")),), is_last=True
         ),
     ),
     ListAnswer(title="wrong credentials", response=json_response(401, UNAUTHORIZED)),
-    ListAnswer(title="an error under 200", response=json_response(200, UNAUTHORIZED)),
+    ListAnswer(title="an error with HTTP 200", response=json_response(200, UNAUTHORIZED)),
     ListAnswer(title="a server error with any body", response=json_response(503, {"messages": [SENT_ROW]})),
-    ListAnswer(title="no object", response=json_response(200, [SENT_ROW])),
+    ListAnswer(title="not an object", response=json_response(200, [SENT_ROW])),
     ListAnswer(title="a page of HTML", response=HttpResponse(status=200, body=b"<html>login</html>")),
     ListAnswer(title="an object for the list", response=history({"0": SENT_ROW})),
 )
@@ -534,13 +534,13 @@ def webhook_with_status(word: str, status: Status | None, reason: Reason | None 
 
 WEBHOOKS = (
     Webhook(
-        title="the page's own example: blanks in the query, and one name in front of another's value",
+        title="the example of the documentation: spaces in the query, and a name before another value",
         kind="receipt",
         request=WebhookRequest(method="GET", query=QUERY),
         reports=reported("Success", Status.DELIVERED),
     ),
     Webhook(
-        title="the same by POST, with an empty body",
+        title="the same as POST with an empty body",
         kind="receipt",
         request=WebhookRequest(method="POST", query=QUERY, headers={"content-type": FORM}),
         reports=reported("Success", Status.DELIVERED),
@@ -552,7 +552,7 @@ WEBHOOKS = (
         reports=reported("Success", Status.DELIVERED),
     ),
     Webhook(
-        title="JSON, with a field that nobody knows",
+        title="JSON, with an unknown field",
         kind="receipt",
         request=posted_json(
             messageId=WEBHOOK_ID,
@@ -566,7 +566,7 @@ WEBHOOKS = (
         reports=reported("DELIVERED", Status.DELIVERED),
     ),
     Webhook(
-        title="no reference, and times that cannot be read",
+        title="no reference, and unreadable times",
         kind="receipt",
         request=posted_json(
             messageId=WEBHOOK_ID, clientReference="", status="Success", updatedAt=None, finishedAt="0000-00-00 00:00:00"
@@ -574,7 +574,7 @@ WEBHOOKS = (
         reports=(Report(provider_message_id=WEBHOOK_ID, status=Status.DELIVERED, provider_status="Success"),),
     ),
     Webhook(
-        title="a final word without its time takes the time of the update",
+        title="a final status without its time has the time of the update",
         kind="receipt",
         request=posted_json(messageId=WEBHOOK_ID, status="Expired", updatedAt="2024-12-23 00:00:00"),
         reports=(
@@ -633,7 +633,7 @@ TEN_NUMBERS = tuple(f"9591234567{number}" for number in range(10, 20))
 
 MANY_SENDS = (
     SendMany(
-        title="texts, senders and options of their own, at home and abroad",
+        title="different texts, senders and options, domestic and international",
         messages=(
             TWO[0],
             replace(
@@ -889,7 +889,7 @@ ACCOUNT_ANSWERS = (
     balance_answer("not allowed", HttpResponse(status=403, body=b"<html>Forbidden</html>"), is_refused=True),
     balance_answer("a server error with any body", json_response(500, {"balance": 1227748, "currency": "MMK"})),
     balance_answer("too many requests", yii(429, "Too Many Requests", "Rate limit exceeded.")),
-    balance_answer("an error under 200", json_response(200, UNAUTHORIZED)),
+    balance_answer("an error with HTTP 200", json_response(200, UNAUTHORIZED)),
     balance_answer("a balance that is no number", json_response(200, {"balance": None, "currency": "MMK"})),
     balance_answer("a balance for people", json_response(200, {"balance": "1,227,748 MMK"})),
     balance_answer("a yes for a balance", json_response(200, {"balance": True})),

@@ -1,4 +1,4 @@
-"""The arithmetic of `make cost`: the rules of DynamoDB's bill, durations, schedules, dollars."""
+"""The calculations of `make cost`: DynamoDB billing, durations, schedules and prices."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ Item = dict[str, Any]
 
 
 def item_of(size: int, **more: Any) -> Item:
-    """Return an item of so many bytes, and more."""
+    """Return an item of a size in bytes, with further attributes."""
     return {"k": {"S": "x" * (size - 1)}, **more}
 
 
@@ -52,7 +52,7 @@ def item_of(size: int, **more: Any) -> Item:
         ({"m": {"M": {"at": {"S": "now"}}}}, 10),
     ],
 )
-def test_an_item_is_as_large_as_its_names_and_values(item: Item, size: int) -> None:
+def test_the_size_of_an_item_is_that_of_its_names_and_values(item: Item, size: int) -> None:
     assert size_of(item) == size
 
 
@@ -67,7 +67,7 @@ def test_an_item_is_as_large_as_its_names_and_values(item: Item, size: int) -> N
         (None, None, 1),
     ],
 )
-def test_a_write_costs_a_unit_for_each_kilobyte_of_the_larger_image(
+def test_a_write_costs_one_unit_per_kilobyte_of_the_larger_image(
     before: Item | None, after: Item | None, units: int
 ) -> None:
     assert write_units(before, after) == units
@@ -88,25 +88,25 @@ LATER = DUE | {"at": {"S": "10:01"}}
         (item_of(9, shard={"S": "1"}), item_of(9), 0),
     ],
 )
-def test_a_sparse_index_is_written_when_its_keys_change(before: Item | None, after: Item, units: int) -> None:
+def test_a_sparse_index_is_written_only_if_its_keys_change(before: Item | None, after: Item, units: int) -> None:
     assert index_units(before, after, ["shard", "at"]) == units
 
 
-def test_a_read_by_key_costs_a_unit_for_each_four_kilobytes_and_one_for_what_is_not_there() -> None:
+def test_a_read_by_key_costs_one_unit_per_four_kilobytes_and_one_for_a_missing_item() -> None:
     assert read_units([item_of(4096), item_of(4097)], asked=4) == 5
 
 
 @pytest.mark.parametrize(("items", "units"), [([], 0.5), ([item_of(4000)], 0.5), ([item_of(2100)] * 4, 1.5)])
-def test_a_query_is_billed_by_the_sum_of_what_it_finds(items: list[Item], units: float) -> None:
+def test_a_query_is_billed_by_the_total_size_of_its_items(items: list[Item], units: float) -> None:
     assert query_units(items) == units
 
 
 @pytest.mark.parametrize(("size", "requests"), [(0, 2), (65_536, 2), (65_537, 3)])
-def test_a_batch_is_received_in_chunks_and_deleted_at_once(size: int, requests: int) -> None:
+def test_a_batch_is_received_in_chunks_and_deleted_in_one_request(size: int, requests: int) -> None:
     assert polling_requests(size) == requests
 
 
-def test_uses_add_up_and_what_is_the_same_in_both_is_no_difference() -> None:
+def test_uses_can_be_added_and_subtracted() -> None:
     rest, run = {"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 5.0, "c": 1.0}
 
     assert between(rest, run) == {"b": 3.0, "c": 1.0}
@@ -124,21 +124,23 @@ def test_uses_add_up_and_what_is_the_same_in_both_is_no_difference() -> None:
         (Counted(send={10: {"s": 1}}, vain={"v": 1}, final={"f": 1}), 1, {"s": 1, "v": 0, "f": 1}),
         (Counted(send={10: {"s": 1}}, vain={"v": 1}, final={"f": 1}), 4, {"s": 1, "v": 3, "f": 1}),
     ],
-    ids=["reported", "asked once", "asked four times"],
+    ids=["reported", "polled once", "polled four times"],
 )
-def test_a_life_is_a_send_and_what_brings_its_end(counted: Counted, number: int, life: dict[str, float]) -> None:
+def test_the_life_of_a_message_is_its_send_and_the_path_to_its_end(
+    counted: Counted, number: int, life: dict[str, float]
+) -> None:
     assert counted.life(looks=number) == life
 
 
 @pytest.mark.parametrize(
     ("known_after", "number"), [(0, 1), (30, 1), (45, 1), (46, 2), (135, 2), (136, 3), (466, 4), (86_400, 9)]
 )
-def test_looks_follow_the_schedule_and_the_minute(known_after: float, number: int) -> None:
+def test_polls_follow_the_schedule_and_the_minute(known_after: float, number: int) -> None:
     assert looks((15, 60, 300, 1800, 7200, 21600), known_after) == number
 
 
 @pytest.mark.parametrize(("memory", "milliseconds"), [(1769, 20 + 216), (3538, 20 + 216), (512, 20 * 1769 / 512 + 216)])
-def test_less_memory_makes_work_slower_and_waiting_not(memory: int, milliseconds: float) -> None:
+def test_less_memory_slows_work_but_not_waiting(memory: int, milliseconds: float) -> None:
     use = {
         invocations("send"): 1.0,
         records_of("send"): 10.0,
@@ -158,13 +160,13 @@ def test_less_memory_makes_work_slower_and_waiting_not(memory: int, milliseconds
         ((1, 1.0), (10, 19.0), Cpu(fixed_ms=0, record_ms=2)),
     ],
 )
-def test_a_line_through_two_measurements_is_never_below_nothing(
+def test_a_line_through_two_measurements_is_never_negative(
     few: tuple[int, float], many: tuple[int, float], cpu: Cpu
 ) -> None:
     assert Cpu.between(few, many) == cpu
 
 
-def test_a_use_is_paid_for_by_service() -> None:
+def test_a_use_is_priced_by_service() -> None:
     million = 1_000_000
     use = {
         WRITE_UNITS: 2 * million,
@@ -186,7 +188,7 @@ def test_a_use_is_paid_for_by_service() -> None:
     }
 
 
-def test_arm_costs_a_fifth_less_time_and_nothing_else() -> None:
+def test_arm_reduces_only_the_cost_of_time_by_a_fifth() -> None:
     use, cpus = {waits("send", "vendor"): 1000.0, EVENTS: 1.0}, {"send": Cpu(fixed_ms=0, record_ms=0)}
     x86, arm = (dollars(use, cpus, architecture=architecture) for architecture in ("x86_64", "arm64"))
 
@@ -195,7 +197,7 @@ def test_arm_costs_a_fifth_less_time_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(("name", "units"), [("nomsa", (6, 1)), ("smspoh", (6, 0)), ("whatsapp", (7, 2))])
-def test_the_floor_writes_each_promise_once(name: str, units: tuple[int, int]) -> None:
+def test_the_lower_bound_writes_each_guarantee_once(name: str, units: tuple[int, int]) -> None:
     counted = Counted(send={10: {}}, receipts=tuple({} for _ in KINDS[name].receipts))
     floor = floor_of(name, counted, {WRITE_UNITS: 99.0, LOG_BYTES: 99.0, STORED: 7.0, EVENTS: 3.0})
 
@@ -203,19 +205,17 @@ def test_the_floor_writes_each_promise_once(name: str, units: tuple[int, int]) -
     assert (floor[LOG_BYTES], floor[STORED], floor[EVENTS]) == (0, 7, 3)
 
 
-def test_a_score_weighs_cost_and_time_alike() -> None:
+def test_a_score_weighs_cost_and_time_equally() -> None:
     assert scores({256: 10.0, 512: 11.0}, {256: 300.0, 512: 200.0}) == {256: 2.5, 512: 2.1}
 
 
 @pytest.mark.parametrize(
     ("found", "memory"), [({256: 2.4, 512: 2.18, 1024: 2.10, 1769: 2.09}, 512), ({256: 2.0, 512: 2.5}, 256)]
 )
-def test_the_smallest_memory_is_chosen_of_those_that_are_as_good_as_the_best(
-    found: dict[int, float], memory: int
-) -> None:
+def test_the_smallest_memory_near_the_best_score_is_chosen(found: dict[int, float], memory: int) -> None:
     assert choice_of(found) == memory
 
 
-def test_every_price_says_what_one_is_and_where_it_stands() -> None:
+def test_every_price_has_a_unit_and_a_source() -> None:
     assert len(prices()) == 19
     assert prices()["dynamodb.write-unit"] == pytest.approx(0.71 / 1_000_000)

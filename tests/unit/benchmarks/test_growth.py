@@ -1,4 +1,4 @@
-"""The instruments of the bench for growth and receipts: they count as DynamoDB does, and list as vendors do."""
+"""The benchmarks of growth and receipts: request counts of DynamoDB, and message lists of vendors."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def _store() -> tuple[CountingDynamo, DynamoStore]:
     return client, DynamoStore(client, messages_table="messages", correlations_table="correlations", clock=FixedClock())
 
 
-def test_what_a_message_costs_is_counted() -> None:
+def test_the_requests_and_units_of_a_message_are_counted() -> None:
     client, store = _store()
     message = accepted("m-1", "nomsa", at=START, due_at=START)
 
@@ -35,14 +35,14 @@ def test_what_a_message_costs_is_counted() -> None:
     store.commit([Replace(before=message, message=later)])
     store.commit([Replace(before=message, message=defer(message, now=START, due_at=START))])
 
-    # A batch each, and a read of what stands in the way of the second insert.
+    # One batch per commit, and a read of the item that conflicts with the second insert.
     assert client.requests == Counter(BatchExecuteStatement=4, BatchGetItem=1)
-    # 1 and an entry of the index; refused; 1, an entry that goes and one that comes; refused.
+    # Write and index entry; rejected; write, removed index entry and new index entry; rejected.
     assert (client.writes, client.refused, client.write_units, client.read_units) == (4, 2, 2 + 1 + 3 + 1, 1)
     assert client.tables["messages"].items() == [to_item(later)]
 
 
-def test_a_query_brings_the_longest_due_and_pays_for_no_more() -> None:
+def test_a_query_reads_and_pays_only_the_earliest_due_messages() -> None:
     client, store = _store()
     messages = [
         accepted(f"m-{n}", "nomsa", at=START, due_at=START + timedelta(seconds=n - 50)) for n in reversed(range(100))
@@ -54,7 +54,7 @@ def test_a_query_brings_the_longest_due_and_pays_for_no_more() -> None:
     assert (client.requests, client.read_units) == (Counter(Query=8), 4.0)
 
 
-def test_many_items_may_share_one() -> None:
+def test_loaded_messages_can_share_one_item() -> None:
     client, store = _store()
     table = client.tables["messages"]
     item = to_item(accepted("m-0", "nomsa", at=START, due_at=START))
@@ -68,7 +68,7 @@ def test_many_items_may_share_one() -> None:
 
 
 @pytest.mark.parametrize(("vendor", "pages"), [("nomsa", 3), ("smsnoc", 9), ("smspoh", 3)])
-def test_a_list_shows_everything_in_pages_the_newest_first(vendor: str, pages: int) -> None:
+def test_a_list_has_all_messages_in_pages_and_the_newest_first(vendor: str, pages: int) -> None:
     vendors = ListingVendors(
         known={vendor: [(START, f"{vendor}-{n}") for n in range(10)]},
         crowds={vendor: Crowd(name="crowd", count=200, since=START - timedelta(minutes=1), until=START)},
@@ -113,14 +113,14 @@ def _rows(vendors: ListingVendors, vendor: str, page: int) -> list[str]:
     return [row[name] for row in rows(response.json())]
 
 
-def test_a_run_costs_the_same_however_many_are_in_flight() -> None:
+def test_a_run_costs_the_same_for_any_number_of_messages_in_flight() -> None:
     assert followed_up(10, is_apart=True) == followed_up(2_000, is_apart=True)
 
 
 GET, UPDATE, BATCH = "BatchGetItem", "UpdateItem", "BatchExecuteStatement"
 
 
-def test_what_each_receipt_asks_of_dynamodb() -> None:
+def test_the_dynamodb_requests_of_each_receipt_are_counted() -> None:
     counted = {case.what: count_case(case) for case in CASES}
 
     assert {what: (sorted(client.requests.elements()), client.writes) for what, client in counted.items()} == {

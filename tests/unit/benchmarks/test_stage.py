@@ -1,4 +1,4 @@
-"""The pure helpers of the bench."""
+"""The pure helper functions of the benchmarks."""
 
 import json
 
@@ -9,20 +9,20 @@ from benchmarks.harness import TOKEN, batch_of, medians
 
 
 @pytest.mark.parametrize("provider", ["nomsa", "smsnoc", "smspoh", "nusasms"])
-def test_no_two_requests_of_batches_share_an_id(provider: str) -> None:
+def test_the_ids_of_all_requests_are_unique(provider: str) -> None:
     records = [record for _ in range(2) for record in batch_of(100, provider=provider)["Records"]]
 
     assert len({record["messageId"] for record in records}) == 200
     assert len({json.loads(record["body"])["message_id"] for record in records}) == 200
 
 
-def test_fields_are_laid_over_each_request_of_a_batch() -> None:
+def test_fields_are_merged_into_each_request_of_a_batch() -> None:
     bodies = [json.loads(record["body"]) for record in batch_of(2, category="otp")["Records"]]
 
     assert [body["category"] for body in bodies] == ["otp", "otp"]
 
 
-def test_works_are_done_in_turn_and_their_medians_taken() -> None:
+def test_tasks_run_in_turn_and_have_a_median_each() -> None:
     done: list[str] = []
     given = {"a": iter([3.0, 1.0, 2.0]), "b": iter([5.0, 5.0, 90.0])}
 
@@ -34,7 +34,7 @@ def test_works_are_done_in_turn_and_their_medians_taken() -> None:
     assert done == ["a", "b", "a", "b", "a", "b"]
 
 
-def test_a_receipt_names_message_vendor_id_and_token() -> None:
+def test_a_receipt_has_message_id_vendor_id_and_token() -> None:
     receipt = receipt_of("m-1", "smspoh-1")
 
     assert receipt["pathParameters"] == {"provider": "smspoh", "kind": "receipt", "token": TOKEN}

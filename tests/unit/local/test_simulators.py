@@ -231,7 +231,7 @@ def ledger(simulators: Simulators, vendor: str) -> list[dict[str, Any]]:
 
 
 def wait_until(condition: Callable[[], bool]) -> bool:
-    """Check the condition wait_until it is true, at most 500 times. Return whether it became true."""
+    """Check the condition until it is true, at most 500 times. Return whether it became true."""
     pause = threading.Event()
     return any(condition() or pause.wait(0.01) for _ in range(500))
 
