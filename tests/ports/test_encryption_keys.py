@@ -67,7 +67,7 @@ def test_an_outage_raises_unavailable(
         encryption_keys = fake = InMemoryEncryptionKeys()
         fake.is_down = True
     elif where == "dynamodb":
-        encryption_keys = DynamoEncryptionKeys(unreachable("dynamodb"), table="vault")
+        encryption_keys = DynamoEncryptionKeys(unreachable("dynamodb"), table="keys")
     else:
         emulator: Emulator = request.getfixturevalue("emulator")
         encryption_keys = DynamoEncryptionKeys(emulator.client("dynamodb"), table="nowhere")

@@ -131,7 +131,7 @@ def test_a_message_is_read_as_stored(store: DynamoStore | InMemoryStore) -> None
 
     store.commit([Insert(message=m) for m in (accepted(claimed()), failed, bare)])
 
-    assert store.read(["m-1", "m-2", "m-3", "nobody"]) == {"m-1": accepted(claimed()), "m-2": failed, "m-3": bare}
+    assert store.read(["m-1", "m-2", "m-3", "missing"]) == {"m-1": accepted(claimed()), "m-2": failed, "m-3": bare}
 
 
 @covers("Q1", "I1")

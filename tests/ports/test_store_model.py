@@ -178,11 +178,11 @@ class Script:
         )
 
     def _read(self) -> Operation:
-        ids = [*self._random.sample(IDS, 7), "nobody", IDS[0]]
+        ids = [*self._random.sample(IDS, 7), "missing", IDS[0]]
         return lambda store: store.read(ids)
 
     def _correlations(self) -> Operation:
-        keys = [*self._random.sample(KEYS, 3), "nomsa#nobody"]
+        keys = [*self._random.sample(KEYS, 3), "nomsa#missing"]
         return lambda store: store.find_correlations(keys)
 
     def _due(self) -> Operation:

@@ -293,7 +293,7 @@ def test_a_wake_up_for_an_earlier_attempt_is_ignored() -> None:
     house = House(unreached())
     house.send(request())
 
-    house.send('{"resume": "m-1", "attempt": 1}', '{"resume": "nobody", "attempt": 1}')
+    house.send('{"resume": "m-1", "attempt": 1}', '{"resume": "missing", "attempt": 1}')
 
     assert len(house.transport.requests) == 1
 
