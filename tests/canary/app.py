@@ -382,21 +382,21 @@ def _echo(request: HttpRequest) -> str:
 
 def _answer_with_echo(http_status: int, /, **more: Any) -> Callable[[HttpRequest], HttpResponse]:
     def reply(request: HttpRequest) -> HttpResponse:
-        said = _echo(request)
-        row = {name: said for name in ("message", "body", "to", "recipient", "status", "destination", "error_code")}
+        echo = _echo(request)
+        row = {name: echo for name in ("message", "body", "to", "recipient", "status", "destination", "error_code")}
         document = {
             "error": True,
-            "code": said,
-            "name": said,
-            "detail": [{"loc": ["body", said], "msg": said, "type": said}],
+            "code": echo,
+            "name": echo,
+            "detail": [{"loc": ["body", echo], "msg": echo, "type": echo}],
             "messages": [row],
-            "results": [{"status": said, "destination": said}],
+            "results": [{"status": echo, "destination": echo}],
             "data": {**row, "data": [row]},
-            "balance": said,
+            "balance": echo,
             **row,
             **more,
         }
-        headers = {"location": f"https://elsewhere.example.org/{quote(said)}", "set-cookie": said, "retry-after": said}
+        headers = {"location": f"https://elsewhere.example.org/{quote(echo)}", "set-cookie": echo, "retry-after": echo}
         return HttpResponse(status=http_status, headers=headers, body=json.dumps(document).encode())
 
     return reply

@@ -174,7 +174,7 @@ class LeakyTelemetry(TeeTelemetry):
     form: Callable[[str], str]
 
     def info(self, line: str, /, **fields: Any) -> None:
-        super().info(line, **fields, said=[type(self).form(canary.value) for canary in CANARIES.values()])
+        super().info(line, **fields, leaked=[type(self).form(canary.value) for canary in CANARIES.values()])
 
 
 @pytest.mark.parametrize("form", ENCODED_FORMS)

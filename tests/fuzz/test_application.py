@@ -61,7 +61,7 @@ class ApplicationMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.vendors = FakeVendors(
-            clock=lambda: self.house.clock(), on_send=self._check_send, on_taken=self._report_at_once
+            clock=lambda: self.house.clock(), on_send=self._check_send, on_taken=self._send_early_receipt
         )
         self.house = House(self.vendors)
         self.queue: list[tuple[str, str]] = []
@@ -69,7 +69,7 @@ class ApplicationMachine(RuleBasedStateMachine):
         self.requests: list[str] = []
         """Bodies of all records so far."""
         self.message_count = 0
-        self.is_echoed = True
+        self.echoes_reference = True
         """Whether receipts contain our reference, if the vendor supports one."""
         self.reports_early = False
         """Whether vendors send a receipt before they answer the request."""
@@ -83,11 +83,11 @@ class ApplicationMachine(RuleBasedStateMachine):
 
     @initialize(
         moods=st.lists(st.sampled_from(sorted(MOODS)), min_size=4, max_size=4),
-        is_echoed=st.booleans(),
+        echoes_reference=st.booleans(),
         reports_early=st.booleans(),
     )
-    def request_a_message_of_each_vendor(self, moods: list[str], is_echoed: bool, reports_early: bool) -> None:
-        self.is_echoed, self.reports_early = is_echoed, reports_early
+    def request_a_message_of_each_vendor(self, moods: list[str], echoes_reference: bool, reports_early: bool) -> None:
+        self.echoes_reference, self.reports_early = echoes_reference, reports_early
         self.vendors.moods = dict(zip(COUNTRIES, moods, strict=True))
         for home in COUNTRIES:
             self._request_message(home)
@@ -115,8 +115,8 @@ class ApplicationMachine(RuleBasedStateMachine):
         """Request a message. Deliver it after `delay` seconds, with all vendors in `mood`, or leave it in the queue."""
         times = {"send_at": starts, "expires_at": None if ends is None else (starts or 0) + ends}
         now = self.house.clock()
-        said = {name: (now + timedelta(seconds=s)).isoformat() for name, s in times.items() if s is not None}
-        self._request_message(home, on_unknown=on_unknown, category=category, **said)
+        bounds = {name: (now + timedelta(seconds=s)).isoformat() for name, s in times.items() if s is not None}
+        self._request_message(home, on_unknown=on_unknown, category=category, **bounds)
         if mood is not None:
             self.vendors.moods = dict.fromkeys(COUNTRIES, mood)
         if delay is not None:
@@ -203,7 +203,7 @@ class ApplicationMachine(RuleBasedStateMachine):
 
     def _check_send(self, provider: str, text: str) -> None:
         """Check the stored message when a vendor reads the request."""
-        message_id = _named_in(text)
+        message_id = _message_id_in(text)
         message = self.house.store.messages.get(message_id)
         if message is None or message.status is not Status.SENDING or message.provider != provider:
             self.violations.append(f"{message_id} was sent without a stored claim (I2)")
@@ -225,7 +225,7 @@ class ApplicationMachine(RuleBasedStateMachine):
 
     # --- webhooks ---------------------------------------------------------------------------------------------------
 
-    @precondition(lambda self: self._reporting())
+    @precondition(lambda self: self._entries_with_receipts())
     @rule(
         pick=picks,
         status=st.sampled_from([None, Status.ACCEPTED, Status.SENT, Status.DELIVERED, Status.UNDELIVERED]),
@@ -233,27 +233,27 @@ class ApplicationMachine(RuleBasedStateMachine):
     )
     def receive_a_receipt(self, pick: int, status: Status | None, token: str) -> None:
         """Deliver a receipt with the current status or any other: late, early or repeated."""
-        entry = self._pick(self._reporting()[-3:], pick)
-        self._apply_report(entry, status or entry.status, token=token)
+        entry = self._pick(self._entries_with_receipts()[-3:], pick)
+        self._deliver_receipt(entry, status or entry.status, token=token)
 
-    def _report_at_once(self, entry: Row) -> None:
-        if self.reports_early and entry in self._reporting():
-            self._apply_report(entry, Status.DELIVERED, token=self.house.secret.secret.webhook_tokens[0])
+    def _send_early_receipt(self, entry: Row) -> None:
+        if self.reports_early and entry in self._entries_with_receipts():
+            self._deliver_receipt(entry, Status.DELIVERED, token=self.house.secret.secret.webhook_tokens[0])
 
-    def _apply_report(self, entry: Row, said: Status, *, token: str) -> None:
+    def _deliver_receipt(self, entry: Row, status: Status, *, token: str) -> None:
         is_known = token in self.house.secret.secret.webhook_tokens
-        answer = self._receive(entry, WORDS[entry.vendor.name][said], token=token)
+        answer = self._receive(entry, WORDS[entry.vendor.name][status], token=token)
         if answer is Answer.RECEIVED and is_known:
-            reported = self.reported.get(entry.provider_message_id, said)
-            self.reported[entry.provider_message_id] = max(reported, said, key=lambda s: s.rank)
+            reported = self.reported.get(entry.provider_message_id, status)
+            self.reported[entry.provider_message_id] = max(reported, status, key=lambda s: s.rank)
         elif answer is not (Answer.UNAVAILABLE if is_known else Answer.NOT_FOUND):
             self.violations.append(f"a receipt was answered {answer}")
 
-    @precondition(lambda self: self._reporting())
+    @precondition(lambda self: self._entries_with_receipts())
     @rule(pick=picks, fault=st.sampled_from(["forged", "unknown", "malformed", "unknown status"]))
     def receive_an_ineffective_receipt(self, pick: int, fault: str) -> None:
-        entry = self._pick(self._reporting(), pick)
-        if fault == "unknown status" and not self._is_named(entry):
+        entry = self._pick(self._entries_with_receipts(), pick)
+        if fault == "unknown status" and not self._is_linked(entry):
             return  # it may link earlier reports to their message
         before = {name: message.status for name, message in self.house.store.messages.items()}
         word, token = WORDS[entry.vendor.name][Status.DELIVERED], self.house.secret.secret.webhook_tokens[0]
@@ -275,14 +275,14 @@ class ApplicationMachine(RuleBasedStateMachine):
         if fault == "forged" and answer is not Answer.NOT_FOUND:
             self.violations.append(f"a forged receipt was answered {answer} (W6)")
 
-    def _reporting(self) -> list[Row]:
+    def _entries_with_receipts(self) -> list[Row]:
         return [entry for entry in self.vendors.ledger if entry.vendor.name in ("smspoh", "nusasms")]
 
-    def _is_named(self, entry: Row) -> bool:
+    def _is_linked(self, entry: Row) -> bool:
         return any(m.provider_message_id == entry.provider_message_id for m in self.house.store.messages.values())
 
     def _receive(self, entry: Row, word: str, *, token: str) -> Answer:
-        shown = entry if self.is_echoed else replace(entry, sent=replace(entry.sent, reference=None))
+        shown = entry if self.echoes_reference else replace(entry, sent=replace(entry.sent, reference=None))
         query = entry.vendor.receipt(shown, word).query
         return self.house.receive(entry.vendor.name, entry.vendor.webhook or "", token, query=query)
 
@@ -334,7 +334,7 @@ class ApplicationMachine(RuleBasedStateMachine):
     def no_message_was_accepted_twice(self) -> None:
         taken: dict[str, int] = defaultdict(int)
         for entry in self.vendors.ledger:
-            taken[_named_in(entry.sent.text)] += 1
+            taken[_message_id_in(entry.sent.text)] += 1
         for message_id, times in taken.items():
             message = self.house.store.messages[message_id]
             assert times <= (MAX_ATTEMPTS if message.on_unknown is OnUnknown.RESEND else 1), "I1"
@@ -413,7 +413,7 @@ class ApplicationMachine(RuleBasedStateMachine):
         return items[pick % len(items)]
 
 
-def _named_in(text: str) -> str:
+def _message_id_in(text: str) -> str:
     return text.partition("[")[2].partition("]")[0]
 
 

@@ -439,7 +439,7 @@ def _find_leaks(house: House) -> list[str]:
         "a failure": repr(failures),
         "an event": repr([event.detail for event in house.bus.events]),
     }
-    return [f"{place} contains a private value of a request (I11)" for place, said in texts.items() if SECRET in said]
+    return [f"{place} contains a private value of a request (I11)" for place, text in texts.items() if SECRET in text]
 
 
 def _outcome(house: House, record: Record) -> str:

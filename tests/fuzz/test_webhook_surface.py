@@ -554,8 +554,8 @@ def _find_violations(callback: Callback, status: int, after: State, *, is_known:
     before, kind = initial_state(), callback.expected
     changed = {part for part, was, now in zip(State._fields, before, after, strict=True) if was != now}
     if kind is None:
-        said = [] if status == 404 else [f"{status} without a valid token or path (W6)"]
-        return said + ["a change without a valid token or path (W6)"] * bool(changed)
+        unexpected = [] if status == 404 else [f"{status} without a valid token or path (W6)"]
+        return unexpected + ["a change without a valid token or path (W6)"] * bool(changed)
     may_change = {"kept", "consents", "conversations"} if kind.is_inbound else {"messages", "buffered"}
     violations = [f"{part} changed by {callback.kind}" for part in sorted(changed - may_change)]
     if status == 404 or (status == 503 and callback.down is None):
@@ -638,9 +638,9 @@ def _find_missing_effects(callback: Callback, kind: Kind, status: int, after: St
 
 def _find_leaks(callback: Callback) -> list[str]:
     """Return the private values in the log (I11)."""
-    said = repr(shared_application().telemetry.lines)
+    log = repr(shared_application().telemetry.lines)
     secrets = [*SECRET.webhook_tokens, NUMBER, "Halo", "OR 1=1"]
-    return [f"the log contains {secret!r} (I11)" for secret in secrets if secret in said]
+    return [f"the log contains {secret!r} (I11)" for secret in secrets if secret in log]
 
 
 # --- tests ----------------------------------------------------------------------------------------------------------
