@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -19,6 +20,7 @@ from sampai.services.ports.messages import Write
 from sampai.services.ports.queue import WakeUp
 from tests.fakes import START, FixedSettings, InMemoryStore, statuses
 from tests.harness.application import RECIPIENTS, House, lost, nomsa_list, nomsa_taken, request, unreached
+from tests.harness.sending import SECRET
 
 CONVERSATION = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
 NEW_ROOM = "1c7a2d2f-8b63-4b8a-9e1e-3a7a6a4b0d12"
@@ -178,27 +180,137 @@ def test_while_sending_is_on_a_message_whose_provider_is_turned_off_fails_as_bef
     house.follow_up()
     house.resume()
 
-    assert house.message().failure == Failure(reason=Reason.UNROUTABLE, detail="provider: turned off")
+    detail = "provider: turned off or without credentials"
+    assert house.message().failure == Failure(reason=Reason.UNROUTABLE, detail=detail)
 
 
-@pytest.mark.parametrize(
-    ("changes", "minutes", "failure"),
-    [
-        ({"expires_at": "2026-11-21T10:05:00Z"}, 5, EXPIRED),
-        ({}, 72 * 60, Failure(reason=Reason.PROVIDER_ERROR, detail="no provider could be asked in time")),
-    ],
-)
-def test_while_sending_is_off_only_time_makes_a_message_fail(
-    changes: dict[str, Any], minutes: int, failure: Failure
-) -> None:
+def test_while_sending_is_off_a_message_expires() -> None:
     house = house_with(sending_enabled=False)
-    house.send(request(**changes))
+    house.send(request(expires_at="2026-11-21T10:05:00Z"))
 
-    house.clock.advance(minutes=minutes)
+    house.clock.advance(minutes=5)
     house.follow_up()
 
     assert statuses(house.message()) == [Status.QUEUED, Status.FAILED]
-    assert house.message().failure == failure
+    assert house.message().failure == EXPIRED
+
+
+def stop(house: House, hours: float) -> None:
+    """Turn sending off for some hours, with a run of the follow-up at the end, and turn it on again."""
+    change(house, sending_enabled=False)
+    house.follow_up()
+    house.resume()
+    house.clock.advance(hours=hours)
+    house.follow_up()
+    house.resume()
+    change(house)
+
+
+@pytest.mark.parametrize("stops", [[80.0], [30.0, 30.0, 30.0]], ids=["one", "three"])
+def test_time_under_a_stop_does_not_count_towards_the_horizon(stops: list[float]) -> None:
+    house = house_with(sending_enabled=False)
+    house.transport.replies = [unreached()]
+    house.send(request())
+    for hours in stops:
+        stop(house, hours)
+        house.clock.advance(minutes=2)
+        house.follow_up()
+        house.resume()
+    assert house.message().status is Status.QUEUED
+
+    house.clock.advance(hours=71)
+    house.follow_up()
+    house.resume()
+    assert house.message().status is Status.QUEUED
+
+    house.clock.advance(hours=2)
+    house.follow_up()
+    assert house.message().failure == Failure(reason=Reason.PROVIDER_ERROR, detail="no connection: refused")
+
+
+def test_message_that_has_not_met_a_stop_does_not_fail_during_it() -> None:
+    house = house_with()
+    house.transport.replies = [unreached()]
+    house.send(request())
+    change(house, sending_enabled=False)
+
+    house.clock.advance(hours=80)
+    house.follow_up()
+
+    assert house.message().status is Status.QUEUED
+
+
+SLIP = {"nomsa": {"apikey": "house_v1_nomsa"}}
+
+
+def give(house: House, **credentials: dict[str, str]) -> None:
+    house.secret.secret = replace(SECRET, credentials=dict(SECRET.credentials) | credentials)
+
+
+def test_messages_of_an_unusable_provider_wait_for_it_and_an_alarm_names_the_field() -> None:
+    house = house_with()
+    give(house, **SLIP)
+    house.send(request(), request("m-2"))
+
+    house.clock.advance(minutes=10)
+    house.follow_up()
+    house.resume()
+
+    assert [house.message(m).status for m in ("m-1", "m-2")] == [Status.QUEUED] * 2
+    assert house.transport.requests == []
+    said = ("error", "provider unusable", {"provider": "nomsa", "fields": ("nomsa.api_key",)})
+    assert house.telemetry.lines.count(said) == house.telemetry.counts["ProviderUnusable", "nomsa"] == 2
+
+    give(house)
+    house.clock.advance(minutes=10)
+    house.follow_up()
+    house.resume()
+    assert [house.message(m).status for m in ("m-1", "m-2")] == [Status.ACCEPTED] * 2
+
+
+def test_message_that_names_an_unusable_provider_waits_for_it() -> None:
+    house = house_with(routes={"sms": {"KH": ["smspoh"]}})
+    give(house, **SLIP)
+
+    house.send(request(provider="nomsa"))
+
+    assert house.message().status is Status.QUEUED
+
+
+def test_message_without_its_provider_in_the_secret_fails_and_rings() -> None:
+    house = house_with()
+    house.secret.secret = replace(SECRET, credentials={})
+
+    house.send(request())
+
+    assert house.failure_reason() is Reason.UNROUTABLE
+    assert ("error", "provider not configured", {"provider": "nomsa"}) in house.telemetry.lines
+    assert house.telemetry.counts["ProviderNotConfigured", "nomsa"] == 1
+
+
+def test_waiting_message_takes_the_present_route_when_its_provider_is_turned_off() -> None:
+    house = house_with(sending_enabled=False)
+    house.send(request())
+    house.send(request("m-2", provider="nomsa"))
+    off = PROVIDERS | {"nomsa": {"enabled": False}}
+    change(house, providers=off, routes={"sms": {"KH": ["smspoh"]}})
+
+    house.clock.advance(minutes=3)
+    house.follow_up()
+    house.resume()
+
+    assert (house.message().status, house.message().provider) == (Status.ACCEPTED, "smspoh")
+    assert house.failure_reason("m-2") is Reason.UNROUTABLE
+
+
+def test_trunk_zero_is_refused_before_any_call() -> None:
+    house = house_with()
+
+    house.send(request(recipient="+62081234567810"))
+
+    detail = "recipient: must not have a 0 right after the country code"
+    assert house.message().failure == Failure(reason=Reason.INVALID_RECIPIENT, detail=detail)
+    assert house.transport.requests == []
 
 
 def test_while_sending_is_off_a_message_can_be_canceled_and_one_that_went_out_is_asked_about() -> None:

@@ -620,6 +620,8 @@ def test_an_alarm_rings_for_everything_that_nobody_would_see_otherwise() -> None
         ("Sampai/${AWS::StackName}", "SettingsBroken", ""),
         ("Sampai/${AWS::StackName}", "SecretBroken", ""),
         ("Sampai/${AWS::StackName}", "AddressRefused", ""),
+        ("Sampai/${AWS::StackName}", "ProviderUnusable", ""),
+        ("Sampai/${AWS::StackName}", "ProviderNotConfigured", ""),
         ("Sampai/${AWS::StackName}", "OldestDueAge", ""),
         ("AWS/Lambda", "Invocations", "FollowUpFunction"),
     }

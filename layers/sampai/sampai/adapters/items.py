@@ -50,6 +50,7 @@ def to_item(message: Message) -> Item:
         "recipient": message.recipient,
         "room_id": message.room_id,
         "sender": message.sender,
+        "requested_provider": message.requested_provider,
         "provider": message.provider,
         "provider_message_id": message.provider_message_id,
         "provider_status": message.provider_status,
@@ -65,6 +66,7 @@ def to_item(message: Message) -> Item:
         "expires_at": message.expires_at,
         "attempted_at": message.attempted_at,
         "due_at": message.due_at,
+        "held_since": message.held_since,
         "created_at": message.created_at,
         "updated_at": message.updated_at,
         "occurred_at": message.occurred_at,
@@ -79,6 +81,8 @@ def to_item(message: Message) -> Item:
     item: Item = {name: {"S": str(value)} for name, value in texts.items() if value is not None}
     item |= {name: {"S": _to_text(value)} for name, value in times.items() if value is not None}
     item |= {name: {"N": str(value)} for name, value in numbers.items()}
+    if message.held_seconds:
+        item["held_seconds"] = {"N": str(message.held_seconds)}
     item["ttl"] = ttl_of(message)
     item["route"] = {"L": [{"S": name} for name in message.route]}
     item["metadata"] = {"M": {name: {"S": value} for name, value in message.metadata.items()}}
@@ -120,6 +124,7 @@ def from_item(item: Mapping[str, Any]) -> Message:
         room_id=text("room_id"),
         content=_from_content(item["content"]["M"]) if "content" in item else None,
         route=tuple(name["S"] for name in item["route"]["L"]),
+        requested_provider=text("requested_provider"),
         provider=text("provider"),
         provider_message_id=text("provider_message_id"),
         provider_status=text("provider_status"),
@@ -132,6 +137,8 @@ def from_item(item: Mapping[str, Any]) -> Message:
         attempt_id=text("attempt_id"),
         attempted_at=time("attempted_at"),
         due_at=time("due_at"),
+        held_since=time("held_since"),
+        held_seconds=number("held_seconds"),
         lookups=number("lookups"),
         not_found_count=number("not_found_count"),
         failure=_from_failure(item["failure"]["M"]) if "failure" in item else None,

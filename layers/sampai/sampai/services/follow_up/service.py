@@ -22,7 +22,7 @@ from sampai.services.ports.runtime import Clock, NewPool, Remaining, Unavailable
 from sampai.services.ports.telemetry import Telemetry
 from sampai.services.ports.transport import Transport
 from sampai.services.reports import Reports
-from sampai.services.routing import Routing
+from sampai.services.routing import Routing, report_unusable
 
 LIST_SIZE: Final = 2000
 """Due messages that are listed at a time: each list costs one query per shard of the index."""
@@ -82,6 +82,7 @@ class FollowUpService:
             ids, waiting = waiting[:PASS_SIZE], waiting[PASS_SIZE:]
             seen.update(ids)
             self._follow_up(list(self._messages.read(ids).values()), settings, routing, remaining)
+        report_unusable(routing, self._telemetry)
         self._telemetry.info("followed up", messages=len(seen))
         return len(seen)
 
