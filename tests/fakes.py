@@ -206,11 +206,18 @@ class InMemoryInbox:
         self.is_down = False
 
     def add(self, key: str, inbound: Inbound, now: datetime) -> bool:
-        if self.is_down:
-            raise UnavailableError("down")
+        self._require_up()
         is_new = key not in self.kept
         self.kept.setdefault(key, (inbound, now))
         return is_new
+
+    def find(self, key: str) -> tuple[Inbound, datetime] | None:
+        self._require_up()
+        return self.kept.get(key)
+
+    def _require_up(self) -> None:
+        if self.is_down:
+            raise UnavailableError("down")
 
 
 class InMemoryMedia:

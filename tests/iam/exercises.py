@@ -85,6 +85,7 @@ _WEBHOOK: Final[Mapping[tuple[str, str], Work]] = {
     ("dynamodb:BatchGetItem", "CorrelationsTable"): _RECEIPT,
     ("dynamodb:UpdateItem", "CorrelationsTable"): _RECEIPT,
     ("dynamodb:PutItem", "InboxTable"): _work("webhook/nusasms-sms-inbox"),
+    ("dynamodb:GetItem", "InboxTable"): _work("webhook/nusasms-sms-inbox-stop"),
     ("dynamodb:UpdateItem", "DirectoryTable"): _work("webhook/nusasms-sms-inbox-stop"),
     ("ssm:GetParameter", "SettingsParameter"): _work("webhook/nusasms-sms-inbox", is_cold=True),
     ("secretsmanager:GetSecretValue", "ProviderSecret"): _work("webhook/nusasms-receipt-get", is_cold=True),

@@ -62,6 +62,13 @@ def test_what_comes_under_a_known_key_is_not_new_whatever_it_says(inbox: Inbox) 
     assert inbox.add("a", BARE, START + timedelta(minutes=1)) is False
 
 
+def test_stored_message_is_found_with_its_first_arrival(inbox: Inbox) -> None:
+    inbox.add("a", INBOUND, START)
+    inbox.add("a", BARE, START + timedelta(minutes=1))
+
+    assert (inbox.find("a"), inbox.find("b")) == ((INBOUND, START), None)
+
+
 @pytest.mark.parametrize("inbound", [i[1] for i in INBOUNDS], ids=[i[0] for i in INBOUNDS])
 def test_a_message_is_read_as_it_was_written(inbound: Inbound) -> None:
     assert from_inbox_item(to_inbox_item("a", inbound, START)) == (inbound, START)

@@ -444,7 +444,7 @@ GOLDEN = {
     "WebhookRole": logs("Webhook")
     | table("Messages", "BatchGetItem", "PartiQLUpdate")
     | table("Correlations", "BatchGetItem", "UpdateItem")
-    | table("Inbox", "PutItem")
+    | table("Inbox", "GetItem", "PutItem")
     | table("Directory", "UpdateItem")
     | pairs(SETTINGS, "ssm:GetParameter")
     | pairs("ProviderSecret.Id", "secretsmanager:GetSecretValue"),
