@@ -258,6 +258,12 @@ WRONG: list[tuple[str, dict[str, Answer], dict[tuple[str, str | None], int], int
     ),
     ("refused", {"smspoh": REFUSED}, {("AccountRefused", "smspoh"): 1}, 5),
     (
+        "our address is refused",
+        {"smspoh": answer({"message": "IP address not whitelisted"}, 403)},
+        {("AccountRefused", "smspoh"): 1, ("AddressRefused", "smspoh"): 1},
+        5,
+    ),
+    (
         "refused with HTTP 200",
         {"smsnoc": answer({"status": "error", "message": "Unauthenticated."})},
         {("AccountRefused", "smsnoc"): 1},

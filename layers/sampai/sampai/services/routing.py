@@ -17,7 +17,7 @@ from sampai.services.ports.telemetry import Telemetry
 class _Configured:
     provider: Provider
     missing: tuple[str, ...]
-    """Credentials that it needs and that are missing from the secret or not usable, such as `nomsa.api_key`."""
+    """Credentials that are missing from the secret or not usable, each after the name of the provider and a dot."""
 
 
 class Routing:

@@ -247,6 +247,23 @@ def test_keywords_depend_on_the_country_of_the_sender(sender: str, text: str, nu
     assert house.directory.consents == ({number: (START, True)} if number else {})
 
 
+DEFAULTS = [
+    ("85591234510", ["ឈប់", "បញ្ឈប់។"], ["ចាប់ផ្តើម", "ចាប់ផ្ដើម"]),
+    ("8801744977910", ["বন্ধ", "বন্ধ করুন"], ["শুরু", "চালু"]),
+    ("959777777710", ["ရပ်", "ရပ်ပါ။"], ["စတင်", "စပါ"]),
+    ("6281234567810", ["STOP", "Berhenti"], ["START", "Mulai"]),
+]
+
+
+@pytest.mark.parametrize(("sender", "out", "back"), DEFAULTS, ids=["Khmer", "Bengali", "Burmese", "Indonesian"])
+def test_default_keywords_are_in_the_language_of_the_sender(sender: str, out: list[str], back: list[str]) -> None:
+    for words, is_out in ((out, True), (back, False)):
+        for word in words:
+            house = House()
+            receive(house, "whatsapp-inbox", originator=sender, msg=word, receive_date="")
+            assert house.directory.consents == {f"+{sender}": (START, is_out)}
+
+
 def at(minutes: float) -> datetime:
     return START + timedelta(minutes=minutes)
 
