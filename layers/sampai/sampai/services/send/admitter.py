@@ -138,7 +138,9 @@ class Admitter:
             routed: Message | Failure = Failure(reason=Reason.INVALID_REQUEST, detail=request.detail)
         else:
             draft = build_draft(request, fingerprint=fingerprint, group=record.group, now=now)
-            routed = route_draft(draft, routing=context.routing, new_key=self._new_key, now=now)
+            routed = route_draft(
+                draft, wanted=request.provider, routing=context.routing, new_key=self._new_key, now=now
+            )
         if isinstance(routed, Failure):
             item = BatchItem(record_ids=[record.record_id], before=draft)
             item.decide(fail_admission(draft, routed, now=now))

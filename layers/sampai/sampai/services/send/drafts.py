@@ -11,7 +11,7 @@ from sampai.domain.message import Attachments, Content, Media, Message, Text, bl
 from sampai.domain.phone import has_trunk_zero
 from sampai.domain.template import Template, parse_parameters
 from sampai.providers.features import SupportsEncryption
-from sampai.providers.registry import load
+from sampai.providers.registry import PROVIDERS, load
 from sampai.services.ports.runtime import NewId
 from sampai.services.routing import Routing
 
@@ -34,19 +34,24 @@ def build_draft(request: SendRequest, *, fingerprint: str, group: str | None, no
         expires_at=request.expires_at,
         metadata=request.metadata,
         group=group,
-        requested_provider=request.provider,
+        requested_provider=request.provider if request.provider in PROVIDERS else None,
         provider_options=request.provider_options,
         fingerprint=fingerprint,
     )
 
 
-def route_draft(draft: Message, *, routing: Routing, new_key: NewId, now: datetime) -> Message | Failure:
+def route_draft(
+    draft: Message, *, wanted: str | None, routing: Routing, new_key: NewId, now: datetime
+) -> Message | Failure:
     """Return the draft with its route and encryption key, or the reason why it cannot be sent.
 
+    `wanted` is the provider in the request. The draft has it only if it is known: another text may be private.
     `new_key` returns a random encryption key.
     """
     if draft.is_expired(now):
         return Failure(reason=Reason.EXPIRED, detail="expires_at: has passed")
+    if wanted != draft.requested_provider:
+        return Failure(reason=Reason.INVALID_REQUEST, detail="provider: not known")
     if draft.recipient is not None and has_trunk_zero(draft.recipient):
         detail = "recipient: must not have a 0 right after the country code"
         return Failure(reason=Reason.INVALID_RECIPIENT, detail=detail)
