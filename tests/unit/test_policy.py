@@ -965,3 +965,31 @@ def test_the_limits_of_the_settings_are_those_that_are_not_null() -> None:
 
     assert settings.limits_in_force() == {Limit.PER_DAY: 100_000}
     assert parse_settings("{}").limits_in_force() == {}
+
+
+def test_key_of_the_caller_survives_the_wait_for_an_unusable_provider() -> None:
+    house = house_with()
+    give(house, smspoh={"api_key": "house"})
+    options = {"smspoh": {"encrypt": True, "encryptKey": "key-of-the-caller-0123456789"}}
+
+    house.send(request(home="smspoh", provider_options=options))
+
+    assert house.message().status is Status.QUEUED
+    assert house.encryption_keys.keys == {"m-1": "key-of-the-caller-0123456789"}
+
+
+def test_wait_for_the_rate_limit_after_a_stop_counts_towards_the_horizon() -> None:
+    limited = PROVIDERS | {"nomsa": {"max_per_second": 1}}
+    house = house_with(sending_enabled=False, providers=limited)
+    house.send(request())
+    house.clock.advance(hours=80)
+    change(house, providers=limited)
+    house.limiter.is_busy = True
+    house.follow_up()
+    house.resume()
+    assert house.message().status is Status.QUEUED
+
+    house.clock.advance(hours=73)
+    house.follow_up()
+
+    assert house.failure_reason() is Reason.PROVIDER_ERROR
