@@ -51,6 +51,7 @@ class MonitorService:
                 self._record_balance(name, balance, settings)
             self._store_catalogue(name, statuses)
             answered += len(statuses)
+        self._report_unusable(routing)
         self._telemetry.info("accounts checked", answered=answered)
         return answered
 
@@ -81,6 +82,13 @@ class MonitorService:
         self._telemetry.warning("account not checked", provider=provider.name, check=check, why=why)
         self._telemetry.count("AccountCheckFailed", provider=provider.name)
         return None
+
+    def _report_unusable(self, routing: Routing) -> None:
+        """Report the providers without a usable channel, before a message needs them."""
+        for name, fields in routing.unusable().items():
+            if not any(routing.provider(name, api.capabilities.channel) for api in load(name)):
+                self._telemetry.error("provider unusable", provider=name, fields=fields)
+                self._telemetry.count("ProviderUnusable", provider=name)
 
     def _report_refusal(self, name: str, check: str, response: HttpResponse) -> None:
         self._telemetry.error("account refused", provider=name, check=check)
