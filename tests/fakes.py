@@ -9,6 +9,7 @@ from hashlib import sha256
 from itertools import count
 from typing import Any
 
+from sampai.adapters.rate_limiter import MAX_LEAD
 from sampai.contract.events import Event, status_changed
 from sampai.contract.settings import Settings, parse_settings
 from sampai.domain.http import HttpRequest, HttpResponse
@@ -225,11 +226,18 @@ class InMemoryInbox:
         self.is_down = False
 
     def add(self, key: str, inbound: Inbound, now: datetime) -> bool:
-        if self.is_down:
-            raise UnavailableError("down")
+        self._require_up()
         is_new = key not in self.kept
         self.kept.setdefault(key, (inbound, now))
         return is_new
+
+    def find(self, key: str) -> tuple[Inbound, datetime] | None:
+        self._require_up()
+        return self.kept.get(key)
+
+    def _require_up(self) -> None:
+        if self.is_down:
+            raise UnavailableError("down")
 
 
 class InMemoryMedia:
@@ -288,12 +296,18 @@ class InMemoryRateLimiter:
         self.reservations: list[tuple[str, datetime, float]] = []
         self.asked = 0
         self.is_down = False
+        self.is_busy = False
+        """Grant nothing: other workers need all of the time."""
 
     def reserve(self, name: str, duration: timedelta, *, earliest: datetime, latest: datetime) -> Reservation:
         if self.is_down:
             raise UnavailableError("down")
         self.asked += 1
+        if self.is_busy:
+            return Reservation(is_granted=False, starts_at=latest + timedelta(seconds=60))
         starts_at = max(earliest, self.taken_until.get(name, earliest))
+        if starts_at > latest + MAX_LEAD:  # another clock
+            starts_at = earliest
         if starts_at > latest:
             return Reservation(is_granted=False, starts_at=starts_at)
         self.taken_until[name] = starts_at + duration

@@ -85,6 +85,7 @@ _WEBHOOK: Final[Mapping[tuple[str, str], Exercise]] = {
     ("dynamodb:BatchGetItem", "CorrelationsTable"): _RECEIPT,
     ("dynamodb:UpdateItem", "CorrelationsTable"): _RECEIPT,
     ("dynamodb:PutItem", "InboxTable"): _exercise("webhook/nusasms-sms-inbox"),
+    ("dynamodb:GetItem", "InboxTable"): _exercise("webhook/nusasms-sms-inbox-stop"),
     ("dynamodb:UpdateItem", "DirectoryTable"): _exercise("webhook/nusasms-sms-inbox-stop"),
     ("ssm:GetParameter", "SettingsParameter"): _exercise("webhook/nusasms-sms-inbox", is_cold=True),
     ("secretsmanager:GetSecretValue", "ProviderSecret"): _exercise("webhook/nusasms-receipt-get", is_cold=True),

@@ -66,6 +66,13 @@ def test_message_under_a_known_key_is_not_new_even_if_its_text_differs(inbox: In
     assert inbox.add("a", BARE, START + timedelta(minutes=1)) is False
 
 
+def test_stored_message_is_found_with_its_first_arrival(inbox: Inbox) -> None:
+    inbox.add("a", INBOUND, START)
+    inbox.add("a", BARE, START + timedelta(minutes=1))
+
+    assert (inbox.find("a"), inbox.find("b")) == ((INBOUND, START), None)
+
+
 @pytest.mark.parametrize("inbound", [i[1] for i in INBOUNDS], ids=[i[0] for i in INBOUNDS])
 def test_message_is_stored_completely(inbound: Inbound) -> None:
     assert from_inbox_item(to_inbox_item("a", inbound, START)) == (inbound, START)

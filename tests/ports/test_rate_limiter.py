@@ -44,6 +44,10 @@ TURNS = [
     ("the next begins where the one before ends", [(0, 0.5, taken(0)), (0.1, 0.5, taken(0.5)), (0.2, 0.1, taken(1))]),
     ("what nobody took is lost", [(0, 0.5, taken(0)), (60, 0.5, taken(60)), (60.1, 0.5, taken(60.5))]),
     ("just as far ahead as allowed", [(0, 1, taken(0)), (0, 1, taken(1)), (0.5, 1, later(2)), (1, 1, taken(2))]),
+    ("a clock an hour ahead takes no hour", [(3600, 1, taken(3600)), (0, 1, taken(0)), (0, 1, taken(1))]),
+    ("a clock an hour behind is not stopped", [(0, 1, taken(0)), (-3600, 1, taken(-3600)), (-3600, 1, taken(-3599))]),
+    ("clocks an hour apart", [(3600, 1, taken(3600)), (0, 1, taken(0)), (3600.5, 1, taken(3600.5)), (1, 1, taken(1))]),
+    ("a long reservation is kept", [(0, 140, taken(0)), (0, 1, later(140)), (139, 1, taken(140))]),
     ("nothing is taken too far ahead", [(0, 5, taken(0)), (0, 1, later(5)), (3, 1, later(5)), (4, 1, taken(5))]),
 ]
 

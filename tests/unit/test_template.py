@@ -447,7 +447,7 @@ GOLDEN = {
     "WebhookRole": logs("Webhook")
     | table("Messages", "BatchGetItem", "PartiQLUpdate")
     | table("Correlations", "BatchGetItem", "UpdateItem")
-    | table("Inbox", "PutItem")
+    | table("Inbox", "GetItem", "PutItem")
     | table("Directory", "UpdateItem")
     | pairs(SETTINGS, "ssm:GetParameter")
     | pairs("ProviderSecret.Id", "secretsmanager:GetSecretValue")
@@ -626,6 +626,8 @@ def test_an_alarm_rings_for_everything_that_nobody_would_see_otherwise() -> None
         ("Sampai/${AWS::StackName}", "SettingsBroken", ""),
         ("Sampai/${AWS::StackName}", "SecretBroken", ""),
         ("Sampai/${AWS::StackName}", "AddressRefused", ""),
+        ("Sampai/${AWS::StackName}", "ProviderUnusable", ""),
+        ("Sampai/${AWS::StackName}", "ProviderNotConfigured", ""),
         ("Sampai/${AWS::StackName}", "OldestDueAge", ""),
         ("AWS/Lambda", "Invocations", "FollowUpFunction"),
     }

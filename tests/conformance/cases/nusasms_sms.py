@@ -483,7 +483,7 @@ INBOXES = (
     from_number("+6281298765432", "+6281298765432"),  # a "+" that is not encoded is a space
     from_number("%2B85512345678", "+85512345678"),
     from_number("85512345678", "85512345678"),
-    from_number("0215551234", "0215551234"),
+    from_number("0215551234", "+62215551234"),
     from_number("3636", "3636"),
     from_number("62", "62"),
     from_number("08ab", "08ab"),

@@ -62,6 +62,8 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
     ("promotional", {"category": Category.PROMOTIONAL, "on_unknown": OnUnknown.RESEND}),
     ("options", {"provider_options": {"nusasms": {"queue": "a", "list": [1, {"x": None}], "ü": "😀"}}}),
     ("message group", {"group": "shop-a"}),
+    ("requested provider", {"requested_provider": "nomsa"}),
+    ("a stop", {"held_since": START, "held_seconds": 3600}),
     ("metadata", {"metadata": {"order": "4711", "empty": ""}}),
     ("times", {"send_at": START + timedelta(days=9), "expires_at": START + timedelta(days=9, milliseconds=7)}),
 ]

@@ -32,7 +32,7 @@ class Secrets:
     def __init__(self, aws: Aws, clock: FixedClock, telemetry: RecordingTelemetry) -> None:
         self._manager = aws.client("secretsmanager")
         self._manager.create_secret(Name=FINGERPRINT, SecretString="key-1")
-        self._manager.create_secret(Name=SECRET, SecretString="{}")
+        self._manager.create_secret(Name=SECRET, SecretString=tokens("first"))
         self.reads = watch(self._manager, "GetSecretValue")
         self.source = SecretsManagerSecret(
             lambda: self._manager, arn=SECRET, fingerprint_arn=FINGERPRINT, clock=clock, telemetry=telemetry
@@ -40,6 +40,9 @@ class Secrets:
 
     def put(self, document: str, name: str = SECRET) -> None:
         self._manager.put_secret_value(SecretId=name, SecretString=document)
+
+    def delete(self, name: str = SECRET) -> None:
+        self._manager.delete_secret(SecretId=name)
 
 
 @pytest.fixture
@@ -49,6 +52,10 @@ def secrets(aws: Aws, clock: FixedClock, telemetry: RecordingTelemetry) -> Secre
 
 def tokens(*tokens: str) -> str:
     return json.dumps({"webhook_tokens": tokens})
+
+
+def document(**providers: object) -> str:
+    return json.dumps({"webhook_tokens": ["t"]} | providers)
 
 
 def test_a_secret_is_read_once_a_minute(secrets: Secrets, clock: FixedClock) -> None:
@@ -96,11 +103,49 @@ def test_a_broken_secret_keeps_the_last_good_one_and_shows_no_value(
     assert telemetry.lines == [("error", "secret broken", {"why": "not JSON"})]
 
 
-def test_cold_start_on_a_broken_secret_raises(secrets: Secrets) -> None:
+def test_cold_start_on_a_broken_secret_takes_the_previous_version(
+    secrets: Secrets, telemetry: RecordingTelemetry
+) -> None:
+    secrets.put(document(nomsa={"api_key": "good"}))
+    secrets.put('{"nomsa": {"api_key": "newer"}}')
+
+    assert secrets.source.current() == Secret(webhook_tokens=("t",), credentials={"nomsa": {"api_key": "good"}})
+    assert telemetry.counts == {("SecretBroken", None): 1}
+    assert telemetry.lines == [
+        (
+            "error",
+            "secret broken",
+            {"why": "webhook_tokens: must be a list of one or more texts in printable ASCII"},
+        ),
+        ("warning", "older secret in use", {}),
+    ]
+
+
+def test_cold_start_without_a_valid_version_raises(secrets: Secrets) -> None:
     secrets.put("[]")
+    secrets.put("{}")
 
     with pytest.raises(UnavailableError, match=r"^secret: no valid version$"):
         secrets.source.current()
+
+
+def test_deleted_secret_is_broken_and_the_last_valid_one_stays(
+    secrets: Secrets, clock: FixedClock, telemetry: RecordingTelemetry
+) -> None:
+    secrets.source.current()
+    secrets.delete()
+    clock.advance(minutes=1)
+
+    assert secrets.source.current().webhook_tokens == ("first",)
+    assert telemetry.counts == {("SecretBroken", None): 1}
+    assert [line for _, line, _ in telemetry.lines] == ["secret broken"]
+
+
+def test_deleted_fingerprint_key_is_unavailable(secrets: Secrets) -> None:
+    secrets.delete(FINGERPRINT)
+
+    with pytest.raises(UnavailableError, match=r"^fingerprint key: cannot be read: "):
+        secrets.source.fingerprint_key()
 
 
 def test_an_outage_keeps_the_last_good_secret(
@@ -139,31 +184,52 @@ def test_function_without_a_fingerprint_key_cannot_read_it(
 
 
 @pytest.mark.parametrize(
-    ("document", "expected"),
+    ("given", "expected"),
     [
-        ({}, Secret()),
-        ({"webhook_tokens": ["a", "b"]}, Secret(webhook_tokens=("a", "b"))),
-        ({"webhook_tokens": "generated"}, Secret(webhook_tokens=("generated",))),
-        (
-            {"nomsa": {"api_key": "k"}, "smspoh": {"api_key": "k", "api_secret": "s"}},
-            Secret(credentials={"nomsa": {"api_key": "k"}, "smspoh": {"api_key": "k", "api_secret": "s"}}),
-        ),
-        ({"nomsa": {"api_key": "", "limit": 10}}, Secret(credentials={"nomsa": {}})),
-        ({"rotated_at": "yesterday", "nobody": None, "other": {"a": "b"}}, Secret(credentials={"other": {"a": "b"}})),
+        (["a", "b"], ("a", "b")),
+        ("generated", ("generated",)),
+        (["abc/def+gh="], ("abc/def+gh=",)),
+        (["\ufeffa\n", " b\u200b"], ("a", "b")),
     ],
+    ids=["list", "text", "base64", "white space"],
 )
-def test_secret_has_tokens_and_credentials(document: object, expected: Secret) -> None:
-    assert parse_secret(json.dumps(document)) == expected
+def test_webhook_tokens_are_a_list_or_a_text(given: object, expected: tuple[str, ...]) -> None:
+    assert parse_secret(json.dumps({"webhook_tokens": given})) == Secret(webhook_tokens=expected)
 
 
 @pytest.mark.parametrize(
-    "document",
-    ["", "canary", '"canary"', "[" * 100_000, '{"webhook_tokens": {"canary": 1}}', '{"webhook_tokens": ["canary", 1]}',
-     '{"webhook_tokens": ["canary", ""]}', '{"webhook_tokens": ""}', '{"webhook_tokens": null}'],
+    ("given", "expected"),
+    [
+        ({"nomsa": {"api_key": "k"}, "smspoh": {"api_key": "k", "api_secret": "s"}},
+         {"nomsa": {"api_key": "k"}, "smspoh": {"api_key": "k", "api_secret": "s"}}),
+        ({"nomsa": {"api_key": "key\n"}}, {"nomsa": {"api_key": "key"}}),
+        ({"nomsa": {"api_key": "\ufeff\u200b two words\u00a0\t"}}, {"nomsa": {"api_key": "two words"}}),
+        ({"nomsa": {"api_key": "ke\ny"}}, {"nomsa": {}}),
+        ({"nomsa": {"api_key": "ke\u200by"}}, {"nomsa": {}}),
+        ({"nomsa": {"api_key": "cl\u00e9"}}, {"nomsa": {}}),
+        ({"nomsa": {"api_key": " ", "limit": 10, "note": None}}, {"nomsa": {}}),
+        ({"nomsa": "k"}, {"nomsa": {}}),
+        ({"rotated_at": "yesterday", "other": {"a": "b"}}, {"rotated_at": {}, "other": {"a": "b"}}),
+    ],
+    ids=["complete", "newline", "invisible ends", "control character", "zero-width space", "not ASCII", "no text",
+         "no object", "unknown names"],
 )  # fmt: skip
-def test_error_about_a_broken_secret_shows_no_value(document: str) -> None:
+def test_named_provider_has_the_credentials_that_a_header_can_hold(
+    given: dict[str, object], expected: dict[str, dict[str, str]]
+) -> None:
+    assert parse_secret(document(**given)).credentials == expected
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["", "canary", '"canary"', "[" * 100_000, "{}", '{"nomsa": {"api_key": "canary"}}',
+     '{"webhook_tokens": {"canary": 1}}', '{"webhook_tokens": ["canary", 1]}', '{"webhook_tokens": []}',
+     '{"webhook_tokens": ["canary", ""]}', '{"webhook_tokens": ""}', '{"webhook_tokens": null}',
+     '{"webhook_tokens": ["canary\\u0000x"]}', '{"webhook_tokens": [" \\n"]}', '{"webhook_tokens": 7}'],
+)  # fmt: skip
+def test_broken_secret_is_refused_without_its_values(broken: str) -> None:
     with pytest.raises(BrokenDocumentError) as refusal:
-        parse_secret(document)
+        parse_secret(broken)
 
     assert "canary" not in str(refusal.value)
     assert (refusal.value.__cause__, refusal.value.__suppress_context__) == (

@@ -118,27 +118,65 @@ def test_a_message_fails_if_only_its_provider_is_off() -> None:
     house.follow_up()
     house.resume()
 
-    assert house.message().failure == Failure(reason=Reason.UNROUTABLE, detail="provider: turned off")
+    assert house.message().failure == Failure(
+        reason=Reason.UNROUTABLE, detail="provider: turned off or without credentials"
+    )
 
 
-@pytest.mark.parametrize(
-    ("changes", "minutes", "failure"),
-    [
-        ({"expires_at": "2026-11-21T10:05:00Z"}, 5, EXPIRED),
-        ({}, 72 * 60, Failure(reason=Reason.PROVIDER_ERROR, detail="no provider could be asked in time")),
-    ],
-)
-def test_a_waiting_message_fails_only_after_its_time_limit(
-    changes: dict[str, Any], minutes: int, failure: Failure
-) -> None:
+def test_while_sending_is_off_a_message_expires() -> None:
     house = new_application(sending_enabled=False)
-    house.send(request(**changes))
+    house.send(request(expires_at="2026-11-21T10:05:00Z"))
 
-    house.clock.advance(minutes=minutes)
+    house.clock.advance(minutes=5)
     house.follow_up()
 
     assert statuses(house.message()) == [Status.QUEUED, Status.FAILED]
-    assert house.message().failure == failure
+    assert house.message().failure == EXPIRED
+
+
+def stop(house: House, hours: float) -> None:
+    """Turn sending off for some hours, with a run of the follow-up at the end, and turn it on again."""
+    change_settings(house, sending_enabled=False)
+    house.follow_up()
+    house.resume()
+    house.clock.advance(hours=hours)
+    house.follow_up()
+    house.resume()
+    change_settings(house)
+
+
+@pytest.mark.parametrize("stops", [[80.0], [30.0, 30.0, 30.0]], ids=["one", "three"])
+def test_time_under_a_stop_does_not_count_towards_the_horizon(stops: list[float]) -> None:
+    house = new_application(sending_enabled=False)
+    house.transport.replies = [unreached()]
+    house.send(request())
+    for hours in stops:
+        stop(house, hours)
+        house.clock.advance(minutes=2)
+        house.follow_up()
+        house.resume()
+    assert house.message().status is Status.QUEUED
+
+    house.clock.advance(hours=71)
+    house.follow_up()
+    house.resume()
+    assert house.message().status is Status.QUEUED
+
+    house.clock.advance(hours=2)
+    house.follow_up()
+    assert house.message().failure == Failure(reason=Reason.PROVIDER_ERROR, detail="no connection: refused")
+
+
+def test_message_that_has_not_met_a_stop_does_not_fail_during_it() -> None:
+    house = new_application()
+    house.transport.replies = [unreached()]
+    house.send(request())
+    change_settings(house, sending_enabled=False)
+
+    house.clock.advance(hours=80)
+    house.follow_up()
+
+    assert house.message().status is Status.QUEUED
 
 
 def test_a_message_can_be_canceled_and_a_sent_one_polled_while_sending_is_off() -> None:
@@ -169,3 +207,20 @@ def test_an_unsendable_message_fails_at_once_while_sending_is_off(changes: dict[
     house.send(request(**changes))
 
     assert house.failure_reason() is reason
+
+
+def test_wait_for_the_rate_limit_after_a_stop_counts_towards_the_horizon() -> None:
+    limited = PROVIDERS | {"nomsa": {"max_per_second": 1}}
+    house = new_application(sending_enabled=False, providers=limited)
+    house.send(request())
+    house.clock.advance(hours=80)
+    change_settings(house, providers=limited)
+    house.limiter.is_busy = True
+    house.follow_up()
+    house.resume()
+    assert house.message().status is Status.QUEUED
+
+    house.clock.advance(hours=73)
+    house.follow_up()
+
+    assert house.failure_reason() is Reason.PROVIDER_ERROR

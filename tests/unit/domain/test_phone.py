@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampai.domain.phone import E164, country_of, keyed_digest, mask, mentions
+from sampai.domain.phone import E164, country_of, keyed_digest, mask, mentions, normalize_number
 from tests.covers import covers
 
 
@@ -105,3 +105,38 @@ def test_digest_of_a_number_is_its_hmac_in_hex() -> None:
     digest = "8f4e56c2202c421e221da64fee6b1ab6d6331f57112522d33b382e8cec693d6a"
     assert keyed_digest("+6281234567810", b"not-a-secret") == digest
     assert keyed_digest("+6281234567811", b"not-a-secret") != digest
+
+
+NOTATIONS = [
+    ("+62 812-3456-7810", "ID", "+6281234567810"),
+    ("0062812 3456 7810", "ID", "+6281234567810"),
+    ("6281234567810", "ID", "+6281234567810"),
+    ("081234567810", "ID", "+6281234567810"),
+    ("+62 (0)812.3456.7810", "ID", "+6281234567810"),
+    ("+62 0812 3456 7810", "ID", "+6281234567810"),
+    ("6281234567810@c.us", None, "+6281234567810"),
+    ("6281234567810:12@s.whatsapp.net", None, "+6281234567810"),
+    ("\u202a+62\u00a0812\u20113456\u20117810\u202c", "ID", "+6281234567810"),
+    ("+៨៥៥៩១២៣៤៥១០", "ID", "+85591234510"),
+    ("(017) 4497-7910", "BD", "+8801744977910"),
+    ("+85591234510", "ID", "+85591234510"),
+    ("85591234510", "ID", None),
+    ("81234567810", "ID", None),
+    ("081234567810", None, None),
+    ("3636", "ID", None),
+    ("62345", "ID", None),
+    ("Telkomsel", "ID", None),
+    ("+2101234567", "ID", None),
+    ("12036302@g.us", "ID", None),
+    ("", "ID", None),
+    ("+62812345678101234", "ID", None),
+]
+
+
+@pytest.mark.parametrize(("number", "home", "expected"), NOTATIONS)
+def test_number_is_read_in_any_notation_that_decides_it(number: str, home: str | None, expected: str | None) -> None:
+    assert normalize_number(number, home=home) == expected
+
+
+def test_number_without_a_prefix_is_read_where_all_numbers_are_international() -> None:
+    assert normalize_number("85591234510", home="ID", is_international=True) == "+85591234510"

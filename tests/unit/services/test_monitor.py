@@ -128,7 +128,7 @@ def test_an_account_that_is_not_configured_is_not_checked(
     assert run(house) == 6 - len(unchecked)
 
     assert {check_of(request) for request in house.transport.requests} == ANSWERS.keys() - unchecked
-    assert alarms(house) == {}
+    assert alarms(house) == {("ProviderUnusable", name): 1 for name, given in credentials.items() if not given}
 
 
 def test_a_check_begins_only_with_time_for_its_answer() -> None:
@@ -257,6 +257,12 @@ WRONG: list[tuple[str, dict[str, Answer], dict[tuple[str, str | None], int], int
         5,
     ),
     ("refused", {"smspoh": REFUSED}, {("AccountRefused", "smspoh"): 1}, 5),
+    (
+        "our address is refused",
+        {"smspoh": answer({"message": "IP address not whitelisted"}, 403)},
+        {("AccountRefused", "smspoh"): 1, ("AddressRefused", "smspoh"): 1},
+        5,
+    ),
     (
         "refused with HTTP 200",
         {"smsnoc": answer({"status": "error", "message": "Unauthenticated."})},

@@ -27,8 +27,12 @@ MESSAGE = Message(
 )
 
 
-def route(wanted: str | None = None, *, secret: Secret = SECRET, settings: dict[str, Any] | None = None) -> object:
-    return Routing(parse_settings(json.dumps(settings or {})), secret).route_of(MESSAGE, wanted=wanted)
+def routing(*, secret: Secret = SECRET, settings: dict[str, Any] | None = None) -> Routing:
+    return Routing(parse_settings(json.dumps(settings or {})), secret)
+
+
+def route(wanted: str | None = None, **configuration: Any) -> object:
+    return routing(**configuration).route_of(replace(MESSAGE, requested_provider=wanted))
 
 
 OFF = {"providers": {"nomsa": {"enabled": False}}}
@@ -57,8 +61,74 @@ def test_route_holds_the_providers_that_are_on_and_have_credentials(options: dic
 
 
 def test_wanted_provider_that_does_not_offer_the_channel_is_unsupported() -> None:
-    message = replace(MESSAGE, channel=Channel.WHATSAPP)
+    message = replace(MESSAGE, channel=Channel.WHATSAPP, requested_provider="nomsa")
 
-    assert Routing(parse_settings("{}"), SECRET).route_of(message, wanted="nomsa") == Failure(
-        reason=Reason.UNSUPPORTED, detail="channel: nomsa does not offer it"
-    )
+    assert routing().route_of(message) == Failure(reason=Reason.UNSUPPORTED, detail="channel: nomsa does not offer it")
+
+
+A_SLIP = Secret(credentials={"nomsa": {"apikey": "unit"}, "smspoh": {"api_key": "unit", "api_secret": "unit"}})
+
+
+@pytest.mark.parametrize("settings", [{}, {"routes": {"sms": {"KH": ["nomsa", "smspoh"]}}}], ids=["alone", "of two"])
+def test_unusable_provider_stays_on_the_route_and_is_not_called(settings: dict[str, Any]) -> None:
+    configured = routing(secret=A_SLIP, settings=settings)
+    names = configured.route_of(MESSAGE)
+    assert isinstance(names, tuple)
+
+    providers = configured.providers_for(replace(MESSAGE, route=names))
+
+    assert names[0] == "nomsa"
+    assert [provider.name for provider in providers] == list(names[1:])
+    assert configured.unusable() == {"nomsa": ("nomsa.api_key",)}
+
+
+def test_unusable_on_one_channel_leaves_the_other_channels() -> None:
+    configured = routing(secret=Secret(credentials={"nusasms": {"user": "unit", "password": "unit"}}))
+
+    assert configured.provider("nusasms", Channel.SMS) is not None
+    assert configured.provider("nusasms", Channel.WHATSAPP) is None
+    assert configured.unusable() == {"nusasms": ("nusasms.api_key",)}
+
+
+BOTH = {"routes": {"sms": {"KH": ["nomsa", "smspoh"]}}}
+TO_SMSPOH = {"routes": {"sms": {"KH": ["smspoh"]}}}
+
+
+@pytest.mark.parametrize(
+    ("message", "settings", "expected"),
+    [
+        ({"route": ("nomsa",)}, TO_SMSPOH, ("nomsa",)),
+        ({"route": ("nomsa",)}, OFF | TO_SMSPOH, ("smspoh",)),
+        ({"route": ("nomsa",)}, OFF, unroutable("provider: turned off or without credentials")),
+        ({"route": ("smspoh", "nomsa")}, BOTH, ("smspoh", "nomsa")),
+        ({"route": ("smspoh", "nomsa")}, OFF | BOTH, ("smspoh",)),
+        ({"route": ("smsnoc",)}, {}, ("nomsa",)),
+        ({"route": ("nomsa",), "requested_provider": "nomsa"}, OFF | TO_SMSPOH,
+         unroutable("provider: turned off or without credentials")),
+        ({"route": ("smspoh",), "requested_provider": "smspoh"}, {}, ("smspoh",)),
+    ],
+    ids=["on", "disabled", "disabled without another", "in its own order", "disabled, one of two", "not in the secret",
+         "requested and disabled", "requested and on"],
+)  # fmt: skip
+def test_message_takes_the_present_route_once_a_provider_of_its_own_is_off(
+    message: dict[str, Any], settings: dict[str, Any], expected: object
+) -> None:
+    rerouted = routing(settings=settings).reroute(replace(MESSAGE, **message))
+
+    assert (rerouted.route if isinstance(rerouted, Message) else rerouted) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "secret", "expected"),
+    [
+        ({}, Secret(), ("nomsa",)),
+        (BOTH, Secret(credentials={"nomsa": {}}), ("smspoh",)),
+        (OFF | BOTH, Secret(), ("smspoh",)),
+        ({}, A_SLIP, ()),
+    ],
+    ids=["none named", "one of two", "disabled", "named with a slip"],
+)
+def test_providers_that_the_secret_does_not_name(
+    settings: dict[str, Any], secret: Secret, expected: tuple[str, ...]
+) -> None:
+    assert routing(settings=settings, secret=secret).unnamed(MESSAGE) == expected

@@ -34,6 +34,11 @@ class DynamoInbox:
                 return False
         return True
 
+    def find(self, key: str) -> tuple[Inbound, datetime] | None:
+        with unavailable("inbox"):
+            answer = self._client.get_item(TableName=self._table, Key={"inbound_key": {"S": key}}, ConsistentRead=True)
+        return from_inbox_item(answer["Item"]) if "Item" in answer else None
+
 
 def to_inbox_item(key: str, inbound: Inbound, now: datetime) -> Item:
     """Return the item of an inbound message that arrived at `now`. A text too long for an event is cut."""

@@ -78,6 +78,7 @@ def to_item(message: Message, *, retention: timedelta = RETENTION, due_shards: i
         "recipient": message.recipient,
         "room_id": message.room_id,
         "sender": message.sender,
+        "requested_provider": message.requested_provider,
         "provider": message.provider,
         "provider_message_id": message.provider_message_id,
         "provider_status": message.provider_status,
@@ -93,6 +94,7 @@ def to_item(message: Message, *, retention: timedelta = RETENTION, due_shards: i
         "expires_at": message.expires_at,
         "attempted_at": message.attempted_at,
         "due_at": message.due_at,
+        "held_since": message.held_since,
         "created_at": message.created_at,
         "updated_at": message.updated_at,
         "occurred_at": message.occurred_at,
@@ -107,6 +109,8 @@ def to_item(message: Message, *, retention: timedelta = RETENTION, due_shards: i
     item: Item = {name: {"S": str(value)} for name, value in texts.items() if value is not None}
     item |= {name: {"S": _to_text(value)} for name, value in times.items() if value is not None}
     item |= {name: {"N": str(value)} for name, value in numbers.items()}
+    if message.held_seconds:
+        item["held_seconds"] = {"N": str(message.held_seconds)}
     item["schema_version"] = {"N": str(SCHEMA_VERSION)}
     item["ttl"] = ttl_of(message, retention)
     item["route"] = {"L": [{"S": name} for name in message.route]}
@@ -168,6 +172,7 @@ def from_item(item: Mapping[str, Any]) -> Message:
         room_id=text("room_id"),
         content=_from_content(item["content"]["M"]) if "content" in item else None,
         route=tuple(name["S"] for name in item["route"]["L"]) if "route" in item else (),
+        requested_provider=text("requested_provider"),
         provider=text("provider"),
         provider_message_id=text("provider_message_id"),
         provider_status=text("provider_status"),
@@ -180,6 +185,8 @@ def from_item(item: Mapping[str, Any]) -> Message:
         attempt_id=text("attempt_id"),
         attempted_at=time("attempted_at"),
         due_at=time("due_at"),
+        held_since=time("held_since"),
+        held_seconds=number("held_seconds"),
         lookups=number("lookups"),
         not_found_count=number("not_found_count"),
         failure=_from_failure(item["failure"]["M"]) if "failure" in item else None,

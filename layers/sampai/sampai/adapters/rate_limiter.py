@@ -15,14 +15,21 @@ RETENTION: Final = timedelta(days=1)
 MAX_ROUNDS: Final = 4
 """The most attempts for one reservation while other workers reserve time too."""
 
+MAX_LEAD: Final = timedelta(minutes=3)
+"""The furthest that a stored end can be ahead of `latest`: the longest text at the lowest rate takes 140 seconds.
+
+An end beyond it comes from a worker whose clock is ahead, or our own clock is behind. It is replaced. Otherwise the
+vendor would get no message for as long as the clocks differ.
+"""
+
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 class DynamoRateLimiter:
     """Implements `ports.rate_limiter.RateLimiter`. The item of a vendor has the end of the reserved time, in Unix ms.
 
-    A reservation is one conditional update. Its condition depends on whether the reserved time is in the past. The last
-    known end decides which condition is tried first, and a refused update returns the present end.
+    A reservation is one conditional update. Its condition depends on whether the reserved time is past, near or
+    implausible. The last known end decides which condition is tried first; a refused update returns the present end.
     """
 
     def __init__(self, client: Any, *, table: str) -> None:
@@ -34,7 +41,8 @@ class DynamoRateLimiter:
         first, last, length = _in_ms(earliest), _in_ms(latest), max(1, duration // _MILLISECOND)
         for _ in range(MAX_ROUNDS):
             last_end = self._reserved_until.get(name, 0)
-            if last_end > last:  # the end never moves back, so the last known one is sufficient
+            # An end moves back only if it is implausible, so otherwise the last known one is sufficient.
+            if last < last_end <= last + MAX_LEAD // _MILLISECOND:
                 return Reservation(is_granted=False, starts_at=_instant(last_end))
             if (until := self._reserve_next(name, length, first=first, last=last)) is not None:
                 return Reservation(is_granted=True, starts_at=_instant(until - length))
@@ -42,9 +50,13 @@ class DynamoRateLimiter:
 
     def _reserve_next(self, name: str, length: int, *, first: int, last: int) -> int | None:
         """Reserve the next milliseconds and return their end, or None if another worker has reserved time meanwhile."""
-        if self._reserved_until.get(name, 0) < first:
+        last_end = self._reserved_until.get(name, 0)
+        if last_end < first:
             change, condition = ":until", "attribute_not_exists(taken_until) OR taken_until < :first"
             values = {":until": first + length, ":first": first}
+        elif last_end > last:  # implausible
+            change, condition = ":until", "taken_until = :end"
+            values = {":until": first + length, ":end": last_end}
         else:
             change, condition = "taken_until + :length", "taken_until BETWEEN :first AND :last"
             values = {":length": length, ":first": first, ":last": last}

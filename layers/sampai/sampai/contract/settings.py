@@ -112,7 +112,7 @@ def keywords_for(words: Mapping[str, tuple[str, ...]], number: str) -> tuple[str
 def default_settings() -> dict[str, Any]:
     """Return the default settings document, which `{}` stands for: each registered provider with its home countries.
 
-    The keywords are English, for all countries, plus those of each country with inbound messages.
+    The keywords are English, for all countries, and those of each country with a vendor.
     """
     routes: dict[str, dict[str, list[str]]] = {channel.value: {} for channel in Channel}
     providers: dict[str, Any] = {}
@@ -126,8 +126,21 @@ def default_settings() -> dict[str, Any]:
         "limits": {limit.value: None for limit in Limit},
         "routes": routes,
         "providers": providers,
-        "opt_out_words": {"*": ["STOP", "UNSUBSCRIBE"], "ID": ["BERHENTI"]},
-        "opt_in_words": {"*": ["START", "UNSTOP"], "ID": ["MULAI"]},
+        "opt_out_words": {
+            "*": ["STOP", "UNSUBSCRIBE"],
+            "ID": ["BERHENTI"],
+            # Khmer, Bengali and Burmese: not yet confirmed by a speaker.
+            "KH": ["ឈប់", "បញ្ឈប់"],
+            "BD": ["বন্ধ", "বন্ধ করুন"],
+            "MM": ["ရပ်", "ရပ်ပါ"],
+        },
+        "opt_in_words": {
+            "*": ["START", "UNSTOP"],
+            "ID": ["MULAI"],
+            "KH": ["ចាប់ផ្តើម", "ចាប់ផ្ដើម"],
+            "BD": ["শুরু", "চালু"],
+            "MM": ["စတင်", "စပါ"],
+        },
     }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from math import ceil
 from typing import Any, Final
 
 from sampai.domain.failure import Failure, Reason
@@ -120,6 +121,8 @@ class Message:
     """Not stored with the message."""
     route: tuple[str, ...] = ()
     """Providers that may still send the message, the next one first."""
+    requested_provider: str | None = None
+    """Provider that the caller named. The message goes to no other one."""
     provider: str | None = None
     provider_message_id: str | None = None
     provider_status: str | None = None
@@ -134,6 +137,10 @@ class Message:
     attempt_id: str | None = None
     attempted_at: datetime | None = None
     due_at: datetime | None = None
+    held_since: datetime | None = None
+    """Time at which the message met the present stop of all sending. None if it has met none."""
+    held_seconds: int = 0
+    """Duration of the earlier stops. Time under a stop does not count towards the report horizon."""
     lookups: int = 0
     """Look-ups since the last attempt: the position in the polling schedule."""
     not_found_count: int = 0
@@ -167,6 +174,25 @@ def schedule(message: Message, *, now: datetime, due_at: datetime) -> Message:
 def queue(message: Message, *, now: datetime, due_at: datetime) -> Message:
     """Return the message queued without an attempt: no provider of its route is available now."""
     return _move(message, Status.QUEUED, now=now, source=Source.SEND, due_at=due_at)
+
+
+def hold(message: Message, *, now: datetime) -> Message:
+    """Return the message with the start of a stop of all sending, unless it has met that stop before."""
+    return message if message.held_since is not None else replace(message, held_since=now)
+
+
+def end_hold(message: Message, *, now: datetime) -> Message:
+    """Return the message with the duration of the stop that is over, if there was one."""
+    if message.held_since is None:
+        return message
+    held = ceil(max(now - message.held_since, timedelta(0)).total_seconds())
+    return replace(message, held_since=None, held_seconds=message.held_seconds + held)
+
+
+def time_waited(message: Message, *, now: datetime) -> timedelta:
+    """Return how long a message has waited to be sent, without the time under stops of all sending."""
+    waited_until = message.held_since or now
+    return waited_until - (message.send_at or message.created_at) - timedelta(seconds=message.held_seconds)
 
 
 def claim(message: Message, *, provider: str, attempt_id: str, now: datetime, lease: timedelta) -> Message:

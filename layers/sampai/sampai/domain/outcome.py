@@ -35,6 +35,7 @@ class NotTaken:
     """The vendor definitely did not accept the message.
 
     With `is_final` this vendor will never take this message. `retry_after_seconds` is the vendor's requested delay.
+    With `is_address_refused` the vendor does not know the IP address that we call from.
     """
 
     reason: Reason
@@ -43,6 +44,7 @@ class NotTaken:
     provider_code: str | None = None
     detail: str | None = None
     retry_after_seconds: float | None = None
+    is_address_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

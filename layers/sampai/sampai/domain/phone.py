@@ -34,12 +34,54 @@ _WITHOUT_TRUNK_ZERO: Final = ("+62", "+95", "+855", "+880")
 """Countries with a trunk prefix 0 in national notation, which no number has in E.164 (ITU-T E.129)."""
 
 
-_SEPARATORS: Final = r"[\s().\-/]*"
+_DIALED: Final = re.compile(r"\+?[0-9]+", re.ASCII)
+_SEPARATORS: Final = re.compile(r"\(0\)|[\s().\-/\u2010-\u2015\u2212\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
+"""The trunk zero in parentheses, and characters between and around the digits of a number, some of them invisible."""
+_ADDRESS: Final = re.compile(
+    r"(?:tel:|whatsapp:)?(.*?)(?:(?::[0-9]+)?@(?:c\.us|s\.whatsapp\.net))", re.ASCII | re.DOTALL
+)
+"""An address on WhatsApp. Its number has no prefix."""
 
 
 def has_trunk_zero(number: str) -> bool:
     """Return whether the trunk prefix of the national notation was left in an E.164 number: `+62081…`."""
     return any(number.startswith(f"{code}0") for code in _WITHOUT_TRUNK_ZERO)
+
+
+def normalize_number(number: str, *, home: str | None = None, is_international: bool = False) -> str | None:
+    """Return a number in any common notation as E.164, or None if it is none or if its country is not certain.
+
+    `home` is the ISO 3166-1 code of the country that national notation refers to. With `is_international`, a number
+    without a prefix begins with its calling code. A trunk zero after the calling code is dropped.
+    """
+    text = "".join(
+        str(unicodedata.decimal(character, character)) for character in unicodedata.normalize("NFKC", number)
+    )
+    address = _ADDRESS.fullmatch(text)
+    dialed = _SEPARATORS.sub("", address[1] if address else text)
+    if not _DIALED.fullmatch(dialed):
+        return None
+    digits = _international_digits(dialed, home, is_international=is_international or address is not None)
+    full = "" if digits is None else _drop_trunk_zero(f"+{digits}")
+    return full if E164.fullmatch(full) and calling_code_of(full) else None
+
+
+def _international_digits(dialed: str, home: str | None, *, is_international: bool) -> str | None:
+    """Return the digits from the calling code on, or None if it is not certain where it begins."""
+    home_code = next((code for code, country in _CALLING_CODES.items() if country == home), None)
+    if dialed.startswith("+"):
+        return dialed[1:]
+    if dialed.startswith("00"):
+        return dialed[2:]
+    if dialed.startswith("0"):
+        return None if home_code is None else home_code + dialed[1:]
+    is_home = home_code is not None and dialed.startswith(home_code)
+    return dialed if is_international or is_home else None
+
+
+def _drop_trunk_zero(number: str) -> str:
+    code = next((code for code in _WITHOUT_TRUNK_ZERO if number.startswith(f"{code}0")), None)
+    return number if code is None else code + number[len(code) + 1 :]
 
 
 def calling_code_of(number: str) -> str | None:
@@ -59,8 +101,9 @@ def mentions(text: str, number: str) -> bool:
     Digits of every script count. A longer number that contains these digits is another number.
     """
     code = calling_code_of(number) or ""
-    national = _SEPARATORS.join(number[1 + len(code) :])
-    prefix = rf"(?:(?:00{_SEPARATORS})?{code}{_SEPARATORS})?(?:0{_SEPARATORS})?"
+    gap = rf"(?:{_SEPARATORS.pattern})*"
+    national = gap.join(number[1 + len(code) :])
+    prefix = rf"(?:(?:00{gap})?{code}{gap})?(?:0{gap})?"
     digits = "".join(str(unicodedata.decimal(character, character)) for character in text)
     return re.search(rf"(?<!\d){prefix}{national}(?!\d)", digits) is not None
 

@@ -29,7 +29,7 @@ class Capabilities:
     countries: frozenset[str]
     """ISO 3166-1 codes of the countries that the default routes send through this provider; `*` for all."""
     credentials: frozenset[str]
-    """Names of the credentials in the secret. The provider is off on this channel while one is missing."""
+    """Names of the credentials in the secret. The provider is unusable on this channel while one is missing."""
     contents: frozenset[type[Content]] = frozenset({Text})
     max_characters: int
     """The longest text or caption."""

@@ -1,5 +1,7 @@
 """The parts of a vendor's response that mean the same at every vendor."""
 
+import re
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -12,6 +14,14 @@ RETRY_AFTER_RANGE: Final = (1.0, 3600.0)
 """Seconds. A Retry-After outside of this range is set to the nearest end."""
 
 MAX_ID_CHARACTERS: Final = 200
+
+_ADDRESS: Final = re.compile(rb"\bips?\b|\bip[ _-]?address", re.IGNORECASE)
+_REFUSED: Final = re.compile(
+    rb"white-?list|allow[ _-]?list|allowed|authori[sz]ed|registered|forbidden|denied|blocked|restricted|invalid",
+    re.IGNORECASE,
+)
+MAX_ADDRESS_TEXT: Final = 4096
+"""Bytes of a refusal that are searched for the words of a refused address."""
 
 
 class UnreadableAnswerError(ValueError):
@@ -43,6 +53,28 @@ def refused_by_status(response: HttpResponse) -> Outcome | None:
         case status if status < 200 or 300 <= status < 400 or status == 408 or status >= 500:
             return Unknown(why=f"HTTP {status}")
     return None
+
+
+def refuses_address(response: HttpResponse) -> bool:
+    """Return whether a response refuses us because of our IP address: 401 or 403 with a text that names the address.
+
+    Guess: no vendor documents the text of such a refusal. One has a code for it, in its own module.
+    """
+    text = response.body[:MAX_ADDRESS_TEXT]
+    return response.status in (401, 403) and bool(_ADDRESS.search(text) and _REFUSED.search(text))
+
+
+def with_refused_address(outcome: Outcome, response: HttpResponse) -> Outcome:
+    """Return the outcome of a send; if the response refuses our address, as a refusal of the account that says so."""
+    if not isinstance(outcome, NotTaken) or not refuses_address(response):
+        return outcome
+    return replace(
+        outcome,
+        reason=Reason.AUTHENTICATION,
+        is_final=False,
+        scope=FailureScope.PROVIDER,
+        is_address_refused=True,
+    )
 
 
 def retry_after_seconds(response: HttpResponse) -> float | None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from sampai.contract.settings import Settings
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Category, Message, accept, fail, mark_unknown, requeue
+from sampai.domain.message import Category, Message, accept, fail, mark_unknown, requeue, time_waited
 from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.status import Source, Status
 from sampai.services.circuit_breakers import OPEN_FOR
@@ -76,8 +76,12 @@ def plan_wake_up(
 
 
 def has_waited_past_horizon(message: Message, *, now: datetime, settings: Settings) -> bool:
-    """Return whether a message has waited to be sent for the whole report horizon, regardless of its attempts."""
-    return now - (message.send_at or message.created_at) >= timedelta(hours=settings.report_horizon_hours)
+    """Return whether a message has waited to be sent for the whole report horizon, regardless of its attempts.
+
+    Time under a stop does not count. A message that has not yet met the present stop does not fail during it either.
+    """
+    waited = time_waited(message, now=now)
+    return settings.sending_enabled and waited >= timedelta(hours=settings.report_horizon_hours)
 
 
 def is_past_horizon(message: Message, *, now: datetime, settings: Settings) -> bool:

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 from sampai.contract.settings import ProviderSettings, Settings
 from sampai.domain.account import AccountStatus, Balance
+from sampai.domain.http import HttpResponse
 from sampai.domain.template import Catalogue
 from sampai.providers.features import SupportsAccountChecks
 from sampai.providers.registry import PROVIDERS, load
-from sampai.providers.responses import AccountRefusedError
+from sampai.providers.responses import AccountRefusedError, refuses_address
 from sampai.services.deadline import CALL_SECONDS, Deadline
 from sampai.services.ports.catalogues import TemplateCatalogues
 from sampai.services.ports.configuration import SecretSource, SettingsSource
@@ -50,6 +51,7 @@ class MonitorService:
                 self._record_balance(name, balance, settings)
             self._store_catalogue(name, statuses)
             answered += len(statuses)
+        self._report_unusable(routing)
         self._telemetry.info("accounts checked", answered=answered)
         return answered
 
@@ -73,14 +75,27 @@ class MonitorService:
                 try:
                     return provider.parse_account_check(check, response)
                 except AccountRefusedError:
-                    self._telemetry.error("account refused", provider=provider.name, check=check)
-                    self._telemetry.count("AccountRefused", provider=provider.name)
+                    self._report_refusal(provider.name, check, response)
                     return None
                 except Exception as error:
                     why = f"HTTP {response.status}: {type(error).__name__}"
         self._telemetry.warning("account not checked", provider=provider.name, check=check, why=why)
         self._telemetry.count("AccountCheckFailed", provider=provider.name)
         return None
+
+    def _report_unusable(self, routing: Routing) -> None:
+        """Report the providers without a usable channel, before a message needs them."""
+        for name, fields in routing.unusable().items():
+            if not any(routing.provider(name, api.capabilities.channel) for api in load(name)):
+                self._telemetry.error("provider unusable", provider=name, fields=fields)
+                self._telemetry.count("ProviderUnusable", provider=name)
+
+    def _report_refusal(self, name: str, check: str, response: HttpResponse) -> None:
+        self._telemetry.error("account refused", provider=name, check=check)
+        self._telemetry.count("AccountRefused", provider=name)
+        if refuses_address(response):
+            self._telemetry.error("address refused", provider=name, check=check)
+            self._telemetry.count("AddressRefused", provider=name)
 
     def _record_balance(self, name: str, balance: Balance, settings: Settings) -> None:
         """Measure a balance, and warn if it is low or expires soon. An account without a threshold is not watched."""

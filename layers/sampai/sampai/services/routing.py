@@ -1,6 +1,7 @@
 """Select the providers that can send a message."""
 
 from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 from sampai.contract.settings import Settings
 from sampai.domain.failure import Failure, Reason
@@ -9,71 +10,119 @@ from sampai.domain.phone import country_of
 from sampai.providers.base import Provider, ProviderConfig
 from sampai.providers.registry import PROVIDERS, on_channel
 from sampai.services.ports.configuration import Secret
+from sampai.services.ports.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Configured:
+    provider: Provider
+    missing: tuple[str, ...]
+    """Credentials that are missing from the secret or not usable, each after the name of the provider and a dot."""
 
 
 class Routing:
-    """The providers as the current settings and the current secret configure them."""
+    """The providers as the current settings and the current secret configure them.
+
+    A provider is *off* if the settings turn it off, or if the secret does not name it. It is *unusable* if the secret
+    names it and lacks a credential: the route of a message keeps it, and the message waits for it.
+    """
 
     def __init__(self, settings: Settings, secret: Secret, *, webhook_base_url: str = "") -> None:
         """`webhook_base_url` is the address for receipts that vendors are told with a message."""
         self._settings = settings
         self._secret = secret
         self._webhook_base_url = settings.public_base_url or webhook_base_url
-        self._providers: dict[tuple[str, Channel], Provider | None] = {}
+        self._providers: dict[tuple[str, Channel], _Configured | None] = {}
 
     def provider(self, name: str, channel: Channel) -> Provider | None:
-        """Return a configured provider, or None if it is unknown, turned off or without credentials on the channel."""
-        if (name, channel) not in self._providers:
-            self._providers[name, channel] = self._configure(name, channel)
-        return self._providers[name, channel]
+        """Return a provider that can be called, or None if it is unknown, off or unusable on the channel."""
+        configured = self._configured(name, channel)
+        return None if configured is None or configured.missing else configured.provider
 
-    def route_of(self, message: Message, *, wanted: str | None) -> tuple[str, ...] | Failure:
-        """Return the names of the providers that can send a new message, in order, or the reason why there is none."""
+    def unusable(self) -> dict[str, tuple[str, ...]]:
+        """Return the credentials that are missing, by the name of each unusable provider that was asked for."""
+        missing: dict[str, set[str]] = {}
+        for (name, _), configured in self._providers.items():
+            if configured is not None and configured.missing:
+                missing.setdefault(name, set()).update(configured.missing)
+        return {name: tuple(sorted(fields)) for name, fields in missing.items()}
+
+    def unnamed(self, message: Message) -> tuple[str, ...]:
+        """Return the providers on the present route of a message that are off because the secret does not name them."""
+        settings, named = self._settings.providers, self._secret.credentials
+        return tuple(n for n in self._names_for(message) if n in settings and settings[n].enabled and n not in named)
+
+    def route_of(self, message: Message) -> tuple[str, ...] | Failure:
+        """Return the names of the providers that can send a message, in order, or the reason why there is none."""
+        wanted = message.requested_provider
         if wanted is not None and wanted not in PROVIDERS:
             return Failure(reason=Reason.INVALID_REQUEST, detail="provider: not known")
         if not message.provider_options.keys() <= PROVIDERS.keys():
             return Failure(reason=Reason.INVALID_REQUEST, detail="provider_options: provider not known")
         if (foreign := _validate_country(message.recipient, self._settings.allowed_countries)) is not None:
             return foreign
-        names = (wanted,) if wanted is not None else self._default_route(message)
+        names = self._names_for(message)
         if not names:
             return Failure(reason=Reason.UNROUTABLE, detail=_no_route(message))
         refusals = {name: self._validate(name, message) for name in names}
         able = tuple(name for name in names if refusals[name] is None)
         return able or next(failure for failure in refusals.values() if failure is not None)
 
+    def reroute(self, message: Message) -> Message | Failure:
+        """Return a message with the present route if a provider of its own route is off, else unchanged.
+
+        Return the reason if the present route has no provider for it.
+        """
+        if message.route and all(self._configured(name, message.channel) for name in message.route):
+            return message
+        route = self.route_of(message)
+        return route if isinstance(route, Failure) else replace(message, route=route)
+
     def providers_for(self, message: Message) -> tuple[Provider, ...]:
-        """Return the providers on the route of a message that are still turned on."""
+        """Return the providers on the route of a message that can be called."""
         found = (self.provider(name, message.channel) for name in message.route)
         return tuple(provider for provider in found if provider is not None)
+
+    def all_providers_for(self, message: Message) -> tuple[Provider, ...]:
+        """Return the providers on the route of a message that are on, with the unusable ones."""
+        found = (self._configured(name, message.channel) for name in message.route)
+        return tuple(configured.provider for configured in found if configured is not None)
 
     def validate_policy(self, message: Message, provider: Provider) -> Failure | None:
         """Return the reason why the current settings forbid a provider to send a message, or None."""
         foreign = _validate_country(message.recipient, self._settings.allowed_countries)
         return foreign or self._validate_sender(message, provider)
 
-    def _default_route(self, message: Message) -> tuple[str, ...]:
+    def _names_for(self, message: Message) -> tuple[str, ...]:
+        """Return the provider that the caller named, or the route of the settings."""
+        if message.requested_provider is not None:
+            return (message.requested_provider,)
         return self._settings.route_of(message.channel, country_of(message.recipient or ""))
 
     def _validate(self, name: str, message: Message) -> Failure | None:
         if on_channel(name, message.channel) is None:
             return Failure(reason=Reason.UNSUPPORTED, detail=f"channel: {name} does not offer it")
-        provider = self.provider(name, message.channel)
-        if provider is None:
+        configured = self._configured(name, message.channel)
+        if configured is None:
             return Failure(reason=Reason.UNROUTABLE, detail="provider: turned off or without credentials")
+        provider = configured.provider
         return self._validate_sender(message, provider) or provider.validate(message)
 
     def _validate_sender(self, message: Message, provider: Provider) -> Failure | None:
         allowed = self._settings.providers[provider.name].allowed_senders
         return _validate_allowed(message.sender, allowed, default=provider.config.sender)
 
-    def _configure(self, name: str, channel: Channel) -> Provider | None:
+    def _configured(self, name: str, channel: Channel) -> _Configured | None:
+        """Return a provider that is on, or None if it is off or does not offer the channel."""
+        if (name, channel) not in self._providers:
+            self._providers[name, channel] = self._configure(name, channel)
+        return self._providers[name, channel]
+
+    def _configure(self, name: str, channel: Channel) -> _Configured | None:
         settings = self._settings.providers.get(name)
         api = on_channel(name, channel) if settings is not None and settings.enabled else None
-        if settings is None or api is None:
-            return None
-        credentials = self._secret.credentials.get(name, {})
-        if not api.capabilities.credentials <= credentials.keys():
+        credentials = self._secret.credentials.get(name)
+        if settings is None or api is None or credentials is None:
             return None
         config = ProviderConfig(
             base_url=settings.base_url,
@@ -81,11 +130,19 @@ class Routing:
             sender=settings.senders.get(channel, settings.sender),
             receipt_url=self._receipt_url(name),
         )
-        return api(config)
+        missing = sorted(api.capabilities.credentials - credentials.keys())
+        return _Configured(provider=api(config), missing=tuple(f"{name}.{field}" for field in missing))
 
     def _receipt_url(self, name: str) -> str | None:
         tokens = self._secret.webhook_tokens
         return f"{self._webhook_base_url}/webhooks/{name}/receipt/{tokens[0]}" if tokens else None
+
+
+def report_unusable(routing: Routing, telemetry: Telemetry) -> None:
+    """Log and count each unusable provider that was asked for."""
+    for name, fields in routing.unusable().items():
+        telemetry.error("provider unusable", provider=name, fields=fields)
+        telemetry.count("ProviderUnusable", provider=name)
 
 
 def _no_route(message: Message) -> str:

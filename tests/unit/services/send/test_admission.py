@@ -60,7 +60,13 @@ ADMITTED: list[tuple[str, dict[str, Any], dict[str, Any], tuple[Status, str | No
     ("an open circuit", {}, {"broken": ["nomsa"]}, (Status.QUEUED, None, 60, None)),
     ("failover", TWO, {"broken": ["nomsa"]}, (Status.SENDING, "smspoh", None, None)),
     ("all circuits are open", TWO, {"broken": ["nomsa", "smspoh"]}, (Status.QUEUED, None, 60, None)),
-    ("no provider is turned on", {"route": ("acme",)}, {}, (Status.FAILED, None, None, "unroutable")),
+    (
+        "a provider that is off, and no other",
+        {"route": ("acme",), "recipient": "+81312345678"},
+        {},
+        (Status.FAILED, None, None, "unroutable"),
+    ),
+    ("a provider that is off, and the present route", {"route": ("acme",)}, {}, (Status.SENDING, "nomsa", None, None)),
     (
         "opted out",
         {"category": Category.PROMOTIONAL},

@@ -1,6 +1,7 @@
 """The outcome of each call goes to the circuit breakers once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -50,3 +51,16 @@ def test_the_log_line_has_the_code_of_the_vendor() -> None:
 
     fields = {"provider": "nomsa", "reason": Reason.AUTHENTICATION, "provider_code": "401"}
     assert telemetry.lines == [("error", "circuit opened", fields)]
+
+
+def test_refused_address_is_logged_and_counted_once_per_call() -> None:
+    telemetry = RecordingTelemetry()
+    recorder = CircuitRecorder(
+        circuit_breakers=CircuitBreakers(), secret=FixedSecret(SECRET), clock=FixedClock(), telemetry=telemetry
+    )
+    refused = replace(LOCKED_OUT, is_address_refused=True)
+
+    recorder.record(new_batch(items=[sending_item(f"m-{n}", outcome=refused) for n in range(3)]))
+
+    assert [line[:2] for line in telemetry.lines] == [("error", "address refused"), ("error", "circuit opened")]
+    assert telemetry.counts == {("AddressRefused", "nomsa"): 1, ("CircuitOpened", None): 1}

@@ -91,6 +91,26 @@ def test_consent_has_the_time_at_which_its_record_was_queued(body: dict[str, str
     assert telemetry.counts == {(metric, None): 1}
 
 
+OUT_AT_9, IN_AT_10 = {"opt_out": NUMBER, "at": "2026-11-20T09:00:00Z"}, {"opt_in": NUMBER, "at": "2026-11-20T10:00:00Z"}
+
+WISHES = [
+    ("an old opt-in that comes late", [{"opt_out": NUMBER}, IN_AT_10], True),
+    ("a repeated old opt-out", [OUT_AT_9, IN_AT_10, OUT_AT_9], False),
+    ("in the wrong order", [IN_AT_10, OUT_AT_9], False),
+    ("an opt-in in the future", [{"opt_in": NUMBER, "at": "2027-01-01T00:00:00Z"}, {"opt_out": NUMBER}], True),
+]
+
+
+@pytest.mark.parametrize(("bodies", "is_out"), [w[1:] for w in WISHES], ids=[w[0] for w in WISHES])
+def test_newest_wish_wins(bodies: list[dict[str, str]], is_out: bool) -> None:
+    directory = InMemoryDirectory()
+
+    for body in bodies:
+        commands(InMemoryStore(), directory, RecordingTelemetry()).execute(new_batch(json.dumps(body)))
+
+    assert directory.consents[NUMBER][1] is is_out
+
+
 def test_consent_that_is_not_stored_comes_back_uncounted() -> None:
     directory, telemetry = InMemoryDirectory(), RecordingTelemetry()
     directory.is_down = True

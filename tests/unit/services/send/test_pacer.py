@@ -95,7 +95,7 @@ RENEWED = [
     ("in time", 0.0, None, [0.2, 0.3, 0.4]),
     ("two are late", 0.31, None, [0.2, 0.3, 0.4]),
     ("three are late", 0.5, None, [0.5, 0.6, 0.7]),
-    ("three are late and get no reservation", 0.5, 3600.0, [None, None, None]),
+    ("three are late and get no reservation", 0.5, 100.0, [None, None, None]),
 ]
 
 

@@ -251,6 +251,23 @@ def test_keywords_depend_on_the_country_of_the_sender(sender: str, text: str, nu
     assert house.directory.consents == ({number: (START, True)} if number else {})
 
 
+DEFAULTS = [
+    ("85591234510", ["ឈប់", "បញ្ឈប់។"], ["ចាប់ផ្តើម", "ចាប់ផ្ដើម"]),
+    ("8801744977910", ["বন্ধ", "বন্ধ করুন"], ["শুরু", "চালু"]),
+    ("959777777710", ["ရပ်", "ရပ်ပါ။"], ["စတင်", "စပါ"]),
+    ("6281234567810", ["STOP", "Berhenti"], ["START", "Mulai"]),
+]
+
+
+@pytest.mark.parametrize(("sender", "out", "back"), DEFAULTS, ids=["Khmer", "Bengali", "Burmese", "Indonesian"])
+def test_default_keywords_are_in_the_language_of_the_sender(sender: str, out: list[str], back: list[str]) -> None:
+    for words, is_out in ((out, True), (back, False)):
+        for word in words:
+            house = House()
+            receive(house, "whatsapp-inbox", originator=sender, msg=word, receive_date="")
+            assert house.directory.consents == {f"+{sender}": (START, is_out)}
+
+
 def at(minutes: float) -> datetime:
     return START + timedelta(minutes=minutes)
 
@@ -299,7 +316,8 @@ def test_incomplete_work_is_answered_with_503_and_completed_once_by_the_repetiti
     getattr(house, down).is_down = False
     house.clock.advance(minutes=5)
     assert receive(house, kind, **stop) is Answer.RECEIVED
-    assert house.directory.consents == {NUMBER: (START + timedelta(minutes=5), True)}
+    first = START + timedelta(minutes=5) if down == "inbox" else START
+    assert house.directory.consents == {NUMBER: (first, True)}
     assert len(published(house)) == 1
     assert house.telemetry.counts["MessageReceived", "nusasms"] == 1
 
@@ -346,8 +364,56 @@ def test_a_message_is_stored_after_its_conversation_and_opt_out() -> None:
     assert known_when_stored == [{CONVERSATION, NUMBER}]
 
 
-def test_a_sender_without_a_number_needs_no_settings() -> None:
-    house = House()
-    house.settings.is_down = True
+# --- whose consent it is --------------------------------------------------------------------------------------------
 
-    assert receive(house, originator="Telkomsel") is Answer.RECEIVED
+
+@pytest.mark.parametrize("kind", ["sms-inbox", "whatsapp-inbox"])
+@pytest.mark.parametrize(
+    "originator", ["+62 812-3456-7810", "0062812 3456 7810", "6281234567810", "081234567810", "6281234567810@c.us"]
+)
+def test_number_in_any_notation_opts_out(kind: str, originator: str) -> None:
+    house = House()
+
+    receive(house, kind, originator=originator, msg="STOP")
+
+    assert house.directory.consents == {NUMBER: (START, True)}
+
+
+@pytest.mark.parametrize("text", ["STOP", "start", "Berhenti"])
+def test_consent_of_an_unreadable_number_is_logged_without_it_and_counted(text: str) -> None:
+    house = House()
+
+    assert receive(house, originator="Telkomsel", msg=text) is Answer.RECEIVED
+
+    fields = {"provider": "nusasms", "channel": Channel.SMS, "provider_message_id": "0017"}
+    assert ("warning", "consent unreadable", fields) in house.telemetry.lines
+    assert house.telemetry.counts["ConsentUnreadable", "nusasms"] == 1
+
+
+def test_other_text_of_an_unreadable_number_is_not_counted() -> None:
+    house = House()
+
+    receive(house, originator="Telkomsel")
+
+    assert ("ConsentUnreadable", "nusasms") not in house.telemetry.counts
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "is_out"), [("STOP", "START", False), ("START", "STOP", True)], ids=["old STOP", "old START"]
+)
+def test_repeated_webhook_does_not_undo_a_later_wish(first: str, then: str, is_out: bool) -> None:
+    house = House()
+    for provider_message_id, text in (("1", first), ("2", then), ("1", first)):
+        receive(house, id=provider_message_id, msg=text, receive_date="")
+        house.clock.advance(hours=1)
+
+    assert house.directory.consents == {NUMBER: (START + timedelta(hours=1), is_out)}
+
+
+def test_used_id_with_another_text_is_no_repetition() -> None:
+    house = House()
+    for text in ("START", "STOP"):
+        receive(house, id="1", msg=text, receive_date="")
+        house.clock.advance(hours=1)
+
+    assert house.directory.consents == {NUMBER: (START + timedelta(hours=1), True)}

@@ -9,7 +9,7 @@ from sampai.domain.http import MalformedWebhookError, WebhookRequest
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Channel
 from sampai.domain.outcome import FailureScope, NotTaken
-from sampai.domain.phone import E164
+from sampai.domain.phone import normalize_number
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.times import parse_vendor_time
@@ -58,12 +58,7 @@ def parse_number(number: str, channel: Channel) -> str:
 
     On WhatsApp every number is international. In SMS only an Indonesian number differs from a short code.
     """
-    full = number
-    if number.startswith("08"):
-        full = f"+62{number[1:]}"
-    elif number.startswith("62") or channel is not Channel.SMS:
-        full = f"+{number}"
-    return full if E164.fullmatch(full) else number
+    return normalize_number(number, home="ID", is_international=channel is not Channel.SMS) or number
 
 
 def parse_receipt(request: WebhookRequest, statuses: Mapping[str, Status], reasons: Mapping[str, Reason]) -> Report:

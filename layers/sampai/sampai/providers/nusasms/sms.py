@@ -95,7 +95,7 @@ FAILURES: Final[Mapping[str, NotTaken | Unknown]] = {
     "-34": _message_refusal(Reason.INVALID_SENDER, "SENDER_NOT_ALLOWED"),
     "-35": _message_refusal(Reason.INVALID_SENDER, "SENDER_NOT_REGISTERED"),
     "-36": _message_refusal(Reason.INVALID_SENDER, "SENDER_NOT_SET"),
-    "-40": _account_refusal(Reason.AUTHENTICATION, "IP_ADDRESS_FORBIDDEN"),
+    "-40": replace(_account_refusal(Reason.AUTHENTICATION, "IP_ADDRESS_FORBIDDEN"), is_address_refused=True),
     # Not in the table but in "Send Group": "Group is not available or the group has no contact list".
     "-55": _message_refusal(Reason.INVALID_RECIPIENT, "audience: no such group, or nobody in it"),
     "-77": _message_refusal(Reason.RATE_LIMITED, "SPAM_PATTERN"),

@@ -23,7 +23,7 @@ from sampai.services.ports.runtime import Clock, NewPool, Remaining, Unavailable
 from sampai.services.ports.telemetry import Telemetry
 from sampai.services.ports.transport import Transport
 from sampai.services.reports import Reports
-from sampai.services.routing import Routing
+from sampai.services.routing import Routing, report_unusable
 
 LIST_SIZE: Final = 2000
 """Due messages that are listed at a time: each list costs one query per shard of the index."""
@@ -94,6 +94,7 @@ class FollowUpService:
             self._follow_up(list(messages.values()), settings, routing, remaining)
         if not is_measured:
             self._measure_oldest_due(())
+        report_unusable(routing, self._telemetry)
         self._telemetry.info("followed up", messages=len(seen))
         return len(seen)
 

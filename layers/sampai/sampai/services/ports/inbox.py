@@ -13,3 +13,10 @@ class Inbox(Protocol):
         The message is durable when this returns. Raises UnavailableError.
         """
         ...
+
+    def find(self, key: str) -> tuple[Inbound, datetime] | None:
+        """Return the inbound message that is stored under a key, with the time of its arrival, if there is one.
+
+        Raises UnavailableError.
+        """
+        ...

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Message, claim, defer, fail, queue, schedule
+from sampai.domain.message import Message, claim, defer, fail, hold, queue, schedule
 from sampai.domain.status import Source, Status
 from sampai.providers.base import Provider
 from sampai.services.attempt import plan_wake_up
@@ -56,22 +56,23 @@ def start(message: Message, *, attempt_id: str, context: AdmissionContext) -> De
     if message.is_expired(now):
         return fail_admission(message, Failure(reason=Reason.EXPIRED, detail="expires_at: has passed"), now=now)
     if not context.is_sending:
-        return defer_admission(message, now=now, pause=OPEN_FOR)
-    providers = context.routing.providers_for(message)
-    if not providers:
-        return fail_admission(message, Failure(reason=Reason.UNROUTABLE, detail="provider: turned off"), now=now)
+        return defer_admission(hold(message, now=now), now=now, pause=OPEN_FOR)
+    routed = context.routing.reroute(message)
+    if isinstance(routed, Failure):
+        return fail_admission(message, routed, now=now)
+    providers = context.routing.providers_for(routed)
     available = [p for p in providers if not context.circuit_breakers.is_open(p, now=now)]
     if not available:
-        return defer_admission(message, now=now, pause=OPEN_FOR)
+        return defer_admission(routed, now=now, pause=OPEN_FOR)
     failures = []
     for provider in available:
-        ready = _prepare_for(message, provider, context)
+        ready = _prepare_for(routed, provider, context)
         if isinstance(ready, Failure):
             failures.append(ready)
         elif context.circuit_breakers.allow_request(provider, now=now):
             claimed = claim(ready, provider=provider.name, attempt_id=attempt_id, now=now, lease=context.lease)
             return Decision(message=claimed, provider=provider)
-    return fail_admission(message, failures[0], now=now)
+    return fail_admission(routed, failures[0], now=now)
 
 
 def can_resume(message: Message, attempts: Collection[int], *, now: datetime) -> bool:

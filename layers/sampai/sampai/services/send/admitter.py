@@ -5,12 +5,13 @@ from dataclasses import replace
 
 from sampai.contract.request import InvalidRequest, ResumeRequest, SendRequest, digest
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Message, blank_message
+from sampai.domain.message import Message, blank_message, end_hold
 from sampai.services.circuit_breakers import CircuitBreakers
 from sampai.services.ports.eligibility import EligibilityData, EligibilityReader
 from sampai.services.ports.messages import Messages
 from sampai.services.ports.runtime import NewId, UnavailableError
 from sampai.services.ports.telemetry import Telemetry
+from sampai.services.routing import report_unusable
 from sampai.services.send.admission import AdmissionContext, admit, can_resume, fail_admission, start
 from sampai.services.send.batch import Batch, BatchItem, Record
 from sampai.services.send.drafts import build_draft, route_draft
@@ -50,8 +51,10 @@ class Admitter:
         self._admit_new(batch, context)
         for item in waiting:
             if batch.unfinished.isdisjoint(item.record_ids):
-                item.decide(start(item.before, attempt_id=self._new_id(), context=context))
+                message = end_hold(item.before, now=context.now) if context.is_sending else item.before
+                item.decide(start(message, attempt_id=self._new_id(), context=context))
                 batch.items.append(item)
+        self._report_providers(batch)
 
     def _load_waiting(self, batch: Batch) -> list[BatchItem]:
         """Read the messages that the wake-ups of a batch may start."""
@@ -85,6 +88,15 @@ class Admitter:
         except UnavailableError:
             batch.unfinished.update(record_id for record_ids, query in queries if query for record_id in record_ids)
             return EligibilityData()
+
+    def _report_providers(self, batch: Batch) -> None:
+        """Report the providers that messages of the batch wait for, or fail without."""
+        routing = batch.configuration.routing
+        report_unusable(routing, self._telemetry)
+        unroutable = (item.message for item in batch.items if _is_unroutable(item.message))
+        for name in {name for message in unroutable for name in routing.unnamed(message)}:
+            self._telemetry.error("provider not configured", provider=name)
+            self._telemetry.count("ProviderNotConfigured", provider=name)
 
     def _admit_new(self, batch: Batch, context: AdmissionContext) -> None:
         for record, request in batch.requests:
@@ -136,6 +148,10 @@ class Admitter:
             item = BatchItem(record_ids=[record.record_id], before=routed)
             item.decide(admit(routed, attempt_id=self._new_id(), context=context))
         return item
+
+
+def _is_unroutable(message: Message) -> bool:
+    return message.failure is not None and message.failure.reason is Reason.UNROUTABLE
 
 
 def _identify(record: Record, request: SendRequest | InvalidRequest, key: bytes) -> tuple[str, str]:

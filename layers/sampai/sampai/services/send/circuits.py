@@ -28,6 +28,9 @@ class CircuitRecorder:
         for provider, outcome in calls.values():
             if isinstance(outcome, NotTaken) and outcome.scope is FailureScope.PROVIDER:
                 self._secret.refresh()  # the credentials may have been rotated
+                if outcome.is_address_refused:
+                    self._telemetry.error("address refused", provider=provider.name, **outcome_fields(outcome))
+                    self._telemetry.count("AddressRefused", provider=provider.name)
             if self._circuit_breakers.record_outcome(provider, outcome, now=self._clock()):
                 self._telemetry.error("circuit opened", provider=provider.name, **outcome_fields(outcome))
                 self._telemetry.count("CircuitOpened")

@@ -1,5 +1,7 @@
 """The first stage: cancel, opt-out and opt-in requests take effect before any message of the batch is sent."""
 
+from datetime import datetime
+
 from sampai.contract.request import CancelRequest, OptInRequest, OptOutRequest
 from sampai.domain.message import Message, blank_message, cancel
 from sampai.domain.status import Status
@@ -25,9 +27,9 @@ class Commands:
         self._cancel(batch)
         for record, request in batch.requests:
             if isinstance(request, OptOutRequest):
-                self._set_opt_out(batch, record, request.opt_out, is_out=True)
+                self._set_opt_out(batch, record, request.opt_out, request.at, is_out=True)
             elif isinstance(request, OptInRequest):
-                self._set_opt_out(batch, record, request.opt_in, is_out=False)
+                self._set_opt_out(batch, record, request.opt_in, request.at, is_out=False)
 
     def _cancel(self, batch: Batch) -> None:
         """Cancel messages that have not been sent.
@@ -61,10 +63,15 @@ class Commands:
         message = change(self._messages, written.current, cancel_waiting)
         self._telemetry.info("cancel requested", message_id=message_id, status=message.status)
 
-    def _set_opt_out(self, batch: Batch, record: Record, number: str, *, is_out: bool) -> None:
-        """Store the consent of a number, dated by the time at which the record was queued."""
+    def _set_opt_out(self, batch: Batch, record: Record, number: str, at: datetime | None, *, is_out: bool) -> None:
+        """Store the consent of a number: at the time of the wish, or else at the time when the record was queued.
+
+        A wish in the future would win over all wishes until then, so it counts as the present.
+        """
+        now = self._clock()
+        wished_at = min(at, now) if at is not None else record.sent_at or now
         try:
-            self._suppression_list.set_opt_out(number, is_out=is_out, at=record.sent_at or self._clock())
+            self._suppression_list.set_opt_out(number, is_out=is_out, at=wished_at)
         except UnavailableError:
             batch.unfinished.add(record.record_id)
         else:

@@ -8,9 +8,10 @@ from typing import Any
 from sampai.contract.request import MediaContent, SendRequest, TemplateContent
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import Attachments, Content, Media, Message, Text, blank_message
+from sampai.domain.phone import has_trunk_zero
 from sampai.domain.template import Template, parse_parameters
 from sampai.providers.features import SupportsEncryption
-from sampai.providers.registry import load
+from sampai.providers.registry import PROVIDERS, load
 from sampai.services.ports.runtime import NewId
 from sampai.services.routing import Routing
 
@@ -33,6 +34,7 @@ def build_draft(request: SendRequest, *, fingerprint: str, group: str | None, no
         expires_at=request.expires_at,
         metadata=request.metadata,
         group=group,
+        requested_provider=request.provider if request.provider in PROVIDERS else None,
         provider_options=request.provider_options,
         fingerprint=fingerprint,
     )
@@ -43,11 +45,17 @@ def route_draft(
 ) -> Message | Failure:
     """Return the draft with its route and encryption key, or the reason why it cannot be sent.
 
-    `wanted` is the provider that the caller asked for. `new_key` returns a random encryption key.
+    `wanted` is the provider in the request. The draft has it only if it is known: another text may be private.
+    `new_key` returns a random encryption key.
     """
     if draft.is_expired(now):
         return Failure(reason=Reason.EXPIRED, detail="expires_at: has passed")
-    route = routing.route_of(draft, wanted=wanted)
+    if wanted != draft.requested_provider:
+        return Failure(reason=Reason.INVALID_REQUEST, detail="provider: not known")
+    if draft.recipient is not None and has_trunk_zero(draft.recipient):
+        detail = "recipient: must not have a 0 right after the country code"
+        return Failure(reason=Reason.INVALID_RECIPIENT, detail=detail)
+    route = routing.route_of(draft)
     if isinstance(route, Failure):
         return route
     return _separate_encryption_key(replace(draft, route=route), routing, new_key)
@@ -61,7 +69,7 @@ def _separate_encryption_key(message: Message, routing: Routing, new_key: NewId)
     options = {name: _without_key_options(name, given) for name, given in message.provider_options.items()}
     encrypting = [
         provider
-        for provider in routing.providers_for(message)
+        for provider in routing.all_providers_for(message)
         if isinstance(provider, SupportsEncryption) and provider.encrypts(message)
     ]
     if not encrypting:

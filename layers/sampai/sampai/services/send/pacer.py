@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sampai.domain.message import Category, Channel, Message, text_of_content, urgency
+from sampai.domain.message import Category, Channel, Message, end_hold, text_of_content, urgency
 from sampai.domain.segments import segments_of
 from sampai.services.deadline import Deadline
 from sampai.services.ports.rate_limiter import RateLimiter
@@ -61,7 +61,8 @@ class Pacer:
         now = self._clock()
         for item in paced:
             if item.starts_at is None:
-                item.decide(defer_admission(item.before, now=now, pause=deferral_of(item.before, now=now)))
+                message = end_hold(item.before, now=now)
+                item.decide(defer_admission(message, now=now, pause=deferral_of(message, now=now)))
 
     def renew(self, batch: Batch) -> None:
         """Reserve again where a slow claim has made too many messages late: they would be sent in a burst.

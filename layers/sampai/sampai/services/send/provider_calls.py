@@ -9,6 +9,7 @@ from sampai.domain.message import Message
 from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Unknown
 from sampai.providers.base import Provider
 from sampai.providers.features import SupportsBatchSend
+from sampai.providers.responses import with_refused_address
 from sampai.services.deadline import CALL_SECONDS
 from sampai.services.ports.runtime import Clock, UnavailableError
 from sampai.services.ports.telemetry import Telemetry
@@ -49,7 +50,7 @@ class ProviderCalls:
         if isinstance(response, NoResponse):
             return _outcome_without_response(response)
         try:
-            outcome = provider.parse_send(response)
+            outcome = with_refused_address(provider.parse_send(response), response)
         except Exception as error:
             return self._report_unreadable(provider, [message], response, error)
         self._attachments.store_provider_key(complete, outcome)
@@ -65,7 +66,7 @@ class ProviderCalls:
         if isinstance(response, NoResponse):
             return [_outcome_without_response(response)] * len(messages)
         try:
-            outcomes = provider.parse_send_many(response, messages)
+            outcomes = [with_refused_address(o, response) for o in provider.parse_send_many(response, messages)]
         except Exception as error:
             return [self._report_unreadable(provider, messages, response, error)] * len(messages)
         if len(outcomes) != len(messages):
