@@ -1,7 +1,7 @@
-"""What others would write in the place of the send function: the measures that it is held against.
+"""Baselines for the send function: other implementations of it, measured next to it.
 
-Both read the table's name from YARDSTICK_TABLE and the vendor's address from VENDOR_URL; they take the same requests
-and leave as little as a sender can: a claim before the call, the vendor's id after it.
+They accept the same requests and store the minimum of a sender: a claim before the call, the vendor's id after it. The
+environment variables BASELINE_TABLE and VENDOR_URL contain the table's name and the vendor's address.
 """
 
 import json
@@ -34,7 +34,7 @@ def _session() -> requests.Session:
 
 @cache
 def _logger() -> Logger:
-    return Logger(service="yardstick")
+    return Logger(service="baseline")
 
 
 def client_seq(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -43,13 +43,13 @@ def client_seq(event: dict[str, Any], context: Any) -> dict[str, Any]:
         request = json.loads(record["body"])
         key = {"message_id": {"S": request["message_id"]}}
         _client().put_item(
-            TableName=os.environ["YARDSTICK_TABLE"],
+            TableName=os.environ["BASELINE_TABLE"],
             Item={**key, "status": {"S": "sending"}, "body": {"S": record["body"]}},
             ConditionExpression="attribute_not_exists(message_id)",
         )
         answer = _session().post(os.environ["VENDOR_URL"], json=_document(request), headers=_HEADERS, timeout=_TIMEOUT)
         _client().update_item(
-            TableName=os.environ["YARDSTICK_TABLE"],
+            TableName=os.environ["BASELINE_TABLE"],
             Key=key,
             UpdateExpression="SET #status = :status, provider_message_id = :id",
             ExpressionAttributeNames={"#status": "status"},
@@ -59,16 +59,15 @@ def client_seq(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def naive(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """What people write: Powertools' batch in sequence, idempotency for each record, no session, a table resource."""
+    """The common approach: Powertools' batch in sequence, idempotency for each record, no session, a table resource."""
     _config().register_lambda_context(context)
-    answer: dict[str, Any] = process_partial_response(
-        event=event, record_handler=_naively, processor=_processor(), context=context
-    )
-    return answer
+    processor = _processor()
+    answer = process_partial_response(event=event, record_handler=_send_record, processor=processor, context=context)
+    return {**answer}
 
 
 def bare_post(event: dict[str, Any], context: Any) -> None:
-    """Make nothing but the calls: one POST in a session for each record."""
+    """Make only the calls: one POST in a session for each record."""
     for record in event["Records"]:
         document = _document(json.loads(record["body"]))
         answer = _session().post(os.environ["VENDOR_URL"], json=document, headers=_HEADERS, timeout=_TIMEOUT)
@@ -87,7 +86,7 @@ def _config() -> IdempotencyConfig:
 
 @cache
 def _table() -> Any:
-    return boto3.resource("dynamodb").Table(os.environ["YARDSTICK_TABLE"])
+    return boto3.resource("dynamodb").Table(os.environ["BASELINE_TABLE"])
 
 
 @cache
@@ -96,7 +95,7 @@ def _send_once() -> Any:
     return idempotent_function(_send, data_keyword_argument="request", config=_config(), persistence_store=store)
 
 
-def _naively(record: Any) -> None:
+def _send_record(record: Any) -> None:
     _send_once()(request=json.loads(record.body))
 
 
@@ -115,7 +114,7 @@ def _send(*, request: dict[str, Any]) -> dict[str, str]:
     return {"provider_message_id": provider_message_id}
 
 
-_HEADERS = {"Authorization": "Bearer bench"}
+_HEADERS = {"Authorization": "Bearer benchmark"}
 
 
 def _document(request: dict[str, Any]) -> dict[str, Any]:

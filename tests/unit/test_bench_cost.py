@@ -4,28 +4,27 @@ from typing import Any
 
 import pytest
 
-from benchmarks.calls import (
+from benchmarks.billing import (
     EVENTS,
-    KINDS,
     LOG_BYTES,
     READ_UNITS,
     STORED,
     WRITE_UNITS,
-    Counted,
-    added,
-    between,
+    add,
     index_units,
     invocations,
+    multiply,
     polling_requests,
     query_units,
     read_units,
     records_of,
     size_of,
-    times,
+    subtract,
     waits,
     write_units,
 )
-from benchmarks.cost import Cpu, choice_of, dollars, duration_ms, floor_of, looks, prices, scores
+from benchmarks.calls import KINDS, MessageUsage
+from benchmarks.cost import Cpu, choose_memory, count_polls, dollars, duration_ms, floor_of, prices, scores
 
 Item = dict[str, Any]
 
@@ -109,32 +108,32 @@ def test_a_batch_is_received_in_chunks_and_deleted_at_once(size: int, requests: 
 def test_uses_add_up_and_what_is_the_same_in_both_is_no_difference() -> None:
     rest, run = {"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 5.0, "c": 1.0}
 
-    assert between(rest, run) == {"b": 3.0, "c": 1.0}
-    assert added(rest, times(between(rest, run), 2)) == {"a": 1.0, "b": 8.0, "c": 2.0}
+    assert subtract(run, rest) == {"b": 3.0, "c": 1.0}
+    assert add(rest, multiply(subtract(run, rest), 2)) == {"a": 1.0, "b": 8.0, "c": 2.0}
 
 
 @pytest.mark.parametrize(
-    ("counted", "number", "life"),
+    ("usage", "number", "life"),
     [
         (
-            Counted(send={10: {"s": 1}}, receipts=({"r": 1}, {"r": 1}), stored={"kept": 1}),
+            MessageUsage(send={10: {"s": 1}}, receipts=({"r": 1}, {"r": 1}), stored={"kept": 1}),
             3,
             {"s": 1, "r": 2, "kept": 1},
         ),
-        (Counted(send={10: {"s": 1}}, vain={"v": 1}, final={"f": 1}), 1, {"s": 1, "v": 0, "f": 1}),
-        (Counted(send={10: {"s": 1}}, vain={"v": 1}, final={"f": 1}), 4, {"s": 1, "v": 3, "f": 1}),
+        (MessageUsage(send={10: {"s": 1}}, early_poll={"v": 1}, final_poll={"f": 1}), 1, {"s": 1, "v": 0, "f": 1}),
+        (MessageUsage(send={10: {"s": 1}}, early_poll={"v": 1}, final_poll={"f": 1}), 4, {"s": 1, "v": 3, "f": 1}),
     ],
     ids=["reported", "asked once", "asked four times"],
 )
-def test_a_life_is_a_send_and_what_brings_its_end(counted: Counted, number: int, life: dict[str, float]) -> None:
-    assert counted.life(looks=number) == life
+def test_a_life_is_a_send_and_what_brings_its_end(usage: MessageUsage, number: int, life: dict[str, float]) -> None:
+    assert usage.life(polls=number) == life
 
 
 @pytest.mark.parametrize(
     ("known_after", "number"), [(0, 1), (30, 1), (45, 1), (46, 2), (135, 2), (136, 3), (466, 4), (86_400, 9)]
 )
 def test_looks_follow_the_schedule_and_the_minute(known_after: float, number: int) -> None:
-    assert looks((15, 60, 300, 1800, 7200, 21600), known_after) == number
+    assert count_polls((15, 60, 300, 1800, 7200, 21600), known_after) == number
 
 
 @pytest.mark.parametrize(("memory", "milliseconds"), [(1769, 20 + 216), (3538, 20 + 216), (512, 20 * 1769 / 512 + 216)])
@@ -196,8 +195,8 @@ def test_arm_costs_a_fifth_less_time_and_nothing_else() -> None:
 
 @pytest.mark.parametrize(("name", "units"), [("nomsa", (6, 1)), ("smspoh", (6, 0)), ("whatsapp", (7, 2))])
 def test_the_floor_writes_each_promise_once(name: str, units: tuple[int, int]) -> None:
-    counted = Counted(send={10: {}}, receipts=tuple({} for _ in KINDS[name].receipts))
-    floor = floor_of(name, counted, {WRITE_UNITS: 99.0, LOG_BYTES: 99.0, STORED: 7.0, EVENTS: 3.0})
+    usage = MessageUsage(send={10: {}}, receipts=tuple({} for _ in KINDS[name].receipts))
+    floor = floor_of(name, usage, {WRITE_UNITS: 99.0, LOG_BYTES: 99.0, STORED: 7.0, EVENTS: 3.0})
 
     assert (floor[WRITE_UNITS], floor[READ_UNITS]) == units
     assert (floor[LOG_BYTES], floor[STORED], floor[EVENTS]) == (0, 7, 3)
@@ -213,7 +212,7 @@ def test_a_score_weighs_cost_and_time_alike() -> None:
 def test_the_smallest_memory_is_chosen_of_those_that_are_as_good_as_the_best(
     found: dict[int, float], memory: int
 ) -> None:
-    assert choice_of(found) == memory
+    assert choose_memory(found) == memory
 
 
 def test_every_price_says_what_one_is_and_where_it_stands() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.runtime import cpu_ticks_in, peak_kib_in
+from benchmarks.cpu import cpu_ticks_in, peak_kib_in
 from benchmarks.start import instructions_in, without_byte_code
 
 VALGRIND = """==8480== Cachegrind, a cache and branch-prediction profiler
