@@ -1,12 +1,9 @@
-"""Billed resources, arithmetic with amounts of them, and the rules of DynamoDB, SQS and CloudWatch Logs for units."""
+"""Billed resources, amounts of them, and the rules of DynamoDB, SQS and CloudWatch Logs for units."""
 
 import json
 from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any, Final
-
-Usage = dict[str, float]
-"""Amounts of resources, by the names below."""
 
 REQUESTS: Final = "DynamoDB requests"
 WRITES: Final = "completed writes"
@@ -50,21 +47,20 @@ def waits(function: str, service: str) -> str:
     return f"{function} waits for {service}"
 
 
-def add(*usages: Mapping[str, float]) -> Usage:
-    total: Usage = {}
-    for usage in usages:
-        for name, amount in usage.items():
-            total[name] = total.get(name, 0) + amount
-    return total
+class Usage(dict[str, float]):
+    """Amounts of resources, by the names above. Missing amounts are 0."""
 
+    def __missing__(self, name: str) -> float:
+        return 0.0
 
-def multiply(usage: Mapping[str, float], factor: float) -> Usage:
-    return {name: amount * factor for name, amount in usage.items()}
+    def __add__(self, other: Mapping[str, float]) -> "Usage":
+        return Usage({name: self[name] + other.get(name, 0.0) for name in {**self, **other}})
 
+    def __sub__(self, other: "Usage") -> "Usage":
+        return self + other * -1
 
-def subtract(usage: Mapping[str, float], less: Mapping[str, float]) -> Usage:
-    """Return the difference, without the resources for which it is zero."""
-    return {name: amount for name, amount in add(usage, multiply(less, -1)).items() if amount}
+    def __mul__(self, factor: float) -> "Usage":
+        return Usage({name: amount * factor for name, amount in self.items()})
 
 
 # --- units ------------------------------------------------------------------------------------------------------------

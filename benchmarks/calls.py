@@ -33,14 +33,11 @@ from benchmarks.billing import (
     WRITES,
     Item,
     Usage,
-    add,
     invocations,
     json_line_bytes,
-    multiply,
     polling_requests,
     records_of,
     size_of,
-    subtract,
     waits,
 )
 from benchmarks.harness import TEXT, batch_of, create_baseline_tables, receipt_event
@@ -126,13 +123,13 @@ class MessageUsage:
     send: dict[int, Usage]
     """By batch size."""
     receipts: tuple[Usage, ...] = ()
-    repeat: Usage = field(default_factory=dict)
+    repeat: Usage = field(default_factory=Usage)
     """A receipt with a known status."""
-    early_poll: Usage = field(default_factory=dict)
+    early_poll: Usage = field(default_factory=Usage)
     """A poll that finds nothing new, among `DUE` in one run, without the run itself."""
-    final_poll: Usage = field(default_factory=dict)
+    final_poll: Usage = field(default_factory=Usage)
     """A poll that finds the final status, counted in the same way."""
-    stored: Usage = field(default_factory=dict)
+    stored: Usage = field(default_factory=Usage)
     largest: int = 0
     """Size of the largest item in bytes."""
     metrics: frozenset[str] = frozenset()
@@ -141,8 +138,8 @@ class MessageUsage:
     def life(self, *, batch: int = BATCH, polls: int = 1) -> Usage:
         """Return the usage until the final status. `polls` counts only without receipts."""
         if self.receipts:
-            return add(self.send[batch], *self.receipts, self.stored)
-        return add(self.send[batch], multiply(self.early_poll, polls - 1), self.final_poll, self.stored)
+            return sum(self.receipts, self.send[batch] + self.stored)
+        return self.send[batch] + self.stored + self.early_poll * (polls - 1) + self.final_poll
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,9 +194,9 @@ class MeteredDeployment:
     def count_steps(self) -> MessageUsage:
         send = {size: self._send(size) for size in self.kind.sizes}
         largest = self.meter.largest
-        early_poll, final_poll = self._poll() if self.kind.is_polled else ({}, {})
+        early_poll, final_poll = self._poll() if self.kind.is_polled else (Usage(), Usage())
         receipts = [self._receive(*receipt) for receipt in self.kind.receipts]
-        repeat = self._receive(*self.kind.receipts[-1]) if receipts else {}
+        repeat = self._receive(*self.kind.receipts[-1]) if receipts else Usage()
         return MessageUsage(
             send=send,
             receipts=tuple(receipts),
@@ -222,8 +219,8 @@ class MeteredDeployment:
             self._set_due(item, "2999-01-01T00:00:00.000Z")
         for item in accepted[:due]:
             self._set_due(item, "2020-01-01T00:00:00.000Z")
-        run = add(self._invoke("follow_up", {}), {records_of("follow_up"): due})
-        return add(run, self._publish(max(due, 1)))
+        run = self._invoke("follow_up", {}) + {records_of("follow_up"): due}
+        return run + self._publish(max(due, 1))
 
     def count_naive(self) -> dict[int, Usage]:
         """Run the naive baseline with batches of each size, and return the usage of one message."""
@@ -235,15 +232,15 @@ class MeteredDeployment:
         usages = {}
         for size in SIZES:
             event = batch_of(size, self.kind.sample)
-            batch = add(self._measure("naive", naive, event, context=BaselineContext()), _batch_usage("naive", event))
+            batch = self._measure("naive", naive, event, context=BaselineContext()) + _batch_usage("naive", event)
             (item, *_) = self.deployment.items("BASELINE_TABLE")
-            usages[size] = add(multiply(batch, 1 / size), {STORED: size_of(item) + ITEM_OVERHEAD})
+            usages[size] = batch * (1 / size) + {STORED: size_of(item) + ITEM_OVERHEAD}
         return usages
 
     def _send(self, size: int) -> Usage:
         event = batch_of(size, self.kind.sample)
-        batch = add(self._invoke("send", event), _batch_usage("send", event))
-        return multiply(add(batch, self._publish(size)), 1 / size)
+        batch = self._invoke("send", event) + _batch_usage("send", event) + self._publish(size)
+        return batch * (1 / size)
 
     def _poll(self) -> tuple[Usage, Usage]:
         """Return the usage of a poll that finds nothing new, and of a poll that finds the final status."""
@@ -253,21 +250,21 @@ class MeteredDeployment:
         with _undelivered(self.vendors):
             early = self.count_follow_up(DUE)
         final = self.count_follow_up(DUE)
-        return multiply(subtract(early, idle), 1 / DUE), multiply(subtract(final, idle), 1 / DUE)
+        return (early - idle) * (1 / DUE), (final - idle) * (1 / DUE)
 
     def _receive(self, sample: str, query: Mapping[str, str]) -> Usage:
         item = self._reported = self._reported or self._accepted()[0]
         message_id, provider_message_id = item["message_id"]["S"], item["provider_message_id"]["S"]
         event = receipt_event(sample, message_id=message_id, provider_message_id=provider_message_id, **query)
         api = {API: 1, LOG_BYTES: json_line_bytes(ACCESS_LINE), records_of("webhook"): 1}
-        return add(self._invoke("webhook", event), api, self._publish(1))
+        return self._invoke("webhook", event) + api + self._publish(1)
 
     def _publish(self, per_invocation: int) -> Usage:
         """Publish the changes since the last time."""
         changes, self.meter.changes = self.meter.changes, []
         groups = [changes[i : i + per_invocation] for i in range(0, len(changes), per_invocation)]
         events = [{"Records": [{"dynamodb": images} for images in group]} for group in groups]
-        return add(self._invoke("publish", *events), {records_of("publish"): len(changes)})
+        return self._invoke("publish", *events) + {records_of("publish"): len(changes)}
 
     def _invoke(self, function: str, *events: Any) -> Usage:
         """Invoke a warm sandbox of a function, and return the usage."""
@@ -282,11 +279,11 @@ class MeteredDeployment:
         self.vendors.asked.clear()
         usage = self.meter.measure(lambda: [handler(event, context) for event in events])
         asked = self.vendors.asked
-        return usage | {
+        return usage + {
             invocations(function): len(events),
             PLATFORM_LOG_BYTES: len(events) * json_line_bytes(*PLATFORM_LINES),
-            waits(function, "DynamoDB"): usage.get(REQUESTS, 0),
-            waits(function, "EventBridge"): usage.get(EVENT_REQUESTS, 0),
+            waits(function, "DynamoDB"): usage[REQUESTS],
+            waits(function, "EventBridge"): usage[EVENT_REQUESTS],
             waits(function, "vendor"): ceil(len(asked) / CONCURRENT_CALLS.get(function, 1)),
             VENDOR_CALLS: len(asked),
             VENDOR_BYTES: sum(map(_request_bytes, asked)),
@@ -320,13 +317,13 @@ class MeteredDeployment:
         items = self.deployment.items(self.deployment.messages)
         longest = max(size_of(item) for item in items if item["status"]["S"] != "accepted")
         correlations = self.deployment.items(self.deployment.environment("send")["CORRELATIONS_TABLE"])
-        return {STORED: longest + size_of(correlations[0]) + 2 * ITEM_OVERHEAD}
+        return Usage({STORED: longest + size_of(correlations[0]) + 2 * ITEM_OVERHEAD})
 
 
 def _batch_usage(function: str, event: Mapping[str, Any]) -> Usage:
     """Return the usage of Lambda for a batch of a queue."""
     size = sum(len(record["body"].encode()) for record in event["Records"])
-    return {records_of(function): len(event["Records"]), SQS: polling_requests(size)}
+    return Usage({records_of(function): len(event["Records"]), SQS: polling_requests(size)})
 
 
 def _request_bytes(asked: Asked) -> int:
@@ -440,5 +437,5 @@ def _life_results(name: str, usage: MessageUsage) -> Iterator[Result]:
 def _result(
     key: str, what: str, usage: Usage, *resources: str, floor: float | None = None, goal: float | None = None
 ) -> Result:
-    value = round(sum(usage.get(resource, 0) for resource in resources), 6)
+    value = round(sum(usage[resource] for resource in resources), 6)
     return Result(key=f"calls.{key}", what=what, value=value, unit="", floor=floor, goal=goal)

@@ -28,9 +28,7 @@ from benchmarks.billing import (
     VENDOR_CALLS,
     WRITE_UNITS,
     Usage,
-    add,
     invocations,
-    multiply,
     records_of,
     waits,
 )
@@ -78,34 +76,38 @@ SMS: Final = ("nomsa", "smsnoc", "smspoh", "nusasms")
 FLOOR_READS: Final = {"nomsa": 1, "smsnoc": 1, "smspoh": 0, "nusasms": 1, "whatsapp": 2}
 """Read units: a poll needs the vendor's id from the message, a receipt with that id must find its message."""
 
-NAIVE_EVENTS: Final[Usage] = {EVENTS: 2, waits("naive", "EventBridge"): 2}
+NAIVE_EVENTS: Final = Usage({EVENTS: 2, waits("naive", "EventBridge"): 2})
 """The naive baseline only sends. These events tell its callers as much as ours do, one request per change."""
 
-NAIVE_POLL: Final[Usage] = {
-    VENDOR_CALLS: 1,
-    VENDOR_BYTES: 200,
-    READ_UNITS: 0.5,
-    WRITE_UNITS: 3,
-    EVENTS: 1,
-    records_of("naive"): 1,
-    waits("naive", "vendor"): 1,
-    waits("naive", "DynamoDB"): 2,
-    waits("naive", "EventBridge"): 1,
-}
+NAIVE_POLL: Final = Usage(
+    {
+        VENDOR_CALLS: 1,
+        VENDOR_BYTES: 200,
+        READ_UNITS: 0.5,
+        WRITE_UNITS: 3,
+        EVENTS: 1,
+        records_of("naive"): 1,
+        waits("naive", "vendor"): 1,
+        waits("naive", "DynamoDB"): 2,
+        waits("naive", "EventBridge"): 1,
+    }
+)
 """The common approach: an index of open messages (a put and a delete), one GET and one update for each, one event."""
 
-NAIVE_RECEIPT: Final[Usage] = {
-    API: 1,
-    READ_UNITS: 0.5,
-    WRITE_UNITS: 2,
-    EVENTS: 1,
-    LOG_BYTES: 400,
-    PLATFORM_LOG_BYTES: 440,
-    invocations("webhook"): 1,
-    records_of("webhook"): 1,
-    waits("webhook", "DynamoDB"): 2,
-    waits("webhook", "EventBridge"): 1,
-}
+NAIVE_RECEIPT: Final = Usage(
+    {
+        API: 1,
+        READ_UNITS: 0.5,
+        WRITE_UNITS: 2,
+        EVENTS: 1,
+        LOG_BYTES: 400,
+        PLATFORM_LOG_BYTES: 440,
+        invocations("webhook"): 1,
+        records_of("webhook"): 1,
+        waits("webhook", "DynamoDB"): 2,
+        waits("webhook", "EventBridge"): 1,
+    }
+)
 """The common approach: a query of an index by the vendor's id (and its put), one update, one event, two log lines."""
 
 
@@ -133,37 +135,35 @@ def prices() -> dict[str, float]:
 # --- arithmetic -------------------------------------------------------------------------------------------------------
 
 
-def duration_ms(function: str, usage: Mapping[str, float], cpu: Cpu, memory: int) -> float:
+def duration_ms(function: str, usage: Usage, cpu: Cpu, memory: int) -> float:
     """Return the duration of a function for a usage. Less memory makes computing slower, but not waiting."""
-    computing = usage.get(invocations(function), 0) * cpu.fixed_ms + usage.get(records_of(function), 0) * cpu.record_ms
-    waiting = sum(
-        usage.get(waits(function, service), 0) * milliseconds for service, milliseconds in RESPONSE_MS.items()
-    )
+    computing = usage[invocations(function)] * cpu.fixed_ms + usage[records_of(function)] * cpu.record_ms
+    waiting = sum(usage[waits(function, service)] * milliseconds for service, milliseconds in RESPONSE_MS.items())
     return computing * max(1.0, FULL_CPU_MB / memory) + waiting
 
 
 def dollars(
-    usage: Mapping[str, float], cpus: Mapping[str, Cpu], *, memory: int = 512, architecture: str = "x86_64"
+    usage: Usage, cpus: Mapping[str, Cpu], *, memory: int = 512, architecture: str = "x86_64"
 ) -> dict[str, float]:
     """Return the cost of a usage, by service. `cpus` has the CPU time of each function."""
     price = prices()
     seconds = sum(duration_ms(function, usage, cpu, memory) for function, cpu in cpus.items()) / 1000
-    logged = (usage.get(LOG_BYTES, 0) + usage.get(PLATFORM_LOG_BYTES, 0)) / GB
-    stored = usage.get(STORED, 0) / GB * RETENTION_DAYS / DAYS_PER_MONTH
+    logged = (usage[LOG_BYTES] + usage[PLATFORM_LOG_BYTES]) / GB
+    stored = usage[STORED] / GB * RETENTION_DAYS / DAYS_PER_MONTH
     log_storage = LOG_COMPRESSION * LOG_RETENTION_DAYS / DAYS_PER_MONTH * price["logs.gb-month"]
     return {
-        "DynamoDB: writes": usage.get(WRITE_UNITS, 0) * price["dynamodb.write-unit"],
-        "DynamoDB: reads": usage.get(READ_UNITS, 0) * price["dynamodb.read-unit"],
+        "DynamoDB: writes": usage[WRITE_UNITS] * price["dynamodb.write-unit"],
+        "DynamoDB: reads": usage[READ_UNITS] * price["dynamodb.read-unit"],
         "DynamoDB: storage for 90 days": stored * price["dynamodb.gb-month"],
         "DynamoDB: point-in-time recovery": stored * price["dynamodb.backup-gb-month"],
-        "EventBridge: events": usage.get(EVENTS, 0) * price["eventbridge.event"],
+        "EventBridge: events": usage[EVENTS] * price["eventbridge.event"],
         "Lambda: time": seconds * memory / 1024 * price[f"lambda.gb-second.{architecture}"],
-        "Lambda: requests": sum(usage.get(invocations(f), 0) for f in cpus) * price["lambda.request"],
-        "API Gateway": usage.get(API, 0) * price["api.request"],
+        "Lambda: requests": sum(usage[invocations(f)] for f in cpus) * price["lambda.request"],
+        "API Gateway": usage[API] * price["api.request"],
         "Logs": logged * (price["logs.gb"] + log_storage),
-        "SQS": usage.get(SQS, 0) * price["sqs.request"],
-        "Secrets": usage.get(SECRETS, 0) * price["secrets.read"] + usage.get(PARAMETERS, 0) * price["ssm.read"],
-        "Data to vendors": usage.get(VENDOR_BYTES, 0) / GB * price["transfer.gb-out"],
+        "SQS": usage[SQS] * price["sqs.request"],
+        "Secrets": usage[SECRETS] * price["secrets.read"] + usage[PARAMETERS] * price["ssm.read"],
+        "Data to vendors": usage[VENDOR_BYTES] / GB * price["transfer.gb-out"],
     }
 
 
@@ -179,20 +179,15 @@ def count_polls(poll_seconds: Sequence[int], delivery_seconds: float, *, period:
     return number
 
 
-def floor_of(name: str, usage: MessageUsage, life: Mapping[str, float]) -> Usage:
+def floor_of(name: str, usage: MessageUsage, life: Usage) -> Usage:
     """Return the smallest usage for a life that still keeps the promises.
 
     The writes are: the claim and its entry in the due index, the vendor's response in place, the correlation, each
     report, the delete of the entry. The reads are `FLOOR_READS`. Every change is an event. No promise needs a log line.
     """
     reports = max(1, len(usage.receipts))
-    return {
-        **life,
-        WRITE_UNITS: 2 + 1 + 1 + reports + 1,
-        READ_UNITS: FLOOR_READS[name],
-        LOG_BYTES: 0,
-        PLATFORM_LOG_BYTES: 0,
-    }
+    units = {WRITE_UNITS: 2 + 1 + 1 + reports + 1, READ_UNITS: FLOOR_READS[name]}
+    return Usage({**life, **units, LOG_BYTES: 0, PLATFORM_LOG_BYTES: 0})
 
 
 def scores(costs: Mapping[int, float], durations: Mapping[int, float]) -> dict[int, float]:
@@ -303,7 +298,7 @@ class CostModel:
 
     def by_service(self, usage: Usage, memory: int = 512, architecture: str = "x86_64") -> dict[str, float]:
         """Return dollars per million of a usage, by service."""
-        return dollars(multiply(usage, MILLION), self.cpus, memory=memory, architecture=architecture)
+        return dollars(usage * MILLION, self.cpus, memory=memory, architecture=architecture)
 
     def per_million(self, usage: Usage, memory: int = 512, architecture: str = "x86_64") -> float:
         """Return dollars per million of a usage."""
@@ -325,13 +320,13 @@ class CostModel:
 
     def naive_cost(self, name: str, batch: int = BATCH) -> float:
         receipts = self.counts.kinds[name].receipts
-        reports = multiply(NAIVE_RECEIPT, len(receipts)) if receipts else NAIVE_POLL
-        return self.per_million(add(self.counts.naive[batch], NAIVE_EVENTS, reports))
+        reports = NAIVE_RECEIPT * len(receipts) if receipts else NAIVE_POLL
+        return self.per_million(self.counts.naive[batch] + NAIVE_EVENTS + reports)
 
     def batch_ms(self, memory: int, batch: int = BATCH, function: str = "send") -> float:
         """Return the duration of a batch: the longest time that a message waits for its result."""
         usage = self.counts.naive[batch] if function == "naive" else self.counts.kinds["smspoh"].send[batch]
-        return duration_ms(function, multiply(usage, batch), self.cpus[function], memory)
+        return duration_ms(function, usage * batch, self.cpus[function], memory)
 
     def memory_scores(self) -> dict[int, float]:
         """Return the scores of the memory sizes that are large enough."""
@@ -406,7 +401,7 @@ def _functions_table(costs: CostModel) -> Table:
     table = new_table(title, "", *(f"{memory:,} MB" for memory in MEMORIES), "peak MB")
     smspoh = costs.counts.kinds["smspoh"]
     typical = {
-        "send": multiply(smspoh.send[BATCH], BATCH),
+        "send": smspoh.send[BATCH] * BATCH,
         "webhook": smspoh.receipts[0],
         "publish": smspoh.receipts[0],
         "follow_up": costs.counts.idle_run,

@@ -52,7 +52,7 @@ class Meter:
     """Size of the largest written item in bytes."""
     metrics: set[str] = field(default_factory=set)
     """The custom metrics in the log, with their dimensions."""
-    _usage: Usage = field(default_factory=dict)
+    _usage: Usage = field(default_factory=Usage)
     _tables: dict[str, dict[str, Any]] = field(default_factory=dict)
     _stdout: io.StringIO = field(default_factory=io.StringIO)
 
@@ -61,7 +61,7 @@ class Meter:
 
     def measure(self, task: Callable[[], object]) -> Usage:
         """Run the task, and return its usage. Its standard output counts as its log."""
-        self._usage = {}
+        self._usage = Usage()
         # Empty the buffer instead of replacing it: the logger of a sandbox keeps the stream of its first line.
         self._stdout.seek(0)
         self._stdout.truncate()
@@ -78,12 +78,9 @@ class Meter:
             patch.setattr(BaseClient, "_make_api_call", count_call)
             task()
         lines = self._stdout.getvalue().splitlines()
-        self._add(LOG_BYTES, sum(line_bytes(line) for line in lines))
+        self._usage[LOG_BYTES] += sum(line_bytes(line) for line in lines)
         self.metrics |= {name for line in lines for name in _metrics_in(line)}
         return self._usage
-
-    def _add(self, name: str, amount: float) -> None:
-        self._usage[name] = self._usage.get(name, 0) + amount
 
     def _count(self, client: Any, operation: str, params: dict[str, Any], call: Callable[[], Any]) -> Any:
         match client.meta.service_model.service_name:
@@ -91,21 +88,21 @@ class Meter:
                 return self._count_dynamodb(operation, params, call)
             case "sqs":
                 size = sum(len(entry.get("MessageBody", "").encode()) for entry in params.get("Entries", ()))
-                self._add(SQS, max(1, ceil(size / CHUNK)))
+                self._usage[SQS] += max(1, ceil(size / CHUNK))
             case "secretsmanager":
-                self._add(SECRETS, 1)
+                self._usage[SECRETS] += 1
             case "ssm":
-                self._add(PARAMETERS, 1)
+                self._usage[PARAMETERS] += 1
             case "events":
-                self._add(EVENT_REQUESTS, 1)
-                self._add(EVENTS, sum(ceil(len(entry["Detail"].encode()) / CHUNK) for entry in params["Entries"]))
+                self._usage[EVENT_REQUESTS] += 1
+                self._usage[EVENTS] += sum(ceil(len(entry["Detail"].encode()) / CHUNK) for entry in params["Entries"])
         return call()
 
     def _count_dynamodb(self, operation: str, params: dict[str, Any], call: Callable[[], Any]) -> Any:
-        self._add(REQUESTS, 1)
+        self._usage[REQUESTS] += 1
         if operation in _READS:
             response = call()
-            self._add(READ_UNITS, _READS[operation](params, response))
+            self._usage[READ_UNITS] += _READS[operation](params, response)
             return response
         keys = self._written_keys(operation, params)
         before = [self._read(*key) for key in keys]
@@ -123,11 +120,11 @@ class Meter:
     ) -> None:
         for (table, key), old, is_refused in zip(keys, before, refused, strict=True):
             new = old if is_refused else self._read(table, key)
-            self._add(REFUSED if is_refused else WRITES, 1)
-            self._add(WRITE_UNITS, write_units(old, new))
+            self._usage[REFUSED if is_refused else WRITES] += 1
+            self._usage[WRITE_UNITS] += write_units(old, new)
             self.largest = max(self.largest, size_of(new or {}))
             for index in self._describe(table).get("GlobalSecondaryIndexes", ()):
-                self._add(WRITE_UNITS, index_units(old, new, _key_names(index)))
+                self._usage[WRITE_UNITS] += index_units(old, new, _key_names(index))
             if not is_refused and new is not None and "StreamSpecification" in self._describe(table):
                 self.changes.append({"NewImage": new, **({"OldImage": old} if old else {})})
 

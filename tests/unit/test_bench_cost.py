@@ -10,16 +10,14 @@ from benchmarks.billing import (
     READ_UNITS,
     STORED,
     WRITE_UNITS,
-    add,
+    Usage,
     index_units,
     invocations,
-    multiply,
     polling_requests,
     query_units,
     read_units,
     records_of,
     size_of,
-    subtract,
     waits,
     write_units,
 )
@@ -105,23 +103,32 @@ def test_a_batch_is_received_in_chunks_and_deleted_at_once(size: int, requests: 
     assert polling_requests(size) == requests
 
 
-def test_uses_add_up_and_what_is_the_same_in_both_is_no_difference() -> None:
-    rest, run = {"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 5.0, "c": 1.0}
+def test_usages_are_added_subtracted_and_multiplied_by_resource() -> None:
+    idle, run = Usage(a=1.0, b=2.0), Usage(a=1.0, b=5.0, c=1.0)
 
-    assert subtract(run, rest) == {"b": 3.0, "c": 1.0}
-    assert add(rest, multiply(subtract(run, rest), 2)) == {"a": 1.0, "b": 8.0, "c": 2.0}
+    assert run - idle == {"a": 0.0, "b": 3.0, "c": 1.0}
+    assert idle + (run - idle) * 2 == {"a": 1.0, "b": 8.0, "c": 2.0}
+    assert idle["missing"] == 0
 
 
 @pytest.mark.parametrize(
     ("usage", "number", "life"),
     [
         (
-            MessageUsage(send={10: {"s": 1}}, receipts=({"r": 1}, {"r": 1}), stored={"kept": 1}),
+            MessageUsage(send={10: Usage(s=1)}, receipts=(Usage(r=1), Usage(r=1)), stored=Usage(kept=1)),
             3,
             {"s": 1, "r": 2, "kept": 1},
         ),
-        (MessageUsage(send={10: {"s": 1}}, early_poll={"v": 1}, final_poll={"f": 1}), 1, {"s": 1, "v": 0, "f": 1}),
-        (MessageUsage(send={10: {"s": 1}}, early_poll={"v": 1}, final_poll={"f": 1}), 4, {"s": 1, "v": 3, "f": 1}),
+        (
+            MessageUsage(send={10: Usage(s=1)}, early_poll=Usage(v=1), final_poll=Usage(f=1)),
+            1,
+            {"s": 1, "v": 0, "f": 1},
+        ),
+        (
+            MessageUsage(send={10: Usage(s=1)}, early_poll=Usage(v=1), final_poll=Usage(f=1)),
+            4,
+            {"s": 1, "v": 3, "f": 1},
+        ),
     ],
     ids=["reported", "asked once", "asked four times"],
 )
@@ -138,15 +145,17 @@ def test_looks_follow_the_schedule_and_the_minute(known_after: float, number: in
 
 @pytest.mark.parametrize(("memory", "milliseconds"), [(1769, 20 + 216), (3538, 20 + 216), (512, 20 * 1769 / 512 + 216)])
 def test_less_memory_makes_work_slower_and_waiting_not(memory: int, milliseconds: float) -> None:
-    use = {
-        invocations("send"): 1.0,
-        records_of("send"): 10.0,
-        waits("send", "DynamoDB"): 2.0,
-        waits("send", "vendor"): 1.0,
-        waits("publish", "EventBridge"): 7.0,
-    }
+    usage = Usage(
+        {
+            invocations("send"): 1.0,
+            records_of("send"): 10.0,
+            waits("send", "DynamoDB"): 2.0,
+            waits("send", "vendor"): 1.0,
+            waits("publish", "EventBridge"): 7.0,
+        }
+    )
 
-    assert duration_ms("send", use, Cpu(fixed_ms=5, record_ms=1.5), memory) == pytest.approx(milliseconds)
+    assert duration_ms("send", usage, Cpu(fixed_ms=5, record_ms=1.5), memory) == pytest.approx(milliseconds)
 
 
 @pytest.mark.parametrize(
@@ -165,15 +174,17 @@ def test_a_line_through_two_measurements_is_never_below_nothing(
 
 def test_a_use_is_paid_for_by_service() -> None:
     million = 1_000_000
-    use = {
-        WRITE_UNITS: 2 * million,
-        READ_UNITS: million,
-        EVENTS: 3 * million,
-        invocations("send"): million,
-        waits("send", "vendor"): million,
-        LOG_BYTES: 10**9,
-    }
-    bill = {service: round(cost, 3) for service, cost in dollars(use, {"send": Cpu(fixed_ms=0, record_ms=0)}).items()}
+    usage = Usage(
+        {
+            WRITE_UNITS: 2 * million,
+            READ_UNITS: million,
+            EVENTS: 3 * million,
+            invocations("send"): million,
+            waits("send", "vendor"): million,
+            LOG_BYTES: 10**9,
+        }
+    )
+    bill = {service: round(cost, 3) for service, cost in dollars(usage, {"send": Cpu(fixed_ms=0, record_ms=0)}).items()}
 
     assert {service: cost for service, cost in bill.items() if cost} == {
         "DynamoDB: writes": 1.42,
@@ -186,8 +197,8 @@ def test_a_use_is_paid_for_by_service() -> None:
 
 
 def test_arm_costs_a_fifth_less_time_and_nothing_else() -> None:
-    use, cpus = {waits("send", "vendor"): 1000.0, EVENTS: 1.0}, {"send": Cpu(fixed_ms=0, record_ms=0)}
-    x86, arm = (dollars(use, cpus, architecture=architecture) for architecture in ("x86_64", "arm64"))
+    usage, cpus = Usage({waits("send", "vendor"): 1000.0, EVENTS: 1.0}), {"send": Cpu(fixed_ms=0, record_ms=0)}
+    x86, arm = (dollars(usage, cpus, architecture=architecture) for architecture in ("x86_64", "arm64"))
 
     assert arm["Lambda: time"] / x86["Lambda: time"] == pytest.approx(0.8, abs=0.001)
     assert {**arm, "Lambda: time": 0} == {**x86, "Lambda: time": 0}
@@ -195,8 +206,8 @@ def test_arm_costs_a_fifth_less_time_and_nothing_else() -> None:
 
 @pytest.mark.parametrize(("name", "units"), [("nomsa", (6, 1)), ("smspoh", (6, 0)), ("whatsapp", (7, 2))])
 def test_the_floor_writes_each_promise_once(name: str, units: tuple[int, int]) -> None:
-    usage = MessageUsage(send={10: {}}, receipts=tuple({} for _ in KINDS[name].receipts))
-    floor = floor_of(name, usage, {WRITE_UNITS: 99.0, LOG_BYTES: 99.0, STORED: 7.0, EVENTS: 3.0})
+    usage = MessageUsage(send={10: Usage()}, receipts=tuple(Usage() for _ in KINDS[name].receipts))
+    floor = floor_of(name, usage, Usage({WRITE_UNITS: 99.0, LOG_BYTES: 99.0, STORED: 7.0, EVENTS: 3.0}))
 
     assert (floor[WRITE_UNITS], floor[READ_UNITS]) == units
     assert (floor[LOG_BYTES], floor[STORED], floor[EVENTS]) == (0, 7, 3)
