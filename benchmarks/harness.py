@@ -12,7 +12,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -144,11 +144,9 @@ class Harness:
         with _start_process("benchmarks.sandbox", handler, environment=environment) as process:
             yield Sandbox(process)
 
-    @contextmanager
-    def baseline(self, name: str) -> Iterator[Sandbox]:
-        """Start the process of a handler of `benchmarks.baselines`."""
-        with self.sandbox(f"benchmarks.baselines:{name}") as sandbox:
-            yield sandbox
+    def baseline(self, name: str) -> AbstractContextManager[Sandbox]:
+        """Start the process of a handler of `benchmarks.baselines`, and end it with the block."""
+        return self.sandbox(f"benchmarks.baselines:{name}")
 
 
 @contextmanager

@@ -204,21 +204,10 @@ class Line:
     needed: float
     capacity: float
     changed_capacity: float
-    per_second: float
-    """The rate with this need."""
 
     @property
     def used(self) -> float:
         return self.needed / self.capacity
-
-    @property
-    def hot_from(self) -> float:
-        """Return the messages per second from which the resource is hot as deployed, if the need is proportional."""
-        return HOT * self.per_second / self.used
-
-    @property
-    def used_after_change(self) -> float:
-        return self.needed / self.changed_capacity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +234,6 @@ def simulate(scale: Scale, seed: int = 1) -> Finding:
             needed=needed * scale.stacks,
             capacity=before[name],
             changed_capacity=after[name] * scale.stacks,
-            per_second=scale.per_second,
         )
         for name, needed in changed.needed.items()
     ]
@@ -271,10 +259,10 @@ def finding_table(finding: Finding) -> Table:
             _number(line.needed),
             _number(line.capacity),
             f"[{'red' if line.used > HOT else 'green'}]{_share(line.used)}[/]",
-            _number(line.hot_from),
+            _number(HOT * scale.per_second / line.used),  # the need is proportional to the rate
             REMEDIES[line.name] if line.used > HOT or is_changed else "",
             _number(line.changed_capacity) if is_changed else "",
-            _share(line.used_after_change) if is_changed else "",
+            _share(line.needed / line.changed_capacity) if is_changed else "",
         )
     return table
 

@@ -35,7 +35,7 @@ GOALS: Final[Mapping[str, float | None]] = {
     "monitor": None,
 }
 SERVICES: Final = {
-    "webhook": ("receive_service", "dynamodb"),
+    "webhook": ("webhook_service", "dynamodb"),
     "publish": ("event_bus", "events"),
     "send": ("send_service", "dynamodb"),
     "follow_up": ("follow_up_service", "dynamodb"),
