@@ -375,7 +375,7 @@ def _send_results(usage: MessageUsage, naive: Usage) -> Iterator[Result]:
         statements = (ceil(size / MAX_STATEMENTS), ceil(2 * size / MAX_STATEMENTS))
         yield Result(
             key=f"calls.send.dynamodb.batch-{size}",
-            what=f"DynamoDB requests for a batch of {size}",
+            label=f"DynamoDB requests for a batch of {size}",
             value=round(sent[REQUESTS] * size, 6),
             unit="",
             floor=2 * statements[0],
@@ -396,37 +396,37 @@ def _receipt_results(by_reference: MessageUsage, by_vendor_id: MessageUsage) -> 
     yield _result("receipt.writes", "writes of a receipt with a new status", second, WRITES, goal=1)
     yield _result("receipt.repeat.writes", "writes of a receipt with a known status", repeat, WRITES, goal=0)
     yield _result("receipt.write-units", "write units of a receipt", second, WRITE_UNITS, floor=2)
-    what = "DynamoDB requests of a receipt with"
-    yield _result("receipt.dynamodb.reference", f"{what} our reference", first, REQUESTS)
-    yield _result("receipt.dynamodb.vendor-id", f"{what} only the vendor's id", second, REQUESTS)
+    label = "DynamoDB requests of a receipt with"
+    yield _result("receipt.dynamodb.reference", f"{label} our reference", first, REQUESTS)
+    yield _result("receipt.dynamodb.vendor-id", f"{label} only the vendor's id", second, REQUESTS)
 
 
 def _poll_results(how: str, usage: MessageUsage) -> Iterator[Result]:
-    early, what = usage.early_poll, f"a poll without news ({how}, {DUE} due)"
-    yield _result(f"poll.{how}.dynamodb", f"DynamoDB requests of {what}", early, REQUESTS)
-    yield _result(f"poll.{how}.vendor", f"vendor calls of {what}", early, VENDOR_CALLS)
-    yield _result(f"poll.{how}.read-units", f"read units of {what}", early, READ_UNITS)
-    yield _result(f"poll.{how}.write-units", f"write units of {what}", early, WRITE_UNITS)
+    early, label = usage.early_poll, f"a poll without news ({how}, {DUE} due)"
+    yield _result(f"poll.{how}.dynamodb", f"DynamoDB requests of {label}", early, REQUESTS)
+    yield _result(f"poll.{how}.vendor", f"vendor calls of {label}", early, VENDOR_CALLS)
+    yield _result(f"poll.{how}.read-units", f"read units of {label}", early, READ_UNITS)
+    yield _result(f"poll.{how}.write-units", f"write units of {label}", early, WRITE_UNITS)
     final = "write units of a poll that finds the final status"
     yield _result(f"poll.{how}.final.write-units", final, usage.final_poll, WRITE_UNITS)
 
 
 def _life_results(name: str, usage: MessageUsage) -> Iterator[Result]:
-    life, what = usage.life(), f"{name}, whole life"
+    life, label = usage.life(), f"{name}, whole life"
     for resource in (WRITE_UNITS, READ_UNITS, VENDOR_CALLS, EVENTS):
-        yield _result(f"{name}.{resource.replace(' ', '-')}", f"{what}: {resource}", life, resource)
+        yield _result(f"{name}.{resource.replace(' ', '-')}", f"{label}: {resource}", life, resource)
     functions = [resource for resource in life if resource.startswith("invocations")]
-    yield _result(f"{name}.invocations", f"{what}: invocations", life, *functions)
+    yield _result(f"{name}.invocations", f"{label}: invocations", life, *functions)
     yield Result(
         key=f"calls.{name}.log-bytes",
-        what=f"{what}: logged",
+        label=f"{label}: logged",
         value=life[LOG_BYTES] + life[PLATFORM_LOG_BYTES],
         unit="bytes",
         note=f"{life[PLATFORM_LOG_BYTES]:.0f} of them by Lambda itself",
     )
     yield Result(
         key=f"calls.{name}.largest-item",
-        what=f"{name}: largest item",
+        label=f"{name}: largest item",
         value=usage.largest,
         unit="bytes",
         goal=1024,
@@ -435,7 +435,7 @@ def _life_results(name: str, usage: MessageUsage) -> Iterator[Result]:
 
 
 def _result(
-    key: str, what: str, usage: Usage, *resources: str, floor: float | None = None, goal: float | None = None
+    key: str, label: str, usage: Usage, *resources: str, floor: float | None = None, goal: float | None = None
 ) -> Result:
     value = round(sum(usage[resource] for resource in resources), 6)
-    return Result(key=f"calls.{key}", what=what, value=value, unit="", floor=floor, goal=goal)
+    return Result(key=f"calls.{key}", label=label, value=value, unit="", floor=floor, goal=goal)

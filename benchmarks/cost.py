@@ -457,17 +457,17 @@ def _results(costs: CostModel) -> Iterator[Result]:
     for name in KINDS:
         yield Result(
             key=f"cost.{name}",
-            what=f"{name}: a million messages",
+            label=f"{name}: a million messages",
             value=costs.cost(name),
             unit="$",
             floor=costs.floor(name),
             note=f"naive: {costs.naive_cost(name):.2f}",
         )
     best = choose_memory(costs.memory_scores())
-    yield Result(key="cost.sms", what="a million SMS, mean of four vendors", value=costs.mean_cost(), unit="$")
-    yield Result(key="cost.memory", what="memory to choose", value=best, unit="MB")
-    yield Result(key="cost.log-bytes", what="logged bytes of a message", value=costs.logged_bytes(), unit="bytes")
-    yield Result(key="cost.month", what="a month without messages", value=sum(costs.monthly().values()), unit="$")
+    yield Result(key="cost.sms", label="a million SMS, mean of four vendors", value=costs.mean_cost(), unit="$")
+    yield Result(key="cost.memory", label="memory to choose", value=best, unit="MB")
+    yield Result(key="cost.log-bytes", label="logged bytes of a message", value=costs.logged_bytes(), unit="bytes")
+    yield Result(key="cost.month", label="a month without messages", value=sum(costs.monthly().values()), unit="$")
 
 
 def _notes(costs: CostModel) -> Iterator[str]:

@@ -76,7 +76,7 @@ def _measure_separate_lists() -> Iterator[Result]:
     for name, label in labels.items():
         yield Result(
             key=f"growth.follow-up.{name}",
-            what=f"{label} for {DUE} due, 10³ to 10⁶ in flight: max ÷ min",
+            label=f"{label} for {DUE} due, 10³ to 10⁶ in flight: max ÷ min",
             value=_spread([getattr(work, name) for work in works.values()]),
             floor=1,
             goal=1.10,
@@ -91,7 +91,7 @@ def _measure_crowded_lists() -> Iterator[Result]:
     calls = [work.vendor_calls for work in works.values()]
     yield Result(
         key="growth.follow-up.crowded",
-        what="the same if the vendors' lists contain all messages in flight: DynamoDB, max ÷ min",
+        label="the same if the vendors' lists contain all messages in flight: DynamoDB, max ÷ min",
         value=max(map(_spread, zip(*units, strict=True))),
         floor=1,
         goal=1.10,
@@ -99,7 +99,7 @@ def _measure_crowded_lists() -> Iterator[Result]:
     )
     yield Result(
         key="growth.follow-up.crowded-calls",
-        what="vendor calls per due message with these lists, maximum",
+        label="vendor calls per due message with these lists, maximum",
         value=max(calls) / DUE,
         unit="calls",
         goal=1.10,
@@ -107,7 +107,7 @@ def _measure_crowded_lists() -> Iterator[Result]:
     )
     yield Result(
         key="growth.follow-up.crowded-calls-growth",
-        what="vendor calls with these lists, max ÷ min",
+        label="vendor calls with these lists, max ÷ min",
         value=_spread(calls),
         note="a few list calls become one look-up for each message",
     )
@@ -283,7 +283,7 @@ def _measure_send() -> Iterator[Result]:
     units = [(work.requests, work.write_units) for work in works.values()]
     yield Result(
         key="growth.send",
-        what=f"send, {BATCH} messages, 10³ and 10⁶ in the table: DynamoDB requests and write units, max ÷ min",
+        label=f"send, {BATCH} messages, 10³ and 10⁶ in the table: DynamoDB requests and write units, max ÷ min",
         value=max(map(_spread, zip(*units, strict=True))),
         floor=1,
         goal=1.10,

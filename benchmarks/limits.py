@@ -141,7 +141,7 @@ def _measure_throughput(load: "Load") -> list[Result]:
         results.append(
             Result(
                 key=f"limits.throughput.{name}",
-                what=f"messages per second, simulated ÷ measured; the bottleneck is {bottlenecks[name]}",
+                label=f"messages per second, simulated ÷ measured; the bottleneck is {bottlenecks[name]}",
                 value=abs(median(simulated / per_second for simulated, per_second in pairs) - 1),
                 unit="off",
                 goal=0.2,
@@ -209,7 +209,7 @@ def _measure_one_time_passwords(load: "Load") -> list[Result]:
     return [
         Result(
             key="limits.otp",
-            what=f"{ONE_TIME} one-time passwords behind {PROMOTIONAL:,} promotional ones, put to accepted ÷ a batch",
+            label=f"{ONE_TIME} one-time passwords behind {PROMOTIONAL:,} promotional ones, put to accepted ÷ a batch",
             value=median(duration / batch for duration, batch in rounds),
             goal=2.0,
             note=f"seconds {shown}; {waiting:,} of the campaign were still waiting",
@@ -251,7 +251,7 @@ def _measure_rate_limit(load: "Load") -> list[Result]:
     return [
         Result(
             key="limits.rate.most",
-            what="acceptances in any second of a minute, maximum",
+            label="acceptances in any second of a minute, maximum",
             value=max_within(times, 1.0),
             unit="",
             goal=22,
@@ -259,7 +259,7 @@ def _measure_rate_limit(load: "Load") -> list[Result]:
         ),
         Result(
             key="limits.rate.mean",
-            what="acceptances per second in that minute, mean",
+            label="acceptances per second in that minute, mean",
             value=mean_rate(times, MINUTE),
             unit="",
             goal=18,

@@ -4,16 +4,12 @@
 and a handler that makes one conditional update per receipt.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from itertools import count
 from typing import Any, Final
-
-from botocore.session import get_session
 
 from benchmarks.dynamo import CountingDynamo
 from benchmarks.growth import TABLES, VENDORS, accepted_message, correlation_of, put_items
@@ -126,7 +122,7 @@ def _count_receipts() -> Iterator[Result]:
         worst = max(cases, key=lambda case: counts[case].writes / max(1, case.changes))
         yield Result(
             key=f"receive.writes.{key}",
-            what=f"writes of {label}, maximum",
+            label=f"writes of {label}, maximum",
             value=counts[worst].writes / max(1, worst.changes),
             unit="",
             floor=int(key == "news"),
@@ -136,7 +132,7 @@ def _count_receipts() -> Iterator[Result]:
     requests = {case.name: client.requests.total() for case, client in counts.items()}
     yield Result(
         key="receive.requests",
-        what="DynamoDB requests of a receipt, maximum",
+        label="DynamoDB requests of a receipt, maximum",
         value=max(requests.values()),
         unit="",
         note=" · ".join(f"{name} {number}" for name, number in requests.items()),
@@ -160,7 +156,7 @@ def _measure_receipts(harness: Harness) -> Iterator[Result]:
     with ExitStack() as stack:
         webhook = stack.enter_context(harness.sandbox("webhook"))
         post = stack.enter_context(harness.baseline("bare_post"))
-        plain = stack.enter_context(harness.sandbox(f"{__name__}:plain_receipt"))
+        plain = stack.enter_context(harness.baseline("plain_receipt"))
         tasks = {
             "post": lambda: post.invoke(batch_of(RECEIPTS)).cpu_seconds / RECEIPTS,
             **_receipt_tasks(harness, webhook, "smspoh"),
@@ -174,7 +170,7 @@ def _measure_receipts(harness: Harness) -> Iterator[Result]:
             for baseline, divisor in (("post", "bare POST"), (f"plain-{kind}", "one conditional update")):
                 yield Result(
                     key=f"receive.cpu.{name}.{kind}.{baseline.partition('-')[0]}",
-                    what=f"CPU time of {label} {how} ÷ {divisor}",
+                    label=f"CPU time of {label} {how} ÷ {divisor}",
                     value=spent[f"{name}-{kind}"] / spent[baseline],
                     floor=None if baseline == "post" else 1,
                     note=note,
@@ -219,26 +215,6 @@ def _create_receipts(harness: Harness, name: str) -> list[Any]:
     ]
 
 
-def plain_receipt(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Process a receipt with one conditional update: the baseline of receipts."""
-    query = event["queryStringParameters"]
-    with suppress(_client().exceptions.ConditionalCheckFailedException):
-        _client().update_item(
-            TableName=os.environ["BASELINE_TABLE"],
-            Key={"message_id": {"S": query["clientReference"]}},
-            UpdateExpression="SET #status = :status, #rank = :rank",
-            ConditionExpression="#rank < :rank",
-            ExpressionAttributeNames={"#status": "status", "#rank": "rank"},
-            ExpressionAttributeValues={":status": {"S": query["status"]}, ":rank": {"N": "80"}},
-        )
-    return {"statusCode": 200, "body": "ok"}
-
-
-@cache
-def _client() -> Any:
-    return get_session().create_client("dynamodb")
-
-
 # --- CPU time of polls ------------------------------------------------------------------------------------------------
 
 LABELS: Final = {
@@ -258,14 +234,14 @@ def _measure_polls(harness: Harness) -> Iterator[Result]:
     for vendor in VENDORS:
         yield Result(
             key=f"follow-up.cpu.{vendor}",
-            what=f"CPU time of a polled message ({LABELS[vendor]}) ÷ bare POST",
+            label=f"CPU time of a polled message ({LABELS[vendor]}) ÷ bare POST",
             value=spent[vendor] / spent["post"],
             note=milliseconds(spent) if vendor == VENDORS[0] else "",
         )
     for vendor in VENDORS:
         yield Result(
             key=f"follow-up.calls.{vendor}",
-            what=f"vendor calls, {DUE} due ({LABELS[vendor]})",
+            label=f"vendor calls, {DUE} due ({LABELS[vendor]})",
             value=calls[vendor],
             unit="calls",
         )

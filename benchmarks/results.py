@@ -20,7 +20,7 @@ class Result:
 
     key: str
     """A stable name for programs, for example `send.cpu.batch-10`."""
-    what: str
+    label: str
     value: float
     unit: str = "×"
     floor: float | None = None
@@ -52,12 +52,12 @@ def new_table(title: str, *columns: str, left: Collection[str] = ()) -> Table:
 
 
 def results_table(title: str, results: Iterable[Result]) -> Table:
-    table = new_table(title, "what", "result", "floor", "goal", "verdict", "note", left=("verdict", "note"))
+    table = new_table(title, "measurement", "result", "floor", "goal", "verdict", "note", left=("verdict", "note"))
     table.columns[-1].style = "dim"
     for result in results:
         bound = "≥" if result.at_least else "≤"
         table.add_row(
-            result.what,
+            result.label,
             f"{_number(result.value)} {result.unit}",
             "" if result.floor is None else _number(result.floor),
             "" if result.goal is None else f"{bound} {_number(result.goal)}",

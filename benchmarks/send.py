@@ -19,8 +19,12 @@ COLD_STARTS: Final = 5
 WARM_BATCHES: Final = 3
 """Batches after each cold start."""
 
-GOALS: Final = {10: (0.40, 0.50), 100: (0.29, 0.35)}
-"""Floor and goal of the CPU ÷ `client_seq`, by messages in a batch."""
+GOALS: Final = {10: (0.40, 0.50), 100: (0.29, 0.45)}
+"""Floor and goal of the CPU time ÷ `baselines.sequential`, by batch size."""
+
+WARM_GOALS: Final = {10: 1.15, 100: 1.30}
+COLD_GOAL: Final = 1.30
+"""Goals of the wall time ÷ the vendor's latency."""
 
 
 def measure() -> list[Result]:
@@ -34,24 +38,25 @@ def measure() -> list[Result]:
 def _measure_cpu(harness: Harness) -> Iterator[Result]:
     """Measure warm handlers. The vendor responds at once, over plain HTTP."""
     with ExitStack() as stack:
-        ours = stack.enter_context(harness.sandbox("send"))
-        careful = stack.enter_context(harness.baseline("client_seq"))
-        naive = stack.enter_context(harness.baseline("naive"))
+        sandboxes = {
+            "ours": stack.enter_context(harness.sandbox("send")),
+            "sequential": stack.enter_context(harness.baseline("sequential")),
+            "naive": stack.enter_context(harness.baseline("naive")),
+        }
         for size, (floor, goal) in GOALS.items():
-            tasks = {"ours": _task(ours, size), "careful": _task(careful, size), "naive": _task(naive, size)}
+            tasks = {name: _task(sandbox, size) for name, sandbox in sandboxes.items()}
             spent = measure_medians(tasks, rounds=ROUNDS)
-            note = milliseconds(spent)
             yield Result(
                 key=f"send.cpu.batch-{size}",
-                what=f"CPU of a message, batch of {size} ÷ client calls in sequence",
-                value=spent["ours"] / spent["careful"],
+                label=f"CPU time of a message, batch of {size} ÷ client calls in sequence, on urllib3",
+                value=spent["ours"] / spent["sequential"],
                 floor=floor,
                 goal=goal,
-                note=note,
+                note=milliseconds(spent),
             )
             yield Result(
                 key=f"send.cpu-naive.batch-{size}",
-                what=f"CPU time of a message, batch of {size} ÷ naive",
+                label=f"CPU time of a message, batch of {size} ÷ naive",
                 value=spent["ours"] / spent["naive"],
             )
 
@@ -90,33 +95,33 @@ def _measure_batch(harness: Harness, size: int) -> Iterator[Result]:
     # Other load on the machine can only add to a wall time, so take the minimum.
     shortest, cold_shortest = min(warm), min(cold)
     least = ceil(size / THREADS) * LATENCY_MS / 1000
-    what = f"wall time of a batch of {size} ÷ {least * 1000:.0f} ms"
+    label = f"wall time of a batch of {size} ÷ {least * 1000:.0f} ms"
     yield Result(
         key=f"send.wall-warm.batch-{size}",
-        what=f"{what}, warm",
+        label=f"{label}, warm",
         value=shortest / least,
         floor=1.05,
-        goal=1.15,
-        note=f"least of {len(warm)}: {shortest * 1000:.0f} ms, TLS to vendor and AWS",
+        goal=WARM_GOALS[size],
+        note=f"minimum of {len(warm)}: {shortest * 1000:.0f} ms, TLS to vendor and AWS",
     )
     yield Result(
         key=f"send.wall-cold.batch-{size}",
-        what=f"{what}, cold",
+        label=f"{label}, cold",
         value=cold_shortest / least,
         floor=1.05,
-        goal=1.30,
-        note=f"least of {COLD_STARTS}: {cold_shortest * 1000:.0f} ms, from the first event after the import of the app",
+        goal=COLD_GOAL,
+        note=f"minimum of {COLD_STARTS}: {cold_shortest * 1000:.0f} ms, after the import of the app",
     )
     yield Result(
         key=f"send.connections.batch-{size}",
-        what=f"connections to the vendor, batch of {size}, cold",
+        label=f"connections to the vendor, batch of {size}, cold",
         value=max(connections),
         unit="",
         goal=min(THREADS, size),
     )
     yield Result(
         key=f"send.ca-loads.batch-{size}",
-        what=f"reads of a CA bundle, process with {1 + WARM_BATCHES} batches of {size}",
+        label=f"reads of a CA bundle, process with {1 + WARM_BATCHES} batches of {size}",
         value=loads,
         unit="times",
         goal=2,

@@ -28,10 +28,10 @@ from local.stack.config import LOCAL, REGION, ROOT
 from tests.functional.sandbox import Deployment, read_event
 
 GOALS: Final[Mapping[str, float | None]] = {
-    "webhook": 1.15,
-    "publish": 1.15,
-    "send": 1.60,
-    "follow_up": 1.60,
+    "webhook": 1.10,
+    "publish": 1.10,
+    "send": 1.70,
+    "follow_up": 1.70,
     "monitor": None,
 }
 SERVICES: Final = {
@@ -68,7 +68,7 @@ def measure() -> list[Result]:
             runtime.install()
             results += _measure_cold_starts(harness)
         else:
-            results += [Result(key="start.cold", what="cold start", value=0, unit="", note="not measured: no Linux")]
+            results += [Result(key="start.cold", label="cold start", value=0, unit="", note="not measured: no Linux")]
     return results
 
 
@@ -100,7 +100,7 @@ def _count_missing_byte_code() -> Iterator[Result]:
     for key, (label, build, tag) in builds.items():
         yield Result(
             key=f"start.pyc.{key}",
-            what=f"modules without byte-code, {label}",
+            label=f"modules without byte-code, {label}",
             value=len(without_byte_code(build, tag)),
             unit="",
             goal=0,
@@ -184,14 +184,14 @@ def _measure_imports(harness: Harness) -> Iterator[Result]:
         note = f"CPU time, because valgrind is missing; baseline: {costs['baseline'] * 1000:.0f} ms"
     yield Result(
         key="start.baseline-on-layer",
-        what="baseline imports with the layer's trimmed botocore ÷ baseline imports",
+        label="baseline imports with the layer's trimmed botocore ÷ baseline imports",
         value=costs["trimmed"] / costs["baseline"],
         note=note,
     )
     for name, goal in GOALS.items():
         yield Result(
             key=f"start.ready.{name}",
-            what=f"{name}: import and creation of the service ÷ baseline imports",
+            label=f"{name}: import and creation of the service ÷ baseline imports",
             value=costs[f"ready {name}"] / costs["baseline"],
             floor=1.0,
             goal=goal,
@@ -255,13 +255,13 @@ def _measure_cold_starts(harness: Harness) -> Iterator[Result]:
     for name in GOALS:
         yield Result(
             key=f"start.cold.{name}",
-            what=f"{name}: CPU time of a cold start with its first event ÷ an empty handler",
+            label=f"{name}: CPU time of a cold start with its first event ÷ an empty handler",
             value=cpu[name] / cpu["empty"],
             note=f"{cpu[name] * 1000:.0f} ms; wall time × {wall[name] / wall['empty']:.1f}",
         )
     for name in GOALS:
         peak = median(start.peak_mb for start in starts[name])
-        yield Result(key=f"start.memory.{name}", what=f"{name}: peak memory, cold start", value=peak, unit="MiB")
+        yield Result(key=f"start.memory.{name}", label=f"{name}: peak memory, cold start", value=peak, unit="MiB")
 
 
 def _typical_event(name: str) -> Any:

@@ -1,6 +1,6 @@
 """Run a function on a sample event, in this process, against the running local stack; no Docker.
 
-`python -m local.invoke send events/send/nomsa.json` prints the log lines of the function, then its result.
+`python -m local.invoke send events/send/nomsa.json` prints what the handler returns, below what it logs.
 `python -m local.invoke --env-vars` prints the environments of the functions, for `sam local invoke --env-vars`.
 `python -m local.invoke --webhook-token` prints the token that the stack generated, to put into a webhook event.
 """
@@ -40,7 +40,7 @@ USAGE: Final = f"usage: python -m local.invoke {{{','.join(FUNCTIONS)}}} EVENT.j
 
 @dataclass(frozen=True)
 class Context:
-    """The part of Lambda's context that the functions use. Time does not run out."""
+    """As much of Lambda's context as the functions use. Time does not run out."""
 
     aws_request_id: str = "local-invoke"
 
@@ -68,7 +68,7 @@ def webhook_token(new_client: Callable[[str], Any] = client) -> str:
 
 
 def invoke(function: str, event: Any, environment: Mapping[str, str]) -> Any:
-    """Run a function's handler in this process and return its answer. The environment of this process stays changed."""
+    """Run a function's handler in this process, whose environment changes for good, and return its answer."""
     os.environ.update(environment)
     sys.path.insert(0, str(ROOT / "layers" / "sampai"))
     spec = importlib.util.spec_from_file_location("app", ROOT / "functions" / function / "app.py")
@@ -80,7 +80,7 @@ def invoke(function: str, event: Any, environment: Mapping[str, str]) -> Any:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command that the arguments select. Returns the exit status."""
+    """Do what the arguments say. Returns the exit status."""
     try:
         match arguments:
             case ["--env-vars"]:
