@@ -22,7 +22,7 @@ EMULATOR := .venv-emulator/.installed
 AUDIT := .venv-audit/.installed
 PIP_INSTALL := -m pip install -qq --no-deps --require-hashes --requirement
 
-.PHONY: help demo up down test check simulate fuzz mutants chaos iam bench cost scale audit docs format hooks sizes deploy lock release-notes clean
+.PHONY: help demo up down test check simulate fuzz mutants chaos iam bench cost scale audit docs format hooks sizes deploy smoke erase consent sam-local lock release-notes clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,18 +39,17 @@ down: ## stop everything that `make up` started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; fi
 
 test: check $(EMULATOR) ## run every check and test that a merge needs
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --cov
 
+TEMPLATES := template.yaml network.yaml $(wildcard examples/*.yaml)
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
 
-# mypy runs once per function: all their modules are named app.
 check: $(DEV) ## run the static half of `make test`: ruff, mypy, cfn-lint, sam validate, lint of the GitHub files, import directions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy layers/sampai/sampai local docs
-	@set -e; for app in functions/*/app.py; do echo "$(BIN)/mypy $$app"; (cd $${app%/app.py} && MYPYPATH=../../layers/sampai ../../$(BIN)/mypy --config-file ../../pyproject.toml app.py); done
-	$(BIN)/cfn-lint --template template.yaml --regions ap-southeast-1
-	AWS_DEFAULT_REGION=ap-southeast-1 $(BIN)/sam validate --lint
+	$(BIN)/mypy
+	$(BIN)/cfn-lint --template $(TEMPLATES) --regions ap-southeast-1
+	@set -e; for template in $(TEMPLATES); do AWS_DEFAULT_REGION=ap-southeast-1 $(BIN)/sam validate --lint --template $$template; done
 	$(SCHEMA) vendor.github-workflows .github/workflows/*.yml
 	$(SCHEMA) vendor.dependabot .github/dependabot.yml
 	$(SCHEMA) vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
@@ -90,7 +89,7 @@ PIP_AUDIT := .venv-audit/bin/pip-audit --progress-spinner off --cache-dir .local
 IGNORED := --ignore-vuln CVE-2024-23342
 
 # pip-audit reports no vulnerability if the index serves no advisories, so it must find a known one first.
-audit: $(AUDIT) ## look for known vulnerabilities: checkov on the template, pip-audit on the locks (needs the internet)
+audit: $(AUDIT) ## look for known vulnerabilities: checkov on the templates, pip-audit on the locks (needs the internet)
 	$(CHECKOV)
 	@answer=$$($(PIP_AUDIT) --format json --no-deps --requirement <(echo flask==0.5) 2>&1); \
 	grep -q CVE-2018-1000656 <<< "$$answer" || { echo "$$answer"; \
@@ -114,6 +113,21 @@ sizes: $(DEV) ## print the longest file, class, constructor and function of the 
 deploy: $(DEV) ## build a stage and deploy it to AWS: make deploy STAGE=dev|staging|prod
 	$(BIN)/sam build --config-env $(STAGE)
 	$(BIN)/sam deploy --config-env $(STAGE)
+
+smoke: $(DEV) ## check a deployed stage, without a vendor: make smoke STAGE=dev|staging|prod|local
+	@$(BIN)/python -m local.smoke $(STAGE)
+
+# Without STAGE these two work on the local stack: nobody erases a person from a stage by accident. NUMBER and YES reach
+# the program through its environment, to which make adds the variables of its command line.
+PERSON = $(BIN)/python -m local.person $@ $(if $(filter file,$(origin STAGE)),local,$(STAGE))
+erase: $(DEV) ## erase a person from every table: make erase NUMBER=+62... STAGE=dev|staging|prod (YES=1: without a question)
+	@$(PERSON)
+
+consent: $(DEV) ## show whether a number has opted out: make consent NUMBER=+62... STAGE=dev|staging|prod
+	@$(PERSON)
+
+sam-local: $(DEV) $(EMULATOR) ## run docs/how-to/invoke-locally.md in a Docker engine, on the running local stack
+	@$(BIN)/python -m local.sam_local
 
 # The layer's lock is constrained by dev.txt, so that the tests run the deployed versions. The header that uv writes into
 # a lock must stay: Dependabot reads its options from there.

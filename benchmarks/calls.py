@@ -51,7 +51,7 @@ from sampai.services.send.dispatch import THREADS
 from tests.emulator import Emulator
 from tests.emulator import running as running_emulator
 from tests.functional import vendors as functional_vendors
-from tests.functional.sandbox import Context, Deployment, handler_of
+from tests.functional.sandbox import ENVIRONMENTS, Context, Deployment, handler_of
 from tests.functional.vendors import Answer, Asked, Vendors
 
 _REQUEST_ID: Final = "00000000-0000-4000-8000-000000000000"
@@ -295,11 +295,13 @@ class MeteredDeployment:
 
     def _read_configuration(self, function: str) -> None:
         """Read the configuration, as every sandbox does before its first work."""
-        bootstrap._secret().current()
+        environment = ENVIRONMENTS[function].load()
+        secret = bootstrap._secret(environment)
+        secret.current()
         if function != "webhook":
-            bootstrap._settings().current()
+            bootstrap._settings(environment).current()
         if function == "send":
-            bootstrap._secret().fingerprint_key()
+            secret.fingerprint_key()
 
     def _accepted(self) -> list[Item]:
         return [i for i in self.deployment.items(self.deployment.messages) if i["status"]["S"] == "accepted"]

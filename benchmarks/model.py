@@ -14,7 +14,8 @@ from math import ceil, inf
 from random import Random
 from typing import Final
 
-from sampai.services.follow_up.poller import LOOKUP_THREADS, MAX_PAGES
+from sampai.services.follow_up.poller import LOOKUP_THREADS
+from sampai.services.follow_up.reader import MAX_PAGES
 from sampai.services.send.pacer import MAX_DEFERRAL, MIN_DEFERRAL, MIN_PAUSE
 
 # The resources, with their units.

@@ -19,7 +19,7 @@ from sampai.adapters.items import DUE_SHARDS
 from sampai.services.follow_up.service import PASS_SECONDS, PASS_SIZE
 from sampai.services.send.dispatch import THREADS
 from sampai.services.send.pacer import AHEAD, MAX_INLINE_WAIT_SECONDS
-from tests.template import template
+from tests.template import default, template
 
 READ_ON: Final = "2026-11-21"
 """The date of the quotas, which come from stored copies of the AWS pages. The valid values are in Service Quotas."""
@@ -106,7 +106,7 @@ def deployed(per_second: float) -> Plan:
         index_units=DUE_SHARDS * QUOTAS["partition"].value,
         due_shards=DUE_SHARDS,
         shards=round(QUOTAS["new_table"].value / QUOTAS["partition"].value),
-        parallelization=changes.get("ParallelizationFactor", 1),
+        parallelization=int(default(changes["ParallelizationFactor"])),
         stream_batch=changes["BatchSize"],
         puts_per_second=QUOTAS["put_events"].value,
         deliveries_per_second=QUOTAS["deliveries"].value,
@@ -167,8 +167,8 @@ REMEDIES: Final[Mapping[str, str]] = {
     model.WORKERS: "`SendConcurrency`",
     model.FUNCTIONS: "quota: Lambda concurrent executions",
     model.TABLE: "warm throughput of the table; its quota",
-    model.INDEX: "`DUE_SHARDS` in adapters/items.py",
-    model.PUBLISH: "`ParallelizationFactor` of `Changes`",
+    model.INDEX: "`DueShards`",
+    model.PUBLISH: "`ParallelizationFactor`",
     model.PUTS: "quota: EventBridge PutEvents",
     model.DELIVERIES: "quota: EventBridge invocations",
     model.WEBHOOKS: "`WebhookRateLimit`",

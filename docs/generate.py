@@ -17,6 +17,7 @@ from sampai.contract.request import CancelRequest, OptInRequest, OptOutRequest, 
 from sampai.contract.settings import Settings, default_settings
 from sampai.domain.status import Source, Status
 from sampai.providers.base import CONTENT_TYPES, Provider
+from sampai.providers.features import SupportsListing, SupportsLookup, SupportsReferences
 from sampai.providers.registry import PROVIDERS, load
 
 REFERENCE: Final = Path(__file__).parent / "reference"
@@ -149,9 +150,9 @@ _FACTS: Final[Mapping[str, Callable[[type[Provider]], object]]] = {
     "default sender": lambda p: _codes([p.default_sender] if p.default_sender else []),
     "`provider_options`": lambda p: _codes(f"{n}: {t.__name__}" for n, t in sorted(p.capabilities.options.items())),
     "webhook kinds": lambda p: _codes(sorted(p.capabilities.webhooks)),
-    "lookup of one message": lambda p: _yes(p.capabilities.has_lookup),
-    "list of messages": lambda p: _yes(p.capabilities.has_list),
-    "returns our reference in lists and receipts": lambda p: _yes(p.capabilities.echoes_reference),
+    "lookup of one message": lambda p: _yes(issubclass(p, SupportsLookup)),
+    "list of messages": lambda p: _yes(issubclass(p, SupportsListing)),
+    "returns our reference in lists and receipts": lambda p: _yes(issubclass(p, SupportsReferences)),
     "account checks": lambda p: _codes(sorted(p.capabilities.account_checks)),
     "default `base_url`": lambda p: _codes([p.default_base_url]),
 }

@@ -2,11 +2,27 @@
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.emulator import Emulator, running
+
+# Each run executes the same examples. `pytest --hypothesis-profile=default` draws others.
+settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
+settings.load_profile("repeatable")
+
+MEASURED = ("unit", "conformance", "ports", "functional")
+"""Folders whose tests count for the coverage that `make test` requires."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Pause the measurement of coverage during the other tests, which it would slow down for nothing."""
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).parts[0] not in MEASURED:
+            item.add_marker("no_cover")
 
 
 @pytest.fixture(scope="session")

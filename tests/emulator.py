@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
+from boto3.session import Session
 from botocore.config import Config
-from botocore.session import Session, get_session
 
 from local.stack import EMULATOR
 from local.stack.config import LOCAL, REGION
@@ -18,11 +18,11 @@ from tests.template import table
 @dataclass(kw_only=True)
 class Emulator:
     endpoint_url: str
-    _session: Session = field(default_factory=get_session)
+    _session: Session = field(default_factory=Session)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
-    def client(self, service: str, config: Config | None = None) -> Any:
-        return self._session.create_client(
+    def client(self, service: Any, config: Config | None = None) -> Any:
+        return self._session.client(
             service,
             endpoint_url=self.endpoint_url,
             region_name=REGION,

@@ -98,7 +98,7 @@ class InMemoryStore:
         self.buffered[key] = replace(correlation, reports=_in_order(kept.values()))
         return None
 
-    def claim_correlation(self, key: str, message_id: str) -> Correlation:
+    def claim(self, key: str, message_id: str) -> Correlation:
         self._require_up()
         correlation = self.buffered.get(key, Correlation(key=key))
         if correlation.message_id is None:
@@ -190,7 +190,7 @@ class InMemoryDirectory:
         self._require_up()
         if self.before_count is not None:
             self.before_count(counter)
-        is_counted = self.counts.get(counter.key, 0) < counter.most
+        is_counted = self.counts.get(counter.key, 0) < counter.maximum
         if is_counted:
             self.counts[counter.key] = self.counts.get(counter.key, 0) + 1
         return is_counted
@@ -218,19 +218,19 @@ class InMemoryMedia:
         self.files: dict[str, bytes] = {}
         self.is_down = False
 
-    def keep(self, message: Message, data: bytes) -> str:
+    def store(self, message: Message, data: bytes) -> str:
         self._require_up()
         key = f"{message.message_id}/{sha256(data).hexdigest()[:8]}"
         self.files[key] = data
         return key
 
-    def fetch(self, key: str) -> bytes:
+    def load(self, key: str) -> bytes:
         self._require_up()
         if key not in self.files:
             raise UnavailableError("gone")
         return self.files[key]
 
-    def discard(self, key: str) -> None:
+    def delete(self, key: str) -> None:
         self._require_up()
         self.files.pop(key, None)
 
@@ -252,17 +252,21 @@ class InMemoryEncryptionKeys:
         self._require_up()
         self.keys[message.message_id] = key
 
+    def delete(self, message_id: str) -> None:
+        self._require_up()
+        self.keys.pop(message_id, None)
+
     def _require_up(self) -> None:
         if self.is_down:
             raise UnavailableError("down")
 
 
 class InMemoryRateLimiter:
-    """The shared clock of each vendor; `turns` keeps what was taken: whose time, from when, for how many seconds."""
+    """A rate limiter. `reservations` has the name, the start and the seconds of each reservation that was granted."""
 
     def __init__(self) -> None:
         self.taken_until: dict[str, datetime] = {}
-        self.turns: list[tuple[str, datetime, float]] = []
+        self.reservations: list[tuple[str, datetime, float]] = []
         self.asked = 0
         self.is_down = False
 
@@ -274,7 +278,7 @@ class InMemoryRateLimiter:
         if starts_at > latest:
             return Reservation(is_granted=False, starts_at=starts_at)
         self.taken_until[name] = starts_at + duration
-        self.turns.append((name, starts_at, duration.total_seconds()))
+        self.reservations.append((name, starts_at, duration.total_seconds()))
         return Reservation(is_granted=True, starts_at=starts_at)
 
 
@@ -368,14 +372,14 @@ class RecordingTelemetry:
     measures: dict[tuple[str, str, str], float] = field(default_factory=dict)
     """By metric, provider and account."""
 
-    def info(self, what: str, **fields: Any) -> None:
-        self.lines.append(("info", what, fields))
+    def info(self, line: str, /, **fields: Any) -> None:
+        self.lines.append(("info", line, fields))
 
-    def warning(self, what: str, **fields: Any) -> None:
-        self.lines.append(("warning", what, fields))
+    def warning(self, line: str, /, **fields: Any) -> None:
+        self.lines.append(("warning", line, fields))
 
-    def error(self, what: str, **fields: Any) -> None:
-        self.lines.append(("error", what, fields))
+    def error(self, line: str, /, **fields: Any) -> None:
+        self.lines.append(("error", line, fields))
 
     def count(self, metric: str, *, provider: str | None = None) -> None:
         self.counts[metric, provider] = self.counts.get((metric, provider), 0) + 1

@@ -27,9 +27,17 @@ _Loader.add_multi_constructor("!", _intrinsic)
 
 
 @cache
-def template() -> dict[str, Any]:
-    document: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), _Loader)  # noqa: S506 - a SafeLoader
+def template(name: str = "template.yaml") -> dict[str, Any]:
+    """Return a template by its path in the tree."""
+    document: dict[str, Any] = yaml.load((ROOT / name).read_text(), _Loader)  # noqa: S506 - a SafeLoader
     return document
+
+
+def default(value: Any) -> Any:
+    """Return what a value of the template is by default: a parameter's default, else the value itself."""
+    if isinstance(value, dict) and value.get("Ref") in template()["Parameters"]:
+        return str(template()["Parameters"][value["Ref"]]["Default"])
+    return value
 
 
 def table(logical_id: str) -> dict[str, Any]:

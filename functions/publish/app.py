@@ -1,25 +1,23 @@
-"""The door of the streams of messages and of what came in."""
+"""Entry point for the streams of the tables of messages and inbound messages."""
 
 from typing import Any
 
-from sampai.adapters.inbox import from_inbox_item
-from sampai.adapters.items import from_item
+from sampai.adapters.stream import parse_batch
 from sampai.bootstrap import event_bus, telemetry
+from sampai.environment import is_on_lambda
 from sampai.services.publish import publish, publish_received
+
+if is_on_lambda():
+    # During the start Lambda provides a full CPU, and no event waits yet.
+    event_bus()
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
-    """Publish what a stream batch tells: changes of status, or inbound messages.
+    """Publish the status changes and inbound messages of a stream event.
 
-    Raises if the bus is down: the stream repeats the batch.
+    Raise UnavailableError if the bus is down: the stream then repeats the event.
     """
-    images = [record["dynamodb"] for record in event["Records"] if "NewImage" in record["dynamodb"]]
-    inbound_service = [from_inbox_item(image["NewImage"]) for image in images if "inbound_key" in image["NewImage"]]
-    changes = [
-        (from_item(image["OldImage"]) if "OldImage" in image else None, from_item(image["NewImage"]))
-        for image in images
-        if "message_id" in image["NewImage"]
-    ]
+    batch = parse_batch(event)
     with telemetry().invocation(context):
-        published = publish(changes, bus=event_bus()) + publish_received(inbound_service, bus=event_bus())
+        published = publish(batch.changes, bus=event_bus()) + publish_received(batch.received, bus=event_bus())
     return {"published": published}

@@ -1,19 +1,19 @@
-"""The door of the request queues."""
+"""Entry point for the request queues."""
 
-import os
 from datetime import UTC, datetime
 from typing import Any
 
 from sampai.bootstrap import send_service, telemetry
-from sampai.services.send.service import Record
+from sampai.environment import is_on_lambda
+from sampai.services.send.batch import Record
 
-if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
-    # While Lambda starts a sandbox it lends it more of a processor than it has later, and nobody waits yet.
+if is_on_lambda():
+    # During the start Lambda provides a full CPU, and no request waits yet.
     send_service().prepare()
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Take an SQS batch and name the records that must be delivered again."""
+    """Process an SQS batch and return the records that SQS must deliver again."""
     records = [
         Record(
             record_id=record["messageId"],
@@ -29,6 +29,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _sent_at(record: dict[str, Any]) -> datetime | None:
-    """Return when the record was put on the queue; a redelivery does not change it."""
+    """Return the time when the record was put on the queue. A redelivery does not change it."""
     milliseconds = record.get("attributes", {}).get("SentTimestamp")
     return None if milliseconds is None else datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

@@ -9,9 +9,9 @@ import sys
 
 folder, *services = sys.argv[1:]
 sys.path.insert(0, folder)
-for module in ("aws_lambda_powertools.metrics", "certifi", "pydantic"):
+for module in ("aws_lambda_powertools.metrics", "pydantic", "requests"):
     importlib.import_module(module)
 
-session = importlib.import_module("botocore.session").get_session()
+boto3 = importlib.import_module("boto3")
 for service in services:
-    session.create_client(service, "ap-southeast-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106
+    boto3.client(service, "ap-southeast-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106

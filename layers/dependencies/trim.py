@@ -1,8 +1,8 @@
-"""Leave out of botocore's data what no cold start should have to read.
+"""Leave out of botocore and boto3 what no cold start should have to read, and no function uses.
 
 Usage: python trim.py <layer's python folder> <service> ...
-The data hold the addresses of every service in one file, and in the models of ours mostly documentation. Each new
-process parses both. All operations of our services stay.
+botocore's data hold the addresses of every service in one file, and in the models of ours mostly documentation. Each
+new process parses both. All operations of our services stay. boto3 makes clients alone: its resources go.
 """
 
 import gzip
@@ -40,5 +40,13 @@ def trim(data: Path, services: list[str]) -> None:
     endpoints.write_text(json.dumps(addresses, separators=(",", ":")))
 
 
+def trim_resources(boto3: Path) -> None:
+    """Trim the package boto3 to its clients: `boto3.resource` needs data, and nothing needs the examples."""
+    for name in ("data", "examples"):
+        rmtree(boto3 / name)
+
+
 if __name__ == "__main__":
-    trim(Path(sys.argv[1]) / "botocore" / "data", sys.argv[2:])
+    folder = Path(sys.argv[1])
+    trim(folder / "botocore" / "data", sys.argv[2:])
+    trim_resources(folder / "boto3")

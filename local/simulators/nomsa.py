@@ -8,11 +8,10 @@ taken from there.
 import re
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
-from local.simulators import credentials
 from local.simulators.http import Reply, Request
 from local.simulators.ledger import Row, iso_utc
 from local.simulators.lifecycles import Lifecycle, Stage
@@ -48,6 +47,9 @@ class Nomsa(Vendor):
     """Send, get by id, list. No callbacks: clients poll."""
 
     name: ClassVar[str] = "nomsa"
+    api_path: ClassVar[str] = "/v1"
+    credentials: ClassVar[Mapping[str, str]] = {"api_key": "local_v1_simulator"}
+    product_settings: ClassVar[Mapping[str, Any]] = {"sender": "mcs-otp"}
 
     def declare_routes(self) -> tuple[Route, ...]:
         messages = "/v1/transactional/sms"
@@ -59,7 +61,7 @@ class Nomsa(Vendor):
 
     def refuse_caller(self, request: Request) -> Reply | None:
         scheme, _, key = request.header("authorization").partition(" ")
-        if scheme == "Bearer" and key.count("_") == 2 and key == credentials.NOMSA_API_KEY:
+        if scheme == "Bearer" and key.count("_") == 2 and key == self.credentials["api_key"]:
             return None
         return error(401, "unauthenticated", "Unauthenticated request. Please try again with correct authentication")
 

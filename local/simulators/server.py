@@ -21,19 +21,15 @@ from urllib.parse import urlsplit
 from local.simulators.http import Reply, Request
 from local.simulators.inbound import Inbound
 from local.simulators.ledger import Ledger, Row, iso_utc, text_sha256
-from local.simulators.nomsa import Nomsa
-from local.simulators.nusasms.vendor import NusaSms
 from local.simulators.outcomes import Fault
+from local.simulators.registry import load_vendors
 from local.simulators.settings import Settings
-from local.simulators.smsnoc import SmsNoc
-from local.simulators.smspoh import SmsPoh
-from local.simulators.vendor import Vendor, World
+from local.simulators.vendor import World
 from local.simulators.webhook_sender import WebhookSender
 
 HOST: Final = "127.0.0.1"
 MAX_BODY: Final = 4_000_000
 SHOWN_DETAILS: Final = ("file_sha256", "media_url")
-VENDORS: Final[tuple[type[Vendor], ...]] = (Nomsa, SmsNoc, SmsPoh, NusaSms)
 _log = logging.getLogger(__name__)
 
 
@@ -46,7 +42,7 @@ class Simulators:
             retry_seconds=lambda: self.world.settings.receipt_retry_seconds, count=ledger.count
         )
         self.world = World(settings or Settings(), ledger, webhook_sender, threading.Event())
-        self.vendors = {vendor.name: vendor(self.world) for vendor in VENDORS}
+        self.vendors = {name: vendor(self.world) for name, vendor in load_vendors().items()}
         self._pages: dict[tuple[str, str], Callable[[Request], Reply]] = {
             ("GET", "/_health"): lambda request: Reply.json(200, {"status": "ok", "vendors": list(self.vendors)}),
             ("GET", "/_ledger"): self._show_ledger,

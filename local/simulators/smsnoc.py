@@ -13,7 +13,6 @@ from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from local.simulators import credentials
 from local.simulators.http import Reply, Request, html
 from local.simulators.ledger import Row, iso_utc
 from local.simulators.lifecycles import Stage
@@ -46,6 +45,9 @@ class SmsNoc(Vendor):
     """Send, campaign, view, list, balance. No callbacks: clients poll."""
 
     name: ClassVar[str] = "smsnoc"
+    api_path: ClassVar[str] = "/api/v3"
+    credentials: ClassVar[Mapping[str, str]] = {"api_token": "1|local-simulator"}
+    product_settings: ClassVar[Mapping[str, Any]] = {"sender": "SampaiBD"}
 
     def declare_routes(self) -> tuple[Route, ...]:
         return (
@@ -60,7 +62,7 @@ class SmsNoc(Vendor):
         if "json" not in request.header("accept").partition(",")[0]:
             return html(302, "Redirecting to the login page", Location=f"{request.root_url}/login")
         scheme, _, token = request.header("authorization").partition(" ")
-        if scheme == "Bearer" and re.fullmatch(r"[0-9]+\|.+", token) and token == credentials.SMSNOC_API_TOKEN:
+        if scheme == "Bearer" and re.fullmatch(r"[0-9]+\|.+", token) and token == self.credentials["api_token"]:
             return None
         return error("Unauthenticated.")
 

@@ -12,12 +12,11 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 from urllib.parse import quote, urlencode, urlsplit
 
-from local.simulators import credentials
 from local.simulators.http import Reply, Request
 from local.simulators.ledger import Row
 from local.simulators.lifecycles import Stage
@@ -64,6 +63,9 @@ class SmsPoh(Vendor):
     """Send, send in bulk, history, balance, and receipts to the address named in the send."""
 
     name: ClassVar[str] = "smspoh"
+    api_path: ClassVar[str] = "/api/rest"
+    credentials: ClassVar[Mapping[str, str]] = {"api_key": "local-key", "api_secret": "local-secret"}
+    product_settings: ClassVar[Mapping[str, Any]] = {"sender": "Sampai"}
     sends_receipts: ClassVar[bool] = True
 
     def declare_routes(self) -> tuple[Route, ...]:
@@ -76,7 +78,7 @@ class SmsPoh(Vendor):
 
     def refuse_caller(self, request: Request) -> Reply | None:
         scheme, _, token = request.header("authorization").partition(" ")
-        pair = f"{credentials.SMSPOH_API_KEY}:{credentials.SMSPOH_API_SECRET}"
+        pair = f"{self.credentials['api_key']}:{self.credentials['api_secret']}"
         if scheme in ("Bearer", "Basic") and token == base64.b64encode(pair.encode()).decode():
             return None
         return error(401, "Unauthorized", "Your request was made with invalid credentials.")

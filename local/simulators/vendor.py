@@ -4,7 +4,7 @@ import re
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -91,6 +91,12 @@ class Vendor(ABC):
     """A vendor's API below its root path. Subclasses implement the vendor's paths, fields and texts."""
 
     name: ClassVar[str]
+    api_path: ClassVar[str] = ""
+    """The path of the product's `base_url` below the vendor's root."""
+    credentials: ClassVar[Mapping[str, str]]
+    """The accepted credentials, as in the product's secret. They give access only to a simulator on this computer."""
+    product_settings: ClassVar[Mapping[str, Any]] = {}
+    """The product's settings for this vendor: the senders of the simulated account."""
     sends_receipts: ClassVar[bool] = False
 
     def __init__(self, world: World) -> None:

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from local.stack import deployment
+from local.stack import deployment, environment
 from local.stack.config import (
+    CONTAINER_ENV_VARS,
     DYNAMODB_PORT,
     EMULATOR_PYTHON,
     ENDPOINT_URL,
+    ENV_VARS,
     LOCAL,
     OUTPUTS,
     PORT,
@@ -83,7 +85,8 @@ def up(servers: Sequence[Server] = SERVERS) -> dict[str, Any]:
 def down() -> bool:
     """Stop the servers of `up`, delete their files except logs and build caches, and return whether any ran."""
     stopped = [server.stop() for server in SERVERS]
-    OUTPUTS.unlink(missing_ok=True)
+    for file in (OUTPUTS, ENV_VARS, CONTAINER_ENV_VARS):
+        file.unlink(missing_ok=True)
     shutil.rmtree(LOCAL / "build", ignore_errors=True)
     return any(stopped)
 
@@ -108,6 +111,7 @@ def _start(servers: Sequence[Server]) -> dict[str, Any]:
     found = deployment.read_outputs()
     deployment.enable_ttl()
     deployment.configure(found)
+    environment.write()
     OUTPUTS.write_text(json.dumps(found, indent=2) + "\n")
     print(f"Up after {time.monotonic() - began:.0f} s. Its addresses and names are in {OUTPUTS}.")
     return found

@@ -14,23 +14,16 @@ from typing import Any, Final
 import botocore.session
 from botocore.config import Config
 
-from local.simulators.credentials import SECRET
-from local.simulators.nusasms.official import CHANNEL_ID
+from local.simulators.registry import load_vendors
 from local.stack.config import EMULATOR_PYTHON, ENDPOINT_URL, LOCAL, REGION, ROOT, SIMULATORS_URL, STACK_NAME
 from local.stack.processes import DIRECT, run
 
-SIMULATORS: Final = {
-    "nomsa": f"{SIMULATORS_URL}/nomsa/v1",
-    "smsnoc": f"{SIMULATORS_URL}/smsnoc/api/v3",
-    "smspoh": f"{SIMULATORS_URL}/smspoh/api/rest",
-    "nusasms": f"{SIMULATORS_URL}/nusasms",
-}
-SENDERS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "nomsa": {"sender": "mcs-otp"},
-    "smsnoc": {"sender": "SampaiBD"},
-    "smspoh": {"sender": "Sampai"},
-    "nusasms": {"senders": {"whatsapp_official": CHANNEL_ID}},
-}
+VENDORS: Final = load_vendors()
+SIMULATORS: Final = {name: f"{SIMULATORS_URL}/{name}{vendor.api_path}" for name, vendor in VENDORS.items()}
+SENDERS: Final = {name: vendor.product_settings for name, vendor in VENDORS.items()}
+SECRET: Final = {name: dict(vendor.credentials) for name, vendor in VENDORS.items()}
+SAMPLE_TOKEN: Final = "local-webhook-token"  # noqa: S105 - the local stack alone takes it
+"""The webhook token of the sample events."""
 
 _BUILD: Final = LOCAL / "build"
 
@@ -43,8 +36,8 @@ def build() -> None:
     _run_sam("build", *options)
 
 
-def deploy() -> None:
-    """Deploy the built template. Raises StackError."""
+def deploy(stack_name: str = STACK_NAME, *options: str, **parameters: str) -> None:
+    """Deploy the built template, with further options of `sam deploy` and template parameters. Raises StackError."""
     answers = (
         "--resolve-s3",
         "--capabilities",
@@ -52,13 +45,13 @@ def deploy() -> None:
         "--no-confirm-changeset",
         "--no-fail-on-empty-changeset",
     )
-    options = ("--template-file", str(_BUILD / "template.yaml"), "--stack-name", STACK_NAME)
-    _run_sam("deploy", *options, *answers)
+    stack = ("--template-file", str(_BUILD / "template.yaml"), "--stack-name", stack_name)
+    _run_sam("deploy", *stack, *answers, *options, **parameters)
 
 
-def read_outputs() -> dict[str, Any]:
-    """Return the stack's outputs, with a reachable webhook address and the addresses of all servers."""
-    stack = client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+def read_outputs(stack_name: str = STACK_NAME) -> dict[str, Any]:
+    """Return the outputs of a stack, with a reachable webhook address and the addresses of all servers."""
+    stack = client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"][0]
     found = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     api_id = found["WebhookBaseUrl"].removeprefix("https://").partition(".")[0]
     return {
@@ -74,7 +67,8 @@ def configure(outputs: Mapping[str, Any]) -> None:
     """Point the stack at the simulators, and the simulators at the stack."""
     secrets, secret_id = client("secretsmanager"), outputs["ProviderSecretArn"]
     generated = json.loads(secrets.get_secret_value(SecretId=secret_id)["SecretString"])
-    secrets.put_secret_value(SecretId=secret_id, SecretString=json.dumps({**generated, **SECRET}))
+    tokens = {"webhook_tokens": [*generated["webhook_tokens"], SAMPLE_TOKEN]}
+    secrets.put_secret_value(SecretId=secret_id, SecretString=json.dumps({**tokens, **SECRET}))
 
     providers = {name: {"base_url": url, **SENDERS[name]} for name, url in SIMULATORS.items()}
     settings = {"public_base_url": outputs["WebhookBaseUrl"], "providers": providers}
@@ -110,12 +104,13 @@ def _configure_simulators(webhook_base: str, webhook_token: str) -> None:
     DIRECT.open(urllib.request.Request(f"{SIMULATORS_URL}/_config", data=body, headers=headers), timeout=5).close()
 
 
-def _run_sam(command: str, *options: str) -> None:
+def _run_sam(command: str, *options: str, **parameters: str) -> None:
     program = str(Path(sys.executable).with_name("sam"))
-    runtime = ("--parameter-overrides", f"PythonRuntime=python{_emulator_version()}")
+    given = {"PythonRuntime": f"python{_emulator_version()}", **parameters}
+    overrides = ("--parameter-overrides", *(f"{name}={value}" for name, value in given.items()))
     with TemporaryDirectory(prefix="sam-", dir=LOCAL) as temporary:  # sam does not delete its temporary files
         environment = {**_environment(), "TMPDIR": temporary}
-        run([program, command, *options, *runtime], environment=environment, log=LOCAL / f"{command}.log")
+        run([program, command, *options, *overrides], environment=environment, log=LOCAL / f"{command}.log")
 
 
 def _emulator_version() -> str:

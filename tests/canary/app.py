@@ -10,8 +10,6 @@ from types import ModuleType
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
-from aws_lambda_powertools.logging import Logger
-
 from sampai.adapters.inbox import to_inbox_item
 from sampai.adapters.items import to_item, to_report_attribute
 from sampai.adapters.telemetry import PowertoolsTelemetry
@@ -59,17 +57,17 @@ class BothTelemetries:
         self.recording = recording
         self.output = StringIO()
         # Powertools keeps one configured logger for each service name.
-        logger = Logger(service=f"canary-{next(_numbers)}", stream=self.output, level="DEBUG")
-        self.real = PowertoolsTelemetry(logger)
+        service = f"canary-{next(_numbers)}"
+        self.real = PowertoolsTelemetry(service=service, level="DEBUG", namespace="Sampai", stream=self.output)
 
-    def info(self, what: str, **fields: Any) -> None:
-        self._say("info", what, fields)
+    def info(self, line: str, /, **fields: Any) -> None:
+        self._say("info", line, fields)
 
-    def warning(self, what: str, **fields: Any) -> None:
-        self._say("warning", what, fields)
+    def warning(self, line: str, /, **fields: Any) -> None:
+        self._say("warning", line, fields)
 
-    def error(self, what: str, **fields: Any) -> None:
-        self._say("error", what, fields)
+    def error(self, line: str, /, **fields: Any) -> None:
+        self._say("error", line, fields)
 
     def count(self, metric: str, **dimensions: Any) -> None:
         self.recording.count(metric, **dimensions)

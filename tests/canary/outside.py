@@ -76,7 +76,7 @@ def watching(outside: Outside) -> Iterator[None]:
             yield
     finally:
         sys.settrace(traces[0])
-        threading.settrace(traces[1])  # type: ignore[arg-type]
+        threading.settrace(traces[1])
         root.removeHandler(handler)
         root.setLevel(level)
         outside.wake_up("standard output", stdout.getvalue())

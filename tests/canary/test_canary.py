@@ -4,18 +4,20 @@ import json
 import logging
 import sys
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
 import pytest
 
-from sampai.domain.message import Text
+from sampai.domain.message import Message, Text
 from sampai.providers.base import Provider
 from sampai.providers.nomsa.sms import Nomsa
 from sampai.providers.registry import PROVIDERS, load
+from sampai.services.ports.queue import WakeUp
 from sampai.services.ports.runtime import UnavailableError
+from sampai.services.send.batch import Batch
 from tests.canary.app import (
     FAULTS,
     REQUESTS,
@@ -31,6 +33,7 @@ from tests.canary.app import (
 from tests.canary.canaries import CANARIES, Kind, canaries_in, value
 from tests.canary.outside import ALLOWED, Outside, watching
 from tests.covers import covers
+from tests.fakes import InMemoryEncryptionKeys
 from tests.harness.application import House, request
 
 
@@ -132,7 +135,7 @@ def test_an_exception_inside_a_provider_reveals_nothing(
 
     apis = [api for name in PROVIDERS for api in load(name)]
     for method in methods:
-        for api in apis:
+        for api in (api for api in apis if hasattr(api, method)):
             monkeypatch.setattr(api, method, fail)
 
     assert leaks_of(lambda estate: suffer(estate, lambda _: None)) == []
@@ -168,8 +171,8 @@ class Talkative(BothTelemetries):
 
     form: Callable[[str], str]
 
-    def info(self, what: str, **fields: Any) -> None:
-        super().info(what, **fields, said=[type(self).form(canary.value) for canary in CANARIES.values()])
+    def info(self, line: str, /, **fields: Any) -> None:
+        super().info(line, **fields, said=[type(self).form(canary.value) for canary in CANARIES.values()])
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -192,8 +195,12 @@ def otp() -> str:
 
 def _print_to(stream: str) -> Callable[[Estate], None]:
     def plant(estate: Estate) -> None:
-        keep = estate.encryption_keys.get_or_create
-        estate.encryption_keys.get_or_create = lambda m, key: print(key, file=getattr(sys, stream)) or keep(m, key)  # type: ignore[method-assign, func-returns-value]
+        class Talkative(InMemoryEncryptionKeys):
+            def get_or_create(self, message: Message, proposed: str) -> str:
+                print(proposed, file=getattr(sys, stream))
+                return super().get_or_create(message, proposed)
+
+        estate.encryption_keys = Talkative()
 
     return plant
 
@@ -228,10 +235,14 @@ def _show_credentials(estate: Estate) -> None:
 
     def opened() -> Any:
         sender = new_sender()
-        dispatch = sender._dispatcher.dispatch
-        sender._dispatcher.dispatch = lambda attempts, **o: dispatch(  # type: ignore[method-assign]
-            [replace(a, provider=Open(a.provider.config)) for a in attempts], **o
-        )
+        dispatch = sender.stages.dispatcher.dispatch
+
+        def dispatch_to_open(batch: Batch) -> None:
+            for item in batch.items:
+                item.provider = Open(item.provider.config) if item.provider else None
+            dispatch(batch)
+
+        sender.stages.dispatcher.dispatch = dispatch_to_open  # type: ignore[method-assign]
         return sender
 
     estate.apps["send"].send_service = opened  # type: ignore[attr-defined]
@@ -245,7 +256,7 @@ def _raise_with_a_text(estate: Estate) -> None:
 
 
 def _raise_ours(estate: Estate) -> None:
-    def put(events: Any) -> None:
+    def put(wake_ups: Sequence[WakeUp]) -> None:
         raise UnavailableError(f"not taken: {value('text')}")
 
     estate.queue.put = put  # type: ignore[method-assign]
@@ -291,7 +302,7 @@ LEAKS: Final[dict[str, Callable[[Estate], None]]] = {
     "one-time password: log": _log_requests,
     "one-time password: log ": _log_an_exception,
     "Cambodian number: standard output": _measure_by_number,
-    "nomsa api_key: repr of Attempt": _show_credentials,
+    "nomsa api_key: repr of Call": _show_credentials,
     "text: exception that left follow_up": _raise_with_a_text,
     "text: exception of ours": _raise_ours,
     "first token: answer of webhook": _answer_with_the_token,

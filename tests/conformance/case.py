@@ -10,7 +10,8 @@ from sampai.domain.message import Message
 from sampai.domain.outcome import Outcome
 from sampai.domain.report import Report
 from sampai.domain.status import Status
-from sampai.providers.base import ListPage, ProviderConfig, Window
+from sampai.providers.base import ProviderConfig
+from sampai.providers.features import ListPage, Window
 
 
 @dataclass(frozen=True, kw_only=True)

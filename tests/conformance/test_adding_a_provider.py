@@ -1,4 +1,4 @@
-"""A further provider is two new files and one line: the ones that the how-to shows, word for word."""
+"""The how-to adds a provider with one file, one registry line and one case file, and a simulator with two more."""
 
 import re
 import subprocess
@@ -14,7 +14,10 @@ HOW_TO: Final = ROOT / "docs/how-to/add-a-provider.md"
 PROVIDER: Final = "layers/sampai/sampai/providers/acme.py"
 REGISTRY: Final = "layers/sampai/sampai/providers/registry.py"
 CASES: Final = "tests/conformance/cases/acme.py"
-FIRST_LINE: Final = "PROVIDERS: Final = {\n"
+SIMULATOR: Final = "local/simulators/acme.py"
+SIMULATORS: Final = "local/simulators/registry.py"
+TABLES: Final = {REGISTRY: "PROVIDERS: Final = {\n", SIMULATORS: "VENDORS: Final = {\n"}
+CONTRACTS: Final = ("tests/conformance/test_provider_contract.py", "tests/conformance/test_simulator_contract.py")
 
 
 def blocks_of_the_how_to() -> dict[str, str]:
@@ -24,24 +27,31 @@ def blocks_of_the_how_to() -> dict[str, str]:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A copy of what a provider touches, with Acme's file and registry line, and without its cases."""
+    """Return a copy of everything that a provider needs, without Acme."""
     unneeded = ignore_patterns("__pycache__")
-    copytree(ROOT / "layers/sampai/sampai", tmp_path / "layers/sampai/sampai", ignore=unneeded)
-    copytree(ROOT / "tests/conformance", tmp_path / "tests/conformance", ignore=unneeded)
+    for folder in ("layers/sampai/sampai", "local", "tests/conformance"):
+        copytree(ROOT / folder, tmp_path / folder, ignore=unneeded)
     copy(ROOT / "tests/__init__.py", tmp_path / "tests/__init__.py")
     copy(ROOT / "pyproject.toml", tmp_path / "pyproject.toml")
-    blocks = blocks_of_the_how_to()
-    (tmp_path / PROVIDER).write_text(blocks[PROVIDER])
-    registry = (tmp_path / REGISTRY).read_text()
-    assert registry.count(FIRST_LINE) == 1
-    (tmp_path / REGISTRY).write_text(registry.replace(FIRST_LINE, FIRST_LINE + blocks[REGISTRY]))
     return tmp_path
 
 
-def run_the_contract(tree: Path) -> subprocess.CompletedProcess[str]:
-    contract = "tests/conformance/test_provider_contract.py"
+def add(tree: Path, *files: str) -> None:
+    """Write blocks of the how-to into a tree: whole files, or a first line of the table in a registry."""
+    blocks = blocks_of_the_how_to()
+    for file in files:
+        content = blocks[file]
+        if file in TABLES:
+            before = (tree / file).read_text()
+            assert before.count(TABLES[file]) == 1
+            content = before.replace(TABLES[file], TABLES[file] + content)
+        (tree / file).write_text(content)
+
+
+def run_the_contracts(tree: Path) -> subprocess.CompletedProcess[str]:
+    options = ("-q", "-k", "acme or simulator_contract", "-p", "no:cacheprovider")
     return subprocess.run(
-        [sys.executable, "-m", "pytest", contract, "-q", "-k", "acme", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", *CONTRACTS, *options],
         cwd=tree,
         capture_output=True,
         text=True,
@@ -50,24 +60,35 @@ def run_the_contract(tree: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_how_to_holds_two_files_and_one_line() -> None:
+def test_the_how_to_has_three_files_and_two_lines() -> None:
     blocks = blocks_of_the_how_to()
 
-    assert blocks.keys() == {PROVIDER, REGISTRY, CASES}
-    assert len(blocks[REGISTRY].splitlines()) == 1
+    assert blocks.keys() == {PROVIDER, REGISTRY, CASES, SIMULATOR, SIMULATORS}
+    assert [len(blocks[registry].splitlines()) for registry in TABLES] == [1, 1]
 
 
-def test_two_files_and_one_line_add_a_provider(tree: Path) -> None:
-    (tree / CASES).write_text(blocks_of_the_how_to()[CASES])
+def test_three_files_and_two_lines_add_a_provider_with_its_simulator(tree: Path) -> None:
+    add(tree, PROVIDER, REGISTRY, CASES, SIMULATOR, SIMULATORS)
 
-    run = run_the_contract(tree)
+    run = run_the_contracts(tree)
 
     assert run.returncode == 0, run.stdout
     assert re.search(r"^\d+ passed, \d+ deselected", run.stdout, re.MULTILINE), run.stdout
 
 
 def test_a_registry_line_without_cases_fails(tree: Path) -> None:
-    run = run_the_contract(tree)
+    add(tree, PROVIDER, REGISTRY, SIMULATOR, SIMULATORS)
+
+    run = run_the_contracts(tree)
 
     assert run.returncode == 1, run.stdout
     assert "acme is registered and has no cases" in run.stdout
+
+
+def test_a_registry_line_without_a_simulator_fails(tree: Path) -> None:
+    add(tree, PROVIDER, REGISTRY, CASES)
+
+    run = run_the_contracts(tree)
+
+    assert run.returncode == 1, run.stdout
+    assert "FAILED tests/conformance/test_simulator_contract.py::test_every_provider_has_a_simulator" in run.stdout

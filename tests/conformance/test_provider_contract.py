@@ -14,13 +14,21 @@ import pytest
 
 from sampai.domain.failure import Reason
 from sampai.domain.http import HttpResponse, MalformedWebhookError, WebhookRequest
+from sampai.domain.inbound import Inbound
 from sampai.domain.message import Category, Content, Media, Text, text_of_content
 from sampai.domain.outcome import NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.template import Template
-from sampai.domain.times import from_text
-from sampai.providers.base import CONTENT_TYPES, AccountRefusedError, Provider, Window
+from sampai.providers.base import CONTENT_TYPES, Provider
+from sampai.providers.features import (
+    SupportsAccountChecks,
+    SupportsBatchSend,
+    SupportsListing,
+    SupportsLookup,
+    SupportsWebhooks,
+)
 from sampai.providers.registry import PROVIDERS, load
+from sampai.providers.responses import AccountRefusedError
 from tests.conformance.case import (
     AccountAnswer,
     Answer,
@@ -34,6 +42,7 @@ from tests.conformance.case import (
     SendMany,
     Webhook,
 )
+from tests.conformance.features import feature_faults
 
 
 def _names() -> dict[str, type[Provider]]:
@@ -134,7 +143,8 @@ def wire_of(cases: ProviderCases) -> dict[str, str]:
     told = [answer.response.body for answer in cases.lookup_answers]
     told += [answer.response.body for answer in cases.list_answers]
     told += [part for case in cases.webhooks for part in (case.request.query.encode(), case.request.body)]
-    said = [answer.response.body for answer in (*cases.answers, *cases.many_answers)]
+    said = [answer.response.body for answer in cases.answers]
+    said += [answer.response.body for answer in cases.many_answers]
     return {"answers": _text(said), "reports": _text(told)}
 
 
@@ -178,6 +188,11 @@ def test_the_account_of_the_cases_has_exactly_the_declared_credentials(name: str
 @by_provider
 def test_the_default_address_is_https_without_a_slash_at_its_end(name: str) -> None:
     assert re.fullmatch(r"https://[^?#]*[^/?#]", APIS[name].default_base_url)
+
+
+@by_provider
+def test_every_feature_is_declared_and_whole_or_absent(name: str) -> None:
+    assert feature_faults(APIS[name]) == []
 
 
 # --- send -----------------------------------------------------------------------------------------------------------
@@ -290,7 +305,7 @@ def test_an_option_for_another_provider_is_not_ours_to_refuse(name: str) -> None
 @pytest.mark.parametrize("kind", [Text, Media, Template])
 def test_a_content_that_is_not_declared_is_refused(name: str, kind: type[Content]) -> None:
     provider = provider_of(name)
-    contents = {
+    contents: dict[type[Content], Content] = {
         Text: Text(text="x"),
         Media: Media(media_url="https://f.example/1"),
         Template: Template(template_id="1"),
@@ -333,6 +348,7 @@ def test_a_conversation_is_refused_where_none_is_declared(name: str) -> None:
 def test_messages_that_share_a_call_become_exactly_this_request(name: str, case: SendMany) -> None:
     provider = provider_of(name)
 
+    assert isinstance(provider, SupportsBatchSend)
     assert len({provider.batch_key(message) for message in case.messages}) == 1
     assert provider.batch_key(case.messages[0]) is not None
     assert provider.build_send_many(case.messages) == case.request
@@ -341,6 +357,7 @@ def test_messages_that_share_a_call_become_exactly_this_request(name: str, case:
 @each("many_answers")
 def test_an_answer_to_several_is_told_apart(name: str, case: ManyAnswer) -> None:
     provider = provider_of(name)
+    assert isinstance(provider, SupportsBatchSend)
 
     for response in (case.response, with_more_fields(case.response)):
         try:
@@ -351,10 +368,11 @@ def test_an_answer_to_several_is_told_apart(name: str, case: ManyAnswer) -> None
         assert differing == []
 
 
-@by_provider
+@pytest.mark.parametrize("name", [name for name in NAMES if issubclass(APIS[name], SupportsBatchSend)])
 def test_only_promotional_messages_share_a_call_and_each_only_once(name: str) -> None:
     provider = provider_of(name)
-    message = next((case.messages[0] for case in cases_of(name).many_sends), cases_of(name).sends[0].message)
+    assert isinstance(provider, SupportsBatchSend)
+    message = cases_of(name).many_sends[0].messages[0]
     ways = {
         "promotional": replace(message, category=Category.PROMOTIONAL, attempt=1),
         "turned away before": replace(message, category=Category.PROMOTIONAL, attempt=2),
@@ -364,7 +382,7 @@ def test_only_promotional_messages_share_a_call_and_each_only_once(name: str) ->
 
     shared = {way for way, each_message in ways.items() if provider.batch_key(each_message) is not None}
 
-    assert shared == ({"promotional"} if provider.capabilities.max_batch_size > 1 else set())
+    assert shared == {"promotional"}
 
 
 @by_provider
@@ -372,6 +390,7 @@ def test_only_promotional_messages_share_a_call_and_each_only_once(name: str) ->
 def test_garbage_for_several_takes_none_of_them_and_fails_none_for_good(name: str, body: bytes) -> None:
     provider = provider_of(name)
     for case in cases_of(name).many_sends:
+        assert isinstance(provider, SupportsBatchSend)
         for status in (*SAYS_NOTHING, *REFUSES):
             try:
                 outcomes = provider.parse_send_many(HttpResponse(status=status, body=body), case.messages)
@@ -386,16 +405,18 @@ def test_garbage_for_several_takes_none_of_them_and_fails_none_for_good(name: st
 
 @by_provider
 def test_each_check_of_the_account_is_exactly_this_request(name: str) -> None:
-    checks = cases_of(name).account_checks
+    provider, checks = provider_of(name), cases_of(name).account_checks
 
-    assert {check for check, _ in checks} == provider_of(name).capabilities.account_checks
+    assert {check for check, _ in checks} == provider.capabilities.account_checks
     for check, request in checks:
-        assert provider_of(name).build_account_check(check) == request
+        assert isinstance(provider, SupportsAccountChecks)
+        assert provider.build_account_check(check) == request
 
 
 @each("account_answers")
 def test_an_answer_about_the_account_is_read(name: str, case: AccountAnswer) -> None:
     provider = provider_of(name)
+    assert isinstance(provider, SupportsAccountChecks)
 
     for response in (case.response, with_more_fields(case.response)):
         if case.stored_message is not None:
@@ -419,7 +440,8 @@ def test_each_check_of_the_account_has_an_answer_a_refusal_and_an_outage(name: s
 
 def requests_of(cases: ProviderCases) -> list[tuple[str, str]]:
     """Return method and path below the base of every request in the cases."""
-    built = [case.request for case in (*cases.sends, *cases.many_sends)]
+    built = [case.request for case in cases.sends]
+    built += [case.request for case in cases.many_sends]
     built += [request for _, request in cases.account_checks]
     built += [request for _, _, request in cases.list_requests]
     built += [cases.lookup[1]] if cases.lookup is not None else []
@@ -487,37 +509,29 @@ def test_a_word_that_nobody_documented_is_read_and_moves_nothing(name: str) -> N
 
 
 @by_provider
-def test_what_is_declared_has_cases_and_what_is_not_is_not_implemented(name: str) -> None:
-    provider, cases, can = provider_of(name), cases_of(name), APIS[name].capabilities
-    window = Window(since=from_text("2026-11-21T10:00:00.000Z"), until=from_text("2026-11-21T11:00:00.000Z"))
-    response, callback = HttpResponse(status=200), WebhookRequest(method="POST")
-    undeclared: list[Callable[[], object]] = []
-    if not can.has_lookup:
-        undeclared += [lambda: provider.build_lookup("1"), lambda: provider.parse_lookup(response)]
-    if not can.has_list:
-        undeclared += [lambda: provider.build_list(window, PAGE), lambda: provider.parse_list(response, PAGE)]
-    if not can.webhooks:
-        undeclared += [lambda: provider.parse_webhook("receipt", callback)]
+def test_a_declared_feature_has_cases_and_an_undeclared_one_has_none(name: str) -> None:
+    api, cases = APIS[name], cases_of(name)
+    can_look_up, can_list = issubclass(api, SupportsLookup), issubclass(api, SupportsListing)
 
-    for call in undeclared:
-        with pytest.raises(NotImplementedError):
-            call()
-    assert (cases.lookup is not None, bool(cases.lookup_answers)) == (can.has_lookup, can.has_lookup)
-    assert (bool(cases.list_requests), bool(cases.list_answers)) == (can.has_list, can.has_list)
-    assert {webhook.kind for webhook in cases.webhooks} == can.webhooks
+    assert (cases.lookup is not None, bool(cases.lookup_answers)) == (can_look_up, can_look_up)
+    assert (bool(cases.list_requests), bool(cases.list_answers)) == (can_list, can_list)
+    assert (bool(cases.many_sends), bool(cases.many_answers)) == (issubclass(api, SupportsBatchSend),) * 2
+    assert {webhook.kind for webhook in cases.webhooks} == api.capabilities.webhooks
 
 
 @by_provider
 def test_a_look_up_is_exactly_this_request(name: str) -> None:
-    lookup = cases_of(name).lookup
+    provider, lookup = provider_of(name), cases_of(name).lookup
     if lookup is not None:
         provider_message_id, request = lookup
-        assert provider_of(name).build_lookup(provider_message_id) == request
+        assert isinstance(provider, SupportsLookup)
+        assert provider.build_lookup(provider_message_id) == request
 
 
 @each("lookup_answers")
 def test_an_answer_to_a_look_up_is_read(name: str, case: LookupAnswer) -> None:
     provider = provider_of(name)
+    assert isinstance(provider, SupportsLookup)
 
     for response in (case.response, with_more_fields(case.response)):
         if case.unreadable:
@@ -529,13 +543,16 @@ def test_an_answer_to_a_look_up_is_read(name: str, case: LookupAnswer) -> None:
 
 @by_provider
 def test_a_page_of_the_list_is_exactly_this_request(name: str) -> None:
+    provider = provider_of(name)
     for window, page, request in cases_of(name).list_requests:
-        assert provider_of(name).build_list(window, page) == request
+        assert isinstance(provider, SupportsListing)
+        assert provider.build_list(window, page) == request
 
 
 @each("list_answers")
 def test_an_answer_to_a_list_is_read(name: str, case: ListAnswer) -> None:
     provider = provider_of(name)
+    assert isinstance(provider, SupportsListing)
 
     for response in (case.response, with_more_fields(case.response)):
         if case.page is None:
@@ -548,14 +565,14 @@ def test_an_answer_to_a_list_is_read(name: str, case: ListAnswer) -> None:
 @by_provider
 @pytest.mark.parametrize("body", GARBAGE.values(), ids=GARBAGE)
 def test_garbage_is_never_read_as_the_absence_of_a_message(name: str, body: bytes) -> None:
-    provider, can = provider_of(name), APIS[name].capabilities
+    provider = provider_of(name)
 
     for status in (*SAYS_NOTHING, 401, 403, 429):
         response = HttpResponse(status=status, body=body)
-        if can.has_lookup:
+        if isinstance(provider, SupportsLookup):
             with pytest.raises(Exception):  # noqa: B017, PT011 - a parser may raise whatever it likes
                 provider.parse_lookup(response)
-        if can.has_list:
+        if isinstance(provider, SupportsListing):
             with pytest.raises(Exception):  # noqa: B017, PT011 - a parser may raise whatever it likes
                 provider.parse_list(response, PAGE)
 
@@ -563,9 +580,16 @@ def test_garbage_is_never_read_as_the_absence_of_a_message(name: str, body: byte
 # --- webhooks -------------------------------------------------------------------------------------------------------
 
 
+def parse_webhook(name: str, kind: str, request: WebhookRequest) -> tuple[Report | Inbound, ...]:
+    """Parse a callback with the provider that declares its kind."""
+    api = APIS[name]
+    assert issubclass(api, SupportsWebhooks)
+    return api.parse_webhook(kind, request)
+
+
 @each("webhooks")
 def test_a_genuine_webhook_is_read(name: str, case: Webhook) -> None:
-    assert APIS[name].parse_webhook(case.kind, case.request) == case.reports
+    assert parse_webhook(name, case.kind, case.request) == case.reports
 
 
 @each("webhooks")
@@ -574,13 +598,13 @@ def test_a_webhook_with_a_further_field_is_read_alike(name: str, case: Webhook) 
     if case.request.method == "POST" and not case.request.query:
         more = replace(case.request, body=with_one_more_field(case.request))
 
-    assert APIS[name].parse_webhook(case.kind, more) == case.reports
+    assert parse_webhook(name, case.kind, more) == case.reports
 
 
 @each("bad_webhooks")
 def test_a_malformed_webhook_is_refused(name: str, case: BadWebhook) -> None:
     with pytest.raises(MalformedWebhookError):
-        APIS[name].parse_webhook(case.kind, case.request)
+        parse_webhook(name, case.kind, case.request)
 
 
 @by_provider
@@ -591,13 +615,13 @@ def test_garbage_is_a_malformed_webhook_of_every_kind(name: str, media_type: str
 
     for kind in APIS[name].capabilities.webhooks:
         with pytest.raises(MalformedWebhookError):
-            APIS[name].parse_webhook(kind, request)
+            parse_webhook(name, kind, request)
 
 
 @each("webhooks")
 def test_a_webhook_that_contradicts_itself_is_refused(name: str, case: Webhook) -> None:
     with pytest.raises(MalformedWebhookError):
-        APIS[name].parse_webhook(case.kind, contradicting(case.request))
+        parse_webhook(name, case.kind, contradicting(case.request))
 
 
 # --- discretion -----------------------------------------------------------------------------------------------------
@@ -618,27 +642,40 @@ def shown_by(name: str) -> Iterator[str]:
         yield from (repr(send.message), repr(provider.build_send(send.message)))
     for refusal in cases.refusals:
         yield repr(provider.validate(refusal.message))
-    if cases.lookup is not None:
-        yield repr(provider.build_lookup(cases.lookup[0]))
-    yield from (repr(provider.build_list(window, page)) for window, page, _ in cases.list_requests)
     for response in answers_of(cases):
-        yield repr(response)
-        yield shown(partial(provider.parse_send, response))
-        yield shown(partial(provider.parse_lookup, response))
-        yield shown(partial(provider.parse_list, response, PAGE))
-        yield from (shown(partial(provider.parse_account_check, check, response)) for check, _ in cases.account_checks)
-        yield from (shown(partial(provider.parse_send_many, response, many.messages)) for many in cases.many_sends)
+        yield from (repr(response), shown(partial(provider.parse_send, response)))
+    yield from _shown_by_polls(provider, cases)
+    yield from _shown_by_other_calls(provider, cases)
     calls = [(case.kind, case.request) for case in cases.webhooks]
     calls += [(case.kind, case.request) for case in cases.bad_webhooks]
     for kind, request in calls:
-        yield from (repr(request), shown(partial(provider.parse_webhook, kind, request)))
+        yield from (repr(request), shown(partial(parse_webhook, name, kind, request)))
+
+
+def _shown_by_polls(provider: Provider, cases: ProviderCases) -> Iterator[str]:
+    if isinstance(provider, SupportsLookup) and cases.lookup is not None:
+        yield repr(provider.build_lookup(cases.lookup[0]))
+        yield from (shown(partial(provider.parse_lookup, response)) for response in answers_of(cases))
+    if isinstance(provider, SupportsListing):
+        yield from (repr(provider.build_list(window, page)) for window, page, _ in cases.list_requests)
+        yield from (shown(partial(provider.parse_list, response, PAGE)) for response in answers_of(cases))
+
+
+def _shown_by_other_calls(provider: Provider, cases: ProviderCases) -> Iterator[str]:
+    for response in answers_of(cases):
+        if isinstance(provider, SupportsAccountChecks):
+            checks = [check for check, _ in cases.account_checks]
+            yield from (shown(partial(provider.parse_account_check, check, response)) for check in checks)
+        if isinstance(provider, SupportsBatchSend):
+            yield from (shown(partial(provider.parse_send_many, response, many.messages)) for many in cases.many_sends)
 
 
 def answers_of(cases: ProviderCases) -> Iterator[HttpResponse]:
     yield from (answer.response for answer in cases.answers)
     yield from (answer.response for answer in cases.lookup_answers)
     yield from (answer.response for answer in cases.list_answers)
-    yield from (answer.response for answer in (*cases.many_answers, *cases.account_answers))
+    yield from (answer.response for answer in cases.many_answers)
+    yield from (answer.response for answer in cases.account_answers)
     for secret, status in product(secrets_of(cases), (200, 400, 500)):
         for body in (secret, f"<p>{secret}", json.dumps(secret), json.dumps({"message": secret, "error": secret})):
             yield HttpResponse(status=status, body=body.encode())

@@ -75,7 +75,8 @@ class Stack:
         answer = client("dynamodb").get_item(
             TableName=self.outputs["MessagesTableName"], Key={"message_id": {"S": message_id}}, ConsistentRead=True
         )
-        return answer.get("Item")
+        item: dict[str, Any] | None = answer.get("Item")
+        return item
 
     def status(self, message_id: str) -> str | None:
         item = self.item(message_id)

@@ -4,16 +4,16 @@ import json
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from local.simulators.nusasms.official import NO_PARAMETER, ONE_PARAMETER, PENDING
 from tests.e2e.conftest import Stack, client, comes_true
 
-WHATSAPP = {"channel": "whatsapp"}
-OFFICIAL = {"channel": "whatsapp_official"}
-PROMOTIONAL = {"category": "promotional"}
+ROOMS = tuple(f"0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c0{number}" for number in range(3))
+WHATSAPP: dict[str, Any] = {"channel": "whatsapp"}
+OFFICIAL: dict[str, Any] = {"channel": "whatsapp_official"}
+PROMOTIONAL: dict[str, Any] = {"category": "promotional"}
 PICTURE = b64encode(bytes(600)).decode()
 
 
@@ -62,7 +62,7 @@ def test_whatsapp_messages_of_every_kind_are_read(local_stack: Stack) -> None:
 
 
 def test_a_conversation_that_a_phone_opened_takes_replies_for_a_day(local_stack: Stack) -> None:
-    conversation, old_room, unknown_room = (str(uuid4()) for _ in range(3))
+    conversation, old_room, unknown_room = ROOMS
     long_ago = (datetime.now(UTC) - timedelta(days=2)).strftime("%Y-%m-%d %H:%M:%S")
     sender, other = (local_stack.request("nusasms")["recipient"] for _ in range(2))
     reply, late, strange, instead = (
@@ -160,7 +160,7 @@ def test_a_wrong_combination_fails_before_any_vendor_hears_of_it(local_stack: St
             "invalid_request",
         ),
         "an audience and a number": ({"audience": {"lists": ["Example10"]}}, "invalid_request"),
-        "a conversation by SMS": ({"room_id": str(uuid4())}, "invalid_request"),
+        "a conversation by SMS": ({"room_id": ROOMS[0]}, "invalid_request"),
         "a text out of the blue": (OFFICIAL, "unsupported"),
         "an audience of another vendor": ({"recipient": None, "audience": {"lists": ["a"]}}, "unroutable"),
     }

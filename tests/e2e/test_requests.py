@@ -1,5 +1,7 @@
 """What a caller may ask for, on the whole stack."""
 
+from typing import Any
+
 import pytest
 
 from tests.e2e.conftest import Stack, client, comes_true, in_seconds
@@ -45,7 +47,7 @@ def test_a_scheduled_message_waits_and_a_canceled_one_never_goes(local_stack: St
     assert [event["status"] for event in heard] == ["scheduled", "canceled"]
 
 
-BAD = {
+BAD: dict[str, tuple[dict[str, Any], str]] = {
     "expired": ({"expires_at": "2020-01-01T00:00:00Z"}, "expired"),
     "unrouted": ({"recipient": "+819012345678"}, "unroutable"),
     "too long": ({"content": {"type": "text", "text": "Private " * 200}}, "too_long"),

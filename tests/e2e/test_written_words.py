@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from local.simulators.credentials import SECRET
+from local.stack.deployment import SECRET
 from tests.e2e.conftest import Stack, client
 
 WHOLE_NUMBER = re.compile(r"\+?(855912|880174|95977|62812)\d{6,}")

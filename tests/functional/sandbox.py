@@ -7,9 +7,10 @@ import os
 import re
 import time
 from base64 import b64decode
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import count
 from typing import Any
@@ -19,9 +20,11 @@ import pytest
 
 from local.stack.config import REGION
 from sampai import bootstrap
+from sampai.domain.times import to_text
+from sampai.environment import FollowUpEnvironment, MonitorEnvironment, SendEnvironment, WebhookEnvironment
 from tests.emulator import Emulator
 from tests.functional.vendors import CREDENTIALS, Vendors
-from tests.template import ROOT, template
+from tests.template import ROOT, default, template
 
 EVENTS = ROOT / "events"
 TOKEN = "local-webhook-token"
@@ -30,6 +33,13 @@ LIBRARIES = ("botocore", "urllib3")
 """Those that log what they send: a fresh process says no level for them."""
 
 FUNCTIONS = ("send", "webhook", "follow_up", "monitor", "publish")
+ENVIRONMENTS: Mapping[str, type[SendEnvironment | WebhookEnvironment | FollowUpEnvironment | MonitorEnvironment]] = {
+    "send": SendEnvironment,
+    "webhook": WebhookEnvironment,
+    "follow_up": FollowUpEnvironment,
+    "monitor": MonitorEnvironment,
+}
+"""The environments of the functions that read settings and secret."""
 
 SETTINGS = {"smsnoc": {"sender": "SampaiBD"}, "smspoh": {"sender": "Sampai"}}
 
@@ -60,8 +70,10 @@ def handler_of(function: str) -> Callable[[Any, Any], Any]:
 
 
 def read_event(name: str) -> Any:
-    """Return a sample event: `send/nomsa` is events/send/nomsa.json."""
-    return json.loads((EVENTS / f"{name}.json").read_text())
+    """Return a sample event: `send/nomsa` is events/send/nomsa.json. Its `send_at`, if any, becomes tomorrow."""
+    tomorrow = to_text(datetime.now(UTC) + timedelta(days=1))
+    text = (EVENTS / f"{name}.json").read_text()
+    return json.loads(re.sub(r'(\\"send_at\\": \\")[^"\\]*', rf"\g<1>{tomorrow}", text))
 
 
 def environment_of(function: str) -> dict[str, Any]:
@@ -92,7 +104,7 @@ class Deployment:
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.messages, correlations = self.emulator.new_tables()
+        self.messages, self.correlations = self.emulator.new_tables()
         self.inbox = self.emulator.new_table("InboxTable")
         self.directory = self.emulator.new_table("DirectoryTable")
         self.media = self.emulator.new_table("MediaTable")
@@ -100,7 +112,7 @@ class Deployment:
         self.bus, self._events_url = self._new_bus()
         self._values = {
             "MESSAGES_TABLE": self.messages,
-            "CORRELATIONS_TABLE": correlations,
+            "CORRELATIONS_TABLE": self.correlations,
             "INBOX_TABLE": self.inbox,
             "DIRECTORY_TABLE": self.directory,
             "MEDIA_TABLE": self.media,
@@ -124,7 +136,7 @@ class Deployment:
 
     def environment(self, function: str) -> dict[str, str]:
         """Return the environment of a function: what the template names and no more."""
-        variables = {name: self._values.get(name, given) for name, given in environment_of(function).items()}
+        variables = {name: self._values.get(name, default(given)) for name, given in environment_of(function).items()}
         return {
             **variables,
             "AWS_ENDPOINT_URL": self.emulator.endpoint_url,
@@ -135,6 +147,10 @@ class Deployment:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "NO_PROXY": "127.0.0.1",
         }
+
+    def value(self, variable: str) -> str:
+        """Return the value of a variable that the template gives to some function."""
+        return self._values[variable]
 
     def enter(self, function: str) -> None:
         """Put this process into a fresh sandbox of a function."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sampai import bootstrap
+from sampai.adapters.aws import Service
 from tests.functional.sandbox import EVENTS, Context, Deployment, handler_of, read_event
 from tests.template import ROOT
 
@@ -30,15 +31,15 @@ print(json.dumps([handler(json.load(open(sys.argv[1])), Context())["statusCode"]
 """
 
 
-def _count_requests(service: str, requests: list[str] | None = None) -> list[str]:
+def _count_requests(service: Service, requests: list[str] | None = None) -> list[str]:
     """Return a list that grows by the name of each request to the service, retries among them."""
     counted: list[str] = [] if requests is None else requests
     client = bootstrap._aws().client(service)
 
-    def wake_up(request: Any, event_name: str, **_: Any) -> None:
+    def note(request: Any, event_name: str, **_: Any) -> None:
         counted.append(event_name.rpartition(".")[2])
 
-    client.meta.events.register(f"before-send.{service}", wake_up)
+    client.meta.events.register(f"before-send.{service}", note)
     return counted
 
 
@@ -111,7 +112,16 @@ def test_a_cold_sandbox_reads_its_configuration_once(deployment: Deployment) -> 
     }
 
 
-@pytest.mark.parametrize(("function", "service"), [("send", "send_service"), ("webhook", "receive_service")])
+@pytest.mark.parametrize(
+    ("function", "service"),
+    [
+        ("send", "send_service"),
+        ("webhook", "webhook_service"),
+        ("follow_up", "follow_up_service"),
+        ("publish", "event_bus"),
+        ("monitor", "monitor_service"),
+    ],
+)
 def test_a_sandbox_that_starts_on_lambda_makes_its_service_before_the_first_event(
     function: str, service: str, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,5 +171,5 @@ def test_a_receipt_is_taken_in_without_pydantic_and_requests(name: str, deployme
 
     answer, modules = json.loads(done.stdout.splitlines()[-1])
     assert answer == 200
-    assert {"pydantic", "requests", "boto3"} & set(modules) == set()
+    assert {"pydantic", "requests"} & set(modules) == set()
     assert "sampai.services.webhook.service" in modules

@@ -4,11 +4,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local import invoke
+from local.stack import environment
+from local.stack.config import STACK_NAME
 from tests.emulator import Emulator
 from tests.functional.sandbox import EVENTS, FUNCTIONS, Deployment, environment_of
 from tests.template import ROOT, template
@@ -36,26 +39,24 @@ def test_the_functions_are_those_of_the_template() -> None:
 
 @pytest.fixture
 def deployed(emulator: Emulator) -> Iterator[None]:
-    """Deploy the functions by name alone: each variable is `given`, and so is the name of the secret."""
+    """Deploy the functions by name alone: the value of each variable is `given`."""
     document = {"Resources": {"Role": ROLE, **{i: _function(f) for f, i in invoke.FUNCTIONS.items()}}}
-    secrets, stacks = emulator.client("secretsmanager"), emulator.client("cloudformation")
-    secrets.create_secret(Name="given", SecretString=json.dumps({"webhook_tokens": ["first", "second"]}))
-    stacks.create_stack(StackName=invoke.STACK_NAME, TemplateBody=json.dumps(document), Capabilities=["CAPABILITY_IAM"])
-    stacks.get_waiter("stack_create_complete").wait(StackName=invoke.STACK_NAME, WaiterConfig={"Delay": 0.1})
+    stacks = emulator.client("cloudformation")
+    stacks.create_stack(StackName=STACK_NAME, TemplateBody=json.dumps(document), Capabilities=["CAPABILITY_IAM"])
+    stacks.get_waiter("stack_create_complete").wait(StackName=STACK_NAME, WaiterConfig={"Delay": 0.1})
     yield
-    stacks.delete_stack(StackName=invoke.STACK_NAME)
-    secrets.delete_secret(SecretId="given", ForceDeleteWithoutRecovery=True)
+    stacks.delete_stack(StackName=STACK_NAME)
 
 
 def test_environments_are_read_from_the_deployed_functions(emulator: Emulator, deployed: None) -> None:
-    assert invoke.env_vars(emulator.client) == {
+    assert environment.function_variables(emulator.client) == {
         logical_id: dict.fromkeys(environment_of(function), "given")
         for function, logical_id in invoke.FUNCTIONS.items()
     }
 
 
-def test_the_token_is_read_from_the_deployed_secret(emulator: Emulator, deployed: None) -> None:
-    assert invoke.webhook_token(emulator.client) == "first"
+def test_dynamodb_is_called_by_way_of_the_proxy_that_feeds_the_streams() -> None:
+    assert environment.CONTAINER["AWS_ENDPOINT_URL_DYNAMODB"] != environment.CONTAINER["AWS_ENDPOINT_URL"]
 
 
 ROLE = {
@@ -82,6 +83,22 @@ def test_a_command_that_makes_no_sense_is_told_how(arguments: list[str], capsys:
     assert "usage: python -m local.invoke {send,webhook,follow_up,monitor,publish} EVENT.json" in said
 
 
-def test_an_event_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let the environments be read from another folder than that of a stack that may be up."""
+    monkeypatch.setattr(invoke, "ENV_VARS", tmp_path / "env-vars.json")
+    monkeypatch.setattr(invoke, "CONTAINER_ENV_VARS", tmp_path / "container-env-vars.json")
+    return tmp_path
+
+
+def test_an_event_that_cannot_be_read_is_reported(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (files / "env-vars.json").write_text('{"SendFunction": {}}')
+    (files / "container-env-vars.json").write_text("{}")
+
     assert invoke.main(["send", "events/send/fax.json"]) == 1
     assert "cannot be read" in capsys.readouterr().err
+
+
+def test_nothing_is_invoked_while_the_local_stack_is_down(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke.main(["send", "events/send/nomsa.json"]) == 1
+    assert "make up" in capsys.readouterr().err

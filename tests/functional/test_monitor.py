@@ -86,7 +86,7 @@ def test_an_account_without_credentials_is_not_asked(deployment: Deployment) -> 
 def test_the_catalogue_is_what_the_vendor_listed(deployment: Deployment) -> None:
     deployment.invoke("monitor/every-quarter-hour")
 
-    directory = DynamoDirectory(deployment.client("dynamodb"), table=deployment.directory)
+    directory = DynamoDirectory(deployment.client("dynamodb"), table=deployment.directory, digest=str)
     catalogue = directory.look_up(numbers=(), conversations=(), catalogues=["nusasms"]).catalogues["nusasms"]
     assert (catalogue.templates, catalogue.senders) == (
         {

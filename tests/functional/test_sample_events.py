@@ -7,10 +7,19 @@ from typing import Any
 
 import pytest
 
-from tests.functional.sandbox import EVENTS, FUNCTIONS, Deployment, environment_of, leaks, read_event
+from sampai.domain.phone import keyed_digest
+from tests.functional.sandbox import (
+    EVENTS,
+    FINGERPRINT_KEY,
+    FUNCTIONS,
+    Deployment,
+    environment_of,
+    leaks,
+    read_event,
+)
 from tests.template import template
 
-DONE = {"batchItemFailures": []}
+DONE: dict[str, list[str]] = {"batchItemFailures": []}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +74,8 @@ def of_smspoh(status: int, body: str, becomes: str) -> Row:
 
 NUMBER = "+6281234567810"
 CONVERSATION = "a4c1e7b2-5d0f-4c3a-9b8e-1f2d3c4b5a69"
-OPTED_OUT, OPTED_IN = f"number#{NUMBER} opted out", f"number#{NUMBER} opted in"
+DIGEST = keyed_digest(NUMBER, FINGERPRINT_KEY.encode())
+OPTED_OUT, OPTED_IN = f"number#{DIGEST} opted out", f"number#{DIGEST} opted in"
 ASKED = f"inbox nusasms#whatsapp_official#SMPL00000000000000004711: {NUMBER} Kapan pesanan saya dikirim?"
 STOPPED = f"inbox nusasms#whatsapp_official#SMPL00000000000000004712: {NUMBER} Berhenti."
 OPEN_ROOM = f"room#{CONVERSATION} of {NUMBER}"
@@ -100,7 +110,7 @@ ROWS = {
     "send/id-conflict": Row(
         answer=DONE, table={"sample-conflict": "accepted"}, calls=1, events=("sample-conflict id_conflict",)
     ),
-    "send/not-json": unread("body"),
+    "send/not-json": Row(answer=DONE, table={"sample-not-json": "failed invalid_request body"}),
     "send/unknown-field": refused("sample-unknown-field", "invalid_request", "priority"),
     "send/bad-number": refused("sample-bad-number", "invalid_request", "recipient"),
     "send/unknown-provider": refused("sample-unknown-provider", "invalid_request", "provider"),

@@ -21,9 +21,9 @@ from hypothesis.stateful import (
 from sampai.contract.settings import parse_settings
 from sampai.domain.message import Message, OnUnknown
 from sampai.domain.status import Status
-from sampai.services.follow_up.service import MAX_ATTEMPTS
+from sampai.services.follow_up.next_state import MAX_ATTEMPTS
 from sampai.services.ports.runtime import UnavailableError
-from sampai.services.send.service import Record
+from sampai.services.send.batch import Record
 from sampai.services.webhook.service import Answer
 from tests.covers import covers
 from tests.fuzz.vendors import MOODS, WORDS, DeathError, Entry, FakeVendors
@@ -422,9 +422,6 @@ def test_whatever_happens_nothing_is_sent_twice_forgotten_or_told() -> None:
     profile = settings(
         max_examples=200,
         stateful_step_count=40,
-        derandomize=True,
-        database=None,
-        deadline=None,
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, Phase.shrink),
     )

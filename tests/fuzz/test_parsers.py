@@ -19,18 +19,19 @@ from sampai.domain.http import HttpResponse
 from sampai.domain.message import Message
 from sampai.domain.outcome import Outcome, Taken
 from sampai.domain.report import Report
-from sampai.providers.base import ListedMessage, Provider
-from tests.conformance.test_provider_contract import APIS, NAMES, cases_of, provider_of
+from sampai.providers.features import (
+    ListedMessage,
+    SupportsAccountChecks,
+    SupportsBatchSend,
+    SupportsListing,
+    SupportsLookup,
+)
+from tests.conformance.case import AccountAnswer, Answer, ListAnswer, LookupAnswer, ManyAnswer
+from tests.conformance.test_provider_contract import APIS, NAMES, cases_of, parse_webhook, provider_of
 from tests.covers import covers
 from tests.fuzz.explore import POISON, places_in
 
-few = settings(
-    max_examples=120,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+few = settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 by_provider = pytest.mark.parametrize("name", NAMES)
 
 STATUSES: Final = (200, 201, 202, 204, 301, 400, 401, 403, 404, 408, 410, 422, 429, 500, 503)
@@ -66,7 +67,8 @@ HOLE: Final = "\u2988hole\u2988"
 def documented(name: str) -> tuple[bytes, ...]:
     """Return the bodies that the vendor is known to answer with."""
     cases = cases_of(name)
-    answers = (*cases.answers, *cases.many_answers, *cases.lookup_answers, *cases.list_answers, *cases.account_answers)
+    answers: list[Answer | ManyAnswer | LookupAnswer | ListAnswer | AccountAnswer] = [*cases.answers]
+    answers += [*cases.many_answers, *cases.lookup_answers, *cases.list_answers, *cases.account_answers]
     return tuple(sorted({answer.response.body for answer in answers if len(answer.response.body) < 4_000}))
 
 
@@ -160,20 +162,21 @@ def three(name: str) -> tuple[Message, ...]:
 
 def readings(name: str, response: HttpResponse) -> Iterator[Any]:
     """Yield what each parser of a provider makes of an answer."""
-    provider, can = provider_of(name), APIS[name].capabilities
+    provider = provider_of(name)
     yield read(lambda: provider.parse_send(response))
-    if can.max_batch_size > 1:
+    if isinstance(provider, SupportsBatchSend):
         yield from _of_many(provider, response, three(name))
-    if can.has_lookup:
+    if isinstance(provider, SupportsLookup):
         yield read(lambda: provider.parse_lookup(response))
-    if can.has_list:
+    if isinstance(provider, SupportsListing):
         page = read(lambda: provider.parse_list(response, 0))
         yield from page.entries if page else ()
-    for check in sorted(can.account_checks):
-        yield read(lambda check=check: provider.parse_account_check(check, response))
+    if isinstance(provider, SupportsAccountChecks):
+        for check in sorted(provider.capabilities.account_checks):
+            yield read(partial(provider.parse_account_check, check, response))
 
 
-def _of_many(provider: Provider, response: HttpResponse, messages: Sequence[Message]) -> Sequence[Outcome]:
+def _of_many(provider: SupportsBatchSend, response: HttpResponse, messages: Sequence[Message]) -> Sequence[Outcome]:
     outcomes: list[Outcome] = read(lambda: provider.parse_send_many(response, messages)) or []
     ids = [outcome.provider_message_id for outcome in outcomes if isinstance(outcome, Taken)]
     assert len(outcomes) in (0, len(messages))
@@ -247,8 +250,10 @@ def test_documented_answers_survive_poison_in_each_place(name: str) -> None:
 
 
 @covers("V5")
-@pytest.mark.parametrize("name", [name for name in NAMES if APIS[name].capabilities.max_batch_size > 1])
+@pytest.mark.parametrize("name", [name for name in NAMES if issubclass(APIS[name], SupportsBatchSend)])
 def test_an_id_that_comes_twice_in_an_answer_names_nobody(name: str) -> None:
+    provider = provider_of(name)
+    assert isinstance(provider, SupportsBatchSend)
     for case in cases_of(name).many_answers:
         document = _json(case.response.body) if len(case.response.body) < 2_000 else None
         found = [(place, key) for place, (_, key) in enumerate(places_in(document))]
@@ -258,7 +263,7 @@ def test_an_id_that_comes_twice_in_an_answer_names_nobody(name: str) -> None:
                 places = places_in(changed)
                 places[to][0][key] = places[source][0][key]
                 response = replace(case.response, body=json.dumps(changed).encode())
-                _of_many(provider_of(name), response, case.messages)
+                _of_many(provider, response, case.messages)
 
 
 PROLOGS: Final = (
@@ -317,7 +322,7 @@ def test_what_is_read_from_a_torn_callback_can_be_kept(name: str, kind: str) -> 
         for at in range(max(len(request.query), len(request.body))):
             query = _torn(request.query.encode(), at, scrap).decode("utf-8", "surrogateescape")
             torn = replace(request, query=query, body=_torn(request.body, at, scrap))
-            assert_storable(read(partial(APIS[name].parse_webhook, kind, torn)) or ())
+            assert_storable(read(partial(parse_webhook, name, kind, torn)) or ())
 
 
 LONG: Final[Mapping[str, Callable[[int], bytes]]] = {

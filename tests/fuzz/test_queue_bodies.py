@@ -17,7 +17,7 @@ from sampai.domain.inbound import Conversation
 from sampai.domain.message import MESSAGE_ID, Message
 from sampai.domain.phone import E164
 from sampai.domain.status import Status
-from sampai.services.send.service import Record
+from sampai.services.send.batch import Record
 from tests.covers import covers
 from tests.fakes import START
 from tests.fuzz.explore import POISON, Seen, explore, places_in

@@ -260,6 +260,10 @@ class Wire:
     is_base64: bool = False
 
 
+def _replaced_by(written: Written) -> Callable[[str, Value], tuple[tuple[str, Value], ...]]:
+    return lambda name, value: ((name, written),)
+
+
 FIELD_FAULTS: Final[Mapping[str, Callable[[str, Value], Pairs]]] = {
     "missing": lambda name, value: (),
     "empty": lambda name, value: ((name, ""),),
@@ -286,11 +290,19 @@ FIELD_FAULTS: Final[Mapping[str, Callable[[str, Value], Pairs]]] = {
     "not UTF-8": lambda name, value: ((name, Written("%ff", '"\\udcff"')),),
     "a broken escape": lambda name, value: ((name, Written("%zz%", '"\\x"')),),
     **{
-        title: lambda name, value, written=written: ((name, Written(quote_plus(written[:6_000]), written)),)
+        title: _replaced_by(Written(quote_plus(written[:6_000]), written))
         for title, written in POISON.items()
         if len(written) <= 100_000
     },
 }
+
+
+def _as_text(body: bytes, *, is_base64: bool) -> tuple[str, bool]:
+    """Return the body of an event and whether it is base64, as API Gateway writes them."""
+    try:
+        return body.decode(), is_base64
+    except UnicodeDecodeError:
+        return base64.b64encode(body).decode(), True
 
 
 def _typed(content_type: str) -> Callable[[Wire], Wire]:
@@ -417,10 +429,7 @@ class Callback:
             wire = WIRE_FAULTS[fault](wire)
         body, is_base64 = wire.body, wire.is_base64
         if isinstance(body, bytes):
-            try:
-                body = body.decode()
-            except UnicodeDecodeError:
-                body, is_base64 = base64.b64encode(body).decode(), True
+            body, is_base64 = _as_text(body, is_base64=is_base64)
         return {
             "version": "2.0",
             "rawPath": f"/webhooks/{self.provider}/{self.kind}/{self.token}",

@@ -2,18 +2,18 @@
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from itertools import count
 from typing import Any
 
+from sampai.domain.failure import Reason
 from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
 from sampai.domain.message import Message
 from sampai.services.follow_up.service import FollowUpService
 from sampai.services.monitor import MonitorService
-from sampai.services.ports.configuration import Secret
 from sampai.services.ports.runtime import NewId
 from sampai.services.ports.transport import NoResponse
-from sampai.services.send.service import Record, SendService
+from sampai.services.send.batch import Record
+from sampai.services.send.service import SendService
 from sampai.services.webhook.inbound import InboundService
 from sampai.services.webhook.service import Answer, WebhookService
 from tests.fakes import (
@@ -34,24 +34,11 @@ from tests.fakes import (
     RecordingTransport,
     Reply,
 )
+from tests.harness.sending import SECRET as SECRET
+from tests.harness.sending import SETTINGS as SETTINGS
+from tests.harness.sending import WEBHOOK_BASE_URL, new_sender
 
-TOKEN = "token-of-the-tests"
-LEASE = timedelta(seconds=60)
-
-SECRET = Secret(
-    webhook_tokens=(TOKEN, "the-token-before"),
-    credentials={
-        "nomsa": {"api_key": "house_v1_nomsa"},
-        "smsnoc": {"api_token": "1|house"},
-        "smspoh": {"api_key": "house", "api_secret": "house"},
-        "nusasms": {"api_key": "house", "user": "house", "password": "house"},
-    },
-)
-
-SETTINGS = {
-    "routes": {"sms": {"TH": ["nomsa", "smspoh"]}},
-    "providers": {"smsnoc": {"sender": "SampaiBD"}, "smspoh": {"sender": "Sampai"}},
-}
+TOKEN = SECRET.webhook_tokens[0]
 
 RECIPIENTS = {
     "nomsa": "+85591234510",
@@ -191,34 +178,19 @@ class House:
             secret=self.secret,
             clock=self.clock,
             telemetry=self.telemetry,
-            webhook_base_url="https://hooks.example.net",
+            webhook_base_url=WEBHOOK_BASE_URL,
             new_pool=InlinePool,
         )
 
     def new_sender(self, new_id: NewId | None = None) -> SendService:
         """Return another sandbox of the send function."""
-        return SendService(
-            messages=self.store,
-            correlations=self.store,
-            eligibility=self.directory,
-            suppression_list=self.directory,
-            quotas=self.directory,
-            media=self.media,
-            encryption_keys=self.encryption_keys,
-            queue=self.queue,
-            bus=self.bus,
-            transport=self.transport,
+        return new_sender(
+            self,
             settings=self.settings,
-            secret=self.secret,
             clock=self.clock,
+            sleep=self.sleep,
             new_id=new_id or self.ids,
             new_key=lambda: f"key-{next(self._keys)}",
-            telemetry=self.telemetry,
-            webhook_base_url="https://hooks.example.net",
-            new_pool=InlinePool,
-            limiter=self.limiter,
-            sleep=self.sleep,
-            lease=LEASE,
         )
 
     def sleep(self, seconds: float) -> None:
@@ -244,6 +216,10 @@ class House:
 
     def message(self, message_id: str = "m-1") -> Message:
         return self.store.messages[message_id]
+
+    def failure_reason(self, message_id: str = "m-1") -> Reason | None:
+        failure = self.message(message_id).failure
+        return failure.reason if failure else None
 
     def sequences(self, message_id: str = "m-1") -> list[int]:
         return [e.detail["sequence"] for e in self.store.events if e.detail["message_id"] == message_id]

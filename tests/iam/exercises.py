@@ -88,6 +88,7 @@ _WEBHOOK: Final[Mapping[tuple[str, str], Work]] = {
     ("dynamodb:UpdateItem", "DirectoryTable"): _work("webhook/nusasms-sms-inbox-stop"),
     ("ssm:GetParameter", "SettingsParameter"): _work("webhook/nusasms-sms-inbox", is_cold=True),
     ("secretsmanager:GetSecretValue", "ProviderSecret"): _work("webhook/nusasms-receipt-get", is_cold=True),
+    ("secretsmanager:GetSecretValue", "FingerprintSecret"): _work("webhook/nusasms-sms-inbox-stop", is_cold=True),
 }
 _FOLLOW_UP: Final[Mapping[tuple[str, str], Work]] = {
     ("dynamodb:Query", "MessagesTable/index/due"): _work("follow_up/every-minute"),

@@ -20,9 +20,6 @@ LOCAL_ACTIONS: Final = {
 _SECRET_SUFFIX: Final = re.compile("-[A-Za-z0-9]{6}")
 _STREAM: Final = re.compile(r"/stream/[0-9TZ:.-]+")
 
-DOUBLE_SLASH: Final = ":parameter//"
-"""The local AWS begins the names of parameters with a slash. On AWS the generated names have none."""
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Permission:
@@ -54,7 +51,7 @@ def document_of(pairs: Sequence[Pair]) -> dict[str, Any]:
 def enforced(pair: Pair) -> Pair:
     """Return a pair of the template in the words of the local AWS."""
     action, arn = pair
-    return LOCAL_ACTIONS.get(action, action), arn.replace(DOUBLE_SLASH, DOUBLE_SLASH[:-1])
+    return LOCAL_ACTIONS.get(action, action), arn
 
 
 def name_of(arn: str, physical_ids: Mapping[str, str]) -> str:

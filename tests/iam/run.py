@@ -91,6 +91,8 @@ class Privileges:
         self._iam, self._lambda, self._dynamodb = client("iam"), client("lambda"), client("dynamodb")
         described = client("cloudformation").describe_stack_resources(StackName=STACK_NAME)["StackResources"]
         self._ids = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in described}
+        # No resource of the stack. An ARN has its name after "parameter", which the leading slash belongs to.
+        self._ids["SettingsParameter"] = outputs["SettingsParameterName"].removeprefix("/")
         secret = client("secretsmanager").get_secret_value(SecretId=outputs["ProviderSecretArn"])["SecretString"]
         self._token = str(json.loads(secret)["webhook_tokens"][0])
         self._numbers = count(1)
@@ -103,7 +105,7 @@ class Privileges:
         """
         for role in {right.role for right in self.rights}:
             self._allow(role)
-        queues = sorted(name for name in self._ids if f"{name}Policy" in self._ids)
+        queues = sorted(name for name, physical_id in self._ids.items() if physical_id.startswith("http"))
         open_ones = [name for name in queues if not self._refuses_plain_http(self._ids[name])]
         over_tls = client("sqs")
         over_tls.meta.events.register("before-sign.sqs", _say_it_came_over_tls)

@@ -39,8 +39,8 @@ def _edit(file: str, old: str, new: str) -> Edit:
 
 def _defect(title: str, likely: str, *edits: Edit) -> Defect:
     """`likely` names test files in short: `unit/send` is tests/unit/test_send.py."""
-    places = [name.split("/") for name in likely.split()]
-    files = tuple(TESTS / folder / f"test_{name}.py" for folder, name in places)
+    places = [name.rpartition("/") for name in likely.split()]
+    files = tuple(TESTS / folder / f"test_{name}.py" for folder, _, name in places)
     return Defect(title=title, edits=edits, likely=files)
 
 
@@ -52,23 +52,14 @@ DEFECTS: Final = (
         _edit(
             "services/send/service.py",
             """\
-        claimed = self._claim(self._enclosed(entries, batch), batch)
-        self._renew_turns(claimed, settings, remaining)
-        attempts = [
-            Attempt(message=entry.admitted.message, provider=provider, starts_at=entry.starts_at)
-            for entry in claimed
-            if (provider := entry.admitted.provider)
-        ]
-        outcomes = self._dispatcher.dispatch(attempts, remaining=remaining)
-        self._finish(claimed, outcomes, settings, batch)
+        stages.claims.store(batch)
+        stages.pacer.renew(batch)
+        stages.dispatcher.dispatch(batch)
 """,
             """\
-        mine = self._enclosed(entries, batch)
-        sent = [(e, Attempt(message=e.admitted.message, provider=p)) for e in mine if (p := e.admitted.provider)]
-        outcomes = self._dispatcher.dispatch([attempt for _, attempt in sent], remaining=remaining)
-        claimed = self._claim(mine, batch)
-        made = [outcome for (e, _), outcome in zip(sent, outcomes, strict=True) if e in claimed]
-        self._finish(claimed, made, settings, batch)
+        stages.pacer.renew(batch)
+        stages.dispatcher.dispatch(batch)
+        stages.claims.store(batch)
 """,
         ),
     ),
@@ -76,15 +67,9 @@ DEFECTS: Final = (
         "a claim that was refused is sent all the same",
         "unit/send",
         _edit(
-            "services/send/service.py",
-            """\
-            if written.done:
-                self._admitted(entry, batch)
-""",
-            """\
-            if written.done or isinstance(written.current, Message):
-                self._admitted(entry, batch)
-""",
+            "services/send/claims.py",
+            "            if written.done:\n",
+            "            if written.done or isinstance(written.current, Message):\n",
         ),
     ),
     _defect(
@@ -107,37 +92,38 @@ DEFECTS: Final = (
         "ports/store",
         _edit(
             "adapters/store.py",
-            "return _answered(isinstance(current, Message) and to_item(current) == to_item(write.message), current)",
-            "return _answered(False, current)",
+            "return _done_or_refused(isinstance(current, Message) and to_item(current) == to_item(write.message)",
+            "return _done_or_refused(False",
         ),
     ),
     _defect(
         "the id is that of the SQS message",
         "unit/send",
         _edit(
-            "services/send/service.py",
-            "        message_id, fingerprint = _identity(record, request, key)\n",
-            """\
-        if isinstance(request, SendRequest):
-            request = request.model_copy(update={"message_id": record.record_id})
-        message_id, fingerprint = _identity(record, request, key)
-""",
+            "services/send/admitter.py",
+            "return request.message_id, request.fingerprint(key)",
+            "return record.record_id, request.fingerprint(key)",
+        ),
+        _edit(
+            "services/send/admitter.py",
+            "            draft = build_draft(request, ",
+            '            draft = build_draft(request.model_copy(update={"message_id": message_id}), ',
         ),
     ),
     _defect(
         "another request under a known id is taken for a repetition",
         "unit/send",
         _edit(
-            "services/send/service.py",
-            "if current.fingerprint not in (None, wanted.fingerprint):",
-            "if current.fingerprint is None and wanted.fingerprint is None:",
+            "services/send/claims.py",
+            "if current.fingerprint not in (None, item.message.fingerprint):",
+            "if current.fingerprint is None and item.message.fingerprint is None:",
         ),
     ),
     _defect(
         "a time-out counts as not taken",
         "unit/send",
         _edit(
-            "services/send/dispatch.py",
+            "services/send/provider_calls.py",
             "    if response.may_have_been_sent:\n",
             '    if response.may_have_been_sent and response.why != "timed out":\n',
         ),
@@ -145,13 +131,13 @@ DEFECTS: Final = (
     _defect(
         "a connection that breaks after the request counts as never opened",
         "unit/transport unit/transport_hostile",
-        _edit("adapters/transport.py", "            self.call.is_sent = True\n", ""),
+        _edit("adapters/transport.py", "            call.is_sent = True\n", ""),
     ),
     _defect(
         "an answer that cannot be read counts as not taken",
         "unit/send unit/shared_calls",
         _edit(
-            "services/send/dispatch.py",
+            "services/send/provider_calls.py",
             'return Unknown(why=f"unreadable answer, HTTP {response.status}")',
             "return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False)",
         ),
@@ -160,7 +146,7 @@ DEFECTS: Final = (
         "a 5xx counts as not taken",
         "unit/provider_base",
         _edit(
-            "providers/base.py",
+            "providers/responses.py",
             'return Unknown(why=f"HTTP {status}")',
             "return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, provider_code=str(status))",
         ),
@@ -169,40 +155,46 @@ DEFECTS: Final = (
         "a lease that is over is claimed again, by who comes next",
         "unit/send",
         _edit(
-            "services/send/service.py",
-            "lost = lose(current, now=now, due_at=now, source=Source.SEND)",
-            "lost = replace(current, status=Status.QUEUED, revision=current.revision + 1, due_at=now)",
+            "services/send/claims.py",
+            "lost = mark_unknown(current, now=now, due_at=now, source=Source.SEND)",
+            "lost = queue(current, now=now, due_at=now)",
         ),
+        _edit("services/send/claims.py", "import Message, mark_unknown\n", "import Message, queue\n"),
     ),
     _defect(
         "a lease that is over is claimed again, by the follow-up",
-        "unit/follow_up",
+        "unit/services/follow_up/leases",
         _edit(
-            "services/follow_up/service.py",
-            "return lose(message, now=now, due_at=now, source=Source.SWEEP)",
-            "return wait(message, route=message.route, failure=None, now=now, due_at=now, source=Source.SWEEP)",
+            "services/follow_up/leases.py",
+            "import Message, mark_unknown\n",
+            "import Message, requeue\n",
+        ),
+        _edit(
+            "services/follow_up/leases.py",
+            "return mark_unknown(message, now=now, due_at=now, source=Source.SWEEP)",
+            "return requeue(message, route=message.route, failure=None, now=now, due_at=now, source=Source.SWEEP)",
         ),
     ),
     _defect(
         "what is unknown is sent again without the caller's wish",
-        "unit/follow_up",
-        _edit("services/follow_up/service.py", "        and message.on_unknown is OnUnknown.RESEND\n", ""),
+        "unit/services/follow_up/next_state",
+        _edit("services/follow_up/next_state.py", "        and message.on_unknown is OnUnknown.RESEND\n", ""),
     ),
     _defect(
         "one look that does not find a message is enough to send it again",
-        "unit/follow_up",
-        _edit("services/follow_up/service.py", "        and message.misses + 1 >= MISSES_BEFORE_RESEND\n", ""),
+        "unit/services/follow_up/next_state",
+        _edit("services/follow_up/next_state.py", "        and message.not_found_count + 1 >= MIN_NOT_FOUND\n", ""),
     ),
     _defect(
         "an old note resumes a later attempt",
         "unit/send",
-        _edit("services/send/service.py", " and message.attempt in attempts\n", "\n"),
+        _edit("services/send/admission.py", " and message.attempt in attempts\n", "\n"),
     ),
     _defect(
         "messages of a shared call that was turned away go together again",
         "unit/provider_base unit/shared_calls",
         _edit(
-            "providers/base.py",
+            "providers/features.py",
             "if message.category is not Category.PROMOTIONAL or message.attempt > 1:",
             "if message.category is not Category.PROMOTIONAL:",
         ),
@@ -219,14 +211,16 @@ DEFECTS: Final = (
     ),
     _defect(
         "a receipt that comes before its message is dropped",
-        "unit/follow_up unit/receive",
+        "unit/services/webhook/receipts unit/services/follow_up/reconciliation",
         _edit(
-            "services/webhook/service.py", "meeting = self._store.park(key, report, self._clock())", "meeting = None"
+            "services/webhook/receipts.py",
+            "correlation = self._correlations.buffer_report(key, report, self._clock())",
+            "correlation = None",
         ),
     ),
     _defect(
         "a receipt is answered 200 before it is durable",
-        "unit/receive",
+        "unit/services/webhook/service",
         _edit(
             "services/webhook/service.py",
             "            return Answer.UNAVAILABLE\n",
@@ -246,10 +240,12 @@ DEFECTS: Final = (
         "429 counts as taken",
         "unit/send",
         _edit(
-            "services/send/dispatch.py",
+            "services/send/provider_calls.py",
             "        try:\n            outcome = provider.parse_send(response)\n",
             """\
         if response.status == 429:
+            from sampai.domain.outcome import Taken
+
             return Taken(provider_message_id=message.message_id)
         try:
             outcome = provider.parse_send(response)
@@ -260,7 +256,7 @@ DEFECTS: Final = (
         "429 ends the message",
         "unit/provider_base conformance/provider_contract",
         _edit(
-            "providers/base.py",
+            "providers/responses.py",
             "                reason=Reason.RATE_LIMITED,\n                is_final=False,\n",
             "                reason=Reason.RATE_LIMITED,\n                is_final=True,\n",
         ),
@@ -269,9 +265,9 @@ DEFECTS: Final = (
         "refused credentials end the message",
         "unit/provider_base conformance/provider_contract",
         _edit(
-            "providers/base.py",
-            'is_final=False, about=About.PROVIDER, provider_code="401"',
-            'is_final=True, about=About.MESSAGE, provider_code="401"',
+            "providers/responses.py",
+            'is_final=False, scope=FailureScope.PROVIDER, provider_code="401"',
+            'is_final=True, scope=FailureScope.MESSAGE, provider_code="401"',
         ),
     ),
     _defect(
@@ -279,8 +275,8 @@ DEFECTS: Final = (
         "conformance/provider_contract",
         _edit(
             "providers/nomsa/sms.py",
-            '    provider_message_id = readable_id(row.get("id"))\n',
-            '    provider_message_id = readable_id(row.get("id")) or "unnamed"\n',
+            '    provider_message_id = parse_id(row.get("id"))\n',
+            '    provider_message_id = parse_id(row.get("id")) or "unnamed"\n',
         ),
     ),
     _defect(
@@ -288,8 +284,8 @@ DEFECTS: Final = (
         "unit/smspoh_bulk",
         _edit(
             "providers/smspoh.py",
-            "return [place_of(place, number, reference) for place, (number, reference) in enumerate(names)]",
-            "return [place if place < len(entries) else None for place in range(len(names))]",
+            "return [match(position, number, reference) for position, (number, reference) in enumerate(sent)]",
+            "return [position if position < len(entries) else None for position in range(len(sent))]",
         ),
     ),
     _defect(
@@ -297,23 +293,23 @@ DEFECTS: Final = (
         "unit/smsnoc_many",
         _edit(
             "providers/smsnoc.py",
-            'is_in_place = len(rows) == len(numbers) and _digits(rows[place].get("to")) == number',
-            "is_in_place = place < len(rows)",
+            'is_in_order = len(rows) == len(numbers) and _digits(rows[position].get("to")) == number',
+            "is_in_order = position < len(rows)",
         ),
     ),
     _defect(
         "an entry of a vendor's list goes to one of two messages that it may belong to",
-        "unit/follow_up",
+        "unit/services/follow_up/reconciliation",
         _edit(
-            "services/follow_up/service.py",
-            "is_certain = len(free) == 1 and not any(_share(findings, m, free) for m in lost if m is not message)",
+            "services/follow_up/reconciliation.py",
+            "is_certain = len(free) == 1 and not any(_shares(results, m, free) for m in unknown if m is not message)",
             "is_certain = bool(free)",
         ),
     ),
     # --- none forgotten, none late --------------------------------------------------------------------------------
     _defect(
         "a message that waits for a further attempt has no due_at",
-        "unit/send unit/follow_up",
+        "unit/send unit/services/follow_up/service",
         _edit(
             "domain/message.py",
             "        attempt=message.attempt + 1,\n        due_at=due_at,\n",
@@ -324,9 +320,9 @@ DEFECTS: Final = (
         "a record whose claim was not answered does not come back",
         "unit/send",
         _edit(
-            "services/send/service.py",
-            "            else:\n                batch.unfinished.update(entry.records)\n        return claimed\n",
-            "        return claimed\n",
+            "services/send/claims.py",
+            "            else:\n                batch.redeliver(item)\n",
+            "            else:\n                batch.items.remove(item)\n",
         ),
     ),
     _defect(
@@ -334,11 +330,11 @@ DEFECTS: Final = (
         "unit/send",
         _edit(
             "services/send/dispatch.py",
-            "late = {i: _EXPIRED for i, attempt in enumerate(attempts) if attempt.message.is_expired(now)}",
-            "late = {i: _EXPIRED for i, attempt in enumerate(attempts) if attempt.message.expires_at is now}",
+            "messages = [item.message for item in call.items if not item.message.is_expired(now)]",
+            "messages = [item.message for item in call.items if item.message.expires_at is not now]",
         ),
         _edit(
-            "services/send/dispatch.py",
+            "services/send/provider_calls.py",
             "if complete.is_expired(self._clock()):",
             "if complete.expires_at is self._clock():",
         ),
@@ -348,11 +344,10 @@ DEFECTS: Final = (
         "unit/send",
         _edit(
             "services/send/dispatch.py",
-            "if remaining() < CALL_SECONDS + WRITE_MARGIN_SECONDS:",
-            "if remaining() < 0:",
+            "if not deadline.has_time_for_call():",
+            "if deadline.remaining() < 0:",
         ),
     ),
-    # --- who may be written to ------------------------------------------------------------------------------------
     _defect(
         "a comma and a second number pass for a recipient",
         "unit/request_kinds unit/send",
@@ -360,11 +355,11 @@ DEFECTS: Final = (
     ),
     _defect(
         "an opt-out keeps one-time passwords back",
-        "unit/opt_out unit/known",
+        "unit/application/opt_out unit/services/send/eligibility",
         _edit(
-            "services/send/admission.py",
-            "if message.category is Category.PROMOTIONAL and message.recipient in desk.known.opted_out:",
-            "if message.recipient in desk.known.opted_out:",
+            "services/send/eligibility.py",
+            "if message.category is Category.PROMOTIONAL and message.recipient in data.opted_out:",
+            "if message.recipient in data.opted_out:",
         ),
         _edit(
             "services/send/eligibility.py",
@@ -374,17 +369,21 @@ DEFECTS: Final = (
     ),
     _defect(
         "an opt-out keeps nothing back",
-        "unit/opt_out",
+        "unit/application/opt_out",
         _edit(
-            "services/send/admission.py",
-            "if message.category is Category.PROMOTIONAL and message.recipient in desk.known.opted_out:",
-            "if message.category is Category.OTP and message.recipient in desk.known.opted_out:",
+            "services/send/eligibility.py",
+            "if message.category is Category.PROMOTIONAL and message.recipient in data.opted_out:",
+            "if message.category is Category.OTP and message.recipient in data.opted_out:",
         ),
     ),
     _defect(
         "a reply goes out though its conversation is closed",
-        "unit/rooms",
-        _edit("services/send/admission.py", "if room is not None and room.is_open(desk.now):", "if room is not None:"),
+        "unit/application/conversations",
+        _edit(
+            "services/send/eligibility.py",
+            "if conversation is not None and conversation.is_open(now):",
+            "if conversation is not None:",
+        ),
     ),
     # --- vendors are spared -----------------------------------------------------------------------------------------
     _defect(
@@ -401,21 +400,23 @@ DEFECTS: Final = (
         "what has no turn is sent unpaced",
         "unit/pace",
         _edit(
-            "services/send/service.py",
-            "            if entry.starts_at is None:\n",
-            "            if entry.starts_at == now:\n",
+            "services/send/pacer.py",
+            "            if item.starts_at is None:\n",
+            "            if item.starts_at == now:\n",
         ),
     ),
     _defect(
         "what its claim has made late goes out all at once",
         "unit/pace",
-        _edit("services/send/pacer.py", "MOST_LATE: Final = 2\n", "MOST_LATE: Final = 200\n"),
+        _edit("services/send/pacer.py", "MAX_LATE: Final = 2\n", "MAX_LATE: Final = 200\n"),
     ),
     _defect(
         "a vendor that does not answer is asked for ever",
         "unit/circuits",
         _edit(
-            "services/circuit_breakers.py", "if circuit.failures < MOST_FAILURES:", "if about is not About.PROVIDER:"
+            "services/circuit_breakers.py",
+            "if circuit.failures < MAX_FAILURES:",
+            "if scope is not FailureScope.PROVIDER:",
         ),
     ),
     _defect(
@@ -430,9 +431,9 @@ DEFECTS: Final = (
     # --- nothing leaked -------------------------------------------------------------------------------------------
     _defect(
         "the beginning of a webhook token is enough",
-        "unit/receive",
+        "unit/services/webhook/tokens unit/services/webhook/service",
         _edit(
-            "services/webhook/service.py",
+            "services/webhook/tokens.py",
             "matches = [hmac.compare_digest(given, sha256(other.encode()).digest()) for other in valid]",
             "matches = [len(given) > 0 and other.startswith(token) for other in valid]",
         ),
@@ -441,18 +442,17 @@ DEFECTS: Final = (
         "the encryption key is stored after the call",
         "unit/enclosures",
         _edit(
-            "services/send/service.py",
-            "encryption_key=self._vault.key_of(message, enclosed.encryption_key)",
-            "encryption_key=enclosed.encryption_key",
+            "services/send/attachments.py",
+            "key = self._encryption_keys.get_or_create(message, attachments.encryption_key)",
+            "key = attachments.encryption_key",
         ),
         _edit(
-            "services/send/dispatch.py",
-            "        self._keep_key(complete, outcome)\n        return outcome\n",
+            "services/send/attachments.py",
+            "        key = outcome.encryption_key if isinstance(outcome, Taken) else None\n",
             """\
-        if complete.enclosed.encryption_key is not None:
-            self._vault.key_of(complete, complete.enclosed.encryption_key)
-        self._keep_key(complete, outcome)
-        return outcome
+        if message.attachments.encryption_key is not None:
+            self._encryption_keys.get_or_create(message, message.attachments.encryption_key)
+        key = outcome.encryption_key if isinstance(outcome, Taken) else None
 """,
         ),
     ),
@@ -460,7 +460,9 @@ DEFECTS: Final = (
         "the words of a message are kept after its end",
         "unit/send",
         _edit(
-            "domain/message.py", "return replace(message, content=None, enclosed", "return replace(message, enclosed"
+            "domain/message.py",
+            "return replace(message, content=None, attachments",
+            "return replace(message, attachments",
         ),
     ),
     _defect(
@@ -485,7 +487,7 @@ DEFECTS: Final = (
         "the text of an exception stands in the log",
         "canary/canary",
         _edit(
-            "services/send/dispatch.py",
+            "services/send/provider_calls.py",
             "            error=type(error).__name__,\n        )\n        is_final",
             "            error=str(error),\n        )\n        is_final",
         ),
@@ -494,7 +496,7 @@ DEFECTS: Final = (
         "the answer of a vendor stands in the log",
         "canary/canary",
         _edit(
-            "services/send/dispatch.py",
+            "services/send/provider_calls.py",
             "            http_status=response.status,\n",
             "            http_status=response.status,\n            body=response.body,\n",
         ),
@@ -523,8 +525,8 @@ DEFECTS: Final = (
         "unit/transport_hostile unit/transport",
         _edit(
             "adapters/transport.py",
-            "from contextlib import suppress\n",
-            "from contextlib import suppress\nfrom dataclasses import replace\n",
+            "from contextvars import ContextVar\n",
+            "from contextvars import ContextVar\nfrom dataclasses import replace\n",
         ),
         _edit(
             "adapters/transport.py",

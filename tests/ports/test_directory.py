@@ -1,15 +1,18 @@
 """What the services rely on in a directory, asked of the fake and of DynamoDB as the local AWS has it."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import permutations
+from typing import Any
 
 import pytest
 
 from sampai.adapters.directory import DynamoDirectory
 from sampai.domain.inbound import Conversation
+from sampai.domain.phone import keyed_digest
 from sampai.domain.quotas import Limit, QuotaCounter
 from sampai.domain.template import Catalogue, TemplateInfo
 from sampai.services.ports.eligibility import EligibilityData
@@ -20,12 +23,20 @@ from tests.fakes import START, InMemoryDirectory
 NUMBER = "+85591234511"
 
 
+def digest(number: str) -> str:
+    return keyed_digest(number, b"key of the tests")
+
+
+def dynamo_directory(client: Any, table: str) -> DynamoDirectory:
+    return DynamoDirectory(client, table=table, digest=digest)
+
+
 @pytest.fixture(params=["memory", "dynamodb"])
 def directory(request: pytest.FixtureRequest) -> DynamoDirectory | InMemoryDirectory:
     if request.param == "memory":
         return InMemoryDirectory()
     emulator: Emulator = request.getfixturevalue("emulator")
-    return DynamoDirectory(emulator.client("dynamodb"), table=emulator.new_table("DirectoryTable"))
+    return dynamo_directory(emulator.client("dynamodb"), emulator.new_table("DirectoryTable"))
 
 
 def at(minutes: int) -> datetime:
@@ -187,7 +198,7 @@ def test_of_the_catalogue_before_nothing_is_left(directory: DynamoDirectory | In
 
 
 def counter(most: int, key: str = f"recipient#{NUMBER}#2026-11-21T10") -> QuotaCounter:
-    return QuotaCounter(limit=Limit.PER_RECIPIENT_PER_HOUR, most=most, key=key, ends_at=at(60))
+    return QuotaCounter(limit=Limit.PER_RECIPIENT_PER_HOUR, maximum=most, key=key, ends_at=at(60))
 
 
 @pytest.mark.parametrize("most", [1, 2, 5])
@@ -246,10 +257,10 @@ def test_a_directory_that_does_not_answer_is_unavailable(
         directory = fake = InMemoryDirectory()
         fake.is_down = True
     elif where == "dynamodb":
-        directory = DynamoDirectory(unreachable("dynamodb"), table="directory")
+        directory = dynamo_directory(unreachable("dynamodb"), "directory")
     else:
         emulator: Emulator = request.getfixturevalue("emulator")
-        directory = DynamoDirectory(emulator.client("dynamodb"), table="nowhere")
+        directory = dynamo_directory(emulator.client("dynamodb"), "nowhere")
 
     with pytest.raises(UnavailableError) as caught:
         call(directory)
@@ -267,7 +278,7 @@ def test_a_catalogue_of_another_version_is_read_as_far_as_it_is_known(emulator: 
     }
     client.put_item(TableName=table, Item=item)
 
-    known = DynamoDirectory(client, table=table).look_up(numbers=[], conversations=[], catalogues=["nusasms"])
+    known = dynamo_directory(client, table).look_up(numbers=[], conversations=[], catalogues=["nusasms"])
 
     templates = {"otp": TemplateInfo(is_approved=True)}
     assert known.catalogues == {"nusasms": Catalogue(refreshed_at=START, templates=templates)}
@@ -275,7 +286,7 @@ def test_a_catalogue_of_another_version_is_read_as_far_as_it_is_known(emulator: 
 
 def test_a_count_is_forgotten_a_day_after_its_hour(emulator: Emulator) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("DirectoryTable")
-    directory = DynamoDirectory(client, table=table)
+    directory = dynamo_directory(client, table)
 
     for _ in range(3):
         directory.increment(counter(2))
@@ -291,7 +302,7 @@ def test_a_count_is_forgotten_a_day_after_its_hour(emulator: Emulator) -> None:
 
 def test_a_conversation_is_forgotten_thirty_days_after_its_last_message_and_a_wish_never(emulator: Emulator) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("DirectoryTable")
-    directory = DynamoDirectory(client, table=table)
+    directory = dynamo_directory(client, table)
 
     directory.record_conversation(conversation(0))
     directory.record_conversation(conversation(5))
@@ -301,5 +312,30 @@ def test_a_conversation_is_forgotten_thirty_days_after_its_last_message_and_a_wi
     expiries = {item["directory_key"]["S"]: item.get("ttl") for item in items}
     assert expiries == {
         "room#room-1": {"N": str(int((at(5) + timedelta(days=30)).timestamp()))},
-        f"number#{NUMBER}": None,
+        f"number#{digest(NUMBER)}": None,
     }
+
+
+def test_an_opt_out_is_kept_without_its_number(emulator: Emulator) -> None:
+    client, table = emulator.client("dynamodb"), emulator.new_table("DirectoryTable")
+
+    dynamo_directory(client, table).set_opt_out(NUMBER, is_out=True, at=at(0))
+
+    items = client.scan(TableName=table, ConsistentRead=True)["Items"]
+    assert [item["directory_key"]["S"] for item in items] == [f"number#{digest(NUMBER)}"]
+    assert NUMBER.removeprefix("+855") not in json.dumps(items)
+
+
+def test_opt_outs_are_unavailable_without_the_key_of_their_digest(emulator: Emulator) -> None:
+    def unavailable(number: str) -> str:
+        raise UnavailableError("fingerprint key: none")
+
+    client, table = emulator.client("dynamodb"), emulator.new_table("DirectoryTable")
+    directory = DynamoDirectory(client, table=table, digest=unavailable)
+
+    with pytest.raises(UnavailableError):
+        directory.set_opt_out(NUMBER, is_out=True, at=at(0))
+    with pytest.raises(UnavailableError):
+        directory.look_up(numbers=[NUMBER], conversations=[], catalogues=[])
+    assert directory.look_up(numbers=[], conversations=["room-1"], catalogues=[]) == EligibilityData()
+    assert client.scan(TableName=table)["Items"] == []

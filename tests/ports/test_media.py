@@ -36,45 +36,45 @@ def media(request: pytest.FixtureRequest) -> MediaStore:
 
 @pytest.mark.parametrize("data", [f[1] for f in FILES], ids=[f[0] for f in FILES])
 def test_a_file_is_fetched_as_it_was_kept(media: MediaStore, data: bytes) -> None:
-    key = media.keep(MESSAGE, data)
+    key = media.store(MESSAGE, data)
 
-    assert media.fetch(key) == data
+    assert media.load(key) == data
 
 
 def test_one_file_of_one_message_is_kept_once(media: MediaStore) -> None:
-    others = [media.keep(MESSAGE, b"another"), media.keep(replace(MESSAGE, message_id="m-2"), b"file")]
+    others = [media.store(MESSAGE, b"another"), media.store(replace(MESSAGE, message_id="m-2"), b"file")]
 
-    keys = {media.keep(MESSAGE, b"file") for _ in range(3)}
+    keys = {media.store(MESSAGE, b"file") for _ in range(3)}
 
     assert len(keys) == 1
     assert keys.isdisjoint(others)
-    assert [media.fetch(key) for key in (*others, *keys)] == [b"another", b"file", b"file"]
+    assert [media.load(key) for key in (*others, *keys)] == [b"another", b"file", b"file"]
 
 
 @pytest.mark.parametrize("data", [f[1] for f in FILES], ids=[f[0] for f in FILES])
 def test_a_file_that_was_discarded_is_gone_and_its_neighbours_are_not(media: MediaStore, data: bytes) -> None:
-    neighbour = media.keep(MESSAGE, b"neighbour")
-    key = media.keep(MESSAGE, data)
+    neighbour = media.store(MESSAGE, b"neighbour")
+    key = media.store(MESSAGE, data)
 
-    media.discard(key)
-    media.discard(key)
+    media.delete(key)
+    media.delete(key)
 
     with pytest.raises(UnavailableError):
-        media.fetch(key)
-    assert media.fetch(neighbour) == b"neighbour"
+        media.load(key)
+    assert media.load(neighbour) == b"neighbour"
 
 
 def test_a_file_that_was_discarded_may_be_kept_again(media: MediaStore) -> None:
-    key = media.keep(MESSAGE, b"file")
-    media.discard(key)
+    key = media.store(MESSAGE, b"file")
+    media.delete(key)
 
-    assert media.fetch(media.keep(MESSAGE, b"file")) == b"file"
+    assert media.load(media.store(MESSAGE, b"file")) == b"file"
 
 
 CALLS: list[tuple[str, Callable[[MediaStore], object]]] = [
-    ("keep", lambda media: media.keep(MESSAGE, b"file")),
-    ("fetch", lambda media: media.fetch("m-1/0123/1")),
-    ("discard", lambda media: media.discard("m-1/0123/1")),
+    ("store", lambda media: media.store(MESSAGE, b"file")),
+    ("load", lambda media: media.load("m-1/0123/1")),
+    ("delete", lambda media: media.delete("m-1/0123/1")),
 ]
 
 
@@ -103,19 +103,19 @@ def test_a_store_of_files_that_does_not_answer_is_unavailable(
 def test_a_file_of_which_a_part_is_gone_is_gone(emulator: Emulator) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("MediaTable")
     media = DynamoMedia(client, table=table)
-    key = media.keep(MESSAGE, b"a" * 2 * PART_BYTES)
+    key = media.store(MESSAGE, b"a" * 2 * PART_BYTES)
 
     client.delete_item(TableName=table, Key={"media_key": {"S": f"{key.rpartition('/')[0]}/1"}})
 
     with pytest.raises(UnavailableError):
-        media.fetch(key)
+        media.load(key)
 
 
 @pytest.mark.parametrize("send_at", [None, START + timedelta(days=200)])
 def test_a_file_outlasts_the_longest_that_its_message_may_wait(emulator: Emulator, send_at: datetime | None) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("MediaTable")
 
-    DynamoMedia(client, table=table).keep(replace(MESSAGE, send_at=send_at), b"a" * 2 * PART_BYTES)
+    DynamoMedia(client, table=table).store(replace(MESSAGE, send_at=send_at), b"a" * 2 * PART_BYTES)
 
     items = client.scan(TableName=table, ConsistentRead=True)["Items"]
     expected = {"N": str(int(((send_at or START) + RETENTION).timestamp()))}

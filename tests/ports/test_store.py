@@ -8,10 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from local.emulator.partiql_proxy import LocalDynamoDb
-from sampai.adapters.dynamo import ROUNDS, get_all
+from sampai.adapters.dynamo import MAX_ROUNDS, get_all
 from sampai.adapters.store import DynamoStore
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import (
@@ -32,7 +32,7 @@ from sampai.services.ports.correlations import Correlation, LinkCorrelation
 from sampai.services.ports.messages import Insert, Replace, Write, WriteResult
 from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
-from tests.emulator import Emulator
+from tests.emulator import Emulator, unreachable
 from tests.fakes import START, FixedClock, InMemoryStore
 
 LEASE = timedelta(seconds=60)
@@ -227,13 +227,13 @@ def test_the_report_may_be_first_at_the_meeting_point(store: DynamoStore | InMem
 
     assert written == [WriteResult(done=False, current=Correlation(key="nomsa#145", reports=(report(),)))]
     met = Correlation(key="nomsa#145", message_id="m-1", reports=(report(),))
-    assert store.claim_correlation("nomsa#145", "m-1") == met
-    assert store.claim_correlation("nomsa#145", "m-1") == met
-    assert store.claim_correlation("nomsa#145", "m-2") == met
+    assert store.claim("nomsa#145", "m-1") == met
+    assert store.claim("nomsa#145", "m-1") == met
+    assert store.claim("nomsa#145", "m-2") == met
 
 
 def test_a_meeting_point_that_nobody_wrote_can_be_adopted(store: DynamoStore | InMemoryStore) -> None:
-    assert store.claim_correlation("nomsa#145", "m-1") == Correlation(key="nomsa#145", message_id="m-1")
+    assert store.claim("nomsa#145", "m-1") == Correlation(key="nomsa#145", message_id="m-1")
 
 
 @covers("W2", "I10")
@@ -312,6 +312,54 @@ def test_a_call_without_answer_is_neither_done_nor_refused(
     assert store.commit([Insert(message=claimed())]) == [WriteResult(done=False)]
 
 
+def _throttle_first(_: Any, statements: Sequence[Any]) -> Any:
+    return {"Responses": [{"Error": {"Code": "ThrottlingError"}}, *({} for _ in statements[1:])]}
+
+
+@covers("D4")
+def test_statements_throttled_in_every_round_are_not_done(emulator: Emulator) -> None:
+    client = _Flaky(emulator.client("dynamodb"), *[_throttle_first] * MAX_ROUNDS)
+
+    assert _dynamo(emulator, client).commit([Insert(message=claimed())]) == [WriteResult(done=False)]
+    assert client.calls == ["BatchExecuteStatement"] * MAX_ROUNDS
+
+
+@covers("I10")
+def test_conflict_that_cannot_be_read_is_reported_without_the_stored_item(emulator: Emulator) -> None:
+    client = emulator.client("dynamodb")
+    store = _dynamo(emulator, client)
+    store.commit([Insert(message=claimed(attempt_id="a-1")), LinkCorrelation(key="k", message_id="m-1")])
+    refused: list[Write] = [Insert(message=claimed(attempt_id="a-2")), LinkCorrelation(key="k", message_id="m-2")]
+
+    client.meta.events.register("before-call.dynamodb.BatchGetItem", _cut_off)
+
+    assert store.commit(refused) == [WriteResult(done=False)] * 2
+
+
+def _cut_off(**_: Any) -> None:
+    raise EndpointConnectionError(endpoint_url="http://127.0.0.1")
+
+
+OPERATIONS: dict[str, Callable[[DynamoStore], object]] = {
+    "read": lambda store: store.read(["m-1"]),
+    "due": lambda store: store.due(START, 10),
+    "find_correlations": lambda store: store.find_correlations(["nomsa#1"]),
+    "buffer_report": lambda store: store.buffer_report("nomsa#1", report(), START),
+    "claim_correlation": lambda store: store.claim("nomsa#1", "m-1"),
+}
+
+
+@covers("D1", "I10")
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_outage_raises_and_names_nothing_private(operation: str) -> None:
+    store = DynamoStore(
+        unreachable("dynamodb"), messages_table="m", correlations_table="c", clock=FixedClock(), sleep=lambda _: None
+    )
+
+    with pytest.raises(UnavailableError, match=r"^\w+: EndpointConnectionError$"):
+        OPERATIONS[operation](store)
+
+
 def test_a_batch_that_goes_well_is_one_call(emulator: Emulator) -> None:
     client = _Flaky(emulator.client("dynamodb"))
     store = _dynamo(emulator, client)
@@ -364,7 +412,7 @@ def test_a_read_that_is_never_answered_whole_is_unavailable(emulator: Emulator) 
     with pytest.raises(UnavailableError):
         get_all(busy, table, "media_key", ["key-1"], sleep=lambda _: None)
 
-    assert busy.asked == [1] * ROUNDS
+    assert busy.asked == [1] * MAX_ROUNDS
 
 
 def test_what_local_functions_write_reaches_the_stream(emulator: Emulator) -> None:

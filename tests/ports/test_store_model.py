@@ -78,7 +78,7 @@ class Script:
             "due": self._due,
             "find_correlations": self._correlations,
             "buffer_report": self._buffer_report,
-            "claim_correlation": self._claim,
+            "claim": self._claim,
         }
         name = self._random.choices(tuple(makes), weights=(6, 1, 1, 1, 2, 1))[0]
         return name, makes[name]()
@@ -195,7 +195,7 @@ class Script:
 
     def _claim(self) -> Operation:
         key, message_id = self._random.choice(KEYS), self._random.choice(IDS)
-        return lambda store: store.claim_correlation(key, message_id)
+        return lambda store: store.claim(key, message_id)
 
 
 def _dynamo(emulator: Emulator) -> DynamoStore:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from sampai.adapters.encryption_keys import DynamoEncryptionKeys
-from sampai.adapters.items import expiry_of
+from sampai.adapters.items import ttl_of
 from sampai.domain.message import Message
 from sampai.domain.status import Status
 from sampai.services.ports.encryption_keys import EncryptionKeyStore
@@ -88,6 +88,6 @@ def test_a_key_is_kept_as_long_as_its_message(emulator: Emulator) -> None:
     encryption_keys.replace(OTHER, "second")
 
     assert sorted(client.scan(TableName=table, ConsistentRead=True)["Items"], key=str) == [
-        {"message_id": {"S": "m-1"}, "encryption_key": {"S": "first"}, "ttl": expiry_of(MESSAGE)},
-        {"message_id": {"S": "m-2"}, "encryption_key": {"S": "second"}, "ttl": expiry_of(OTHER)},
+        {"message_id": {"S": "m-1"}, "encryption_key": {"S": "first"}, "ttl": ttl_of(MESSAGE)},
+        {"message_id": {"S": "m-2"}, "encryption_key": {"S": "second"}, "ttl": ttl_of(OTHER)},
     ]

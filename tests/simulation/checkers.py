@@ -9,8 +9,9 @@ from typing import Any, Final
 from sampai.contract.events import Event
 from sampai.domain.message import Category, Message, OnUnknown, text_of_content
 from sampai.domain.status import Source, Status
+from sampai.providers.features import SupportsListing, SupportsLookup
 from sampai.providers.registry import load
-from sampai.services.follow_up.service import MAX_ATTEMPTS
+from sampai.services.follow_up.next_state import MAX_ATTEMPTS
 from sampai.services.ports.correlations import Correlation, correlation_key
 from tests.simulation.vendors import Row, Sent, Vendor
 
@@ -261,9 +262,8 @@ def _evidence(row: Row, message: Message, owners: Mapping[str, str | None], endi
 
 
 def _can_be_asked(vendor: Vendor, *, by_id: bool) -> bool:
-    apis = [api.capabilities for api in load(vendor.name)]
-    own = [can for can in apis if vendor.webhook is None or vendor.webhook in can.webhooks]
-    return any(can.has_list or (can.has_lookup and by_id) for can in own)
+    own = [a for a in load(vendor.name) if vendor.webhook is None or vendor.webhook in a.capabilities.webhooks]
+    return any(issubclass(api, SupportsListing) or (issubclass(api, SupportsLookup) and by_id) for api in own)
 
 
 def _is_unmistakable(row: Row, message: Message, ending: Ending) -> bool:

@@ -12,109 +12,133 @@ from sampai.domain.outcome import NotTaken, Outcome, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Source
 from sampai.providers.base import Provider
-from sampai.services.follow_up.poller import PollResults
+from sampai.services.follow_up.leases import Leases
+from sampai.services.follow_up.reconciliation import Reconciliation
+from sampai.services.follow_up.results import PollResults
 from sampai.services.follow_up.service import FollowUpService
+from sampai.services.follow_up.wake_ups import WakeUps
 from sampai.services.ports.messages import WriteResult
-from sampai.services.ports.runtime import Remaining
 from sampai.services.reports import Reports, change
-from sampai.services.send.dispatch import Attempt, Dispatcher
-from sampai.services.send.service import SendService
+from sampai.services.send.batch import Batch, BatchItem
+from sampai.services.send.claims import Claims
+from sampai.services.send.dispatch import Dispatcher
+from sampai.services.send.quotas import Quotas
+from sampai.services.send.results import Results
+from sampai.services.webhook.receipts import Receipts
 from sampai.services.webhook.service import Answer, WebhookService
 from tests.simulation.ports import SimulatedStore
 from tests.simulation.world import Services
 
 
-class ChecksThenSends(SendService):
-    """Looks whether the message is there, sends it, and takes no claim that another could lose."""
+class ChecksThenSends(Claims):
+    """Check whether the message exists, send it, and store no claim that another worker could see."""
 
-    def _claim(self, entries: Any, batch: Any) -> Any:
+    def store(self, batch: Batch) -> None:
         store = self._messages
         assert isinstance(store, SimulatedStore)
-        known = store.read([entry.decision.message.message_id for entry in entries])
-        free = [entry for entry in entries if entry.decision.message.message_id not in known]
-        for entry in free:
-            store.overwrite(entry.decision.message)
-        return free
+        known = store.read([item.message.message_id for item in batch.items])
+        batch.items = [item for item in batch.items if item.message.message_id not in known]
+        for item in batch.items:
+            store.overwrite(item.message)
 
 
-class _Hopeful(Dispatcher):
-    def dispatch(self, attempts: Sequence[Attempt], *, remaining: Remaining) -> list[Outcome]:
-        return [
-            NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False) if isinstance(outcome, Unknown) else outcome
-            for outcome in super().dispatch(attempts, remaining=remaining)
-        ]
+class TakesTimeOutForRefusal(Dispatcher):
+    """Send a message again after a call without an answer."""
+
+    def dispatch(self, batch: Batch) -> None:
+        super().dispatch(batch)
+        for item in batch.items:
+            if isinstance(item.outcome, Unknown):
+                item.outcome = NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False)
 
 
-class _Careless(Dispatcher):
-    def dispatch(self, attempts: Sequence[Attempt], *, remaining: Remaining) -> list[Outcome]:
-        ageless = [replace(attempt, message=replace(attempt.message, expires_at=None)) for attempt in attempts]
-        return super().dispatch(ageless, remaining=remaining)
+class ForgetsExpiry(Dispatcher):
+    """Check `expires_at` when a message is claimed, and not when it is sent."""
+
+    def dispatch(self, batch: Batch) -> None:
+        claimed = {id(item): item.message for item in batch.items}
+        for item in batch.items:
+            item.message = replace(item.message, expires_at=None)
+        super().dispatch(batch)
+        for item in batch.items:
+            item.message = claimed[id(item)]
 
 
-class TakesTimeOutForRefusal(SendService):
-    """Sends again what was not answered."""
+class CountsNothing(Quotas):
+    """Send any number of messages to a recipient."""
 
-    def __init__(self, **ports: Any) -> None:
-        super().__init__(**ports)
-        self._dispatcher.__class__ = _Hopeful
-
-
-class ForgetsExpiry(SendService):
-    """Looks at `expires_at` when a message is claimed, and not when it is sent."""
-
-    def __init__(self, **ports: Any) -> None:
-        super().__init__(**ports)
-        self._dispatcher.__class__ = _Careless
+    def enforce(self, batch: Batch) -> None:
+        return
 
 
-class CountsNothing(SendService):
-    """Sends as many messages to a number as anybody asks for."""
+class WritesUnfenced(Results):
+    """Store the outcome of an attempt over any newer revision of its message."""
 
-    def _enforce_quotas(self, entries: Any, settings: Settings, batch: Any, remaining: Remaining) -> Any:
-        return entries
+    def _confirm_stored(
+        self, batch: Batch, item: BatchItem, outcome: Outcome, message: Message, written: WriteResult
+    ) -> Message:
+        if written.done or not isinstance(written.current, Message):
+            return super()._confirm_stored(batch, item, outcome, message, written)
+        settings = batch.configuration.settings
+        return change(
+            self._messages, written.current, lambda current: self._apply_outcome(item, outcome, current, settings)
+        )
 
 
-class ReclaimsExpiredLease(FollowUpService):
-    """Takes the end of a lease for a proof that nothing was sent."""
-
-    def _expire_lease(self, message: Message) -> Message:
+class _RequeuedLeases(Leases):
+    def _expire(self, message: Message) -> Message:
         now = self._clock()
         return requeue(message, route=message.route, failure=None, now=now, due_at=now, source=Source.SWEEP)
 
 
-class LooksForNothing(FollowUpService):
-    """Asks after messages that a vendor has named, and never for those whose answer was lost."""
+class ReclaimsExpiredLease(FollowUpService):
+    """Sends a message again when its lease expires."""
 
-    def _match(self, provider: Provider, group: Sequence[Message], results: PollResults) -> None:
+    def __init__(self, **ports: Any) -> None:
+        super().__init__(**ports)
+        self._leases.__class__ = _RequeuedLeases
+
+
+class _NoReconciliation(Reconciliation):
+    def reconcile(self, provider: Provider, group: Sequence[Message], results: PollResults) -> None:
+        return
+
+
+class LooksForNothing(FollowUpService):
+    """Polls messages with a vendor id only, and does not reconcile unknown sends."""
+
+    def __init__(self, **ports: Any) -> None:
+        super().__init__(**ports)
+        self._reconciliation.__class__ = _NoReconciliation
+
+
+class _NoWakeUps(WakeUps):
+    def requeue_due(self, waiting: Sequence[Message], settings: Settings) -> None:
         return
 
 
 class WakesNobody(FollowUpService):
-    """Relies on the notes in the queue alone."""
+    """Relies on the wake-ups in the queue."""
 
-    def _requeue_due(self, waiting: Sequence[Message], settings: Settings) -> None:
-        return
-
-
-class WritesUnfenced(SendService):
-    """Writes down what came of an attempt whatever has become of the message."""
-
-    def _stored(
-        self, message: Message, outcome: Outcome, written: WriteResult, settings: Settings, batch: Any
-    ) -> Message:
-        if written.done or not isinstance(written.current, Message):
-            return super()._stored(message, outcome, written, settings, batch)
-        return change(self._messages, written.current, lambda current: self._settled(current, outcome, settings, batch))
+    def __init__(self, **ports: Any) -> None:
+        super().__init__(**ports)
+        self._wake_ups.__class__ = _NoWakeUps
 
 
-class ParksNothing(WebhookService):
-    """Throws away what is reported of an id that is not known yet."""
-
+class _UnbufferedReceipts(Receipts):
     def _find_or_buffer(self, provider: str, report: Report) -> Message | None:
         key = f"{provider}#{report.provider_message_id}"
         correlation = self._correlations.find_correlations([key]).get(key)
         owner = correlation.message_id if correlation else None
         return self._messages.read([owner]).get(owner) if owner else None
+
+
+class ParksNothing(WebhookService):
+    """Drops a report with a vendor id that no message has claimed yet."""
+
+    def __init__(self, **ports: Any) -> None:
+        super().__init__(**ports)
+        self._receipts.__class__ = _UnbufferedReceipts
 
 
 class AnswersBeforeItIsDurable(WebhookService):
@@ -143,16 +167,16 @@ class LetsTheLastReportWin(WebhookService):
 
     def __init__(self, **ports: Any) -> None:
         super().__init__(**ports)
-        self._reports.__class__ = _LastWins
+        self._receipts._reports.__class__ = _LastWins
 
 
 DEFECTS: Final = {
-    "check-then-send": ("duplicate", Services(sender=ChecksThenSends), "I1"),
-    "time-out taken for a refusal": ("polling", Services(sender=TakesTimeOutForRefusal), "I1"),
+    "check-then-send": ("duplicate", Services(stages={"claims": ChecksThenSends}), "I1"),
+    "time-out taken for a refusal": ("polling", Services(stages={"dispatcher": TakesTimeOutForRefusal}), "I1"),
     "expired lease claimed again": ("polling", Services(follower=ReclaimsExpiredLease), "I1"),
-    "unfenced result": ("resend-lagging", Services(sender=WritesUnfenced), "I6"),
-    "expiry forgotten before the call": ("expiry", Services(sender=ForgetsExpiry), "I7"),
-    "limits forgotten": ("limits", Services(sender=CountsNothing), "I13"),
+    "unfenced result": ("resend-lagging", Services(stages={"results": WritesUnfenced}), "I6"),
+    "expiry forgotten before the call": ("expiry", Services(stages={"dispatcher": ForgetsExpiry}), "I7"),
+    "limits forgotten": ("limits", Services(stages={"quotas": CountsNothing}), "I13"),
     "no parking": ("receipts-without-reference", Services(receiver=ParksNothing), "I4"),
     "answered before it is durable": ("receipts-without-reference", Services(receiver=AnswersBeforeItIsDurable), "I4"),
     "last write wins": ("receipts", Services(receiver=LetsTheLastReportWin), "I3"),

@@ -142,8 +142,8 @@ class SimulatedStore(InMemoryStore):
     def buffer_report(self, key: str, report: Report, now: datetime) -> Correlation | None:
         return self._world.call("store.buffer_report", CHANGE, partial(super().buffer_report, key, report, now))
 
-    def claim_correlation(self, key: str, message_id: str) -> Correlation:
-        return self._world.call("store.claim_correlation", CHANGE, partial(super().claim_correlation, key, message_id))
+    def claim(self, key: str, message_id: str) -> Correlation:
+        return self._world.call("store.claim", CHANGE, partial(super().claim, key, message_id))
 
 
 class SimulatedDirectory(InMemoryDirectory):
@@ -174,14 +174,14 @@ class SimulatedMedia(InMemoryMedia):
         super().__init__()
         self._world = world
 
-    def keep(self, message: Message, data: bytes) -> str:
-        return self._world.call("media.keep", CHANGE, partial(super().keep, message, data))
+    def store(self, message: Message, data: bytes) -> str:
+        return self._world.call("media.store", CHANGE, partial(super().store, message, data))
 
-    def fetch(self, key: str) -> bytes:
-        return self._world.call("media.fetch", READ, partial(super().fetch, key))
+    def load(self, key: str) -> bytes:
+        return self._world.call("media.load", READ, partial(super().load, key))
 
-    def discard(self, key: str) -> None:
-        self._world.call("media.discard", CHANGE, partial(super().discard, key))
+    def delete(self, key: str) -> None:
+        self._world.call("media.delete", CHANGE, partial(super().delete, key))
 
 
 class SimulatedVault(InMemoryEncryptionKeys):

@@ -5,7 +5,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from sampai.domain.http import WebhookRequest
 from sampai.domain.quotas import Limit
@@ -66,7 +66,7 @@ class Scenario:
         """The settings, read once for all runs: they stand still."""
         times = {"report_horizon_hours": HORIZON_HOURS, "poll_seconds": POLL_SECONDS}
         allowed = {"limits": {Limit.PER_RECIPIENT_PER_DAY.value: self.most_to_a_number}}
-        providers = {**SETTINGS["providers"], "nomsa": {"max_per_second": self.nomsa_per_second}}
+        providers: dict[str, Any] = {**SETTINGS["providers"], "nomsa": {"max_per_second": self.nomsa_per_second}}
         return FixedSettings({**SETTINGS, "providers": providers, **times, **allowed})
 
     @cached_property

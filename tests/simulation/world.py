@@ -10,7 +10,7 @@ what the fence, the claim and the meeting point are about: one process that find
 import collections
 import heapq
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
@@ -24,7 +24,8 @@ from sampai.domain.status import Status
 from sampai.services.follow_up.service import FollowUpService
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.publish import publish
-from sampai.services.send.service import Record, SendService
+from sampai.services.send.batch import Record
+from sampai.services.send.service import SendService
 from sampai.services.webhook.inbound import InboundService
 from sampai.services.webhook.service import Answer, WebhookService
 from tests.fakes import (
@@ -33,7 +34,8 @@ from tests.fakes import (
     InlinePool,
     RecordingTelemetry,
 )
-from tests.harness.application import LEASE, TOKEN
+from tests.harness.application import TOKEN
+from tests.harness.sending import WEBHOOK_BASE_URL, new_sender
 from tests.simulation.checkers import BrokenPromiseError, Checkers, Ending, Process, ProcessDiedError, demand
 from tests.simulation.choices import Choices
 from tests.simulation.ports import (
@@ -109,11 +111,17 @@ class QueuedRecord:
 
 @dataclass(slots=True, kw_only=True)
 class Services:
-    """The classes under test: the real ones, unless a test of the harness puts a defective one in."""
+    """The classes under test: the real ones, unless a test of the harness replaces one with a defective subclass."""
 
-    sender: type[SendService] = SendService
+    stages: Mapping[str, type] = field(default_factory=dict)
+    """Defective stages of the send pipeline, by the field of `Stages`."""
     receiver: type[WebhookService] = WebhookService
     follower: type[FollowUpService] = FollowUpService
+
+    def plant(self, sender: SendService) -> None:
+        """Replace stages of a send service with the defective ones. They keep their ports."""
+        for name, defective in self.stages.items():
+            getattr(sender.stages, name).__class__ = defective
 
 
 @dataclass(order=True, slots=True)
@@ -172,29 +180,16 @@ class World:
     def _sender(self, depth: int) -> SendService:
         """Return the sandbox that is free: one for each send function that runs at the same time."""
         if depth not in self._senders:
-            self._senders[depth] = self.services.sender(
-                messages=self.store,
-                correlations=self.store,
-                eligibility=self.directory,
-                suppression_list=self.directory,
-                quotas=self.directory,
-                media=self.media,
-                encryption_keys=self.encryption_keys,
-                queue=self.queue,
-                bus=self.bus,
-                transport=self.transport,
+            sender = new_sender(
+                self,
                 settings=self.scenario.settings,
-                secret=self.secret,
                 clock=self.clock_of("send"),
+                sleep=self._sleep,
                 new_id=self._new_id,
                 new_key=self._new_id,
-                telemetry=self.telemetry,
-                webhook_base_url="https://hooks.example.net",
-                new_pool=InlinePool,
-                limiter=self.limiter,
-                sleep=self._sleep,
-                lease=LEASE,
             )
+            self.services.plant(sender)
+            self._senders[depth] = sender
         return self._senders[depth]
 
     def _new_receiver(self) -> WebhookService:
@@ -226,7 +221,7 @@ class World:
             secret=self.secret,
             clock=self.clock_of("follow_up"),
             telemetry=self.telemetry,
-            webhook_base_url="https://hooks.example.net",
+            webhook_base_url=WEBHOOK_BASE_URL,
             new_pool=InlinePool,
         )
 

@@ -19,7 +19,8 @@ MAY_IMPORT = {
     "contract": {"domain", "providers", "contract"},
     "services": {"domain", "providers", "contract", "services"},
     "adapters": {"domain", "providers", "contract", "services", "adapters"},
-    "bootstrap": {"domain", "providers", "contract", "services", "adapters"},
+    "environment": set(),
+    "bootstrap": {"domain", "providers", "contract", "services", "adapters", "environment"},
 }
 PORTS_ONLY = "sampai.services.ports"
 PURE = {"domain", "providers", "contract", "services"}
@@ -72,6 +73,17 @@ def test_only_adapters_and_bootstrap_touch_the_world(file: Path) -> None:
     assert not re.search(r"datetime\.now|utcnow|\btime\.time\b", file.read_text())
 
 
+DOORS = sorted((ROOT / "functions").rglob("*.py"))
+
+
+@pytest.mark.parametrize("file", [*FILES, *DOORS], ids=[str(f.relative_to(ROOT)) for f in [*FILES, *DOORS]])
+def test_only_the_environment_module_reads_the_environment(file: Path) -> None:
+    source = file.read_text()
+    reads = "os" in _imports(file) or re.search(r"\b(environ|getenv)\b", source) is not None
+
+    assert reads is (file == LAYER / "environment.py")
+
+
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_a_vendor_is_named_in_its_own_files_and_the_registry_alone(name: str) -> None:
     providers = LAYER / "providers"
@@ -87,4 +99,4 @@ def test_a_function_that_validates_nothing_imports_neither_pydantic_nor_requests
 
     loaded = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
-    assert not {"pydantic", "requests", "boto3"} & set(loaded.split())
+    assert not {"pydantic", "requests"} & set(loaded.split())

@@ -1,6 +1,7 @@
 """The instruments of the bench for growth and receipts: they count as DynamoDB does, and list as vendors do."""
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -83,7 +84,7 @@ def test_a_list_shows_everything_in_pages_the_newest_first(vendor: str, pages: i
 
 def _rows(vendors: ListingVendors, vendor: str, page: int) -> list[str]:
     since, until = to_text(START - timedelta(hours=1)), to_text(START + timedelta(hours=1))
-    url, query, rows, name = {
+    lists: dict[str, tuple[str, dict[str, str], Callable[[Any], list[dict[str, str]]], str]] = {
         "nomsa": (
             "https://api.nomsa.gov.kh/v1/transactional/sms",
             {"limit": "100", "offset": str(page * 100), "created_at[gte]": since, "created_at[lte]": until},
@@ -107,7 +108,8 @@ def _rows(vendors: ListingVendors, vendor: str, page: int) -> list[str]:
             lambda document: document["messages"],
             "messageId",
         ),
-    }[vendor]
+    }
+    url, query, rows, name = lists[vendor]
     response: Any = vendors.call(HttpRequest.get(url, query=query, headers={}), deadline_seconds=1)
     return [row[name] for row in rows(response.json())]
 

@@ -14,7 +14,8 @@ from local.demo import screen
 from local.demo.messages import CASES, OPERATIONS, RECEIVED, REJECTED, Case, Moment, written
 from local.demo.watch import AT_SENDER, FINAL, Track, Watch, objections
 from local.simulators.outcomes import OUTCOMES
-from local.simulators.server import VENDORS, Simulators
+from local.simulators.registry import VENDORS, load_vendors
+from local.simulators.server import Simulators
 from sampai.contract.request import InvalidRequest, SendRequest, parse_request
 from sampai.domain.phone import country_of
 from sampai.domain.status import Status
@@ -88,7 +89,7 @@ def test_every_magic_number_is_shown() -> None:
     assert {case.name[:2] for case in MAGIC} == OUTCOMES.keys()
 
 
-@pytest.mark.parametrize("vendor", [vendor.name for vendor in VENDORS])
+@pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.parametrize("status", ["delivered", "undelivered"])
 def test_every_vendor_delivers_and_fails_to(vendor: str, status: str) -> None:
     assert any(case.vendor == vendor and case.end.status == status for case in CASES)
@@ -103,7 +104,7 @@ def test_every_operation_of_every_vendor_is_shown() -> None:
         vendors = simulators.vendors
 
     offered = {name: {route.operation for route in vendor.routes} for name, vendor in vendors.items()}
-    for name in (vendor.name for vendor in VENDORS if vendor.sends_receipts):
+    for name in (name for name, vendor in load_vendors().items() if vendor.sends_receipts):
         offered[name].add("receipt")
     assert {name: set(operations) for name, operations in OPERATIONS.items()} == offered
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sampai.domain.status import Status
-from sampai.providers.base import UnreadableAnswerError
-from sampai.providers.nomsa.email import Email, read_email
+from sampai.providers.nomsa.email import Email, parse_email
+from sampai.providers.responses import UnreadableAnswerError
 
 DOCUMENTED = """
 {
@@ -68,11 +68,11 @@ LATER = datetime(2023, 10, 4, 6, 46, tzinfo=UTC)
 
 
 def changed(**changes: Any) -> Email:
-    return read_email({**json.loads(DOCUMENTED), **changes})
+    return parse_email({**json.loads(DOCUMENTED), **changes})
 
 
 def test_the_documented_example_is_read() -> None:
-    assert read_email(json.loads(DOCUMENTED)) == EMAIL
+    assert parse_email(json.loads(DOCUMENTED)) == EMAIL
 
 
 def test_a_field_that_nobody_knows_is_ignored() -> None:
@@ -128,9 +128,13 @@ def test_an_error_is_kept_if_it_can_hold_neither_an_address_nor_a_number(said: o
 
 
 def test_what_is_missing_or_of_another_shape_is_left_out() -> None:
-    bare = {name: None for name in EMAIL.__slots__} | {"cc": (), "bcc": (), "provider_status": "(unreadable)"}
+    bare: dict[str, Any] = {name: None for name in EMAIL.__slots__} | {
+        "cc": (),
+        "bcc": (),
+        "provider_status": "(unreadable)",
+    }
 
-    assert read_email({"id": "14"}) == Email(**{**bare, "provider_message_id": "14"})
+    assert parse_email({"id": "14"}) == Email(**{**bare, "provider_message_id": "14"})
     assert changed(params=["x"], cc="nomsa@mail.nomsa.gov.kh", bcc=[None, "a@b.example"], tag=7) == replace(
         EMAIL, subject=None, body=None, reply_to=None, cc=(), bcc=("a@b.example",), tag=None
     )
@@ -139,7 +143,7 @@ def test_what_is_missing_or_of_another_shape_is_left_out() -> None:
 @pytest.mark.parametrize("document", [None, [], "14", {}, {"id": None}, {"id": 14}, {"id": ""}, {"id": "1" * 201}])
 def test_a_document_without_an_id_is_no_email(document: object) -> None:
     with pytest.raises(UnreadableAnswerError):
-        read_email(document)
+        parse_email(document)
 
 
 def test_no_repr_shows_whom_it_is_for_or_what_it_says() -> None:

@@ -13,14 +13,14 @@ from sampai.providers.nusasms.multipart import File, post_multipart
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=60)
 # What a request may name a file, without the one sign that stands for itself and for another.
-NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc",), exclude_characters='%"\\/'), min_size=1)
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"], exclude_characters='%"\\/'), min_size=1)
 
 
 def posted(text: str, file: File) -> HttpRequest:
     return post_multipart("https://nusasms.example/reply", {"text": text, "file": file}, headers={"APIKey": "k"})
 
 
-def read(request: HttpRequest) -> tuple[dict[str, str], dict[str, tuple[str | None, str | None, bytes]]]:
+def read(request: HttpRequest) -> tuple[dict[str, str], dict[str, tuple[str | None, str, bytes]]]:
     """Return the fields and the files that a web framework finds in a request."""
     environ = {
         "REQUEST_METHOD": request.method,

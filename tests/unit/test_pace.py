@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from sampai.domain.failure import Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.status import Status
 from sampai.domain.times import to_text
 from sampai.services.ports.messages import Write
+from sampai.services.send.batch import Record
 from sampai.services.send.pacer import CLAIM_TIME
-from sampai.services.send.service import Record, SendService
+from sampai.services.send.service import SendService
 from tests.covers import covers
 from tests.fakes import START, statuses
 from tests.harness.application import House, nomsa_taken, request, smspoh_taken
@@ -59,8 +61,9 @@ def test_a_batch_takes_one_turn_and_its_messages_go_out_one_after_the_other_in_i
 
     assert house.send(*(text(n) for n in range(10))) == []
 
-    assert house.limiter.turns == [("nomsa", START + CLAIM_TIME, 0.5)]
-    assert calls == [(f"text {n}", pytest.approx(0.3 + n / 20)) for n in range(10)]
+    assert house.limiter.reservations == [("nomsa", START + CLAIM_TIME, 0.5)]
+    assert [text for text, _ in calls] == [f"text {n}" for n in range(10)]
+    assert [at for _, at in calls] == pytest.approx([0.3 + n / 20 for n in range(10)])
     assert {message.status for message in house.store.messages.values()} == {Status.ACCEPTED}
 
 
@@ -117,7 +120,7 @@ def test_what_does_not_fit_into_one_turn_waits() -> None:
     house.send(*(text(n) for n in range(10)))
 
     assert [house.message(f"m-{n}").status is Status.ACCEPTED for n in range(10)] == [True] * 6 + [False] * 4
-    assert house.limiter.turns == [("nomsa", START + CLAIM_TIME, 3.0)]
+    assert house.limiter.reservations == [("nomsa", START + CLAIM_TIME, 3.0)]
 
 
 def slow_to_claim(house: House, seconds: float, taken_until: datetime | None = None) -> None:
@@ -188,7 +191,7 @@ def test_an_sms_counts_by_its_segments(words: str, units: int) -> None:
 
     house.send(request(content={"type": "text", "text": words}))
 
-    assert house.limiter.turns == [("nomsa", START, units / 10)]
+    assert house.limiter.reservations == [("nomsa", START, units / 10)]
 
 
 def test_a_text_longer_than_any_turn_goes_out_all_the_same() -> None:
@@ -196,7 +199,7 @@ def test_a_text_longer_than_any_turn_goes_out_all_the_same() -> None:
 
     house.send(text(1))
 
-    assert house.limiter.turns == [("nomsa", START, 5.0)]
+    assert house.limiter.reservations == [("nomsa", START, 5.0)]
     assert calls == [("text 1", 0.0)]
 
 
@@ -225,8 +228,7 @@ def test_a_message_that_expires_before_its_turn_is_not_sent() -> None:
     house.send(expiring(1, 5))
 
     assert calls == []
-    assert house.message("m-1").failure is not None
-    assert house.message("m-1").failure.reason == "expired"
+    assert house.failure_reason("m-1") is Reason.EXPIRED
 
 
 def test_while_the_limiter_is_down_messages_wait_and_none_is_sent_unpaced() -> None:
@@ -245,7 +247,7 @@ def test_no_turn_is_taken_without_the_time_to_use_it() -> None:
 
     house.send(text(1))
 
-    assert (house.limiter.turns, calls) == ([], [])
+    assert (house.limiter.reservations, calls) == ([], [])
     assert house.message("m-1").status is Status.QUEUED
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampai.domain.phone import E164, country_of, mask
+from sampai.domain.phone import E164, country_of, keyed_digest, mask, mentions
 from tests.covers import covers
 
 
@@ -61,3 +61,47 @@ def test_what_counts_as_a_number_is_plus_and_ascii_digits(text: str) -> None:
 )
 def test_a_masked_number_shows_its_country_and_three_digits(number: str, shown: str) -> None:
     assert mask(number) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+6281234567810",
+        "6281234567810",
+        "006281234567810",
+        "081234567810",
+        "81234567810",
+        "Call 0812-3456-7810 today",
+        "(+62) 812 3456.7810",
+        "+62 (0) 812/3456/7810",
+        "otp-6281234567810",
+        "०८१२३४५६७८१०",
+        "no +6281234567811, but +6281234567810",
+    ],
+)
+def test_number_is_found_in_every_notation(text: str) -> None:
+    assert mentions(text, "+6281234567810")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "+6281234567811",
+        "+62812345678100",
+        "+62181234567810",
+        "181234567810",
+        "+6081234567810",
+        "0812345678",
+        "+62********810",
+    ],
+)
+def test_another_number_with_the_same_digits_in_it_is_not_found(text: str) -> None:
+    assert not mentions(text, "+6281234567810")
+
+
+def test_digest_of_a_number_is_its_hmac_in_hex() -> None:
+    # Computed with `printf +6281234567810 | openssl dgst -sha256 -hmac not-a-secret`.
+    digest = "8f4e56c2202c421e221da64fee6b1ab6d6331f57112522d33b382e8cec693d6a"
+    assert keyed_digest("+6281234567810", b"not-a-secret") == digest
+    assert keyed_digest("+6281234567811", b"not-a-secret") != digest

@@ -230,15 +230,14 @@ def test_while_sending_is_off_what_could_never_be_sent_is_refused_at_once(
 
     house.send(request(**changes))
 
-    assert house.message().failure is not None
-    assert house.message().failure.reason is reason
+    assert house.failure_reason() is reason
 
 
 # --- countries ------------------------------------------------------------------------------------------------------
 
 BY_WHATSAPP = {"channel": "whatsapp"}
 BY_NAME = {"provider": "smspoh"}
-REPLY = {"channel": "whatsapp_official", "recipient": None, "room_id": CONVERSATION}
+REPLY: dict[str, Any] = {"channel": "whatsapp_official", "recipient": None, "room_id": CONVERSATION}
 UNROUTABLE = Failure(reason=Reason.UNROUTABLE, detail="recipient: no route for its country and channel")
 
 COUNTRIES: list[tuple[str, Sequence[str] | None, dict[str, Any], Failure | None]] = [
@@ -495,7 +494,7 @@ def test_what_a_message_counts_for(
     recipient: str | None, limits: dict[Limit, int], now: str, counted: list[tuple[Limit, str, str]]
 ) -> None:
     assert quota_counters_of(recipient, limits, now=datetime.fromisoformat(now)) == tuple(
-        QuotaCounter(limit=limit, most=9, key=key, ends_at=datetime.fromisoformat(ends_at))
+        QuotaCounter(limit=limit, maximum=9, key=key, ends_at=datetime.fromisoformat(ends_at))
         for limit, key, ends_at in counted
     )
 
@@ -600,7 +599,7 @@ def test_messages_that_wait_have_been_counted_so_that_they_are_no_flood_when_sen
 def test_audiences_and_replies_without_a_number_count_for_the_day_alone() -> None:
     house = house_with(limits={limit: 1 for limit in Limit if limit is not Limit.PER_DAY} | {Limit.PER_DAY: 2})
     house.directory.record_conversation(Conversation(room_id=NEW_ROOM, last_inbound_at=START))
-    to_list = {"recipient": None, "audience": {"lists": ["a"]}, "provider": "smsnoc"}
+    to_list: dict[str, Any] = {"recipient": None, "audience": {"lists": ["a"]}, "provider": "smsnoc"}
 
     house.send(request("m-0", **to_list), request("m-1", **REPLY | {"room_id": NEW_ROOM}), request("m-2", **to_list))
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -214,9 +215,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("changes", "reason", "detail"), [c[1:] for c in REFUSED], ids=[c[0] for c in REFUSED])
-def test_what_no_provider_can_carry_fails_without_a_call(
-    changes: dict[str, object], reason: Reason, detail: str
-) -> None:
+def test_what_no_provider_can_carry_fails_without_a_call(changes: dict[str, Any], reason: Reason, detail: str) -> None:
     house = House()
 
     house.send(request("good"), request("bad", **changes))
@@ -331,8 +330,7 @@ def test_a_message_fails_when_every_provider_of_the_route_has_refused_it() -> No
     house.resume()
 
     assert house.message().status is Status.FAILED
-    assert house.message().failure is not None
-    assert house.message().failure.reason is Reason.INVALID_SENDER
+    assert house.failure_reason() is Reason.INVALID_SENDER
 
 
 @covers("V9", "I1")
@@ -502,6 +500,17 @@ def test_a_vendor_id_that_belongs_to_another_message_rings_and_spoils_neither() 
     assert house.store.buffered["nomsa#145"].message_id == "first"
     assert house.telemetry.counts["ProviderMessageIdReused", "nomsa"] == 1
     assert house.message("second").status is Status.ACCEPTED
+
+
+def test_a_wakeup_never_comes_before_the_scheduled_time() -> None:
+    house = House()
+    house.send(request(send_at="2026-11-21T10:05:00.400Z"))
+
+    (note,) = house.queue.wake_ups
+    house.clock.advance(seconds=note.delay_seconds)
+    house.send(*house.queue.bodies())
+
+    assert house.message().status is Status.ACCEPTED
 
 
 def test_a_scheduled_message_waits_and_goes_out_when_it_is_due() -> None:

@@ -15,9 +15,13 @@ from sampai.domain.message import Category, Channel, Message, Text, claim
 from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.status import Status
 from sampai.providers.base import Capabilities, Provider, ProviderConfig
+from sampai.providers.features import SupportsBatchSend
 from sampai.services.ports.runtime import NewPool
 from sampai.services.ports.transport import NoResponse
-from sampai.services.send.dispatch import Attempt, Dispatcher
+from sampai.services.send.attachments import AttachmentStore
+from sampai.services.send.batch import BatchItem
+from sampai.services.send.dispatch import Dispatcher
+from sampai.services.send.provider_calls import ProviderCalls
 from tests.covers import covers
 from tests.fakes import (
     START,
@@ -30,11 +34,12 @@ from tests.fakes import (
     Reply,
 )
 from tests.harness.application import House, lost, request, smspoh_history, smspoh_row, smspoh_taken, unreached
+from tests.harness.sending import new_batch
 
 # --- which messages share a call ------------------------------------------------------------------------------------
 
 
-class Bulk(Provider):
+class Bulk(SupportsBatchSend):
     """A vendor that takes three numbers a call, where sender and text are the same. It names each message by its id."""
 
     name = "bulk"
@@ -70,7 +75,7 @@ class Bulk(Provider):
 BULK, ITS_TWIN = (Bulk(ProviderConfig(base_url="https://bulk.example", credentials={})) for _ in range(2))
 
 
-def attempt(number: int, *, provider: Provider = BULK, **changes: Any) -> Attempt:
+def attempt(number: int, *, provider: Provider = BULK, **changes: Any) -> BatchItem:
     values: dict[str, Any] = {
         "message_id": f"m-{number}",
         "status": Status.QUEUED,
@@ -84,7 +89,8 @@ def attempt(number: int, *, provider: Provider = BULK, **changes: Any) -> Attemp
     }
     draft = Message(**values | changes)
     lease = timedelta(seconds=60)
-    return Attempt(message=claim(draft, provider="bulk", attempt_id="a", now=START, lease=lease), provider=provider)
+    claimed = claim(draft, provider="bulk", attempt_id="a", now=START, lease=lease)
+    return BatchItem(record_ids=[f"r-{number}"], before=claimed, provider=provider)
 
 
 def echo(sent: HttpRequest) -> HttpResponse:
@@ -94,16 +100,18 @@ def echo(sent: HttpRequest) -> HttpResponse:
 def dispatcher(
     transport: RecordingTransport, telemetry: RecordingTelemetry | None = None, new_pool: NewPool = InlinePool
 ) -> Dispatcher:
-    return Dispatcher(
-        transport=transport,
-        media=InMemoryMedia(),
-        encryption_keys=InMemoryEncryptionKeys(),
-        clock=FixedClock(),
-        new_key=lambda: "key",
-        telemetry=telemetry or RecordingTelemetry(),
-        new_pool=new_pool,
-        sleep=lambda seconds: None,
+    telemetry = telemetry or RecordingTelemetry()
+    attachments = AttachmentStore(
+        media=InMemoryMedia(), encryption_keys=InMemoryEncryptionKeys(), new_key=lambda: "key", telemetry=telemetry
     )
+    calls = ProviderCalls(transport=transport, attachments=attachments, clock=FixedClock(), telemetry=telemetry)
+    return Dispatcher(calls=calls, clock=FixedClock(), sleep=lambda seconds: None, new_pool=new_pool)
+
+
+def dispatch(stage: Dispatcher, items: Sequence[BatchItem], *, seconds_left: float = 30.0) -> list[Outcome | None]:
+    """Dispatch items and return their outcomes in order."""
+    stage.dispatch(new_batch(items=items, seconds_left=seconds_left))
+    return [item.outcome for item in items]
 
 
 def calls_of(transport: RecordingTransport) -> list[list[str]]:
@@ -112,7 +120,7 @@ def calls_of(transport: RecordingTransport) -> list[list[str]]:
     return [["alone", *names] if is_alone else names for names, is_alone in said]
 
 
-SHARED: list[tuple[str, list[Attempt], list[list[str]]]] = [
+SHARED: list[tuple[str, list[BatchItem], list[list[str]]]] = [
     ("one", [attempt(1)], [["alone", "m-1"]]),
     ("two", [attempt(1), attempt(2)], [["m-1", "m-2"]]),
     ("as many as a call takes", [attempt(n) for n in range(3)], [["m-0", "m-1", "m-2"]]),
@@ -151,10 +159,10 @@ SHARED: list[tuple[str, list[Attempt], list[list[str]]]] = [
 
 
 @pytest.mark.parametrize(("attempts", "calls"), [s[1:] for s in SHARED], ids=[s[0] for s in SHARED])
-def test_messages_share_a_call_and_each_gets_its_own_outcome(attempts: list[Attempt], calls: list[list[str]]) -> None:
+def test_messages_share_a_call_and_each_gets_its_own_outcome(attempts: list[BatchItem], calls: list[list[str]]) -> None:
     transport = RecordingTransport(echo)
 
-    outcomes = dispatcher(transport).dispatch(attempts, remaining=lambda: 30.0)
+    outcomes = dispatch(dispatcher(transport), attempts)
 
     assert sorted(calls_of(transport)) == sorted(calls)
     assert outcomes == [Taken(provider_message_id=attempt.message.message_id) for attempt in attempts]
@@ -172,7 +180,7 @@ def test_what_may_not_be_sent_any_more_is_left_out(late: set[int], calls: list[l
     transport = RecordingTransport(echo)
     attempts = [attempt(n, expires_at=START if n in late else None) for n in (1, 2, 3)]
 
-    outcomes = dispatcher(transport).dispatch(attempts, remaining=lambda: 30.0)
+    outcomes = dispatch(dispatcher(transport), attempts)
 
     assert calls_of(transport) == calls
     assert outcomes == [EXPIRED if n in late else Taken(provider_message_id=f"m-{n}") for n in (1, 2, 3)]
@@ -205,7 +213,7 @@ FAILING: list[tuple[str, Reply, Outcome]] = [
 
 @pytest.mark.parametrize(("reply", "outcome"), [f[1:] for f in FAILING], ids=[f[0] for f in FAILING])
 def test_what_cannot_be_told_of_a_call_cannot_be_told_of_any_message_in_it(reply: Reply, outcome: Outcome) -> None:
-    outcomes = dispatcher(RecordingTransport(reply)).dispatch([attempt(1), attempt(2)], remaining=lambda: 30.0)
+    outcomes = dispatch(dispatcher(RecordingTransport(reply)), [attempt(1), attempt(2)])
 
     assert outcomes == [outcome, outcome]
 
@@ -213,7 +221,7 @@ def test_what_cannot_be_told_of_a_call_cannot_be_told_of_any_message_in_it(reply
 def test_no_call_is_begun_without_time_to_end_it() -> None:
     transport = RecordingTransport(echo)
 
-    outcomes = dispatcher(transport).dispatch([attempt(1), attempt(2)], remaining=lambda: 14.9)
+    outcomes = dispatch(dispatcher(transport), [attempt(1), attempt(2)], seconds_left=14.9)
 
     assert transport.requests == []
     assert outcomes == [not_called("no time was left for a call")] * 2
@@ -222,9 +230,7 @@ def test_no_call_is_begun_without_time_to_end_it() -> None:
 def test_a_request_that_cannot_be_built_is_final_for_nobody() -> None:
     transport, telemetry = RecordingTransport(echo), RecordingTelemetry()
 
-    outcomes = dispatcher(transport, telemetry).dispatch(
-        [attempt(n, sender="broken") for n in (1, 2)], remaining=lambda: 30.0
-    )
+    outcomes = dispatch(dispatcher(transport, telemetry), [attempt(n, sender="broken") for n in (1, 2)])
 
     assert transport.requests == []
     assert outcomes == [not_called("no request could be built")] * 2
@@ -429,8 +435,8 @@ def test_threads_are_kept_from_batch_to_batch_unless_one_is_stuck(
         used.append(pools[len(used)](workers))
         return used[-1]
 
-    hands = dispatcher(RecordingTransport(lost()), new_pool=new_pool)
-    got = hands.dispatch([attempt(1)], remaining=lambda: 2.0) + hands.dispatch([attempt(2)], remaining=lambda: 30.0)
+    stage = dispatcher(RecordingTransport(lost()), new_pool=new_pool)
+    got = dispatch(stage, [attempt(1)], seconds_left=2.0) + dispatch(stage, [attempt(2)])
 
     assert len(used) == made
     assert [type(outcome) for outcome in got] == outcomes

@@ -280,7 +280,11 @@ BROADCAST = {
     "channel_id": CHANNEL,
     "parameters": {"body": [BODY_PARAMETER]},
 }
-BODIES = {"/whatsapp/message": MESSAGE, "/whatsapp/media": MEDIA, "/wa_official/message/broadcast": BROADCAST}
+BODIES: dict[str, dict[str, Any]] = {
+    "/whatsapp/message": MESSAGE,
+    "/whatsapp/media": MEDIA,
+    "/wa_official/message/broadcast": BROADCAST,
+}
 MISSING, EXTRA, TEXT_TYPE = "value_error.missing", "value_error.extra", "type_error.str"
 
 UNFIT: list[tuple[str, dict[str, Any], str, list[str | int]]] = [
@@ -598,7 +602,7 @@ def test_what_only_looks_like_an_emoji_stays_as_it_is(frozen: Simulators) -> Non
 def test_media_come_by_an_address_or_as_a_file(frozen: Simulators) -> None:
     by_url = send_media(frozen, NUMBER + "10")
     largest = bytes(512 * 1024)
-    file = {"media_base64": base64.b64encode(largest).decode(), "file_name": "a.png"}
+    file: dict[str, Any] = {"media_base64": base64.b64encode(largest).decode(), "file_name": "a.png"}
     by_file = send_media(frozen, NUMBER + "10", media_url=None, caption=None, **file)
 
     first, second = ledger(frozen, "nusasms")

@@ -6,7 +6,6 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.logging import Logger
 
 from sampai.adapters.telemetry import PowertoolsTelemetry
 from sampai.domain.status import Status
@@ -21,8 +20,7 @@ def output() -> StringIO:
 @pytest.fixture
 def telemetry(output: StringIO, request: pytest.FixtureRequest) -> PowertoolsTelemetry:
     # Powertools keeps one configured logger for each service name.
-    logger = Logger(service=f"sampai-{request.node.name}", stream=output, level="INFO")
-    return PowertoolsTelemetry(logger)
+    return PowertoolsTelemetry(service=f"sampai-{request.node.name}", level="INFO", namespace="Sampai", stream=output)
 
 
 def lines(output: StringIO) -> list[dict[str, Any]]:
@@ -158,12 +156,19 @@ def test_the_environment_adds_no_dimension(
     assert metrics(capsys) == [{"_aws": described("Accepted", dimensions=[[]]), "Accepted": [1.0]}]
 
 
-def test_each_stack_counts_in_a_namespace_of_its_own(
-    telemetry: PowertoolsTelemetry, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Sampai/other")
+def test_each_stack_counts_in_a_namespace_of_its_own(output: StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    telemetry = PowertoolsTelemetry(service="sampai-other", level="INFO", namespace="Sampai/other", stream=output)
     telemetry.count("Accepted")
 
     telemetry.flush()
 
     assert [m["_aws"]["CloudWatchMetrics"][0]["Namespace"] for m in metrics(capsys)] == ["Sampai/other"]
+
+
+def test_the_level_decides_which_lines_are_written(output: StringIO) -> None:
+    telemetry = PowertoolsTelemetry(service="sampai-quiet", level="ERROR", namespace="Sampai", stream=output)
+
+    telemetry.warning("lease expired")
+    telemetry.error("settings broken")
+
+    assert [line["message"] for line in lines(output)] == ["settings broken"]

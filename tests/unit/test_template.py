@@ -2,11 +2,12 @@
 
 import json
 import re
+import tomllib
 from typing import Any
 
 import pytest
 
-from tests.template import template
+from tests.template import ROOT, template
 
 TEMPLATE = template()
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
@@ -78,22 +79,42 @@ def test_the_dead_letter_queue_keeps_a_request_for_longer_than_its_source(queue:
     assert QUEUES["DeadLetterQueue"]["MessageRetentionPeriod"] > QUEUES[queue]["MessageRetentionPeriod"]
 
 
-@pytest.mark.parametrize("queue", QUEUES)
-def test_a_queue_is_encrypted_and_refuses_connections_without_tls(queue: str) -> None:
-    policy = named("AWS::SQS::QueuePolicy")[f"{queue}Policy"]
+OWN_KEY = {"Fn::If": ["HasOwnKey", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]}
 
-    assert QUEUES[queue]["SqsManagedSseEnabled"] is True
-    assert policy["Queues"] == [{"Ref": queue}]
-    assert policy["PolicyDocument"]["Statement"] == [
-        {
-            "Sid": "TlsOnly",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "sqs:*",
-            "Resource": {"Fn::GetAtt": f"{queue}.Arn"},
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        }
-    ]
+TLS_ONLY = {
+    "Sid": "TlsOnly",
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "sqs:*",
+    "Resource": "*",
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+
+PRODUCERS = {
+    "Sid": "Producers",
+    "Effect": "Allow",
+    "Principal": {"AWS": {"Fn::Split": [",", {"Ref": "ProducerPrincipals"}]}},
+    "Action": "sqs:SendMessage",
+    "Resource": "*",
+}
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_a_queue_is_encrypted_by_sqs_or_by_the_key_of_the_operator(queue: str) -> None:
+    assert QUEUES[queue]["SqsManagedSseEnabled"] == {"Fn::If": ["HasOwnKey", {"Ref": "AWS::NoValue"}, True]}
+    assert QUEUES[queue]["KmsMasterKeyId"] == OWN_KEY
+
+
+def test_every_queue_refuses_connections_without_tls_and_producers_reach_the_request_queues_alone() -> None:
+    policies = {
+        tuple(queue["Ref"] for queue in policy["Queues"]): policy["PolicyDocument"]["Statement"]
+        for policy in named("AWS::SQS::QueuePolicy").values()
+    }
+
+    assert policies == {
+        REQUEST_QUEUES: [TLS_ONLY, {"Fn::If": ["HasProducers", PRODUCERS, {"Ref": "AWS::NoValue"}]}],
+        ("DeadLetterQueue", "PublishFailures"): [TLS_ONLY],
+    }
 
 
 def test_the_send_function_takes_both_queues_and_returns_only_the_requests_that_failed() -> None:
@@ -112,6 +133,11 @@ def test_the_send_function_takes_both_queues_and_returns_only_the_requests_that_
     assert "ReservedConcurrentExecutions" not in SEND
 
 
+def test_lambda_does_not_stop_wake_ups_that_share_a_trace() -> None:
+    assert {name for name, function in FUNCTIONS.items() if "RecursiveLoop" in function} == {"SendFunction"}
+    assert SEND["RecursiveLoop"] == "Allow"
+
+
 def test_the_default_concurrency_is_the_same_as_a_parameter_and_as_a_number() -> None:
     different = {"Fn::Not": [{"Fn::Equals": [{"Ref": "SendConcurrency"}, 10]}]}
 
@@ -127,7 +153,9 @@ def test_a_table_is_on_demand_encrypted_recoverable_and_forgets_by_ttl(table: st
     properties = TABLES[table]
 
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
-    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    own_key = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": {"Ref": "KmsKeyArn"}}
+    assert properties["SSESpecification"] == {"Fn::If": ["HasOwnKey", own_key, {"Ref": "AWS::NoValue"}]}
+    assert properties["DeletionProtectionEnabled"] == {"Fn::If": ["IsDeletionProtected", True, False]}
     assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert properties["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
 
@@ -163,12 +191,12 @@ def test_the_stream_shows_what_a_message_was_and_what_it_became() -> None:
 
 
 @pytest.mark.parametrize("name", [*TABLES, *SECRETS])
-def test_what_was_sent_and_what_is_secret_outlives_the_stack(name: str) -> None:
-    assert RESOURCES[name]["DeletionPolicy"] == "Retain"
+def test_what_was_sent_and_what_is_secret_outlives_the_stack_but_not_a_first_deployment_that_failed(name: str) -> None:
+    assert RESOURCES[name]["DeletionPolicy"] == "RetainExceptOnCreate"
     assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
 
 
-@pytest.mark.parametrize("name", [*TABLES, *SECRETS, *QUEUES, "SettingsParameter"])
+@pytest.mark.parametrize("name", [*TABLES, *SECRETS, *QUEUES])
 def test_what_may_stay_behind_has_no_fixed_name_so_that_the_stack_can_come_back(name: str) -> None:
     assert not {"TableName", "QueueName", "Name"} & RESOURCES[name]["Properties"].keys()
 
@@ -181,11 +209,22 @@ def test_the_provider_secret_starts_as_a_list_with_one_generated_token_that_json
     assert json.loads(written) == {"webhook_tokens": [token]}
     assert variables == {"TokenArn": {"Fn::GetAtt": "WebhookTokenSecret.Id"}}
     assert generated["PasswordLength"] >= 32
+    assert generated["ExcludePunctuation"] is True
     assert set(generated["ExcludeCharacters"]) == {chr(code) for code in range(33, 127) if not chr(code).isalnum()}
 
 
-def test_the_settings_start_empty() -> None:
-    assert RESOURCES["SettingsParameter"]["Properties"]["Value"] == "{}"
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_secret_is_encrypted_by_the_key_of_the_operator_if_there_is_one(secret: str) -> None:
+    assert SECRETS[secret]["KmsKeyId"] == OWN_KEY
+
+
+def test_no_stack_update_can_overwrite_the_settings_because_they_are_no_resource() -> None:
+    name = {"Fn::Sub": "/${AWS::StackName}/settings"}
+    readers = [f["Environment"]["Variables"] for n, f in FUNCTIONS.items() if n != "PublishFunction"]
+
+    assert named("AWS::SSM::Parameter") == {}
+    assert TEMPLATE["Outputs"]["SettingsParameterName"]["Value"] == name
+    assert [variables["SETTINGS_PARAMETER"] for variables in readers] == [name] * 4
 
 
 # --- functions --------------------------------------------------------------------------------------------------------
@@ -233,8 +272,89 @@ def test_functions_are_built_by_the_makefile_and_run_the_current_python_by_defau
 def test_a_function_logs_json_into_a_group_of_its_own_that_forgets(function: str) -> None:
     group = function.removesuffix("Function") + "Log"
 
-    assert FUNCTIONS[function]["LoggingConfig"] == {"LogFormat": "JSON", "LogGroup": {"Ref": group}}
+    logging = {"LogFormat": "JSON", "SystemLogLevel": "WARN", "LogGroup": {"Ref": group}}
+    assert FUNCTIONS[function]["LoggingConfig"] == logging
     assert named("AWS::Logs::LogGroup")[group]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_a_log_group_is_encrypted_by_the_key_of_the_operator_if_there_is_one() -> None:
+    groups = named("AWS::Logs::LogGroup")
+
+    assert {name: group["KmsKeyId"] for name, group in groups.items()} == dict.fromkeys(groups, OWN_KEY)
+    assert len(groups) == len(FUNCTIONS) + 1  # one of the API
+
+
+def test_the_functions_that_call_vendors_can_be_put_into_a_vpc() -> None:
+    lists = {"SubnetIds": {"Fn::Split": [",", {"Ref": "SubnetIds"}]}}
+    lists |= {"SecurityGroupIds": {"Fn::Split": [",", {"Ref": "SecurityGroupIds"}]}}
+    in_vpc = {"Fn::If": ["IsInVpc", lists, {"Ref": "AWS::NoValue"}]}
+
+    assert {name: f["VpcConfig"] for name, f in FUNCTIONS.items() if "VpcConfig" in f} == {
+        "SendFunction": in_vpc,
+        "FollowUpFunction": in_vpc,
+        "MonitorFunction": in_vpc,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "taken", "refused"),
+    [
+        ("SubnetIds", ["", "subnet-0a1", "subnet-0a1,subnet-0b2"], ["subnet-0a1, subnet-0b2", "subnet-0a1,", "vpc-1"]),
+        ("SecurityGroupIds", ["", "sg-0a1", "sg-0a1,sg-0b2"], ["sg-0a1 sg-0b2", ",sg-0a1"]),
+        (
+            "KmsKeyArn",
+            ["", "arn:aws:kms:ap-southeast-1:111122223333:key/1234abcd-12ab"],
+            ["alias/sampai", "arn:aws:kms:ap-southeast-1:111122223333:alias/sampai"],
+        ),
+        (
+            "ProducerPrincipals",
+            ["", "111122223333", "111122223333,arn:aws:iam::444455556666:role/shop/sends"],
+            ["*", "1111", "111122223333,", "arn:aws:iam::444455556666:role/*", "111122223333, 444455556666"],
+        ),
+    ],
+)
+def test_a_parameter_takes_what_it_is_for(name: str, taken: list[str], refused: list[str]) -> None:
+    pattern = re.compile(TEMPLATE["Parameters"][name]["AllowedPattern"])
+
+    assert [value for value in taken if not pattern.fullmatch(value)] == []
+    assert [value for value in refused if pattern.fullmatch(value)] == []
+
+
+def test_subnets_and_security_groups_come_together() -> None:
+    given = {name: {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for name in ("SubnetIds", "SecurityGroupIds")}
+    rules = [(rule["RuleCondition"], rule["Assertions"][0]["Assert"]) for rule in TEMPLATE["Rules"].values()]
+
+    assert rules == [
+        (given["SubnetIds"], given["SecurityGroupIds"]),
+        (given["SecurityGroupIds"], given["SubnetIds"]),
+    ]
+
+
+def test_a_message_is_kept_until_its_last_report_can_have_come() -> None:
+    settings = json.loads((ROOT / "docs/reference/schemas/settings.json").read_text())
+    longest_horizon_days = settings["properties"]["report_horizon_hours"]["maximum"] / 24
+    retention = TEMPLATE["Parameters"]["RetentionDays"]
+
+    # It waits for its vendor, and then for its report, as long as the horizon each.
+    assert retention["MinValue"] >= 2 * longest_horizon_days + 2
+    assert retention["Default"] >= retention["MinValue"]
+
+
+def test_schedules_have_no_name_that_a_second_stack_would_have_too() -> None:
+    schedules = [
+        event["Properties"]
+        for function in FUNCTIONS.values()
+        for event in function.get("Events", {}).values()
+        if event["Type"] == "ScheduleV2"
+    ]
+
+    assert [schedule["OmitName"] for schedule in schedules] == [True, True]
+
+
+def test_the_api_comes_before_the_functions_because_sam_serves_the_first_that_could_be_one() -> None:
+    names = list(RESOURCES)
+
+    assert names.index("WebhookApi") < min(names.index(function) for function in FUNCTIONS)
 
 
 def test_the_log_level_at_which_libraries_write_down_requests_cannot_be_chosen() -> None:
@@ -243,6 +363,7 @@ def test_the_log_level_at_which_libraries_write_down_requests_cannot_be_chosen()
 
 STATE = {"MESSAGES_TABLE", "CORRELATIONS_TABLE", "PROVIDER_SECRET_ARN"}
 QUEUE_URLS = {"SEND_QUEUE_URL", "URGENT_QUEUE_URL"}
+ITEMS = {"RETENTION_DAYS", "DUE_SHARDS"}
 
 
 @pytest.mark.parametrize(
@@ -252,12 +373,16 @@ QUEUE_URLS = {"SEND_QUEUE_URL", "URGENT_QUEUE_URL"}
             "SendFunction",
             STATE
             | QUEUE_URLS
+            | ITEMS
             | {"DIRECTORY_TABLE", "MEDIA_TABLE", "ENCRYPTION_KEYS_TABLE"}
             | {"FINGERPRINT_SECRET_ARN", "SETTINGS_PARAMETER", "EVENT_BUS_NAME", "WEBHOOK_BASE_URL", "LEASE_SECONDS"},
         ),
-        ("WebhookFunction", STATE | {"INBOX_TABLE", "DIRECTORY_TABLE", "SETTINGS_PARAMETER"}),
+        (
+            "WebhookFunction",
+            STATE | ITEMS | {"INBOX_TABLE", "DIRECTORY_TABLE", "FINGERPRINT_SECRET_ARN", "SETTINGS_PARAMETER"},
+        ),
         ("MonitorFunction", {"DIRECTORY_TABLE", "PROVIDER_SECRET_ARN", "SETTINGS_PARAMETER"}),
-        ("FollowUpFunction", STATE | QUEUE_URLS | {"SETTINGS_PARAMETER", "WEBHOOK_BASE_URL"}),
+        ("FollowUpFunction", STATE | QUEUE_URLS | ITEMS | {"SETTINGS_PARAMETER", "WEBHOOK_BASE_URL"}),
         ("PublishFunction", {"EVENT_BUS_NAME"}),
     ],
 )
@@ -279,7 +404,7 @@ def test_no_environment_variable_holds_a_secret() -> None:
 
 # --- permissions ------------------------------------------------------------------------------------------------------
 
-SETTINGS = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${SettingsParameter}"
+SETTINGS = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${AWS::StackName}/settings"
 
 
 def pairs(resource: str, *actions: str) -> set[tuple[str, str]]:
@@ -325,7 +450,8 @@ GOLDEN = {
     | table("Inbox", "PutItem")
     | table("Directory", "UpdateItem")
     | pairs(SETTINGS, "ssm:GetParameter")
-    | pairs("ProviderSecret.Id", "secretsmanager:GetSecretValue"),
+    | pairs("ProviderSecret.Id", "secretsmanager:GetSecretValue")
+    | pairs("FingerprintSecret.Id", "secretsmanager:GetSecretValue"),
     "MonitorRole": logs("Monitor")
     | table("Directory", "PutItem")
     | pairs(SETTINGS, "ssm:GetParameter")
@@ -356,8 +482,64 @@ def test_every_function_has_a_written_out_role_so_that_sam_adds_no_policy() -> N
         role = name.removesuffix("Function") + "Role"
         assert function["Role"] == {"Fn::GetAtt": f"{role}.Arn"}
         assert "Policies" not in function
-        assert "ManagedPolicyArns" not in ROLES[role]
     assert ROLES.keys() == GOLDEN.keys()
+
+
+MANAGED_POLICIES = named("AWS::IAM::ManagedPolicy")
+
+
+def managed(condition: str, policy: str) -> dict[str, Any]:
+    return {"Fn::If": [condition, {"Ref": policy}, {"Ref": "AWS::NoValue"}]}
+
+
+def test_a_role_gets_more_only_with_a_vpc_or_a_key_of_the_operator() -> None:
+    network, key = managed("IsInVpc", "NetworkInterfacesPolicy"), managed("HasOwnKey", "KeyUsePolicy")
+
+    assert {role: properties["ManagedPolicyArns"] for role, properties in ROLES.items()} == {
+        "SendRole": [network, key],
+        "FollowUpRole": [network, key],
+        "MonitorRole": [network, key],
+        "WebhookRole": [key],
+        "PublishRole": [key],
+    }
+    assert {name: RESOURCES[name]["Condition"] for name in MANAGED_POLICIES} == {
+        "NetworkInterfacesPolicy": "IsInVpc",
+        "KeyUsePolicy": "HasOwnKey",
+    }
+
+
+def test_lambda_may_make_network_interfaces_and_the_code_of_the_functions_may_not() -> None:
+    describe, change, deny = MANAGED_POLICIES["NetworkInterfacesPolicy"]["PolicyDocument"]["Statement"]
+    of_the_stack = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}-*"
+
+    assert describe == {
+        "Effect": "Allow",
+        "Action": ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"],
+        "Resource": "*",
+    }
+    assert change["Action"] == [
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:UnassignPrivateIpAddresses",
+    ]
+    assert [_name_of(resource).partition("AccountId}:")[2] for resource in change["Resource"]] == [
+        "network-interface/*",
+        "subnet/*",
+        "security-group/*",
+    ]
+    assert deny == {
+        "Effect": "Deny",
+        "Action": "ec2:*",
+        "Resource": "*",
+        "Condition": {"ArnLike": {"lambda:SourceFunctionArn": {"Fn::Sub": of_the_stack}}},
+    }
+
+
+def test_the_functions_use_the_key_of_the_operator_and_cannot_manage_it() -> None:
+    assert MANAGED_POLICIES["KeyUsePolicy"]["PolicyDocument"]["Statement"] == [
+        {"Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": {"Ref": "KmsKeyArn"}}
+    ]
 
 
 def test_no_function_may_read_an_encryption_key_back() -> None:
@@ -418,13 +600,13 @@ def watched() -> set[tuple[str, str, str]]:
 
 
 def _namespace_of(alarm: dict[str, Any]) -> str:
-    namespace = alarm["Namespace"]
+    namespace: str | dict[str, str] = alarm["Namespace"]
     return namespace["Fn::Sub"] if isinstance(namespace, dict) else namespace
 
 
 def test_an_alarm_rings_for_everything_that_nobody_would_see_otherwise() -> None:
     depth, age = "ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"
-    failing = {("AWS/Lambda", "Errors", function) for function in FUNCTIONS}
+    failing = {("AWS/Lambda", metric, function) for metric in ("Errors", "Throttles") for function in FUNCTIONS}
 
     assert watched() >= failing | {
         ("AWS/SQS", depth, "DeadLetterQueue.QueueName"),
@@ -441,13 +623,38 @@ def test_an_alarm_rings_for_everything_that_nobody_would_see_otherwise() -> None
         ("Sampai/${AWS::StackName}", "MessageBlocked", ""),
         ("Sampai/${AWS::StackName}", "SettingsBroken", ""),
         ("Sampai/${AWS::StackName}", "SecretBroken", ""),
+        ("Sampai/${AWS::StackName}", "AddressRefused", ""),
+        ("Sampai/${AWS::StackName}", "OldestDueAge", ""),
+        ("AWS/Lambda", "Invocations", "FollowUpFunction"),
     }
 
 
-def test_every_alarm_notifies_the_topic_if_there_is_one() -> None:
+def test_silence_of_the_follow_up_rings() -> None:
+    alarm = ALARMS["FollowUpStoppedAlarm"]
+    every_seconds = 60
+
+    assert alarm["TreatMissingData"] == "breaching"
+    assert alarm["ComparisonOperator"] == "LessThanThreshold"
+    assert 0 < alarm["Threshold"] < alarm["Period"] / every_seconds
+    assert {name for name, a in ALARMS.items() if a["TreatMissingData"] == "breaching"} == {"FollowUpStoppedAlarm"}
+
+
+def test_every_alarm_links_to_a_section_of_the_runbook() -> None:
+    page = (ROOT / "docs/how-to/operate.md").read_text()
+    sections = {re.sub(r"[^a-z0-9 -]", "", h.lower()).replace(" ", "-") for h in re.findall(r"^#+ (.+)$", page, re.M)}
+    links = {
+        name: re.findall(r" \$\{RunbookUrl\}#([a-z-]+)$", a["AlarmDescription"]["Fn::Sub"])
+        for name, a in ALARMS.items()
+    }
+
+    assert {name: found for name, found in links.items() if len(found) != 1 or found[0] not in sections} == {}
+    assert {name for name in ALARMS if f"`{name}`" not in page} == set()
+
+
+def test_every_alarm_notifies_the_topic_when_it_rings_and_when_it_is_over() -> None:
     actions = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
 
-    assert [name for name, alarm in ALARMS.items() if alarm["AlarmActions"] != actions] == []
+    assert [n for n, alarm in ALARMS.items() if (alarm["AlarmActions"], alarm["OKActions"]) != (actions, actions)] == []
 
 
 def test_the_outputs_have_the_names_that_callers_rely_on() -> None:
@@ -462,3 +669,26 @@ def test_the_outputs_have_the_names_that_callers_rely_on() -> None:
         "SettingsParameterName",
         "EncryptionKeysTableName",
     }
+
+
+SAMCONFIG: dict[str, Any] = tomllib.loads((ROOT / "samconfig.toml").read_text())
+STAGES = ("dev", "staging", "prod")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_has_a_stack_tags_and_parameters_that_the_template_knows(stage: str) -> None:
+    deploy = SAMCONFIG[stage]["deploy"]["parameters"]
+    names = {override.partition("=")[0] for override in deploy["parameter_overrides"]}
+
+    assert SAMCONFIG[stage]["global"]["parameters"]["stack_name"] == f"sampai-{stage}"
+    assert deploy["tags"] == ["Application=sampai", f"Stage={stage}"]
+    assert f"Stage={stage}" in deploy["parameter_overrides"]
+    assert names <= TEMPLATE["Parameters"].keys()
+
+
+def test_sam_without_a_stage_works_on_dev_and_asks_first() -> None:
+    default, dev = SAMCONFIG["default"], SAMCONFIG["dev"]
+
+    assert SAMCONFIG.keys() == {"version", "default", *STAGES}
+    assert default["global"] == dev["global"]
+    assert default["deploy"]["parameters"] == dev["deploy"]["parameters"] | {"confirm_changeset": True}

@@ -17,7 +17,7 @@ from sampai.domain.template import (
     Template,
     TemplateInfo,
     parse_parameters,
-    read_template,
+    parse_template,
 )
 from tests.fakes import START
 
@@ -171,7 +171,7 @@ def test_bad_parameters_are_refused_by_the_name_of_the_field(document: object, w
 def test_a_template_is_read() -> None:
     document = {"template_id": "t-1", "parameters": ["1234"], "recipient_name": "Dara"}
 
-    assert [read_template(document), read_template({"template_id": "t-1"})] == [
+    assert [parse_template(document), parse_template({"template_id": "t-1"})] == [
         Template(template_id="t-1", parameters=parse_parameters(["1234"]), recipient_name="Dara"),
         Template(template_id="t-1"),
     ]
@@ -198,7 +198,7 @@ BAD_TEMPLATES: list[tuple[object, str]] = [
 )
 def test_a_bad_template_is_refused_by_the_name_of_the_field(document: object, why: str) -> None:
     with pytest.raises(InvalidTemplateError) as caught:
-        read_template(document)
+        parse_template(document)
 
     assert str(caught.value) == why
 
@@ -305,7 +305,7 @@ def test_a_catalogue_refuses_what_the_vendor_would(
         refreshed_at=START, templates=templates, senders=None if senders is None else frozenset(senders)
     )
 
-    assert catalogue.validate(read_template(document), sender) == failure
+    assert catalogue.validate(parse_template(document), sender) == failure
 
 
 @pytest.mark.parametrize(

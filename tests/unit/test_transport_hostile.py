@@ -133,7 +133,7 @@ def nobody_takes_up(_: Authority) -> Iterator[str]:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
-        for _ in range(4):
+        for _attempt in range(4):
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
             with suppress(BlockingIOError):

@@ -1,14 +1,20 @@
-"""What the layer leaves out of botocore's data, and what it must not."""
+"""What the layer leaves out of botocore and boto3, and what it must not."""
 
 import gzip
 import json
 import runpy
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import boto3
+
 from tests.template import ROOT
 
-trim = runpy.run_path(str(ROOT / "layers" / "dependencies" / "trim.py"))["trim"]
+_TRIM = runpy.run_path(str(ROOT / "layers" / "dependencies" / "trim.py"))
+trim, trim_resources = _TRIM["trim"], _TRIM["trim_resources"]
 
 MODEL = {
     "operations": {"Put": {"name": "Put", "documentation": "<p>Puts.</p>"}, "Get": {"name": "Get"}},
@@ -74,3 +80,18 @@ def test_the_same_data_make_the_same_bytes(tmp_path: Path) -> None:
         made.append((folder / "service-2.json.gz").read_bytes())
 
     assert made[0] == made[1]
+
+
+def test_boto3_keeps_its_code_and_makes_clients(tmp_path: Path) -> None:
+    copy = tmp_path / "boto3"
+    shutil.copytree(Path(boto3.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    modules = sorted(copy.rglob("*.py"))
+
+    trim_resources(copy)
+
+    assert sorted(copy.rglob("*.py")) == modules
+    assert {path.name for path in copy.iterdir()} & {"data", "examples"} == set()
+    make = "import boto3; boto3.client('sqs', 'ap-southeast-1'); print(boto3.__file__)"
+    environment = {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    made = subprocess.run([sys.executable, "-c", make], env=environment, capture_output=True, text=True, check=True)
+    assert made.stdout.strip() == str(copy / "__init__.py")

@@ -1,6 +1,5 @@
-"""The one place where services meet their adapters: lazily, once for each sandbox, from the environment."""
+"""Creates the services with their adapters, on first use and once per sandbox."""
 
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -13,6 +12,15 @@ from sampai.adapters.aws import Aws
 from sampai.adapters.secret import SecretsManagerSecret
 from sampai.adapters.store import DynamoStore
 from sampai.adapters.telemetry import PowertoolsTelemetry
+from sampai.domain.phone import keyed_digest
+from sampai.environment import (
+    Environment,
+    FollowUpEnvironment,
+    MonitorEnvironment,
+    PublishEnvironment,
+    SendEnvironment,
+    WebhookEnvironment,
+)
 
 if TYPE_CHECKING:
     from sampai.adapters.directory import DynamoDirectory
@@ -27,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def clock() -> datetime:
-    """Return the present instant as finely as the store keeps it, in milliseconds."""
+    """Return the current time in milliseconds, the precision of the store."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
@@ -43,10 +51,15 @@ def new_key() -> str:
 
 @cache
 def telemetry() -> PowertoolsTelemetry:
-    return PowertoolsTelemetry()
+    environment = Environment.load()
+    return PowertoolsTelemetry(
+        service=environment.powertools_service_name,
+        level=environment.powertools_log_level,
+        namespace=environment.powertools_metrics_namespace,
+    )
 
 
-# A function imports only what it uses: pydantic and the CA bundle cost a webhook more than all of its work.
+# A function imports only what it uses: pydantic, requests and the CA bundle cost a webhook more than all of its work.
 
 
 @cache
@@ -55,30 +68,39 @@ def send_service() -> "SendService":
     from sampai.adapters.media import DynamoMedia
     from sampai.adapters.rate_limiter import DynamoRateLimiter
     from sampai.adapters.transport import HttpTransport
-    from sampai.services.send.service import SendService
+    from sampai.services.send import pipeline
+    from sampai.services.send.configuration import ConfigurationLoader
+    from sampai.services.send.outbox import Outbox
 
-    return SendService(
-        messages=_store(),
-        correlations=_store(),
-        eligibility=_directory(),
-        suppression_list=_directory(),
-        quotas=_directory(),
-        media=DynamoMedia(_aws().client("dynamodb"), table=os.environ["MEDIA_TABLE"]),
-        encryption_keys=DynamoEncryptionKeys(_aws().client("dynamodb"), table=os.environ["ENCRYPTION_KEYS_TABLE"]),
-        queue=_queue(),
-        bus=event_bus(),
+    environment = SendEnvironment.load()
+    store, directory = _store(environment), _directory(environment)
+    dynamodb = _aws().client("dynamodb")
+    return pipeline.build_send_service(
+        configuration=ConfigurationLoader(
+            settings=_settings(environment),
+            secret=_secret(environment),
+            webhook_base_url=environment.webhook_base_url,
+            lease=timedelta(seconds=environment.lease_seconds),
+        ),
+        secret=_secret(environment),
+        per_message=pipeline.MessageStores(
+            messages=store,
+            correlations=store,
+            media=DynamoMedia(dynamodb, table=environment.media_table),
+            encryption_keys=DynamoEncryptionKeys(dynamodb, table=environment.encryption_keys_table),
+        ),
+        per_recipient=pipeline.RecipientStores(eligibility=directory, suppression_list=directory, quotas=directory),
         transport=HttpTransport(),
-        settings=_settings(),
-        secret=_secret(),
-        clock=clock,
-        new_id=new_id,
-        new_key=new_key,
-        telemetry=telemetry(),
-        webhook_base_url=os.environ["WEBHOOK_BASE_URL"],
-        new_pool=ThreadPoolExecutor,
-        limiter=DynamoRateLimiter(_aws().client("dynamodb"), table=os.environ["DIRECTORY_TABLE"]),
-        sleep=time.sleep,
-        lease=timedelta(seconds=int(os.environ["LEASE_SECONDS"])),
+        limiter=DynamoRateLimiter(dynamodb, table=environment.directory_table),
+        outbox=Outbox(queue=_queue(environment), bus=_event_bus(environment), telemetry=telemetry()),
+        runtime=pipeline.Runtime(
+            clock=clock,
+            sleep=time.sleep,
+            new_id=new_id,
+            new_key=new_key,
+            new_pool=ThreadPoolExecutor,
+            telemetry=telemetry(),
+        ),
     )
 
 
@@ -86,26 +108,29 @@ def send_service() -> "SendService":
 def webhook_service() -> "WebhookService":
     from sampai.services.webhook.service import WebhookService
 
+    environment = WebhookEnvironment.load()
+    store = _store(environment)
     return WebhookService(
-        messages=_store(),
-        correlations=_store(),
-        inbound_service=_inbound_service,
-        secret=_secret(),
+        messages=store,
+        correlations=store,
+        inbound_service=lambda: _inbound_service(environment),
+        secret=_secret(environment),
         clock=clock,
         telemetry=telemetry(),
     )
 
 
 @cache
-def monitor_service() -> "MonitorService":
-    from sampai.adapters.transport import HttpTransport
-    from sampai.services.monitor import MonitorService
+def _inbound_service(environment: WebhookEnvironment) -> "InboundService":
+    from sampai.adapters.inbox import DynamoInbox
+    from sampai.services.webhook.inbound import InboundService
 
-    return MonitorService(
-        catalogues=_directory(),
-        transport=HttpTransport(),
-        settings=_settings(),
-        secret=_secret(),
+    directory = _directory(environment)
+    return InboundService(
+        inbox=DynamoInbox(_aws().client("dynamodb"), table=environment.inbox_table),
+        suppression_list=directory,
+        conversations=directory,
+        settings=_settings(environment),
         clock=clock,
         telemetry=telemetry(),
     )
@@ -116,25 +141,45 @@ def follow_up_service() -> "FollowUpService":
     from sampai.adapters.transport import HttpTransport
     from sampai.services.follow_up.service import FollowUpService
 
+    environment = FollowUpEnvironment.load()
+    store = _store(environment)
     return FollowUpService(
-        messages=_store(),
-        correlations=_store(),
-        queue=_queue(),
+        messages=store,
+        correlations=store,
+        queue=_queue(environment),
         transport=HttpTransport(),
-        settings=_settings(),
-        secret=_secret(),
+        settings=_settings(environment),
+        secret=_secret(environment),
         clock=clock,
         telemetry=telemetry(),
-        webhook_base_url=os.environ["WEBHOOK_BASE_URL"],
+        webhook_base_url=environment.webhook_base_url,
         new_pool=ThreadPoolExecutor,
     )
 
 
 @cache
-def event_bus() -> "EventBridgeBus":
-    from sampai.adapters.events import EventBridgeBus
+def monitor_service() -> "MonitorService":
+    from sampai.adapters.transport import HttpTransport
+    from sampai.services.monitor import MonitorService
 
-    return EventBridgeBus(_aws().deferred("events"), bus_name=os.environ["EVENT_BUS_NAME"])
+    environment = MonitorEnvironment.load()
+    return MonitorService(
+        catalogues=_directory(environment),
+        transport=HttpTransport(),
+        settings=_settings(environment),
+        secret=_secret(environment),
+        clock=clock,
+        telemetry=telemetry(),
+    )
+
+
+@cache
+def event_bus() -> "EventBridgeBus":
+    """Return the bus of the publish function."""
+    return _event_bus(PublishEnvironment.load())
+
+
+# --- adapters that several functions use ----------------------------------------------------------------------------
 
 
 @cache
@@ -143,62 +188,62 @@ def _aws() -> Aws:
 
 
 @cache
-def _store() -> DynamoStore:
+def _store(environment: SendEnvironment | WebhookEnvironment | FollowUpEnvironment) -> DynamoStore:
     return DynamoStore(
         _aws().client("dynamodb"),
-        messages_table=os.environ["MESSAGES_TABLE"],
-        correlations_table=os.environ["CORRELATIONS_TABLE"],
+        messages_table=environment.messages_table,
+        correlations_table=environment.correlations_table,
         clock=clock,
     )
 
 
 @cache
-def _directory() -> "DynamoDirectory":
+def _directory(environment: SendEnvironment | WebhookEnvironment | MonitorEnvironment) -> "DynamoDirectory":
     from sampai.adapters.directory import DynamoDirectory
 
-    return DynamoDirectory(_aws().client("dynamodb"), table=os.environ["DIRECTORY_TABLE"])
-
-
-@cache
-def _inbound_service() -> "InboundService":
-    from sampai.adapters.inbox import DynamoInbox
-    from sampai.services.webhook.inbound import InboundService
-
-    return InboundService(
-        inbox=DynamoInbox(_aws().client("dynamodb"), table=os.environ["INBOX_TABLE"]),
-        suppression_list=_directory(),
-        conversations=_directory(),
-        settings=_settings(),
-        clock=clock,
-        telemetry=telemetry(),
+    secret = _secret(environment)
+    return DynamoDirectory(
+        _aws().client("dynamodb"),
+        table=environment.directory_table,
+        digest=lambda number: keyed_digest(number, secret.fingerprint_key()),
     )
 
 
 @cache
-def _queue() -> "SqsQueue":
+def _queue(environment: SendEnvironment | FollowUpEnvironment) -> "SqsQueue":
     from sampai.adapters.queue import SqsQueue
 
     return SqsQueue(
-        _aws().deferred("sqs"), send_url=os.environ["SEND_QUEUE_URL"], urgent_url=os.environ["URGENT_QUEUE_URL"]
+        _aws().deferred("sqs"), send_url=environment.send_queue_url, urgent_url=environment.urgent_queue_url
     )
 
 
 @cache
-def _settings() -> "SsmSettings":
+def _event_bus(environment: SendEnvironment | PublishEnvironment) -> "EventBridgeBus":
+    from sampai.adapters.events import EventBridgeBus
+
+    return EventBridgeBus(_aws().deferred("events"), bus_name=environment.event_bus_name)
+
+
+ConfiguredEnvironment = SendEnvironment | WebhookEnvironment | FollowUpEnvironment | MonitorEnvironment
+
+
+@cache
+def _settings(environment: ConfiguredEnvironment) -> "SsmSettings":
     from sampai.adapters.settings import SsmSettings
 
     return SsmSettings(
-        lambda: _aws().client("ssm"), name=os.environ["SETTINGS_PARAMETER"], clock=clock, telemetry=telemetry()
+        lambda: _aws().client("ssm"), name=environment.settings_parameter, clock=clock, telemetry=telemetry()
     )
 
 
 @cache
-def _secret() -> SecretsManagerSecret:
+def _secret(environment: ConfiguredEnvironment) -> SecretsManagerSecret:
     return SecretsManagerSecret(
         lambda: _aws().client("secretsmanager"),
-        arn=os.environ["PROVIDER_SECRET_ARN"],
-        # Only the send function compares requests.
-        fingerprint_arn=os.environ.get("FINGERPRINT_SECRET_ARN"),
+        arn=environment.provider_secret_arn,
+        # Send compares requests with this key, and send and webhook digest the numbers of opt-outs.
+        fingerprint_arn=getattr(environment, "fingerprint_secret_arn", None),
         clock=clock,
         telemetry=telemetry(),
     )

@@ -21,6 +21,8 @@ JAKARTA: Final = timedelta(hours=7)
 NO_ERROR: Final = ("0", "")
 UNDELIVERED_CODE: Final = "27"
 
+CREDENTIALS: Final = {"api_key": "local-api-key", "user": "local-user", "password": "local-password"}
+
 
 class NusaSmsApi(ABC):
     """One API of NusaSMS."""

@@ -8,12 +8,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
-from local.simulators import credentials
 from local.simulators.http import Reply, Request
 from local.simulators.inbound import Callback, Inbound
 from local.simulators.ledger import Row
 from local.simulators.lifecycles import Stage
-from local.simulators.nusasms.base import NusaSmsApi
+from local.simulators.nusasms.base import CREDENTIALS, NusaSmsApi
 from local.simulators.nusasms.schema import problem, unprocessable
 from local.simulators.outcomes import Refusal
 from local.simulators.vendor import Entry, Refused, Route, Submission
@@ -62,7 +61,7 @@ class Sms(NusaSmsApi):
         user = fields.get("user") or fields.get("username")
         if request.content_type == "application/json" and user is None:
             return unprocessable(problem(("query", "user"), "field required", "value_error.missing"))
-        if (user, fields.get("password")) == (credentials.NUSASMS_USER, credentials.NUSASMS_PASSWORD):
+        if (user, fields.get("password")) == (CREDENTIALS["user"], CREDENTIALS["password"]):
             return None
         answer = _answer_group if request.path == f"{ROOT}/group" else _answer
         return answer(fields, AUTHENTICATION_FAILED)

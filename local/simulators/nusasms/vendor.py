@@ -1,14 +1,14 @@
 """The three APIs of NusaSMS under one root, and the operations on the account."""
 
-from typing import ClassVar, Final
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
 
-from local.simulators import credentials
 from local.simulators.http import Reply, Request
 from local.simulators.inbound import Callback, Inbound
 from local.simulators.ledger import Row
 from local.simulators.lifecycles import Stage
-from local.simulators.nusasms.base import refused, succeeded
-from local.simulators.nusasms.official import WhatsAppOfficial
+from local.simulators.nusasms.base import CREDENTIALS, refused, succeeded
+from local.simulators.nusasms.official import CHANNEL_ID, WhatsAppOfficial
 from local.simulators.nusasms.sms import ROOT as SMS_ROOT
 from local.simulators.nusasms.sms import Sms
 from local.simulators.nusasms.whatsapp import WhatsApp
@@ -28,6 +28,8 @@ class NusaSms(Vendor):
     """SMS with user and password, all else with the API key; callbacks to the addresses registered for the account."""
 
     name: ClassVar[str] = "nusasms"
+    credentials: ClassVar[Mapping[str, str]] = CREDENTIALS
+    product_settings: ClassVar[Mapping[str, Any]] = {"senders": {"whatsapp_official": CHANNEL_ID}}
     sends_receipts: ClassVar[bool] = True
 
     def __init__(self, world: World) -> None:
@@ -45,7 +47,7 @@ class NusaSms(Vendor):
     def refuse_caller(self, request: Request) -> Reply | None:
         if request.path.startswith(SMS_ROOT):
             return self._sms.refuse_caller(request)
-        return None if request.header("apikey") == credentials.NUSASMS_API_KEY else refused(401, "Invalid APIKey")
+        return None if request.header("apikey") == self.credentials["api_key"] else refused(401, "Invalid APIKey")
 
     def no_such_path(self, request: Request) -> Reply:
         return Reply.json(404, {"detail": "Not Found"})
@@ -75,7 +77,7 @@ class NusaSms(Vendor):
         self._official.reset()
 
     def _show_user(self, request: Request) -> Reply:
-        user = {"userid": credentials.NUSASMS_USER, "idPerson": 42, "idClient": CLIENT_ID}
+        user = {"userid": self.credentials["user"], "idPerson": 42, "idClient": CLIENT_ID}
         return succeeded(200, "APIKey Authentication check", user)
 
     def _balance(self, request: Request) -> Reply:

@@ -11,7 +11,8 @@ from sampai.domain.message import Message, Text
 from sampai.domain.outcome import FailureScope, NotTaken, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Status
-from sampai.providers.base import ListedMessage, ListPage, ProviderConfig, Window
+from sampai.providers.base import ProviderConfig
+from sampai.providers.features import ListedMessage, ListPage, Window
 from tests.conformance.case import Answer, ListAnswer, LookupAnswer, ProviderCases, Refusal, Send
 
 BASE = "https://nomsa.example/v1"

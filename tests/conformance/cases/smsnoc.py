@@ -12,7 +12,8 @@ from sampai.domain.message import Category, Message, Text
 from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Status
-from sampai.providers.base import ListedMessage, ListPage, ProviderConfig, Window
+from sampai.providers.base import ProviderConfig
+from sampai.providers.features import ListedMessage, ListPage, Window
 from tests.conformance.case import (
     AccountAnswer,
     Answer,

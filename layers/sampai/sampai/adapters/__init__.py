@@ -1,1 +1,1 @@
-"""The ports on AWS and HTTP."""
+"""The implementations of the ports, on AWS and HTTP."""

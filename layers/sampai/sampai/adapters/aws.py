@@ -1,17 +1,20 @@
-"""The AWS clients: one botocore session, one client for each service, made when it is first asked for."""
+"""The AWS clients: one boto3 session, one client for each service, made when it is first asked for."""
 
 import logging
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.session import Session, get_session
 
 from sampai.services.ports.runtime import UnavailableError
+
+Service = Literal["dynamodb", "events", "secretsmanager", "sqs", "ssm"]
+"""The services that are called. The layer has the models of no other."""
 
 CONFIG: Final = Config(
     connect_timeout=1,
@@ -19,44 +22,53 @@ CONFIG: Final = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=10,
     tcp_keepalive=True,
-    # DynamoDB looks at parameters again, and to do so here takes longer than all else in a call.
+    # DynamoDB validates parameters by itself. To do so here takes longer than all else in a call.
     parameter_validation=False,
-    # Botocore's own is put together anew for each call, twice, from twenty parts.
+    # botocore builds its own for each call, twice, from twenty parts.
     user_agent="sampai",
 )
 
 
 class Aws:
-    """Makes clients. Endpoint, region and credentials come from the environment, which botocore reads by itself."""
+    """Makes clients. Endpoint, region and credentials come from the environment, which boto3 reads by itself."""
 
     def __init__(self, session: Session | None = None) -> None:
         # At DEBUG botocore logs requests and answers whole: secrets and texts among them.
         logging.getLogger("botocore").setLevel(logging.WARNING)
-        self._session = session or get_session()
+        self._session = session or Session()
         self._clients: dict[str, Any] = {}
         self._tls = _Tls(ssl.PROTOCOL_TLS_CLIENT)
         self._lock = Lock()
 
-    def client(self, service: str) -> Any:
+    def client(self, service: Service) -> Any:
         """Return the client of a service, such as `sqs`. Clients may be shared by threads."""
         with self._lock:
             if service not in self._clients:
-                client: Any = self._session.create_client(service, config=CONFIG)
-                # Botocore takes no TLS context, so it is put where botocore keeps its own.
-                client._endpoint.http_session._manager.connection_pool_kw["ssl_context"] = self._tls
+                client: Any = self._session.client(service, config=CONFIG)
+                self._share_tls(client)
                 self._clients[service] = client
             return self._clients[service]
 
-    def deferred(self, service: str) -> Any:
+    def deferred(self, service: Service) -> Any:
         """Return what stands for the client of a service and makes it at its first call.
 
         For what most sandboxes never do: a client takes as long to make as several calls.
         """
         return _Deferred(self, service)
 
+    def _share_tls(self, client: Any) -> None:
+        """Make a client's connections share our TLS context.
+
+        botocore takes none (https://github.com/boto/botocore/issues/1822), and has urllib3 read the CA bundle for each
+        connection: 28 ms of CPU. If a new version moves the attributes, each connection reads the bundle again, and
+        `test_aws.py` fails.
+        """
+        with suppress(AttributeError):
+            client._endpoint.http_session._manager.connection_pool_kw["ssl_context"] = self._tls
+
 
 class _Deferred:
-    def __init__(self, aws: Aws, service: str) -> None:
+    def __init__(self, aws: Aws, service: Service) -> None:
         self._aws = aws
         self._service = service
 
@@ -65,7 +77,7 @@ class _Deferred:
 
 
 class _Tls(ssl.SSLContext):
-    """A client's TLS context that reads a CA bundle once: urllib3 has it read for every connection."""
+    """A client's TLS context that reads a CA bundle once, however often it is told to."""
 
     _read: frozenset[tuple[Any, ...]] = frozenset()
 

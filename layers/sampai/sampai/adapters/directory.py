@@ -1,13 +1,13 @@
-"""What is known of numbers, conversations and vendors' templates, and what is counted: four kinds of key."""
+"""The table of numbers, conversations, template catalogues and quota counters. Each has its own prefix of the key."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sampai.adapters.aws import unavailable
-from sampai.adapters.dynamo import Item, expiry, get_all
+from sampai.adapters.dynamo import Item, get_all, to_ttl
 from sampai.domain.inbound import WINDOW, Conversation
 from sampai.domain.quotas import QuotaCounter
 from sampai.domain.template import Catalogue, TemplateInfo
@@ -20,40 +20,48 @@ CATALOGUE: Final = "catalogue#"
 COUNT: Final = "count#"
 
 CONVERSATION_RETENTION: Final = WINDOW + timedelta(days=29)
-"""A closed conversation still tells the number that a template can be sent to instead."""
+"""A closed conversation still has the number to which a template can be sent instead."""
 
 COUNT_RETENTION: Final = timedelta(days=1)
-"""Of a count whose hour or day is over: for an operator who wants to know what happened in it."""
+"""The time after the end of the hour or day, so that an operator can still see the counter."""
 
 
 class DynamoDirectory:
-    """Implements `ports.Directory`."""
+    """Implements the ports EligibilityReader, SuppressionList, Conversations, TemplateCatalogues and QuotaCounters.
 
-    def __init__(self, client: Any, *, table: str) -> None:
+    `digest` returns the keyed digest of a number, under which its opt-out is kept: the number itself can be erased. It
+    may raise UnavailableError.
+    """
+
+    def __init__(self, client: Any, *, table: str, digest: Callable[[str], str]) -> None:
         self._client = client
         self._table = table
+        self._digest = digest
 
     def look_up(
         self, *, numbers: Collection[str], conversations: Collection[str], catalogues: Collection[str]
     ) -> EligibilityData:
-        asked = {NUMBER: numbers, CONVERSATION: conversations, CATALOGUE: catalogues}
-        keys = [f"{kind}{name}" for kind, names in asked.items() for name in sorted(names)]
+        digests = {number: self._digest(number) for number in numbers}
+        requested = {NUMBER: digests.values(), CONVERSATION: conversations, CATALOGUE: catalogues}
+        keys = [f"{prefix}{name}" for prefix, names in requested.items() for name in sorted(names)]
         with unavailable("directory"):
             items = {i["directory_key"]["S"]: i for i in get_all(self._client, self._table, "directory_key", keys)}
-        numbered = {number: items.get(f"{NUMBER}{number}") for number in numbers}
+        by_number = {number: items.get(f"{NUMBER}{digest}") for number, digest in digests.items()}
         return EligibilityData(
-            opted_out=frozenset(number for number, item in numbered.items() if item and item["opted_out"]["BOOL"]),
+            opted_out=frozenset(number for number, item in by_number.items() if item and item["opted_out"]["BOOL"]),
             conversations={
-                conversation: _conversation(conversation, item)
+                conversation: _parse_conversation(conversation, item)
                 for conversation in conversations
                 if (item := items.get(f"{CONVERSATION}{conversation}"))
             },
-            catalogues={name: _catalogue(item) for name in catalogues if (item := items.get(f"{CATALOGUE}{name}"))},
+            catalogues={
+                name: _parse_catalogue(item) for name in catalogues if (item := items.get(f"{CATALOGUE}{name}"))
+            },
         )
 
     def set_opt_out(self, number: str, *, is_out: bool, at: datetime) -> None:
-        self._update_unless_later(
-            f"{NUMBER}{number}",
+        self._update_unless_newer(
+            f"{NUMBER}{self._digest(number)}",
             {"opted_out": {"BOOL": is_out}, "changed_at": {"S": to_text(at)}},
             time="changed_at",
             comparison="<=" if is_out else "<",
@@ -62,11 +70,11 @@ class DynamoDirectory:
     def record_conversation(self, conversation: Conversation) -> None:
         attributes = {
             "last_inbound_at": {"S": to_text(conversation.last_inbound_at)},
-            "ttl": expiry(conversation.last_inbound_at, CONVERSATION_RETENTION),
+            "ttl": to_ttl(conversation.last_inbound_at, CONVERSATION_RETENTION),
         }
         if conversation.number is not None:
             attributes["number"] = {"S": conversation.number}
-        self._update_unless_later(
+        self._update_unless_newer(
             f"{CONVERSATION}{conversation.room_id}", attributes, time="last_inbound_at", comparison="<"
         )
 
@@ -89,21 +97,21 @@ class DynamoDirectory:
                     TableName=self._table,
                     Key={"directory_key": {"S": f"{COUNT}{counter.key}"}},
                     UpdateExpression="ADD #count :one SET #ttl = :ttl",
-                    # What is turned away is not counted: a limit that is raised has room at once.
-                    ConditionExpression="attribute_not_exists(#count) OR #count < :most",
+                    # A blocked message is not counted, so a higher limit takes effect at once.
+                    ConditionExpression="attribute_not_exists(#count) OR #count < :maximum",
                     ExpressionAttributeNames={"#count": "count", "#ttl": "ttl"},
                     ExpressionAttributeValues={
                         ":one": {"N": "1"},
-                        ":most": {"N": str(counter.most)},
-                        ":ttl": expiry(counter.ends_at, COUNT_RETENTION),
+                        ":maximum": {"N": str(counter.maximum)},
+                        ":ttl": to_ttl(counter.ends_at, COUNT_RETENTION),
                     },
                 )
             except self._client.exceptions.ConditionalCheckFailedException:
                 return False
         return True
 
-    def _update_unless_later(self, key: str, attributes: Mapping[str, Item], *, time: str, comparison: str) -> None:
-        """Set the attributes, unless the entry was set at a later time than they have."""
+    def _update_unless_newer(self, key: str, attributes: Mapping[str, Item], *, time: str, comparison: str) -> None:
+        """Set the attributes, unless the stored item has a newer time."""
         with unavailable("directory"):
             try:
                 self._client.update_item(
@@ -118,7 +126,7 @@ class DynamoDirectory:
                 return
 
 
-def _conversation(room_id: str, item: Mapping[str, Any]) -> Conversation:
+def _parse_conversation(room_id: str, item: Mapping[str, Any]) -> Conversation:
     return Conversation(
         room_id=room_id,
         number=item["number"]["S"] if "number" in item else None,
@@ -126,20 +134,20 @@ def _conversation(room_id: str, item: Mapping[str, Any]) -> Conversation:
     )
 
 
-def _catalogue(item: Mapping[str, Any]) -> Catalogue:
+def _parse_catalogue(item: Mapping[str, Any]) -> Catalogue:
     templates = json.loads(item["templates"]["S"]) if "templates" in item else None
     return Catalogue(
         refreshed_at=from_text(item["refreshed_at"]["S"]),
-        templates=None if templates is None else {name: _info(said) for name, said in templates.items()},
+        templates=None if templates is None else {name: _parse_info(info) for name, info in templates.items()},
         senders=frozenset(sender["S"] for sender in item["senders"]["L"]) if "senders" in item else None,
     )
 
 
-def _info(said: Mapping[str, Any]) -> TemplateInfo:
-    """Read what is known of a template, also where an older or newer version of us wrote it."""
+def _parse_info(document: Mapping[str, Any]) -> TemplateInfo:
+    """Return a template of a catalogue, also if an older or newer release wrote it."""
     return TemplateInfo(
-        is_approved=said["is_approved"],
-        header_format=said.get("header_format"),
-        body_parameters=said.get("body_parameters"),
-        buttons=said.get("buttons"),
+        is_approved=document["is_approved"],
+        header_format=document.get("header_format"),
+        body_parameters=document.get("body_parameters"),
+        buttons=document.get("buttons"),
     )

@@ -1,4 +1,4 @@
-"""What the tables' adapters share."""
+"""The common parts of the adapters of the tables."""
 
 import time
 from collections.abc import Iterable
@@ -12,12 +12,12 @@ Item = dict[str, Any]
 """An item in DynamoDB's own JSON: `{"status": {"S": "sent"}}`."""
 
 MAX_KEYS: Final = 100
-ROUNDS: Final = 4
-"""How often what was throttled inside a batch is asked for in all."""
+MAX_ROUNDS: Final = 4
+"""The most requests for one batch. DynamoDB may throttle a part of it, which is requested again."""
 
 
 def get_all(client: Any, table: str, key: str, values: Iterable[str], *, sleep: Sleep = time.sleep) -> list[Item]:
-    """Return the items that exist, strongly consistent. Raises UnavailableError, and whatever the client raises."""
+    """Return the existing items, strongly consistent. Raise UnavailableError, or any error of the client."""
     items: list[Item] = []
     remaining = iter(dict.fromkeys(values))
     while chunk := list(islice(remaining, MAX_KEYS)):
@@ -27,8 +27,8 @@ def get_all(client: Any, table: str, key: str, values: Iterable[str], *, sleep: 
 
 def _get(client: Any, table: str, keys: list[Item], sleep: Sleep) -> list[Item]:
     items: list[Item] = []
-    for turn in range(ROUNDS):
-        pause(turn, sleep)
+    for attempt in range(MAX_ROUNDS):
+        back_off(attempt, sleep)
         answer = client.batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": True}})
         items += answer["Responses"].get(table, [])
         keys = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
@@ -37,12 +37,12 @@ def _get(client: Any, table: str, keys: list[Item], sleep: Sleep) -> list[Item]:
     raise UnavailableError("read: throttled")
 
 
-def pause(turn: int, sleep: Sleep) -> None:
-    """Wait before a further turn, each time twice as long."""
-    if turn:
-        sleep(0.05 * 2**turn)
+def back_off(attempt: int, sleep: Sleep) -> None:
+    """Wait before a repeated attempt, twice as long each time. The first attempt is 0 and does not wait."""
+    if attempt:
+        sleep(0.05 * 2**attempt)
 
 
-def expiry(now: datetime, retention: timedelta) -> Item:
+def to_ttl(now: datetime, retention: timedelta) -> Item:
     """Return the value of a `ttl` attribute: Unix seconds."""
     return {"N": str(int((now + retention).timestamp()))}

@@ -1,14 +1,14 @@
-"""Encryption keys of messages, in a table of their own: the right to read it is given to nobody by default."""
+"""The encryption keys of messages, in a separate table. By default no role except that of send may read it."""
 
 from typing import Any
 
 from sampai.adapters.aws import unavailable
-from sampai.adapters.items import expiry_of
+from sampai.adapters.items import ttl_of
 from sampai.domain.message import Message
 
 
 class DynamoEncryptionKeys:
-    """Implements `ports.Vault`."""
+    """Implements `ports.encryption_keys.EncryptionKeyStore`."""
 
     def __init__(self, client: Any, *, table: str) -> None:
         self._client = client
@@ -20,15 +20,19 @@ class DynamoEncryptionKeys:
     def replace(self, message: Message, key: str) -> None:
         self._set(message, ":key", key)
 
+    def delete(self, message_id: str) -> None:
+        with unavailable("encryption keys"):
+            self._client.delete_item(TableName=self._table, Key={"message_id": {"S": message_id}})
+
     def _set(self, message: Message, value: str, key: str) -> str:
-        with unavailable("vault"):
+        with unavailable("encryption keys"):
             answer = self._client.update_item(
                 TableName=self._table,
                 Key={"message_id": {"S": message.message_id}},
                 UpdateExpression=f"SET encryption_key = {value}, #ttl = :ttl",
                 ExpressionAttributeNames={"#ttl": "ttl"},
-                ExpressionAttributeValues={":key": {"S": key}, ":ttl": expiry_of(message)},
+                ExpressionAttributeValues={":key": {"S": key}, ":ttl": ttl_of(message)},
                 ReturnValues="UPDATED_NEW",
             )
-        kept: str = answer["Attributes"]["encryption_key"]["S"]
-        return kept
+        stored_key: str = answer["Attributes"]["encryption_key"]["S"]
+        return stored_key

@@ -1,21 +1,21 @@
-"""Inbound messages, until their event has left by the table's stream."""
+"""The table of inbound messages. Its stream brings them to the publish function."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sampai.adapters.aws import unavailable
-from sampai.adapters.dynamo import Item, expiry
+from sampai.adapters.dynamo import Item, to_ttl
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Channel
 from sampai.domain.times import from_text, to_text
 
 RETENTION: Final = timedelta(days=7)
-"""How long a repeated callback is known as one."""
+"""The time in which a repeated callback is detected."""
 
 
 class DynamoInbox:
-    """Implements `ports.Inbox`."""
+    """Implements `ports.inbox.Inbox`."""
 
     def __init__(self, client: Any, *, table: str) -> None:
         self._client = client
@@ -35,7 +35,7 @@ class DynamoInbox:
 
 
 def to_inbox_item(key: str, inbound: Inbound, now: datetime) -> Item:
-    """Return the item of an inbound message that came to us at `now`."""
+    """Return the item of an inbound message that arrived at `now`."""
     texts = {
         "inbound_key": key,
         "provider": inbound.provider,
@@ -49,11 +49,11 @@ def to_inbox_item(key: str, inbound: Inbound, now: datetime) -> Item:
         "came_at": to_text(now),
     }
     item: Item = {name: {"S": str(value)} for name, value in texts.items() if value is not None}
-    return item | {"ttl": expiry(now, RETENTION)}
+    return item | {"ttl": to_ttl(now, RETENTION)}
 
 
 def from_inbox_item(item: Mapping[str, Any]) -> tuple[Inbound, datetime]:
-    """Read what `to_inbox_item` wrote: the message, and when it came to us."""
+    """Return the message in an item of `to_inbox_item`, and the time of its arrival."""
 
     def text(name: str) -> str | None:
         value = item.get(name)

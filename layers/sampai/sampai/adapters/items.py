@@ -1,4 +1,4 @@
-"""Messages and meeting points as DynamoDB items, and back."""
+"""Converts messages and correlations to DynamoDB items, and back."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, Final
 from zlib import crc32
 
-from sampai.adapters.dynamo import Item, expiry
+from sampai.adapters.dynamo import Item, to_ttl
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import Category, Channel, Content, HistoryEntry, Media, Message, OnUnknown, Text
 from sampai.domain.report import Report
@@ -17,31 +17,31 @@ from sampai.domain.times import from_text, to_text
 from sampai.services.ports.correlations import Correlation
 
 DUE_SHARDS: Final = 8
-"""Partitions of the due index. More of them spread the writes of a higher rate; each costs one query a run."""
+"""The partitions of the due index. More shards allow more writes per second; each one costs a query per run."""
 
 RETENTION: Final = timedelta(days=90)
-"""How long items are kept after the message was asked for, or after its `send_at`."""
+"""The lifetime of an item after the creation of its message, or after `send_at`."""
 
 BUFFERED_REPORT_RETENTION: Final = timedelta(days=7)
-"""How long a report waits for a message that claims it."""
+"""The time that a buffered report waits for its message."""
 
 _REPORT_PREFIX: Final = "report_"
 
-_time: Final = lru_cache(maxsize=256)(to_text)
-"""A message has few instants, and a batch of messages shares most of them."""
+_to_text: Final = lru_cache(maxsize=256)(to_text)
+"""Cached, because the messages of a batch have most of their times in common."""
 
 
 def due_shard_of(message_id: str) -> str:
     return str(crc32(message_id.encode()) % DUE_SHARDS)
 
 
-def expiry_of(message: Message) -> Item:
-    """Return the `ttl` of what is kept of a message."""
-    return expiry(message.send_at or message.created_at, RETENTION)
+def ttl_of(message: Message) -> Item:
+    """Return the `ttl` of all items of a message."""
+    return to_ttl(message.send_at or message.created_at, RETENTION)
 
 
 def to_item(message: Message) -> Item:
-    """Return the item of a message; what is absent in the message is absent in the item."""
+    """Return the item of a message. A field without a value has no attribute."""
     texts = {
         "message_id": message.message_id,
         "status": message.status,
@@ -77,23 +77,23 @@ def to_item(message: Message) -> Item:
         "not_found_count": message.not_found_count,
     }
     item: Item = {name: {"S": str(value)} for name, value in texts.items() if value is not None}
-    item |= {name: {"S": _time(value)} for name, value in times.items() if value is not None}
+    item |= {name: {"S": _to_text(value)} for name, value in times.items() if value is not None}
     item |= {name: {"N": str(value)} for name, value in numbers.items()}
-    item["ttl"] = expiry_of(message)
+    item["ttl"] = ttl_of(message)
     item["route"] = {"L": [{"S": name} for name in message.route]}
     item["metadata"] = {"M": {name: {"S": value} for name, value in message.metadata.items()}}
-    item["history"] = {"L": [_history_entry(entry) for entry in message.history]}
+    item["history"] = {"L": [_to_history_entry(entry) for entry in message.history]}
     if message.content is not None:
-        item["content"] = {"M": _content_fields(message.content)}
+        item["content"] = {"M": _to_content(message.content)}
     if message.audience:
         item["audience"] = {"L": [{"S": name} for name in message.audience]}
     if message.failure is not None:
-        item["failure"] = {"M": _strings(_failure_fields(message.failure))}
+        item["failure"] = {"M": _strings(_to_failure(message.failure))}
     return item
 
 
 def from_item(item: Mapping[str, Any]) -> Message:
-    """Read what `to_item` wrote."""
+    """Return the message in an item of `to_item`."""
 
     def text(name: str) -> str | None:
         value = item.get(name)
@@ -118,7 +118,7 @@ def from_item(item: Mapping[str, Any]) -> Message:
         sender=text("sender"),
         audience=tuple(name["S"] for name in item["audience"]["L"]) if "audience" in item else (),
         room_id=text("room_id"),
-        content=_content(item["content"]["M"]) if "content" in item else None,
+        content=_from_content(item["content"]["M"]) if "content" in item else None,
         route=tuple(name["S"] for name in item["route"]["L"]),
         provider=text("provider"),
         provider_message_id=text("provider_message_id"),
@@ -134,17 +134,17 @@ def from_item(item: Mapping[str, Any]) -> Message:
         due_at=time("due_at"),
         lookups=number("lookups"),
         not_found_count=number("not_found_count"),
-        failure=_failure(item["failure"]["M"]) if "failure" in item else None,
+        failure=_from_failure(item["failure"]["M"]) if "failure" in item else None,
         group=text("group"),
         fingerprint=text("fingerprint"),
         created_at=from_text(item["created_at"]["S"]),
         updated_at=from_text(item["updated_at"]["S"]),
         occurred_at=from_text(item["occurred_at"]["S"]),
-        history=tuple(_entry(entry["M"]) for entry in item["history"]["L"]),
+        history=tuple(_from_history_entry(entry["M"]) for entry in item["history"]["L"]),
     )
 
 
-def _content_fields(content: Content) -> Item:
+def _to_content(content: Content) -> Item:
     match content:
         case Text():
             return _strings({"type": "text", "text": content.text})
@@ -169,7 +169,7 @@ def _content_fields(content: Content) -> Item:
             )
 
 
-def _content(fields: Mapping[str, Any]) -> Content:
+def _from_content(fields: Mapping[str, Any]) -> Content:
     texts = {name: value["S"] for name, value in fields.items() if "S" in value}
     match texts["type"]:
         case "media":
@@ -190,10 +190,10 @@ def _content(fields: Mapping[str, Any]) -> Content:
 
 
 def to_report_attribute(report: Report) -> tuple[str, Item]:
-    """Return the attribute under which a parked report is kept.
+    """Return the attribute name and value of a buffered report.
 
-    One for each status, and one for all words that we do not know: repeats take no room, and nothing that decides is
-    ever crowded out.
+    There is one attribute for each status, and one for all unknown words. So repeated reports need no more space, and
+    no report with a status is lost.
     """
     fields = {
         "provider_message_id": report.provider_message_id,
@@ -208,17 +208,17 @@ def to_report_attribute(report: Report) -> tuple[str, Item]:
 
 
 def to_correlation(item: Mapping[str, Any]) -> Correlation:
-    """Read an item of the table of meeting points."""
+    """Return the correlation in an item."""
     owner = item.get("message_id")
     buffered = [value["M"] for name, value in sorted(item.items()) if name.startswith(_REPORT_PREFIX)]
     return Correlation(
         key=item["correlation_key"]["S"],
         message_id=owner["S"] if owner else None,
-        reports=tuple(_report(fields) for fields in buffered),
+        reports=tuple(_from_report(fields) for fields in buffered),
     )
 
 
-def _report(fields: Mapping[str, Any]) -> Report:
+def _from_report(fields: Mapping[str, Any]) -> Report:
     values = {name: value["S"] for name, value in fields.items()}
     return Report(
         provider_message_id=values["provider_message_id"],
@@ -231,21 +231,21 @@ def _report(fields: Mapping[str, Any]) -> Report:
     )
 
 
-def _history_entry(entry: HistoryEntry) -> Item:
-    return {"M": _strings({"status": entry.status, "at": _time(entry.at), "source": entry.source})}
+def _to_history_entry(entry: HistoryEntry) -> Item:
+    return {"M": _strings({"status": entry.status, "at": _to_text(entry.at), "source": entry.source})}
 
 
-def _entry(fields: Mapping[str, Any]) -> HistoryEntry:
+def _from_history_entry(fields: Mapping[str, Any]) -> HistoryEntry:
     return HistoryEntry(
         status=Status(fields["status"]["S"]), at=from_text(fields["at"]["S"]), source=Source(fields["source"]["S"])
     )
 
 
-def _failure_fields(failure: Failure) -> dict[str, str | None]:
+def _to_failure(failure: Failure) -> dict[str, str | None]:
     return {"reason": failure.reason, "provider_code": failure.provider_code, "detail": failure.detail}
 
 
-def _failure(fields: Mapping[str, Any]) -> Failure:
+def _from_failure(fields: Mapping[str, Any]) -> Failure:
     values = {name: value["S"] for name, value in fields.items()}
     return Failure(
         reason=Reason(values["reason"]), provider_code=values.get("provider_code"), detail=values.get("detail")

@@ -1,6 +1,6 @@
 """The secret: webhook tokens and the vendors' credentials in one document of Secrets Manager, and the fingerprint key.
 
-Read by every function, so nothing heavy is imported here.
+Almost every function imports this module, so it imports only small modules.
 """
 
 import json
@@ -15,13 +15,13 @@ from sampai.services.ports.runtime import Clock, UnavailableError
 from sampai.services.ports.telemetry import Telemetry
 
 REFRESH_INTERVAL: Final = timedelta(seconds=5)
-"""Callers with wrong tokens cannot make us read the secret more often than this."""
+"""The shortest time between two reads, so that callers with wrong tokens cannot cause more."""
 
 
 class SecretsManagerSecret(Document[Secret]):
-    """Implements `ports.SecretSource`. The fingerprint key is the whole string of a secret of its own.
+    """Implements `ports.configuration.SecretSource`. The fingerprint key is the complete string of a second secret.
 
-    `client` returns a client of Secrets Manager; it is called when there is something to read.
+    `client` returns a client of Secrets Manager. It is called only before a read.
     """
 
     name = "secret"
@@ -43,16 +43,16 @@ class SecretsManagerSecret(Document[Secret]):
         self._fingerprint_key: bytes | None = None
 
     def refresh(self) -> None:
-        """Have `current` read the secret again, unless that was done a moment ago."""
+        """Make `current` read the secret again, unless it was read within `REFRESH_INTERVAL`."""
         if self._is_stale(REFRESH_INTERVAL):
             self._read_at = None
 
     def fingerprint_key(self) -> bytes:
-        """Return the key, read once. Raises UnavailableError."""
+        """Return the key, which is read once. Raise UnavailableError if it cannot be read."""
         if self._fingerprint_key is None:
             key = self._get(self._fingerprint_arn) if self._fingerprint_arn else ""
             if not key:
-                raise UnavailableError("fingerprint key: none")
+                raise UnavailableError("fingerprint key: missing")
             self._fingerprint_key = key.encode()
         return self._fingerprint_key
 
@@ -66,28 +66,28 @@ class SecretsManagerSecret(Document[Secret]):
 
 
 def parse_secret(document: str) -> Secret:
-    """Read a secret document, or raise BrokenDocumentError. Names that we do not know are left alone.
+    """Parse a secret document. Raise BrokenDocumentError if it is not valid. Unknown names are ignored.
 
-    A single token may stand for a list of one: that is what CloudFormation can generate.
+    A single token is accepted instead of a list, because CloudFormation can generate only a text.
     """
     try:
         given = json.loads(document)
     except (ValueError, RecursionError):
-        # The text of a JSON error is kept out of the log with its cause.
+        # A JSON error contains parts of the document, so it must not appear in a log as the cause.
         raise BrokenDocumentError("not JSON") from None
     if not isinstance(given, dict):
         raise BrokenDocumentError("not a JSON object")
-    return Secret(webhook_tokens=_tokens(given.pop("webhook_tokens", [])), credentials=_credentials(given))
+    return Secret(webhook_tokens=_parse_tokens(given.pop("webhook_tokens", [])), credentials=_parse_credentials(given))
 
 
-def _tokens(given: Any) -> tuple[str, ...]:
+def _parse_tokens(given: Any) -> tuple[str, ...]:
     tokens = [given] if isinstance(given, str) else given
     if not isinstance(tokens, list) or not all(isinstance(token, str) and token for token in tokens):
-        raise BrokenDocumentError("webhook_tokens: not a list of texts")
+        raise BrokenDocumentError("webhook_tokens: must be a list of texts")
     return tuple(tokens)
 
 
-def _credentials(given: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def _parse_credentials(given: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     return {
         provider: {name: value for name, value in entries.items() if isinstance(value, str) and value}
         for provider, entries in given.items()

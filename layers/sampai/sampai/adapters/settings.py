@@ -1,7 +1,9 @@
-"""The settings: a parameter of SSM's Parameter Store."""
+"""The settings, a parameter in the Parameter Store of SSM."""
 
 from collections.abc import Callable
 from typing import Any, Final
+
+from botocore.exceptions import ClientError
 
 from sampai.adapters.aws import unavailable
 from sampai.adapters.document import BrokenDocumentError, Document
@@ -9,14 +11,15 @@ from sampai.contract.settings import BrokenSettingsError, Settings, parse_settin
 from sampai.services.ports.runtime import Clock, UnavailableError
 from sampai.services.ports.telemetry import Telemetry
 
-OLDER_VERSIONS: Final = 10
-"""How many versions before the newest a cold start looks at for a good one. Parameter Store keeps a hundred."""
+MAX_OLDER_VERSIONS: Final = 10
+"""The most older versions that a cold start tries if the latest one is broken. Parameter Store keeps a hundred."""
 
 
 class SsmSettings(Document[Settings]):
-    """Implements `ports.SettingsSource`.
+    """Implements `ports.configuration.SettingsSource`.
 
-    `client` returns a client of SSM; it is called when there is something to read.
+    No stack creates the parameter, so that no stack update can overwrite it. Until an operator creates it, the defaults
+    apply. `client` returns a client of SSM; it is called when there is something to read.
     """
 
     name = "settings"
@@ -26,17 +29,25 @@ class SsmSettings(Document[Settings]):
         super().__init__(clock=clock, telemetry=telemetry)
         self._client = client
         self._parameter_name = name
-        self._newest = 0
+        self._latest_version = 0
 
     def _read(self) -> Settings:
         parameter = self._get(self._parameter_name)
-        self._newest = parameter["Version"]
+        if parameter is None:
+            # A deleted parameter is a mistake: `{}` would switch off an operator's limits without a word.
+            if self._latest_version:
+                raise BrokenDocumentError("the parameter was deleted")
+            return _parse("{}")
+        self._latest_version = parameter["Version"]
         return _parse(parameter["Value"])
 
     def _read_older(self) -> Settings | None:
-        for version in range(self._newest - 1, max(self._newest - 1 - OLDER_VERSIONS, 0), -1):
+        for version in range(self._latest_version - 1, max(self._latest_version - 1 - MAX_OLDER_VERSIONS, 0), -1):
             try:
-                settings = _parse(self._get(f"{self._parameter_name}:{version}")["Value"])
+                parameter = self._get(f"{self._parameter_name}:{version}")
+                if parameter is None:
+                    return None
+                settings = _parse(parameter["Value"])
             except BrokenDocumentError:
                 continue
             except UnavailableError:
@@ -46,8 +57,14 @@ class SsmSettings(Document[Settings]):
         return None
 
     def _get(self, name: str) -> Any:
+        """Return the parameter, or None if it does not exist. Raises UnavailableError."""
         with unavailable("settings"):
-            return self._client().get_parameter(Name=name)["Parameter"]
+            try:
+                return self._client().get_parameter(Name=name)["Parameter"]
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") != "ParameterNotFound":
+                    raise
+                return None
 
 
 def _parse(document: str) -> Settings:

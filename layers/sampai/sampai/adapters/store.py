@@ -1,19 +1,18 @@
-"""The store on DynamoDB.
+"""The store of messages and correlations on DynamoDB.
 
-Writes go out as PartiQL batches: up to 25 statements in one call, each with a condition of its own. A batch answers
-HTTP 200 also when statements in it were throttled or failed; those are repeated here, because the client library
-does not look inside.
+Writes are PartiQL batches: up to 25 statements in one call, each with its own condition. The response has HTTP 200
+even if some statements were throttled or failed. This module repeats those, because the client library does not.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sampai.adapters.dynamo import ROUNDS, Item, expiry, get_all, pause
+from sampai.adapters.dynamo import MAX_ROUNDS, Item, back_off, get_all, to_ttl
 from sampai.adapters.items import (
     BUFFERED_REPORT_RETENTION,
     DUE_SHARDS,
@@ -32,7 +31,7 @@ from sampai.services.ports.runtime import Clock, UnavailableError
 
 MAX_STATEMENTS: Final = 25
 
-_PASSING: Final = frozenset(
+_TRANSIENT: Final = frozenset(
     {
         "InternalServerError",
         "ProvisionedThroughputExceeded",
@@ -58,6 +57,8 @@ def _unavailable_if_failed(call: Callable[P, R]) -> Callable[P, R]:
 
 
 class DynamoStore:
+    """Implements the ports Messages and Correlations."""
+
     def __init__(
         self,
         client: Any,
@@ -79,46 +80,46 @@ class DynamoStore:
         answers: dict[int, Item | None] = {}
         for chunk in _chunks(writes):
             answers |= self._execute(chunk)
-        refused = [writes[i] for i, answer in answers.items() if answer is not None and _is_taken(answer)]
-        stored_message = self._read_conflicting(refused)
-        return [self._write_result(write, answers[i], stored_message) for i, write in enumerate(writes)]
+        refused = [writes[i] for i, answer in answers.items() if answer is not None and _is_duplicate(answer)]
+        stored = self._read_conflicting(refused)
+        return [_to_result(write, answers[i], stored) for i, write in enumerate(writes)]
 
     def _execute(self, chunk: Sequence[tuple[int, Write]]) -> dict[int, Item | None]:
-        """Return by index: None for a write that was made, else its error."""
+        """Execute the writes, and return the error of each by its index, or None for a write that succeeded."""
         answers: dict[int, Item | None] = {}
         waiting = list(chunk)
-        for turn in range(ROUNDS):
-            pause(turn, self._sleep)
+        for attempt in range(MAX_ROUNDS):
+            back_off(attempt, self._sleep)
             answers |= self._execute_once(waiting)
-            waiting = [(i, write) for i, write in waiting if _is_passing(answers[i])]
+            waiting = [(i, write) for i, write in waiting if _is_transient(answers[i])]
             if not waiting:
                 break
         return answers
 
     def _execute_once(self, chunk: Sequence[tuple[int, Write]]) -> dict[int, Item | None]:
-        statements = [self._statement(write) for _, write in chunk]
+        statements = [self._to_statement(write) for _, write in chunk]
         try:
             responses = self._client.batch_execute_statement(Statements=statements)["Responses"]
         except (BotoCoreError, ClientError) as error:
             return {i: {"Code": _code_of(error)} for i, _ in chunk}
         return {i: response.get("Error") for (i, _), response in zip(chunk, responses, strict=True)}
 
-    def _statement(self, write: Write) -> Item:
+    def _to_statement(self, write: Write) -> Item:
         match write:
             case Insert():
-                return _insert(self._messages, to_item(write.message))
+                return _to_insert(self._messages, to_item(write.message))
             case LinkCorrelation():
                 item = {
                     "correlation_key": {"S": write.key},
                     "message_id": {"S": write.message_id},
-                    "ttl": expiry(self._clock(), RETENTION),
+                    "ttl": to_ttl(self._clock(), RETENTION),
                 }
-                return _insert(self._correlations, item)
+                return _to_insert(self._correlations, item)
             case Replace():
-                return _update(self._messages, to_item(write.before), to_item(write.message))
+                return _to_update(self._messages, to_item(write.before), to_item(write.message))
 
     def _read_conflicting(self, refused: Sequence[Write]) -> dict[str, Message | Correlation]:
-        """Read what stands under the keys of refused inserts: their errors do not carry it."""
+        """Return the stored items of refused inserts by their keys, because the errors do not contain them."""
         try:
             messages = self.read([write.message.message_id for write in refused if isinstance(write, Insert)])
             correlations = self.find_correlations(
@@ -127,23 +128,6 @@ class DynamoStore:
         except UnavailableError:
             return {}
         return {**messages, **correlations}
-
-    @staticmethod
-    def _write_result(
-        write: Write, error: Item | None, stored_message: dict[str, Message | Correlation]
-    ) -> WriteResult:
-        if error is None:
-            return WriteResult(done=True)
-        current: Message | Correlation | None = None
-        if isinstance(write, LinkCorrelation):
-            current = stored_message.get(write.key)
-            is_ours = isinstance(current, Correlation) and current.message_id == write.message_id
-            return _answered(is_ours, current)
-        if isinstance(write, Replace):
-            current = from_item(error["Item"]) if "Item" in error else None
-        else:
-            current = stored_message.get(write.message.message_id)
-        return _answered(isinstance(current, Message) and to_item(current) == to_item(write.message), current)
 
     @_unavailable_if_failed
     def buffer_report(self, key: str, report: Report, now: datetime) -> Correlation | None:
@@ -155,7 +139,7 @@ class DynamoStore:
                 UpdateExpression="SET #report = :report, #ttl = :ttl",
                 ConditionExpression="attribute_not_exists(message_id)",
                 ExpressionAttributeNames={"#report": attribute, "#ttl": "ttl"},
-                ExpressionAttributeValues={":report": value, ":ttl": expiry(now, BUFFERED_REPORT_RETENTION)},
+                ExpressionAttributeValues={":report": value, ":ttl": to_ttl(now, BUFFERED_REPORT_RETENTION)},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as refusal:
@@ -163,7 +147,7 @@ class DynamoStore:
         return None
 
     @_unavailable_if_failed
-    def claim_correlation(self, key: str, message_id: str) -> Correlation:
+    def claim(self, key: str, message_id: str) -> Correlation:
         try:
             answer = self._client.update_item(
                 TableName=self._correlations,
@@ -173,7 +157,7 @@ class DynamoStore:
                 ExpressionAttributeNames={"#ttl": "ttl"},
                 ExpressionAttributeValues={
                     ":message_id": {"S": message_id},
-                    ":ttl": expiry(self._clock(), RETENTION),
+                    ":ttl": to_ttl(self._clock(), RETENTION),
                 },
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -211,22 +195,41 @@ class DynamoStore:
         return get_all(self._client, table, key, values, sleep=self._sleep)
 
 
-def _answered(is_ours: bool, current: Message | Correlation | None) -> WriteResult:
+def _to_result(write: Write, error: Item | None, stored: Mapping[str, Message | Correlation]) -> WriteResult:
+    """Return the result of a write. A refused write with the same content as the stored item counts as done.
+
+    In that case the first response was lost, and the client library repeated the call.
+    """
+    if error is None:
+        return WriteResult(done=True)
+    current: Message | Correlation | None = None
+    if isinstance(write, LinkCorrelation):
+        current = stored.get(write.key)
+        is_ours = isinstance(current, Correlation) and current.message_id == write.message_id
+        return _done_or_refused(is_ours, current)
+    if isinstance(write, Replace):
+        current = from_item(error["Item"]) if "Item" in error else None
+    else:
+        current = stored.get(write.message.message_id)
+    return _done_or_refused(isinstance(current, Message) and to_item(current) == to_item(write.message), current)
+
+
+def _done_or_refused(is_ours: bool, current: Message | Correlation | None) -> WriteResult:
     return WriteResult(done=True) if is_ours else WriteResult(done=False, current=current)
 
 
 def _chunks(writes: Sequence[Write]) -> Iterator[list[tuple[int, Write]]]:
-    """Split into batches of which none is too long or names a key twice, which DynamoDB refuses as a whole."""
+    """Split writes into batches. DynamoDB refuses a batch that is too long or contains a key twice."""
     waiting = list(enumerate(writes))
     while waiting:
         chunk: dict[str, tuple[int, Write]] = {}
         later = []
-        for place in waiting:
-            key = _key_of(place[1])
+        for numbered_write in waiting:
+            key = _key_of(numbered_write[1])
             if len(chunk) < MAX_STATEMENTS and key not in chunk:
-                chunk[key] = place
+                chunk[key] = numbered_write
             else:
-                later.append(place)
+                later.append(numbered_write)
         yield list(chunk.values())
         waiting = later
 
@@ -235,12 +238,12 @@ def _key_of(write: Write) -> str:
     return write.key if isinstance(write, LinkCorrelation) else write.message.message_id
 
 
-def _insert(table: str, item: Item) -> Item:
+def _to_insert(table: str, item: Item) -> Item:
     fields = ", ".join(f"'{name}': ?" for name in item)
     return {"Statement": f'INSERT INTO "{table}" VALUE {{{fields}}}', "Parameters": list(item.values())}
 
 
-def _update(table: str, before: Item, after: Item) -> Item:
+def _to_update(table: str, before: Item, after: Item) -> Item:
     changed = {name: value for name, value in after.items() if before.get(name) != value}
     gone = [name for name in before if name not in after]
     return {
@@ -253,16 +256,16 @@ def _update(table: str, before: Item, after: Item) -> Item:
     }
 
 
-def _is_passing(error: Item | None) -> bool:
-    return error is not None and error.get("Code") in _PASSING
+def _is_transient(error: Item | None) -> bool:
+    return error is not None and error.get("Code") in _TRANSIENT
 
 
-def _is_taken(error: Item) -> bool:
+def _is_duplicate(error: Item) -> bool:
     return error.get("Code") == "DuplicateItem"
 
 
 def _code_of(error: Exception) -> str:
-    """The code alone: the text of a client error may repeat values."""
+    """Return only the code of an error, because its text may contain values."""
     if isinstance(error, ClientError):
         return error.response.get("Error", {}).get("Code", "ClientError")
     return type(error).__name__

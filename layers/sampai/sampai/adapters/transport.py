@@ -1,8 +1,9 @@
-"""HTTP to the vendors, on the standard library's connections.
+"""HTTP to the vendors, through requests.
 
-There are no redirects, cookies, proxies, netrc or retries to turn off. Three things that a client library does not give
-are added in the connections: a total deadline, which a server that trickles bytes cannot stretch, the knowledge whether
-any byte of the request left us, and a limit to what is read.
+Each call is one prepared request, given to one adapter. There is no session, so nothing is read from the environment
+(proxies, netrc) and no cookie is kept. The adapter follows no redirect and repeats nothing. The connections in its
+pools are of our own class. They add three things that requests does not have: a total deadline, which a server that
+trickles bytes cannot stretch, the knowledge whether any byte of the request left us, and a limit to what is read.
 
 What cannot be bounded is the resolver: `getaddrinfo` blocks for as long as the system lets it, and no longer than the
 deadline only if the system's own limit is below it.
@@ -10,17 +11,20 @@ deadline only if the system's own limit is below it.
 
 import http.client
 import io
+import logging
 import math
-import select
 import socket
 import ssl
 import time
-from collections import defaultdict
-from contextlib import suppress
-from typing import Any, Final
-from urllib.parse import SplitResult, urlsplit
+from contextvars import ContextVar
+from typing import Any, Final, cast
 
-import certifi
+from requests import PreparedRequest
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import NewConnectionError
 
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.services.ports.transport import NoResponse
@@ -32,8 +36,11 @@ IDLE_SECONDS: Final = 1.0
 """A connection that was idle for longer is not used again: the server may have dropped it while the sandbox slept, and
 a request written to it would end as unknown for nothing."""
 
-CONNECTIONS: Final = 32
+CONNECTIONS: Final = 64
 """Idle connections kept for one host."""
+
+HOSTS: Final = 16
+"""Hosts whose idle connections are kept."""
 
 HEAD_LIMIT: Final = 64 * 1024
 """Bytes of the status line and the headers, with all 1xx before them, that are read at most."""
@@ -41,7 +48,6 @@ HEAD_LIMIT: Final = 64 * 1024
 TIMEOUT_STEP_SECONDS: Final = 0.25
 """By so much a call may last longer than its deadline."""
 
-_PORTS: Final = {"http": 80, "https": 443}
 _HEADERS: Final = {"User-Agent": "sampai", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
@@ -49,10 +55,12 @@ class HttpTransport:
     """Implements `ports.Transport`. May be shared by threads."""
 
     def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
+        # urllib3 logs URLs, which may hold credentials: some at DEBUG, and those of malformed answers as warnings.
+        logging.getLogger("urllib3").setLevel(logging.ERROR)
         # One for all connections: to read the CA bundle takes longer than a call.
-        self._ssl_context = ssl_context or ssl.create_default_context(cafile=certifi.where())
-        self._ssl_context.set_alpn_protocols(["http/1.1"])
-        self._idle: defaultdict[tuple[str, str], list[_Connection]] = defaultdict(list)
+        context = ssl_context or ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
+        context.set_alpn_protocols(["http/1.1"])
+        self._adapter = _Adapter(context)
 
     def call(self, request: HttpRequest, *, deadline_seconds: float) -> HttpResponse | NoResponse:
         """Make one HTTP call that ends within the deadline. Any HTTP status is a response; never raises.
@@ -60,78 +68,45 @@ class HttpTransport:
         `why` is one of a few constant texts: what the libraries say may hold URLs.
         """
         call = _Call(deadline_seconds)
+        outer = _current.set(call)
         try:
             return self._call(request, call)
         except Exception as error:
             return NoResponse(may_have_been_sent=call.is_sent, why=_why(error, is_sent=call.is_sent))
+        finally:
+            _current.reset(outer)
 
     def close(self) -> None:
         """Drop the idle connections."""
-        while self._idle:
-            _, connections = self._idle.popitem()
-            for connection in connections:
-                connection.close()
+        self._adapter.close()
 
     def _call(self, request: HttpRequest, call: "_Call") -> HttpResponse | NoResponse:
-        url = urlsplit(request.url)
-        connection = self._connection_to(url)
-        connection.call = call
-        try:
-            # A server that has heard enough may have answered before it stopped listening.
-            with suppress(BrokenPipeError):
-                connection.request(request.method, _target(url), request.body or None, {**_HEADERS, **request.headers})
-                connection.flush()
-            answer = connection.getresponse()
-            answered = _read(answer, request.response_limit)
-        except BaseException:
-            connection.close()
-            raise
-        if answer.isclosed() and not answer.will_close:
-            self._keep(connection, url)
-        else:
-            connection.close()
-        return answered
-
-    def _connection_to(self, url: SplitResult) -> "_Connection":
-        idle = self._idle[url.scheme, url.netloc]
-        with suppress(IndexError):  # other threads take from it too
-            while True:
-                connection = idle.pop()
-                if connection.is_usable():
-                    return connection
-                connection.close()
-        if url.scheme not in _PORTS or not url.hostname:
-            raise ValueError("no URL of HTTP")
-        port = url.port or _PORTS[url.scheme]
-        return _Connection(url.hostname, port, self._ssl_context if url.scheme == "https" else None)
-
-    def _keep(self, connection: "_Connection", url: SplitResult) -> None:
-        idle = self._idle[url.scheme, url.netloc]
-        if len(idle) < CONNECTIONS:
-            # By the wall clock: the monotonic one may stand still while the sandbox is frozen.
-            connection.idle_since = time.time()
-            idle.append(connection)
-        else:
-            connection.close()
+        # Closing the response drops the connection, unless all was read: then the connection is in its pool again.
+        with self._adapter.send(_prepare(request), stream=True, timeout=call.remaining()) as response:
+            return _read(response.raw, request.response_limit)
 
 
-def _target(url: SplitResult) -> str:
-    return f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
+def _prepare(request: HttpRequest) -> PreparedRequest:
+    prepared = PreparedRequest()
+    prepared.prepare_method(request.method)
+    prepared.url = request.url  # `prepare_url` would rewrite it
+    prepared.prepare_headers({**_HEADERS, **request.headers})
+    prepared.prepare_body(request.body, files=None)
+    return prepared
 
 
-def _read(answer: http.client.HTTPResponse, limit: int) -> HttpResponse | NoResponse:
+def _read(answer: HTTPResponse, limit: int) -> HttpResponse | NoResponse:
     """Read an answer to its end, or one byte more of the body than the limit."""
-    headers: dict[str, str] = {}
-    for name, value in answer.getheaders():
-        known = headers.get(name.lower())
-        headers[name.lower()] = value if known is None else f"{known}, {value}"
+    headers = {name.lower(): value for name, value in answer.headers.itermerged()}
     if headers.get("content-encoding", "identity").lower() != "identity":
         return NoResponse(may_have_been_sent=True, why="answer encoded")
+    if answer.status < 200 or "," in headers.get("content-length", ""):
+        return NoResponse(may_have_been_sent=True, why="garbage")  # no answer yet, two lengths
     body = answer.read(limit + 1)
     if len(body) > limit:
         return NoResponse(may_have_been_sent=True, why="answer too large")
-    if answer.status < 200 or answer.length or "," in headers.get("content-length", ""):
-        return NoResponse(may_have_been_sent=True, why="garbage")  # no answer, an end in the body, two lengths
+    if answer.length_remaining:
+        return NoResponse(may_have_been_sent=True, why="garbage")  # an end in the body
     return HttpResponse(status=answer.status, headers=headers, body=body)
 
 
@@ -150,7 +125,10 @@ _AFTER: Final = (
 )
 
 
-def _why(error: Exception, *, is_sent: bool) -> str:
+def _why(error: BaseException, *, is_sent: bool) -> str:
+    # requests and urllib3 wrap the errors of the socket in their own.
+    while inner := error.__cause__ or error.__context__:
+        error = inner
     for kind, why in _AFTER if is_sent else _BEFORE:
         if isinstance(error, kind):
             return why
@@ -173,6 +151,10 @@ class _Call:
         if seconds <= 0:
             raise TimeoutError
         return seconds
+
+
+_current: Final[ContextVar[_Call]] = ContextVar("_current")
+"""The call that this thread makes."""
 
 
 def _bound(sock: socket.socket, seconds: float) -> None:
@@ -211,9 +193,9 @@ class _BoundedReader(io.RawIOBase):
 class _BoundedResponse(http.client.HTTPResponse):
     """An answer whose reading, from the status line to the last byte, ends with the call."""
 
-    def __init__(self, sock: socket.socket, call: _Call, **options: Any) -> None:
+    def __init__(self, sock: socket.socket, **options: Any) -> None:
         super().__init__(sock, **options)
-        self._bounded = _BoundedReader(self.fp.detach(), sock, call)
+        self._bounded = _BoundedReader(self.fp.detach(), sock, _current.get())
         self.fp = io.BufferedReader(self._bounded)
 
     def begin(self) -> None:
@@ -221,69 +203,68 @@ class _BoundedResponse(http.client.HTTPResponse):
         self._bounded.head_left = math.inf
 
 
-class _Connection(http.client.HTTPConnection):
+# --- connections ----------------------------------------------------------------------------------------------------
+
+
+class _Connection(HTTPConnection):
     """A connection that connects, writes and reads within the deadline of the call that it is used for."""
 
-    call: _Call
-    idle_since = 0.0
+    response_class = _BoundedResponse
+    _answered_at = 0.0
     _unsent = b""
 
-    def __init__(self, host: str, port: int, ssl_context: ssl.SSLContext | None) -> None:
-        super().__init__(host, port)
-        self.default_port = _PORTS["http" if ssl_context is None else "https"]
-        self._ssl_context = ssl_context
-
-    def is_usable(self) -> bool:
-        """Whether an idle connection may be used again: it is fresh, and the server has neither ended it nor spoken."""
-        if self.sock is None or not 0 <= time.time() - self.idle_since < IDLE_SECONDS:
-            return False
-        poll = select.poll()
-        poll.register(self.sock, select.POLLIN)
-        return not poll.poll(0)
+    @property
+    def is_connected(self) -> bool:
+        """Whether it may be used again: it is fresh, and the server has neither ended it nor spoken."""
+        # By the wall clock: the monotonic one may stand still while the sandbox is frozen.
+        return 0 <= time.time() - self._answered_at < IDLE_SECONDS and super().is_connected
 
     def connect(self) -> None:
         """Connect to the first address that answers; each has a fair share of the time for all."""
-        within = _Call(min(CONNECT_SECONDS, self.call.remaining()))
+        within = _Call(min(CONNECT_SECONDS, _current.get().remaining()))
         addresses = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         error: OSError = socket.gaierror()
         for left, (family, kind, protocol, _, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
             try:
-                sock = _connected(socket.socket(family, kind, protocol), address, within.remaining() / left)
+                self.sock = _connected(socket.socket(family, kind, protocol), address, within.remaining() / left)
             except OSError as failure:
                 error = failure
             else:
-                self.sock = self._secured(sock)
                 return
-        raise error
+        # Not as it is: urllib3 ignores a reset here, and waits for an answer.
+        raise NewConnectionError(self, "not connected") from error
+
+    def request(self, *arguments: Any, **options: Any) -> None:
+        """Send a request."""
+        self._unsent = b""
+        super().request(*arguments, **options)
+        if self.is_closed:
+            self.connect()
+        call = _current.get()
+        rest = memoryview(self._unsent)
+        while rest:
+            _bound(self.sock, call.remaining())
+            call.is_sent = True
+            rest = rest[self.sock.send(rest) :]
 
     def send(self, data: Any) -> None:
         """Keep a part of the request until it is whole: it goes out in one piece."""
         self._unsent += data
 
-    def flush(self) -> None:
-        """Send the request."""
-        if self.sock is None:
-            self.connect()
-        rest = memoryview(self._unsent)
-        self._unsent = b""
-        while rest:
-            _bound(self.sock, self.call.remaining())
-            self.call.is_sent = True
-            rest = rest[self.sock.send(rest) :]
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # urllib3's is another than the library's
+        response = super().getresponse()
+        self._answered_at = time.time()
+        return response
 
-    def response_class(self, sock: socket.socket, **options: Any) -> _BoundedResponse:  # type: ignore[override]
-        return _BoundedResponse(sock, self.call, **options)
 
-    def _secured(self, sock: socket.socket) -> socket.socket:
-        if self._ssl_context is None:
-            return sock
-        try:
-            # Python keeps to the time-out for the handshake as a whole.
-            sock.settimeout(self.call.remaining())
-            return self._ssl_context.wrap_socket(sock, server_hostname=self.host)
-        except BaseException:
-            sock.close()
-            raise
+class _TlsConnection(_Connection, HTTPSConnection):
+    def connect(self) -> None:
+        super().connect()
+        context = cast(ssl.SSLContext, self.ssl_context)  # the adapter's
+        # Python keeps to the time-out for the handshake as a whole.
+        self.sock.settimeout(_current.get().remaining())
+        self.sock = context.wrap_socket(self.sock, server_hostname=self.host)
+        self.is_verified = True
 
 
 def _connected(sock: socket.socket, address: Any, timeout_seconds: float) -> socket.socket:
@@ -295,3 +276,26 @@ def _connected(sock: socket.socket, address: Any, timeout_seconds: float) -> soc
         sock.close()
         raise
     return sock
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+class _Adapter(HTTPAdapter):
+    """requests' adapter, with our connections in its pools and one TLS context for them all."""
+
+    def __init__(self, ssl_context: ssl.SSLContext) -> None:
+        self._ssl_context = ssl_context
+        super().__init__(pool_connections=HOSTS, pool_maxsize=CONNECTIONS)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
+        super().init_poolmanager(connections, maxsize, block, ssl_context=self._ssl_context, **pool_kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Leave the verification to the TLS context, which has read its CA bundle already."""

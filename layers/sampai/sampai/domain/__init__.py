@@ -1,1 +1,1 @@
-"""What is true: messages, the order of their statuses, failure reasons, numbers and segments. Pure."""
+"""The pure rules: messages, the order of their statuses, failure reasons, phone numbers and segments."""

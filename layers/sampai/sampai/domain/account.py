@@ -1,4 +1,4 @@
-"""How an account at a vendor stands: its money, and what it may send."""
+"""The state of an account at a vendor: its balances, its templates and its senders."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sampai.domain.template import TemplateInfo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """One purse of an account. `amount` is in the vendor's own unit; None if it has no limit, or names none."""
+    """One balance of an account. `amount` is in the vendor's own unit, or None if it is unlimited or not reported."""
 
     account: str
     amount: float | None
@@ -18,7 +18,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountStatus:
-    """What one question about an account brought to light; None for what was not asked."""
+    """The result of one account check. A field is None, or empty, if the check does not report it."""
 
     balances: tuple[Balance, ...] = ()
     templates: Mapping[str, TemplateInfo] | None = None

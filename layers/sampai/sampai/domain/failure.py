@@ -1,4 +1,4 @@
-"""Why a message failed or did not arrive."""
+"""The reasons why a message failed or did not arrive."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,7 +26,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A reason, the vendor's own code where it gave one, and a text of ours that holds no value of the message."""
+    """A reason, the vendor's own code if it has one, and our text, which contains no value of the message."""
 
     reason: Reason
     provider_code: str | None = None

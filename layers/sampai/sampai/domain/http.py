@@ -1,30 +1,29 @@
-"""HTTP as values: what a provider builds and reads. Nothing here sends."""
+"""HTTP requests and responses as values. Nothing here sends."""
 
 import json
-from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 BODY_LIMIT: Final = 64 * 1024
-"""Bytes of a vendor's answer or callback that are read; more is refused."""
+"""The most bytes of a vendor's response or callback. A longer body is refused."""
 
 
 class MalformedWebhookError(ValueError):
-    """A callback that cannot be read, or that contradicts itself."""
+    """A callback cannot be parsed, or contradicts itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """A request to a vendor. Its `repr` shows the method alone: the rest holds credentials and texts."""
+    """A request to a vendor. Its `repr` shows only the method, because the rest contains credentials and texts."""
 
     method: str
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
     response_limit: int = BODY_LIMIT
-    """Bytes of the answer that are worth reading."""
+    """The most bytes of the response."""
 
     @classmethod
     def get(
@@ -55,50 +54,34 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpResponse:
-    """A vendor's whole answer. Header names are lower case."""
+    """A vendor's complete response. Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
 
     def json(self) -> Any:
-        """Return the body's JSON value, or raise ValueError for whatever is not UTF-8 JSON."""
+        """Return the JSON value of the body. Raise ValueError if it is not JSON in UTF-8."""
         return _load_json(self.body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookRequest:
-    """A callback as it arrived: raw query string, header names in lower case, decoded body."""
+    """A callback from a vendor: the raw query string, header names in lower case, and the decoded body."""
 
     method: str
     query: str = field(default="", repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
 
-    @classmethod
-    def from_event(cls, event: Mapping[str, Any]) -> "WebhookRequest":
-        """Read an API Gateway event of payload format 2.0. Raises MalformedWebhookError for broken base64."""
-        body: bytes = (event.get("body") or "").encode("utf-8", "surrogatepass")
-        if event.get("isBase64Encoded"):
-            try:
-                body = b64decode(body, validate=True)
-            except ValueError as error:
-                raise MalformedWebhookError("body") from error
-        return cls(
-            method=event["requestContext"]["http"]["method"],
-            query=event.get("rawQueryString") or "",
-            headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
-            body=body,
-        )
-
     @property
     def media_type(self) -> str:
         return self.headers.get("content-type", "").split(";")[0].strip().lower()
 
     def fields(self) -> dict[str, str]:
-        """Return the fields of query, form and JSON object as one, or raise MalformedWebhookError.
+        """Return the fields of the query and of the body, which may be a form or a JSON object.
 
-        A name that comes twice must come with one value: a callback that contradicts itself is not believed.
+        Raise MalformedWebhookError if they cannot be parsed, or if a name occurs with two different values.
         """
         merged: dict[str, str] = {}
         for name, value in [*self._pairs(self.query.encode("utf-8", "surrogatepass")), *self._body_pairs()]:
@@ -109,9 +92,9 @@ class WebhookRequest:
         return merged
 
     def document(self) -> dict[str, Any]:
-        """Return the body's JSON object, or raise MalformedWebhookError."""
+        """Return the JSON object in the body. Raise MalformedWebhookError for any other body."""
         try:
-            document = _load_json(self.body, object_pairs_hook=_single)
+            document = _load_json(self.body, object_pairs_hook=_to_object)
         except ValueError as error:
             raise MalformedWebhookError("body") from error
         if not isinstance(document, dict):
@@ -139,14 +122,14 @@ class WebhookRequest:
 
 
 def _is_unstorable(text: str) -> bool:
-    """Whether a text holds NUL or half of a surrogate pair, which JSON can write and UTF-8 cannot."""
+    """Return whether a text contains NUL or a lone surrogate. JSON can express them, but the store cannot keep them."""
     return any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in text)
 
 
-def _single(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) != len(pairs):
-        raise ValueError("a name comes twice")
+        raise ValueError("a name occurs twice")
     return document
 
 

@@ -1,4 +1,4 @@
-"""Messages that come in, and what they ask for."""
+"""Inbound messages, conversations and opt-out keywords."""
 
 import re
 import unicodedata
@@ -13,14 +13,14 @@ from sampai.domain.message import Channel
 from sampai.domain.times import to_text
 
 WINDOW: Final = timedelta(hours=24)
-"""How long after its last inbound message a conversation takes replies without a template."""
+"""The time after the last inbound message in which a conversation accepts replies without a template."""
 
 _VARIATION_SELECTOR: Final = re.compile(r"[\ufe00-\ufe0f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inbound:
-    """A message that somebody sent to us. `sender` is E.164 wherever the vendor's number could be read as one."""
+    """A message that arrived at a vendor for us. `sender` is E.164 if the vendor's number can be converted to it."""
 
     provider: str
     channel: Channel
@@ -33,24 +33,24 @@ class Inbound:
     """The vendor's clock, in UTC."""
 
     def key(self, now: datetime) -> str:
-        """Return what names the message: the vendor's id, else sender, text and minute.
+        """Return the identity of the message: the vendor's id, or else sender, text and minute.
 
-        Vendors repeat a callback that we did not answer in time.
+        It detects duplicates, because vendors repeat a callback without a timely response.
         """
         if self.provider_message_id is not None:
             return f"{self.provider}#{self.channel}#{self.provider_message_id}"
         minute = to_text((self.received_at or now).replace(second=0, microsecond=0))
-        said = f"{self.sender}\x00{self.text}\x00{self.room_id or ''}"
-        return f"{self.provider}#{self.channel}#{minute}#{sha256(said.encode()).hexdigest()}"
+        content = f"{self.sender}\x00{self.text}\x00{self.room_id or ''}"
+        return f"{self.provider}#{self.channel}#{minute}#{sha256(content.encode()).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """A conversation, as far as replies depend on it."""
+    """A conversation with a recipient, with the facts that decide whether a reply is possible."""
 
     room_id: str
     number: str | None = field(default=None, repr=False)
-    """The other side's number, E.164."""
+    """The recipient's number, E.164."""
     last_inbound_at: datetime
 
     def is_open(self, now: datetime) -> bool:
@@ -58,32 +58,32 @@ class Conversation:
 
 
 class Consent(Enum):
-    """What somebody asks for by writing one of the agreed words."""
+    """A change that a recipient requests with a keyword."""
 
     OPT_OUT = "opt_out"
     OPT_IN = "opt_in"
 
 
 def parse_keyword(text: str, *, opt_out_words: Collection[str], opt_in_words: Collection[str]) -> Consent | None:
-    """Return what a message asks for, if it is one of the words and nothing else. Out wins over in."""
-    said = _bare(text)
-    if not said:
+    """Return the change that a message requests, if the message is exactly one keyword. Opt-out takes precedence."""
+    keyword = _normalize(text)
+    if not keyword:
         return None
-    if said in map(_bare, opt_out_words):
+    if keyword in map(_normalize, opt_out_words):
         return Consent.OPT_OUT
-    return Consent.OPT_IN if said in map(_bare, opt_in_words) else None
+    return Consent.OPT_IN if keyword in map(_normalize, opt_in_words) else None
 
 
-def _bare(text: str) -> str:
-    """Return a text without case, punctuation and needless space: ` Stop! ` says what `STOP` says."""
-    kept = "".join(map(_kept, unicodedata.normalize("NFKC", text)))
-    return " ".join(kept.casefold().split())
+def _normalize(text: str) -> str:
+    """Return a text without case, punctuation and extra space: ` Stop! ` equals `STOP`."""
+    normalized = "".join(map(_normalize_character, unicodedata.normalize("NFKC", text)))
+    return " ".join(normalized.casefold().split())
 
 
-def _kept(character: str) -> str:
-    """Return what a character adds to a word: itself, the end of the word, or nothing if it is never seen.
+def _normalize_character(character: str) -> str:
+    """Return the character, a space for one that ends a word, or an empty text for an invisible one.
 
-    Keyboards of Asia put joiners and breaks without a width inside words, and phones put selectors behind an emoji.
+    Asian keyboards insert zero-width joiners and breaks into words, and phones add selectors after an emoji.
     """
     category = unicodedata.category(character)
     if category == "Cf" or _VARIATION_SELECTOR.fullmatch(character):

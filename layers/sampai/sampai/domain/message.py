@@ -1,4 +1,4 @@
-"""A message and every change that may happen to it. Each change is a new value; the store decides who wins."""
+"""A message and the changes of its state. A change returns a new value; the store resolves concurrent changes."""
 
 import re
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from sampai.domain.status import Source, Status, advance
 from sampai.domain.template import Template
 
 MESSAGE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}", re.ASCII)
-"""What a message_id may be. Match with `fullmatch`."""
+"""Pattern of a message_id. Use `fullmatch`."""
 
 HISTORY_LIMIT: Final = 50
-"""Entries of the history that are kept; a message that waits out a long outage loses its middle, not its start."""
+"""Maximum number of history entries. A longer history loses its middle and keeps its first and last entries."""
 
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -49,13 +49,13 @@ class Text:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media:
-    """A file: at an address that the vendor fetches, or kept by us under `media_key`."""
+    """A file: at a URL that the vendor fetches, or in our media store under `media_key`."""
 
     media_url: str | None = field(default=None, repr=False)
     media_key: str | None = None
     file_name: str | None = field(default=None, repr=False)
     size: int | None = None
-    """Bytes of the kept file."""
+    """Bytes of the stored file."""
     caption: str | None = field(default=None, repr=False)
 
 
@@ -63,7 +63,7 @@ Content = Text | Media | Template
 
 
 def text_of_content(content: Content | None) -> str:
-    """Return the free words of a content, by which a vendor's list is searched: the text, or a caption."""
+    """Return the free text of a content: the text of a message, or a caption. A vendor's list is searched for it."""
     match content:
         case Text():
             return content.text
@@ -74,7 +74,7 @@ def text_of_content(content: Content | None) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachments:
-    """What belongs to a message and is kept apart from it: at hand only while it is being sent."""
+    """The file and the encryption key of a message. They are stored apart from it and loaded to send it."""
 
     file: bytes | None = field(default=None, repr=False)
     encryption_key: str | None = field(default=None, repr=False)
@@ -89,12 +89,11 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message to one recipient, conversation or vendor's list, as the store keeps it.
+    """One message to one recipient, conversation or vendor's list, as stored.
 
-    `revision` counts writes: a change is written only over the revision that it was made from; a draft that was never
-    stored has 0. `sequence` counts changes of status: it numbers the events. `due_at` is the time by which somebody
-    must look at the message again; it is None exactly when the status is final. `attempt` counts claims; `attempt_id`
-    names the latest one.
+    `revision` counts writes: a change is stored only over the revision that it was made from. A draft has revision 0.
+    `sequence` counts changes of status and numbers the events. `due_at` is the time at which the follow-up checks the
+    message; it is None exactly when the status is final. `attempt` counts claims; `attempt_id` names the latest one.
     """
 
     message_id: str
@@ -105,15 +104,15 @@ class Message:
     category: Category = Category.TRANSACTIONAL
     recipient: str | None = field(default=None, repr=False)
     audience: tuple[str, ...] = ()
-    """Lists kept at the vendor, instead of a recipient."""
+    """Contact lists at the vendor, instead of a recipient."""
     room_id: str | None = None
     """The conversation that the message replies in."""
     sender: str | None = None
     content: Content | None = None
     attachments: Attachments = field(default=Attachments(), repr=False, compare=False)
-    """No part of what is stored."""
+    """Not stored with the message."""
     route: tuple[str, ...] = ()
-    """Providers that may still take the message, the next one first."""
+    """Providers that may still send the message, the next one first."""
     provider: str | None = None
     provider_message_id: str | None = None
     provider_status: str | None = None
@@ -123,18 +122,18 @@ class Message:
     expires_at: datetime | None = None
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     group: str | None = None
-    """The message group that the caller put the request in: the queue shares fairly among groups."""
+    """Message group that the caller chose: the queue shares its throughput fairly among groups."""
     attempt: int = 0
     attempt_id: str | None = None
     attempted_at: datetime | None = None
     due_at: datetime | None = None
     lookups: int = 0
-    """Look-ups since the last attempt: the place in the polling schedule."""
+    """Look-ups since the last attempt: the position in the polling schedule."""
     not_found_count: int = 0
-    """Look-ups since the last attempt that reached the vendor and did not find the message."""
+    """Look-ups since the last attempt in which the vendor did not know the message."""
     failure: Failure | None = None
     fingerprint: str | None = field(default=None, repr=False)
-    """Keyed digest of the request, by which a second request under the same id is compared."""
+    """Keyed digest of the request. A second request under the same id must have the same one."""
     created_at: datetime
     updated_at: datetime
     occurred_at: datetime
@@ -144,8 +143,13 @@ class Message:
         return self.expires_at is not None and now >= self.expires_at
 
 
+def blank_message(message_id: str, *, now: datetime) -> Message:
+    """Return a draft that has only an id."""
+    return Message(message_id=message_id, status=Status.QUEUED, created_at=now, updated_at=now, occurred_at=now)
+
+
 def urgency(message: Message) -> tuple[bool, datetime]:
-    """Return a key that puts one-time passwords first, then what expires first."""
+    """Return a sort key: one-time passwords first, then the messages that expire first."""
     return message.category is not Category.OTP, message.expires_at or _NEVER
 
 
@@ -154,12 +158,12 @@ def schedule(message: Message, *, now: datetime, due_at: datetime) -> Message:
 
 
 def queue(message: Message, *, now: datetime, due_at: datetime) -> Message:
-    """Return the message queued without an attempt: no provider of its route can be asked now."""
+    """Return the message queued without an attempt: no provider of its route is available now."""
     return _move(message, Status.QUEUED, now=now, source=Source.SEND, due_at=due_at)
 
 
 def claim(message: Message, *, provider: str, attempt_id: str, now: datetime, lease: timedelta) -> Message:
-    """Return the message claimed for one attempt at one provider: nothing goes to a vendor before this is stored."""
+    """Return the message claimed for one attempt at one provider. It must be stored before the vendor is called."""
     return _move(
         message,
         Status.SENDING,
@@ -186,7 +190,7 @@ def accept(
     due_at: datetime,
     source: Source,
 ) -> Message:
-    """Return the message with the vendor's id; a status that is already beyond `accepted` stays."""
+    """Return the message with the vendor's id. A status beyond `accepted` is kept."""
     named = replace(
         message, provider_message_id=provider_message_id, provider_status=message.provider_status or provider_status
     )
@@ -204,7 +208,7 @@ def requeue(
     due_at: datetime,
     source: Source,
 ) -> Message:
-    """Return the message queued for a further attempt: the last one was definitely not taken, or may be repeated."""
+    """Return the message queued for another attempt: the last one was not accepted, or the caller allows a repeat."""
     return _move(
         message,
         Status.QUEUED,
@@ -218,7 +222,7 @@ def requeue(
 
 
 def mark_unknown(message: Message, *, now: datetime, due_at: datetime, source: Source) -> Message:
-    """Return the message as `unknown`: its attempt ended without our learning what came of it."""
+    """Return the message as `unknown`: its attempt ended without a known outcome."""
     return _move(message, Status.UNKNOWN, now=now, source=source, due_at=due_at)
 
 
@@ -230,13 +234,37 @@ def cancel(message: Message, *, now: datetime) -> Message:
     return _move(message, Status.CANCELED, now=now, source=Source.CALLER)
 
 
+def erase_person(message: Message, *, now: datetime) -> Message:
+    """Return the message without number, content and metadata, or the same object if it holds none.
+
+    A waiting message is canceled. One that is on its way expires: no further attempt is made. Id, status and
+    fingerprint stay, so that the id is never sent again.
+    """
+    if message.status in (Status.SCHEDULED, Status.QUEUED):
+        message = cancel(message, now=now)
+    erased = replace(
+        message,
+        recipient=None,
+        room_id=None,
+        content=None,
+        attachments=Attachments(),
+        metadata={},
+        group=None,
+        provider_options={},
+        provider_status=None,
+        # An instant that is over by every clock.
+        expires_at=message.expires_at if message.status.is_final else message.created_at,
+    )
+    return message if erased == message else replace(erased, revision=message.revision + 1, updated_at=now)
+
+
 def mark_unconfirmed(message: Message, *, now: datetime) -> Message:
     """Return the message as `unconfirmed`: the report horizon passed without final evidence."""
     return _move(message, Status.UNCONFIRMED, now=now, source=Source.SWEEP)
 
 
 def schedule_poll(message: Message, *, now: datetime, due_at: datetime, not_found: bool = False) -> Message:
-    """Return the message with its next look-up set; `missed` counts a look-up that did not find it at the vendor."""
+    """Return the message with its next look-up. `not_found`: the vendor did not know it in the last one."""
     return replace(
         message,
         revision=message.revision + 1,
@@ -248,15 +276,15 @@ def schedule_poll(message: Message, *, now: datetime, due_at: datetime, not_foun
 
 
 def defer(message: Message, *, now: datetime, due_at: datetime) -> Message:
-    """Return the message with a later `due_at` and nothing else changed."""
+    """Return the message with another `due_at` and the same state."""
     return replace(message, revision=message.revision + 1, updated_at=now, due_at=due_at)
 
 
 def apply_report(message: Message, report: Report, *, now: datetime, source: Source) -> Message:
-    """Return the message after one piece of evidence, or the same object if the report says nothing new.
+    """Return the message after one report, or the same object if the report adds nothing.
 
-    The final status depends on the set of reports alone: only a higher rank moves it. The vendor's word is kept also
-    when we do not know it.
+    Only a status of a higher rank replaces the current one, so the final status does not depend on the order of the
+    reports. An unknown status of the vendor is stored in `provider_status` and changes nothing else.
     """
     named = replace(message, provider_message_id=message.provider_message_id or report.provider_message_id)
     status = advance(message.status, report.status)
@@ -292,11 +320,11 @@ def _move(message: Message, status: Status, *, now: datetime, source: Source, **
         history=history,
         **{"occurred_at": now, "failure": None, **changes},
     )
-    return _settled(moved)
+    return redact_final(moved)
 
 
-def _settled(message: Message) -> Message:
-    """A final message keeps neither its words nor a date to be looked at."""
+def redact_final(message: Message) -> Message:
+    """Return the message without its content and `due_at` if its status is final."""
     if not message.status.is_final:
         return message
     return replace(message, content=None, attachments=Attachments(), due_at=None, provider_options={})

@@ -1,4 +1,4 @@
-"""What an attempt to send came to: taken, not taken, or unknown."""
+"""The outcome of a send attempt: taken, not taken or unknown."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -7,22 +7,22 @@ from sampai.domain.failure import Reason
 
 
 class FailureScope(Enum):
-    """Whom it concerns that a message was not taken."""
+    """The cause of a message that was not taken."""
 
     MESSAGE = "message"
     PROVIDER = "provider"
-    """The account at the vendor is out of order; the message itself is blameless."""
+    """The vendor refuses the account. The message itself is valid."""
     CONNECTION = "connection"
-    """The vendor could not be reached."""
+    """No connection to the vendor was possible."""
     INTERNAL = "internal"
-    """No call was made, by a decision or a fault of our own."""
+    """We made no call, by decision or because of an error of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """The vendor accepted the message and named it.
+    """The vendor accepted the message and returned an id.
 
-    `encryption_key` is the key under which the vendor keeps the text, where it encrypts and says so.
+    `encryption_key` is the key with which the vendor encrypts the text, if its response has one.
     """
 
     provider_message_id: str
@@ -34,7 +34,7 @@ class Taken:
 class NotTaken:
     """The vendor definitely did not accept the message.
 
-    `is_final` says that this vendor will never take this message. `retry_after_seconds` is the vendor's own wish.
+    With `is_final` this vendor will never take this message. `retry_after_seconds` is the vendor's requested delay.
     """
 
     reason: Reason
@@ -47,7 +47,7 @@ class NotTaken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """It cannot be told whether the vendor accepted the message."""
+    """The vendor may or may not have accepted the message."""
 
     why: str
 

@@ -1,13 +1,16 @@
-"""E.164 numbers: how one is written, which country it belongs to, how it is shown."""
+"""E.164 numbers: their format, their country, and their masked form."""
 
+import hmac
 import re
+import unicodedata
+from hashlib import sha256
 from typing import Final
 
 E164: Final = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
-"""A whole E.164 number. Match with `fullmatch`: `match` with `$` would let a trailing newline through."""
+"""A complete E.164 number. Use `fullmatch`, because `match` with `$` accepts a newline at the end."""
 
-# ITU-T E.164 assigned country codes, each with the ISO 3166-1 code of its main region: a code that several
-# regions share (+1, +7, +44 ...) counts as the largest of them.
+# The country codes that ITU-T E.164 assigns, each with an ISO 3166-1 code. A code of several regions (+1, +7, +44 and
+# others) has the ISO code of the largest one.
 _CALLING_CODES: Final = {
     entry[:-2]: entry[-2:]
     for entry in (
@@ -31,6 +34,9 @@ _WITHOUT_TRUNK_ZERO: Final = ("+62", "+95", "+855", "+880")
 """Countries with a trunk prefix 0 in national notation, which no number has in E.164 (ITU-T E.129)."""
 
 
+_SEPARATORS: Final = r"[\s().\-/]*"
+
+
 def has_trunk_zero(number: str) -> bool:
     """Return whether the trunk prefix of the national notation was left in an E.164 number: `+62081…`."""
     return any(number.startswith(f"{code}0") for code in _WITHOUT_TRUNK_ZERO)
@@ -47,8 +53,25 @@ def country_of(number: str) -> str | None:
     return None if code is None else _CALLING_CODES[code]
 
 
+def mentions(text: str, number: str) -> bool:
+    """Return whether a text has an E.164 number in it: in international or national notation, with any separators.
+
+    Digits of every script count. A longer number that contains these digits is another number.
+    """
+    code = calling_code_of(number) or ""
+    national = _SEPARATORS.join(number[1 + len(code) :])
+    prefix = rf"(?:(?:00{_SEPARATORS})?{code}{_SEPARATORS})?(?:0{_SEPARATORS})?"
+    digits = "".join(str(unicodedata.decimal(character, character)) for character in text)
+    return re.search(rf"(?<!\d){prefix}{national}(?!\d)", digits) is not None
+
+
+def keyed_digest(number: str, key: bytes) -> str:
+    """Return the HMAC-SHA256 of a number in hex. Without the key, a search through all numbers reveals nothing."""
+    return hmac.new(key, number.encode(), sha256).hexdigest()
+
+
 def mask(number: str) -> str:
-    """Return a number fit for events and logs: `+85591234511` becomes `+855*****511`."""
+    """Return a number that is safe for events and logs: `+85591234511` becomes `+855*****511`."""
     code = calling_code_of(number) or ""
     subscriber = number[1 + len(code) :]
     return f"+{code}{'*' * (len(subscriber) - 3)}{subscriber[-3:]}"

@@ -1,4 +1,4 @@
-"""One piece of normalised evidence about a message's status."""
+"""A report: one piece of normalised evidence about the status of a message."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,10 +9,10 @@ from sampai.domain.status import Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a vendor says of a message, by webhook, look-up or list.
+    """A vendor's statement about a message, from a webhook, a lookup or a list.
 
-    `status` is None for a word that we have not met: evidence, but it moves nothing.
-    `reference` is our own reference, where the vendor echoes it. `occurred_at` is the vendor's clock, in UTC.
+    `status` is None for an unknown word: it is stored as evidence and does not change the status of the message.
+    `reference` is our own reference, if the vendor returns it. `occurred_at` is the vendor's clock, in UTC.
     """
 
     provider_message_id: str

@@ -1,4 +1,4 @@
-"""How many parts a text is billed as, after 3GPP TS 23.038 (alphabets) and 23.040 (concatenation)."""
+"""The billed segments of a text, after 3GPP TS 23.038 (alphabets) and 23.040 (concatenation)."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,18 +23,18 @@ class Segments:
 
 
 def encoding_of(text: str) -> Encoding:
-    """Return the smallest encoding that can carry the text."""
+    """Return the smallest encoding that contains all characters of the text."""
     return Encoding.GSM7 if _GSM7.issuperset(text) else Encoding.UCS2
 
 
 def segments_of(text: str) -> Segments:
-    """Count the segments of a text: 160 septets or 70 UTF-16 units alone, 153 or 67 in each part of several.
+    """Count the segments of a text. A single one has 160 septets or 70 UTF-16 units, each of several 153 or 67.
 
-    A character is never split: an escape sequence or a surrogate pair that does not fit goes to the next part.
+    A character is never split: an escape sequence or a surrogate pair that does not fit goes to the next segment.
     """
     encoding = encoding_of(text)
-    alone, joined = (160, 153) if encoding is Encoding.GSM7 else (70, 67)
-    if _length(text, encoding) <= alone:
+    single, joined = (160, 153) if encoding is Encoding.GSM7 else (70, 67)
+    if _length(text, encoding) <= single:
         return Segments(encoding, 1)
     count, used = 1, 0
     for width in (_width(c, encoding) for c in text):

@@ -27,7 +27,7 @@ class Status(StrEnum):
 
     @property
     def is_failure(self) -> bool:
-        """Whether the status carries a failure: no vendor took the message, or it did not arrive."""
+        """Return whether the status has a failure: no vendor took the message, or it did not arrive."""
         return self in (Status.FAILED, Status.UNDELIVERED)
 
 
@@ -48,14 +48,14 @@ _RANKS = {
 
 
 def advance(current: Status, reported: Status | None) -> Status:
-    """Return the status to keep after a report: a late, repeated or unknown report never moves it back."""
+    """Return the status to store after a report. A late, repeated or unknown report never lowers it."""
     if reported is None or reported.rank <= current.rank:
         return current
     return reported
 
 
 class Source(StrEnum):
-    """Where the news of a status came from."""
+    """The origin of a status change."""
 
     SEND = "send"
     WEBHOOK = "webhook"

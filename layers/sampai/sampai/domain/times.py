@@ -1,4 +1,4 @@
-"""Instants as text: RFC 3339, UTC, milliseconds, always the same width, so that text order is time order."""
+"""Times as text: RFC 3339 in UTC with milliseconds. All have the same length, so text order is time order."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -9,14 +9,14 @@ def to_text(instant: datetime) -> str:
 
 
 def from_text(text: str) -> datetime:
-    """Read what `to_text` wrote."""
+    """Parse a text of `to_text`."""
     return datetime.fromisoformat(text)
 
 
 def parse_vendor_time(text: object, offset_minutes: int = 0) -> datetime | None:
-    """Read a vendor's time, or return None: a time that cannot be read never spoils a report.
+    """Return a vendor's time in UTC, or None if it is invalid, because a report is valid without its time.
 
-    A time without a zone is taken at `offset_minutes` east of UTC.
+    A time without a zone is `offset_minutes` east of UTC.
     """
     if not isinstance(text, str):
         return None

@@ -1,4 +1,4 @@
-"""The providers by name. A provider's modules are imported when it is first asked for."""
+"""The providers by name. The modules of a provider are imported on its first use."""
 
 from functools import cache
 from importlib import import_module
@@ -6,6 +6,7 @@ from typing import Final
 
 from sampai.domain.message import Channel
 from sampai.providers.base import Provider
+from sampai.providers.features import SupportsWebhooks
 
 PROVIDERS: Final = {
     "nomsa": ("nomsa.sms.Nomsa",),
@@ -17,7 +18,7 @@ PROVIDERS: Final = {
         "nusasms.official.NusaSmsWhatsAppOfficial",
     ),
 }
-"""Name of the provider, and the class of each of its channels with the module that it stands in."""
+"""The class of each channel of each provider, with its module below `sampai.providers`."""
 
 
 @cache
@@ -31,10 +32,12 @@ def on_channel(name: str, channel: Channel) -> type[Provider] | None:
     return next((api for api in load(name) if api.capabilities.channel is channel), None)
 
 
-def for_webhook(name: str, kind: str) -> type[Provider] | None:
-    """Return the class that reads a kind of a provider's callbacks; None for an unknown name or kind."""
-    apis = load(name) if name in PROVIDERS else ()
-    return next((api for api in apis if kind in api.capabilities.webhooks), None)
+def for_webhook(name: str, kind: str) -> type[SupportsWebhooks] | None:
+    """Return the class that parses a provider's callbacks of a kind, or None for an unknown name or kind."""
+    for api in load(name) if name in PROVIDERS else ():
+        if issubclass(api, SupportsWebhooks) and kind in api.capabilities.webhooks:
+            return api
+    return None
 
 
 def _load(path: str) -> type[Provider]:

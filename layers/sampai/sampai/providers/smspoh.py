@@ -17,33 +17,36 @@ from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknow
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.times import parse_vendor_time
-from sampai.providers.base import (
-    AccountRefusedError,
-    Capabilities,
+from sampai.providers.base import Capabilities
+from sampai.providers.features import (
     ListedMessage,
     ListPage,
-    Provider,
-    UnreadableAnswerError,
+    SupportsAccountChecks,
+    SupportsBatchSend,
+    SupportsEncryption,
+    SupportsListing,
+    SupportsReferences,
+    SupportsWebhooks,
     Window,
-    refused_by_status,
 )
+from sampai.providers.responses import AccountRefusedError, UnreadableAnswerError, refused_by_status
 
 PAGE_SIZE: Final = 100
 PAGE_LIMIT_BYTES: Final = 1024 * 1024
 
-MANY_LIMIT_BYTES: Final = 2 * 1024 * 1024
-"""Each entry of the answer to a bulk repeats its text, perhaps with six bytes for each UTF-16 unit of it."""
+BATCH_LIMIT_BYTES: Final = 2 * 1024 * 1024
+"""Each entry of the response repeats its text, possibly with six bytes for each of its UTF-16 units."""
 
 YANGON_MINUTES: Final = 6 * 60 + 30
-"""East of UTC, no summer time. Documented for `updatedAt`; that the other times follow is a guess."""
+"""Minutes east of UTC, all year. Documented for `updatedAt`; guess: the other times have the same zone."""
 
 KEY_OPTION: Final = "encryptKey"
 
 REFERENCE_LIMIT: Final = 50
-"""Characters of a `clientReference`: from public code, the vendor's page states none."""
+"""Characters of a `clientReference`, from public code. The vendor's page documents no limit."""
 
-# "Delivery Report", and the words that a newer copy of the same page adds: Delivered, Failed, Undelivered. Pending is
-# told after Sent: with the operator, waiting for delivery. `?`, the vendor's own "unknown status", moves nothing.
+# "Delivery Report"; a newer copy of the same page adds Delivered, Failed and Undelivered. Pending comes after Sent: the
+# operator has the message and waits for the delivery. `?` is the vendor's "unknown status" and changes nothing.
 STATUSES: Final[Mapping[str, Status]] = {
     "Accepted": Status.ACCEPTED,
     "Sent": Status.SENT,
@@ -64,10 +67,10 @@ _REASONS: Final = {
     "Expired": Reason.EXPIRED,
 }
 
-# Public code: the refusals that come inside a 2xx. There is no code beside the text.
+# Public code: the texts of refusals with HTTP 2xx. They have no code.
 FAILURES: Final[Mapping[str, Reason]] = {"Invalid Sender ID": Reason.INVALID_SENDER}
 
-# Only 401 is documented. The others are a guess from the framework whose error shape the vendor has.
+# Only 401 is documented. Guess: the others mean the same as in the framework with the same error format.
 _REFUSALS: Final = {
     400: NotTaken(reason=Reason.INVALID_REQUEST, is_final=True, provider_code="400"),
     403: NotTaken(reason=Reason.AUTHENTICATION, is_final=False, scope=FailureScope.PROVIDER, provider_code="403"),
@@ -76,7 +79,7 @@ _REFUSALS: Final = {
     422: NotTaken(reason=Reason.INVALID_REQUEST, is_final=True, provider_code="422"),
 }
 
-# What a callback, an answer or a row must hold to be believed. The ids in the vendor's examples are not all GUIDs.
+# The accepted format of each field. Not all ids in the vendor's examples are GUIDs.
 _ID: Final = re.compile(r"[!-~]{1,100}", re.ASCII)
 _WORD: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,64}")
 _REFERENCE: Final = re.compile(rf"[!-~]{{1,{REFERENCE_LIMIT}}}", re.ASCII)
@@ -84,39 +87,44 @@ _KEY: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
 _AMOUNT: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,6})?", re.ASCII)
 
 
-class SmsPoh(Provider):
+class SmsPoh(
+    SupportsListing,
+    SupportsReferences,
+    SupportsBatchSend,
+    SupportsEncryption,
+    SupportsWebhooks,
+    SupportsAccountChecks,
+):
     name = "smspoh"
     capabilities = Capabilities(
         channel=Channel.SMS,
         countries=frozenset({"MM"}),
         credentials=frozenset({"api_key", "api_secret"}),
-        max_characters=918,  # public code; six joined parts of 153
+        max_characters=918,  # public code: six segments of 153
         options={"unicode": bool, "test": bool, "encrypt": bool, KEY_OPTION: str},
         key_option=KEY_OPTION,
-        max_batch_size=100,  # ours: the vendor states none
+        max_batch_size=100,  # our choice; the vendor documents no limit
         webhooks=frozenset({"receipt"}),
         account_checks=frozenset({"balance"}),
-        has_list=True,
-        echoes_reference=True,
     )
     default_base_url = "https://v3.smspoh.com/api/rest"
 
     def _validate_options(self, message: Message) -> Failure | None:
         if refusal := super()._validate_options(message):
             return refusal
-        key, place = self.options_of(message).get(KEY_OPTION), f"provider_options.{self.name}.{KEY_OPTION}"
+        key, field = self.options_of(message).get(KEY_OPTION), f"provider_options.{self.name}.{KEY_OPTION}"
         if key is not None and _KEY.fullmatch(key) is None:
-            detail = f"{place}: must be 1 to 200 characters, none of them a control character"
+            detail = f"{field}: must be 1 to 200 characters, none of them a control character"
             return Failure(reason=Reason.INVALID_REQUEST, detail=detail)
         if key is not None and not self.encrypts(message):
-            return Failure(reason=Reason.INVALID_REQUEST, detail=f"{place}: goes with encrypt: true")
+            return Failure(reason=Reason.INVALID_REQUEST, detail=f"{field}: goes with encrypt: true")
         return None
 
     def build_send(self, message: Message) -> HttpRequest:
         document = self._document(message)
         if self.encrypts(message):
-            # Without a key of ours the vendor makes one, and tells it in this answer alone.
-            document["encryptKey"] = _key_of(message)
+            # Without our key the vendor creates one, and returns it only in this response.
+            document["encryptKey"] = _require_key(message)
         return self._post("send", document)
 
     def parse_send(self, response: HttpResponse) -> Outcome:
@@ -125,65 +133,65 @@ class SmsPoh(Provider):
         if not 200 <= response.status < 300:
             return Unknown(why=f"HTTP {response.status}")
         entries = response.json()["messages"]
-        return _outcome(entries[0]) if len(entries) == 1 else Unknown(why=f"{len(entries)} messages for one")
+        return _parse_entry(entries[0]) if len(entries) == 1 else Unknown(why=f"{len(entries)} messages for one")
 
     def encrypts(self, message: Message) -> bool:
         return self.options_of(message).get("encrypt") is True
 
     def coalesce(self, message: Message) -> str | None:
-        """Return the same for every text to a number: in a bulk each has its own sender, text and options.
+        """Return the same key for all texts to a number, because each has its own sender, text and options in a bulk.
 
-        That a bulk would encrypt, and tell a key for each entry, the vendor's page does not say.
+        An encrypted text goes alone: the vendor's page does not document encryption in a bulk.
         """
         is_plain = message.recipient is not None and isinstance(message.content, Text)
         return "bulk" if is_plain and not self.encrypts(message) else None
 
     def build_send_many(self, messages: Sequence[Message]) -> HttpRequest:
-        """Build a bulk. The page shows `to`, `message` and `from` in it; that the other fields work too is a guess."""
+        """Build a bulk. The page documents `to`, `message` and `from` for it; guess: the other fields work too."""
         request = self._post("send/bulk", {"messages": [self._document(message) for message in messages]})
-        return replace(request, response_limit=MANY_LIMIT_BYTES)
+        return replace(request, response_limit=BATCH_LIMIT_BYTES)
 
     def parse_send_many(self, response: HttpResponse, messages: Sequence[Message]) -> list[Outcome]:
         if outcome := refused_by_status(response) or _REFUSALS.get(response.status):
-            shared = replace(outcome, is_final=False) if isinstance(outcome, NotTaken) else outcome
-            return [shared] * len(messages)
+            common = replace(outcome, is_final=False) if isinstance(outcome, NotTaken) else outcome
+            return [common] * len(messages)
         if not 200 <= response.status < 300:
             return [Unknown(why=f"HTTP {response.status}")] * len(messages)
         entries = response.json()["messages"]
         if not isinstance(entries, list) or len(entries) > self.capabilities.max_batch_size:
-            raise UnreadableAnswerError("no messages, or more than were sent")
-        names = [(_digits(message.recipient), self.reference_of(message)) for message in messages]
-        return _outcomes([entry if isinstance(entry, dict) else {} for entry in entries], names)
+            raise UnreadableAnswerError("no messages, or too many")
+        sent = [(_digits(message.recipient), self.reference_of(message)) for message in messages]
+        return _parse_bulk([entry if isinstance(entry, dict) else {} for entry in entries], sent)
 
     def build_list(self, window: Window, page: int) -> HttpRequest:
         query = {
             "limit": str(PAGE_SIZE),
             "page": str(page + 1),
-            "filterByCreatedDateFrom": _yangon_date(window.since),
-            # Whether the last day counts as a whole is not said: a day more costs nothing.
-            "filterByCreatedDateTo": _yangon_date(window.until + timedelta(days=1)),
+            "filterByCreatedDateFrom": _format_yangon_date(window.since),
+            # The page does not say whether the last day is included, so we request one more day.
+            "filterByCreatedDateTo": _format_yangon_date(window.until + timedelta(days=1)),
         }
         url = f"{self.config.base_url}/messages"
         return HttpRequest.get(url, query=query, headers=self._headers, response_limit=PAGE_LIMIT_BYTES)
 
     def parse_list(self, response: HttpResponse, page: int) -> ListPage:
-        """Read one page of the history. A row that cannot be read is left out; it hides no other."""
+        """Parse one page of the history. An invalid row is left out, and the other rows remain."""
         if not 200 <= response.status < 300:
             raise UnreadableAnswerError(f"HTTP {response.status}")
         document = response.json()
         rows = document.get("messages") if isinstance(document, dict) else None
         if not isinstance(rows, list):
             raise UnreadableAnswerError("no messages")
-        entries = (_listed(row) for row in rows if isinstance(row, dict))
+        entries = (_parse_row(row) for row in rows if isinstance(row, dict))
         return ListPage(
             entries=tuple(entry for entry in entries if entry is not None),
-            is_last=_is_last(document, page=page, rows=len(rows)),
+            is_last=_is_last_page(document, page=page, rows=len(rows)),
         )
 
-    def reference_of(self, message: Message) -> str | None:
-        """Return the message id, or a shortening that no message id and no other shortening equals.
+    def reference_of(self, message: Message) -> str:
+        """Return the message id, or a shortened form that differs from all message ids and other shortened forms.
 
-        `~` stands in no message id; 128 bits of a digest tell the shortenings apart.
+        Message ids never contain `~`, and the shortened form ends in 128 bits of a digest.
         """
         if len(message.message_id) <= REFERENCE_LIMIT:
             return message.message_id
@@ -192,9 +200,9 @@ class SmsPoh(Provider):
 
     @classmethod
     def parse_webhook(cls, kind: str, request: WebhookRequest) -> tuple[Report, ...]:
-        # The page's own example has `finishedAt=updatedAt=2024-12-23 00:02:00`.
+        # An example in the page has `finishedAt=updatedAt=2024-12-23 00:02:00`.
         fields = {name: value.strip().removeprefix("updatedAt=") for name, value in request.fields().items()}
-        report = _report(fields)
+        report = _parse_report(fields)
         if report is None:
             raise MalformedWebhookError("messageId or status")
         return (report,)
@@ -207,7 +215,7 @@ class SmsPoh(Provider):
             raise AccountRefusedError(f"HTTP {response.status}")
         if not 200 <= response.status < 300:
             raise UnreadableAnswerError(f"HTTP {response.status}")
-        return AccountStatus(balances=(Balance(account="credit", amount=_amount(response.json()["balance"])),))
+        return AccountStatus(balances=(Balance(account="credit", amount=_parse_amount(response.json()["balance"])),))
 
     def _document(self, message: Message) -> dict[str, Any]:
         document = {
@@ -215,7 +223,7 @@ class SmsPoh(Provider):
             "message": self.text_of(message),
             "from": self.sender_of(message),
             "clientReference": self.reference_of(message),
-            # The page says Boolean; the live server wants a number (public code).
+            # The page documents a Boolean; the server requires a number (public code).
             **{option: int(value) for option, value in self.options_of(message).items() if option != KEY_OPTION},
         }
         if self.config.receipt_url is not None:
@@ -232,21 +240,21 @@ class SmsPoh(Provider):
         return {"Authorization": f"Bearer {token}", "Accept": "application/json"}
 
 
-def _key_of(message: Message) -> str:
-    """Return the key to encrypt with. Raises ValueError if none was given."""
+def _require_key(message: Message) -> str:
+    """Return the encryption key. Raise ValueError if it was not loaded."""
     if message.attachments.encryption_key is None:
         raise ValueError("no encryption key")
     return message.attachments.encryption_key
 
 
-def _outcome(entry: Mapping[str, Any]) -> Outcome:
-    """Read an entry of a 2xx: with an id and a status word it was taken, with `status: false` it was not."""
-    provider_message_id, provider_status = _read(entry, "messageId", _ID), _read(entry, "status", _WORD)
+def _parse_entry(entry: Mapping[str, Any]) -> Outcome:
+    """Return the outcome of an entry with HTTP 2xx: taken with an id and a word, not taken with `status: false`."""
+    provider_message_id, provider_status = _parse_field(entry, "messageId", _ID), _parse_field(entry, "status", _WORD)
     if provider_message_id is not None and provider_status is not None:
         return Taken(
             provider_message_id=provider_message_id,
             provider_status=provider_status,
-            encryption_key=_read(entry, "encryptKey", _KEY),
+            encryption_key=_parse_field(entry, "encryptKey", _KEY),
         )
     text = entry.get("message")
     if entry.get("status") is False and not entry.get("messageId") and isinstance(text, str):
@@ -255,59 +263,63 @@ def _outcome(entry: Mapping[str, Any]) -> Outcome:
     return Unknown(why="neither an id nor a refusal")
 
 
-def _outcomes(entries: Sequence[Mapping[str, Any]], names: Sequence[tuple[str, str | None]]) -> list[Outcome]:
-    """Give each message, named by number and reference, the outcome of its entry; without one it is unknown."""
-    read = [_outcome(entry) for entry in entries]
-    ids = Counter(outcome.provider_message_id for outcome in read if isinstance(outcome, Taken))
-    places = _places(entries, read, names)
-    outcomes = [Unknown(why="no entry of its own") if place is None else read[place] for place in places]
+def _parse_bulk(entries: Sequence[Mapping[str, Any]], sent: Sequence[tuple[str, str]]) -> list[Outcome]:
+    """Return the outcome of each sent number and reference. A message without an entry is unknown."""
+    parsed = [_parse_entry(entry) for entry in entries]
+    ids = Counter(outcome.provider_message_id for outcome in parsed if isinstance(outcome, Taken))
+    positions = _match_entries(entries, parsed, sent)
+    outcomes = [Unknown(why="no matching entry") if at is None else parsed[at] for at in positions]
     return [
         Unknown(why="one id twice") if isinstance(outcome, Taken) and ids[outcome.provider_message_id] > 1 else outcome
         for outcome in outcomes
     ]
 
 
-def _places(
-    entries: Sequence[Mapping[str, Any]], read: Sequence[Outcome], names: Sequence[tuple[str, str | None]]
+def _match_entries(
+    entries: Sequence[Mapping[str, Any]], parsed: Sequence[Outcome], sent: Sequence[tuple[str, str]]
 ) -> list[int | None]:
-    """Return where the entry of each message stands: in the place of the request, or as the only one to the number.
+    """Return the position of each message's entry: the position in the request, or the only entry with the number.
 
-    A refusal counts in its place alone, as there is no id to tell whose it is. It may lack the number if every other
-    entry is in its place.
+    A refusal has no id, so it matches only at its position in the request. It may lack the number if all other entries
+    are in order.
     """
     numbers = [_digits(entry.get("to")) for entry in entries]
-    places_of: dict[str, list[int]] = defaultdict(list)
-    for place, number in enumerate(numbers):
-        places_of[number].append(place)
-    is_in_order = len(entries) == len(names) and all(
-        said == number or (not said and isinstance(outcome, NotTaken))
-        for said, outcome, (number, _) in zip(numbers, read, names, strict=True)
+    positions_of: dict[str, list[int]] = defaultdict(list)
+    for position, number in enumerate(numbers):
+        positions_of[number].append(position)
+    is_in_order = len(entries) == len(sent) and all(
+        found == number or (not found and isinstance(outcome, NotTaken))
+        for found, outcome, (number, _) in zip(numbers, parsed, sent, strict=True)
     )
 
-    def place_of(place: int, number: str, reference: str | None) -> int | None:
-        unnamed = [place] if is_in_order and not numbers[place] else []
-        own = [at for at in places_of[number] + unnamed if entries[at].get("clientReference") in (None, "", reference)]
-        if place in own and (len(own) == 1 or isinstance(read[place], Taken)):
-            return place
-        return own[0] if len(own) == 1 and isinstance(read[own[0]], Taken) else None
+    def match(position: int, number: str, reference: str) -> int | None:
+        unnumbered = [position] if is_in_order and not numbers[position] else []
+        candidates = [
+            at
+            for at in positions_of[number] + unnumbered
+            if entries[at].get("clientReference") in (None, "", reference)
+        ]
+        if position in candidates and (len(candidates) == 1 or isinstance(parsed[position], Taken)):
+            return position
+        return candidates[0] if len(candidates) == 1 and isinstance(parsed[candidates[0]], Taken) else None
 
-    return [place_of(place, number, reference) for place, (number, reference) in enumerate(names)]
+    return [match(position, number, reference) for position, (number, reference) in enumerate(sent)]
 
 
 def _digits(number: object) -> str:
     return "".join(c for c in str(number or "") if c.isascii() and c.isdigit())
 
 
-def _amount(balance: object) -> float:
-    """Read a balance. The page shows a number; PHP writes a decimal column as a text."""
+def _parse_amount(balance: object) -> float:
+    """Return a balance. The page shows a number, but PHP writes a decimal column as a text."""
     if _AMOUNT.fullmatch(str(balance)) is None:
         raise UnreadableAnswerError("no balance")
     return float(str(balance))
 
 
-def _report(fields: Mapping[str, Any]) -> Report | None:
-    """Return what a callback or a row of the history reports, or None without a readable id and status."""
-    provider_message_id, provider_status = _read(fields, "messageId", _ID), _read(fields, "status", _WORD)
+def _parse_report(fields: Mapping[str, Any]) -> Report | None:
+    """Return the report in a callback or a row of the history, or None without a valid id and status."""
+    provider_message_id, provider_status = _parse_field(fields, "messageId", _ID), _parse_field(fields, "status", _WORD)
     if provider_message_id is None or provider_status is None:
         return None
     word = provider_status.capitalize()
@@ -318,14 +330,14 @@ def _report(fields: Mapping[str, Any]) -> Report | None:
         provider_message_id=provider_message_id,
         status=status,
         provider_status=provider_status,
-        reference=_read(fields, "clientReference", _REFERENCE),
+        reference=_parse_field(fields, "clientReference", _REFERENCE),
         reason=_REASONS.get(word),
         occurred_at=(finished_at or updated_at) if status is not None and status.is_final else updated_at,
     )
 
 
-def _listed(row: Mapping[str, Any]) -> ListedMessage | None:
-    report = _report(row)
+def _parse_row(row: Mapping[str, Any]) -> ListedMessage | None:
+    report = _parse_report(row)
     if report is None:
         return None
     return ListedMessage(
@@ -336,8 +348,8 @@ def _listed(row: Mapping[str, Any]) -> ListedMessage | None:
     )
 
 
-def _is_last(document: Mapping[str, Any], *, page: int, rows: int) -> bool:
-    """Count the pages ourselves: the vendor's links drop the filter that was asked for."""
+def _is_last_page(document: Mapping[str, Any], *, page: int, rows: int) -> bool:
+    """Return whether the page is the last one, by a count, because the vendor's links lose the requested filter."""
     records, limit = document.get("records"), document.get("limit")
     page_size = limit if isinstance(limit, int) and limit > 0 else PAGE_SIZE
     if rows and isinstance(records, int):
@@ -345,10 +357,10 @@ def _is_last(document: Mapping[str, Any], *, page: int, rows: int) -> bool:
     return rows < page_size
 
 
-def _read(fields: Mapping[str, Any], name: str, shape: re.Pattern[str]) -> str | None:
+def _parse_field(fields: Mapping[str, Any], name: str, shape: re.Pattern[str]) -> str | None:
     value = fields.get(name)
     return value if isinstance(value, str) and shape.fullmatch(value) else None
 
 
-def _yangon_date(instant: datetime) -> str:
+def _format_yangon_date(instant: datetime) -> str:
     return instant.astimezone(timezone(timedelta(minutes=YANGON_MINUTES))).date().isoformat()

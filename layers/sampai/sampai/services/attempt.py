@@ -1,6 +1,7 @@
-"""What becomes of a message after an attempt: one pure decision, taken in one place."""
+"""Apply the outcome of an attempt to its message. Pure functions."""
 
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Final
 
 from sampai.contract.settings import Settings
@@ -14,17 +15,17 @@ from sampai.services.ports.queue import WakeUp
 BACKOFF_SECONDS: Final = (5, 15, 60, 300, 900, 1800, 3600)
 
 MAX_WAKE_UP_DELAY: Final = timedelta(seconds=900)
-"""The longest delay that SQS knows; what waits longer is found by the due index alone."""
+"""Maximum delay in SQS. A message that waits longer is found by the due index alone."""
 
 WAKE_UP_SLACK: Final = timedelta(seconds=120)
-"""How long after its note was due a waiting message is found by the due index, should the note be lost."""
+"""Time after its wake-up at which a waiting message is found by the due index, if the wake-up was lost."""
 
 MAX_WAKE_UP_ATTEMPTS: Final = 8
-"""Lambda stops a function that feeds its own queue for sixteen rounds; later attempts start from the schedule."""
+"""Lambda stops a function that has fed its own queue 16 times, so later attempts start from the due index."""
 
 
 def apply_outcome(message: Message, outcome: Outcome, *, now: datetime, settings: Settings) -> Message:
-    """Return a message of which an attempt has ended, as its outcome leaves it."""
+    """Return the message after the outcome of its attempt: accepted, unknown, queued again or failed."""
     first_look = now + timedelta(seconds=settings.poll_seconds[0])
     match outcome:
         case Taken():
@@ -39,14 +40,13 @@ def apply_outcome(message: Message, outcome: Outcome, *, now: datetime, settings
         case Unknown():
             return mark_unknown(message, now=now, due_at=first_look, source=Source.SEND)
         case NotTaken():
-            return _refused(message, outcome, now=now, settings=settings)
+            return _retry_or_fail(message, outcome, now=now, settings=settings)
 
 
 def is_current_attempt(current: Message, outcome: Outcome, *, attempt_id: str) -> bool:
-    """Whether the outcome of an attempt still counts for a message that has changed meanwhile.
+    """Return whether the outcome of an attempt still counts for a newer revision of its message.
 
-    A superseded attempt changes nothing. One that was only overtaken, by a report or by the end of its lease, may say
-    what it learned.
+    The outcome of a superseded attempt does not count. A report or an expired lease does not supersede an attempt.
     """
     if current.attempt_id != attempt_id:
         return False
@@ -62,38 +62,38 @@ def is_current_attempt(current: Message, outcome: Outcome, *, attempt_id: str) -
 def plan_wake_up(
     message: Message, *, at: datetime, now: datetime, from_schedule: bool = False
 ) -> tuple[datetime, WakeUp | None]:
-    """Return when the due index shall look at a message that waits until `at`, and the note that wakes it before."""
+    """Return the `due_at` of a message that waits until `at`, and the wake-up that starts it before, if any."""
     if at - now > MAX_WAKE_UP_DELAY or (message.attempt > MAX_WAKE_UP_ATTEMPTS and not from_schedule):
         return at, None
     wake_up = WakeUp(
         message_id=message.message_id,
         attempt=message.attempt,
         is_urgent=message.category is Category.OTP,
-        delay_seconds=max(0, round((at - now).total_seconds())),
+        delay_seconds=max(0, ceil((at - now).total_seconds())),  # one that comes too early wakes nothing
         group=message.group,
     )
     return max(at, now) + WAKE_UP_SLACK, wake_up
 
 
-def has_waited_out(message: Message, *, now: datetime, settings: Settings) -> bool:
-    """Whether a message has waited for a vendor for the whole report horizon, however young its last attempt is."""
+def has_waited_past_horizon(message: Message, *, now: datetime, settings: Settings) -> bool:
+    """Return whether a message has waited to be sent for the whole report horizon, regardless of its attempts."""
     return now - (message.send_at or message.created_at) >= timedelta(hours=settings.report_horizon_hours)
 
 
 def is_past_horizon(message: Message, *, now: datetime, settings: Settings) -> bool:
-    """Whether a message has been on its way for the whole report horizon."""
+    """Return whether the report horizon has passed since the last attempt of a message."""
     return now - (message.attempted_at or message.created_at) >= timedelta(hours=settings.report_horizon_hours)
 
 
-def _refused(message: Message, outcome: NotTaken, *, now: datetime, settings: Settings) -> Message:
+def _retry_or_fail(message: Message, outcome: NotTaken, *, now: datetime, settings: Settings) -> Message:
     failure = Failure(reason=outcome.reason, provider_code=outcome.provider_code, detail=outcome.detail)
     others = tuple(name for name in message.route if name != message.provider)
     route = others if outcome.is_final else (*others, message.provider or "")
     if message.is_expired(now) and outcome.reason is Reason.EXPIRED:
         return fail(message, failure, now=now, source=Source.SEND)
-    if not route or has_waited_out(message, now=now, settings=settings):
+    if not route or has_waited_past_horizon(message, now=now, settings=settings):
         return fail(message, failure, now=now, source=Source.SEND)
-    at = now + _delay(message, outcome, untried=len(others))
+    at = now + _retry_delay(message, outcome, untried=len(others))
     if message.is_expired(at):
         late = f"expires_at: passes before a further attempt; last refusal: {outcome.reason}"
         expired = Failure(reason=Reason.EXPIRED, provider_code=outcome.provider_code, detail=late)
@@ -101,8 +101,8 @@ def _refused(message: Message, outcome: NotTaken, *, now: datetime, settings: Se
     return requeue(message, route=route, failure=failure, now=now, due_at=at, source=Source.SEND)
 
 
-def _delay(message: Message, outcome: NotTaken, *, untried: int) -> timedelta:
-    """The next provider is asked at once, as long as the route has one that this round has not asked."""
+def _retry_delay(message: Message, outcome: NotTaken, *, untried: int) -> timedelta:
+    """Return the pause before the next attempt: none while the route has a provider that this round has not tried."""
     if untried and (outcome.is_final or message.attempt <= untried):
         return timedelta(0)
     step = BACKOFF_SECONDS[min(message.attempt, len(BACKOFF_SECONDS)) - 1]

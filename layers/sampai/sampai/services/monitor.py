@@ -1,20 +1,21 @@
-"""Monitor: ask each vendor how our account stands, before a message finds out."""
+"""Monitor our accounts at the vendors: balances, expiry, refused credentials, template catalogues."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sampai.contract.settings import ProviderSettings, Settings
 from sampai.domain.account import AccountStatus, Balance
 from sampai.domain.template import Catalogue
-from sampai.providers.base import AccountRefusedError, Provider
+from sampai.providers.features import SupportsAccountChecks
 from sampai.providers.registry import PROVIDERS, load
+from sampai.providers.responses import AccountRefusedError
+from sampai.services.deadline import CALL_SECONDS, Deadline
 from sampai.services.ports.catalogues import TemplateCatalogues
 from sampai.services.ports.configuration import SecretSource, SettingsSource
 from sampai.services.ports.runtime import Clock, Remaining, UnavailableError
 from sampai.services.ports.telemetry import Telemetry
 from sampai.services.ports.transport import NoResponse, Transport
 from sampai.services.routing import Routing
-from sampai.services.send.dispatch import CALL_SECONDS, WRITE_MARGIN_SECONDS
 
 
 class MonitorService:
@@ -36,30 +37,35 @@ class MonitorService:
         self._telemetry = telemetry
 
     def run(self, *, remaining: Remaining) -> int:
-        """Ask about every account that is configured, and return how many questions were answered."""
+        """Make every account check of every configured provider. Return how many of them the vendors answered.
+
+        Raises UnavailableError if there are no settings or no secret.
+        """
         settings = self._settings.current()
         routing = Routing(settings, self._secret.current())
         answered = 0
         for name in PROVIDERS:
-            on_channels = (routing.provider(name, api.capabilities.channel) for api in load(name))
-            account_statuses = [
-                stored_message
-                for provider in on_channels
-                if provider is not None
-                for check in sorted(provider.capabilities.account_checks)
-                if (stored_message := self._ask(provider, check, remaining)) is not None
-            ]
-            self._watch(
-                name, [balance for stored_message in account_statuses for balance in stored_message.balances], settings
-            )
-            self._store_catalogue(name, account_statuses)
-            answered += len(account_statuses)
+            statuses = self._check_accounts(name, routing, remaining)
+            for balance in (balance for status in statuses for balance in status.balances):
+                self._record_balance(name, balance, settings)
+            self._store_catalogue(name, statuses)
+            answered += len(statuses)
         self._telemetry.info("accounts checked", answered=answered)
         return answered
 
-    def _ask(self, provider: Provider, check: str, remaining: Remaining) -> AccountStatus | None:
+    def _check_accounts(self, name: str, routing: Routing, remaining: Remaining) -> list[AccountStatus]:
+        configured = (routing.provider(name, api.capabilities.channel) for api in load(name))
+        checked = (
+            self._check_account(provider, check, remaining)
+            for provider in configured
+            if isinstance(provider, SupportsAccountChecks)
+            for check in sorted(provider.capabilities.account_checks)
+        )
+        return [status for status in checked if status is not None]
+
+    def _check_account(self, provider: SupportsAccountChecks, check: str, remaining: Remaining) -> AccountStatus | None:
         why = "no time left"
-        if remaining() >= CALL_SECONDS + WRITE_MARGIN_SECONDS:
+        if Deadline(remaining).has_time_for_call():
             response = self._transport.call(provider.build_account_check(check), deadline_seconds=CALL_SECONDS)
             if isinstance(response, NoResponse):
                 why = response.why
@@ -76,20 +82,19 @@ class MonitorService:
         self._telemetry.count("AccountCheckFailed", provider=provider.name)
         return None
 
-    def _watch(self, name: str, balances: Iterable[Balance], settings: Settings) -> None:
-        watched = settings.providers.get(name)
-        for balance in balances:
-            if balance.amount is not None:
-                self._telemetry.measure("Balance", balance.amount, provider=name, account=balance.account)
-            low = _low_mark(watched, balance)
-            if low is None:
-                continue
-            if balance.amount is not None and balance.amount <= low:
-                self._telemetry.warning("balance low", provider=name, account=balance.account, balance=balance.amount)
-                self._telemetry.count("BalanceLow", provider=name)
-            self._watch_expiry(name, balance, settings)
+    def _record_balance(self, name: str, balance: Balance, settings: Settings) -> None:
+        """Measure a balance, and warn if it is low or expires soon. An account without a threshold is not watched."""
+        if balance.amount is not None:
+            self._telemetry.measure("Balance", balance.amount, provider=name, account=balance.account)
+        threshold = _threshold(settings.providers.get(name), balance)
+        if threshold is None:
+            return
+        if balance.amount is not None and balance.amount <= threshold:
+            self._telemetry.warning("balance low", provider=name, account=balance.account, balance=balance.amount)
+            self._telemetry.count("BalanceLow", provider=name)
+        self._record_expiry(name, balance, settings)
 
-    def _watch_expiry(self, name: str, balance: Balance, settings: Settings) -> None:
+    def _record_expiry(self, name: str, balance: Balance, settings: Settings) -> None:
         if balance.expires_at is None:
             return
         left = balance.expires_at - self._clock()
@@ -98,20 +103,19 @@ class MonitorService:
             self._telemetry.warning("balance expires", provider=name, account=balance.account, days=left.days)
             self._telemetry.count("BalanceExpiring", provider=name)
 
-    def _store_catalogue(self, name: str, account_statuses: Iterable[AccountStatus]) -> None:
-        """Keep what was learned of templates and senders; a part that was not answered is not guarded by."""
-        told = list(account_statuses)
-        templates = next((s.templates for s in told if s.templates is not None), None)
-        senders = next((s.senders for s in told if s.senders is not None), None)
+    def _store_catalogue(self, name: str, statuses: Sequence[AccountStatus]) -> None:
+        """Store the templates and senders that the vendor listed; messages are not checked against a missing part."""
+        templates = next((status.templates for status in statuses if status.templates is not None), None)
+        senders = next((status.senders for status in statuses if status.senders is not None), None)
         if templates is None and senders is None:
             return
         catalogue = Catalogue(refreshed_at=self._clock(), templates=templates, senders=senders)
         try:
             self._catalogues.store_catalogue(name, catalogue)
         except UnavailableError as error:
-            self._telemetry.error("catalogue not kept", provider=name, error=str(error))
+            self._telemetry.error("catalogue not stored", provider=name, error=str(error))
 
 
-def _low_mark(watched: ProviderSettings | None, balance: Balance) -> float | None:
-    """Return the balance at which to ring, or None for an account that nobody watches."""
-    return None if watched is None else watched.low_balance.get(balance.account, 0)
+def _threshold(settings: ProviderSettings | None, balance: Balance) -> float | None:
+    """Return the balance at which an alarm is raised, or None for an account that is not watched."""
+    return None if settings is None else settings.low_balance.get(balance.account, 0)

@@ -1,4 +1,4 @@
-"""Publish: every change of a message's status, and every inbound message, leaves as an event, in its order."""
+"""Publish every change of a message's status, and every inbound message, as an event."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,9 +10,10 @@ from sampai.services.ports.events import EventBus
 
 
 def publish(changes: Iterable[tuple[Message | None, Message]], *, bus: EventBus) -> int:
-    """Publish the changes of status among stored revisions, each given with the one before it. Return how many.
+    """Publish the status changes among pairs of revisions (previous or None, current), in order.
 
-    Raises UnavailableError if the bus did not take them all: then the caller repeats the whole batch.
+    Return the number of events. Raises UnavailableError if the bus did not accept all of them: the caller repeats the
+    batch, and some events may be published twice.
     """
     events = [
         status_changed(after, previous=before.status if before else None)
@@ -23,8 +24,8 @@ def publish(changes: Iterable[tuple[Message | None, Message]], *, bus: EventBus)
     return len(events)
 
 
-def publish_received(inbound_service: Iterable[tuple[Inbound, datetime]], *, bus: EventBus) -> int:
-    """Publish inbound messages, each given with when it came to us. Return how many. Raises as `publish` does."""
-    events = [message_received(inbound, now=came_at) for inbound, came_at in inbound_service]
+def publish_received(received: Iterable[tuple[Inbound, datetime]], *, bus: EventBus) -> int:
+    """Publish inbound messages, each with the time at which we received it. Return and raise as `publish` does."""
+    events = [message_received(inbound, now=received_at) for inbound, received_at in received]
     bus.put(events)
     return len(events)

@@ -1,4 +1,4 @@
-"""Bringing evidence to a message: shared by whoever sends, receives or polls."""
+"""Apply reports to messages, for every service that gets one."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -12,13 +12,13 @@ from sampai.services.ports.runtime import Clock, UnavailableError
 from sampai.services.ports.telemetry import Telemetry
 
 MAX_ROUNDS: Final = 8
-"""How often a change is made again over somebody else's before the caller is told to come back."""
+"""Attempts to store a change over concurrent changes before UnavailableError is raised."""
 
 
 def change(messages: Messages, message: Message, make: Callable[[Message], Message]) -> Message:
-    """Store `make(message)`, making it again over whatever somebody else stored meanwhile.
+    """Store `make(message)` and return the stored message. Raises UnavailableError.
 
-    A `make` that returns its argument changes nothing. Returns what is stored in the end; raises UnavailableError.
+    After a concurrent change, `make` is called with the newer revision. If it returns its argument, nothing is stored.
     """
     current = message
     for _ in range(MAX_ROUNDS):
@@ -35,7 +35,7 @@ def change(messages: Messages, message: Message, make: Callable[[Message], Messa
 
 
 def strongest(reports: Sequence[Report]) -> Report:
-    """Return the report that decides: the final status depends on the highest rank alone."""
+    """Return the report with the highest rank. It alone decides the final status."""
     return max(reports, key=lambda report: -1 if report.status is None else report.status.rank)
 
 
@@ -47,7 +47,7 @@ class Reports:
         self._telemetry = telemetry
 
     def apply(self, message: Message, reports: Sequence[Report], *, source: Source) -> Message:
-        """Apply what was reported of a message and return it as stored. Raises UnavailableError."""
+        """Apply reports to a message and return it as stored. Raises UnavailableError."""
         if not reports:
             return message
         report = strongest(reports)
@@ -60,15 +60,18 @@ class Reports:
             self._messages, message, lambda current: apply_report(current, report, now=self._clock(), source=source)
         )
 
-    def meet(self, message: Message) -> Message:
-        """Claim the vendor's id for its message and apply what was reported before. Raises UnavailableError."""
+    def correlate(self, message: Message) -> Message:
+        """Claim the vendor's id of a message, if any, and apply the buffered reports. Raises UnavailableError."""
         if message.provider is None or message.provider_message_id is None:
             return message
-        key = correlation_key(message.provider, message.provider_message_id)
-        return self.join(message, self._correlations.claim_correlation(key, message.message_id))
+        return self.claim(message, correlation_key(message.provider, message.provider_message_id))
 
-    def join(self, message: Message, correlation: Correlation) -> Message:
-        """Apply the reports of a meeting point to the message that has claimed it."""
+    def claim(self, message: Message, key: str) -> Message:
+        """Claim a correlation key for a message and apply the buffered reports. Raises UnavailableError."""
+        return self.apply_buffered(message, self._correlations.claim(key, message.message_id))
+
+    def apply_buffered(self, message: Message, correlation: Correlation) -> Message:
+        """Apply the reports of a correlation, unless it belongs to another message. Raises UnavailableError."""
         if correlation.message_id != message.message_id:
             self._telemetry.error(
                 "vendor id belongs to two messages",

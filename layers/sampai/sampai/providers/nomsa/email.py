@@ -1,6 +1,6 @@
-"""Nomsa: the object that its email API answers with. Facts, guesses and quirks: docs/reference/providers/nomsa.md.
+"""Nomsa: the object in the responses of its email API. Facts, guesses and quirks: docs/reference/providers/nomsa.md.
 
-The vendor's pages show this object and no way to get one: no channel of ours sends email.
+The vendor documents this object, but no operation that returns it. So no channel sends email.
 """
 
 import re
@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from sampai.domain.status import Status
 from sampai.domain.times import parse_vendor_time
-from sampai.providers.base import UnreadableAnswerError
-from sampai.providers.nomsa.common import code_of, id_of, status_of, word_of
+from sampai.providers.nomsa.common import parse_code, parse_status, parse_word, require_id
+from sampai.providers.responses import UnreadableAnswerError
 
-# Seen in "API Response Formats": ACCEPTED. The others: public code of the related Postman, ERROR of its SMS rows alone.
-# A complaint is the recipient's, who has the email and calls it junk. UNSENT is no entry: it says nothing by itself.
+# "API Response Formats" shows only ACCEPTED. The others come from the public code of Postman, ERROR from its SMS rows.
+# A spam complaint proves that the email arrived. UNSENT is missing because it proves nothing alone.
 STATUSES: Final = {
     "ACCEPTED": Status.ACCEPTED,
     "SENT": Status.SENT,
@@ -26,8 +26,8 @@ STATUSES: Final = {
     "ERROR": Status.UNDELIVERED,
 }
 
-# "API Response Formats"; `errored_at` is a guess, the vendor's SMS rows have it. The strongest sign first: a mailbox
-# may return what a server took, and nobody opens what never came.
+# "API Response Formats". `errored_at` is a guess, from the vendor's SMS rows. The highest status first: an email can
+# bounce after a server accepted it, and an email that was opened has arrived.
 TIMES: Final = {
     Status.READ: "opened_at",
     Status.UNDELIVERED: "errored_at",
@@ -37,14 +37,14 @@ TIMES: Final = {
 }
 
 _ERROR: Final = re.compile(r"(?!.*[0-9]{7})[A-Za-z0-9_.: -]{1,60}", re.ASCII)
-"""Words such as `Hard bounce`: public code of the related Postman."""
+"""Words such as `Hard bounce`, from the public code of Postman."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Email:
-    """One email, as the vendor shows it. Times are the vendor's clock, in UTC; None for whatever cannot be read.
+    """One email, as the vendor shows it. Times are the vendor's clock, in UTC. A field that cannot be parsed is None.
 
-    `status` is None for a word that we have not met, without a time that says more.
+    `status` is None if the word is unknown and no time proves a status.
     """
 
     provider_message_id: str
@@ -69,27 +69,27 @@ class Email:
     opened_at: datetime | None
 
 
-def read_email(document: object) -> Email:
-    """Read an email object. Raises UnreadableAnswerError if it is no object, or has no id."""
+def parse_email(document: object) -> Email:
+    """Parse an email object. Raise UnreadableAnswerError if it is not an object or has no id."""
     if not isinstance(document, dict):
         raise UnreadableAnswerError("not an object")
     params = document.get("params")
     content: Mapping[str, Any] = params if isinstance(params, dict) else {}
     return Email(
-        provider_message_id=id_of(document),
-        sender=_text(document.get("from")),
-        recipient=_text(document.get("recipient")),
-        subject=_text(content.get("subject")),
-        body=_text(content.get("body")),
-        reply_to=_text(content.get("reply_to")),
-        cc=_texts(document.get("cc")),
-        bcc=_texts(document.get("bcc")),
-        status=status_of(document, words=STATUSES, times=TIMES),
-        provider_status=word_of(document),
-        error_code=_error(document.get("error_code")),
-        error_sub_type=_error(document.get("error_sub_type")),
-        classification=code_of(document.get("classification")),
-        tag=_text(document.get("tag")),
+        provider_message_id=require_id(document),
+        sender=_parse_text(document.get("from")),
+        recipient=_parse_text(document.get("recipient")),
+        subject=_parse_text(content.get("subject")),
+        body=_parse_text(content.get("body")),
+        reply_to=_parse_text(content.get("reply_to")),
+        cc=_parse_texts(document.get("cc")),
+        bcc=_parse_texts(document.get("bcc")),
+        status=parse_status(document, words=STATUSES, times=TIMES),
+        provider_status=parse_word(document),
+        error_code=_parse_error(document.get("error_code")),
+        error_sub_type=_parse_error(document.get("error_sub_type")),
+        classification=parse_code(document.get("classification")),
+        tag=_parse_text(document.get("tag")),
         created_at=parse_vendor_time(document.get("created_at")),
         updated_at=parse_vendor_time(document.get("updated_at")),
         accepted_at=parse_vendor_time(document.get("accepted_at")),
@@ -99,13 +99,13 @@ def read_email(document: object) -> Email:
     )
 
 
-def _text(value: object) -> str | None:
+def _parse_text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _texts(values: object) -> tuple[str, ...]:
+def _parse_texts(values: object) -> tuple[str, ...]:
     return tuple(value for value in values if isinstance(value, str)) if isinstance(values, list) else ()
 
 
-def _error(value: object) -> str | None:
+def _parse_error(value: object) -> str | None:
     return value if isinstance(value, str) and _ERROR.fullmatch(value) else None

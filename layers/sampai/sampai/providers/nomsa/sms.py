@@ -11,23 +11,16 @@ from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknow
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.times import parse_vendor_time, to_text
-from sampai.providers.base import (
-    Capabilities,
-    ListedMessage,
-    ListPage,
-    Provider,
-    UnreadableAnswerError,
-    Window,
-    parse_id,
-    retry_after_seconds,
-)
-from sampai.providers.nomsa.common import code_of, id_of, status_of, word_of
+from sampai.providers.base import Capabilities
+from sampai.providers.features import ListedMessage, ListPage, SupportsListing, SupportsLookup, Window
+from sampai.providers.nomsa.common import parse_code, parse_status, parse_word, require_id
+from sampai.providers.responses import UnreadableAnswerError, parse_id, retry_after_seconds
 
 PAGE_SIZE: Final = 100
 PAGE_LIMIT_BYTES: Final = 1024 * 1024
 
-# Seen in "Programmatic SMS API": UNSENT, SENT, DELIVERED. ACCEPTED and ERROR: public code of the related Postman.
-# UNSENT is no entry: it says nothing by itself, the row may have been accepted or not.
+# "Programmatic SMS API" shows UNSENT, SENT and DELIVERED. ACCEPTED and ERROR come from the public code of Postman.
+# UNSENT is missing because it proves nothing alone: the message may or may not have been accepted.
 STATUSES: Final = {
     "ACCEPTED": Status.ACCEPTED,
     "SENT": Status.SENT,
@@ -35,8 +28,8 @@ STATUSES: Final = {
     "ERROR": Status.UNDELIVERED,
 }
 
-# The time that goes with a status, the strongest sign first. That a time counts as much as the word is a guess that
-# the vendor's own examples force: UNSENT rows with `accepted_at`, DELIVERED ones without `delivered_at`.
+# The time of each status, the highest status first. Guess: a time proves as much as the word. The vendor's own examples
+# need it: they have UNSENT rows with `accepted_at`, and DELIVERED rows without `delivered_at`.
 TIMES: Final = {
     Status.UNDELIVERED: "errored_at",
     Status.DELIVERED: "delivered_at",
@@ -44,14 +37,14 @@ TIMES: Final = {
     Status.ACCEPTED: "accepted_at",
 }
 
-# "API Response Formats": `code` is reliable. `rate_limit` is the vendor's own; the others: public code of Postman.
+# "API Response Formats": `code` is reliable. It shows `rate_limit`; the others come from the public code of Postman.
 FAILURES: Final = {
     "api_validation": Reason.INVALID_CONTENT,
     "invalid_parameters": Reason.INVALID_CONTENT,
     "invalid_template": Reason.INVALID_CONTENT,
     "malformed": Reason.PROVIDER_ERROR,
     "invalid_recipient": Reason.INVALID_RECIPIENT,
-    "invalid_credentials": Reason.INVALID_SENDER,  # also the answer to an unknown label
+    "invalid_credentials": Reason.INVALID_SENDER,  # also for an unknown label
     "invalid_credential_label": Reason.INVALID_SENDER,
     "unauthenticated": Reason.AUTHENTICATION,
     "unauthorized": Reason.AUTHENTICATION,
@@ -69,18 +62,16 @@ _REFUSALS: Final = {
     422: Reason.PROVIDER_ERROR,
     429: Reason.RATE_LIMITED,
 }
-"""The HTTP statuses that say that nothing was taken, with the reason where the vendor's code tells none."""
+"""The HTTP statuses of a refusal, with the reason for responses without a known code."""
 
 
-class Nomsa(Provider):
+class Nomsa(SupportsLookup, SupportsListing):
     name = "nomsa"
     capabilities = Capabilities(
         channel=Channel.SMS,
         countries=frozenset({"KH"}),
         credentials=frozenset({"api_key"}),
-        max_characters=918,  # a guess, the vendor states none: six joined parts of 153
-        has_lookup=True,
-        has_list=True,
+        max_characters=918,  # guess: six segments of 153; the vendor documents no limit
     )
     default_base_url = "https://api.nomsa.gov.kh/v1"
     default_sender = "mcs-otp"
@@ -91,9 +82,9 @@ class Nomsa(Provider):
 
     def parse_send(self, response: HttpResponse) -> Outcome:
         if 200 <= response.status < 300:
-            return _taken(response)
+            return _parse_taken(response)
         if response.status in _REFUSALS:
-            return _refused(response)
+            return _parse_refusal(response)
         return Unknown(why=f"HTTP {response.status}")
 
     def build_lookup(self, provider_message_id: str) -> HttpRequest:
@@ -105,7 +96,7 @@ class Nomsa(Provider):
                 return None
             case 410:
                 return Report(provider_message_id="", status=None, provider_status="redacted")
-        return _report(_document(response))
+        return _parse_report(_parse_document(response))
 
     def build_list(self, window: Window, page: int) -> HttpRequest:
         query = {
@@ -117,14 +108,14 @@ class Nomsa(Provider):
         return HttpRequest.get(self._sms_url, query=query, headers=self._headers, response_limit=PAGE_LIMIT_BYTES)
 
     def parse_list(self, response: HttpResponse, page: int) -> ListPage:
-        """Read one page of the list. A row without a readable id is left out; it hides no other."""
-        document = _document(response)
+        """Parse one page of the list. A row without a valid id is left out, and the other rows remain."""
+        document = _parse_document(response)
         rows = document.get("data")
         if not isinstance(rows, list):
             raise UnreadableAnswerError("no data")
         has_more = document.get("has_more", len(rows) >= PAGE_SIZE)
         readable = (row for row in rows if isinstance(row, dict) and parse_id(row.get("id")))
-        return ListPage(entries=tuple(_listed(row) for row in readable), is_last=not (rows and has_more))
+        return ListPage(entries=tuple(_parse_row(row) for row in readable), is_last=not (rows and has_more))
 
     @property
     def _sms_url(self) -> str:
@@ -135,19 +126,19 @@ class Nomsa(Provider):
         return {"Authorization": f"Bearer {self.config.credentials['api_key']}"}
 
 
-def _taken(response: HttpResponse) -> Outcome:
+def _parse_taken(response: HttpResponse) -> Outcome:
     row = response.json()
     provider_message_id = parse_id(row.get("id"))
     if provider_message_id is None:
         return Unknown(why="success without an id")
-    return Taken(provider_message_id=provider_message_id, provider_status=code_of(row.get("status")))
+    return Taken(provider_message_id=provider_message_id, provider_status=parse_code(row.get("status")))
 
 
-def _refused(response: HttpResponse) -> NotTaken:
-    error = _error(response)
-    code = code_of(error.get("code"))
+def _parse_refusal(response: HttpResponse) -> NotTaken:
+    error = _parse_error(response)
+    code = parse_code(error.get("code"))
     reason = FAILURES.get(code or "", _REFUSALS[response.status])
-    # One code for two things: the demo credential's ten messages, which never come back, and an ordinary throttle.
+    # One code has two meanings: a rate limit, and the end of the ten messages of a demo account, which is final.
     is_throttled = reason is Reason.RATE_LIMITED and "demo" not in str(error.get("message")).lower()
     is_account = reason is Reason.AUTHENTICATION
     return NotTaken(
@@ -159,8 +150,8 @@ def _refused(response: HttpResponse) -> NotTaken:
     )
 
 
-def _error(response: HttpResponse) -> Mapping[str, Any]:
-    """Return the documented error body, or an empty one: the HTTP status alone has decided already."""
+def _parse_error(response: HttpResponse) -> Mapping[str, Any]:
+    """Return the documented error body, or an empty one: the HTTP status has already decided the outcome."""
     try:
         error = response.json()
     except ValueError:
@@ -168,7 +159,7 @@ def _error(response: HttpResponse) -> Mapping[str, Any]:
     return error if isinstance(error, dict) else {}
 
 
-def _document(response: HttpResponse) -> Mapping[str, Any]:
+def _parse_document(response: HttpResponse) -> Mapping[str, Any]:
     if not 200 <= response.status < 300:
         raise UnreadableAnswerError(f"HTTP {response.status}")
     document = response.json()
@@ -177,23 +168,23 @@ def _document(response: HttpResponse) -> Mapping[str, Any]:
     return document
 
 
-def _report(row: Mapping[str, Any]) -> Report:
-    status = status_of(row, words=STATUSES, times=TIMES)
+def _parse_report(row: Mapping[str, Any]) -> Report:
+    status = parse_status(row, words=STATUSES, times=TIMES)
     return Report(
-        provider_message_id=id_of(row),
+        provider_message_id=require_id(row),
         status=status,
-        provider_status=word_of(row),
-        provider_code=code_of(row.get("error_code")),
+        provider_status=parse_word(row),
+        provider_code=parse_code(row.get("error_code")),
         occurred_at=parse_vendor_time(row.get(TIMES[status])) if status else None,
     )
 
 
-def _listed(row: Mapping[str, Any]) -> ListedMessage:
-    report = _report(row)
-    # The vendor stores its row before it calls the carrier: such a row proves nothing.
-    is_bare = report.status is None and report.provider_status.upper() == "UNSENT"
+def _parse_row(row: Mapping[str, Any]) -> ListedMessage:
+    report = _parse_report(row)
+    # The vendor stores a row before it calls the carrier, so an UNSENT row without a time proves nothing.
+    proves_nothing = report.status is None and report.provider_status.upper() == "UNSENT"
     return ListedMessage(
-        report=None if is_bare else report,
+        report=None if proves_nothing else report,
         recipient=str(row.get("recipient") or ""),
         text=str(row.get("body") or ""),
         created_at=parse_vendor_time(row.get("created_at")),

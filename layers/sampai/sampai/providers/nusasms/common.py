@@ -1,4 +1,4 @@
-"""NusaSMS: what all its APIs share. Facts, guesses and quirks: docs/reference/providers/nusasms.md."""
+"""NusaSMS: the common parts of its APIs. Facts, guesses and quirks: docs/reference/providers/nusasms.md."""
 
 import re
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ NAME: Final = "nusasms"
 BASE_URL: Final = "https://api.nusasms.com"
 
 JAKARTA_MINUTES: Final = 7 * 60
-"""East of UTC, no summer time. The vendor names no zone: a guess."""
+"""Minutes east of UTC, all year. Guess: the vendor documents no zone."""
 
 SUCCESSES: Final = frozenset({200, 201, 202})
-"""The HTTP statuses of success; the page adds 204, whose answer has no body and so names no message."""
+"""The HTTP statuses of success. The page also has 204, but that has no body and so no message id."""
 
-# What an HTTP status means by itself, under a body that says nothing. 401, 408, 429 and 5xx: `refused_by_status`.
+# The meaning of an HTTP status when the body is not readable. 401, 408, 429 and 5xx are in `refused_by_status`.
 REFUSALS: Final[Mapping[int, NotTaken]] = {
     400: NotTaken(reason=Reason.INVALID_REQUEST, is_final=True, provider_code="400"),
     403: NotTaken(reason=Reason.AUTHENTICATION, is_final=False, scope=FailureScope.PROVIDER, provider_code="403"),
@@ -32,31 +32,31 @@ REFUSALS: Final[Mapping[int, NotTaken]] = {
     422: NotTaken(reason=Reason.INVALID_REQUEST, is_final=True, provider_code="422"),
 }
 
-# What an answer or a callback must hold to be believed. An id may have leading zeros: it is never a number.
+# The accepted format of each field. An id may have leading zeros, so it is a text and never a number.
 ID: Final = re.compile(r"[!-~]{1,100}", re.ASCII)
 WORD: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,64}")
 _ERROR_CODE: Final = re.compile(r"(?!.*[0-9]{7})[!-~]{1,32}", re.ASCII)
 _NO_ERROR: Final = re.compile(r"0*", re.ASCII)
 
 
-def readable(value: object, shape: re.Pattern[str]) -> str | None:
-    """Return a text of the given shape, without blanks around it; None for anything else."""
+def parse_text(value: object, pattern: re.Pattern[str]) -> str | None:
+    """Return a text that matches the pattern, without spaces at its ends, or None for any other value."""
     text = value.strip() if isinstance(value, str) else ""
-    return text if shape.fullmatch(text) else None
+    return text if pattern.fullmatch(text) else None
 
 
-def required(fields: Mapping[str, object], name: str, shape: re.Pattern[str]) -> str:
-    """Return a field of a callback as `readable` does, or raise MalformedWebhookError."""
-    text = readable(fields.get(name), shape)
+def require_text(fields: Mapping[str, object], name: str, pattern: re.Pattern[str]) -> str:
+    """Return a field of a callback as `parse_text` does, or raise MalformedWebhookError."""
+    text = parse_text(fields.get(name), pattern)
     if text is None:
         raise MalformedWebhookError(name)
     return text
 
 
-def read_number(number: str, channel: Channel) -> str:
-    """Return a sender's number as E.164, or as it was given where it cannot be read as one.
+def parse_number(number: str, channel: Channel) -> str:
+    """Return a sender's number as E.164, or unchanged if that is not possible.
 
-    On WhatsApp every number is international. By SMS only an Indonesian one can be told from a short code.
+    On WhatsApp every number is international. In SMS only an Indonesian number differs from a short code.
     """
     full = number
     if number.startswith("08"):
@@ -66,16 +66,16 @@ def read_number(number: str, channel: Channel) -> str:
     return full if E164.fullmatch(full) else number
 
 
-def read_receipt(request: WebhookRequest, statuses: Mapping[str, Status], reasons: Mapping[str, Reason]) -> Report:
-    """Read a "Delivery Status Callback" of SMS or WhatsApp, by the words of the channel in capitals.
+def parse_receipt(request: WebhookRequest, statuses: Mapping[str, Status], reasons: Mapping[str, Reason]) -> Report:
+    """Parse a "Delivery Status Callback" of SMS or WhatsApp. The tables have the words of the channel in capitals.
 
-    Raises MalformedWebhookError.
+    Raise MalformedWebhookError without a valid id and status.
     """
     fields = request.fields()
-    provider_status = required(fields, "status", WORD)
-    code = readable(fields.get("err_code"), _ERROR_CODE)
+    provider_status = require_text(fields, "status", WORD)
+    code = parse_text(fields.get("err_code"), _ERROR_CODE)
     return Report(
-        provider_message_id=required(fields, "ref_no", ID),
+        provider_message_id=require_text(fields, "ref_no", ID),
         status=statuses.get(provider_status.upper()),
         provider_status=provider_status,
         reason=reasons.get(provider_status.upper()),
@@ -84,10 +84,10 @@ def read_receipt(request: WebhookRequest, statuses: Mapping[str, Status], reason
     )
 
 
-def read_inbox(request: WebhookRequest, channel: Channel) -> Inbound:
-    """Read a "Push Inbox" of SMS or WhatsApp. Raises MalformedWebhookError without a sender or a text.
+def parse_inbox(request: WebhookRequest, channel: Channel) -> Inbound:
+    """Parse a "Push Inbox" of SMS or WhatsApp. Raise MalformedWebhookError without a sender or a text.
 
-    The text may be empty. An id that cannot be read costs the id alone, not the message.
+    The text may be empty. An invalid id is dropped, and the message is kept.
     """
     fields = request.fields()
     if "msg" not in fields:
@@ -95,9 +95,9 @@ def read_inbox(request: WebhookRequest, channel: Channel) -> Inbound:
     return Inbound(
         provider=NAME,
         channel=channel,
-        provider_message_id=readable(fields.get("id"), ID),
-        sender=read_number(required(fields, "originator", WORD), channel),
-        recipient=readable(fields.get("gateway_number"), WORD),
+        provider_message_id=parse_text(fields.get("id"), ID),
+        sender=parse_number(require_text(fields, "originator", WORD), channel),
+        recipient=parse_text(fields.get("gateway_number"), WORD),
         text=fields["msg"],
         received_at=parse_vendor_time(fields.get("receive_date"), JAKARTA_MINUTES),
     )

@@ -1,4 +1,4 @@
-"""NusaSMS: what its JSON API 1.0 has in common. Facts, guesses and quirks: docs/reference/providers/nusasms.md."""
+"""NusaSMS: the common parts of its JSON API 1.0. Facts, guesses and quirks: docs/reference/providers/nusasms.md."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Final
@@ -7,15 +7,16 @@ from sampai.domain.account import AccountStatus
 from sampai.domain.failure import Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
-from sampai.providers.base import AccountRefusedError, Provider, UnreadableAnswerError, refused_by_status
-from sampai.providers.nusasms.common import BASE_URL, ID, NAME, REFUSALS, SUCCESSES, readable
+from sampai.providers.features import SupportsAccountChecks
+from sampai.providers.nusasms.common import BASE_URL, ID, NAME, REFUSALS, SUCCESSES, parse_text
+from sampai.providers.responses import AccountRefusedError, UnreadableAnswerError, refused_by_status
 
 ACCOUNT_LIMIT_BYTES: Final = 1024 * 1024
 
 Check = tuple[str, Callable[[Any], AccountStatus]]
-"""The path of a check of the account, and what reads the `data` of its answer."""
+"""The path of an account check, and the parser of the `data` in its response."""
 
-# "HTTPValidationError" names the field in `loc`; what a field means for a message is our reading.
+# "HTTPValidationError" names the field in `loc`. The reason for each field is our interpretation.
 _FIELDS: Final[Mapping[str, Reason]] = {
     "destination": Reason.INVALID_RECIPIENT,
     "sender": Reason.INVALID_SENDER,
@@ -33,16 +34,16 @@ _FIELDS: Final[Mapping[str, Reason]] = {
 }
 
 
-class JsonApi(Provider):
-    """One of the APIs under `/nusasms_api/1.0`, with the key in a header and `{"error", "message", "data"}` around all.
+class JsonApi(SupportsAccountChecks):
+    """One of the APIs under `/nusasms_api/1.0`: the key is in a header, the envelope is `{"error", "message", "data"}`.
 
-    The page: success is HTTP 200, 201, 202 or 204 *and* `error: false`.
+    The page defines success as HTTP 200, 201, 202 or 204 *and* `error: false`.
     """
 
     name = NAME
     default_base_url = BASE_URL
     failures: ClassVar[Mapping[str, Reason]]
-    """What a refusal is about, by the words in its text, in small letters; the first that fits counts."""
+    """The reason of a refusal by a part of its text, in lower case. The first match counts."""
     checks: ClassVar[Mapping[str, Check]]
 
     def parse_send(self, response: HttpResponse) -> Outcome:
@@ -50,17 +51,17 @@ class JsonApi(Provider):
             return outcome
         if response.status == 403:
             return REFUSALS[403]
-        envelope = envelope_of(response)
+        envelope = parse_envelope(response)
         is_error, ref_no = envelope.get("error"), _ref_no(envelope)
-        if is_error is False and response.status in SUCCESSES and (read := readable(ref_no, ID)):
-            return Taken(provider_message_id=read)
-        # An id beside an error contradicts it: the message may be on its way.
+        if is_error is False and response.status in SUCCESSES and (message_id := parse_text(ref_no, ID)):
+            return Taken(provider_message_id=message_id)
+        # An id contradicts an error: the vendor may have taken the message.
         refusal = None
         if is_error is True and ref_no is None:
-            refusal = self._validate(envelope, response.status)
+            refusal = self._parse_refusal(envelope, response.status)
         elif "error" not in envelope:
-            refusal = _unprocessable(envelope) if response.status == 422 else REFUSALS.get(response.status)
-        return refusal or Unknown(why=f"HTTP {response.status} without a readable answer")
+            refusal = _parse_validation_error(envelope) if response.status == 422 else REFUSALS.get(response.status)
+        return refusal or Unknown(why=f"HTTP {response.status} without a readable body")
 
     def build_account_check(self, check: str) -> HttpRequest:
         path, _ = self.checks[check]
@@ -69,21 +70,24 @@ class JsonApi(Provider):
     def parse_account_check(self, check: str, response: HttpResponse) -> AccountStatus:
         if response.status in (401, 403):
             raise AccountRefusedError(f"HTTP {response.status}")
-        _, read = self.checks[check]
-        return read(data_of(response))
+        _, parse = self.checks[check]
+        return parse(parse_data(response))
 
-    def _validate(self, envelope: Mapping[str, Any], status: int) -> NotTaken:
-        """Read a refusal by the words in it: it has no code. The text itself may hold numbers and is not kept."""
+    def _parse_refusal(self, envelope: Mapping[str, Any], status: int) -> NotTaken:
+        """Return a refusal by a part of its text, because it has no code.
+
+        The text itself may contain phone numbers and is not stored.
+        """
         text = str(envelope.get("message")).lower()
-        words = next((words for words in self.failures if words in text), None)
-        reason = self.failures[words] if words else Reason.PROVIDER_ERROR
+        hint = next((hint for hint in self.failures if hint in text), None)
+        reason = self.failures[hint] if hint else Reason.PROVIDER_ERROR
         is_account = reason is Reason.INSUFFICIENT_CREDIT
         return NotTaken(
             reason=reason,
             is_final=not is_account,
             scope=FailureScope.PROVIDER if is_account else FailureScope.MESSAGE,
             provider_code=str(status) if status >= 400 else None,
-            detail=f"the refusal says: {words}" if words else None,
+            detail=f"the refusal says: {hint}" if hint else None,
         )
 
     def _url(self, path: str) -> str:
@@ -94,8 +98,8 @@ class JsonApi(Provider):
         return {"APIKey": self.config.credentials["api_key"], "Accept": "application/json"}
 
 
-def envelope_of(response: HttpResponse) -> Mapping[str, Any]:
-    """Return the object that an answer is, or an empty one."""
+def parse_envelope(response: HttpResponse) -> Mapping[str, Any]:
+    """Return the JSON object in a response, or an empty one."""
     try:
         envelope = response.json()
     except ValueError:
@@ -103,9 +107,9 @@ def envelope_of(response: HttpResponse) -> Mapping[str, Any]:
     return envelope if isinstance(envelope, dict) else {}
 
 
-def data_of(response: HttpResponse) -> Any:
-    """Return the `data` of a success, or raise UnreadableAnswerError."""
-    envelope = envelope_of(response)
+def parse_data(response: HttpResponse) -> Any:
+    """Return the `data` of a success. Raise UnreadableAnswerError for any other response."""
+    envelope = parse_envelope(response)
     if response.status not in SUCCESSES or envelope.get("error") is not False:
         raise UnreadableAnswerError(f"HTTP {response.status}")
     return envelope.get("data")
@@ -116,8 +120,8 @@ def _ref_no(envelope: Mapping[str, Any]) -> object:
     return data.get("ref_no") if isinstance(data, dict) else None
 
 
-def _unprocessable(envelope: Mapping[str, Any]) -> NotTaken:
-    field = next((name for name in _named(envelope.get("detail")) if name in _FIELDS), "")
+def _parse_validation_error(envelope: Mapping[str, Any]) -> NotTaken:
+    field = next((name for name in _field_names(envelope.get("detail")) if name in _FIELDS), "")
     return NotTaken(
         reason=_FIELDS.get(field, Reason.INVALID_REQUEST),
         is_final=True,
@@ -126,8 +130,8 @@ def _unprocessable(envelope: Mapping[str, Any]) -> NotTaken:
     )
 
 
-def _named(problems: object) -> Iterator[str]:
-    """Yield the fields that a list of `{"loc": ["body", "destination"], …}` names."""
+def _field_names(problems: object) -> Iterator[str]:
+    """Yield the names of the fields in a list of `{"loc": ["body", "destination"], …}`."""
     for problem in problems if isinstance(problems, list) else []:
-        place = problem.get("loc") if isinstance(problem, dict) else None
-        yield from (name for name in place if isinstance(name, str)) if isinstance(place, list) else ()
+        location = problem.get("loc") if isinstance(problem, dict) else None
+        yield from (name for name in location if isinstance(name, str)) if isinstance(location, list) else ()

@@ -1,4 +1,4 @@
-"""Bodies of `multipart/form-data` (RFC 7578) as values."""
+"""Requests with a body of `multipart/form-data` (RFC 7578)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Final
 
 from sampai.domain.http import HttpRequest
 
-# As browsers write them: a name can then end neither its quotes nor its line.
+# The escapes of browsers, so that a name ends neither its quotes nor its line.
 _QUOTED: Final = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 
 
@@ -20,7 +20,7 @@ class File:
 
 
 def post_multipart(url: str, parts: Mapping[str, str | File], *, headers: Mapping[str, str]) -> HttpRequest:
-    """Return a request whose body follows from the parts alone: the same parts make the same bytes."""
+    """Build a POST request. The same parts always result in the same bytes."""
     content = [
         _head(name, part) + (part.data if isinstance(part, File) else part.encode()) for name, part in parts.items()
     ]
@@ -38,6 +38,6 @@ def _head(name: str, part: str | File) -> bytes:
 
 
 def _boundary(content: bytes) -> bytes:
-    """Return a line that stands nowhere in the content and follows from it."""
+    """Return a boundary that is derived from the content and does not occur in it."""
     digests = (sha256(b"%d\n%b" % (number, content)).hexdigest()[:32].encode() for number in count())
     return next(digest for digest in digests if digest not in content)

@@ -14,14 +14,16 @@ from sampai.domain.inbound import Inbound
 from sampai.domain.message import Channel, Content, Media, Message, Text
 from sampai.domain.report import Report
 from sampai.domain.status import Status
-from sampai.domain.template import InvalidTemplateError, Template, TemplateInfo, read_template
+from sampai.domain.template import InvalidTemplateError, Template, TemplateInfo, parse_template
 from sampai.domain.times import parse_vendor_time
-from sampai.providers.base import Capabilities, UnreadableAnswerError
-from sampai.providers.nusasms.common import ID, JAKARTA_MINUTES, NAME, WORD, read_number, readable, required
+from sampai.providers.base import Capabilities
+from sampai.providers.features import SupportsTemplateFallback, SupportsWebhooks
+from sampai.providers.nusasms.common import ID, JAKARTA_MINUTES, NAME, WORD, parse_number, parse_text, require_text
 from sampai.providers.nusasms.json_api import Check, JsonApi
 from sampai.providers.nusasms.multipart import File, post_multipart
+from sampai.providers.responses import UnreadableAnswerError
 
-# "Message Status" shows `read` alone. The others: public code of a consumer, and a guess.
+# "Message Status" shows only `read`. The others are a guess from the public code of a client.
 STATUSES: Final[Mapping[str, Status]] = {
     "submitted": Status.ACCEPTED,
     "sent": Status.SENT,
@@ -30,7 +32,7 @@ STATUSES: Final[Mapping[str, Status]] = {
     "failed": Status.UNDELIVERED,
 }
 
-# All of it a guess: the page shows no refusal.
+# Guess: the page shows no refusal.
 FAILURES: Final[Mapping[str, Reason]] = {
     "credit": Reason.INSUFFICIENT_CREDIT,
     "balance": Reason.INSUFFICIENT_CREDIT,
@@ -40,8 +42,8 @@ FAILURES: Final[Mapping[str, Reason]] = {
     "channel": Reason.INVALID_SENDER,
 }
 
-# A guess, from the vocabulary of Meta, whose templates these are. Any other word counts as approved: it would be worse
-# to hold back every template for a word that nobody has described than to let the vendor refuse one.
+# Guess, from the vocabulary of Meta, which approves the templates. Any other word counts as approved, because an
+# unknown word must not block all templates. The vendor still refuses a template that is not approved.
 _UNAPPROVED: Final = frozenset(
     "DRAFT PENDING IN_APPEAL REJECTED PAUSED LIMIT_EXCEEDED DISABLED ARCHIVED PENDING_DELETION DELETED".split()
 )
@@ -51,12 +53,12 @@ _PLACEHOLDER: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _MAY_BE_PLACEHOLDER: Final = re.compile(r"[0-9{}]")
 
 MAX_ROWS: Final = 2000
-"""Templates or channels that are kept. A list cut short would call the rest unknown, so a longer one is not read."""
+"""The most templates or channels. A longer list is refused, because a cut list would make the others unknown."""
 
 MEDIA_TYPES: Final = ("audio", "document", "image", "video", "voice")
 """`ReplyMessageType` of the page, without `text`."""
 
-# What WhatsApp shows or plays itself; anything else goes as a document.
+# The formats that WhatsApp shows or plays. Any other file is sent as a document.
 _FORMATS: Final = {
     ".aac": "audio/aac",
     ".amr": "audio/amr",
@@ -75,39 +77,39 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII
 _STORABLE: Final = re.compile(r"[^\x00\ud800-\udfff]*")
 
 
-def _templates(data: Any) -> AccountStatus:
-    return AccountStatus(templates={row["id"].lower(): _template_info(row) for row in _rows(data)})
+def _parse_templates(data: Any) -> AccountStatus:
+    return AccountStatus(templates={row["id"].lower(): _parse_template_info(row) for row in _parse_rows(data)})
 
 
-def _channels(data: Any) -> AccountStatus:
-    return AccountStatus(senders=frozenset(row["id"].lower() for row in _rows(data)))
+def _parse_channels(data: Any) -> AccountStatus:
+    return AccountStatus(senders=frozenset(row["id"].lower() for row in _parse_rows(data)))
 
 
-def _rows(data: Any) -> list[dict[str, Any]]:
-    """Return the entries with a readable id; one without could not be asked for."""
+def _parse_rows(data: Any) -> list[dict[str, Any]]:
+    """Return the entries with a valid id. The other entries cannot be used."""
     if not isinstance(data, list) or len(data) > MAX_ROWS:
-        raise UnreadableAnswerError("no list, or too long a one")
-    return [row for row in data if isinstance(row, dict) and readable(row.get("id"), ID)]
+        raise UnreadableAnswerError("no list, or too long")
+    return [row for row in data if isinstance(row, dict) and parse_text(row.get("id"), ID)]
 
 
-def _template_info(row: Mapping[str, Any]) -> TemplateInfo:
+def _parse_template_info(row: Mapping[str, Any]) -> TemplateInfo:
     return TemplateInfo(
         is_approved=str(row.get("status")).upper() not in _UNAPPROVED,
-        header_format=_header_format(row.get("header")),
-        body_parameters=_body_parameters(row.get("body")),
+        header_format=_parse_header_format(row.get("header")),
+        body_parameters=_count_parameters(row.get("body")),
     )
 
 
-def _header_format(header: object) -> str | None:
-    """Return the format of a header that needs a parameter; None for any other, and for one that cannot be told."""
-    said = str(header.get("format") if isinstance(header, dict) else header).upper()
-    return said if said in _HEADER_FORMATS else None
+def _parse_header_format(header: object) -> str | None:
+    """Return the format of a header that needs a parameter, or None for any other header."""
+    header_format = str(header.get("format") if isinstance(header, dict) else header).upper()
+    return header_format if header_format in _HEADER_FORMATS else None
 
 
-def _body_parameters(body: object) -> int | None:
-    """Count the different `{{1}}` of a body; None where they cannot be told. The page does not say how a body is shown.
+def _count_parameters(body: object) -> int | None:
+    """Return the number of different placeholders such as `{{1}}` in a body, or None if it is uncertain.
 
-    Its own example has lost the braces: a digit that stands alone may be a placeholder.
+    The page does not document the format of a body. Its example has lost the braces, so a digit may be a placeholder.
     """
     text = body if isinstance(body, str) else json.dumps(body)
     found = set(_PLACEHOLDER.findall(text))
@@ -117,12 +119,12 @@ def _body_parameters(body: object) -> int | None:
 
 
 _CHECKS: Final[Mapping[str, Check]] = {
-    "templates": ("wa_official/templates", _templates),
-    "channels": ("wa_official/channels", _channels),
+    "templates": ("wa_official/templates", _parse_templates),
+    "channels": ("wa_official/channels", _parse_channels),
 }
 
 
-class NusaSmsWhatsAppOfficial(JsonApi):
+class NusaSmsWhatsAppOfficial(JsonApi, SupportsTemplateFallback, SupportsWebhooks):
     failures = FAILURES
     checks = _CHECKS
     capabilities = Capabilities(
@@ -130,8 +132,8 @@ class NusaSmsWhatsAppOfficial(JsonApi):
         countries=frozenset({"*"}),
         credentials=frozenset({"api_key"}),
         contents=frozenset({Text, Media, Template}),
-        max_characters=4096,  # a guess, the vendor states none
-        max_file_bytes=512 * 1024,  # a guess: the limit of WhatsApp's "Send Media"
+        max_characters=4096,  # guess; the vendor documents no limit
+        max_file_bytes=512 * 1024,  # guess: the limit of WhatsApp's "Send Media"
         options={"media_type": str, "template": dict},
         has_conversations=True,
         webhooks=frozenset({"whatsapp-official-receipt", "whatsapp-official-inbox"}),
@@ -139,22 +141,22 @@ class NusaSmsWhatsAppOfficial(JsonApi):
     )
 
     def validate(self, message: Message) -> Failure | None:
-        return super().validate(message) or _room_refusal(message) or _template_refusal(message.content, "content")
+        return super().validate(message) or _validate_room(message) or _validate_template(message.content, "content")
 
     def _validate_options(self, message: Message) -> Failure | None:
         if refusal := super()._validate_options(message):
             return refusal
-        place = f"provider_options.{self.name}"
+        option = f"provider_options.{self.name}"
         if self.options_of(message).get("media_type", MEDIA_TYPES[0]) not in MEDIA_TYPES:
-            detail = f"{place}.media_type: must be one of {', '.join(MEDIA_TYPES)}"
+            detail = f"{option}.media_type: must be one of {', '.join(MEDIA_TYPES)}"
             return Failure(reason=Reason.UNSUPPORTED, detail=detail)
         try:
-            return _template_refusal(self.window_fallback(message), f"{place}.template")
+            return _validate_template(self.window_fallback(message), f"{option}.template")
         except InvalidTemplateError as error:
-            return Failure(reason=Reason.INVALID_REQUEST, detail=f"{place}.template: {error}")
+            return Failure(reason=Reason.INVALID_REQUEST, detail=f"{option}.template: {error}")
 
     def _validate_sender(self, message: Message) -> Failure | None:
-        """Ask for a channel where a template goes out; a reply takes the channel of its conversation."""
+        """Require a channel for a template. A reply uses the channel of its conversation."""
         if not isinstance(message.content, Template):
             return None
         sender = self.sender_of(message)
@@ -164,25 +166,25 @@ class NusaSmsWhatsAppOfficial(JsonApi):
 
     def build_send(self, message: Message) -> HttpRequest:
         if isinstance(message.content, Template):
-            return self._broadcast(message, message.content)
+            return self._build_broadcast(message, message.content)
         parts: dict[str, str | File] = {"room_id": message.room_id or ""}
         if isinstance(message.content, Media):
-            parts |= self._media(message, message.content)
+            parts |= self._build_media(message, message.content)
         else:
             parts |= {"type": "text", "text": self.text_of(message)}
         return post_multipart(self._url("wa_official/message/reply"), parts, headers=self._headers)
 
     def window_fallback(self, message: Message) -> Template | None:
-        """Return the template of the options. Raises InvalidTemplateError for one that `refusal` refuses."""
+        """Return the template of the options. Raise InvalidTemplateError if `validate` would refuse it."""
         template = self.options_of(message).get("template")
-        return None if template is None else read_template(template)
+        return None if template is None else parse_template(template)
 
     @classmethod
     def parse_webhook(cls, kind: str, request: WebhookRequest) -> tuple[Report | Inbound, ...]:
         document = request.document()
-        return (_inbound(document) if kind == "whatsapp-official-inbox" else _report(document),)
+        return (_parse_inbound(document) if kind == "whatsapp-official-inbox" else _parse_report(document),)
 
-    def _broadcast(self, message: Message, template: Template) -> HttpRequest:
+    def _build_broadcast(self, message: Message, template: Template) -> HttpRequest:
         number = (message.recipient or "").removeprefix("+")
         document: dict[str, Any] = {
             "destination": number,
@@ -194,8 +196,8 @@ class NusaSmsWhatsAppOfficial(JsonApi):
             document["parameters"] = parameters
         return HttpRequest.post_json(self._url("wa_official/message/broadcast"), document, headers=self._headers)
 
-    def _media(self, message: Message, content: Media) -> dict[str, str | File]:
-        """Return the parts of a file. Raises ValueError if it is not at hand."""
+    def _build_media(self, message: Message, content: Media) -> dict[str, str | File]:
+        """Return the parts of a file. Raise ValueError if it was not loaded."""
         name = content.file_name or urlsplit(content.media_url or "").path
         media_type = _FORMATS.get(PurePosixPath(name).suffix.lower(), "application/octet-stream")
         guessed = media_type.partition("/")[0]
@@ -211,8 +213,8 @@ class NusaSmsWhatsAppOfficial(JsonApi):
         return parts | {"file": File(name=name, media_type=media_type, data=message.attachments.file)}
 
 
-def _room_refusal(message: Message) -> Failure | None:
-    """Return why a content cannot go into the conversation that a message names, or without one."""
+def _validate_room(message: Message) -> Failure | None:
+    """Return the reason why the content does not fit the conversation of the message, or its absence, or None."""
     if isinstance(message.content, Template):
         detail = "content.type: a template starts a conversation, it takes no room_id"
         return None if message.room_id is None else Failure(reason=Reason.UNSUPPORTED, detail=detail)
@@ -224,17 +226,17 @@ def _room_refusal(message: Message) -> Failure | None:
     return None
 
 
-def _template_refusal(content: Content | None, place: str) -> Failure | None:
+def _validate_template(content: Content | None, field: str) -> Failure | None:
     if not isinstance(content, Template) or _UUID.fullmatch(content.template_id):
         return None
-    return Failure(reason=Reason.TEMPLATE_REJECTED, detail=f"{place}.template_id: must be a UUID")
+    return Failure(reason=Reason.TEMPLATE_REJECTED, detail=f"{field}.template_id: must be a UUID")
 
 
-def _report(document: Mapping[str, Any]) -> Report:
-    provider_status = required(document, "status", WORD)
+def _parse_report(document: Mapping[str, Any]) -> Report:
+    provider_status = require_text(document, "status", WORD)
     status = STATUSES.get(provider_status.lower())
     return Report(
-        provider_message_id=required(document, "ref_no", ID),
+        provider_message_id=require_text(document, "ref_no", ID),
         status=status,
         provider_status=provider_status,
         reason=Reason.PROVIDER_ERROR if status is Status.UNDELIVERED else None,
@@ -242,20 +244,20 @@ def _report(document: Mapping[str, Any]) -> Report:
     )
 
 
-def _inbound(document: Mapping[str, Any]) -> Inbound:
+def _parse_inbound(document: Mapping[str, Any]) -> Inbound:
     return Inbound(
         provider=NAME,
         channel=Channel.WHATSAPP_OFFICIAL,
-        provider_message_id=readable(_optional(document, "ref_no"), ID),
-        sender=read_number(required(document, "sender_number", WORD), Channel.WHATSAPP_OFFICIAL),
-        text=_optional(document, "text"),  # a picture has none
-        room_id=required(document, "room_id", ID),
+        provider_message_id=parse_text(_optional_text(document, "ref_no"), ID),
+        sender=parse_number(require_text(document, "sender_number", WORD), Channel.WHATSAPP_OFFICIAL),
+        text=_optional_text(document, "text"),  # a picture has no text
+        room_id=require_text(document, "room_id", ID),
         received_at=parse_vendor_time(document.get("inbox_date"), JAKARTA_MINUTES),
     )
 
 
-def _optional(document: Mapping[str, Any], name: str) -> str:
-    """Return a text, empty where there is none, or raise MalformedWebhookError for any other value."""
+def _optional_text(document: Mapping[str, Any], name: str) -> str:
+    """Return a text, or an empty text for a missing one. Raise MalformedWebhookError for any other value."""
     text = document.get(name)
     if text is None:
         return ""

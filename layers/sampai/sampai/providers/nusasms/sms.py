@@ -14,19 +14,21 @@ from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknow
 from sampai.domain.report import Report
 from sampai.domain.segments import Encoding, encoding_of
 from sampai.domain.status import Status
-from sampai.providers.base import Capabilities, Provider, parse_id, refused_by_status
+from sampai.providers.base import Capabilities
+from sampai.providers.features import SupportsWebhooks
 from sampai.providers.nusasms.common import (
     BASE_URL,
     ID,
     NAME,
     REFUSALS,
     SUCCESSES,
-    read_inbox,
-    read_receipt,
-    readable,
+    parse_inbox,
+    parse_receipt,
+    parse_text,
 )
+from sampai.providers.responses import parse_id, refused_by_status
 
-# All of it a guess: the vendor lists no status words for SMS. The letters are those of its WhatsApp messages.
+# Guess: the vendor lists no status words for SMS. The letters are those of its WhatsApp messages.
 STATUSES: Final[Mapping[str, Status]] = {
     "U": Status.ACCEPTED,
     "Q": Status.ACCEPTED,
@@ -57,56 +59,56 @@ _REASONS: Final = {
 }
 
 
-def _about_message(reason: Reason, detail: str) -> NotTaken:
+def _message_refusal(reason: Reason, detail: str) -> NotTaken:
     return NotTaken(reason=reason, is_final=True, detail=detail)
 
 
-def _about_account(reason: Reason, detail: str) -> NotTaken:
+def _account_refusal(reason: Reason, detail: str) -> NotTaken:
     return NotTaken(reason=reason, is_final=False, scope=FailureScope.PROVIDER, detail=detail)
 
 
-# "Response Status". Codes and names are the vendor's; what each one means for a message is our reading. After the
-# codes that only say "error" the message may be on its way.
+# "Response Status" has the codes and names. The reason for each code is our interpretation. The codes that only mean
+# "error" are unknown, because the vendor may have taken the message.
 FAILURES: Final[Mapping[str, NotTaken | Unknown]] = {
     "-1": Unknown(why="SEND_ERROR"),
-    "-2": _about_account(Reason.INSUFFICIENT_CREDIT, "NOT_ENOUGH_CREDITS"),
-    "-3": _about_message(Reason.UNROUTABLE, "NETWORK_NOTCOVERED"),
-    "-5": _about_account(Reason.AUTHENTICATION, "AUTHENTICATION_FAILED"),
-    "-6": _about_message(Reason.INVALID_RECIPIENT, "MISSING_DESTINATION_ADDRESS"),
-    "-7": _about_account(Reason.INSUFFICIENT_CREDIT, "BALANCE_EXPIRED"),
-    "-9": _about_message(Reason.UNROUTABLE, "NO_ROUTE"),
-    "-10": _about_message(Reason.BLOCKED, "REJECTED"),
-    "-11": _about_message(Reason.INVALID_RECIPIENT, "UNKNOWN_DESTINATION_ADDRESS"),
-    "-12": _about_message(Reason.INVALID_CONTENT, "MISSING_MESSAGE"),
-    "-13": _about_message(Reason.INVALID_RECIPIENT, "INVALID_DESTINATION_ADDRESS"),
-    "-14": _about_message(Reason.TOO_LONG, "SMS_TEXT_TOO_LONG"),
-    "-22": _about_message(Reason.PROVIDER_ERROR, "SYNTAX_ERROR"),
+    "-2": _account_refusal(Reason.INSUFFICIENT_CREDIT, "NOT_ENOUGH_CREDITS"),
+    "-3": _message_refusal(Reason.UNROUTABLE, "NETWORK_NOTCOVERED"),
+    "-5": _account_refusal(Reason.AUTHENTICATION, "AUTHENTICATION_FAILED"),
+    "-6": _message_refusal(Reason.INVALID_RECIPIENT, "MISSING_DESTINATION_ADDRESS"),
+    "-7": _account_refusal(Reason.INSUFFICIENT_CREDIT, "BALANCE_EXPIRED"),
+    "-9": _message_refusal(Reason.UNROUTABLE, "NO_ROUTE"),
+    "-10": _message_refusal(Reason.BLOCKED, "REJECTED"),
+    "-11": _message_refusal(Reason.INVALID_RECIPIENT, "UNKNOWN_DESTINATION_ADDRESS"),
+    "-12": _message_refusal(Reason.INVALID_CONTENT, "MISSING_MESSAGE"),
+    "-13": _message_refusal(Reason.INVALID_RECIPIENT, "INVALID_DESTINATION_ADDRESS"),
+    "-14": _message_refusal(Reason.TOO_LONG, "SMS_TEXT_TOO_LONG"),
+    "-22": _message_refusal(Reason.PROVIDER_ERROR, "SYNTAX_ERROR"),
     "-23": Unknown(why="ERROR_PROCESSING"),
-    "-24": _about_message(Reason.PROVIDER_ERROR, "INVALID_API_COMMAND"),
+    "-24": _message_refusal(Reason.PROVIDER_ERROR, "INVALID_API_COMMAND"),
     "-26": Unknown(why="COMMUNICATION_ERROR"),
-    "-27": _about_message(Reason.PROVIDER_ERROR, "INVALID_SENDDATETIME"),
-    "-28": _about_message(Reason.PROVIDER_ERROR, "INVALID_DELIVERY_REPORT_PUSH_URL"),
-    "-30": _about_account(Reason.AUTHENTICATION, "INVALID_CLIENT_APPID"),
-    "-31": _about_message(Reason.PROVIDER_ERROR, "RECORD_NOT_FOUND"),
-    "-32": _about_message(Reason.PROVIDER_ERROR, "MISSING_MESSAGE_ID"),
-    "-33": _about_message(Reason.PROVIDER_ERROR, "DUPLICATE_MESSAGEID"),
-    "-34": _about_message(Reason.INVALID_SENDER, "SENDER_NOT_ALLOWED"),
-    "-35": _about_message(Reason.INVALID_SENDER, "SENDER_NOT_REGISTERED"),
-    "-36": _about_message(Reason.INVALID_SENDER, "SENDER_NOT_SET"),
-    "-40": _about_account(Reason.AUTHENTICATION, "IP_ADDRESS_FORBIDDEN"),
-    # Missing from the table: "Send Group", "Group is not available or the group has no contact list".
-    "-55": _about_message(Reason.INVALID_RECIPIENT, "audience: no such group, or nobody in it"),
-    "-77": _about_message(Reason.RATE_LIMITED, "SPAM_PATTERN"),
-    "-78": _about_message(Reason.RATE_LIMITED, "LIMIT REACHED FOR DESTINATION NUMBER"),
-    "-88": _about_message(Reason.BLOCKED, "REJECTED ROUTE"),
+    "-27": _message_refusal(Reason.PROVIDER_ERROR, "INVALID_SENDDATETIME"),
+    "-28": _message_refusal(Reason.PROVIDER_ERROR, "INVALID_DELIVERY_REPORT_PUSH_URL"),
+    "-30": _account_refusal(Reason.AUTHENTICATION, "INVALID_CLIENT_APPID"),
+    "-31": _message_refusal(Reason.PROVIDER_ERROR, "RECORD_NOT_FOUND"),
+    "-32": _message_refusal(Reason.PROVIDER_ERROR, "MISSING_MESSAGE_ID"),
+    "-33": _message_refusal(Reason.PROVIDER_ERROR, "DUPLICATE_MESSAGEID"),
+    "-34": _message_refusal(Reason.INVALID_SENDER, "SENDER_NOT_ALLOWED"),
+    "-35": _message_refusal(Reason.INVALID_SENDER, "SENDER_NOT_REGISTERED"),
+    "-36": _message_refusal(Reason.INVALID_SENDER, "SENDER_NOT_SET"),
+    "-40": _account_refusal(Reason.AUTHENTICATION, "IP_ADDRESS_FORBIDDEN"),
+    # Not in the table but in "Send Group": "Group is not available or the group has no contact list".
+    "-55": _message_refusal(Reason.INVALID_RECIPIENT, "audience: no such group, or nobody in it"),
+    "-77": _message_refusal(Reason.RATE_LIMITED, "SPAM_PATTERN"),
+    "-78": _message_refusal(Reason.RATE_LIMITED, "LIMIT REACHED FOR DESTINATION NUMBER"),
+    "-88": _message_refusal(Reason.BLOCKED, "REJECTED ROUTE"),
     "-99": Unknown(why="GENERAL_ERROR"),
 }
 
 _CODED: Final = SUCCESSES | (frozenset(range(400, 500)) - {408, 429})
-"""The HTTP statuses under which a code is believed. That refusals come under 200 is a guess; 4xx is as likely."""
+"""The HTTP statuses with which a code counts. Guess: a refusal has 200; 4xx is equally likely."""
 
 
-class NusaSms(Provider):
+class NusaSms(SupportsWebhooks):
     name = NAME
     capabilities = Capabilities(
         channel=Channel.SMS,
@@ -117,7 +119,7 @@ class NusaSms(Provider):
         webhooks=frozenset({"sms-receipt", "sms-inbox"}),
     )
     default_base_url = BASE_URL
-    needs_sender = False  # the vendor sets it in the account; a request cannot name one
+    needs_sender = False  # the vendor sets it in the account, a request cannot
 
     def build_send(self, message: Message) -> HttpRequest:
         text = self.text_of(message)
@@ -133,22 +135,22 @@ class NusaSms(Provider):
         if encoding_of(text) is Encoding.UCS2:
             fields["unicode"] = "True"
         url = f"{self.config.base_url}/api/v3/sendsms/{'group' if message.audience else 'plain'}"
-        # The page takes all of this in the query too, where the password would end in logs.
+        # The page also documents a query with these fields, but then the password would be in logs.
         return HttpRequest.post_form(url, fields, headers={"Accept": "application/json"})
 
     def parse_send(self, response: HttpResponse) -> Outcome:
-        """Read the answer: where the body holds a code, the code decides."""
-        result = _result(response.body) if response.status in _CODED else None
+        """Return the outcome of a send. A code in the body takes precedence over the HTTP status."""
+        result = _parse_result(response.body) if response.status in _CODED else None
         if result is not None:
-            return _outcome(result, is_success=response.status in SUCCESSES)
+            return _parse_outcome(result, is_success=response.status in SUCCESSES)
         by_status = refused_by_status(response) or REFUSALS.get(response.status)
         return by_status or Unknown(why=f"HTTP {response.status} without a result")
 
     @classmethod
     def parse_webhook(cls, kind: str, request: WebhookRequest) -> tuple[Report | Inbound, ...]:
         if kind == "sms-inbox":
-            return (read_inbox(request, Channel.SMS),)
-        return (read_receipt(request, STATUSES, _REASONS),)
+            return (parse_inbox(request, Channel.SMS),)
+        return (parse_receipt(request, STATUSES, _REASONS),)
 
 
 def _destination(message: Message) -> dict[str, str]:
@@ -157,49 +159,51 @@ def _destination(message: Message) -> dict[str, str]:
     return {"GSM": (message.recipient or "").removeprefix("+")}
 
 
-def _outcome(result: Mapping[str, Any], *, is_success: bool) -> Outcome:
+def _parse_outcome(result: Mapping[str, Any], *, is_success: bool) -> Outcome:
     code = result.get("status")
     if not isinstance(code, str):
         return Unknown(why="no code")
     if code != "0":
         failure = FAILURES.get(code, Unknown(why="undocumented code"))
         return replace(failure, provider_code=code) if isinstance(failure, NotTaken) else failure
-    # The answer to a group names a campaign instead of a message: nothing else tells the two answers apart.
+    # The response to a group has the name of a campaign instead of a message id. There is no other difference.
     is_campaign = "messageid" not in result
-    provider_message_id = parse_id(result.get("campaign_name")) if is_campaign else readable(result["messageid"], ID)
+    provider_message_id = parse_id(result.get("campaign_name")) if is_campaign else parse_text(result["messageid"], ID)
     if not is_success or provider_message_id is None:
-        return Unknown(why="success without an id, or under a refusal")
+        return Unknown(why="success without an id, or with the HTTP status of a refusal")
     return Taken(provider_message_id=provider_message_id)
 
 
-def _result(body: bytes) -> Mapping[str, Any] | None:
-    """Return the only result in an answer, in JSON or XML, or None if there is not exactly one to read."""
+def _parse_result(body: bytes) -> Mapping[str, Any] | None:
+    """Return the only result in a response, in JSON or XML, or None if there is not exactly one."""
     try:
         text = body.decode("utf-8-sig").strip()
-        (result,) = _xml_results(text) if text.startswith("<") else _json_results(text)
+        (result,) = _parse_xml(text) if text.startswith("<") else _parse_json(text)
     except (ValueError, TypeError, KeyError, RecursionError, ElementTree.ParseError):
         return None
     return result if isinstance(result, dict) else None
 
 
-def _json_results(text: str) -> Any:
-    # A number keeps its digits: as an int or a float an id could lose some.
-    return json.loads(text, parse_int=str, object_pairs_hook=_fields)["results"]
+def _parse_json(text: str) -> Any:
+    # A number stays a text, because an id could lose digits as an int or a float.
+    return json.loads(text, parse_int=str, object_pairs_hook=_to_fields)["results"]
 
 
-def _xml_results(text: str) -> list[dict[str, str]]:
+def _parse_xml(text: str) -> list[dict[str, str]]:
     if "<!" in text:
-        raise ValueError("a document type, from which entities could be expanded")
-    root = ElementTree.fromstring(text)  # noqa: S314  (no document type: nothing to expand)
+        raise ValueError("a document type could contain entities")
+    root = ElementTree.fromstring(text)  # noqa: S314  (without a document type there are no entities)
     if root.tag != "results":
         raise ValueError("not a list of results")
-    return [_fields((field.tag, (field.text or "").strip()) for field in result) for result in root.findall("result")]
+    return [
+        _to_fields((field.tag, (field.text or "").strip()) for field in result) for result in root.findall("result")
+    ]
 
 
-def _fields(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the pairs as a mapping, or raise ValueError if a name comes twice: it contradicts itself."""
+def _to_fields(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the pairs as a mapping. Raise ValueError if a name occurs twice, because the values may contradict."""
     listed = list(pairs)
     fields = dict(listed)
     if len(fields) != len(listed):
-        raise ValueError("a name comes twice")
+        raise ValueError("a name occurs twice")
     return fields

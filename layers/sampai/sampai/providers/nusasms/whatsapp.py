@@ -15,11 +15,13 @@ from sampai.domain.message import Channel, Media, Message, Text
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.times import parse_vendor_time
-from sampai.providers.base import Capabilities, UnreadableAnswerError
-from sampai.providers.nusasms.common import ID, JAKARTA_MINUTES, WORD, read_inbox, read_receipt, readable
-from sampai.providers.nusasms.json_api import Check, JsonApi, data_of, envelope_of
+from sampai.providers.base import Capabilities
+from sampai.providers.features import SupportsLookup, SupportsWebhooks
+from sampai.providers.nusasms.common import ID, JAKARTA_MINUTES, WORD, parse_inbox, parse_receipt, parse_text
+from sampai.providers.nusasms.json_api import Check, JsonApi, parse_data, parse_envelope
+from sampai.providers.responses import UnreadableAnswerError
 
-# "Whatsapp Message Status", "Message Info": two tables, here as one. That a word may stand for its letter is a guess.
+# The tables of "Whatsapp Message Status" and "Message Info". Guess: a word can replace its letter.
 STATUSES: Final[Mapping[str, Status]] = {
     "U": Status.ACCEPTED,
     "UN-SENT": Status.ACCEPTED,
@@ -39,8 +41,8 @@ STATUSES: Final[Mapping[str, Status]] = {
 }
 _REASONS: Final = {word: Reason.PROVIDER_ERROR for word, status in STATUSES.items() if status is Status.UNDELIVERED}
 
-# Public code: "Invalid WA Sender" and "File exceed limits (max 512 KB)". That a refusal for want of credit says so is
-# a guess.
+# Public code: "Invalid WA Sender" and "File exceed limits (max 512 KB)". Guess: a refusal for missing credit contains
+# "credit" or "balance".
 FAILURES: Final[Mapping[str, Reason]] = {
     "invalid wa sender": Reason.INVALID_SENDER,
     "file exceed limits": Reason.TOO_LONG,
@@ -48,7 +50,7 @@ FAILURES: Final[Mapping[str, Reason]] = {
     "balance": Reason.INSUFFICIENT_CREDIT,
 }
 
-# "Message Info": the date that goes with a status.
+# "Message Info": the date of each status.
 _DATES: Final = {
     Status.ACCEPTED: "create_date",
     Status.SENT: "sent_date",
@@ -59,34 +61,34 @@ _DATES: Final = {
 _EMOJI: Final = re.compile(r"[\U00010000-\U0010ffff]")
 
 
-def _balances(data: Any) -> AccountStatus:
+def _parse_balances(data: Any) -> AccountStatus:
     if not isinstance(data, dict) or not data.keys() & {"sms_balance", "wa_balance"}:
         raise UnreadableAnswerError("no balance")
-    return AccountStatus(balances=(_balance(data, "sms"), _balance(data, "wa")))
+    return AccountStatus(balances=(_parse_balance(data, "sms"), _parse_balance(data, "wa")))
 
 
-def _balance(data: Mapping[str, Any], account: str) -> Balance:
+def _parse_balance(data: Mapping[str, Any], account: str) -> Balance:
     amount = data.get(f"{account}_balance")
     if amount is not None and (type(amount) not in (int, float) or not isfinite(amount)):
         raise UnreadableAnswerError("no amount")
     return Balance(
         account=account,
         amount=None if amount is None else float(amount),
-        # A date alone. Whether its day still counts is not said: taken as over when it begins.
+        # A date without a time. The page does not say whether the day is included, so the balance ends before it.
         expires_at=parse_vendor_time(data.get(f"{account}_expired_date"), JAKARTA_MINUTES),
     )
 
 
-def _key(data: Any) -> AccountStatus:
+def _parse_key(data: Any) -> AccountStatus:
     if not isinstance(data, dict) or "userid" not in data:
         raise UnreadableAnswerError("no user")
     return AccountStatus()
 
 
-_CHECKS: Final[Mapping[str, Check]] = {"balance": ("balance", _balances), "key": ("auth/api_key", _key)}
+_CHECKS: Final[Mapping[str, Check]] = {"balance": ("balance", _parse_balances), "key": ("auth/api_key", _parse_key)}
 
 
-class NusaSmsWhatsApp(JsonApi):
+class NusaSmsWhatsApp(JsonApi, SupportsLookup, SupportsWebhooks):
     failures = FAILURES
     checks = _CHECKS
     capabilities = Capabilities(
@@ -94,15 +96,14 @@ class NusaSmsWhatsApp(JsonApi):
         countries=frozenset({"*"}),
         credentials=frozenset({"api_key"}),
         contents=frozenset({Text, Media}),
-        max_characters=4096,  # a guess, the vendor states none
+        max_characters=4096,  # guess; the vendor documents no limit
         max_file_bytes=512 * 1024,  # public code: "File exceed limits (max 512 KB)"
         options={"queue": str, "is_group": bool, "include_unsubscribe": bool, "timeout": int, "channel": int},
         max_lists=1,
         webhooks=frozenset({"whatsapp-receipt", "whatsapp-inbox"}),
         account_checks=frozenset(_CHECKS),
-        has_lookup=True,
     )
-    needs_sender = False  # the page: optional
+    needs_sender = False  # the page documents it as optional
 
     def _validate_options(self, message: Message) -> Failure | None:
         if message.audience and self.options_of(message).get("is_group") is False:
@@ -119,7 +120,7 @@ class NusaSmsWhatsApp(JsonApi):
         if isinstance(message.content, Media):
             document |= _media(message, message.content)
             return HttpRequest.post_json(self._url("whatsapp/media"), document, headers=self._headers)
-        document["message"] = _escaped(self.text_of(message))
+        document["message"] = _escape_emoji(self.text_of(message))
         return HttpRequest.post_json(self._url("whatsapp/message"), document, headers=self._headers)
 
     def build_lookup(self, provider_message_id: str) -> HttpRequest:
@@ -127,11 +128,11 @@ class NusaSmsWhatsApp(JsonApi):
         return HttpRequest.get(url, headers=self._headers)
 
     def parse_lookup(self, response: HttpResponse) -> Report | None:
-        # No example shows an unknown message: 404 with the envelope of a refusal is a guess.
-        if response.status == 404 and envelope_of(response).get("error") is True:
+        # Guess: an unknown message has 404 with the envelope of a refusal. The page has no example.
+        if response.status == 404 and parse_envelope(response).get("error") is True:
             return None
-        data = data_of(response)
-        provider_message_id, provider_status = readable(data["ref_no"], ID), readable(data["status"], WORD)
+        data = parse_data(response)
+        provider_message_id, provider_status = parse_text(data["ref_no"], ID), parse_text(data["status"], WORD)
         if provider_message_id is None or provider_status is None:
             raise UnreadableAnswerError("no ref_no or status")
         word = provider_status.upper()
@@ -147,8 +148,8 @@ class NusaSmsWhatsApp(JsonApi):
     @classmethod
     def parse_webhook(cls, kind: str, request: WebhookRequest) -> tuple[Report | Inbound, ...]:
         if kind == "whatsapp-inbox":
-            return (read_inbox(request, Channel.WHATSAPP),)
-        return (read_receipt(request, STATUSES, _REASONS),)
+            return (parse_inbox(request, Channel.WHATSAPP),)
+        return (parse_receipt(request, STATUSES, _REASONS),)
 
 
 def _destination(message: Message) -> str:
@@ -156,18 +157,18 @@ def _destination(message: Message) -> str:
 
 
 def _media(message: Message, content: Media) -> dict[str, Any]:
-    """Return the fields of a file. Raises ValueError if it is not at hand."""
-    said = {} if content.caption is None else {"caption": _escaped(content.caption)}
+    """Return the fields of a file. Raise ValueError if it was not loaded."""
+    caption = {} if content.caption is None else {"caption": _escape_emoji(content.caption)}
     if content.media_url is not None:
-        return {**said, "media_url": content.media_url}
+        return {**caption, "media_url": content.media_url}
     if message.attachments.file is None:
         raise ValueError("no file")
-    return {**said, "media_base64": b64encode(message.attachments.file).decode(), "file_name": content.file_name}
+    return {**caption, "media_base64": b64encode(message.attachments.file).decode(), "file_name": content.file_name}
 
 
-def _escaped(text: str) -> str:
-    r"""Return a text with its emoji as the page wants them: 😀 is the ten characters `\U0001F600`.
+def _escape_emoji(text: str) -> str:
+    r"""Return a text with its emoji as the page documents them: 😀 becomes the ten characters `\U0001F600`.
 
-    All beyond the Basic Multilingual Plane goes that way; that the rest may go as it is, is a guess.
+    This includes all characters outside the Basic Multilingual Plane. Guess: the others need no change.
     """
     return _EMOJI.sub(lambda match: f"\\U{ord(match[0]):08X}", text)

@@ -1,1 +1,1 @@
-"""The interfaces to the outside, a module for each idea. Services use them; adapters and test fakes implement them."""
+"""Interfaces to the outside, one module per idea. Services call them; adapters and test fakes implement them."""

@@ -9,5 +9,5 @@ class TemplateCatalogues(Protocol):
     """The templates and senders that each vendor offers."""
 
     def store_catalogue(self, provider: str, catalogue: Catalogue) -> None:
-        """Put a catalogue in the place of the one before. Raises UnavailableError."""
+        """Replace the catalogue of a provider. Raises UnavailableError."""
         ...

@@ -11,29 +11,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secret:
-    """The secret document, read."""
+    """The parsed secret document."""
 
     webhook_tokens: tuple[str, ...] = field(default=(), repr=False)
-    """The first one is handed to vendors; all are accepted."""
+    """Vendors are given the first token; all tokens are accepted."""
     credentials: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
-    """By provider."""
+    """By provider name."""
 
 
 class SettingsSource(Protocol):
     def current(self) -> "Settings":
-        """Return the settings, at most a minute old. Raises UnavailableError if there never were good ones."""
+        """Return the settings, at most one minute old.
+
+        Raises UnavailableError if no valid settings were ever read.
+        """
         ...
 
 
 class SecretSource(Protocol):
     def current(self) -> Secret:
-        """Return the secret, at most a minute old. Raises UnavailableError if there never was one."""
+        """Return the secret, at most one minute old. Raises UnavailableError if no valid secret was ever read."""
         ...
 
     def refresh(self) -> None:
-        """Forget the cached secret: a vendor or a caller disagrees with it."""
+        """Drop the cached secret: a vendor or a caller uses a different one."""
         ...
 
     def fingerprint_key(self) -> bytes:
-        """Return the key under which requests are compared; it never changes."""
+        """Return the key of request fingerprints. It never changes. Raises UnavailableError."""
         ...

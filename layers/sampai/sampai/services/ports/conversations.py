@@ -9,7 +9,7 @@ class Conversations(Protocol):
     """Conversations that a recipient opened."""
 
     def record_conversation(self, conversation: Conversation) -> None:
-        """Note a conversation's last inbound message; an older one than is known changes nothing.
+        """Store the time of a conversation's last inbound message; an earlier time than the stored one is ignored.
 
         Raises UnavailableError.
         """

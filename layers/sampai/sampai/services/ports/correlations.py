@@ -1,4 +1,4 @@
-"""The link between a vendor's id and our message."""
+"""The link between a vendor's message id and our message."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,20 +10,21 @@ from sampai.domain.report import Report
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correlation:
-    """Where the sender, who knows the message, and the webhook, who has its report, find each other.
+    """The item that links a vendor's message id to our message, or buffers reports until that link is known.
 
-    The key is `{provider}#{provider_message_id}`. Whoever comes first writes it.
+    The sender writes the message id, the webhook writes reports. Either may come first; the second completes the work.
+    The key is `{provider}#{provider_message_id}`.
     """
 
     key: str
     message_id: str | None = None
     reports: tuple[Report, ...] = ()
-    """Reports that came before anybody knew whose they are."""
+    """Reports that arrived before the message id was known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkCorrelation:
-    """Store whose message a vendor's id names, if nobody has written under that id."""
+    """Store the message id of a vendor's message id, if no correlation has that key yet."""
 
     key: str
     message_id: str
@@ -34,22 +35,19 @@ def correlation_key(provider: str, provider_message_id: str) -> str:
 
 
 class Correlations(Protocol):
-    """Which message a vendor's id names, and reports that arrived before that was known."""
-
     def find_correlations(self, keys: Collection[str]) -> dict[str, Correlation]:
-        """Return the meeting points that exist, strongly consistent. Raises UnavailableError."""
+        """Return the correlations that exist, with strong consistency. Raises UnavailableError."""
         ...
 
     def buffer_report(self, key: str, report: Report, now: datetime) -> Correlation | None:
-        """Keep a report for whoever claims the vendor's id, or return the meeting if a message has claimed it.
+        """Buffer a report until a message claims the vendor's id. Return the correlation if one already has.
 
-        Durable when it returns. At most a fixed number of reports wait under one key; further ones are dropped.
-        Raises UnavailableError.
+        The report is durable when this returns None. One report per status is kept. Raises UnavailableError.
         """
         ...
 
-    def claim_correlation(self, key: str, message_id: str) -> Correlation:
-        """Claim a vendor's id for a message, unless another has it, and return what stands there now.
+    def claim(self, key: str, message_id: str) -> Correlation:
+        """Claim a vendor's id for a message, unless another message has it, and return the stored correlation.
 
         Raises UnavailableError.
         """

@@ -1,4 +1,4 @@
-"""The facts that decide whether a message may be sent."""
+"""The data that decides whether a message may be sent."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -10,19 +10,18 @@ from sampai.domain.template import Catalogue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EligibilityData:
-    """What the directory knows of the numbers, conversations and providers that it was asked about."""
+    """Stored data on the numbers, conversations and providers of one query."""
 
     opted_out: frozenset[str] = field(default=frozenset(), repr=False)
     conversations: Mapping[str, Conversation] = field(default_factory=dict)
+    """By room id."""
     catalogues: Mapping[str, Catalogue] = field(default_factory=dict)
-    """By provider; without an entry nothing is known of its templates."""
+    """By provider name. Templates of a provider without a catalogue are not checked."""
 
 
 class EligibilityReader(Protocol):
-    """One read for everything that decides whether a message may be sent."""
-
     def look_up(
         self, *, numbers: Collection[str], conversations: Collection[str], catalogues: Collection[str]
     ) -> EligibilityData:
-        """Return what is known, strongly consistent. Raises UnavailableError."""
+        """Read opt-outs, conversations and catalogues at once, with strong consistency. Raises UnavailableError."""
         ...

@@ -6,12 +6,19 @@ from sampai.domain.message import Message
 
 
 class EncryptionKeyStore(Protocol):
-    """Encryption keys of messages, readable only by whoever was given that right."""
+    """Encryption keys of messages, in a store of their own with its own permissions."""
 
     def get_or_create(self, message: Message, proposed: str) -> str:
-        """Return the key of a message, which is the proposed one if it had none. Durable. Raises UnavailableError."""
+        """Return the stored key of a message; if it has none, store the proposed one first.
+
+        The key is durable when this returns. Raises UnavailableError.
+        """
         ...
 
     def replace(self, message: Message, key: str) -> None:
-        """Keep the key that the vendor has chosen instead. Raises UnavailableError."""
+        """Store the key that the vendor chose in place of ours. Raises UnavailableError."""
+        ...
+
+    def delete(self, message_id: str) -> None:
+        """Delete the key of a message, if it has one. Raises UnavailableError."""
         ...

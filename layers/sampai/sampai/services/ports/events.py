@@ -8,5 +8,5 @@ from sampai.contract.events import Event
 
 class EventBus(Protocol):
     def put(self, events: Sequence[Event]) -> None:
-        """Publish in order. Raises UnavailableError if any was not taken; those before may be published again."""
+        """Publish events in order. Raises UnavailableError if one was not accepted: a repeat may publish some twice."""
         ...

@@ -8,8 +8,8 @@ from sampai.domain.inbound import Inbound
 
 class Inbox(Protocol):
     def add(self, key: str, inbound: Inbound, now: datetime) -> bool:
-        """Keep an inbound message, whose event then leaves by the table's stream. False if it was kept before.
+        """Store an inbound message; the table's stream publishes its event. Return False if the key was stored before.
 
-        Durable when it returns. Raises UnavailableError.
+        The message is durable when this returns. Raises UnavailableError.
         """
         ...

@@ -1,4 +1,4 @@
-"""Files of messages (a claim check)."""
+"""Files of messages, stored apart from them (a claim check)."""
 
 from typing import Protocol
 
@@ -6,17 +6,17 @@ from sampai.domain.message import Message
 
 
 class MediaStore(Protocol):
-    def keep(self, message: Message, data: bytes) -> str:
-        """Keep a message's file and return the key to it; the same file of the same message has the same key.
+    def store(self, message: Message, data: bytes) -> str:
+        """Store a file and return its key. The same file of the same message has the same key.
 
         Raises UnavailableError.
         """
         ...
 
-    def fetch(self, key: str) -> bytes:
-        """Return a kept file. Raises UnavailableError, also if it is gone."""
+    def load(self, key: str) -> bytes:
+        """Return a stored file. Raises UnavailableError, also if the file no longer exists."""
         ...
 
-    def discard(self, key: str) -> None:
-        """Drop a file that is needed no more. Raises UnavailableError; in the end the file goes by itself."""
+    def delete(self, key: str) -> None:
+        """Delete a file, if it exists. Raises UnavailableError: the file then expires."""
         ...

@@ -11,14 +11,14 @@ from sampai.services.ports.correlations import Correlation, LinkCorrelation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Insert:
-    """Store a message under an id that is not taken."""
+    """Store a message if its id is not taken."""
 
     message: Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replace:
-    """Store a message over the revision that it was made from."""
+    """Store a message if the stored one still has the revision of `before`."""
 
     before: Message
     message: Message
@@ -29,9 +29,10 @@ Write = Insert | Replace | LinkCorrelation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteResult:
-    """What came of a write. Refused with `current`: the condition failed and that is what stands there.
+    """The result of one conditional write.
 
-    Not done and no `current`: the store did not say; the write may or may not have happened.
+    `done`: the write is stored. Not `done` with `current`: the condition failed, and `current` is the stored item.
+    Not `done` without `current`: the store did not respond, and the write may or may not be stored.
     """
 
     done: bool
@@ -42,17 +43,20 @@ class Messages(Protocol):
     """The messages, under optimistic concurrency control."""
 
     def commit(self, writes: Sequence[Write]) -> list[WriteResult]:
-        """Make independent conditional writes in as few calls as the store allows, and say what came of each.
+        """Make independent conditional writes in as few calls as the store allows. Return their results in order.
 
-        Never raises for an outage. A refused write whose `current` equals what was to be written counts as done: an
-        answer was lost and the client library asked twice.
+        Never raises for an outage. If the condition fails but the stored item equals the write, the write is `done`:
+        a response was lost and the client library made the request twice.
         """
         ...
 
     def read(self, message_ids: Collection[str]) -> dict[str, Message]:
-        """Return the messages that exist, strongly consistent. Raises UnavailableError."""
+        """Return the messages that exist, with strong consistency. Raises UnavailableError."""
         ...
 
     def due(self, now: datetime, limit: int) -> list[str]:
-        """Return ids of messages with `due_at` at or before now, the longest due first. May lag behind writes."""
+        """Return ids of messages with `due_at` at or before now, the longest due first.
+
+        The index may lag behind the writes. Raises UnavailableError.
+        """
         ...

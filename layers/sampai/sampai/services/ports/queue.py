@@ -7,17 +7,18 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WakeUp:
-    """A note to the send function to look at a waiting message after some seconds (0 to 900)."""
+    """A delayed queue message that makes the send function continue with a waiting message."""
 
     message_id: str
     attempt: int
     is_urgent: bool
     delay_seconds: int
+    """0 to 900."""
     group: str | None = None
-    """The caller's message group, among which the queue shares fairly."""
+    """The caller's message group: the queue shares workers fairly among groups."""
 
 
 class Queue(Protocol):
     def put(self, wake_ups: Sequence[WakeUp]) -> None:
-        """Queue the notes. Raises UnavailableError; the due index finds what was not queued."""
+        """Queue the wake-ups. Raises UnavailableError: the due index finds the messages that were not queued."""
         ...

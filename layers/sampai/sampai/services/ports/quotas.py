@@ -6,11 +6,9 @@ from sampai.domain.quotas import QuotaCounter
 
 
 class QuotaCounters(Protocol):
-    """Counts of new messages for each limit."""
-
     def increment(self, counter: QuotaCounter) -> bool:
-        """Count one more, unless there are as many as may be. False: there are. Of several at once no more get in.
+        """Increment a counter if it is below its limit, and return whether it was. Atomic among workers.
 
-        Raises UnavailableError: it may have been counted.
+        Raises UnavailableError: the counter may have been incremented.
         """
         ...

@@ -7,7 +7,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
-    """When a vendor has time: taken for whoever asked, or, if that is too far ahead, when it may be asked for again."""
+    """The start of the reserved time at a vendor; if it is not granted, the earliest time that is free."""
 
     is_granted: bool
     starts_at: datetime
@@ -15,8 +15,8 @@ class Reservation:
 
 class RateLimiter(Protocol):
     def reserve(self, name: str, duration: timedelta, *, earliest: datetime, latest: datetime) -> Reservation:
-        """Take the next `duration` of a vendor's time, which all workers share, if it starts between two instants.
+        """Reserve the next free `duration` of a vendor's time, if it starts between two instants.
 
-        What is not taken at its time is lost, not saved. Raises UnavailableError: it may have been taken.
+        Time that is not reserved in time is lost, not saved up. Raises UnavailableError: the time may be reserved.
         """
         ...

@@ -1,4 +1,4 @@
-"""What every service needs from its runtime: time, ids, workers, and the one error of an outage."""
+"""The runtime of a service: time, ids, workers, and the one error for an outage."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -6,24 +6,24 @@ from datetime import datetime
 
 
 class UnavailableError(Exception):
-    """A store, queue or bus did not answer, or answered that it cannot. Nothing is known of the effect."""
+    """A store, queue or bus did not respond, or responded with an error. Its effect is unknown."""
 
 
 Clock = Callable[[], datetime]
-"""Returns the present instant, aware, in UTC."""
+"""Returns the current time, aware, in UTC."""
 
 
 NewId = Callable[[], str]
-"""Returns an id that nobody had before."""
+"""Returns a unique id."""
 
 
 Sleep = Callable[[float], None]
-"""Waits for so many seconds."""
+"""Waits for a number of seconds."""
 
 
 Remaining = Callable[[], float]
-"""Returns the seconds that are left to this invocation."""
+"""Returns the seconds that remain for this invocation."""
 
 
 NewPool = Callable[[int], Executor]
-"""Returns a pool of so many workers for the vendor calls of one invocation."""
+"""Returns a pool with this many workers for the vendor calls of one invocation."""

@@ -8,7 +8,7 @@ class SuppressionList(Protocol):
     """Recipients that opted out of promotional messages."""
 
     def set_opt_out(self, number: str, *, is_out: bool, at: datetime) -> None:
-        """Note a number's wish. The latest one counts, in whatever order they arrive; of two at once, to be left alone.
+        """Store an opt-out or opt-in of a number. The latest `at` wins; at the same time, the opt-out wins.
 
         Raises UnavailableError.
         """

@@ -8,7 +8,7 @@ from sampai.domain.http import HttpRequest, HttpResponse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoResponse:
-    """A vendor call that brought no answer. `may_have_been_sent` is False only if no byte of it left us."""
+    """A vendor call without a response. `may_have_been_sent` is False only if no byte of the request was written."""
 
     may_have_been_sent: bool
     why: str
@@ -16,5 +16,5 @@ class NoResponse:
 
 class Transport(Protocol):
     def call(self, request: HttpRequest, *, deadline_seconds: float) -> HttpResponse | NoResponse:
-        """Make one HTTP call that ends, whatever the other side does, within the deadline. Never raises."""
+        """Make one HTTP call that ends within the deadline, however the vendor behaves. Never raises."""
         ...

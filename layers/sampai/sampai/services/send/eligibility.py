@@ -1,18 +1,22 @@
-"""What has to be known of recipients, conversations and templates before messages are sent: asked once for a batch."""
+"""Check recipients, conversations and templates before messages are sent. One read answers for a whole batch."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from sampai.contract.request import SendRequest
-from sampai.domain.message import Category, Channel, Message
+from sampai.domain.failure import Failure, Reason
+from sampai.domain.message import Attachments, Category, Channel, Message
 from sampai.domain.template import Template
+from sampai.providers.base import Provider
+from sampai.providers.features import SupportsTemplateFallback
 from sampai.providers.registry import PROVIDERS, on_channel
 from sampai.services.ports.eligibility import EligibilityData, EligibilityReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EligibilityQuery:
-    """What one message makes us ask; most ask nothing."""
+    """The facts that one message depends on. Most messages depend on none; then the query is false."""
 
     number: str | None = field(default=None, repr=False)
     room_id: str | None = None
@@ -33,33 +37,73 @@ def eligibility_query(subject: SendRequest | Message) -> EligibilityQuery:
     )
 
 
-def load_eligibility(reader: EligibilityReader, questions: Iterable[EligibilityQuery]) -> EligibilityData:
-    """Return what is known, in one call for all questions. Raises UnavailableError.
+def load_eligibility(reader: EligibilityReader, queries: Iterable[EligibilityQuery]) -> EligibilityData:
+    """Return the facts for all queries with one read. Raises UnavailableError.
 
-    A second call is made where a promotional message names nothing but a conversation: only that tells its number.
+    A promotional reply may name only its conversation. The conversation has the number, so a second read follows.
     """
-    asked = [question for question in questions if question]
+    asked = [query for query in queries if query]
     if not asked:
         return EligibilityData()
-    numbers = {question.number for question in asked if question.number is not None}
-    known = reader.look_up(
+    numbers = {query.number for query in asked if query.number is not None}
+    data = reader.look_up(
         numbers=numbers,
-        conversations={question.room_id for question in asked if question.room_id is not None},
-        catalogues={name for question in asked for name in question.catalogues},
+        conversations={query.room_id for query in asked if query.room_id is not None},
+        catalogues={name for query in asked for name in query.catalogues},
     )
-    conversations = [known.conversations.get(question.room_id or "") for question in asked if question.is_promotional]
+    conversations = [data.conversations.get(query.room_id or "") for query in asked if query.is_promotional]
     further = {
         conversation.number
         for conversation in conversations
         if conversation is not None and conversation.number is not None
     } - numbers
     if not further:
-        return known
+        return data
     more = reader.look_up(numbers=further, conversations=(), catalogues=())
-    return replace(known, opted_out=known.opted_out | more.opted_out)
+    return replace(data, opted_out=data.opted_out | more.opted_out)
+
+
+def check_eligibility(message: Message, provider: Provider, data: EligibilityData, now: datetime) -> Message | Failure:
+    """Return the message as the provider may send it now, or the reason why it may not be sent.
+
+    In a closed conversation the message becomes the caller's fallback template, if there is one.
+    """
+    if message.category is Category.PROMOTIONAL and message.recipient in data.opted_out:
+        return Failure(reason=Reason.OPTED_OUT, detail="recipient: asked for no promotional messages")
+    if message.room_id is not None:
+        return _check_conversation(message, message.room_id, provider, data, now)
+    return _check_template(message, provider, data, now)
+
+
+def _check_conversation(
+    message: Message, room_id: str, provider: Provider, data: EligibilityData, now: datetime
+) -> Message | Failure:
+    conversation = data.conversations.get(room_id)
+    theirs = conversation.number if conversation else None
+    if None not in (theirs, message.recipient) and theirs != message.recipient:
+        detail = "recipient: is not the number of the conversation"
+        return Failure(reason=Reason.INVALID_RECIPIENT, detail=detail)
+    number = theirs or message.recipient
+    if message.category is Category.PROMOTIONAL and number in data.opted_out:
+        return Failure(reason=Reason.OPTED_OUT, detail="room_id: its number asked for no promotional messages")
+    if conversation is not None and conversation.is_open(now):
+        return replace(message, recipient=number)
+    fallback = provider.window_fallback(message) if isinstance(provider, SupportsTemplateFallback) else None
+    if fallback is None or number is None:
+        detail = "room_id: no message came in within the last 24 hours"
+        return Failure(reason=Reason.WINDOW_CLOSED, detail=detail)
+    instead = replace(message, recipient=number, room_id=None, content=fallback, attachments=Attachments())
+    return provider.validate(instead) or _check_template(instead, provider, data, now)
+
+
+def _check_template(message: Message, provider: Provider, data: EligibilityData, now: datetime) -> Message | Failure:
+    catalogue = data.catalogues.get(provider.name)
+    if catalogue is None or not catalogue.is_fresh(now) or not isinstance(message.content, Template):
+        return message
+    return catalogue.validate(message.content, provider.sender_of(message)) or message
 
 
 def _catalogues(channel: Channel) -> frozenset[str]:
-    """Return the providers whose templates may be asked for on a channel."""
+    """Return the names of the providers that may send a template on a channel."""
     apis = {name: on_channel(name, channel) for name in PROVIDERS}
     return frozenset(name for name, api in apis.items() if api and Template in api.capabilities.contents)

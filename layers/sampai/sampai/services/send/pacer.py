@@ -1,4 +1,4 @@
-"""Keeping to what a vendor takes in a second, all workers together: `max_per_second` of the settings."""
+"""The pacing stage: all workers together keep to the `max_per_second` of a provider."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,36 +7,37 @@ from typing import Final
 
 from sampai.domain.message import Category, Channel, Message, text_of_content, urgency
 from sampai.domain.segments import segments_of
+from sampai.services.deadline import Deadline
 from sampai.services.ports.rate_limiter import RateLimiter
-from sampai.services.ports.runtime import Clock, Remaining, Sleep, UnavailableError
+from sampai.services.ports.runtime import Clock, Sleep, UnavailableError
 from sampai.services.ports.telemetry import Telemetry
-from sampai.services.send.dispatch import CALL_SECONDS, WRITE_MARGIN_SECONDS
+from sampai.services.send.admission import defer_admission
+from sampai.services.send.batch import Batch, BatchItem
 
 AHEAD: Final = timedelta(seconds=1)
-"""How far ahead a vendor's time is taken. A one-time password waits for no more than this and one turn."""
+"""How far ahead a provider's time may be reserved. A one-time password waits at most this long and one reservation."""
 
 URGENT_AHEAD: Final = timedelta(seconds=8)
-"""The same for one-time passwords: while they need all of a vendor's time, nothing else gets any."""
+"""The same for one-time passwords: while they need all of a provider's time, no other message gets any."""
 
 CLAIM_TIME: Final = timedelta(seconds=0.3)
-"""A batch is claimed between its turn and its first call; what is late by then would go out all at once."""
+"""Expected time between a reservation and the first call, in which the batch is claimed."""
 
 MAX_LATE: Final = 2
 LATE_SHARE: Final = 0.1
-"""So many messages, or so much of what a vendor takes in a second, may go out at once because they are late."""
+"""Late messages that may be sent at once: this many, or this share of a provider's rate per second."""
 
 MAX_RESERVATION: Final = timedelta(seconds=3)
 
 MAX_INLINE_WAIT_SECONDS: Final = 12.0
-"""How long a batch that has nothing else to do waits for its turn before its messages do so in the table."""
+"""Maximum wait for a reservation in the function, for a batch with nothing else to do. Longer waits use the table."""
 
 MIN_PAUSE: Final = timedelta(milliseconds=50)
 
-
-_NEVER: Final = datetime.max.replace(tzinfo=UTC)
-
 MIN_DEFERRAL: Final = timedelta(seconds=15)
 MAX_DEFERRAL: Final = timedelta(minutes=5)
+
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class Pacer:
@@ -46,102 +47,116 @@ class Pacer:
         self._sleep = sleep
         self._telemetry = telemetry
 
-    def turns(
+    def reserve(self, batch: Batch) -> None:
+        """Reserve a start for each message to a provider with a rate limit. Defer the messages that get none.
+
+        One-time passwords come first, then the messages that expire first.
+        """
+        rates = batch.configuration.settings.rates()
+        sending = [item for item in batch.items if item.provider is not None]
+        paced = [item for item in sending if item.message.provider in rates]
+        if not paced:
+            return
+        self._reserve(paced, rates, batch.deadline, may_wait=len(paced) == len(sending), claim_time=CLAIM_TIME)
+        now = self._clock()
+        for item in paced:
+            if item.starts_at is None:
+                item.decide(defer_admission(item.before, now=now, pause=deferral_of(item.before, now=now)))
+
+    def renew(self, batch: Batch) -> None:
+        """Reserve again where a slow claim has made too many messages late: they would be sent in a burst.
+
+        A message that gets no new reservation is not sent in this batch.
+        """
+        rates = batch.configuration.settings.rates()
+        now = self._clock()
+        paced = [item for item in batch.items if item.starts_at is not None]
+        gone = Counter(item.message.provider for item in paced if item.starts_at is not None and item.starts_at < now)
+        behind = {name for name, count in gone.items() if name and count > max(MAX_LATE, rates[name] * LATE_SHARE)}
+        late = [item for item in paced if item.message.provider in behind]
+        for item in late:
+            item.starts_at = None
+        self._reserve(late, rates, batch.deadline, may_wait=True, claim_time=timedelta(0))
+        for item in late:
+            item.starts_at = item.starts_at or _NEVER
+
+    def _reserve(
         self,
-        messages: Sequence[Message],
+        items: Sequence[BatchItem],
         rates: Mapping[str, float],
+        deadline: Deadline,
         *,
         may_wait: bool,
-        remaining: Remaining,
-        claim_time: timedelta = CLAIM_TIME,
-    ) -> dict[str, datetime]:
-        """Take time for messages about to be sent, and return by id from when each may go out. Never raises.
-
-        Those that are missing in the answer have to wait. `rates` are units a second by provider: a segment of an SMS
-        is a unit, and so is any other message. One-time passwords come first, then what expires first.
-        """
-        turns: dict[str, datetime] = {}
-        by_provider: dict[str, list[Message]] = {}
-        for message in sorted(messages, key=urgency):
-            by_provider.setdefault(message.provider or "", []).append(message)
+        claim_time: timedelta,
+    ) -> None:
+        by_provider: dict[str, list[BatchItem]] = {}
+        for item in sorted(items, key=lambda item: urgency(item.message)):
+            by_provider.setdefault(item.message.provider or "", []).append(item)
+        max_wait = MAX_INLINE_WAIT_SECONDS if may_wait and len(by_provider) == 1 else 0.0
         for provider, group in by_provider.items():
-            max_wait = MAX_INLINE_WAIT_SECONDS if may_wait and len(by_provider) == 1 else 0.0
-            turns |= self._turns(provider, group, rates[provider], max_wait, remaining, claim_time)
-        return turns
+            self._reserve_for_provider(provider, group, rates[provider], max_wait, deadline, claim_time)
 
-    def renewed(
-        self,
-        messages: Sequence[Message],
-        turns: Mapping[str, datetime],
-        rates: Mapping[str, float],
-        *,
-        remaining: Remaining,
-    ) -> dict[str, datetime]:
-        """Return the turns of messages that have been claimed: new ones where too many have gone by meanwhile.
-
-        What gets none is put off for ever.
-        """
-        now = self._clock()
-        gone = Counter(m.provider for m in messages if turns[m.message_id] < now)
-        behind = {name for name, count in gone.items() if name and count > max(MAX_LATE, rates[name] * LATE_SHARE)}
-        late = [message for message in messages if message.provider in behind]
-        again = self.turns(late, rates, may_wait=True, remaining=remaining, claim_time=timedelta(0)) if late else {}
-        return {**turns, **{message.message_id: again.get(message.message_id, _NEVER) for message in late}}
-
-    def _turns(
+    def _reserve_for_provider(
         self,
         provider: str,
-        messages: Sequence[Message],
+        items: Sequence[BatchItem],
         rate: float,
         max_wait: float,
-        remaining: Remaining,
+        deadline: Deadline,
         claim_time: timedelta,
-    ) -> dict[str, datetime]:
-        fitting = list(_fitting(messages, rate))
-        begins = [timedelta(0), *(end for _, end in fitting)]
-        duration = begins[-1]
-        lead = min(claim_time, begins[-2])  # a message alone need not wait
-        ahead = URGENT_AHEAD if messages[0].category is Category.OTP else AHEAD
-        spare = remaining() - CALL_SECONDS - WRITE_MARGIN_SECONDS - (duration + ahead).total_seconds()
+    ) -> None:
+        """Set the start of as many items as fit into one reservation, one after the other."""
+        fitting = list(_fit_into_reservation(items, rate))
+        *begins, duration = [timedelta(0), *(end for _, end in fitting)]
+        lead = min(claim_time, begins[-1])  # a single message need not wait
+        ahead = URGENT_AHEAD if items[0].message.category is Category.OTP else AHEAD
+        spare = deadline.seconds_before_last_call() - (duration + ahead).total_seconds()
         if spare < 0:
-            return {}
+            return
         try:
-            starts_at = self._turn(provider, duration, lead, ahead, min(max_wait, spare))
+            starts_at = self._wait_for_reservation(provider, duration, lead, ahead, min(max_wait, spare))
         except UnavailableError as error:
             self._telemetry.warning("no turn", provider=provider, error=str(error))
-            return {}
-        if starts_at is None:
-            return {}
-        return {message.message_id: starts_at + begin for (message, _), begin in zip(fitting, begins, strict=False)}
+            return
+        if starts_at is not None:
+            for (item, _), begin in zip(fitting, begins, strict=True):
+                item.starts_at = starts_at + begin
 
-    def _turn(
+    def _wait_for_reservation(
         self, provider: str, duration: timedelta, lead: timedelta, ahead: timedelta, max_wait: float
     ) -> datetime | None:
-        """Return when the turn begins, or None if patience would end before it could be had."""
+        """Return the start of a reservation, or None if it cannot be made within `max_wait` seconds."""
         until = self._clock() + timedelta(seconds=max_wait)
         while True:
             now = self._clock()
-            turn = self._limiter.reserve(provider, duration, earliest=now + lead, latest=now + ahead)
-            if turn.is_granted:
-                return turn.starts_at
-            again = max(turn.starts_at - ahead, now + MIN_PAUSE)
+            reservation = self._limiter.reserve(provider, duration, earliest=now + lead, latest=now + ahead)
+            if reservation.is_granted:
+                return reservation.starts_at
+            again = max(reservation.starts_at - ahead, now + MIN_PAUSE)
             if again > until:
                 return None
             self._sleep((again - now).total_seconds())
 
 
 def deferral_of(message: Message, *, now: datetime) -> timedelta:
-    """Return how long a message that had no turn waits: a quarter of the time that it has waited, within bounds."""
+    """Return the pause of a message without a reservation: a quarter of the time it has waited, within bounds."""
     waited = now - max(message.created_at, message.send_at or message.created_at)
     return min(max(waited / 4, MIN_DEFERRAL), MAX_DEFERRAL)
 
 
-def _fitting(messages: Sequence[Message], rate: float) -> Iterator[tuple[Message, timedelta]]:
-    """Yield as many messages as fit in one turn, at least one, each with the time that they take up to its end."""
+def _fit_into_reservation(items: Sequence[BatchItem], rate: float) -> Iterator[tuple[BatchItem, timedelta]]:
+    """Yield the items that fit into one reservation, at least one, each with the end of its share.
+
+    A segment of an SMS is one unit, any other message too. `rate` is in units per second.
+    """
     units = 0
-    for message in messages:
-        units += segments_of(text_of_content(message.content)).count if message.channel is Channel.SMS else 1
+    for item in items:
+        units += _units(item.message)
         end = timedelta(seconds=units / rate)
-        if message is not messages[0] and end > MAX_RESERVATION:
+        if item is not items[0] and end > MAX_RESERVATION:
             return
-        yield message, end
+        yield item, end
+
+
+def _units(message: Message) -> int:
+    return segments_of(text_of_content(message.content)).count if message.channel is Channel.SMS else 1

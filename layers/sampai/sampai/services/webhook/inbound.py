@@ -1,4 +1,4 @@
-"""Messages that come in: kept, noted where they open a conversation, and heeded where they say STOP or START."""
+"""Receive inbound messages: store them, open their conversations, and honour the keywords STOP and START."""
 
 from datetime import datetime
 
@@ -31,19 +31,18 @@ class InboundService:
         self._clock = clock
         self._telemetry = telemetry
 
-    def take(self, inbound: Inbound) -> None:
-        """Keep an inbound message and do what follows from it. Raises UnavailableError.
+    def receive(self, inbound: Inbound) -> None:
+        """Record the conversation, apply an opt-out or opt-in, and store the message. Raises UnavailableError.
 
-        What follows is done first: whoever hears of the message finds it done. It may all be done again: a vendor
-        repeats a callback that was not answered.
+        The message is stored last, so its event finds the rest done. It is stored even if the rest failed: the vendor
+        may not repeat the webhook. A repeated webhook does all of it again, with the same result.
         """
         now = self._clock()
         failure = None
         try:
-            self._apply_opt_outs(inbound, now)
+            self._apply_effects(inbound, now)
         except UnavailableError as error:
             failure = error
-        # Kept even then: a vendor may not repeat it.
         is_new = self._inbox.add(inbound.key(now), inbound, now)
         self._telemetry.info(
             "message received",
@@ -57,21 +56,26 @@ class InboundService:
         if failure is not None:
             raise failure
 
-    def _apply_opt_outs(self, inbound: Inbound, now: datetime) -> None:
-        """Note an open conversation, and a wish."""
-        # The vendor's clock and zone may be wrong. Then a window closes too early, and nobody is written to who would
-        # rather be left alone.
-        at = min(inbound.received_at or now, now)
+    def _apply_effects(self, inbound: Inbound, now: datetime) -> None:
+        # The vendor's clock or zone may be wrong. A time in the future would keep a conversation open for too long, and
+        # let an opt-in win over later opt-outs.
+        written_at = min(inbound.received_at or now, now)
         number = inbound.sender if E164.fullmatch(inbound.sender) else None
         if inbound.room_id is not None:
             self._conversations.record_conversation(
-                Conversation(room_id=inbound.room_id, number=number, last_inbound_at=at)
+                Conversation(room_id=inbound.room_id, number=number, last_inbound_at=written_at)
             )
-        consent = _parse_consent(number, inbound.text, self._settings.current()) if number else None
-        if number and consent:
-            is_out = consent is Consent.OPT_OUT
-            self._suppression_list.set_opt_out(number, is_out=is_out, at=now if is_out else at)
-            self._telemetry.count("OptedOut" if is_out else "OptedIn", provider=inbound.provider)
+        if number is not None:
+            self._apply_opt_out(number, inbound, written_at=written_at, now=now)
+
+    def _apply_opt_out(self, number: str, inbound: Inbound, *, written_at: datetime, now: datetime) -> None:
+        """Store an opt-out at our time and an opt-in at the vendor's, which is earlier: in doubt the opt-out wins."""
+        consent = _parse_consent(number, inbound.text, self._settings.current())
+        if consent is None:
+            return
+        is_out = consent is Consent.OPT_OUT
+        self._suppression_list.set_opt_out(number, is_out=is_out, at=now if is_out else written_at)
+        self._telemetry.count("OptedOut" if is_out else "OptedIn", provider=inbound.provider)
 
 
 def _parse_consent(number: str, text: str, settings: Settings) -> Consent | None:

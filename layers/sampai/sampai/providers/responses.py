@@ -1,0 +1,72 @@
+"""The parts of a vendor's response that mean the same at every vendor."""
+
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from sampai.domain.failure import Reason
+from sampai.domain.http import HttpResponse
+from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Unknown
+
+RETRY_AFTER_RANGE: Final = (1.0, 3600.0)
+"""Seconds. A Retry-After outside of this range is set to the nearest end."""
+
+MAX_ID_CHARACTERS: Final = 200
+
+
+class UnreadableAnswerError(ValueError):
+    """A response without the requested information, such as an error, an outage or a page of HTML."""
+
+
+class AccountRefusedError(ValueError):
+    """The vendor refuses our credentials."""
+
+
+def refused_by_status(response: HttpResponse) -> Outcome | None:
+    """Return the outcome of a send that follows from the HTTP status alone.
+
+    Return None for 2xx and for most of 4xx, which have a different meaning at each vendor. A vendor may take the
+    message and then respond with 3xx, 408 or 5xx, so these are unknown.
+    """
+    match response.status:
+        case 401:
+            return NotTaken(
+                reason=Reason.AUTHENTICATION, is_final=False, scope=FailureScope.PROVIDER, provider_code="401"
+            )
+        case 429:
+            return NotTaken(
+                reason=Reason.RATE_LIMITED,
+                is_final=False,
+                provider_code="429",
+                retry_after_seconds=retry_after_seconds(response),
+            )
+        case status if status < 200 or 300 <= status < 400 or status == 408 or status >= 500:
+            return Unknown(why=f"HTTP {status}")
+    return None
+
+
+def retry_after_seconds(response: HttpResponse) -> float | None:
+    """Return the Retry-After header in seconds, within `RETRY_AFTER_RANGE`, or None if it is missing or invalid.
+
+    A date is compared with the response's own Date header, because a provider has no clock.
+    """
+    value = response.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return _clamp(float(value))
+    try:
+        answered_at = parsedate_to_datetime(response.headers["date"])
+        return _clamp((parsedate_to_datetime(value) - answered_at) / timedelta(seconds=1))
+    except (KeyError, ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _clamp(seconds: float) -> float:
+    low, high = RETRY_AFTER_RANGE
+    return min(max(seconds, low), high)
+
+
+def parse_id(value: object) -> str | None:
+    """Return a vendor's id if it can be stored and requested: 1 to 200 printable characters, not only spaces."""
+    if not isinstance(value, str) or not value.strip() or len(value) > MAX_ID_CHARACTERS or not value.isprintable():
+        return None
+    return value

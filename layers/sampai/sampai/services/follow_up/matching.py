@@ -1,0 +1,79 @@
+"""Decide which message a row of a vendor's list belongs to."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from html import unescape
+from typing import Final
+
+from sampai.domain.message import Message, text_of_content
+from sampai.domain.report import Report
+from sampai.providers.base import Provider
+from sampai.providers.features import ListedMessage, SupportsBatchSend, SupportsReferences
+from sampai.services.deadline import CALL_SECONDS
+from sampai.services.follow_up.results import PollResults
+from sampai.services.follow_up.windows import MAX_EARLY, MAX_LATE
+
+MAX_OWN_DELAY: Final = timedelta(seconds=CALL_SECONDS + 10)
+"""With correct clocks, a vendor dates a message at most this long after our attempt."""
+
+MAX_IN_FLIGHT: Final = timedelta(seconds=90)
+"""A send that began this long ago has stored its vendor id, or its outcome is unknown too: longer than a lease."""
+
+
+def match_row(
+    provider: Provider, row: ListedMessage, messages: Sequence[Message], results: PollResults, now: datetime
+) -> None:
+    """Add the report of a listed row to the results of each message that it may belong to.
+
+    A message with a vendor id takes the row with that id. A message without one takes each matching row as a candidate.
+    """
+    if row.report is None:
+        return
+    for message in messages:
+        if message.provider_message_id is not None:
+            if message.provider_message_id == row.report.provider_message_id:
+                results.reports[message.message_id] = row.report
+        elif not _matches(provider, row, row.report, message):
+            continue
+        elif row.report.reference is None and _may_be_in_flight(row, message, now):
+            results.undecided.add(message.message_id)
+        else:
+            candidates = results.candidates.setdefault(message.message_id, [])
+            if all(known.provider_message_id != row.report.provider_message_id for known in candidates):
+                candidates.append(row.report)
+
+
+def _matches(provider: Provider, row: ListedMessage, report: Report, message: Message) -> bool:
+    """Compare by our reference if the vendor echoes it, else by number, text and time."""
+    is_alone = not isinstance(provider, SupportsBatchSend) or provider.batch_key(message) is None
+    if isinstance(provider, SupportsReferences) and (report.reference or is_alone):
+        return report.reference == provider.reference_of(message)
+    return (
+        _digits(row.recipient) == _digits(message.recipient or "")
+        and message.content is not None
+        and _plain_text(row.text) == _plain_text(text_of_content(message.content))
+        and _is_near(row.created_at, message.attempted_at)
+    )
+
+
+def _may_be_in_flight(row: ListedMessage, message: Message, now: datetime) -> bool:
+    """Return whether a row is too late for this message, and recent enough for a send that has not stored its id."""
+    if row.created_at is None or message.attempted_at is None:
+        return False
+    return row.created_at > message.attempted_at + MAX_OWN_DELAY and row.created_at > now - MAX_IN_FLIGHT
+
+
+def _is_near(created_at: datetime | None, attempted_at: datetime | None) -> bool:
+    return (
+        created_at is None or attempted_at is None or attempted_at - MAX_EARLY <= created_at <= attempted_at + MAX_LATE
+    )
+
+
+def _digits(number: str) -> str:
+    return "".join(c for c in number if c.isascii() and c.isdigit())
+
+
+def _plain_text(text: str) -> str:
+    """Return a text without markup and with single spaces: vendors strip the first and fold the second."""
+    return " ".join(re.sub(r"<[^<>]*>", "", unescape(text)).split())

@@ -1,0 +1,84 @@
+"""Decide the next state of a message that is due. Everything here is pure."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from sampai.contract.settings import Settings
+from sampai.domain.failure import Failure, Reason
+from sampai.domain.message import Message, OnUnknown, accept, apply_report, mark_unconfirmed, requeue, schedule_poll
+from sampai.domain.report import Report
+from sampai.domain.status import Source, Status
+from sampai.services.attempt import has_waited_past_horizon, is_past_horizon, plan_wake_up
+from sampai.services.follow_up.results import PollResults
+from sampai.services.ports.queue import WakeUp
+
+MIN_NOT_FOUND: Final = 2
+"""Polls that must not find a message before `on_unknown: resend` sends it again: a vendor's list can lag."""
+
+MAX_ATTEMPTS: Final = 5
+"""Attempts under `on_unknown: resend`: each may have reached the handset."""
+
+
+def terminal_failure(message: Message, *, now: datetime, settings: Settings) -> Failure | None:
+    """Return the failure of a waiting message that has expired or waited for the report horizon, else None."""
+    if message.is_expired(now):
+        return Failure(reason=Reason.EXPIRED, detail="expires_at: has passed")
+    if has_waited_past_horizon(message, now=now, settings=settings):
+        return message.failure or Failure(reason=Reason.PROVIDER_ERROR, detail="no provider could be asked in time")
+    return None
+
+
+def next_state(
+    message: Message, results: PollResults, *, now: datetime, settings: Settings
+) -> tuple[Message, WakeUp | None]:
+    """Return a message after a poll, with a wake-up if it is to be sent again.
+
+    Evidence comes first, then the report horizon: the last poll still counts.
+    """
+    report = results.reports.get(message.message_id)
+    polled = _apply_poll(message, report, now=now)
+    if polled.status.is_final:
+        return polled, None
+    if polled.status is not message.status:
+        return _reschedule(polled, now=now, settings=settings, not_found=False), None
+    if is_past_horizon(message, now=now, settings=settings):
+        return mark_unconfirmed(polled, now=now), None
+    not_found = report is None and message.message_id in results.answered
+    if not_found and _may_resend(message, now=now):
+        queued = requeue(message, route=message.route, failure=None, now=now, due_at=now, source=Source.SWEEP)
+        due_at, wake_up = plan_wake_up(queued, at=now, now=now, from_schedule=True)
+        return replace(queued, due_at=due_at), wake_up
+    return _reschedule(polled, now=now, settings=settings, not_found=not_found), None
+
+
+def _apply_poll(message: Message, report: Report | None, *, now: datetime) -> Message:
+    """Apply a report; a vendor that lists an `unknown` message has accepted it, even with a status we do not know."""
+    if report is None:
+        return message
+    if message.status is Status.UNKNOWN and (report.status is None or report.status.rank <= Status.ACCEPTED.rank):
+        return accept(
+            message,
+            provider_message_id=report.provider_message_id,
+            provider_status=report.provider_status,
+            now=now,
+            due_at=now,
+            source=Source.POLL,
+        )
+    return apply_report(message, report, now=now, source=Source.POLL)
+
+
+def _reschedule(message: Message, *, now: datetime, settings: Settings, not_found: bool) -> Message:
+    steps = settings.poll_seconds
+    pause = timedelta(seconds=steps[min(message.lookups + 1, len(steps) - 1)])
+    return schedule_poll(message, now=now, due_at=now + pause, not_found=not_found)
+
+
+def _may_resend(message: Message, *, now: datetime) -> bool:
+    return (
+        message.status is Status.UNKNOWN
+        and message.on_unknown is OnUnknown.RESEND
+        and message.not_found_count + 1 >= MIN_NOT_FOUND
+        and message.attempt < MAX_ATTEMPTS
+        and not message.is_expired(now)
+    )

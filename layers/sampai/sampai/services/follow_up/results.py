@@ -1,0 +1,15 @@
+"""The results of polling one vendor."""
+
+from sampai.domain.report import Report
+
+
+class PollResults:
+    """Reports by message id, and candidates for messages without a vendor id."""
+
+    def __init__(self) -> None:
+        self.reports: dict[str, Report] = {}
+        self.candidates: dict[str, list[Report]] = {}
+        self.answered: set[str] = set()
+        """Messages with an answer, even if the vendor did not know them, and messages that no vendor can report on."""
+        self.undecided: set[str] = set()
+        """Messages that match a listed row which may also be a send still in flight."""

@@ -1,0 +1,102 @@
+"""The batch that passes through the send pipeline. Every stage reads its items and writes to them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sampai.contract.events import Event
+from sampai.contract.request import Request
+from sampai.domain.message import Message
+from sampai.domain.outcome import Outcome
+from sampai.providers.base import Provider
+from sampai.services.deadline import Deadline
+from sampai.services.ports.messages import Insert, Replace
+from sampai.services.ports.queue import WakeUp
+from sampai.services.send.admission import Decision
+from sampai.services.send.configuration import Configuration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One SQS message."""
+
+    record_id: str
+    body: str = field(repr=False)
+    sent_at: datetime | None = None
+    """Time at which it was put on the queue."""
+    group: str | None = None
+    """Message group that the caller chose."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class BatchItem:
+    """One message on its way through the pipeline, from the records that asked for it to its stored result."""
+
+    record_ids: list[str]
+    """Records that asked for the message."""
+    before: Message
+    """A new message as a draft (revision 0), or the stored revision of a message that waited."""
+    message: Message = field(init=False)
+    """The message as decided. The claim stage stores it."""
+    provider: Provider | None = None
+    """The provider to call. None if the message is not sent in this batch."""
+    wake_up: WakeUp | None = None
+    """Queued once the message is stored."""
+    starts_at: datetime | None = None
+    """Reserved start of the call, if the provider has a rate limit."""
+    outcome: Outcome | None = None
+    """Set once the provider was to be called."""
+    stored: Message | None = None
+    """The message as stored after its outcome. None if the store did not confirm it."""
+
+    def __post_init__(self) -> None:
+        self.message = self.before
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the message was not stored before this batch."""
+        return self.before.revision == 0
+
+    @property
+    def write(self) -> Insert | Replace:
+        """The conditional write that stores the decision."""
+        if self.is_new:
+            return Insert(message=self.message)
+        return Replace(before=self.before, message=self.message)
+
+    def decide(self, decision: Decision) -> None:
+        """Set the message to store, and the provider call or wake-up that follows."""
+        self.message = decision.message
+        self.provider = decision.provider
+        self.wake_up = decision.wake_up
+
+
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)
+class Batch:
+    requests: Sequence[tuple[Record, Request]]
+    configuration: Configuration
+    deadline: Deadline
+    started_at: datetime
+    items: list[BatchItem] = field(default_factory=list)
+    """Messages still in the pipeline. A stage removes those that the later stages must not see."""
+    unfinished: set[str] = field(default_factory=set)
+    """Ids of records that the queue must deliver again."""
+    rejected: list[Event] = field(default_factory=list)
+    """Events about requests that became no message of their own."""
+    rejected_records: set[str] = field(default_factory=set)
+    """Ids of the records that the rejected events are about."""
+
+    @property
+    def wake_ups(self) -> list[WakeUp]:
+        """The wake-ups to queue."""
+        return [item.wake_up for item in self.items if item.wake_up is not None]
+
+    def redeliver(self, item: BatchItem) -> None:
+        """Remove an item and have its records delivered again."""
+        self.items.remove(item)
+        self.unfinished.update(item.record_ids)
+
+    def reject(self, record_ids: Iterable[str], event: Event) -> None:
+        """Publish an event about records at the end of the batch."""
+        self.rejected.append(event)
+        self.rejected_records.update(record_ids)

@@ -1,0 +1,102 @@
+"""Build the draft of a message from its request. Pure functions."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sampai.contract.request import MediaContent, SendRequest, TemplateContent
+from sampai.domain.failure import Failure, Reason
+from sampai.domain.message import Attachments, Content, Media, Message, Text, blank_message
+from sampai.domain.template import Template, parse_parameters
+from sampai.providers.features import SupportsEncryption
+from sampai.providers.registry import load
+from sampai.services.ports.runtime import NewId
+from sampai.services.routing import Routing
+
+
+def build_draft(request: SendRequest, *, fingerprint: str, group: str | None, now: datetime) -> Message:
+    """Return the message of a request, without a route."""
+    content, attachments = _build_content(request)
+    return replace(
+        blank_message(request.message_id, now=now),
+        channel=request.channel,
+        category=request.category,
+        recipient=request.recipient,
+        audience=request.audience.lists if request.audience else (),
+        room_id=request.room_id,
+        sender=request.sender,
+        content=content,
+        attachments=attachments,
+        on_unknown=request.on_unknown,
+        send_at=request.send_at,
+        expires_at=request.expires_at,
+        metadata=request.metadata,
+        group=group,
+        provider_options=request.provider_options,
+        fingerprint=fingerprint,
+    )
+
+
+def route_draft(
+    draft: Message, *, wanted: str | None, routing: Routing, new_key: NewId, now: datetime
+) -> Message | Failure:
+    """Return the draft with its route and encryption key, or the reason why it cannot be sent.
+
+    `wanted` is the provider that the caller asked for. `new_key` returns a random encryption key.
+    """
+    if draft.is_expired(now):
+        return Failure(reason=Reason.EXPIRED, detail="expires_at: has passed")
+    route = routing.route_of(draft, wanted=wanted)
+    if isinstance(route, Failure):
+        return route
+    return _separate_encryption_key(replace(draft, route=route), routing, new_key)
+
+
+def _separate_encryption_key(message: Message, routing: Routing, new_key: NewId) -> Message:
+    """Move the encryption key out of the provider options, which are stored, into the attachments.
+
+    Without a key from the caller, a new one is made. A key for a provider that is not on the route is dropped.
+    """
+    options = {name: _without_key_options(name, given) for name, given in message.provider_options.items()}
+    encrypting = [
+        provider
+        for provider in routing.providers_for(message)
+        if isinstance(provider, SupportsEncryption) and provider.encrypts(message)
+    ]
+    if not encrypting:
+        return replace(message, provider_options=options)
+    given = (provider.options_of(message).get(provider.capabilities.key_option or "") for provider in encrypting)
+    key = next((key for key in given if key is not None), None) or new_key()
+    return replace(message, provider_options=options, attachments=replace(message.attachments, encryption_key=key))
+
+
+def _without_key_options(name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    secret = {api.capabilities.key_option for api in load(name)}
+    return {option: value for option, value in options.items() if option not in secret}
+
+
+def _build_content(request: SendRequest) -> tuple[Content, Attachments]:
+    match request.content:
+        case MediaContent() as media:
+            file = media.file()
+            return (
+                Media(
+                    media_url=media.media_url,
+                    file_name=media.file_name,
+                    size=None if file is None else len(file),
+                    caption=media.caption,
+                ),
+                Attachments(file=file),
+            )
+        case TemplateContent() as template:
+            return (
+                Template(
+                    template_id=template.template_id,
+                    parameters=parse_parameters(template.parameters),
+                    recipient_name=template.recipient_name,
+                ),
+                Attachments(),
+            )
+        case text:
+            return Text(text=text.text), Attachments()

@@ -1,0 +1,103 @@
+"""Send messages to a provider with one HTTP call. Every way to fail becomes an outcome."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sampai.domain.failure import Reason
+from sampai.domain.http import HttpResponse
+from sampai.domain.message import Message
+from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Unknown
+from sampai.providers.base import Provider
+from sampai.providers.features import SupportsBatchSend
+from sampai.services.deadline import CALL_SECONDS
+from sampai.services.ports.runtime import Clock, UnavailableError
+from sampai.services.ports.telemetry import Telemetry
+from sampai.services.ports.transport import NoResponse, Transport
+from sampai.services.send.attachments import AttachmentStore
+
+
+def _outcome_without_call(reason: Reason, detail: str, *, is_final: bool = False) -> NotTaken:
+    return NotTaken(reason=reason, is_final=is_final, scope=FailureScope.INTERNAL, detail=detail)
+
+
+EXPIRED: Final = _outcome_without_call(Reason.EXPIRED, "expires_at: has passed", is_final=True)
+NO_TIME: Final = _outcome_without_call(Reason.PROVIDER_ERROR, "no time was left for a call")
+
+
+class ProviderCalls:
+    def __init__(
+        self, *, transport: Transport, attachments: AttachmentStore, clock: Clock, telemetry: Telemetry
+    ) -> None:
+        self._transport = transport
+        self._attachments = attachments
+        self._clock = clock
+        self._telemetry = telemetry
+
+    def send(self, provider: Provider, message: Message) -> Outcome:
+        """Send one message. Never raises."""
+        try:
+            complete = self._attachments.load(message, provider)
+        except UnavailableError as error:
+            return _outcome_without_call(Reason.PROVIDER_ERROR, f"not at hand: {error}")
+        if complete.is_expired(self._clock()):  # loading may have taken some time
+            return EXPIRED
+        try:
+            request = provider.build_send(complete)
+        except Exception as error:
+            return self._report_build_error(provider, [message], error)
+        response = self._transport.call(request, deadline_seconds=CALL_SECONDS)
+        if isinstance(response, NoResponse):
+            return _outcome_without_response(response)
+        try:
+            outcome = provider.parse_send(response)
+        except Exception as error:
+            return self._report_unreadable(provider, [message], response, error)
+        self._attachments.store_provider_key(complete, outcome)
+        return outcome
+
+    def send_many(self, provider: SupportsBatchSend, messages: Sequence[Message]) -> list[Outcome]:
+        """Send several messages in one call and return their outcomes in order. Never raises."""
+        try:
+            request = provider.build_send_many(messages)
+        except Exception as error:
+            return [self._report_build_error(provider, messages, error)] * len(messages)
+        response = self._transport.call(request, deadline_seconds=CALL_SECONDS)
+        if isinstance(response, NoResponse):
+            return [_outcome_without_response(response)] * len(messages)
+        try:
+            outcomes = provider.parse_send_many(response, messages)
+        except Exception as error:
+            return [self._report_unreadable(provider, messages, response, error)] * len(messages)
+        if len(outcomes) != len(messages):
+            return [Unknown(why=f"{len(outcomes)} outcomes for {len(messages)} messages")] * len(messages)
+        return outcomes
+
+    def _report_build_error(self, provider: Provider, messages: Sequence[Message], error: Exception) -> Outcome:
+        """Log a bug of ours. In a shared call one message may have caused it, so each is retried alone."""
+        self._telemetry.error(
+            "request not built",
+            message_ids=[message.message_id for message in messages],
+            provider=provider.name,
+            error=type(error).__name__,
+        )
+        is_final = len(messages) == 1
+        return _outcome_without_call(Reason.PROVIDER_ERROR, "no request could be built", is_final=is_final)
+
+    def _report_unreadable(
+        self, provider: Provider, messages: Sequence[Message], response: HttpResponse, error: Exception
+    ) -> Outcome:
+        self._telemetry.warning(
+            "unreadable answer",
+            message_ids=[message.message_id for message in messages],
+            provider=provider.name,
+            http_status=response.status,
+            error=type(error).__name__,
+        )
+        return Unknown(why=f"unreadable answer, HTTP {response.status}")
+
+
+def _outcome_without_response(response: NoResponse) -> Outcome:
+    if response.may_have_been_sent:
+        return Unknown(why=response.why)
+    detail = f"no connection: {response.why}"
+    return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, scope=FailureScope.CONNECTION, detail=detail)

@@ -1,0 +1,138 @@
+"""The result stage: store the outcome of every call in one commit, and correlate the vendor ids."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from sampai.contract.settings import Settings
+from sampai.domain.message import Channel, Message, text_of_content
+from sampai.domain.outcome import NotTaken, Outcome, Taken, Unknown
+from sampai.domain.segments import segments_of
+from sampai.domain.status import Status
+from sampai.services.attempt import apply_outcome, is_current_attempt, plan_wake_up
+from sampai.services.ports.correlations import Correlation, LinkCorrelation, correlation_key
+from sampai.services.ports.messages import Messages, Replace, Write, WriteResult
+from sampai.services.ports.runtime import Clock, UnavailableError
+from sampai.services.ports.telemetry import Telemetry
+from sampai.services.reports import Reports, change
+from sampai.services.send.attachments import AttachmentStore
+from sampai.services.send.batch import Batch, BatchItem
+
+_METRICS: Final[Mapping[type[Outcome], str]] = {
+    Taken: "SendAccepted",
+    NotTaken: "SendRejected",
+    Unknown: "SendUnknown",
+}
+
+
+class Results:
+    def __init__(
+        self,
+        *,
+        messages: Messages,
+        reports: Reports,
+        attachments: AttachmentStore,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._messages = messages
+        self._reports = reports
+        self._attachments = attachments
+        self._clock = clock
+        self._telemetry = telemetry
+
+    def store(self, batch: Batch) -> None:
+        """Store the outcomes. Apply an outcome again if another worker changed its message in the meantime."""
+        settings = batch.configuration.settings
+        results: list[tuple[BatchItem, Outcome, Write]] = []
+        links: list[tuple[BatchItem, Outcome, Write]] = []
+        for item in batch.items:
+            if item.outcome is None:
+                continue
+            message = self._apply_outcome(item, item.outcome, item.message, settings)
+            results.append((item, item.outcome, Replace(before=item.message, message=message)))
+            if isinstance(item.outcome, Taken):
+                links.append((item, item.outcome, _link(message)))
+        writes = [*results, *links]
+        for (item, outcome, write), written in zip(
+            writes, self._messages.commit([write for _, _, write in writes]), strict=True
+        ):
+            if isinstance(write, LinkCorrelation):
+                self._correlate(item, write, written)
+            else:
+                self._finish(batch, item, outcome, write.message, written)
+
+    def _apply_outcome(self, item: BatchItem, outcome: Outcome, message: Message, settings: Settings) -> Message:
+        """Return the message after its outcome, and plan its wake-up if it is queued for another attempt."""
+        now = self._clock()
+        message = apply_outcome(message, outcome, now=now, settings=settings)
+        if message.status is not Status.QUEUED or message.due_at is None:
+            return message
+        due_at, item.wake_up = plan_wake_up(message, at=message.due_at, now=now)
+        return replace(message, due_at=due_at)
+
+    def _finish(self, batch: Batch, item: BatchItem, outcome: Outcome, message: Message, written: WriteResult) -> None:
+        """Log the outcome of an item and make sure that it is stored."""
+        self._telemetry.info("message attempted", **_log_fields(item.message, outcome))
+        self._telemetry.count(_METRICS[type(outcome)], provider=item.message.provider)
+        try:
+            item.stored = self._confirm_stored(batch, item, outcome, message, written)
+        except UnavailableError:
+            batch.unfinished.update(item.record_ids)
+        else:
+            self._attachments.discard_file(item.message, stored=item.stored)
+
+    def _confirm_stored(
+        self, batch: Batch, item: BatchItem, outcome: Outcome, message: Message, written: WriteResult
+    ) -> Message:
+        """Return the message as stored. Apply the outcome to a newer revision if it still counts there.
+
+        Raises UnavailableError.
+        """
+        if written.done:
+            return message
+        if not isinstance(written.current, Message) or message.attempt_id is None:
+            raise UnavailableError("the outcome was not stored")
+        attempt_id = message.attempt_id
+
+        def apply_again(current: Message) -> Message:
+            if not is_current_attempt(current, outcome, attempt_id=attempt_id):
+                return current
+            return self._apply_outcome(item, outcome, current, batch.configuration.settings)
+
+        return change(self._messages, written.current, apply_again)
+
+    def _correlate(self, item: BatchItem, link: LinkCorrelation, written: WriteResult) -> None:
+        """Apply the reports that arrived before the vendor id was linked. The follow-up repeats it if it fails."""
+        if written.done or item.stored is None or not isinstance(written.current, Correlation):
+            return
+        try:
+            self._reports.claim(item.stored, link.key)
+        except UnavailableError:
+            self._telemetry.warning("correlation incomplete", message_id=link.message_id)
+
+
+def outcome_fields(outcome: Outcome) -> dict[str, Any]:
+    """Return the log fields of an outcome."""
+    match outcome:
+        case Taken():
+            return {"provider_message_id": outcome.provider_message_id}
+        case NotTaken():
+            return {"reason": outcome.reason, "provider_code": outcome.provider_code}
+    return {"why": outcome.why}
+
+
+def _link(message: Message) -> LinkCorrelation:
+    key = correlation_key(message.provider or "", message.provider_message_id or "")
+    return LinkCorrelation(key=key, message_id=message.message_id)
+
+
+def _log_fields(message: Message, outcome: Outcome) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "message_id": message.message_id,
+        "provider": message.provider,
+        "attempt": message.attempt,
+        "segments": segments_of(text_of_content(message.content)).count if message.channel is Channel.SMS else 0,
+        "outcome": type(outcome).__name__,
+    }
+    return fields | outcome_fields(outcome)

@@ -1,0 +1,315 @@
+"""After `make erase`, no table has the number, its opt-out holds, and other people have lost nothing."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from botocore.exceptions import ConnectTimeoutError
+
+from local.person.__main__ import main
+from local.person.commands import erase_service
+from local.smoke.target import Target
+from sampai.services.erase import Erased
+from sampai.services.ports.runtime import UnavailableError
+from tests.covers import covers
+from tests.functional.sandbox import Deployment, read_event
+from tests.template import ROOT
+
+NUMBER, OTHER = "+6281234567810", "+6281234567811"
+ROOM, OTHER_ROOM = "a4c1e7b2-5d0f-4c3a-9b8e-1f2d3c4b5a69", "b5d2f8c3-6e1a-4d4b-8c9f-2a3e4d5c6b7a"
+NATIONAL = "81234567810"
+ALL = Erased(messages=6, files=1, inbound=4, conversations=1, quota_counters=1, ids_with_number=0)
+NOTHING = Erased(messages=0, files=0, inbound=0, conversations=0, quota_counters=0, ids_with_number=0)
+
+Items = dict[str, list[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack(Target):
+    """The deployment of a test as the target of a command."""
+
+    resources: Mapping[str, str]
+
+    def resource(self, logical_id: str) -> str:
+        return self.resources[logical_id]
+
+
+def stack(deployment: Deployment, client: Callable[[str], Any] | None = None) -> Stack:
+    return Stack(
+        stack_name="sampai-test",
+        outputs={"MessagesTableName": deployment.messages, "EncryptionKeysTableName": deployment.keys},
+        client=client or deployment.client,
+        resources={
+            "InboxTable": deployment.inbox,
+            "DirectoryTable": deployment.directory,
+            "MediaTable": deployment.media,
+            "CorrelationsTable": deployment.correlations,
+            "FingerprintSecret": deployment.value("FINGERPRINT_SECRET_ARN"),
+        },
+    )
+
+
+def run(deployment: Deployment, command: str, number: str = NUMBER, *, answer: str = "1") -> int:
+    target = stack(deployment)
+    return main([command, "test"], {"NUMBER": number, "YES": answer}, lambda stage: target)
+
+
+def request(message_id: str, recipient: str | None = None, **changes: Any) -> dict[str, Any]:
+    document = {"message_id": message_id, "recipient": recipient, "content": {"type": "text", "text": "Kode 1234"}}
+    return {name: value for name, value in (document | changes).items() if value is not None}
+
+
+def send(deployment: Deployment, *requests: dict[str, Any]) -> None:
+    (record,) = read_event("send/nusasms")["Records"]
+    records = [record | {"messageId": f"r-{n}", "body": json.dumps(body)} for n, body in enumerate(requests)]
+    assert deployment.call("send", {"Records": records}) == {"batchItemFailures": []}
+
+
+def receive(deployment: Deployment, kind: str, changes: dict[str, str]) -> None:
+    event = read_event(f"webhook/nusasms-{kind}")
+    for before, after in changes.items():
+        assert before in event["body"]
+        event["body"] = event["body"].replace(before, after)
+    assert deployment.call("webhook", event)["statusCode"] == 200
+
+
+def fill(deployment: Deployment) -> None:
+    """Put something about both numbers into every table."""
+    name = deployment.value("SETTINGS_PARAMETER")
+    settings = json.loads(deployment.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
+    settings["limits"] = {"per_recipient_per_day": 100, "per_prefix_per_hour": 100}
+    deployment.client("ssm").put_parameter(Name=name, Value=json.dumps(settings), Type="String", Overwrite=True)
+    later = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+    for whose, number, room in (("theirs", NUMBER, ROOM), ("others", OTHER, OTHER_ROOM)):
+        receive(deployment, "whatsapp-official-inbox", {ROOM: room, "4711": f"4711-{whose}", NUMBER[1:]: number[1:]})
+        receive(deployment, "sms-inbox-stop", {"88232": f"88232-{whose}", NUMBER[1:]: number[1:]})
+        receive(deployment, "sms-inbox-no-id", {NUMBER[1:]: number[1:]})
+        notations = {"phone": number, "call": f"0{number[3:6]}-{number[6:10]}-{number[10:]}"}
+        file = {"type": "media", "media_base64": "JVBERi0=", "file_name": "bill.pdf", "caption": f"For {number}"}
+        send(
+            deployment,
+            request(f"{whose}-sent", number, metadata=notations, category="otp"),
+            request(f"{whose}-late", number, send_at=later, metadata=notations),
+            request(f"{whose}-file", number, send_at=later, channel="whatsapp", content=file),
+            request(f"{whose}-keyed", number, provider="smspoh", provider_options={"smspoh": {"encrypt": True}}),
+            request(f"{whose}-reply", room_id=room, channel="whatsapp_official", send_at=later),
+            request(f"{whose}-refused", number, category="promotional"),
+        )
+    receive(deployment, "sms-inbox", {"88231": "88231-mention", NUMBER[1:]: "6281999999910", "Terima": f"0{NATIONAL}"})
+
+
+def scan(deployment: Deployment) -> Items:
+    tables = ("messages", "correlations", "inbox", "directory", "media", "keys")
+    return {table: deployment.items(getattr(deployment, table)) for table in tables}
+
+
+def texts_of(items: Items) -> list[str]:
+    return [json.dumps(item, default=bytes.decode) for table in items.values() for item in table]
+
+
+def traces(items: Items) -> list[str]:
+    """Return the items that have the number, in any notation."""
+    return [text for text in texts_of(items) if NATIONAL in re.sub(r"[\s().-]", "", text)]
+
+
+def files_and_keys(items: Items) -> list[str]:
+    """Return the files and encryption keys of the messages to the number."""
+    return [text for text in texts_of({table: items[table] for table in ("media", "keys")}) if "theirs-" in text]
+
+
+def of_others(items: Items) -> list[str]:
+    marks = ("others-", OTHER[1:], OTHER_ROOM)
+    return sorted(text for text in texts_of(items) if any(mark in text for mark in marks))
+
+
+@covers("I14")
+def test_erase_leaves_no_trace_of_the_number_and_everything_of_other_people(deployment: Deployment) -> None:
+    fill(deployment)
+    before = scan(deployment)
+    assert len(traces(before)) >= 10
+    assert len(files_and_keys(before)) == 2
+    assert len(of_others(before)) >= 10
+    assert all(before.values()), "a table without an item proves nothing"
+
+    assert run(deployment, "erase") == 0
+
+    after = scan(deployment)
+    assert (traces(after), files_and_keys(after)) == ([], [])
+    assert of_others(after) == of_others(before)
+    table = {message_id: status for message_id, status in deployment.table().items() if message_id.startswith("theirs")}
+    assert table == {
+        "theirs-sent": "accepted",
+        "theirs-late": "canceled",
+        "theirs-file": "canceled",
+        "theirs-keyed": "accepted",
+        "theirs-reply": "canceled",
+        "theirs-refused": "failed opted_out recipient",
+    }
+
+
+@covers("I14")
+def test_erased_number_is_still_opted_out(deployment: Deployment) -> None:
+    fill(deployment)
+    run(deployment, "erase")
+    calls = len(deployment.vendors.calls)
+
+    send(deployment, request("sale", NUMBER, category="promotional"), request("code", NUMBER, category="otp"))
+
+    assert (deployment.table()["sale"], deployment.table()["code"]) == ("failed opted_out recipient", "accepted")
+    assert len(deployment.vendors.calls) == calls + 1
+
+
+def test_second_run_finds_nothing(deployment: Deployment) -> None:
+    fill(deployment)
+    service = erase_service(stack(deployment))
+
+    assert service.erase(NUMBER) == ALL
+    before = scan(deployment)
+
+    assert service.erase(NUMBER) == NOTHING
+    assert scan(deployment) == before
+
+
+class Outage:
+    """Lets a client make so many writes, and then no call at all."""
+
+    def __init__(self, writes: int) -> None:
+        self._writes = writes
+
+    def before_call(self, model: Any, **_: Any) -> None:
+        if self._writes == 0:
+            raise ConnectTimeoutError(endpoint_url="http://127.0.0.1")
+        self._writes -= model.name in ("DeleteItem", "BatchExecuteStatement")
+
+
+def failing_client(deployment: Deployment, *, writes: int) -> Callable[[str], Any]:
+    def client_of(service: str) -> Any:
+        client = deployment.emulator.client(service)
+        client.meta.events.register("before-call", Outage(writes).before_call)
+        return client
+
+    return client_of
+
+
+@covers("I14")
+def test_run_after_a_crash_at_any_write_completes_the_work(deployment: Deployment) -> None:
+    fill(deployment)
+    full = scan(deployment)
+    crashes = 0
+    while True:
+        try:
+            erase_service(stack(deployment, failing_client(deployment, writes=crashes))).erase(NUMBER)
+        except UnavailableError:
+            crashes += 1
+        else:
+            break
+        if crashes > 1:
+            assert traces(scan(deployment)) != []
+        erase_service(stack(deployment)).erase(NUMBER)
+        after = scan(deployment)
+        assert (traces(after), files_and_keys(after)) == ([], [])
+        restore(deployment, full)
+
+    assert crashes >= ALL.messages * 2 + ALL.inbound + 3
+
+
+def restore(deployment: Deployment, items: Items) -> None:
+    for table, kept in items.items():
+        for item in kept:
+            deployment.client("dynamodb").put_item(TableName=getattr(deployment, table), Item=item)
+
+
+# --- the commands -----------------------------------------------------------------------------------------------------
+
+
+def test_output_counts_items_and_masks_the_number(deployment: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
+    send(deployment, request(f"otp-{NATIONAL}", NUMBER, category="otp"))
+    capsys.readouterr()
+
+    assert run(deployment, "erase") == 0
+
+    printed = capsys.readouterr().out
+    assert "Erased +62********810 from sampai-test" in printed
+    assert re.search(r"messages \(their ids and statuses stay\) +│ +1 ", printed)
+    assert "The message_id of 1 of these messages contains the number, and stays." in printed
+    assert NATIONAL not in printed
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", ""])
+def test_nothing_is_erased_without_a_yes(
+    answer: str, deployment: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    send(deployment, request("code", NUMBER, category="otp"))
+    before = scan(deployment)
+    monkeypatch.setattr("sys.stdin", StringIO(answer))
+
+    assert run(deployment, "erase", answer="") == 1
+
+    assert scan(deployment) == before
+    assert "Erase +62********810 from sampai-test?" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", ["6281234567810", "+62081234567810", "081234567810", "+62812,+62813", "nobody"])
+def test_number_that_is_not_e164_is_refused_and_not_repeated(
+    number: str, deployment: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(deployment, "erase", number) == 1
+
+    printed = capsys.readouterr()
+    assert number not in printed.out + printed.err
+
+
+@pytest.mark.parametrize(
+    ("requests", "said"),
+    [
+        ([], "has neither opted out nor in."),
+        ([{"opt_out": NUMBER}], "opted out at 2026-11-21T10:00:00.001Z."),
+        ([{"opt_out": NUMBER}, {"opt_in": NUMBER}], "opted out at 2026-11-21T10:00:00.001Z."),
+        ([{"opt_out": OTHER}], "has neither opted out nor in."),
+        ([{"opt_in": NUMBER}], "opted in at 2026-11-21T10:00:00.001Z."),
+    ],
+)
+def test_consent_shows_the_latest_opt_out(
+    requests: list[dict[str, Any]], said: str, deployment: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    send(deployment, *requests)
+    capsys.readouterr()
+
+    assert run(deployment, "consent") == 0
+
+    assert capsys.readouterr().out == f"+62********810 {said}\n"
+
+
+ACTIONS = {"dynamodb:BatchExecuteStatement": "dynamodb:PartiQLUpdate"}
+FOR_THE_STACK = {"cloudformation:DescribeStacks", "cloudformation:DescribeStackResource"}
+
+
+@pytest.mark.parametrize(
+    ("command", "page"), [("erase", "docs/how-to/erase-a-person.md"), ("consent", "docs/how-to/opt-out.md")]
+)
+def test_page_lists_the_permissions_for_the_calls_of_its_command(
+    command: str, page: str, deployment: Deployment
+) -> None:
+    fill(deployment)
+    calls: set[str] = set()
+
+    def recording(service: str) -> Any:
+        client = deployment.emulator.client(service)
+
+        def note(model: Any, **_: Any) -> None:
+            call = f"{service}:{model.name}"
+            calls.add(ACTIONS.get(call, call))
+
+        client.meta.events.register("before-call", note)
+        return client
+
+    target = stack(deployment, recording)
+    assert main([command, "test"], {"NUMBER": NUMBER, "YES": "1"}, lambda stage: target) == 0
+
+    listed = set(re.findall(r"\b[a-z]+:[A-Z][A-Za-z]+\b", (ROOT / page).read_text()))
+    assert listed == calls | FOR_THE_STACK

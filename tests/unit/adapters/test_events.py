@@ -1,0 +1,133 @@
+"""Events for the callers on EventBridge. That a rule delivers them is tested in `tests/ports`."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from botocore.stub import Stubber
+
+from sampai.adapters.aws import Aws
+from sampai.adapters.events import MAX_BATCH_BYTES, EventBridgeBus
+from sampai.contract.events import Event
+from sampai.services.ports.runtime import UnavailableError
+from tests.covers import covers
+from tests.unit.adapters.calls import Calls, watch
+
+PARTS = ("Source", "DetailType", "Detail")
+"""The parts of an entry that count for its size."""
+
+
+@dataclass
+class Bus:
+    client: Any
+    calls: Calls
+
+    def put(self, events: Sequence[Event]) -> None:
+        EventBridgeBus(self.client, bus_name="bus").put(events)
+
+    def numbers(self) -> list[list[int]]:
+        """Return the numbers of the events in each call."""
+        return [[json.loads(entry["Detail"])["n"] for entry in entries] for entries in self.calls.values("Entries")]
+
+
+@pytest.fixture
+def bus(aws: Aws) -> Bus:
+    events = aws.client("events")
+    events.create_event_bus(Name="bus")
+    return Bus(events, watch(events, "PutEvents"))
+
+
+def events(count: int, padding: str = "") -> list[Event]:
+    return [Event(detail_type="Message Received", detail={"n": n, "text": padding}) for n in range(count)]
+
+
+def test_event_carries_its_source_its_type_and_its_detail(bus: Bus) -> None:
+    bus.put([Event(detail_type="Message Received", detail={"text": "សួស្តី"})])
+
+    ((entry,),) = bus.calls.values("Entries")
+    assert json.loads(entry.pop("Detail")) == {"text": "សួស្តី"}
+    assert entry == {"EventBusName": "bus", "Source": "sampai", "DetailType": "Message Received"}
+
+
+def test_events_go_out_in_order_ten_at_a_time(bus: Bus) -> None:
+    bus.put(events(23))
+
+    assert bus.numbers() == [list(range(10)), list(range(10, 20)), [20, 21, 22]]
+
+
+def test_call_stays_below_the_size_that_eventbridge_takes(bus: Bus) -> None:
+    bus.put(events(7, padding="x" * 100_000))
+
+    sizes = [sum(len(e[part]) for e in call for part in PARTS) for call in bus.calls.values("Entries")]
+    assert bus.numbers() == [[0, 1], [2, 3], [4, 5], [6]]
+    assert max(sizes) <= MAX_BATCH_BYTES
+
+
+def test_no_events_are_no_call(bus: Bus) -> None:
+    bus.put([])
+
+    assert len(bus.calls) == 0
+
+
+# --- refusals: moto makes none ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stubber(bus: Bus) -> Iterator[Stubber]:
+    with Stubber(bus.client) as stubber:
+        yield stubber
+
+
+def answer(count: int, *refused: int) -> dict[str, Any]:
+    """Return the answer to so many events, with the positions that were refused."""
+    entries = [{"ErrorCode": "InternalFailure"} if n in refused else {"EventId": str(n)} for n in range(count)]
+    return {"FailedEntryCount": len(refused), "Entries": entries}
+
+
+@covers("D8")
+def test_refused_event_is_sent_once_more_with_all_that_followed_it(bus: Bus, stubber: Stubber) -> None:
+    for each in (answer(10, 3, 5), answer(7), answer(2)):
+        stubber.add_response("put_events", each)
+
+    bus.put(events(12))
+
+    assert bus.numbers() == [list(range(10)), list(range(3, 10)), [10, 11]]
+
+
+@covers("D8", "E2")
+@pytest.mark.parametrize(
+    ("answers", "calls"),
+    [
+        ([answer(10, 3), answer(7, 0)], [list(range(10)), list(range(3, 10))]),
+        (["ServiceUnavailable"], [list(range(10))]),
+        ([answer(10, 3), "ThrottlingException"], [list(range(10)), list(range(3, 10))]),
+    ],
+    ids=["refused twice", "an outage", "an outage after a refusal"],
+)
+def test_no_event_overtakes_one_that_was_not_taken(
+    bus: Bus, stubber: Stubber, answers: list[dict[str, Any] | str], calls: list[list[int]]
+) -> None:
+    for each in answers:
+        if isinstance(each, str):
+            stubber.add_client_error("put_events", each)
+        else:
+            stubber.add_response("put_events", each)
+
+    with pytest.raises(UnavailableError, match=r"^events: "):
+        bus.put(events(12))
+
+    assert bus.numbers() == calls
+
+
+def test_bus_that_does_not_exist_is_unavailable(aws: Aws) -> None:
+    with pytest.raises(UnavailableError, match=r"^events: ResourceNotFoundException$"):
+        EventBridgeBus(aws.client("events"), bus_name="nowhere").put(events(1))
+
+
+def test_outage_is_unavailable(bus: Bus) -> None:
+    bus.calls.cut()
+
+    with pytest.raises(UnavailableError, match=r"^events: EndpointConnectionError$"):
+        bus.put(events(1))

@@ -1,0 +1,46 @@
+"""Matching rows of a vendor's list with messages that have no vendor id."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from sampai.domain.status import Status
+from sampai.domain.times import to_text
+from tests.fakes import START
+from tests.harness.application import House, lost, nomsa_list, nomsa_row, request
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        nomsa_row("145", body="Another text"),
+        nomsa_row("145", recipient="+85591234599"),
+        nomsa_row("145", created_at="2026-11-21T08:00:00.000Z"),
+        nomsa_row("145", accepted_at=None, message_id=None),
+    ],
+    ids=["other text", "other number", "other time", "never accepted"],
+)
+def test_a_row_that_differs_does_not_match(row: dict[str, object]) -> None:
+    house = House(lost(), nomsa_list(row))
+    house.send(request())
+    house.clock.advance(seconds=15)
+
+    house.follow_up()
+
+    assert house.message().status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize(("age", "status"), [(5, Status.UNKNOWN), (89, Status.UNKNOWN), (90, Status.DELIVERED)])
+def test_a_row_that_may_be_a_send_in_flight_does_not_match_yet(age: int, status: Status) -> None:
+    later = START + timedelta(minutes=5)
+    row = nomsa_row("145", created_at=to_text(later), status="DELIVERED", delivered_at=to_text(later))
+    house = House(lost(), nomsa_list(row))
+    house.send(request(on_unknown="resend"))
+
+    for _ in range(2):
+        house.clock.now = later + timedelta(seconds=age)
+        house.store.messages["m-1"] = replace(house.message(), due_at=house.clock())
+        house.follow_up()
+
+    assert (house.message().status, house.message().not_found_count) == (status, 0)

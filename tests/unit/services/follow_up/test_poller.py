@@ -1,0 +1,130 @@
+"""Polling a vendor: a list for many messages, look-ups where the list does not help."""
+
+import json
+from datetime import timedelta
+from itertools import count
+from urllib.parse import urlsplit
+
+import pytest
+
+from sampai.domain.http import HttpRequest, HttpResponse
+from sampai.domain.status import Status
+from tests.harness.application import (
+    House,
+    lost,
+    nomsa_list,
+    nomsa_row,
+    nomsa_taken,
+    nusasms_taken,
+    request,
+    smspoh_row,
+    unreached,
+)
+
+DELIVERED = {"status": "DELIVERED", "delivered_at": "2026-11-21T10:00:05.000Z"}
+
+
+def test_one_list_call_reports_on_many_messages() -> None:
+    rows = [nomsa_row(str(n), **DELIVERED) for n in range(50)]
+    house = House(*(nomsa_taken(str(n)) for n in range(50)), nomsa_list(*rows))
+    house.send(*(request(f"m-{n}") for n in range(50)))
+    house.clock.advance(seconds=15)
+
+    house.follow_up()
+
+    assert {m.status for m in house.store.messages.values()} == {Status.DELIVERED}
+    assert len(house.transport.requests) == 51
+
+
+def test_a_message_that_is_not_in_the_list_is_looked_up_by_id() -> None:
+    house = House(nomsa_taken("145"), nomsa_list(), nomsa_taken("145", **DELIVERED))
+    house.send(request())
+    house.clock.advance(seconds=15)
+
+    house.follow_up()
+
+    assert house.message().status is Status.DELIVERED
+    assert house.transport.requests[-1].url.endswith("/145")
+
+
+def list_with(ours_per_page: int) -> tuple[House, list[str]]:
+    """Follow up thirty delivered messages; each page of the list has some of them among rows of others.
+
+    Return the paths that were requested: `sms` for a page, else the id of a look-up.
+    """
+    paths: list[str] = []
+
+    def answer(wanted: HttpRequest) -> HttpResponse:
+        path = urlsplit(wanted.url).path.rpartition("/")[2]
+        if wanted.method == "POST":
+            return nomsa_taken(str(next(numbers)))
+        paths.append(path)
+        if path != "sms":
+            return nomsa_taken(path, **DELIVERED)
+        page = paths.count("sms") - 1
+        ours = [
+            nomsa_row(str(n), **DELIVERED) for n in range(page * ours_per_page, page * ours_per_page + ours_per_page)
+        ]
+        others = [nomsa_row(f"others-{page}-{n}") for n in range(100 - ours_per_page)]
+        return HttpResponse(status=200, body=json.dumps({"has_more": True, "data": [*ours, *others]}).encode())
+
+    numbers = iter(range(30))
+    house = House(answer)
+    house.send(*(request(f"m-{n}") for n in range(30)))
+    house.clock.advance(seconds=15)
+    house.follow_up()
+    return house, paths
+
+
+@pytest.mark.parametrize(("ours_per_page", "pages"), [(15, 2), (3, 10), (1, 4), (0, 4)])
+def test_look_ups_replace_a_list_with_few_of_our_messages(ours_per_page: int, pages: int) -> None:
+    house, paths = list_with(ours_per_page)
+
+    assert {message.status for message in house.store.messages.values()} == {Status.DELIVERED}
+    assert paths.count("sms") == pages
+    assert len(paths) == pages + 30 - pages * ours_per_page
+
+
+def test_a_list_that_is_cut_does_not_prove_that_a_message_is_missing() -> None:
+    rows = count()
+
+    def answer(wanted: HttpRequest) -> HttpResponse:
+        if wanted.method == "POST":
+            raise AssertionError("sent again")
+        page = [smspoh_row(f"others-{next(rows)}", "others") for _ in range(100)]
+        document = {"messages": page, "limit": 100, "records": 100_000, "start": 0}
+        return HttpResponse(
+            status=200, headers={"content-type": "application/json"}, body=json.dumps(document).encode()
+        )
+
+    house = House(lost(), answer)
+    house.send(request(home="smspoh", on_unknown="resend"))
+    for _ in range(4):
+        house.clock.advance(minutes=30)
+        house.follow_up()
+        house.resume()
+
+    assert (house.message().status, house.message().not_found_count) == (Status.UNKNOWN, 0)
+    assert len(house.transport.requests) == 1 + 4 * 10
+
+
+def test_a_failed_poll_is_repeated_later() -> None:
+    house = House(nomsa_taken("145"), unreached())
+    house.send(request())
+    house.clock.advance(seconds=15)
+
+    house.follow_up()
+
+    assert house.message().status is Status.ACCEPTED
+    assert house.message().due_at == house.clock() + timedelta(seconds=60)
+
+
+def test_a_vendor_without_a_list_and_look_ups_is_not_called() -> None:
+    house = House(nusasms_taken("0017"))
+    house.send(request(home="nusasms"))
+    house.clock.advance(seconds=15)
+
+    house.follow_up()
+
+    assert len(house.transport.requests) == 1
+    assert house.message().due_at == house.clock() + timedelta(seconds=60)

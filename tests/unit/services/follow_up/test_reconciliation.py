@@ -1,0 +1,93 @@
+"""Matching messages with vendor ids: unknown sends, and correlations that a sender left open."""
+
+import pytest
+
+from sampai.domain.http import HttpResponse
+from sampai.domain.status import Status
+from sampai.services.ports.correlations import LinkCorrelation
+from tests.covers import covers
+from tests.fakes import statuses
+from tests.harness.application import (
+    House,
+    lost,
+    nomsa_list,
+    nomsa_row,
+    nomsa_taken,
+    nusasms_taken,
+    request,
+    smspoh_history,
+    smspoh_row,
+)
+
+DELIVERED = {"status": "DELIVERED", "delivered_at": "2026-11-21T10:00:05.000Z"}
+
+RECONCILED = [
+    ("nomsa", nomsa_list(nomsa_row("145", **DELIVERED)), "145"),
+    ("smspoh", smspoh_history(smspoh_row("AA-1", "m-1", "Success")), "AA-1"),
+]
+
+
+@covers("P7", "I4", "E2")
+@pytest.mark.parametrize(("home", "history", "provider_message_id"), RECONCILED, ids=[c[0] for c in RECONCILED])
+def test_an_unknown_send_is_found_in_the_list(home: str, history: HttpResponse, provider_message_id: str) -> None:
+    house = House(lost(), history)
+    house.send(request(home=home))
+    house.clock.advance(seconds=15)
+
+    house.follow_up()
+
+    assert statuses(house.message()) == [Status.SENDING, Status.UNKNOWN, Status.DELIVERED]
+    assert house.message().provider_message_id == provider_message_id
+    assert house.store.buffered[f"{home}#{provider_message_id}"].message_id == "m-1"
+    assert house.sequences() == [1, 2, 3]
+
+
+@covers("I9")
+def test_a_row_of_another_message_is_not_claimed() -> None:
+    house = House(nomsa_taken("145"), lost(), nomsa_list(nomsa_row("145")), nomsa_list(nomsa_row("145")))
+    house.send(request("first"))
+    house.send(request("second"))
+    house.clock.advance(seconds=15)
+
+    house.follow_up()
+
+    assert house.message("second").status is Status.UNKNOWN
+    assert house.message("second").provider_message_id is None
+
+
+def test_the_only_unclaimed_row_is_claimed() -> None:
+    house = House(nomsa_taken("145"), lost(), nomsa_list(nomsa_row("145"), nomsa_row("146")))
+    house.send(request("first"))
+    house.send(request("second"))
+    house.clock.advance(seconds=15)
+
+    house.follow_up()
+
+    assert house.message("first").provider_message_id == "145"
+    assert house.message("second").provider_message_id == "146"
+
+
+def test_two_unknown_sends_that_look_alike_stay_unknown() -> None:
+    house = House(lost(), lost(), nomsa_list(nomsa_row("145"), nomsa_row("146")))
+    house.send(request("first"))
+    house.send(request("second"))
+    house.clock.advance(seconds=15)
+
+    house.follow_up()
+
+    assert {m.status for m in house.store.messages.values()} == {Status.UNKNOWN}
+
+
+@covers("W1", "I4", "E3")
+def test_an_open_correlation_is_completed() -> None:
+    house = House(nusasms_taken("0017"))
+    house.store.outages = [LinkCorrelation]
+    house.send(request(home="nusasms"))
+    house.receive("nusasms", "sms-receipt", query="ref_no=0017&status=DELIVERED")
+    assert house.message().status is Status.ACCEPTED
+
+    house.clock.advance(seconds=15)
+    house.follow_up()
+
+    assert house.message().status is Status.DELIVERED
+    assert house.store.buffered["nusasms#0017"].message_id == "m-1"

@@ -1,0 +1,99 @@
+"""The answers of the webhook service."""
+
+from typing import Any
+
+import pytest
+
+from sampai.domain.status import Status
+from sampai.services.webhook.service import Answer
+from tests.covers import covers
+from tests.harness.application import TOKEN, House, nusasms_taken, request, smspoh_taken
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+def sent_by_smspoh() -> House:
+    house = House(smspoh_taken("AA-1"))
+    house.send(request(home="smspoh"))
+    return house
+
+
+NOT_FOUND = [
+    ("unknown provider", {"provider": "acme"}),
+    ("provider without webhooks", {"provider": "nomsa"}),
+    ("unknown kind", {"kind": "inbox"}),
+    ("wrong token", {"token": "wrong"}),
+    ("empty token", {"token": ""}),
+    ("half of the token", {"token": TOKEN[:10]}),
+    ("token in another case", {"token": TOKEN.upper()}),
+    ("token beyond ASCII", {"token": "tökén"}),
+]
+
+
+@covers("W6", "I12")
+@pytest.mark.parametrize("place", [c[1] for c in NOT_FOUND], ids=[c[0] for c in NOT_FOUND])
+def test_a_webhook_with_a_wrong_path_changes_nothing(place: dict[str, str]) -> None:
+    house = sent_by_smspoh()
+    before = house.message()
+
+    answer = house.receive(**place, query="messageId=AA-1&clientReference=m-1&status=Success")
+
+    assert answer is Answer.NOT_FOUND
+    assert house.message() == before
+    assert list(house.store.buffered) == ["smspoh#AA-1"]
+
+
+MALFORMED: list[tuple[str, dict[str, Any]]] = [
+    ("nothing", {}),
+    ("no status", {"query": "messageId=AA-1"}),
+    ("contradicting fields", {"query": "messageId=AA-1&status=Sent&status=Success"}),
+    ("contradicting body", {"query": "messageId=AA-1&status=Sent", "body": b"status=Success", "headers": FORM}),
+    ("broken JSON", {"body": b'{"messageId": ', "headers": {"content-type": "application/json"}}),
+    ("deep JSON", {"body": b"[" * 60_000, "headers": {"content-type": "application/json"}}),
+    ("not UTF-8", {"query": "messageId=AA-1&status=%ff"}),
+    ("NUL", {"query": "messageId=AA-1%00&status=Sent"}),
+    ("large body", {"query": "messageId=AA-1&status=Success", "body": b"a" * 70_000}),
+    ("large query", {"query": "messageId=AA-1&status=Success&x=" + "a" * 9000}),
+]
+
+
+@covers("W8")
+@pytest.mark.parametrize("webhook", [c[1] for c in MALFORMED], ids=[c[0] for c in MALFORMED])
+def test_a_malformed_webhook_is_refused_and_changes_nothing(webhook: dict[str, Any]) -> None:
+    house = sent_by_smspoh()
+    before = house.message()
+
+    answer = house.receive(**webhook)
+
+    assert answer is Answer.MALFORMED
+    assert house.message() == before
+
+
+@covers("W2", "I12")
+def test_the_answer_does_not_show_whether_a_message_exists() -> None:
+    house = sent_by_smspoh()
+
+    known = house.receive(query="messageId=AA-1&clientReference=m-1&status=Sent")
+    unknown = house.receive(query="messageId=ZZ-9&clientReference=nobody&status=Sent")
+
+    assert known is unknown is Answer.RECEIVED
+    assert set(house.store.messages) == {"m-1"}
+
+
+@covers("W7", "I4")
+def test_a_report_that_is_not_durable_is_answered_with_503() -> None:
+    house = sent_by_smspoh()
+    house.store.is_down = True
+
+    assert house.receive(query="messageId=AA-1&clientReference=m-1&status=Success") is Answer.UNAVAILABLE
+    assert house.receive(query="messageId=ZZ-9&status=Success") is Answer.UNAVAILABLE
+
+
+def test_receipts_need_no_settings_inbox_or_directory() -> None:
+    house = House(nusasms_taken("0017"))
+    house.send(request(home="nusasms"))
+    house.settings.is_down = house.inbox.is_down = house.directory.is_down = True
+
+    assert house.receive("nusasms", "sms-receipt", query="ref_no=0017&status=DELIVERED") is Answer.RECEIVED
+
+    assert house.message().status is Status.DELIVERED

@@ -1,0 +1,38 @@
+"""The token in the path of a webhook."""
+
+import pytest
+
+from sampai.services.ports.configuration import Secret
+from sampai.services.webhook.tokens import is_valid_token
+from tests.fakes import FixedSecret
+
+OLD = Secret(webhook_tokens=("current-token", "previous-token"))
+NEW = Secret(webhook_tokens=("new-token", "current-token"))
+
+
+class RotatedSecret(FixedSecret):
+    """Returns the old secret until it is refreshed."""
+
+    def refresh(self) -> None:
+        super().refresh()
+        self.secret = NEW
+
+
+@pytest.mark.parametrize(
+    ("token", "refreshes"), [("current-token", 0), ("previous-token", 0), ("new-token", 1)], ids=str
+)
+def test_every_token_of_the_secret_is_valid_during_a_rotation(token: str, refreshes: int) -> None:
+    secret = RotatedSecret(OLD)
+
+    assert is_valid_token(token, secret)
+
+    assert secret.refreshed == refreshes
+
+
+@pytest.mark.parametrize("token", ["", "current", "current-token-", "CURRENT-TOKEN", "tökén", "half \ud83d"])
+def test_another_text_is_not_a_valid_token(token: str) -> None:
+    assert not is_valid_token(token, RotatedSecret(OLD))
+
+
+def test_without_tokens_no_token_is_valid() -> None:
+    assert not is_valid_token("", FixedSecret(Secret()))
