@@ -203,7 +203,7 @@ class MeteredDeployment:
             repeat=repeat,
             early_poll=early_poll,
             final_poll=final_poll,
-            stored=self._stored(),
+            stored=self._stored_bytes(),
             largest=largest,
             metrics=frozenset(self.meter.metrics),
         )
@@ -214,7 +214,7 @@ class MeteredDeployment:
 
     def count_follow_up(self, due: int) -> Usage:
         """Run follow_up with some due messages and publish the changes. Return the usage of the run."""
-        accepted = self._accepted()
+        accepted = self._read_accepted()
         for item in accepted:
             self._set_due(item, "2999-01-01T00:00:00.000Z")
         for item in accepted[:due]:
@@ -247,13 +247,13 @@ class MeteredDeployment:
         for _ in range(DUE // BATCH - 1):
             self._send(BATCH)
         idle = self.count_follow_up(0)
-        with _undelivered(self.vendors):
+        with _hide_deliveries(self.vendors):
             early = self.count_follow_up(DUE)
         final = self.count_follow_up(DUE)
         return (early - idle) * (1 / DUE), (final - idle) * (1 / DUE)
 
     def _receive(self, sample: str, query: Mapping[str, str]) -> Usage:
-        item = self._reported = self._reported or self._accepted()[0]
+        item = self._reported = self._reported or self._read_accepted()[0]
         message_id, provider_message_id = item["message_id"]["S"], item["provider_message_id"]["S"]
         event = receipt_event(sample, message_id=message_id, provider_message_id=provider_message_id, **query)
         api = {API: 1, LOG_BYTES: json_line_bytes(ACCESS_LINE), records_of("webhook"): 1}
@@ -303,7 +303,7 @@ class MeteredDeployment:
         if function == "send":
             secret.fingerprint_key()
 
-    def _accepted(self) -> list[Item]:
+    def _read_accepted(self) -> list[Item]:
         return [i for i in self.deployment.items(self.deployment.messages) if i["status"]["S"] == "accepted"]
 
     def _set_due(self, item: Mapping[str, Any], at: str) -> None:
@@ -314,7 +314,7 @@ class MeteredDeployment:
             ExpressionAttributeValues={":at": {"S": at}},
         )
 
-    def _stored(self) -> Usage:
+    def _stored_bytes(self) -> Usage:
         """Return the stored bytes of a message in its last status, and of its correlation."""
         items = self.deployment.items(self.deployment.messages)
         longest = max(size_of(item) for item in items if item["status"]["S"] != "accepted")
@@ -334,7 +334,7 @@ def _request_bytes(asked: Asked) -> int:
 
 
 @contextmanager
-def _undelivered(vendors: Vendors) -> Iterator[None]:
+def _hide_deliveries(vendors: Vendors) -> Iterator[None]:
     """Let the vendors report every message as accepted, not delivered, until the block ends."""
     answer = vendors.answer
     words = {'"DELIVERED"': '"ACCEPTED"', "Delivered": "Accepted", '"D"': '"Q"'}

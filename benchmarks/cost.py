@@ -250,7 +250,7 @@ def _measure_webhook(harness: Harness, sandbox: Sandbox) -> Cpu:
         send.invoke(*(batch_of(BATCH) for _ in range(ROUNDS + 1)))
     receipts = [
         receipt_event("smspoh-receipt-get", message_id=message_id, provider_message_id=item["provider_message_id"]["S"])
-        for message_id, item in _accepted(harness).items()
+        for message_id, item in _read_accepted(harness).items()
     ]
     groups = [receipts[i : i + BATCH] for i in range(0, len(receipts), BATCH)]
     spent = [sandbox.invoke(*group).cpu_seconds * 1000 / len(group) for group in groups]
@@ -263,7 +263,7 @@ def _measure_follow_up(harness: Harness, sandbox: Sandbox) -> Cpu:
     def poll() -> float:
         with harness.sandbox("send") as send:
             send.invoke(batch_of(DUE, "nomsa"))
-        for message_id in _accepted(harness):
+        for message_id in _read_accepted(harness):
             harness.deployment.make_due(message_id)
         return sandbox.invoke({}).cpu_seconds * 1000
 
@@ -272,7 +272,7 @@ def _measure_follow_up(harness: Harness, sandbox: Sandbox) -> Cpu:
     return Cpu.between((0, idle), (DUE, median(poll() for _ in range(3))))
 
 
-def _accepted(harness: Harness) -> dict[str, Any]:
+def _read_accepted(harness: Harness) -> dict[str, Any]:
     items = harness.deployment.items(harness.deployment.messages)
     return {item["message_id"]["S"]: item for item in items if item["status"]["S"] == "accepted"}
 
@@ -470,7 +470,7 @@ def _results(costs: CostModel) -> Iterator[Result]:
     yield Result(key="cost.month", label="a month without messages", value=sum(costs.monthly().values()), unit="$")
 
 
-def _notes(costs: CostModel) -> Iterator[str]:
+def _explanations(costs: CostModel) -> Iterator[str]:
     document = json.loads(PRICES.read_text())
     yield f"Prices: {document['region']}, {document['date']}, {document['currency']}."
     unchecked = {name: price["from"] for name, price in document["prices"].items() if price["checked"] is None}
@@ -498,8 +498,8 @@ def main() -> None:
     tables = (_kinds_table, _memory_table, _functions_table, _batch_table, _extras_table, _monthly_table)
     for table in tables:
         console.print(table(costs))
-    for note in _notes(costs):
-        console.print(note, style="dim", highlight=False)
+    for explanation in _explanations(costs):
+        console.print(explanation, style="dim", highlight=False)
     save(_results(costs))
 
 

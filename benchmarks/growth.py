@@ -124,12 +124,12 @@ def _describe(works: Mapping[int, Work]) -> str:
 def run_follow_up(in_flight: int, *, is_separate: bool) -> Work:
     """Run follow_up with `DUE` due messages and others in flight. `is_separate`: no list contains both."""
     client = CountingDynamo(**TABLES)
-    vendors = _fill_world(client, in_flight, is_separate=is_separate)
+    vendors = _fill_tables(client, in_flight, is_separate=is_separate)
     _follow_up(client, vendors)
     return _work(client, vendors.calls.total())
 
 
-def _fill_world(client: CountingDynamo, in_flight: int, *, is_separate: bool) -> ListingVendors:
+def _fill_tables(client: CountingDynamo, in_flight: int, *, is_separate: bool) -> ListingVendors:
     """Put the messages in flight and the due messages into the tables, and return vendors that accepted them."""
     latest = START - (GAP if is_separate else timedelta(0))
     _fill(client, in_flight, until=latest)
@@ -237,7 +237,7 @@ def _work(client: CountingDynamo, vendor_calls: int) -> Work:
 def _compare_with_local_aws() -> None:
     """Make the smallest run on both. Raises AssertionError unless requests, vendor calls and tables are the same."""
     counting = CountingDynamo(**TABLES)
-    vendors = _fill_world(counting, SIZES[0], is_separate=True)
+    vendors = _fill_tables(counting, SIZES[0], is_separate=True)
     requests = Counter[str]()
 
     def count_request(event_name: str, **_: Any) -> None:

@@ -138,7 +138,7 @@ class Meter:
             calls = [classic_call(statement) for statement in params["Statements"]]
             return [key for call in calls if call for key in self._written_keys(*call)]
         table = params["TableName"]
-        values = _typed(params["Item"] if operation == "PutItem" else params["Key"])
+        values = _to_typed(params["Item"] if operation == "PutItem" else params["Key"])
         return [(table, {name: values[name] for name in _key_names(self._describe(table))})]
 
     def _describe(self, table: str) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def _metrics_in(line: str) -> Iterator[str]:
             yield from (" ".join([metric["Name"], *values]) for metric in directive["Metrics"])
 
 
-def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
+def _to_typed(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return values in DynamoDB's JSON. The resources of boto3 pass plain values."""
     is_typed = all(isinstance(value, dict) and len(value) == 1 and set(value) <= _TYPES for value in values.values())
     return dict(values) if is_typed else {name: TypeSerializer().serialize(value) for name, value in values.items()}
@@ -176,7 +176,7 @@ def _units_of_batch_get(params: Mapping[str, Any], response: Mapping[str, Any]) 
 
 
 def _units_of_get(params: Mapping[str, Any], response: Mapping[str, Any]) -> float:
-    units = read_units([_typed(response["Item"])] if "Item" in response else [], asked=1)
+    units = read_units([_to_typed(response["Item"])] if "Item" in response else [], asked=1)
     return units if params.get("ConsistentRead") else units / 2
 
 

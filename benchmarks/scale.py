@@ -89,7 +89,7 @@ HOT: Final = 0.8
 """A resource is hot above this share of its capacity. The rest is for bursts."""
 
 
-def deployed(per_second: float) -> Plan:
+def deployed_plan(per_second: float) -> Plan:
     """Return the plan of a stack with the template's defaults, at some messages per second."""
     parameters, resources = template()["Parameters"], template()["Resources"]
     changes = resources["PublishFunction"]["Properties"]["Events"]["Changes"]["Properties"]
@@ -222,7 +222,7 @@ class Finding:
 
 def simulate(scale: Scale, seed: int = 1) -> Finding:
     """Simulate a rate, as deployed and with the changes."""
-    plan = deployed(scale.per_second)
+    plan = deployed_plan(scale.per_second)
     as_deployed = Simulation(plan, seed).run()
     changes = {"per_second": scale.per_second / scale.stacks, "seconds": 240.0, "warm_up": 180.0, **scale.changes}
     share = replace(plan, **changes)  # type: ignore[arg-type]

@@ -81,7 +81,7 @@ def function_path(build: Path, name: str) -> list[Path]:
 # --- byte-code ------------------------------------------------------------------------------------------------------
 
 
-def without_byte_code(folder: Path, tag: str) -> list[Path]:
+def modules_without_byte_code(folder: Path, tag: str) -> list[Path]:
     """Return the modules in a folder without a .pyc of a Python version, for example `cpython-313`."""
     return [
         source
@@ -101,7 +101,7 @@ def _count_missing_byte_code() -> Iterator[Result]:
         yield Result(
             key=f"start.pyc.{key}",
             label=f"modules without byte-code, {label}",
-            value=len(without_byte_code(build, tag)),
+            value=len(modules_without_byte_code(build, tag)),
             unit="",
             goal=0,
             note=f"of {len(list(build.rglob('*.py')))}",

@@ -33,7 +33,7 @@ from benchmarks.model import (
     Simulation,
     pass_seconds,
 )
-from benchmarks.scale import QUOTAS, REMEDIES, SCALES, capacities, deployed, simulate
+from benchmarks.scale import QUOTAS, REMEDIES, SCALES, capacities, deployed_plan, simulate
 
 STEADY = Plan(
     per_second=100.0,
@@ -110,7 +110,7 @@ def test_nothing_is_lost_on_the_way() -> None:
 
 
 def test_a_queue_that_is_longer_than_the_workers_can_do_grows() -> None:
-    run = Simulation(deployed(1000.0)).run()
+    run = Simulation(deployed_plan(1000.0)).run()
 
     assert run.waiting == pytest.approx(180 * (1000 - run.per_second), rel=0.05)
 
@@ -124,7 +124,7 @@ def test_a_shard_publishes_a_hundred_records_at_a_time_in_each_lane(lanes: int, 
     assert Simulation(plan).run().unpublished == pytest.approx(unpublished, abs=500)
 
 
-@pytest.mark.parametrize("plan", [STEADY, replace(STEADY, max_per_second=20.0), deployed(200.0)])
+@pytest.mark.parametrize("plan", [STEADY, replace(STEADY, max_per_second=20.0), deployed_plan(200.0)])
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(plan: Plan) -> None:
     plan = replace(plan, vendor_spread=0.2, seconds=40.0, warm_up=0.0)
 
@@ -188,7 +188,7 @@ def test_follow_up_lists_what_it_can_and_asks_for_the_rest(per_second: float, se
 
 
 def test_the_plan_of_the_stack_is_what_template_and_code_say() -> None:
-    plan = deployed(10.0)
+    plan = deployed_plan(10.0)
 
     assert (plan.batch, plan.concurrency, plan.parallelization, plan.webhooks_per_second) == (10, 10, 1, 1000)
     assert (plan.due_shards, plan.index_units, plan.pass_size, plan.follow_up_seconds) == (8, 8000, 200, 30)
@@ -198,7 +198,7 @@ def test_a_small_rate_needs_nothing_to_be_moved_and_every_resource_has_its_mover
     finding = simulate(SCALES[0])
 
     assert [line.name for line in finding.lines if line.used > 0.8] == []
-    assert {line.name for line in finding.lines} == REMEDIES.keys() == capacities(deployed(1.0), {}).keys()
+    assert {line.name for line in finding.lines} == REMEDIES.keys() == capacities(deployed_plan(1.0), {}).keys()
     assert {WORKERS, RESERVATIONS} <= REMEDIES.keys()
 
 

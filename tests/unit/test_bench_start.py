@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.cpu import cpu_ticks_in, peak_kib_in
-from benchmarks.start import BASELINE, GOALS, SERVICES, instructions_in, without_byte_code
+from benchmarks.start import BASELINE, GOALS, SERVICES, instructions_in, modules_without_byte_code
 from sampai import bootstrap
 
 VALGRIND = """==8480== Cachegrind, a cache and branch-prediction profiler
@@ -44,7 +44,7 @@ def test_a_module_lacks_byte_code_that_has_none_of_the_version(tmp_path: Path) -
     (compiled / "good.cpython-313.pyc").touch()
     (compiled / "other_version.cpython-311.pyc").touch()
 
-    assert without_byte_code(tmp_path, "cpython-313") == [package / "none.py", package / "other_version.py"]
+    assert modules_without_byte_code(tmp_path, "cpython-313") == [package / "none.py", package / "other_version.py"]
 
 
 def test_every_measured_function_names_a_service_of_the_bootstrap_and_the_baseline_exists() -> None:
