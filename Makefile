@@ -65,7 +65,7 @@ fuzz: $(DEV) ## generate N webhook requests and N queue bodies: make fuzz N=1000
 	@$(BIN)/python -m tests.fuzz $(or $(N),10000)
 
 mutants: $(DEV) $(EMULATOR) ## plant known defects one by one and name the test that finds each
-	@$(BIN)/python -m tests.mutants
+	@$(BIN)/python -m tests.defects
 
 chaos: $(DEV) $(EMULATOR) ## kill processes of the local stack under load and check the promises
 	@$(BIN)/python -m tests.chaos

@@ -4,13 +4,12 @@ The real handlers run against a local AWS. The requests of Lambda itself to SQS 
 to its documentation.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from http.server import ThreadingHTTPServer
 from math import ceil
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -46,13 +45,14 @@ from benchmarks.results import Result
 from benchmarks.sandbox import Context as BaselineContext
 from sampai import bootstrap
 from sampai.adapters.store import MAX_STATEMENTS
+from sampai.domain.http import HttpRequest
+from sampai.domain.status import Status
 from sampai.services.follow_up.poller import LOOKUP_THREADS
 from sampai.services.send.dispatch import THREADS
 from tests.emulator import Emulator
 from tests.emulator import running as running_emulator
-from tests.functional import vendors as functional_vendors
-from tests.functional.sandbox import ENVIRONMENTS, Context, Deployment, handler_of
-from tests.functional.vendors import Answer, Asked, Vendors
+from tests.functional.sandbox import ENVIRONMENTS, Context, Deployment, handler_of, new_vendors
+from tests.harness.vendors import FakeVendors, base_urls, serving
 
 _REQUEST_ID: Final = "00000000-0000-4000-8000-000000000000"
 _TIME: Final = "2026-11-21T10:00:00.000Z"
@@ -157,12 +157,11 @@ def count_all() -> Counts:
     """Count every kind of message and the naive baseline."""
     with ExitStack() as stack:
         emulator = stack.enter_context(running_emulator())
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(ThreadingHTTPServer, "request_queue_size", LARGE)  # so that no connection is refused
-        vendors = stack.enter_context(functional_vendors.running())
+        vendors = new_vendors()
+        address = stack.enter_context(serving(vendors))
 
         def deploy(kind: Kind) -> MeteredDeployment:
-            return stack.enter_context(MeteredDeployment.create(kind, emulator, vendors))
+            return stack.enter_context(MeteredDeployment.create(kind, emulator, vendors, address))
 
         idle = deploy(KINDS["nomsa"])
         return Counts(
@@ -180,15 +179,18 @@ class MeteredDeployment:
     kind: Kind
     deployment: Deployment
     meter: Meter
-    vendors: Vendors
+    vendors: FakeVendors
     _reported: Item | None = None
     """The message of all receipts."""
 
     @classmethod
     @contextmanager
-    def create(cls, kind: Kind, emulator: Emulator, vendors: Vendors) -> "Iterator[MeteredDeployment]":
+    def create(
+        cls, kind: Kind, emulator: Emulator, vendors: FakeVendors, address: str
+    ) -> "Iterator[MeteredDeployment]":
         with pytest.MonkeyPatch.context() as patch:
-            deployment = Deployment(emulator=emulator, vendors=vendors, monkeypatch=patch)
+            urls = base_urls(address)
+            deployment = Deployment(emulator=emulator, vendors=vendors, base_urls=urls, monkeypatch=patch)
             yield cls(kind=kind, deployment=deployment, meter=Meter(emulator=emulator), vendors=vendors)
 
     def count_steps(self) -> MessageUsage:
@@ -227,7 +229,7 @@ class MeteredDeployment:
         from benchmarks.baselines import naive
 
         self.deployment.enter("send")
-        for name, value in create_baseline_tables(self.deployment, self.vendors.base_urls).items():
+        for name, value in create_baseline_tables(self.deployment).items():
             self.deployment.monkeypatch.setenv(name, value)
         usages = {}
         for size in SIZES:
@@ -276,17 +278,17 @@ class MeteredDeployment:
 
     def _measure(self, function: str, handler: Callable[[Any, Any], object], *events: Any, context: Any) -> Usage:
         """Run a handler, and return its usage and that of Lambda for the invocations."""
-        self.vendors.asked.clear()
+        self.vendors.requests.clear()
         usage = self.meter.measure(lambda: [handler(event, context) for event in events])
-        asked = self.vendors.asked
+        requests = self.vendors.requests
         return usage + {
             invocations(function): len(events),
             PLATFORM_LOG_BYTES: len(events) * json_line_bytes(*PLATFORM_LINES),
             waits(function, "DynamoDB"): usage[REQUESTS],
             waits(function, "EventBridge"): usage[EVENT_REQUESTS],
-            waits(function, "vendor"): ceil(len(asked) / CONCURRENT_CALLS.get(function, 1)),
-            VENDOR_CALLS: len(asked),
-            VENDOR_BYTES: sum(map(_request_bytes, asked)),
+            waits(function, "vendor"): ceil(len(requests) / CONCURRENT_CALLS.get(function, 1)),
+            VENDOR_CALLS: len(requests),
+            VENDOR_BYTES: sum(map(_size_of_request, requests)),
         }
 
     def _enter(self, function: str) -> None:
@@ -328,27 +330,21 @@ def _batch_usage(function: str, event: Mapping[str, Any]) -> Usage:
     return Usage({records_of(function): len(event["Records"]), SQS: polling_requests(size)})
 
 
-def _request_bytes(asked: Asked) -> int:
-    headers = sum(len(name) + len(value) + 4 for name, value in asked.headers.items())
-    return len(f"{asked.method} {asked.path} HTTP/1.1\r\n\r\n") + headers + len(asked.body)
+def _size_of_request(request: HttpRequest) -> int:
+    """Return the bytes of a request: its first line without the query, its headers and its body."""
+    headers = sum(len(name) + len(value) + 4 for name, value in request.headers.items())
+    return len(f"{request.method} {urlsplit(request.url).path} HTTP/1.1\r\n\r\n") + headers + len(request.body)
 
 
 @contextmanager
-def _hide_deliveries(vendors: Vendors) -> Iterator[None]:
+def _hide_deliveries(vendors: FakeVendors) -> Iterator[None]:
     """Let the vendors report every message as accepted, not delivered, until the block ends."""
-    answer = vendors.answer
-    words = {'"DELIVERED"': '"ACCEPTED"', "Delivered": "Accepted", '"D"': '"Q"'}
-
-    def answer_early(asked: Asked) -> Answer:
-        status, document = answer(asked)
-        text = json.dumps(document)
-        for delivered, accepted in words.items():
-            text = text.replace(delivered, accepted)
-        return status, json.loads(text)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vendors, "answer", answer_early)
-        yield
+    statuses = [row.status for row in vendors.ledger]
+    for row in vendors.ledger:
+        row.status = Status.ACCEPTED
+    yield
+    for row, status in zip(vendors.ledger, statuses, strict=True):
+        row.status = status
 
 
 # --- the section ------------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from local.stack.processes import DIRECT
 from tests.emulator import Emulator
 from tests.emulator import running as running_emulator
 from tests.functional.sandbox import SETTINGS, Deployment, read_event
-from tests.functional.vendors import ROOTS
+from tests.harness.vendors import base_urls
 from tests.template import ROOT
 
 TEXT: Final = "Your code is 1234. It is valid for five minutes. Do not tell it to anybody."
@@ -156,7 +156,7 @@ def start_harness() -> Iterator[Harness]:
         emulator = stack.enter_context(running_emulator())
         vendor = stack.enter_context(_start_vendor(urlsplit(emulator.endpoint_url).port or 0))
         # The deployment never patches this process: the sandboxes are other processes.
-        deployment = Deployment(emulator=emulator, vendors=vendor, monkeypatch=pytest.MonkeyPatch())  # type: ignore[arg-type]
+        deployment = Deployment(emulator=emulator, base_urls=vendor.base_urls, monkeypatch=pytest.MonkeyPatch())
         urls = base_urls(vendor.https)
         settings = {"providers": {name: {"base_url": url, **SETTINGS.get(name, {})} for name, url in urls.items()}}
         deployment.client("ssm").put_parameter(Name=_TLS_SETTINGS, Value=json.dumps(settings), Type="String")
@@ -164,16 +164,11 @@ def start_harness() -> Iterator[Harness]:
             emulator=emulator,
             deployment=deployment,
             vendor=vendor,
-            baseline_environment=create_baseline_tables(deployment, vendor.base_urls),
+            baseline_environment=create_baseline_tables(deployment),
         )
 
 
-def base_urls(address: str) -> dict[str, str]:
-    """Return the base URLs of the vendors at the address of a server."""
-    return {name: f"{address}/{root}" for name, root in ROOTS.items()}
-
-
-def create_baseline_tables(deployment: Deployment, urls: Mapping[str, str]) -> dict[str, str]:
+def create_baseline_tables(deployment: Deployment) -> dict[str, str]:
     """Create the tables of the baselines, and return their environment."""
     tables = {"BASELINE_TABLE": "message_id", "IDEMPOTENCY_TABLE": "id"}
     for name, key in tables.items():
@@ -183,7 +178,7 @@ def create_baseline_tables(deployment: Deployment, urls: Mapping[str, str]) -> d
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
             KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
         )
-    return {**{name: name for name in tables}, "VENDOR_URL": f"{urls['smspoh']}/send"}
+    return {**{name: name for name in tables}, "VENDOR_URL": f"{deployment.base_urls['smspoh']}/send"}
 
 
 def batch_of(size: int, sample: str = "smspoh", **fields: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 `ListingVendors` is a transport for the services; `benchmarks.vendor` serves it over HTTP.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.times import from_text, to_text
+from tests.harness.vendors import json_response, nomsa_row, smspoh_row
 
 DHAKA: Final = timezone(timedelta(hours=6))
 YANGON: Final = timezone(timedelta(hours=6, minutes=30))
@@ -64,7 +64,7 @@ class ListingVendors:
 
     def call(self, request: HttpRequest, *, deadline_seconds: float) -> HttpResponse:
         """Respond as a transport."""
-        return HttpResponse(status=200, body=json.dumps(self.respond(request.url)).encode())
+        return json_response(200, self.respond(request.url))
 
     def respond(self, url: str) -> Any:
         """Return the document for a URL that contains the vendor's name in its host or path."""
@@ -118,22 +118,8 @@ def _is_delivered(name: str) -> bool:
 
 def _nomsa_row(name: str, created_at: datetime) -> dict[str, Any]:
     at = to_text(created_at)
-    delivered_at = at if _is_delivered(name) else None
-    return {
-        "id": name,
-        "credentialsLabel": "benchmark",
-        "recipient": "+85591234510",
-        "body": _TEXT,
-        "message_id": "MTPC0123456789abcdef0123456789abcd",
-        "created_at": at,
-        "updated_at": at,
-        "status": "DELIVERED" if delivered_at else "UNSENT",
-        "error_code": None,
-        "accepted_at": at,
-        "sent_at": None,
-        "delivered_at": delivered_at,
-        "errored_at": None,
-    }
+    delivery = {"status": "DELIVERED", "delivered_at": at} if _is_delivered(name) else {}
+    return nomsa_row(name, body=_TEXT, created_at=at, accepted_at=at, **delivery)
 
 
 def _smsnoc_row(name: str) -> dict[str, Any]:
@@ -142,15 +128,7 @@ def _smsnoc_row(name: str) -> dict[str, Any]:
 
 
 def _smspoh_row(name: str) -> dict[str, Any]:
-    return {
-        "messageId": name,
-        "message": _TEXT,
-        "to": "959777777710",
-        "clientReference": f"m-{name}",
-        "createdAt": "2026-11-21 16:30:00",
-        "status": "Success" if _is_delivered(name) else "Accepted",
-        "finishedAt": None,
-    }
+    return smspoh_row(name, f"m-{name}", "Success" if _is_delivered(name) else "Accepted") | {"message": _TEXT}
 
 
 def _nusasms_row(name: str) -> dict[str, Any]:

@@ -240,7 +240,8 @@ def _measure_cold_starts(harness: Harness) -> Iterator[Result]:
     (empty / "app.py").write_text("def handler(event, context):\n    return None\n")
 
     # follow_up has other tables, without due messages.
-    idle = Deployment(emulator=harness.emulator, vendors=harness.deployment.vendors, monkeypatch=pytest.MonkeyPatch())
+    urls = harness.vendor.base_urls
+    idle = Deployment(emulator=harness.emulator, base_urls=urls, monkeypatch=pytest.MonkeyPatch())
     starts: dict[str, list[ColdStart]] = {name: [] for name in ("empty", *GOALS)}
     for _ in range(ROUNDS):
         starts["empty"].append(runtime.start_cold([empty], {}, {}))

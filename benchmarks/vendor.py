@@ -1,6 +1,6 @@
 """The vendors in a process of their own, so that their CPU time is in no result: `benchmarks.harness` starts it.
 
-`python -m benchmarks.vendor FOLDER AWS_PORT` responds like `tests.functional.vendors`, over HTTP and HTTPS. It is also
+`python -m benchmarks.vendor FOLDER AWS_PORT` responds like `tests.harness.vendors`, over HTTP and HTTPS. It is also
 a TLS proxy for the local AWS on that port, which offers plain HTTP only. It prints its addresses as a line of JSON, and
 writes the CA of its certificate to the folder.
 
@@ -22,8 +22,10 @@ from urllib.parse import urlsplit
 from cryptography import x509
 
 from benchmarks.listing_vendor import ListingVendors
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.times import from_text
-from tests.functional.vendors import Asked, Vendors
+from tests.functional.sandbox import new_vendors
+from tests.harness.vendors import json_response
 from tests.servers import Authority
 
 HOST: Final = "127.0.0.1"
@@ -35,32 +37,34 @@ class _Vendors:
     def __init__(self) -> None:
         self.connections = 0
         self._latency_seconds = 0.0
-        self._vendors = Vendors("")
+        self._vendors = new_vendors()
         self._lists = ListingVendors()
 
-    def respond(self, asked: Asked, url: str) -> tuple[float, int, Any]:
-        """Return the delay in seconds, the HTTP status and the document of a response."""
-        if asked.path.startswith("/_"):
-            return 0, 200, self._control(asked)
-        if asked.method == "GET" and self._lists.messages:
-            return self._latency_seconds, 200, self._lists.respond(url)
-        status, document = self._vendors.answer(asked)
-        return self._latency_seconds, status, document
+    def respond(self, request: HttpRequest) -> tuple[float, HttpResponse]:
+        """Return the delay in seconds, and a response."""
+        path = urlsplit(request.url).path
+        if path.startswith("/_"):
+            return 0, json_response(200, self._control(request.method, path, request.body))
+        if request.method == "GET" and self._lists.messages:
+            return self._latency_seconds, self._lists.call(request, deadline_seconds=0)
+        response = self._vendors(request)
+        assert isinstance(response, HttpResponse)
+        return self._latency_seconds, response
 
-    def _control(self, asked: Asked) -> Any:
-        match asked.method, asked.path:
+    def _control(self, method: str, path: str, body: bytes) -> Any:
+        match method, path:
             case "PUT", "/_latency":
-                self._latency_seconds = asked.json() / 1000
+                self._latency_seconds = json.loads(body) / 1000
             case "PUT", "/_messages":
                 self._lists.messages = {
                     vendor: [(from_text(at), f"{vendor}-{number}") for number in range(first, first + count)]
-                    for vendor, (first, count, at) in asked.json().items()
+                    for vendor, (first, count, at) in json.loads(body).items()
                 }
             case "DELETE", "/_counts":
                 self.connections = 0
                 self._lists.calls.clear()
                 self._vendors.calls.clear()
-                self._vendors.asked.clear()
+                self._vendors.requests.clear()
         return {"connections": self.connections, "polls": self._lists.calls.total()}
 
 
@@ -87,16 +91,15 @@ class _Connection(asyncio.Protocol):
         if len(rest) < length:
             return
         self._received = rest[length:]
-        method, url, _ = first.split(" ")
-        path = urlsplit(url).path
-        if not self._is_counted and not path.startswith("/_"):
+        method, target, _ = first.split(" ")
+        if not self._is_counted and not target.startswith("/_"):
             self._is_counted = True
             self._vendors.connections += 1
-        asked = Asked(method=method, path=path, headers=headers, body=rest[:length])
-        delay, status, document = self._vendors.respond(asked, url)
-        body = json.dumps(document).encode()
-        header = f"HTTP/1.1 {status} OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        asyncio.get_running_loop().call_later(delay, self._transport.write, header.encode() + body)
+        request = HttpRequest(method=method, url=f"http://{HOST}{target}", headers=headers, body=rest[:length])
+        delay, response = self._vendors.respond(request)
+        length = len(response.body)
+        header = f"HTTP/1.1 {response.status} OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        asyncio.get_running_loop().call_later(delay, self._transport.write, header.encode() + response.body)
 
 
 async def _forward(port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -21,7 +21,8 @@ def covers(*ids: str) -> Callable[[Test], Test]:
 
 _CONTRACT: Final = "tests/conformance/test_provider_contract.py::test"
 _TEMPLATE: Final = "tests/unit/test_template.py::test"
-_POLICY: Final = "tests/unit/test_policy.py::test"
+_ALLOW_LISTS: Final = "tests/unit/application/test_allow_lists.py::test"
+_QUOTAS: Final = "tests/unit/application/test_quotas.py::test"
 
 ELSEWHERE: Final[Mapping[str, Sequence[str]]] = {
     "D7": [f"{_TEMPLATE}_tables_have_their_keys_and_the_due_index_carries_nothing_else"],
@@ -30,12 +31,12 @@ ELSEWHERE: Final[Mapping[str, Sequence[str]]] = {
         f"{_CONTRACT}_no_credential_text_or_number_shows_in_a_repr_or_an_error",
         f"{_TEMPLATE}_no_environment_variable_holds_a_secret",
         f"{_TEMPLATE}_the_access_log_shows_neither_path_nor_query_because_the_token_is_in_the_path",
-        f"{_POLICY}_a_blocked_message_says_which_limit_and_nothing_of_the_number",
+        f"{_QUOTAS}_a_blocked_message_is_logged_with_its_limit_and_without_its_number",
     ],
     "I13": [
-        f"{_POLICY}_a_number_of_a_country_that_is_not_allowed_is_not_written_to",
-        f"{_POLICY}_over_a_limit_of_two_the_third_is_blocked",
-        f"{_POLICY}_two_workers_between_each_others_steps_do_not_exceed_a_limit",
+        f"{_ALLOW_LISTS}_a_number_outside_the_allowed_countries_fails_without_a_call",
+        f"{_QUOTAS}_a_message_beyond_a_limit_of_two_is_blocked",
+        f"{_QUOTAS}_two_interleaved_workers_do_not_exceed_a_limit",
     ],
     "L1": [f"{_TEMPLATE}_follow_up_ends_before_it_is_started_again"],
     "L2": [f"{_CONTRACT}_garbage_is_never_read_as_the_absence_of_a_message"],

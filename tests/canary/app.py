@@ -4,6 +4,7 @@ import importlib.util
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from io import StringIO
 from itertools import count, repeat
 from types import ModuleType
@@ -23,8 +24,8 @@ from tests.canary.canaries import value
 from tests.canary.outside import Outside
 from tests.fakes import START, RecordingTelemetry
 from tests.functional.sandbox import Context
-from tests.functional.vendors import APPROVED, CHANNEL, CREDENTIALS, DOCUMENT, ROOTS, Asked, Vendors
 from tests.harness.application import House
+from tests.harness.vendors import APPROVED, CHANNEL, CREDENTIALS, DOCUMENT, FakeVendors, base_urls, deliver
 from tests.template import ROOT
 
 ADDRESS: Final = "https://vendors.example.org"
@@ -34,13 +35,14 @@ SECRET: Final = Secret(
     webhook_tokens=(value("first token"), value("second token")),
     credentials={vendor: {name: value(f"{vendor} {name}") for name in names} for vendor, names in CREDENTIALS.items()},
 )
+URLS: Final = base_urls(ADDRESS)
 SETTINGS: Final = {
     "routes": {"sms": {"TH": ["nomsa", "smspoh"]}},
     "providers": {
-        "nomsa": {"base_url": f"{ADDRESS}/{ROOTS['nomsa']}"},
-        "smsnoc": {"base_url": f"{ADDRESS}/{ROOTS['smsnoc']}", "sender": "SampaiBD"},
-        "smspoh": {"base_url": f"{ADDRESS}/{ROOTS['smspoh']}", "sender": "Sampai"},
-        "nusasms": {"base_url": f"{ADDRESS}/{ROOTS['nusasms']}", "senders": {"whatsapp_official": CHANNEL}},
+        "nomsa": {"base_url": URLS["nomsa"]},
+        "smsnoc": {"base_url": URLS["smsnoc"], "sender": "SampaiBD"},
+        "smspoh": {"base_url": URLS["smspoh"], "sender": "Sampai"},
+        "nusasms": {"base_url": URLS["nusasms"], "senders": {"whatsapp_official": CHANNEL}},
     },
 }
 
@@ -360,21 +362,17 @@ def request_bodies() -> list[str]:
 
 
 class Honest:
-    """The vendors as they should be. One of them chooses an encryption key of its own."""
+    """The vendors as they should be. SMSPoh chooses an encryption key of its own."""
 
     def __init__(self) -> None:
-        self._vendors = Vendors(ADDRESS)
+        self._vendors = FakeVendors(on_taken=deliver)
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        headers = {name.lower(): said for name, said in request.headers.items()}
-        if "apikey" in headers:
-            headers["apikey"] = CREDENTIALS["nusasms"]["api_key"]
-        path = urlsplit(request.url).path
-        status, document = self._vendors.answer(
-            Asked(method=request.method, path=path, headers=headers, body=request.body)
-        )
-        body = json.dumps(document)
-        return HttpResponse(status=status, body=body.replace(value("our key"), value("vendor's key")).encode())
+    def __call__(self, request: HttpRequest) -> HttpResponse | NoResponse:
+        answer = self._vendors(request)
+        if isinstance(answer, NoResponse):
+            return answer
+        ours, theirs = (value(name).encode() for name in ("our key", "vendor's key"))
+        return replace(answer, body=answer.body.replace(ours, theirs))
 
 
 def _echo(request: HttpRequest) -> str:

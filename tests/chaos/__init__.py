@@ -1,6 +1,6 @@
-"""Chaos: the local stack under load while its processes are killed, and the proof that no message suffered for it.
+"""Chaos tests: kill processes of the local stack under load, then check that every promise about messages still holds.
 
-SIGKILL hits, at random and yet the same for each seed: the processes in which the functions run, the vendors'
-simulators (which keep their ledger in a file, as a vendor does), and the functions' way to DynamoDB. Not killed is the
-emulator itself: queues and tables are in its memory, so that its death is the loss of what AWS keeps in three places.
+A seed determines which processes receive SIGKILL, and when: the processes of the functions, the vendor simulators
+(which keep their ledger in a file, as a vendor does) and the DynamoDB proxy. The emulator itself is never killed. It
+keeps queues and tables in memory, so its death would lose data that AWS replicates.
 """

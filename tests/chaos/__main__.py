@@ -1,4 +1,4 @@
-"""`python -m tests.chaos [SEED]`: the stack up, the load and the kills, the verdict, the stack down."""
+"""`python -m tests.chaos [SEED]`: start the stack, send load, kill processes, check the promises, stop the stack."""
 
 import signal
 import sys
@@ -13,7 +13,7 @@ DEFAULT_SEED = 4711
 
 
 def main(arguments: list[str]) -> int:
-    """Run the chaos. Returns the exit status: 0 only if no message suffered."""
+    """Run the chaos test and return the exit status: 0 only if every promise held."""
     if len(arguments) > 1 or not all(argument.isdecimal() for argument in arguments):
         print("usage: python -m tests.chaos [SEED]", file=sys.stderr)
         return 2
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, _end)
     try:
         if any(server.pid() for server in stack.SERVERS):
-            raise stack.StackError("The local stack is already up. The chaos wants one of its own: `make down` first.")
+            raise stack.StackError("The local stack is already running. Stop it first: `make down`.")
         return 0 if _run(int(arguments[0]) if arguments else DEFAULT_SEED) else 1
     except stack.StackError as error:
         print(error, file=sys.stderr)
@@ -32,20 +32,20 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(seed: int) -> bool:
-    began = time.monotonic()
+    started_at = time.monotonic()
     try:
         outputs = stack.up(servers())
-        print(f"Sending and killing, seed {seed} ...", flush=True)
-        aftermath = Chaos(outputs, seed).run()
-        objections = aftermath.objections()
-        print("\n".join(aftermath.lines()))
-        print("\n".join(f"WRONG: {objection}" for objection in objections) or "No message suffered.")
-        print(f"It took {time.monotonic() - began:.0f} s.", flush=True)
-        return not objections
+        print(f"Sending messages and killing processes, seed {seed} ...", flush=True)
+        result = Chaos(outputs, seed).run()
+        violations = result.violations()
+        print("\n".join(result.lines()))
+        print("\n".join(f"WRONG: {violation}" for violation in violations) or "Every promise held.")
+        print(f"It took {time.monotonic() - started_at:.0f} s.", flush=True)
+        return not violations
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was started must end, however impatient the onlooker
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave processes running
         if stack.down():
-            print(f"The local stack is down again. What it wrote is in {LOCAL}/*.log")
+            print(f"The local stack is down. Its logs are {LOCAL}/*.log")
 
 
 def _end(*_: Any) -> None:

@@ -1,4 +1,4 @@
-"""What is put on the queues during the chaos: the same for each seed. Pure."""
+"""Build the messages that the chaos test sends. A seed determines them. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from local.demo.messages import SEND, URGENT, Acceptance
 from local.simulators.ledger import text_sha256
 from local.simulators.nusasms.official import ONE_PARAMETER
 
-MESSAGES: Final = 300
-WAVE: Final = 8
-ASKED_AGAIN: Final = 0.25
-"""Share of the requests that are put on their queue once more."""
-RESENT: Final = 0.1
-"""Share of the requests whose caller prefers a duplicate to a gap."""
+MESSAGE_COUNT: Final = 300
+WAVE_SIZE: Final = 8
+DUPLICATE_SHARE: Final = 0.25
+"""Share of the requests that are put on their queue twice."""
+RESEND_SHARE: Final = 0.1
+"""Share of the requests with `on_unknown` set to `resend`."""
 
-ENDINGS: Final = {
+MAGIC_NUMBER_WEIGHTS: Final = {
     "10": 24,
-    "26": 16,  # slow: a kill finds the call on its way
+    "26": 16,  # slow: a kill can interrupt the call
     "15": 4,
     **dict.fromkeys(("11", "12", "13", "14", "16", "17", "18", "19", "20", "21", "22", "23", "25", "27", "28"), 4),
 }
-"""How often each magic number comes. Without 24: it puts a vendor out of order, which is another proof's matter."""
+"""Weights of the magic numbers. 24 is left out: it opens the circuit of a vendor, which the end-to-end tests cover."""
 
 RECIPIENTS: Final = {
     "nomsa": "+855912{:04d}{}",
@@ -30,24 +30,24 @@ RECIPIENTS: Final = {
     "smspoh": "+95977{:05d}{}",
     "nusasms": "+62812{:06d}{}",
 }
-CATEGORIES: Final = {"otp": 3, "transactional": 4, "promotional": 3}
-CHANNELS: Final = {"sms": 5, "whatsapp": 3, "whatsapp_official": 2}
+CATEGORY_WEIGHTS: Final = {"otp": 3, "transactional": 4, "promotional": 3}
+CHANNEL_WEIGHTS: Final = {"sms": 5, "whatsapp": 3, "whatsapp_official": 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """One message of the load, and the words under which a vendor's ledger has it."""
+class LoadMessage:
+    """One message of the load, and its text in the ledger of a vendor."""
 
     request: Mapping[str, Any]
-    words: str
+    text: str
 
     @property
     def message_id(self) -> str:
         return str(self.request["message_id"])
 
     @property
-    def is_held(self) -> bool:
-        """Whether it must never reach a vendor twice."""
+    def must_not_repeat(self) -> bool:
+        """Whether at most one vendor call may be accepted: `on_unknown` is `hold`."""
         return bool(self.request["on_unknown"] == "hold")
 
     @property
@@ -56,43 +56,43 @@ class Sent:
 
     @property
     def acceptance(self) -> Acceptance:
-        return text_sha256(self.words), str(self.request["recipient"]).removeprefix("+")
+        return text_sha256(self.text), str(self.request["recipient"]).removeprefix("+")
 
 
-def messages(seed: int, count: int = MESSAGES) -> list[Sent]:
-    """Return as many messages as wanted, of every vendor, channel, category and fate."""
+def build_load(seed: int, count: int = MESSAGE_COUNT) -> list[LoadMessage]:
+    """Return `count` messages of every vendor, channel, category and magic number."""
     random = Random(seed)  # noqa: S311 - repeatable, not secret
     return [_message(random, number) for number in range(count)]
 
 
-def waves(seed: int, load: Sequence[Sent]) -> list[list[Sent]]:
-    """Return what is put on the queues together, in order: every message, and some of them once more, soon after."""
+def plan_waves(seed: int, load: Sequence[LoadMessage]) -> list[list[LoadMessage]]:
+    """Return the batches to put on the queues, in order: every message once, and some of them again soon after."""
     random = Random(seed)  # noqa: S311 - repeatable, not secret
-    planned = [list(load[first : first + WAVE]) for first in range(0, len(load), WAVE)]
+    waves = [list(load[first : first + WAVE_SIZE]) for first in range(0, len(load), WAVE_SIZE)]
     for number, sent in enumerate(load):
-        if random.random() < ASKED_AGAIN:
-            planned[min(number // WAVE + random.randrange(4), len(planned) - 1)].append(sent)
-    return planned
+        if random.random() < DUPLICATE_SHARE:
+            waves[min(number // WAVE_SIZE + random.randrange(4), len(waves) - 1)].append(sent)
+    return waves
 
 
-def _message(random: Random, number: int) -> Sent:
+def _message(random: Random, number: int) -> LoadMessage:
     vendor = list(RECIPIENTS)[number % len(RECIPIENTS)]
-    channel = _one_of(random, CHANNELS) if vendor == "nusasms" else "sms"
-    words = f"Chaos message {number}"
-    content: dict[str, Any] = {"type": "text", "text": words}
+    channel = _weighted_choice(random, CHANNEL_WEIGHTS) if vendor == "nusasms" else "sms"
+    text = f"Chaos message {number}"
+    content: dict[str, Any] = {"type": "text", "text": text}
     if channel == "whatsapp_official":
-        template_id, parameters = ONE_PARAMETER.template_id, {"body": [words]}
+        template_id, parameters = ONE_PARAMETER.template_id, {"body": [text]}
         content = {"type": "template", "template_id": template_id, "recipient_name": "Sari", "parameters": parameters}
     request = {
         "message_id": f"chaos-{number:03d}",
         "channel": channel,
-        "recipient": RECIPIENTS[vendor].format(number, _one_of(random, ENDINGS)),
+        "recipient": RECIPIENTS[vendor].format(number, _weighted_choice(random, MAGIC_NUMBER_WEIGHTS)),
         "content": content,
-        "category": _one_of(random, CATEGORIES),
-        "on_unknown": "resend" if random.random() < RESENT else "hold",
+        "category": _weighted_choice(random, CATEGORY_WEIGHTS),
+        "on_unknown": "resend" if random.random() < RESEND_SHARE else "hold",
     }
-    return Sent(request=request, words=words)
+    return LoadMessage(request=request, text=text)
 
 
-def _one_of(random: Random, weights: Mapping[str, int]) -> str:
+def _weighted_choice(random: Random, weights: Mapping[str, int]) -> str:
     return random.choices(list(weights), list(weights.values()))[0]

@@ -1,4 +1,4 @@
-"""What kills: a plan that is the same for each seed, and the hand that carries it out."""
+"""Plan kills from a seed, and carry them out. Jepsen calls the process that injects faults the nemesis."""
 
 import os
 import threading
@@ -14,84 +14,87 @@ from typing import Final
 
 from local.stack.processes import Server, children_of, function_of, kill
 
-STRIKES: Final = 64
-SECONDS: Final = 80.0
-GROWN_SECONDS: Final = 5.0
-"""How old a function's process is when it may be killed. If one dies while it starts, the emulator ends the function's
-others as well, and among them those that are starting, which do the same: it may never come out of that."""
-REAPED_SECONDS: Final = 0.3
-"""Until the emulator sees that a process has ended; an invocation before that is lost."""
-AGAIN_SECONDS: Final = 1.0
-LAST_SECONDS: Final = SECONDS + 20
-"""Until then a strike that finds nobody is made again."""
+KILL_COUNT: Final = 64
+KILL_PERIOD_SECONDS: Final = 80.0
+MIN_PROCESS_AGE_SECONDS: Final = 5.0
+"""Age from which a process of a function may be killed. If a process dies while it starts, the emulator ends the other
+processes of the function too. If some of those are starting, this repeats and may never stop."""
+EXIT_DETECTION_SECONDS: Final = 0.3
+"""Time in which the emulator detects that a process ended. It loses an invocation that comes earlier."""
+RETRY_SECONDS: Final = 1.0
+RETRY_DEADLINE_SECONDS: Final = KILL_PERIOD_SECONDS + 20
+"""Time until which a planned kill is repeated if its target has no process."""
 
 
-class Victim(StrEnum):
-    """What may be killed: the processes of a function, or a server."""
+class Target(StrEnum):
+    """A target of a kill: the processes of a function, or a server."""
 
     SEND = "send function"
     WEBHOOK = "webhook function"
     PUBLISH = "publish function"
     FOLLOW_UP = "follow_up function"
-    DYNAMODB = "way to DynamoDB"
-    SIMULATORS = "vendors"
+    DYNAMODB = "DynamoDB proxy"
+    SIMULATORS = "vendor simulators"
 
 
-WEIGHTS: Final[Mapping[Victim, int]] = {
-    Victim.SEND: 8,
-    Victim.WEBHOOK: 4,
-    Victim.PUBLISH: 3,
-    Victim.FOLLOW_UP: 3,
-    Victim.DYNAMODB: 4,
-    Victim.SIMULATORS: 3,
+TARGET_WEIGHTS: Final[Mapping[Target, int]] = {
+    Target.SEND: 8,
+    Target.WEBHOOK: 4,
+    Target.PUBLISH: 3,
+    Target.FOLLOW_UP: 3,
+    Target.DYNAMODB: 4,
+    Target.SIMULATORS: 3,
 }
 FUNCTIONS: Final = {
-    "SendFunction": Victim.SEND,
-    "WebhookFunction": Victim.WEBHOOK,
-    "PublishFunction": Victim.PUBLISH,
-    "FollowUpFunction": Victim.FOLLOW_UP,
+    "SendFunction": Target.SEND,
+    "WebhookFunction": Target.WEBHOOK,
+    "PublishFunction": Target.PUBLISH,
+    "FollowUpFunction": Target.FOLLOW_UP,
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Strike:
-    """One kill: when, counted from the start, of what, and which of several: a number from 0 to 1."""
+class PlannedKill:
+    """One kill: seconds after the start, the target, and a number from 0 to 1 that selects one of its processes."""
 
     at_seconds: float
-    victim: Victim
+    target: Target
     choice: float
 
 
-def plan(seed: int, strikes: int = STRIKES, seconds: float = SECONDS) -> list[Strike]:
-    """Return the kills in their order. Every victim is among them, however the dice fall."""
+def plan_kills(seed: int, count: int = KILL_COUNT, seconds: float = KILL_PERIOD_SECONDS) -> list[PlannedKill]:
+    """Return the kills in order of time. Every target occurs."""
     random = Random(seed)  # noqa: S311 - repeatable, not secret
-    victims = [*Victim, *random.choices(list(WEIGHTS), list(WEIGHTS.values()), k=strikes - len(Victim))]
-    random.shuffle(victims)
-    times = sorted(random.uniform(0, seconds) for _ in victims)
-    return [Strike(at_seconds=at, victim=v, choice=random.random()) for at, v in zip(times, victims, strict=True)]
+    targets = [
+        *Target,
+        *random.choices(list(TARGET_WEIGHTS), list(TARGET_WEIGHTS.values()), k=count - len(Target)),
+    ]
+    random.shuffle(targets)
+    times = sorted(random.uniform(0, seconds) for _ in targets)
+    return [PlannedKill(at_seconds=at, target=v, choice=random.random()) for at, v in zip(times, targets, strict=True)]
 
 
-def workers(children: Mapping[int, str]) -> dict[Victim, list[int]]:
-    """Return the processes of each function among the emulator's children, given their command lines."""
-    found: dict[Victim, list[int]] = {}
+def find_function_processes(children: Mapping[int, str]) -> dict[Target, list[int]]:
+    """Return the process ids of each function. `children` are the command lines of the emulator's child processes."""
+    found: dict[Target, list[int]] = {}
     for pid, command in sorted(children.items()):
-        if (victim := FUNCTIONS.get(function_of(command) or "")) is not None:
-            found.setdefault(victim, []).append(pid)
+        if (target := FUNCTIONS.get(function_of(command) or "")) is not None:
+            found.setdefault(target, []).append(pid)
     return found
 
 
 @dataclass(kw_only=True)
 class Nemesis:
-    """Carries out the plan in a thread of its own. `servers` are started again as soon as they are dead."""
+    """Carries out a plan in a thread. It restarts each of the `servers` right after the kill."""
 
-    strikes: list[Strike]
+    planned_kills: list[PlannedKill]
     emulator: Server
-    servers: Mapping[Victim, Server]
+    servers: Mapping[Target, Server]
     run_follow_up: Callable[[], None]
-    grown_seconds: float = GROWN_SECONDS
-    kills: Counter[Victim] = field(default_factory=Counter)
+    min_process_age_seconds: float = MIN_PROCESS_AGE_SECONDS
+    kills: Counter[Target] = field(default_factory=Counter)
     failure: Exception | None = None
-    _seen: dict[int, float] = field(default_factory=dict)
+    _first_seen: dict[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -100,55 +103,55 @@ class Nemesis:
         self._thread.start()
 
     def check(self) -> None:
-        """Raise what went wrong, if anything did."""
+        """Raise the error of the thread, if any."""
         if self.failure is not None:
             raise self.failure
 
     def finish(self) -> None:
-        """Wait until all is done; raise what went wrong."""
+        """Wait for the end of the plan; raise the error of the thread, if any."""
         self._thread.join()
         self.check()
 
     def _run(self) -> None:
-        began, coming = time.monotonic(), list(self.strikes)
+        started_at, pending = time.monotonic(), list(self.planned_kills)
         try:
             self.run_follow_up()
-            while coming:
-                strike = coming.pop(0)
-                time.sleep(max(0.0, began + strike.at_seconds - time.monotonic()))
-                has_hit = self._strike(strike)
-                self.kills[strike.victim] += has_hit
-                again = replace(strike, at_seconds=strike.at_seconds + AGAIN_SECONDS)
-                if not has_hit and again.at_seconds <= LAST_SECONDS:
-                    insort(coming, again, key=lambda each: each.at_seconds)
+            while pending:
+                planned = pending.pop(0)
+                time.sleep(max(0.0, started_at + planned.at_seconds - time.monotonic()))
+                is_killed = self._kill(planned)
+                self.kills[planned.target] += is_killed
+                again = replace(planned, at_seconds=planned.at_seconds + RETRY_SECONDS)
+                if not is_killed and again.at_seconds <= RETRY_DEADLINE_SECONDS:
+                    insort(pending, again, key=lambda each: each.at_seconds)
         except Exception as error:
             self.failure = error
 
-    def _strike(self, strike: Strike) -> bool:
-        if (server := self.servers.get(strike.victim)) is not None:
+    def _kill(self, planned: PlannedKill) -> bool:
+        if (server := self.servers.get(planned.target)) is not None:
             return _kill_server(server)
-        pids = self._grown().get(strike.victim, [])
+        pids = self._find_killable().get(planned.target, [])
         if not pids:
             return False
-        pid = pids[int(strike.choice * len(pids))]
-        return self._kill_at_work(pid, strike.choice / 2) if strike.victim is Victim.FOLLOW_UP else kill(pid)
+        pid = pids[int(planned.choice * len(pids))]
+        return self._kill_while_working(pid, planned.choice / 2) if planned.target is Target.FOLLOW_UP else kill(pid)
 
-    def _kill_at_work(self, pid: int, seconds: float) -> bool:
-        """Kill a process of the follow-up, which works for a moment in each minute only, somewhere on its way."""
+    def _kill_while_working(self, pid: int, seconds: float) -> bool:
+        """Run the follow-up function and kill its process in the middle: it works only for a moment each minute."""
         self.run_follow_up()
         time.sleep(seconds)
         killed = kill(pid)
-        time.sleep(REAPED_SECONDS)
-        self.run_follow_up()  # so that there is another to kill
+        time.sleep(EXIT_DETECTION_SECONDS)
+        self.run_follow_up()  # starts a new process for the next kill
         return killed
 
-    def _grown(self) -> dict[Victim, list[int]]:
-        """Return the processes of each function that were seen some time ago."""
-        born_before = time.monotonic() - self.grown_seconds
-        found = workers(children_of(self.emulator.pid() or 0))
+    def _find_killable(self) -> dict[Target, list[int]]:
+        """Return the processes of each function that are older than the minimum age."""
+        born_before = time.monotonic() - self.min_process_age_seconds
+        found = find_function_processes(children_of(self.emulator.pid() or 0))
         for pid in (pid for pids in found.values() for pid in pids):
-            self._seen.setdefault(pid, time.monotonic())
-        return {victim: [pid for pid in pids if self._seen[pid] <= born_before] for victim, pids in found.items()}
+            self._first_seen.setdefault(pid, time.monotonic())
+        return {target: [pid for pid in pids if self._first_seen[pid] <= born_before] for target, pids in found.items()}
 
 
 def _kill_server(server: Server) -> bool:
@@ -156,6 +159,6 @@ def _kill_server(server: Server) -> bool:
     killed = pid is not None and kill(pid)
     if pid is not None:
         with suppress(ChildProcessError):
-            os.waitpid(pid, 0)  # until then its port is taken
+            os.waitpid(pid, 0)  # its port is free after this
     server.start()
     return killed

@@ -1,4 +1,4 @@
-"""One run of the chaos on a stack that is up."""
+"""Run the chaos test once on a running stack."""
 
 import json
 import time
@@ -18,40 +18,40 @@ from local.stack import DYNAMODB, EMULATOR, SIMULATORS
 from local.stack.config import LOCAL, STACK_NAME
 from local.stack.deployment import client
 from local.stack.processes import DIRECT, Server
-from tests.chaos.load import RECIPIENTS, Sent, messages, waves
-from tests.chaos.nemesis import SECONDS, Nemesis, Victim, plan
-from tests.chaos.verdict import Aftermath
+from tests.chaos.load import RECIPIENTS, LoadMessage, build_load, plan_waves
+from tests.chaos.nemesis import KILL_PERIOD_SECONDS, Nemesis, Target, plan_kills
+from tests.chaos.verdict import ChaosResult
 
 OPERATORS_SETTINGS: Final = {"report_horizon_hours": 80 / 3600, "poll_seconds": [10, 20]}
-"""The stack gives up after the first three waits of a refused message (5, 15 and 60 seconds), not after three days, and
-looks again at every follow-up."""
+"""A rejected message fails after its first three waits (5, 15 and 60 seconds) instead of after three days, and every
+follow-up run polls."""
 
-VISIBILITY_SECONDS: Final = 35
-"""What a dead function had taken comes back after this time, not after three minutes. AWS wants the function's
-time-out at least; that it is shorter than the lease makes redelivery find live leases too."""
+VISIBILITY_TIMEOUT_SECONDS: Final = 35
+"""Records of a killed function return after this time, instead of after three minutes. AWS requires at least the
+timeout of the function. It is shorter than the lease, so that redelivery also meets live leases."""
 
-CUT_SHORT: Final = "errorMessage=Worker process died"
-"""The words in the emulator's log when a process dies in the middle of an invocation for a queue or a stream."""
+INTERRUPTED: Final = "errorMessage=Worker process died"
+"""Text in the emulator's log when a process dies during an invocation for a queue or a stream."""
 
 QUIET_SECONDS: Final = 240.0
-"""How long what is left alone may take to end, unless a message waits longer by its own `due_at`."""
+"""Longest wait for all messages to become final after the last kill, unless the `due_at` of a message is later."""
 LATE_SECONDS: Final = 150.0
-"""How long after that a message may need: until the next follow-up but one, and to tell of its end."""
+"""Extra time after such a `due_at`: two follow-up runs, and the publication of the final event."""
 MAX_QUIET_SECONDS: Final = 900.0
-"""What is put off again and again is forgotten all the same. Longest waits a message that a vendor turns down just
-before the horizon: five minutes, two more if its note is lost, and then the horizon once more."""
+"""Limit for messages that are deferred again and again. The longest wait is that of a message that a vendor rejects
+just before the horizon: five minutes, two more if its wake-up is lost, and then the horizon once more."""
 
 INBOUND_TRIES: Final = 4
-STATE: Final = LOCAL / "chaos.ledger"
-READ_AT_ONCE: Final = 100
+LEDGER_FILE: Final = LOCAL / "chaos.ledger"
+BATCH_GET_SIZE: Final = 100
 QUEUES: Final = (SEND, URGENT)
 
-VENDORS: Final = replace(SIMULATORS, arguments=(*SIMULATORS.arguments, "--state", str(STATE)))
-"""The simulators with a memory."""
+SIMULATORS_WITH_LEDGER: Final = replace(SIMULATORS, arguments=(*SIMULATORS.arguments, "--state", str(LEDGER_FILE)))
+"""The simulators, with a ledger that survives a restart."""
 
 
 class Chaos:
-    """Sends the load, has the nemesis at work meanwhile, waits until all is quiet and reads what is left."""
+    """Sends the load while the nemesis kills, waits until the stack is idle, and collects the result."""
 
     def __init__(self, outputs: Mapping[str, Any], seed: int) -> None:
         self._outputs = outputs
@@ -61,66 +61,66 @@ class Chaos:
         self._table = outputs["MessagesTableName"]
         secret = client("secretsmanager").get_secret_value(SecretId=outputs["ProviderSecretArn"])["SecretString"]
         self._token = str(json.loads(secret)["webhook_tokens"][0])
-        self._heard: dict[str, dict[int, str]] = {}
-        self._heard_arrivals: set[str] = set()
+        self._event_statuses: dict[str, dict[int, str]] = {}
+        self._published_inbound: set[str] = set()
 
-    def run(self) -> Aftermath:
-        """Return what the chaos leaves behind."""
+    def run(self) -> ChaosResult:
+        """Run the test and return its result."""
         self._caller.change_settings(OPERATORS_SETTINGS)
         self._caller.check_accounts()
         for queue in QUEUES:
-            attributes = {"VisibilityTimeout": str(VISIBILITY_SECONDS)}
+            attributes = {"VisibilityTimeout": str(VISIBILITY_TIMEOUT_SECONDS)}
             self._sqs.set_queue_attributes(QueueUrl=self._outputs[queue], Attributes=attributes)
-        load = messages(self._seed)
+        load = build_load(self._seed)
         nemesis = self._nemesis()
         nemesis.start()
-        arrivals = self._put(waves(self._seed, load), nemesis)
+        acknowledged_inbound = self._send_waves(plan_waves(self._seed, load), nemesis)
         nemesis.finish()
-        print(f"{sum(nemesis.kills.values())} kills. Now all is left alone ...", flush=True)
-        stored, dead_letters = self._quiet(load)
-        return Aftermath(
+        print(f"{sum(nemesis.kills.values())} kills. Waiting for the stack to become idle ...", flush=True)
+        stored, dead_letters = self._wait_until_quiet(load)
+        return ChaosResult(
             load=load,
             kills=nemesis.kills,
-            cut_short=EMULATOR.log.read_text(errors="replace").count(CUT_SHORT),
+            interrupted_invocations=EMULATOR.log.read_text(errors="replace").count(INTERRUPTED),
             stored=stored,
-            heard=self._heard,
+            event_statuses=self._event_statuses,
             acceptances=self._caller.acceptances(),
             dead_letters=sorted(dead_letters),
-            waiting=self._waiting(),
-            arrivals=frozenset(arrivals),
-            heard_arrivals=frozenset(self._heard_arrivals),
+            queue_depths=self._queue_depths(),
+            acknowledged_inbound=frozenset(acknowledged_inbound),
+            published_inbound=frozenset(self._published_inbound),
         )
 
     def _nemesis(self) -> Nemesis:
-        at_home = ("--webhook-base", self._outputs["WebhookBaseUrl"], "--webhook-token", self._token)
-        restarted = replace(VENDORS, arguments=(*VENDORS.arguments, *at_home))
+        webhook_arguments = ("--webhook-base", self._outputs["WebhookBaseUrl"], "--webhook-token", self._token)
+        restarted = replace(SIMULATORS_WITH_LEDGER, arguments=(*SIMULATORS_WITH_LEDGER.arguments, *webhook_arguments))
         functions, name = client("lambda"), _resource("FollowUpFunction")
         return Nemesis(
-            strikes=plan(self._seed),
+            planned_kills=plan_kills(self._seed),
             emulator=EMULATOR,
-            servers={Victim.DYNAMODB: DYNAMODB, Victim.SIMULATORS: restarted},
+            servers={Target.DYNAMODB: DYNAMODB, Target.SIMULATORS: restarted},
             run_follow_up=lambda: functions.invoke(FunctionName=name, InvocationType="Event", Payload=b"{}"),
         )
 
-    def _put(self, planned: Sequence[Sequence[Sent]], nemesis: Nemesis) -> list[str]:
-        """Put the waves on the queues, spread over the time of the kills, while phones write to us.
+    def _send_waves(self, waves: Sequence[Sequence[LoadMessage]], nemesis: Nemesis) -> list[str]:
+        """Put the waves on the queues during the period of the kills, and post one inbound message with each wave.
 
-        Returns the texts of the inbound messages that were answered with 200.
+        Return the texts of the inbound messages that were answered with 200.
         """
-        began = time.monotonic()
-        with ThreadPoolExecutor(4) as phones:
-            answered: list[Future[str | None]] = []
-            for number, wave in enumerate(planned):
-                time.sleep(max(0.0, began + SECONDS * number / len(planned) - time.monotonic()))
+        started_at = time.monotonic()
+        with ThreadPoolExecutor(4) as pool:
+            posted: list[Future[str | None]] = []
+            for number, wave in enumerate(waves):
+                time.sleep(max(0.0, started_at + KILL_PERIOD_SECONDS * number / len(waves) - time.monotonic()))
                 for queue in QUEUES:
                     self._caller.put([json.dumps(s.request) for s in wave if s.queue == queue], queue=queue)
-                answered.append(phones.submit(self._write_in, number))
-                self._take_events()
+                posted.append(pool.submit(self._post_inbound, number))
+                self._receive_events()
                 nemesis.check()
-        return [text for each in answered if (text := each.result()) is not None]
+        return [text for each in posted if (text := each.result()) is not None]
 
-    def _write_in(self, number: int) -> str | None:
-        """Hand a message to the webhook as NusaSMS does, again if it is not taken. Return its text if it was."""
+    def _post_inbound(self, number: int) -> str | None:
+        """Post an inbound message to the webhook as NusaSMS does, and retry. Return its text if the answer is 200."""
         text = f"Chaos from phone {number}"
         fields = {
             "id": str(number),
@@ -139,42 +139,43 @@ class Chaos:
                 time.sleep(1)
         return None
 
-    def _quiet(self, load: Sequence[Sent]) -> tuple[dict[str, str], set[str]]:
-        """Wait until every message is final or a dead letter and the queues are empty, or the time is up."""
-        began, dead_letters = datetime.now(UTC), set[str]()
-        until = began
+    def _wait_until_quiet(self, load: Sequence[LoadMessage]) -> tuple[dict[str, str], set[str]]:
+        """Wait until the queues are empty and every message is final or a dead letter, or until the deadline."""
+        started_at, dead_letters = datetime.now(UTC), set[str]()
+        deadline = started_at
         while True:
             time.sleep(2)
-            self._take_events()
-            dead_letters |= set(self._dead_letters())
-            items = self._items([sent.message_id for sent in load])
+            self._receive_events()
+            dead_letters |= set(self._receive_dead_letters())
+            items = self._read_items([sent.message_id for sent in load])
             stored = {i: item["status"]["S"] for i, item in items.items()}
             ended = {i for i, status in stored.items() if status in FINAL} | dead_letters
-            is_told = all(stored[i] in self._heard.get(i, {}).values() for i in stored)
-            is_over = len(ended) >= len(load) and is_told and not any(self._waiting().values())
-            until = max(until, patience(began, (item["due_at"]["S"] for item in items.values() if "due_at" in item)))
-            if is_over or datetime.now(UTC) > until:
+            is_published = all(stored[i] in self._event_statuses.get(i, {}).values() for i in stored)
+            is_quiet = len(ended) >= len(load) and is_published and not any(self._queue_depths().values())
+            dues = [item["due_at"]["S"] for item in items.values() if "due_at" in item]
+            deadline = max(deadline, quiet_deadline(started_at, dues))
+            if is_quiet or datetime.now(UTC) > deadline:
                 return stored, dead_letters
 
-    def _items(self, message_ids: Sequence[str]) -> dict[str, Any]:
-        """Return what is stored of the messages, by id."""
+    def _read_items(self, message_ids: Sequence[str]) -> dict[str, Any]:
+        """Return the stored items of the messages, by message id."""
         items = []
-        for first in range(0, len(message_ids), READ_AT_ONCE):
-            keys = [{"message_id": {"S": i}} for i in message_ids[first : first + READ_AT_ONCE]]
+        for first in range(0, len(message_ids), BATCH_GET_SIZE):
+            keys = [{"message_id": {"S": i}} for i in message_ids[first : first + BATCH_GET_SIZE]]
             found = self._dynamodb.batch_get_item(RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}})
             items += found["Responses"][self._table]
         return {item["message_id"]["S"]: item for item in items}
 
-    def _take_events(self) -> None:
+    def _receive_events(self) -> None:
         for event in self._caller.receive_events():
             detail = event["detail"]
             if event["detail-type"] == "Message Status Changed":
-                self._heard.setdefault(detail["message_id"], {})[detail["sequence"]] = detail["status"]
+                self._event_statuses.setdefault(detail["message_id"], {})[detail["sequence"]] = detail["status"]
             elif event["detail-type"] == "Message Received":
-                self._heard_arrivals.add(detail["text"])
+                self._published_inbound.add(detail["text"])
 
-    def _dead_letters(self) -> Iterator[str]:
-        """Yield the ids of the messages that dead letters are about, each letter once: it is deleted."""
+    def _receive_dead_letters(self) -> Iterator[str]:
+        """Yield the message ids of the dead letters, and delete the letters."""
         url = self._outputs["DeadLetterQueueUrl"]
         while letters := self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for letter in letters:
@@ -182,28 +183,28 @@ class Chaos:
                 yield body.get("message_id") or body["resume"]
                 self._sqs.delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])
 
-    def _waiting(self) -> dict[str, int]:
-        """Return how many messages are in each queue, hidden and delayed ones among them."""
+    def _queue_depths(self) -> dict[str, int]:
+        """Return the number of messages in each queue, including hidden and delayed ones."""
         urls = {queue: self._outputs[queue] for queue in QUEUES} | {"PublishFailures": _resource("PublishFailures")}
         return {name: self._depth(url) for name, url in urls.items()}
 
     def _depth(self, url: str) -> int:
-        names = [f"ApproximateNumberOfMessages{what}" for what in ("", "NotVisible", "Delayed")]
+        names = [f"ApproximateNumberOfMessages{suffix}" for suffix in ("", "NotVisible", "Delayed")]
         found = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         return sum(int(found[name]) for name in names)
 
 
-def patience(began: datetime, dues: Iterable[str]) -> datetime:
-    """Return until when to wait for what was left alone at a time, given when it is to be looked at next."""
-    latest = max((datetime.fromisoformat(due) for due in dues), default=began)
-    quiet, late, most = (timedelta(seconds=s) for s in (QUIET_SECONDS, LATE_SECONDS, MAX_QUIET_SECONDS))
-    return min(began + most, max(began + quiet, latest + late))
+def quiet_deadline(started_at: datetime, dues: Iterable[str]) -> datetime:
+    """Return when to stop waiting after the last kill, given the `due_at` of the messages that are not final."""
+    latest = max((datetime.fromisoformat(due) for due in dues), default=started_at)
+    quiet, late, limit = (timedelta(seconds=s) for s in (QUIET_SECONDS, LATE_SECONDS, MAX_QUIET_SECONDS))
+    return min(started_at + limit, max(started_at + quiet, latest + late))
 
 
 def servers() -> tuple[Server, ...]:
-    """Return the servers of the stack, the simulators with an empty memory."""
-    Path(STATE).unlink(missing_ok=True)
-    return EMULATOR, DYNAMODB, VENDORS
+    """Delete the old ledger of the simulators and return the servers of the stack."""
+    Path(LEDGER_FILE).unlink(missing_ok=True)
+    return EMULATOR, DYNAMODB, SIMULATORS_WITH_LEDGER
 
 
 def _resource(logical_id: str) -> str:

@@ -1,4 +1,4 @@
-"""What is left when the chaos is over, and whether it is as promised. Pure."""
+"""Check the result of a chaos test against the promises. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,38 +7,39 @@ from typing import Final
 
 from local.demo.messages import Acceptance
 from local.demo.watch import FINAL
-from tests.chaos.load import Sent
-from tests.chaos.nemesis import Victim
+from tests.chaos.load import LoadMessage
+from tests.chaos.nemesis import Target
 
-LEAST_KILLS: Final = 40
+MIN_KILLS: Final = 40
 
-TAKEN_NOWHERE: Final = frozenset({"failed", "canceled"})
-"""Statuses that say: no vendor took it."""
-TAKEN: Final = frozenset({"undelivered", "delivered", "read"})
-"""Statuses that say: a vendor took it."""
+NOT_ACCEPTED: Final = frozenset({"failed", "canceled"})
+"""Statuses that imply that no vendor accepted the message."""
+ACCEPTED: Final = frozenset({"undelivered", "delivered", "read"})
+"""Statuses that imply that a vendor accepted the message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Aftermath:
-    """What is found when all is quiet.
+class ChaosResult:
+    """The state of the stack after a chaos test.
 
-    `stored` has statuses by message id; `heard` the statuses of the events about a message, by sequence; `acceptances`
-    what the vendors' ledgers hold; `dead_letters` the ids of the messages that dead letters name; `waiting` the number
-    of messages in each queue that ought to be empty; `arrivals` and `heard_arrivals` the texts of inbound messages
-    whose callback was answered with 200, and of those whose event came; `cut_short` counts the
-    invocations that a kill ended.
+    - `kills`: number of kills by target; `interrupted_invocations`: number of invocations that a kill ended.
+    - `stored`: statuses by message id; `event_statuses`: statuses of the events of each message, by sequence.
+    - `acceptances`: number of acceptances in the ledgers of the vendors.
+    - `dead_letters`: message ids of the dead letters; `queue_depths`: number of messages left in each queue.
+    - `acknowledged_inbound`: texts of the inbound messages that the webhook answered with 200; `published_inbound`:
+      texts of those that have an event.
     """
 
-    load: Sequence[Sent]
-    kills: Mapping[Victim, int]
-    cut_short: int
+    load: Sequence[LoadMessage]
+    kills: Mapping[Target, int]
+    interrupted_invocations: int
     stored: Mapping[str, str]
-    heard: Mapping[str, Mapping[int, str]]
+    event_statuses: Mapping[str, Mapping[int, str]]
     acceptances: Mapping[Acceptance, int]
     dead_letters: Sequence[str]
-    waiting: Mapping[str, int]
-    arrivals: frozenset[str]
-    heard_arrivals: frozenset[str]
+    queue_depths: Mapping[str, int]
+    acknowledged_inbound: frozenset[str]
+    published_inbound: frozenset[str]
 
     @property
     def statuses(self) -> Counter[str]:
@@ -46,78 +47,89 @@ class Aftermath:
 
     @property
     def forgotten(self) -> list[str]:
-        """Messages that are not final, and that no dead letter accounts for."""
+        """Messages that are neither final nor a dead letter."""
         ids = [sent.message_id for sent in self.load]
         return [i for i in ids if self.stored.get(i) not in FINAL and i not in self.dead_letters]
 
     @property
-    def unexplained(self) -> list[str]:
-        """Messages whose end the vendors' ledgers contradict."""
-        return [sent.message_id for sent in self.load if _is_contradicted(self.stored, sent, self.taken(sent))]
+    def contradicted(self) -> list[str]:
+        """Messages with a status that the ledgers of the vendors contradict."""
+        return [
+            sent.message_id for sent in self.load if _is_contradicted(self.stored, sent, self.acceptance_count(sent))
+        ]
 
     @property
-    def unheard(self) -> list[str]:
-        """Messages whose events do not tell the whole story, from the first to the stored status."""
-        return [i for i, status in self.stored.items() if not _is_whole(self.heard.get(i, {}), status)]
+    def missing_events(self) -> list[str]:
+        """Messages that lack an event between the first status and the stored one."""
+        return [i for i, status in self.stored.items() if not _is_complete(self.event_statuses.get(i, {}), status)]
 
     @property
-    def most(self) -> int:
-        """How often the vendors took the message that they took most often, of those to be held when in doubt."""
-        return max(self.taken(sent) for sent in self.load if sent.is_held)
+    def max_acceptances(self) -> int:
+        """The highest number of acceptances of one message with `on_unknown` set to `hold`."""
+        return max(self.acceptance_count(sent) for sent in self.load if sent.must_not_repeat)
 
     @property
-    def most_resent(self) -> int:
-        """The same of those whose caller prefers a duplicate to a gap."""
-        return max((self.taken(sent) for sent in self.load if not sent.is_held), default=0)
+    def max_resend_acceptances(self) -> int:
+        """The highest number of acceptances of one message with `on_unknown` set to `resend`."""
+        return max((self.acceptance_count(sent) for sent in self.load if not sent.must_not_repeat), default=0)
 
-    def taken(self, sent: Sent) -> int:
+    def acceptance_count(self, sent: LoadMessage) -> int:
         return self.acceptances.get(sent.acceptance, 0)
 
-    def objections(self) -> list[str]:
-        """Return what is not as promised, a line each; empty if no message suffered."""
+    def violations(self) -> list[str]:
+        """Return the broken promises, one line each; empty if all held."""
         own = {sent.message_id for sent in self.load}
         kills = sum(self.kills.values())
         found = {
-            "never killed": [victim.value for victim in Victim if not self.kills.get(victim)],
-            "accepted more than once": [s.message_id for s in self.load if s.is_held and self.taken(s) > 1],
+            "never killed": [target.value for target in Target if not self.kills.get(target)],
+            "accepted more than once": [
+                s.message_id for s in self.load if s.must_not_repeat and self.acceptance_count(s) > 1
+            ],
             "forgotten": self.forgotten,
-            "the ledgers contradict the status": self.unexplained,
-            "a vendor took what nobody sent": [
+            "the ledgers contradict the status": self.contradicted,
+            "accepted but never sent": [
                 number for _, number in self.acceptances.keys() - {s.acceptance for s in self.load}
             ],
-            "events are missing": self.unheard,
-            "a dead letter of nobody's": [i for i in self.dead_letters if i not in own],
-            "inbound, answered with 200 and lost": sorted(self.arrivals - self.heard_arrivals),
-            "not empty": [f"{name} ({count})" for name, count in self.waiting.items() if count],
+            "events are missing": self.missing_events,
+            "dead letters of unknown messages": [i for i in self.dead_letters if i not in own],
+            "inbound messages answered with 200 and lost": sorted(self.acknowledged_inbound - self.published_inbound),
+            "queues not empty": [f"{name} ({count})" for name, count in self.queue_depths.items() if count],
         }
-        too_few = [f"{kills} kills, not {LEAST_KILLS}"] if kills < LEAST_KILLS else []
-        too_few += [] if self.cut_short else ["no invocation was cut short"]
-        too_few += [] if self.arrivals else ["no inbound message came in"]
-        return too_few + [f"{what}: {_some(names)}" for what, names in found.items() if names]
+        too_few = [f"{kills} kills, not {MIN_KILLS}"] if kills < MIN_KILLS else []
+        too_few += [] if self.interrupted_invocations else ["no invocation was interrupted"]
+        too_few += [] if self.acknowledged_inbound else ["no inbound message was received"]
+        return too_few + [f"{title}: {_shorten(names)}" for title, names in found.items() if names]
 
     def lines(self) -> Iterator[str]:
-        """Yield the report, a line each."""
-        yield from _table("kills", {victim.value: self.kills.get(victim, 0) for victim in Victim})
-        yield f"invocations cut short: {self.cut_short}"
+        """Yield the lines of the report."""
+        yield from _table("kills", {target.value: self.kills.get(target, 0) for target in Target})
+        yield f"interrupted invocations: {self.interrupted_invocations}"
         yield from _table("messages", dict(self.statuses.most_common()))
         unconfirmed = [s for s in self.load if self.stored.get(s.message_id) == "unconfirmed"]
-        yield f"unconfirmed, and taken by a vendor: {sum(self.taken(s) > 0 for s in unconfirmed)}"
-        yield f"acceptances of one message, at most: {self.most} (resend: {self.most_resent})"
-        yield f"forgotten: {len(self.forgotten)}   unexplained: {len(self.unexplained)}"
-        yield f"inbound messages: {len(self.arrivals)} answered with 200, {len(self.heard_arrivals)} heard of"
+        yield f"unconfirmed, and accepted by a vendor: {sum(self.acceptance_count(s) > 0 for s in unconfirmed)}"
+        yield f"most acceptances of one message: {self.max_acceptances} (resend: {self.max_resend_acceptances})"
+        yield f"forgotten: {len(self.forgotten)}   contradicted: {len(self.contradicted)}"
+        acknowledged, published = len(self.acknowledged_inbound), len(self.published_inbound)
+        yield f"inbound messages: {acknowledged} answered with 200, {published} published"
         yield f"dead letters: {len(self.dead_letters)}"
 
 
-def _is_contradicted(stored: Mapping[str, str], sent: Sent, taken: int) -> bool:
+def _is_contradicted(stored: Mapping[str, str], sent: LoadMessage, acceptance_count: int) -> bool:
     status = stored.get(sent.message_id)
-    return (status in TAKEN and not taken) or (bool(taken) and (status in TAKEN_NOWHERE or status is None))
+    return (status in ACCEPTED and not acceptance_count) or (
+        bool(acceptance_count) and (status in NOT_ACCEPTED or status is None)
+    )
 
 
-def _is_whole(heard: Mapping[int, str], status: str) -> bool:
-    return bool(heard) and sorted(heard) == list(range(1, len(heard) + 1)) and heard[max(heard)] == status
+def _is_complete(event_statuses: Mapping[int, str], status: str) -> bool:
+    return (
+        bool(event_statuses)
+        and sorted(event_statuses) == list(range(1, len(event_statuses) + 1))
+        and event_statuses[max(event_statuses)] == status
+    )
 
 
-def _some(names: Sequence[str]) -> str:
+def _shorten(names: Sequence[str]) -> str:
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 

@@ -7,23 +7,17 @@ from io import StringIO
 import pytest
 
 from tests.emulator import Emulator
-from tests.functional import vendors
-from tests.functional.sandbox import LIBRARIES, Deployment, forget, leaks
-from tests.functional.vendors import Vendors
+from tests.functional.sandbox import LIBRARIES, Deployment, forget, leaks, new_vendors
+from tests.harness.vendors import base_urls, serving
 
 
 @pytest.fixture
-def vendor_servers() -> Iterator[Vendors]:
-    with vendors.running() as running:
-        yield running
-
-
-@pytest.fixture
-def deployment(
-    emulator: Emulator, vendor_servers: Vendors, monkeypatch: pytest.MonkeyPatch, discreet: set[str]
-) -> Iterator[Deployment]:
-    deployment = Deployment(emulator=emulator, vendors=vendor_servers, monkeypatch=monkeypatch)
-    yield deployment
+def deployment(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, discreet: set[str]) -> Iterator[Deployment]:
+    vendors = new_vendors()
+    with serving(vendors) as address:
+        urls = base_urls(address)
+        deployment = Deployment(emulator=emulator, vendors=vendors, base_urls=urls, monkeypatch=monkeypatch)
+        yield deployment
     discreet.update(deployment.encryption_keys().values())
     forget()
 

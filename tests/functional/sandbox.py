@@ -23,7 +23,7 @@ from sampai import bootstrap
 from sampai.domain.times import to_text
 from sampai.environment import FollowUpEnvironment, MonitorEnvironment, SendEnvironment, WebhookEnvironment
 from tests.emulator import Emulator
-from tests.functional.vendors import CREDENTIALS, Vendors
+from tests.harness.vendors import CREDENTIALS, FakeVendors, deliver
 from tests.template import ROOT, default, template
 
 EVENTS = ROOT / "events"
@@ -91,13 +91,25 @@ def forget() -> None:
     logging.Logger.manager.loggerDict.pop("sampai", None)
 
 
+def new_vendors() -> FakeVendors:
+    """Return vendors that deliver every message before anybody asks, and that throttle the first send to …20."""
+    key = CREDENTIALS["nusasms"]["api_key"]
+    return FakeVendors(on_taken=deliver, throttled_ending="20", nusasms_api_key=key)
+
+
 @dataclass(kw_only=True)
 class Deployment:
     """The resources of the template on the local AWS, as far as the functions reach for them."""
 
     emulator: Emulator
-    vendors: Vendors
+    base_urls: Mapping[str, str]
+    """The addresses of the vendors."""
     monkeypatch: pytest.MonkeyPatch
+    vendors: FakeVendors = field(default_factory=FakeVendors)
+    """The vendors at these addresses, if they run in this process."""
+    secret: Mapping[str, Any] = field(default_factory=lambda: {"webhook_tokens": [TOKEN], **CREDENTIALS})
+    fingerprint_key: str = FINGERPRINT_KEY
+    settings: Mapping[str, Any] = field(default_factory=lambda: {"providers": SETTINGS})
     number: int = field(default_factory=lambda: next(_numbers))
 
     _function: str | None = None
@@ -117,8 +129,8 @@ class Deployment:
             "DIRECTORY_TABLE": self.directory,
             "MEDIA_TABLE": self.media,
             "ENCRYPTION_KEYS_TABLE": self.keys,
-            "PROVIDER_SECRET_ARN": self._new_secret(json.dumps({"webhook_tokens": [TOKEN], **CREDENTIALS})),
-            "FINGERPRINT_SECRET_ARN": self._new_secret(FINGERPRINT_KEY),
+            "PROVIDER_SECRET_ARN": self._new_secret(json.dumps(self.secret)),
+            "FINGERPRINT_SECRET_ARN": self._new_secret(self.fingerprint_key),
             "SETTINGS_PARAMETER": self._new_settings(),
             "SEND_QUEUE_URL": self._new_queue("send"),
             "URGENT_QUEUE_URL": self._new_queue("urgent"),
@@ -244,9 +256,10 @@ class Deployment:
         return arn
 
     def _new_settings(self) -> str:
-        providers = {name: {"base_url": url, **SETTINGS.get(name, {})} for name, url in self.vendors.base_urls.items()}
+        own = self.settings["providers"]
+        providers = {name: {**own.get(name, {}), "base_url": url} for name, url in self.base_urls.items()}
         name = f"settings-{self.number}"
-        value = json.dumps({"providers": providers})
+        value = json.dumps({**self.settings, "providers": providers})
         self.client("ssm").put_parameter(Name=name, Value=value, Type="String")
         return name
 

@@ -160,9 +160,9 @@ def test_a_conversation_is_open_for_a_day_after_its_last_message(
 def test_in_a_closed_conversation_the_template_of_the_request_goes_out(deployment: Deployment) -> None:
     deployment.invoke("send/room-closed-template")
 
-    (asked,) = deployment.vendors.asked
-    assert asked.path == "/nusasms/nusasms_api/1.0/wa_official/message/broadcast"
-    assert asked.json() == {
+    (request,) = deployment.vendors.requests
+    assert request.url.endswith("/nusasms/nusasms_api/1.0/wa_official/message/broadcast")
+    assert json.loads(request.body) == {
         "destination": "6281234567810",
         "destination_name": "6281234567810",
         "template_id": "7e000000-0000-4000-8000-000000000001",

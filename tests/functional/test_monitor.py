@@ -8,7 +8,9 @@ import pytest
 from sampai.adapters.directory import DynamoDirectory
 from sampai.domain.template import TemplateInfo
 from tests.functional.sandbox import TOKEN, Deployment
-from tests.functional.vendors import APPROVED, CHANNEL, CREDENTIALS, DOCUMENT, JSON_API, PENDING
+from tests.harness.vendors import APPROVED, CHANNEL, CREDENTIALS, DOCUMENT, PENDING
+
+JSON_API = "/nusasms/nusasms_api/1.0/"
 
 QUESTIONS = [
     "GET /smsnoc/api/v3/balance",

@@ -27,6 +27,11 @@ def _rewritten(name: str, *changes: tuple[str, str]) -> Any:
     return event
 
 
+def _documents(deployment: Deployment, field: str) -> list[str]:
+    """Return a field of each JSON document that the vendors got."""
+    return [json.loads(request.body)[field] for request in deployment.vendors.requests]
+
+
 def _resume(message_id: str) -> Any:
     return _rewritten("send/resume", ("sample-throttled", message_id))
 
@@ -38,8 +43,7 @@ def test_the_vendor_encrypts_with_the_key_that_we_keep_and_show_nowhere(
     images = [{"dynamodb": {"NewImage": item}} for item in deployment.items(deployment.messages)]
     deployment.call("publish", {"Records": images})
 
-    (asked,) = deployment.vendors.asked
-    key = asked.json()["encryptKey"]
+    (key,) = _documents(deployment, "encryptKey")
     assert deployment.encryption_keys() == {"sample-encrypted": key}
     assert len(key) == 32
     told, printed = deployment.deliveries(), capsys.readouterr()
@@ -67,7 +71,7 @@ def test_a_key_of_the_callers_own_is_kept_apart_from_its_message(deployment: Dep
     deployment.call("send", _resume("sample-encrypted-own-key"))
 
     assert deployment.table() == {"sample-encrypted-own-key": "accepted"}
-    assert [asked.json()["encryptKey"] for asked in deployment.vendors.asked] == [OWN_KEY, OWN_KEY]
+    assert _documents(deployment, "encryptKey") == [OWN_KEY, OWN_KEY]
     assert deployment.encryption_keys() == {"sample-encrypted-own-key": OWN_KEY}
     assert OWN_KEY not in json.dumps(deployment.items(deployment.messages))
 
@@ -90,7 +94,7 @@ def test_a_message_that_is_tried_again_keeps_its_key(deployment: Deployment) -> 
 
     assert deployment.table() == {"sample-encrypted": "accepted"}
     assert deployment.vendors.calls == [SMSPOH_SEND, SMSPOH_SEND]
-    assert [asked.json()["encryptKey"] for asked in deployment.vendors.asked] == [key, key]
+    assert _documents(deployment, "encryptKey") == [key, key]
     assert deployment.encryption_keys() == {"sample-encrypted": key}
 
 
@@ -104,7 +108,7 @@ def test_a_file_waits_beside_its_message_and_goes_when_it_is_sent(deployment: De
     assert deployment.table() == {"sample-whatsapp-media-file": "accepted"}
     assert deployment.kept() == ()
     assert deployment.vendors.calls == [WHATSAPP_MEDIA, WHATSAPP_MEDIA]
-    assert [b64decode(asked.json()["media_base64"]) for asked in deployment.vendors.asked] == [FILE, FILE]
+    assert [b64decode(file) for file in _documents(deployment, "media_base64")] == [FILE, FILE]
 
 
 def test_a_file_goes_into_a_conversation_as_it_is(deployment: Deployment) -> None:
@@ -112,9 +116,9 @@ def test_a_file_goes_into_a_conversation_as_it_is(deployment: Deployment) -> Non
 
     deployment.invoke("send/whatsapp-official-file")
 
-    (asked,) = deployment.vendors.asked
-    head = f"Content-Type: {asked.headers['content-type']}\r\n\r\n".encode()
-    form = message_from_bytes(head + asked.body, policy=policy.HTTP)
+    (request,) = deployment.vendors.requests
+    head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
+    form = message_from_bytes(head + request.body, policy=policy.HTTP)
     parts = {str(part.get_param("name", header="content-disposition")): part for part in form.iter_parts()}
     assert {name: part.get_payload(decode=True) for name, part in parts.items()} == {
         "room_id": b"a4c1e7b2-5d0f-4c3a-9b8e-1f2d3c4b5a69",

@@ -26,9 +26,9 @@ from sampai.services.ports.runtime import UnavailableError
 from sampai.services.send.batch import Record
 from sampai.services.webhook.service import Answer
 from tests.covers import covers
-from tests.fuzz.vendors import MOODS, WORDS, DeathError, Entry, FakeVendors
 from tests.harness.application import SETTINGS as HOUSE_SETTINGS
 from tests.harness.application import TOKEN, House
+from tests.harness.vendors import MOODS, WORDS, DeathError, FakeVendors, Row
 
 COUNTRIES: Final = {"nomsa": "+855912345", "smsnoc": "+880174497", "smspoh": "+959777777", "nusasms": "+628123456"}
 BOTH: Final = "+66812345"
@@ -236,13 +236,13 @@ class Application(RuleBasedStateMachine):
         entry = self._one_of(self._reporting()[-3:], pick)
         self._apply_report(entry, status or entry.status, token=token)
 
-    def _report_at_once(self, entry: Entry) -> None:
+    def _report_at_once(self, entry: Row) -> None:
         if self.is_early and entry in self._reporting():
             self._apply_report(entry, Status.DELIVERED, token=self.house.secret.secret.webhook_tokens[0])
 
-    def _apply_report(self, entry: Entry, said: Status, *, token: str) -> None:
+    def _apply_report(self, entry: Row, said: Status, *, token: str) -> None:
         is_known = token in self.house.secret.secret.webhook_tokens
-        answer = self._receive(entry, WORDS[entry.provider][said], token=token)
+        answer = self._receive(entry, WORDS[entry.vendor.name][said], token=token)
         if answer is Answer.RECEIVED and is_known:
             proven = self.proven.get(entry.provider_message_id, said)
             self.proven[entry.provider_message_id] = max(proven, said, key=lambda s: s.rank)
@@ -256,12 +256,16 @@ class Application(RuleBasedStateMachine):
         if fault == "a strange word" and not self._is_named(entry):
             return  # it may tell whose the reports are that came before
         before = {name: message.status for name, message in self.house.store.messages.items()}
-        word, token = WORDS[entry.provider][Status.DELIVERED], self.house.secret.secret.webhook_tokens[0]
+        word, token = WORDS[entry.vendor.name][Status.DELIVERED], self.house.secret.secret.webhook_tokens[0]
         match fault:
             case "forged":
                 answer = self._receive(entry, word, token=f"{TOKEN}?")
             case "unknown":
-                answer = self._receive(replace(entry, provider_message_id="X-1", reference="X-1"), word, token=token)
+                answer = self._receive(
+                    replace(entry, provider_message_id="X-1", sent=replace(entry.sent, reference="X-1")),
+                    word,
+                    token=token,
+                )
             case "malformed":
                 answer = self._receive(entry, "", token=token)
             case _:
@@ -271,19 +275,16 @@ class Application(RuleBasedStateMachine):
         if fault == "forged" and answer is not Answer.NOT_FOUND:
             self.broken.append(f"a forged receipt was answered {answer} (W6)")
 
-    def _reporting(self) -> list[Entry]:
-        return [entry for entry in self.vendors.ledger if entry.provider in ("smspoh", "nusasms")]
+    def _reporting(self) -> list[Row]:
+        return [entry for entry in self.vendors.ledger if entry.vendor.name in ("smspoh", "nusasms")]
 
-    def _is_named(self, entry: Entry) -> bool:
+    def _is_named(self, entry: Row) -> bool:
         return any(m.provider_message_id == entry.provider_message_id for m in self.house.store.messages.values())
 
-    def _receive(self, entry: Entry, word: str, *, token: str) -> Answer:
-        if entry.provider == "smspoh":
-            fields = {"messageId": entry.provider_message_id, "status": word}
-            fields |= {"clientReference": entry.reference or ""} if self.is_echoed else {}
-            return self.house.receive("smspoh", "receipt", token, query=urlencode(fields))
-        fields = {"ref_no": entry.provider_message_id, "status": word}
-        return self.house.receive("nusasms", "sms-receipt", token, query=urlencode(fields))
+    def _receive(self, entry: Row, word: str, *, token: str) -> Answer:
+        shown = entry if self.is_echoed else replace(entry, sent=replace(entry.sent, reference=None))
+        query = entry.vendor.receipt(shown, word).query
+        return self.house.receive(entry.vendor.name, entry.vendor.webhook or "", token, query=query)
 
     @rule(pick=picks, text=st.sampled_from(["STOP", "START", "Halo"]))
     def hear_from_somebody(self, pick: int, text: str) -> None:
@@ -333,7 +334,7 @@ class Application(RuleBasedStateMachine):
     def no_message_was_taken_twice(self) -> None:
         taken: dict[str, int] = defaultdict(int)
         for entry in self.vendors.ledger:
-            taken[_named_in(entry.text)] += 1
+            taken[_named_in(entry.sent.text)] += 1
         for message_id, times in taken.items():
             message = self.house.store.messages[message_id]
             assert times <= (MAX_ATTEMPTS if message.on_unknown is OnUnknown.RESEND else 1), "I1"

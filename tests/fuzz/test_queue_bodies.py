@@ -21,8 +21,8 @@ from sampai.services.send.batch import Record
 from tests.covers import covers
 from tests.fakes import START
 from tests.fuzz.explore import POISON, Seen, explore, places_in
-from tests.fuzz.vendors import FakeVendors
 from tests.harness.application import House, request
+from tests.harness.vendors import FakeVendors
 
 CASES: Final = 800
 """Batches that the tests show, of five or six bodies each."""
@@ -417,7 +417,7 @@ def _wrongly_returned(
 def _wrongly_sent(batch: Batch, house: House, vendors: FakeVendors) -> list[str]:
     wrong = []
     for body in batch.bodies:
-        times = sum(body.mark in entry.text for entry in vendors.ledger) if body.mark else 0
+        times = sum(body.mark in entry.sent.text for entry in vendors.ledger) if body.mark else 0
         if times > 1:
             wrong.append("a message was taken twice (I1)")
         elif body.times is not None and times != body.times:

@@ -26,8 +26,8 @@ from sampai.services.ports.queue import WakeUp
 from tests.covers import covers
 from tests.fakes import START
 from tests.fuzz.explore import POISON, Seen, explore
-from tests.fuzz.vendors import FakeVendors
 from tests.harness.application import SECRET, TOKEN, House, request
+from tests.harness.vendors import FakeVendors
 from tests.template import ROOT
 
 CASES: Final = 5_000

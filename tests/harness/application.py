@@ -37,6 +37,38 @@ from tests.fakes import (
 from tests.harness.sending import SECRET as SECRET
 from tests.harness.sending import SETTINGS as SETTINGS
 from tests.harness.sending import WEBHOOK_BASE_URL, new_sender
+from tests.harness.vendors import (
+    lost,
+    nomsa_list,
+    nomsa_row,
+    nomsa_taken,
+    nusasms_taken,
+    smspoh_history,
+    smspoh_row,
+    smspoh_taken,
+    unauthorized,
+    unreached,
+)
+
+__all__ = [
+    "RECIPIENTS",
+    "SECRET",
+    "SETTINGS",
+    "TOKEN",
+    "House",
+    "by_host",
+    "lost",
+    "nomsa_list",
+    "nomsa_row",
+    "nomsa_taken",
+    "nusasms_taken",
+    "request",
+    "smspoh_history",
+    "smspoh_row",
+    "smspoh_taken",
+    "unauthorized",
+    "unreached",
+]
 
 TOKEN = SECRET.webhook_tokens[0]
 
@@ -56,71 +88,6 @@ def request(message_id: str | None = "m-1", home: str = "nomsa", **changes: Any)
         "content": {"type": "text", "text": "Your code is 1234"},
     }
     return json.dumps({name: value for name, value in (document | changes).items() if value is not None})
-
-
-def nomsa_taken(provider_message_id: str = "145", **changes: Any) -> HttpResponse:
-    return _json(201, nomsa_row(provider_message_id, **changes))
-
-
-def nomsa_row(provider_message_id: str = "145", **changes: Any) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "id": provider_message_id,
-        "recipient": RECIPIENTS["nomsa"],
-        "body": "Your code is 1234",
-        "message_id": "MTPC-house",
-        "created_at": "2026-11-21T10:00:00.100Z",
-        "status": "UNSENT",
-        "error_code": None,
-        "accepted_at": "2026-11-21T10:00:00.200Z",
-        "sent_at": None,
-        "delivered_at": None,
-        "errored_at": None,
-    }
-    return row | changes
-
-
-def nomsa_list(*rows: dict[str, Any]) -> HttpResponse:
-    return _json(200, {"has_more": False, "data": list(rows)})
-
-
-def smspoh_taken(provider_message_id: str = "AA-1", reference: str = "m-1") -> HttpResponse:
-    return _json(201, {"messages": [smspoh_row(provider_message_id, reference)]})
-
-
-def smspoh_row(provider_message_id: str, reference: str, status: str = "Accepted") -> dict[str, Any]:
-    return {
-        "messageId": provider_message_id,
-        "message": "Your code is 1234",
-        "to": "959777777710",
-        "clientReference": reference,
-        "createdAt": "2026-11-21 16:30:00",
-        "status": status,
-        "finishedAt": None,
-    }
-
-
-def smspoh_history(*rows: dict[str, Any]) -> HttpResponse:
-    return _json(200, {"messages": list(rows), "limit": 100, "records": len(rows), "start": 0})
-
-
-def nusasms_taken(provider_message_id: str = "0017") -> HttpResponse:
-    return _json(200, {"results": [{"status": "0", "messageid": provider_message_id, "destination": "62"}]})
-
-
-def unauthorized() -> HttpResponse:
-    return _json(401, {"code": "unauthenticated", "message": "…"})
-
-
-def lost() -> NoResponse:
-    return NoResponse(may_have_been_sent=True, why="timed out")
-
-
-def unreached() -> NoResponse:
-    return NoResponse(may_have_been_sent=False, why="refused")
-
-
-def _json(status: int, document: Any) -> HttpResponse:
-    return HttpResponse(status=status, headers={"content-type": "application/json"}, body=json.dumps(document).encode())
 
 
 class House:

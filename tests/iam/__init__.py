@@ -1,5 +1,5 @@
-"""Least privilege: the local stack with IAM enforced, and the proof that no role lacks a right or has an idle one.
+"""IAM tests: check on a local stack with IAM that no role lacks a permission or has a superfluous one.
 
-First everything that the demo sends must end as it should, without one refusal. Then each right of each role is taken
-away by itself, the function that has it is given work that needs it, and a refusal of exactly that right must come.
+First, every message of the demo must reach its expected status without a denied call. Then each permission of each role
+is removed in turn, its function is invoked with an event that needs the permission, and IAM must deny that permission.
 """

@@ -1,4 +1,4 @@
-"""What the roles of the template may do, what of it the local AWS enforces, and in what words. Pure."""
+"""Parse the permissions of the roles, and translate them into the actions that the local AWS checks. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 Pair = tuple[str, str]
-"""An action and the ARN of what it may be done to."""
+"""An action and the ARN of its resource."""
 
 LOCAL_ACTIONS: Final = {
-    # The functions' PartiQL arrives as classic calls; the local AWS has no rights for PartiQL of its own.
+    # PartiQL statements arrive as classic calls; the local AWS does not implement PartiQL actions.
     "dynamodb:PartiQLInsert": "dynamodb:PutItem",
     "dynamodb:PartiQLUpdate": "dynamodb:UpdateItem",
-    # On AWS the right to send one message is the right to send ten. The functions only ever send batches.
+    # On AWS, SendMessage also allows SendMessageBatch. The functions only send batches.
     "sqs:SendMessage": "sqs:SendMessageBatch",
 }
-"""What the local AWS asks for where AWS asks for something else."""
+"""Actions that the local AWS checks, by the action that AWS checks instead."""
 
 _SECRET_SUFFIX: Final = re.compile("-[A-Za-z0-9]{6}")
 _STREAM: Final = re.compile(r"/stream/[0-9TZ:.-]+")
@@ -23,7 +23,7 @@ _STREAM: Final = re.compile(r"/stream/[0-9TZ:.-]+")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Permission:
-    """One action on one resource, by logical ids: what lies within a resource follows a slash."""
+    """One action on one resource, by logical ids. A part of a resource, such as an index, follows after a slash."""
 
     role: str
     action: str
@@ -35,51 +35,51 @@ class Permission:
         return self.role.removesuffix("Role") + "Function"
 
 
-def pairs_of(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the actions and resources of a policy, each with each within a statement."""
+def read_pairs(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield every pair of action and resource of a policy."""
     for statement in document["Statement"]:
-        for action in _listed(statement["Action"]):
-            yield from ((action, resource) for resource in _listed(statement["Resource"]))
+        for action in _as_list(statement["Action"]):
+            yield from ((action, resource) for resource in _as_list(statement["Resource"]))
 
 
-def document_of(pairs: Sequence[Pair]) -> dict[str, Any]:
-    """Return the policy that allows these pairs and nothing else."""
+def build_policy(pairs: Sequence[Pair]) -> dict[str, Any]:
+    """Return a policy that allows only these pairs."""
     statements = [{"Effect": "Allow", "Action": action, "Resource": resource} for action, resource in pairs]
     return {"Version": "2012-10-17", "Statement": statements}
 
 
-def enforced(pair: Pair) -> Pair:
-    """Return a pair of the template in the words of the local AWS."""
+def to_local_pair(pair: Pair) -> Pair:
+    """Return a pair of the template with the action that the local AWS checks."""
     action, arn = pair
     return LOCAL_ACTIONS.get(action, action), arn
 
 
-def name_of(arn: str, physical_ids: Mapping[str, str]) -> str:
-    """Return the logical name of what an ARN names; `physical_ids` are those of the stack, by logical id.
+def logical_name(arn: str, physical_ids: Mapping[str, str]) -> str:
+    """Return the logical id of the resource of an ARN. `physical_ids` are those of the stack, by logical id.
 
-    Raises LookupError if it is nothing of the stack's.
+    Raise LookupError if the resource does not belong to the stack.
     """
-    # The longest first: one name may begin like another, and the event bus is named like the stack.
+    # The longest name first: a name can be the prefix of another, and the event bus has the name of the stack.
     for logical_id, physical_id in sorted(physical_ids.items(), key=lambda item: -len(item[1])):
-        before, found, within = arn.rpartition(physical_name(physical_id))
-        if found and before[-1:] in (":", "/") and (place := _place(within)) is not None:
-            return logical_id + place
+        before, found, rest = arn.rpartition(physical_name(physical_id))
+        if found and before[-1:] in (":", "/") and (suffix := _suffix(rest)) is not None:
+            return logical_id + suffix
     raise LookupError(arn)
 
 
 def physical_name(physical_id: str) -> str:
-    """Return the name under which calls and ARNs know a resource: of a queue, the end of its URL."""
+    """Return the name of a resource in calls and ARNs: for a queue, the last part of its URL."""
     return physical_id.rpartition("/")[2] if physical_id.startswith("http") else physical_id
 
 
-def _place(within: str) -> str | None:
-    """Return the place within a resource that an ARN names after the resource, or None if the name goes on."""
-    if within in ("", ":*") or _SECRET_SUFFIX.fullmatch(within):
+def _suffix(rest: str) -> str | None:
+    """Return the suffix of an ARN that names a part of the resource, or None if it belongs to a longer name."""
+    if rest in ("", ":*") or _SECRET_SUFFIX.fullmatch(rest):
         return ""
-    if _STREAM.fullmatch(within):
-        return "/stream"  # which generation of it does not matter
-    return within if within.startswith("/") else None
+    if _STREAM.fullmatch(rest):
+        return "/stream"  # the timestamp of the stream does not matter
+    return rest if rest.startswith("/") else None
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]

@@ -1,8 +1,8 @@
-"""Stands between the functions and the local AWS, and sees every refusal.
+"""A proxy between the functions and the local AWS that records every denied call.
 
-It passes calls on as they came, signature and all. Only batches of PartiQL writes it makes one by one by the classic
-calls, as `local.emulator.partiql_proxy` does and for the same reason. It signs those again with the function's own
-credentials, so that IAM allows or refuses them as calls of the function.
+It forwards calls unchanged, including the signature. Batches of PartiQL writes are the exception: it translates them
+into classic calls, as `local.emulator.partiql_proxy` does and for the same reason. It signs those with the credentials
+of the function, so that IAM checks them as calls of the function.
 """
 
 import json
@@ -23,58 +23,58 @@ from botocore.credentials import Credentials
 from local.emulator.partiql_proxy import Answer, batch_response, classic_call
 
 TARGET: Final = "DynamoDB_20120810."
-_REFUSED: Final = re.compile(r"assumed-role/(?P<role>[^/]+)/\S+ is not authorized to perform: (?P<action>\S+)")
+_DENIED: Final = re.compile(r"assumed-role/(?P<role>[^/]+)/\S+ is not authorized to perform: (?P<action>\S+)")
 _ACCESS_KEY: Final = re.compile(r"Credential=([^/]+)/")
 
-SecretOf = Callable[[str], str]
-"""Returns the secret access key that goes with an access key id."""
+SecretLookup = Callable[[str], str]
+"""Returns the secret access key for an access key id."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """What the local AWS did not allow: the physical name of the role, the action, and the call that it was asked for.
+class Denial:
+    """A call that the local AWS denied: the physical name of the role, the action, and the body of the call.
 
-    Most refusals of the local AWS do not name the resource; the call does.
+    Most denials of the local AWS do not name the resource; the call does.
     """
 
     role: str
     action: str
     call: str
 
-    def is_of(self, role: str, action: str, resource: str) -> bool:
-        """Whether a role was refused an action on a resource, given by its physical name."""
+    def matches(self, role: str, action: str, resource: str) -> bool:
+        """Whether the denial is of this role, action and resource (its physical name)."""
         return (self.role, self.action) == (role, action) and resource in self.call
 
 
-def refusal_in(call: bytes, answer: Answer) -> Refusal | None:
-    """Return what the answer to a call refuses, or None if it refuses nothing."""
+def parse_denial(call: bytes, answer: Answer) -> Denial | None:
+    """Return the denial in the response to a call, or None if the call was allowed."""
     status, body = answer
-    found = _REFUSED.search(body.decode(errors="replace")) if status >= 400 else None
-    return Refusal(found["role"], found["action"], call.decode(errors="replace")) if found else None
+    found = _DENIED.search(body.decode(errors="replace")) if status >= 400 else None
+    return Denial(found["role"], found["action"], call.decode(errors="replace")) if found else None
 
 
-def access_keys(functions: Mapping[str, str]) -> dict[str, str]:
-    """Return secret access keys by access key id, given the roles' ARNs by those of the functions.
+def derive_access_keys(functions: Mapping[str, str]) -> dict[str, str]:
+    """Return secret access keys by access key id, given the ARNs of the roles by the ARNs of the functions.
 
-    ministack makes both from the two ARNs.
+    ministack derives both from the two ARNs.
     """
     digests = [sha256(f"{function}:{role}".encode()).hexdigest() for function, role in functions.items()]
     return {f"ASIA{digest[:16].upper()}": sha256(f"secret:{digest}".encode()).hexdigest() for digest in digests}
 
 
-class Witness:
+class RecordingProxy:
     """Listens on a port of 127.0.0.1 for the functions of the local AWS at `upstream`."""
 
-    def __init__(self, port: int, upstream: str, region: str, secret_of: SecretOf) -> None:
+    def __init__(self, port: int, upstream: str, region: str, secret_access_key: SecretLookup) -> None:
         self._http = _Server(("127.0.0.1", port), _Handler)
-        self._http.witness = self
+        self._http.proxy = self
         self._lock = threading.Lock()
-        self._seen: list[Refusal] = []
+        self._denials: list[Denial] = []
         self.upstream = urlsplit(upstream).netloc
         self.region = region
-        self.secret_of = secret_of
+        self.secret_access_key = secret_access_key
 
-    def __enter__(self) -> "Witness":
+    def __enter__(self) -> "RecordingProxy":
         threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         return self
 
@@ -84,32 +84,32 @@ class Witness:
 
     @property
     def url(self) -> str:
-        """The address of the witness, without a slash at the end."""
+        """The address of the proxy, without a slash at the end."""
         return f"http://127.0.0.1:{self._http.server_address[1]}"
 
     @property
-    def seen(self) -> list[Refusal]:
-        """The refusals since the last `forget`."""
+    def denials(self) -> list[Denial]:
+        """The denials since the last `clear`."""
         with self._lock:
-            return list(self._seen)
+            return list(self._denials)
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         with self._lock:
-            self._seen.clear()
+            self._denials.clear()
 
-    def see(self, call: bytes, answer: Answer) -> None:
-        """Look at a call of the local AWS and its answer."""
-        if (refusal := refusal_in(call, answer)) is not None:
+    def record(self, call: bytes, answer: Answer) -> None:
+        """Record a call if its response is a denial."""
+        if (denial := parse_denial(call, answer)) is not None:
             with self._lock:
-                self._seen.append(refusal)
+                self._denials.append(denial)
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    witness: Witness
+    proxy: RecordingProxy
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Write nothing: a function that waits no longer hangs up."""
+        """Write nothing: a function closes the connection after its timeout."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -119,43 +119,43 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", "0")))
         operation = self.headers.get("x-amz-target", "").removeprefix(TARGET)
-        made = self._made_one_by_one(json.loads(body)) if operation == "BatchExecuteStatement" else None
-        status, answer = made or self._pass_on(dict(self.headers.items()), body)
+        results = self._execute_statements(json.loads(body)) if operation == "BatchExecuteStatement" else None
+        status, answer = results or self._forward(dict(self.headers.items()), body)
         self.send_response(status)
         self.send_header("content-type", "application/x-amz-json-1.0")
         self.send_header("content-length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
 
-    def _made_one_by_one(self, batch: Mapping[str, Any]) -> Answer | None:
+    def _execute_statements(self, batch: Mapping[str, Any]) -> Answer | None:
         calls = [classic_call(statement) for statement in batch["Statements"]]
         if not all(calls):
             return None
-        made = [(call[0], self._pass_on(*self._signed(*call))) for call in calls if call]
-        return 200, json.dumps({"Responses": [batch_response(*each) for each in made]}).encode()
+        results = [(call[0], self._forward(*self._sign(*call))) for call in calls if call]
+        return 200, json.dumps({"Responses": [batch_response(*each) for each in results]}).encode()
 
-    def _signed(self, operation: str, request: Mapping[str, Any]) -> tuple[dict[str, str], bytes]:
+    def _sign(self, operation: str, request: Mapping[str, Any]) -> tuple[dict[str, str], bytes]:
         found = _ACCESS_KEY.search(self.headers.get("authorization", ""))
         key = found[1] if found else ""
         token = self.headers.get("x-amz-security-token")
         headers = {"content-type": "application/x-amz-json-1.0", "x-amz-target": f"{TARGET}{operation}"}
-        url = f"http://{self.server.witness.upstream}/"
+        url = f"http://{self.server.proxy.upstream}/"
         body = json.dumps(request).encode()
         signed = AWSRequest("POST", url, headers=headers, data=body)
-        credentials = Credentials(key, self.server.witness.secret_of(key), token)
-        SigV4Auth(credentials, "dynamodb", self.server.witness.region).add_auth(signed)
+        credentials = Credentials(key, self.server.proxy.secret_access_key(key), token)
+        SigV4Auth(credentials, "dynamodb", self.server.proxy.region).add_auth(signed)
         return dict(signed.headers.items()), body
 
-    def _pass_on(self, headers: dict[str, str], body: bytes) -> Answer:
-        upstream = HTTPConnection(self.server.witness.upstream, timeout=30)
+    def _forward(self, headers: dict[str, str], body: bytes) -> Answer:
+        upstream = HTTPConnection(self.server.proxy.upstream, timeout=30)
         try:
             upstream.request("POST", self.path, body, headers)
             response = upstream.getresponse()
             answer = response.status, response.read()
         finally:
             upstream.close()
-        self.server.witness.see(body, answer)
+        self.server.proxy.record(body, answer)
         return answer
 
     def log_message(self, *args: Any) -> None:
-        """Write nothing: what passes here is private."""
+        """Write nothing: requests contain private data."""

@@ -1,4 +1,4 @@
-"""The two proofs on a stack that is up: everything works with all rights, and something fails without any one."""
+"""Run both checks on a running stack: the demo with all permissions, and each exercise without one permission."""
 
 import json
 import time
@@ -21,26 +21,26 @@ from local.stack import EMULATOR
 from local.stack.config import DYNAMODB_PORT, ROOT, STACK_NAME
 from local.stack.deployment import client
 from local.stack.processes import DIRECT, Server, children_of, function_of, kill
-from tests.iam.exercises import NOT_ENFORCED, PROOFS, Step, Work
-from tests.iam.permissions import Pair, Permission, document_of, enforced, name_of, pairs_of, physical_name
-from tests.iam.recording_proxy import Refusal, Witness, access_keys
+from tests.iam.exercises import EXERCISES, NOT_ENFORCED, Exercise, Step
+from tests.iam.permissions import Pair, Permission, build_policy, logical_name, physical_name, read_pairs, to_local_pair
+from tests.iam.recording_proxy import Denial, RecordingProxy, derive_access_keys
 
 POLICY: Final = "least"
-"""The name of every role's only policy in the template."""
+"""The name of the only policy of each role in the template."""
 
 TRIES: Final = 2
-"""Work may fail to reach its end for other reasons than the right that it lacks."""
+"""An exercise can fail for another reason than the missing permission, so it is repeated."""
 MAX_INLINE_WAIT_SECONDS: Final = 10.0
-REAPED_SECONDS: Final = 0.3
-"""Until the local AWS sees that a process has ended; an invocation before that is lost."""
-NOTHING_TO_DO: Final = ("send/not-json", "webhook/unknown-kind", "publish/removed", "follow_up/every-minute")
-"""An event for each function that works in the demo, of which no vendor hears."""
-ALIKE: Final = 4
+EXIT_DETECTION_SECONDS: Final = 0.3
+"""Time in which the local AWS detects that a process ended. It loses an invocation that comes earlier."""
+NO_OP_EVENTS: Final = ("send/not-json", "webhook/unknown-kind", "publish/removed", "follow_up/every-minute")
+"""An event for each function of the demo that causes no call to a vendor."""
+PROCESSES_PER_FUNCTION: Final = 4
 TICK_SECONDS: Final = 0.1
 SAMPLE_TOKEN: Final = "local-webhook-token"
 LONG_AGO: Final = "2020-01-01T00:00:00.000Z"
 
-ENFORCING: Final[Server] = replace(
+EMULATOR_WITH_IAM: Final[Server] = replace(
     EMULATOR,
     environment={
         **EMULATOR.environment,
@@ -53,122 +53,124 @@ ENFORCING: Final[Server] = replace(
         },
     },
 )
-"""The local AWS with IAM, whose functions call through the witness."""
+"""The local AWS with IAM. Its functions call it through the recording proxy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Right:
-    """A permission as it is deployed: the names of role and resource, and the pair in the words of the local AWS."""
+class DeployedPermission:
+    """A deployed permission: the physical names of role and resource, and the pair that the local AWS checks."""
 
     permission: Permission
     role: str
     pair: Pair
     resource: str
 
-    def is_missed(self, refusals: Iterable[Refusal]) -> bool:
-        """Whether this very right was refused."""
-        return any(refusal.is_of(self.role, self.pair[0], self.resource) for refusal in refusals)
+    def is_denied(self, denials: Iterable[Denial]) -> bool:
+        """Whether exactly this permission was denied."""
+        return any(denial.matches(self.role, self.pair[0], self.resource) for denial in denials)
 
 
 @cache
 def _functions() -> dict[str, str]:
-    """Return the roles' ARNs by those of the functions."""
+    """Return the ARNs of the roles by the ARNs of the functions."""
     found = client("lambda").list_functions()["Functions"]
     return {function["FunctionArn"]: function["Role"] for function in found}
 
 
-def secret_of(access_key: str) -> str:
-    """Return the secret access key of the function whose access key id this is."""
-    return access_keys(_functions())[access_key]
+def secret_access_key(access_key: str) -> str:
+    """Return the secret access key for the access key id of a function."""
+    return derive_access_keys(_functions())[access_key]
 
 
-class Privileges:
-    """Takes rights away and gives them back."""
+class IamTest:
+    """Removes permissions and restores them."""
 
-    def __init__(self, outputs: Mapping[str, Any], witness: Witness) -> None:
+    def __init__(self, outputs: Mapping[str, Any], proxy: RecordingProxy) -> None:
         self._outputs = outputs
-        self._witness = witness
+        self._proxy = proxy
         self._iam, self._lambda, self._dynamodb = client("iam"), client("lambda"), client("dynamodb")
         described = client("cloudformation").describe_stack_resources(StackName=STACK_NAME)["StackResources"]
         self._ids = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in described}
-        # No resource of the stack. An ARN has its name after "parameter", which the leading slash belongs to.
+        # The stack does not contain the parameter. In its ARN, the name with its leading slash follows "parameter".
         self._ids["SettingsParameter"] = outputs["SettingsParameterName"].removeprefix("/")
         secret = client("secretsmanager").get_secret_value(SecretId=outputs["ProviderSecretArn"])["SecretString"]
         self._token = str(json.loads(secret)["webhook_tokens"][0])
         self._numbers = count(1)
-        self.rights = list(self._deployed(each["LogicalResourceId"] for each in described))
+        self.permissions = list(self._read_deployed(each["LogicalResourceId"] for each in described))
 
-    def enforce(self) -> list[str]:
-        """Put every role's rights in the words of the local AWS, and return what is not as it should be.
+    def apply_local_policies(self) -> list[str]:
+        """Rewrite the policies of all roles for the local AWS, and return the queues that allow plain HTTP.
 
-        The queues' own policies go once they have refused us: nothing but plain HTTP is spoken here.
+        Then remove the policies of the queues, which deny plain HTTP: the local stack has no TLS.
         """
-        for role in {right.role for right in self.rights}:
-            self._allow(role)
+        for role in {deployed.role for deployed in self.permissions}:
+            self._put_policy(role)
         queues = sorted(name for name, physical_id in self._ids.items() if physical_id.startswith("http"))
-        open_ones = [name for name in queues if not self._refuses_plain_http(self._ids[name])]
+        unprotected = [name for name in queues if not self._refuses_plain_http(self._ids[name])]
         over_tls = client("sqs")
-        over_tls.meta.events.register("before-sign.sqs", _say_it_came_over_tls)
+        over_tls.meta.events.register("before-sign.sqs", _claim_tls)
         for name in queues:
             over_tls.set_queue_attributes(QueueUrl=self._ids[name], Attributes={"Policy": ""})
-        return [f"{name} takes plain HTTP" for name in open_ones]
+        return [f"{name} allows plain HTTP" for name in unprotected]
 
-    def flows(self) -> list[str]:
-        """Send one message of every kind with all rights, and return what is not as it should be."""
+    def run_demo(self) -> list[str]:
+        """Run the demo with all permissions, and return the problems."""
         caller = Caller(self._outputs)
-        caller.change_settings(OPERATORS_SETTINGS)  # before a function reads them, for a minute
-        self._calm()
-        self._witness.forget()
-        is_green = Demo(caller, Console(highlight=False)).run()
-        refused = sorted({f"refused with all rights: {r.action} for {r.role}" for r in self._witness.seen})
-        # The demo ends with vendors out of order. A process that was told so sends them nothing for a minute.
+        caller.change_settings(OPERATORS_SETTINGS)  # before a function caches them for a minute
+        self._limit_concurrency()
+        self._proxy.clear()
+        is_demo_ok = Demo(caller, Console(highlight=False)).run()
+        denied = sorted({f"denied with all permissions: {r.action} for {r.role}" for r in self._proxy.denials})
+        # The demo ends with open circuits. A process with an open circuit does not call the vendor for a minute.
         self._end_processes("SendFunction")
-        return refused + ([] if is_green else ["not every message ended as it should"])
+        return denied + ([] if is_demo_ok else ["a message of the demo did not reach its expected status"])
 
-    def is_missed(self, right: Right, work: Work) -> bool:
-        """Do the work without a right, and say whether that very right was refused."""
-        return any(self._is_missed_once(right, work) for _ in range(TRIES))
+    def is_denied(self, deployed: DeployedPermission, exercise: Exercise) -> bool:
+        """Run an exercise without a permission, and return whether exactly that permission was denied."""
+        return any(self._is_denied_once(deployed, exercise) for _ in range(TRIES))
 
-    def _is_missed_once(self, right: Right, work: Work) -> bool:
-        self._page("_reset")
+    def _is_denied_once(self, deployed: DeployedPermission, exercise: Exercise) -> bool:
+        self._post_control("_reset")
         number = next(self._numbers)
-        for step in work.before:
-            self._do(step, number)
-        self._allow(right.role, without=right)
+        for step in exercise.before:
+            self._run_step(step, number)
+        self._put_policy(deployed.role, without=deployed)
         try:
-            if work.is_cold:
-                self._end_processes(right.permission.function)
-            self._witness.forget()
-            if work.step is not None:
-                self._do(work.step, number)
-            return self._is_seen_to_be_missed(right)
+            if exercise.is_cold:
+                self._end_processes(deployed.permission.function)
+            self._proxy.clear()
+            if exercise.step is not None:
+                self._run_step(exercise.step, number)
+            return self._wait_for_denial(deployed)
         finally:
-            self._allow(right.role)
-            if work.is_cold:
-                self._end_processes(right.permission.function)
+            self._put_policy(deployed.role)
+            if exercise.is_cold:
+                self._end_processes(deployed.permission.function)
 
-    def _deployed(self, logical_ids: Iterable[str]) -> Iterable[Right]:
+    def _read_deployed(self, logical_ids: Iterable[str]) -> Iterable[DeployedPermission]:
         for role in sorted(
             each for each in logical_ids if each.endswith("Role") and f"{each[:-4]}Function" in self._ids
         ):
             name = self._ids[role]
             document = self._iam.get_role_policy(RoleName=name, PolicyName=POLICY)["PolicyDocument"]
-            for action, arn in pairs_of(document):
-                permission = Permission(role, action, name_of(arn, self._ids))
+            for action, arn in read_pairs(document):
+                permission = Permission(role, action, logical_name(arn, self._ids))
                 resource = physical_name(self._ids[permission.resource.partition("/")[0]])
-                yield Right(permission=permission, role=name, pair=enforced((action, arn)), resource=resource)
+                yield DeployedPermission(
+                    permission=permission, role=name, pair=to_local_pair((action, arn)), resource=resource
+                )
 
-    def _allow(self, role: str, without: Right | None = None) -> None:
-        pairs = [right.pair for right in self.rights if right.role == role and right is not without]
-        self._iam.put_role_policy(RoleName=role, PolicyName=POLICY, PolicyDocument=json.dumps(document_of(pairs)))
+    def _put_policy(self, role: str, without: DeployedPermission | None = None) -> None:
+        pairs = [deployed.pair for deployed in self.permissions if deployed.role == role and deployed is not without]
+        self._iam.put_role_policy(RoleName=role, PolicyName=POLICY, PolicyDocument=json.dumps(build_policy(pairs)))
 
-    def _do(self, step: Step, number: int) -> None:
+    def _run_step(self, step: Step, number: int) -> None:
         if step.due:
-            self._make_due(_fresh(step.due, number))
+            self._make_due(_with_new_ids(step.due, number))
         self._lambda.invoke(FunctionName=self._ids[step.function], Payload=payload(step, number, self._token))
 
     def _make_due(self, message_id: str) -> None:
-        """Have the time come to look at a message, unless there is none to look at."""
+        """Set `due_at` of a message to the past, if the message is in the due index."""
         with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
             self._dynamodb.update_item(
                 TableName=self._outputs["MessagesTableName"],
@@ -178,26 +180,26 @@ class Privileges:
                 ExpressionAttributeValues={":past": {"S": LONG_AGO}},
             )
 
-    def _is_seen_to_be_missed(self, right: Right) -> bool:
+    def _wait_for_denial(self, deployed: DeployedPermission) -> bool:
         until = time.monotonic() + MAX_INLINE_WAIT_SECONDS
-        while not right.is_missed(self._witness.seen):
+        while not deployed.is_denied(self._proxy.denials):
             if time.monotonic() > until:
                 return False
             time.sleep(TICK_SECONDS)
         return True
 
-    def _calm(self) -> None:
-        """Let few processes start, and those before the first message.
+    def _limit_concurrency(self) -> None:
+        """Limit the number of processes, and start them before the first message.
 
-        Checking signatures and rights costs the local AWS the time that many would take.
+        The local AWS is too slow for more, because it checks signatures and permissions.
         """
         for mapping in self._lambda.list_event_source_mappings()["EventSourceMappings"]:
             if ":sqs:" in mapping["EventSourceArn"]:
                 scaling = {"MaximumConcurrency": 2}
                 self._lambda.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig=scaling)
-        with ThreadPoolExecutor(ALIKE) as pool:
-            for event in NOTHING_TO_DO:
-                list(pool.map(self._do, [Step(event)] * ALIKE, [0] * ALIKE))
+        with ThreadPoolExecutor(PROCESSES_PER_FUNCTION) as pool:
+            for event in NO_OP_EVENTS:
+                list(pool.map(self._run_step, [Step(event)] * PROCESSES_PER_FUNCTION, [0] * PROCESSES_PER_FUNCTION))
 
     def _refuses_plain_http(self, url: str) -> bool:
         try:
@@ -211,34 +213,37 @@ class Privileges:
         for pid, command in children_of(EMULATOR.pid() or 0).items():
             if function_of(command) == function:
                 kill(pid)
-        time.sleep(REAPED_SECONDS)
+        time.sleep(EXIT_DETECTION_SECONDS)
 
-    def _page(self, name: str) -> None:
+    def _post_control(self, name: str) -> None:
         url = f"{self._outputs['simulators']['control']}/{name}"
         DIRECT.open(urllib.request.Request(url, data=b""), timeout=5).close()
 
 
-def proved(privileges: Privileges) -> list[str]:
-    """Take away each right by itself, print what came of it, and return what is not as it should be."""
-    wrong = [f"no role has it any more: {_line(p)}" for p in sorted(gone(r.permission for r in privileges.rights))]
-    for right in privileges.rights:
-        permission = right.permission
+def check_permissions(iam_test: IamTest) -> list[str]:
+    """Remove each permission in turn, print the result, and return the problems."""
+    problems = [
+        f"no role has this permission: {_line(p)}"
+        for p in sorted(find_stale(r.permission for r in iam_test.permissions))
+    ]
+    for deployed in iam_test.permissions:
+        permission = deployed.permission
         if (reason := NOT_ENFORCED.get(permission)) is not None:
-            said = f"not enforced: {reason}"
-        elif (work := PROOFS.get(permission)) is None:
-            said = "NO PROOF"
-        elif privileges.is_missed(right, work):
-            said = f"refused: {right.pair[0]}"
+            result = f"not enforced: {reason}"
+        elif (exercise := EXERCISES.get(permission)) is None:
+            result = "NO EXERCISE"
+        elif iam_test.is_denied(deployed, exercise):
+            result = f"denied: {deployed.pair[0]}"
         else:
-            said = "IDLE"
-        print(f"{_line(permission)}  {said}", flush=True)
-        wrong += [f"{' '.join(_line(permission).split())}: {said}"] if said.isupper() else []
-    return wrong
+            result = "SUPERFLUOUS"
+        print(f"{_line(permission)}  {result}", flush=True)
+        problems += [f"{' '.join(_line(permission).split())}: {result}"] if result.isupper() else []
+    return problems
 
 
-def gone(permissions: Iterable[Permission]) -> set[Permission]:
-    """Return what is proved or excused although no role has it."""
-    return (PROOFS.keys() | NOT_ENFORCED.keys()) - set(permissions)
+def find_stale(permissions: Iterable[Permission]) -> set[Permission]:
+    """Return the permissions of both tables that no role has."""
+    return (EXERCISES.keys() | NOT_ENFORCED.keys()) - set(permissions)
 
 
 def _line(permission: Permission) -> str:
@@ -246,20 +251,20 @@ def _line(permission: Permission) -> str:
 
 
 def payload(step: Step, number: int, token: str) -> str:
-    """Return the sample event of a step with its changes, a valid token, and ids that nobody has used."""
+    """Return the sample event of a step with its changes, a valid token and new ids."""
     event = json.loads(
         (ROOT / "events" / f"{step.event}.json").read_text(encoding="utf-8").replace(SAMPLE_TOKEN, token)
     )
     for record in event.get("Records", []):
         for before, after in step.changes:
             record["body"] = record["body"].replace(before, after)
-    return _fresh(json.dumps(event), number)
+    return _with_new_ids(json.dumps(event), number)
 
 
-def _fresh(text: str, number: int) -> str:
-    """Return the text of a sample with ids that nobody has used."""
-    return text.replace("sample-", f"proof-{number}-")
+def _with_new_ids(text: str, number: int) -> str:
+    """Return the text of a sample with new message ids."""
+    return text.replace("sample-", f"iam-{number}-")
 
 
-def _say_it_came_over_tls(request: AWSRequest, **_: Any) -> None:
+def _claim_tls(request: AWSRequest, **_: Any) -> None:
     request.headers["x-forwarded-proto"] = "https"

@@ -13,7 +13,8 @@ from sampai.providers.features import SupportsListing, SupportsLookup
 from sampai.providers.registry import load
 from sampai.services.follow_up.next_state import MAX_ATTEMPTS
 from sampai.services.ports.correlations import Correlation, correlation_key
-from tests.simulation.vendors import Row, Sent, Vendor
+from tests.harness.vendors import Sent, Vendor
+from tests.simulation.vendors import Row
 
 _NOT_TAKEN: Final = frozenset({Status.QUEUED, Status.FAILED, Status.CANCELED})
 """Statuses that say that no vendor has the message."""

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sampai.contract.events import Event
 from sampai.domain.http import HttpRequest, HttpResponse
@@ -32,7 +32,7 @@ from tests.fakes import (
     RecordingQueue,
 )
 from tests.harness.application import SECRET
-from tests.simulation.vendors import BROKEN, GARBAGE, Call, Vendor, vendor_of
+from tests.harness.vendors import BROKEN, GARBAGE, Call, Vendor, lost, unauthorized, unreached, vendor_of
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -275,17 +275,17 @@ class SimulatedTransport:
         outcome = world.step(f"{vendor.name}.send", (*SEND_FAULTS, HALF_TAKEN) if is_bulk else SEND_FAULTS)
         claims = world.checkers.on_the_wire(world.running(), call.sent, world.store.messages, began_at)
         if outcome == NO_CONNECTION:
-            return NoResponse(may_have_been_sent=False, why="refused")
+            return unreached()
         if outcome in _UNTAKEN:
             if outcome == BROKE_UNTAKEN and vendor.keeps_bare_rows:
                 world.take(vendor, call, claims, is_taken=False)
-            return _validate(vendor, outcome)
+            return _refuse(vendor, call, outcome)
         kept = claims[: len(claims) // 2] if outcome == HALF_TAKEN else claims
         rows = world.take(vendor, call, kept, is_taken=True)
         world.die_if(outcome)
         world.die_if(world.step(f"{vendor.name}.answer", ()))
         if outcome == ANSWER_LOST:
-            return NoResponse(may_have_been_sent=True, why="timed out")
+            return lost()
         return {GARBLED: GARBAGE, BROKE: BROKEN}.get(outcome) or vendor.taken(rows, is_bulk=is_bulk)
 
     def _ask(self, vendor: Vendor, call: Call) -> HttpResponse | NoResponse:
@@ -308,14 +308,14 @@ class SimulatedTransport:
         return vendor.found(rows[place], statuses[place])
 
 
-def _validate(vendor: Vendor, outcome: str) -> HttpResponse | NoResponse:
-    if outcome == LOST_UNTAKEN:
-        return NoResponse(may_have_been_sent=True, why="reset")
-    answers: dict[str, Any] = {
+def _refuse(vendor: Vendor, call: Call, outcome: str) -> HttpResponse | NoResponse:
+    """Answer a send of which the vendor took nothing."""
+    answers: dict[str, HttpResponse | NoResponse] = {
+        LOST_UNTAKEN: NoResponse(may_have_been_sent=True, why="reset"),
         REFUSED: vendor.refusal,
-        THROTTLED: vendor.throttling,
-        LOCKED_OUT: vendor.lockout,
+        THROTTLED: vendor.throttled(call.sent[0].number),
+        LOCKED_OUT: unauthorized(),
         GARBLED_UNTAKEN: GARBAGE,
+        BROKE_UNTAKEN: BROKEN,
     }
-    answer: HttpResponse = answers.get(outcome, BROKEN)
-    return answer
+    return answers[outcome]

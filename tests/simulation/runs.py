@@ -11,7 +11,7 @@ from tests.fakes import START
 from tests.simulation.checkers import BrokenPromiseError
 from tests.simulation.choices import Choices, RandomChoices, Script, every_script, to_text
 from tests.simulation.scenarios import SCENARIOS, Scenario
-from tests.simulation.world import Services, World
+from tests.simulation.world import World
 
 MAX_FAILURES: Final = 20
 """Broken promises that are told in full; further ones are counted."""
@@ -80,9 +80,9 @@ class Run:
     broken: str | None
 
 
-def run(scenario: Scenario, choices: Choices, services: Services | None = None) -> Run:
+def run(scenario: Scenario, choices: Choices) -> Run:
     """Make one run of a scenario."""
-    world = World(scenario, choices, services)
+    world = World(scenario, choices)
     try:
         world.run()
     except BrokenPromiseError as broken:
@@ -90,24 +90,24 @@ def run(scenario: Scenario, choices: Choices, services: Services | None = None) 
     return Run(world, None)
 
 
-def exhaustive(scenario: Scenario, *, budget: int = 1, services: Services | None = None) -> Iterator[Run]:
+def exhaustive(scenario: Scenario, *, budget: int = 1) -> Iterator[Run]:
     """Make every run of a scenario with at most so many faults."""
     runs: list[Run] = []
 
     def counts_of(script: Script) -> Sequence[int]:
-        runs.append(run(scenario, Choices(script), services))
+        runs.append(run(scenario, Choices(script)))
         return runs[-1].world.choices.counts
 
     for _ in every_script(counts_of, budget=budget):
         yield runs.pop()
 
 
-def at_random(seed: int, number: int, *, services: Services | None = None) -> Run:
+def at_random(seed: int, number: int) -> Run:
     """Make the random run with a number under a seed; the scenarios take turns."""
     names = list(SCENARIOS)
     scenario = SCENARIOS[names[number % len(names)]]
     random = Random(f"{seed}/{number}")  # noqa: S311 - nobody is to guess it, everybody is to repeat it
-    return run(scenario, RandomChoices(random, length=_length(scenario.name)), services)
+    return run(scenario, RandomChoices(random, length=_length(scenario.name)))
 
 
 @cache

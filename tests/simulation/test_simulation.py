@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.covers import covers
+from tests.defects.catalogue import DEFECTS
+from tests.defects.planting import planted
 from tests.simulation.choices import Choices, Script, every_script, from_text, to_text
-from tests.simulation.defects import DEFECTS
 from tests.simulation.ports import (
     ASK_FAULTS,
     COMMIT_MANY,
@@ -72,13 +73,14 @@ def test_an_inbound_message_that_comes_again_is_kept_once() -> None:
     assert set(kept) == {1}
 
 
-@pytest.mark.parametrize("defect", DEFECTS)
-def test_a_mistake_in_a_service_is_seen(defect: str) -> None:
-    name, services, promise = DEFECTS[defect]
+@pytest.mark.parametrize("title", [title for title, defect in DEFECTS.items() if defect.scenario])
+def test_a_planted_defect_breaks_its_promise(title: str) -> None:
+    defect = DEFECTS[title]
 
-    broken = [made.broken for made in exhaustive(SCENARIOS[name], services=services) if made.broken]
+    with planted(defect):
+        broken = [made.broken for made in exhaustive(SCENARIOS[defect.scenario or ""]) if made.broken]
 
-    assert promise in {what.partition(":")[0] for what in broken}
+    assert defect.promise in {promise.partition(":")[0] for promise in broken}
 
 
 def test_every_fault_happens_in_the_schedules_with_one_fault() -> None:
@@ -100,10 +102,12 @@ def test_a_run_is_made_again_by_its_choices() -> None:
 
 
 def test_a_broken_promise_is_broken_again_by_its_choices() -> None:
-    name, services, _ = DEFECTS["no parking"]
-    broken = next(made for made in exhaustive(SCENARIOS[name], services=services) if made.broken)
+    defect = DEFECTS["a report with an unclaimed vendor id is dropped"]
+    scenario = SCENARIOS[defect.scenario or ""]
+    with planted(defect):
+        broken = next(made for made in exhaustive(scenario) if made.broken)
 
-    again = run(SCENARIOS[name], Choices(from_text(to_text(broken.world.choices.made))), services)
+        again = run(scenario, Choices(from_text(to_text(broken.world.choices.made))))
 
     assert (again.broken, again.world.digest()) == (broken.broken, broken.world.digest())
 

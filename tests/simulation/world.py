@@ -10,7 +10,7 @@ what the fence, the claim and the meeting point are about: one process that find
 import collections
 import heapq
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
@@ -36,6 +36,7 @@ from tests.fakes import (
 )
 from tests.harness.application import TOKEN
 from tests.harness.sending import WEBHOOK_BASE_URL, new_sender
+from tests.harness.vendors import Call, Vendor
 from tests.simulation.checkers import BrokenPromiseError, Checkers, Ending, Process, ProcessDiedError, demand
 from tests.simulation.choices import Choices
 from tests.simulation.ports import (
@@ -59,7 +60,7 @@ from tests.simulation.ports import (
     SimulatedVault,
 )
 from tests.simulation.scenarios import HORIZON_HOURS, Scenario
-from tests.simulation.vendors import JOURNEYS, Call, Row, Vendor
+from tests.simulation.vendors import JOURNEYS, Row
 
 T = TypeVar("T")
 
@@ -109,21 +110,6 @@ class QueuedRecord:
     """Why it came back last time."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Services:
-    """The classes under test: the real ones, unless a test of the harness replaces one with a defective subclass."""
-
-    stages: Mapping[str, type] = field(default_factory=dict)
-    """Defective stages of the send pipeline, by the field of `Stages`."""
-    receiver: type[WebhookService] = WebhookService
-    follower: type[FollowUpService] = FollowUpService
-
-    def plant(self, sender: SendService) -> None:
-        """Replace stages of a send service with the defective ones. They keep their ports."""
-        for name, defective in self.stages.items():
-            getattr(sender.stages, name).__class__ = defective
-
-
 @dataclass(order=True, slots=True)
 class _Event:
     at: datetime
@@ -135,10 +121,9 @@ class _Event:
 class World:
     """Everything that there is in one run of one scenario."""
 
-    def __init__(self, scenario: Scenario, choices: Choices, services: Services | None = None) -> None:
+    def __init__(self, scenario: Scenario, choices: Choices) -> None:
         self.scenario = scenario
         self.choices = choices
-        self.services = services or Services()
         self.now = START
         self.process: Process | None = None
         self.checkers = Checkers(most_to_a_number=scenario.most_to_a_number)
@@ -188,7 +173,6 @@ class World:
                 new_id=self._new_id,
                 new_key=self._new_id,
             )
-            self.services.plant(sender)
             self._senders[depth] = sender
         return self._senders[depth]
 
@@ -202,7 +186,7 @@ class World:
             clock=clock,
             telemetry=self.telemetry,
         )
-        return self.services.receiver(
+        return WebhookService(
             messages=self.store,
             correlations=self.store,
             inbound_service=lambda: inbound_service,
@@ -212,7 +196,7 @@ class World:
         )
 
     def _new_follower(self) -> FollowUpService:
-        return self.services.follower(
+        return FollowUpService(
             messages=self.store,
             correlations=self.store,
             queue=self.queue,
@@ -434,7 +418,8 @@ class World:
 
     def _hand_over(self, row: Row, status: Status, tries: int) -> None:
         """Bring a receipt, a bounded number of times until it is answered with 200."""
-        answer = self._receive(row.vendor.name, row.vendor.webhook or "", row.vendor.receipt(row, status))
+        receipt = row.vendor.receipt(row, row.vendor.words[status])
+        answer = self._receive(row.vendor.name, row.vendor.webhook or "", receipt)
         if answer is Answer.RECEIVED:
             row.told = max(row.told or status, status, key=lambda said: said.rank)
         elif tries > 1:

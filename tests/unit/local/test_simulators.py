@@ -22,6 +22,7 @@ from local.simulators.outcomes import OUTCOMES
 from local.simulators.segments import segments
 from local.simulators.server import Simulators
 from local.simulators.settings import Settings
+from tests.template import ROOT
 
 TEXT = "Your parcel is on its way"
 FAST = Settings(
@@ -1058,7 +1059,7 @@ def test_stopping_lets_go_of_a_client_that_is_kept_waiting() -> None:
 
 
 def test_the_table_for_users_has_every_magic_number_and_no_other() -> None:
-    page = Path(__file__).parents[2] / "docs" / "reference" / "magic-numbers.md"
+    page = ROOT / "docs" / "reference" / "magic-numbers.md"
     section = page.read_text(encoding="utf-8").partition("## Numbers to use")[0]
 
     rows = re.findall(r"^\| (\d\d) \| ([^|]+) \|", section, re.MULTILINE)

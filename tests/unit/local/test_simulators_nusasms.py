@@ -16,7 +16,7 @@ import pytest
 from local.simulators.ledger import text_sha256
 from local.simulators.server import Simulators
 from local.simulators.settings import Settings
-from tests.unit.test_simulators import (
+from tests.unit.local.test_simulators import (
     BROKEN,
     FAST,
     FORM,

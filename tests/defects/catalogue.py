@@ -1,0 +1,691 @@
+"""The known defects: mistakes that programs have made that send messages. Each names the tests that should find it.
+
+A defect with a scenario must also break a promise in the simulation.
+"""
+
+import json
+import logging
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+from sampai.adapters import aws, rate_limiter, store, telemetry, transport
+from sampai.contract import request as contract
+from sampai.domain import message as messages
+from sampai.domain import status as statuses
+from sampai.domain.failure import Reason
+from sampai.domain.http import HttpRequest, HttpResponse
+from sampai.domain.message import Category, Message, OnUnknown, queue, requeue
+from sampai.domain.outcome import NotTaken, Outcome, Taken
+from sampai.domain.report import Report
+from sampai.domain.status import Source
+from sampai.providers import features, responses, smsnoc, smspoh
+from sampai.providers.nomsa import sms as nomsa
+from sampai.providers.nusasms import sms as nusasms
+from sampai.services import attempt, circuit_breakers
+from sampai.services.deadline import Deadline
+from sampai.services.follow_up import leases, next_state, reconciliation, wake_ups
+from sampai.services.ports.runtime import UnavailableError
+from sampai.services.reports import Reports, change
+from sampai.services.send import (
+    admission,
+    admitter,
+    attachments,
+    claims,
+    dispatch,
+    eligibility,
+    pacer,
+    provider_calls,
+    quotas,
+    service,
+)
+from sampai.services.webhook import receipts
+from sampai.services.webhook import service as webhook
+from sampai.services.webhook.service import Answer
+from tests.defects.planting import Defect, Planter
+
+DEFECTS: Final[dict[str, Defect]] = {}
+"""Every defect by its title."""
+
+
+def defect(
+    title: str, *tests: str, scenario: str | None = None, promise: str | None = None
+) -> Callable[[Callable[[Planter], None]], Callable[[Planter], None]]:
+    """Add a defect to the catalogue. `tests` are test files in short, the fastest first."""
+
+    def add(plant: Callable[[Planter], None]) -> Callable[[Planter], None]:
+        if title in DEFECTS:
+            raise ValueError(f"two defects with the title: {title}")
+        DEFECTS[title] = Defect(title=title, plant=plant, tests=tests, scenario=scenario, promise=promise)
+        return plant
+
+    return add
+
+
+def _constant(value: Any) -> Callable[[Any], Any]:
+    """Return a replacement that ignores the original and its arguments."""
+    return lambda _: lambda *_arguments, **_options: value
+
+
+# --- at most once -----------------------------------------------------------------------------------------------------
+
+
+@defect("a message is sent before its claim is stored", "unit/services/send/service")
+def _(planter: Planter) -> None:
+    def make(handle: Any) -> Any:
+        def send_first(self: Any, *arguments: Any, **options: Any) -> Any:
+            send, claim = self.stages.dispatcher, self.stages.claims
+            dispatch_batch, store_claims = send.dispatch, claim.store
+            claim.store = lambda batch: (dispatch_batch(batch), store_claims(batch))
+            send.dispatch = lambda batch: None
+            try:
+                return handle(self, *arguments, **options)
+            finally:
+                del claim.store, send.dispatch
+
+        return send_first
+
+    planter.replace(service.SendService, "handle", make)
+
+
+@defect("a message is sent without a claim that another worker sees", scenario="duplicate", promise="I1")
+def _(planter: Planter) -> None:
+    def check_only(self: Any, batch: Any) -> None:
+        known = self._messages.read([item.message.message_id for item in batch.items])
+        batch.items = [item for item in batch.items if item.message.message_id not in known]
+        for item in batch.items:
+            self._messages.overwrite(item.message)
+
+    planter.replace(claims.Claims, "store", lambda _: check_only)
+
+
+@defect("a refused claim is sent all the same", "unit/services/send/service")
+def _(planter: Planter) -> None:
+    def make(resolve: Any) -> Any:
+        def keep(self: Any, batch: Any, item: Any, current: Any) -> None:
+            batch.items.append(item)
+
+        return keep
+
+    planter.replace(claims.Claims, "_resolve_existing", make)
+
+
+@defect("the condition of a write is forgotten", "ports/store")
+def _(planter: Planter) -> None:
+    def make(to_update: Any) -> Any:
+        def unconditional(*arguments: Any) -> Any:
+            statement = to_update(*arguments)
+            text = statement["Statement"].replace(' AND "revision" = ?', "")
+            return {**statement, "Statement": text, "Parameters": statement["Parameters"][:-1]}
+
+        return unconditional
+
+    planter.replace(store, "_to_update", make)
+
+
+@defect("an own write, seen again, counts as a write of another worker", "ports/store")
+def _(planter: Planter) -> None:
+    planter.replace(store, "_done_or_refused", lambda original: lambda _, current: original(False, current))
+
+
+@defect("the SQS message id replaces the message id", "unit/services/send/service")
+def _(planter: Planter) -> None:
+    def make(identify: Any) -> Any:
+        return lambda record, request, key: (record.record_id, identify(record, request, key)[1])
+
+    def rename(build_draft: Any) -> Any:
+        def draft(request: Any, **options: Any) -> Any:
+            return replace(build_draft(request, **options), message_id=f"{options['fingerprint'][:8]}-{id(request)}")
+
+        return draft
+
+    planter.replace(admitter, "_identify", make)
+    planter.replace(admitter, "build_draft", rename)
+
+
+@defect("another request under a known id counts as a repetition", "unit/services/send/service")
+def _(planter: Planter) -> None:
+    planter.replace(claims, "reject_conflict", _constant(None))
+
+
+@defect("a time-out counts as not taken", "unit/services/send/service", scenario="polling", promise="I1")
+def _(planter: Planter) -> None:
+    planter.replace(
+        provider_calls,
+        "_outcome_without_response",
+        lambda original: lambda response: original(replace(response, may_have_been_sent=False)),
+    )
+
+
+@defect(
+    "a connection that breaks after the request counts as never opened",
+    "unit/adapters/transport",
+    "unit/adapters/transport_hostile",
+)
+def _(planter: Planter) -> None:
+    def make(send: Any) -> Any:
+        def forget(self: Any, *arguments: Any, **options: Any) -> None:
+            try:
+                send(self, *arguments, **options)
+            finally:
+                transport._current.get().is_sent = False
+
+        return forget
+
+    planter.replace(transport._Connection, "request", make)
+
+
+@defect("an unreadable answer counts as not taken", "unit/services/send/service", "unit/services/send/shared_calls")
+def _(planter: Planter) -> None:
+    refused = NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False)
+    planter.replace(provider_calls.ProviderCalls, "_report_unreadable", _constant(refused))
+
+
+def _if_status(matches: Callable[[int], bool], outcome: Outcome) -> Callable[[Any], Any]:
+    """Return a replacement of `refused_by_status` with another outcome for some HTTP status codes."""
+    return lambda original: lambda response: outcome if matches(response.status) else original(response)
+
+
+@defect("a 5xx counts as not taken", "unit/providers/base")
+def _(planter: Planter) -> None:
+    refused = NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False)
+    planter.replace(responses, "refused_by_status", _if_status(lambda status: status >= 500, refused))
+
+
+@defect("an expired lease is claimed again by the next worker", "unit/services/send/service")
+def _(planter: Planter) -> None:
+    planter.replace(
+        claims, "mark_unknown", lambda _: lambda message, *, now, due_at, source: queue(message, now=now, due_at=due_at)
+    )
+
+
+@defect(
+    "an expired lease is claimed again by the follow-up",
+    "unit/services/follow_up/leases",
+    scenario="polling",
+    promise="I1",
+)
+def _(planter: Planter) -> None:
+    def again(self: Any, message: Message) -> Message:
+        now = self._clock()
+        return requeue(message, route=message.route, failure=None, now=now, due_at=now, source=Source.SWEEP)
+
+    planter.replace(leases.Leases, "_expire", lambda _: again)
+
+
+@defect("an unknown send is repeated without the caller's wish", "unit/services/follow_up/next_state")
+def _(planter: Planter) -> None:
+    planter.replace(
+        next_state,
+        "_may_resend",
+        lambda original: lambda message, **options: original(replace(message, on_unknown=OnUnknown.RESEND), **options),
+    )
+
+
+@defect("one look-up without the message is enough to resend it", "unit/services/follow_up/next_state")
+def _(planter: Planter) -> None:
+    planter.replace(next_state, "MIN_NOT_FOUND", lambda _: 1)
+
+
+@defect("messages are resent without a limit of attempts", "unit/services/follow_up/next_state")
+def _(planter: Planter) -> None:
+    planter.replace(next_state, "MAX_ATTEMPTS", lambda _: 1000)
+
+
+@defect("a wake-up of an earlier attempt starts a later one", "unit/services/send/service")
+def _(planter: Planter) -> None:
+    planter.replace(
+        admission,
+        "can_resume",
+        lambda original: lambda message, _, **options: original(message, [message.attempt], **options),
+    )
+
+
+@defect("messages of a refused shared call go together again", "unit/providers/base", "unit/services/send/shared_calls")
+def _(planter: Planter) -> None:
+    planter.replace(
+        features.SupportsBatchSend,
+        "batch_key",
+        lambda original: lambda self, message: original(self, replace(message, attempt=1)),
+    )
+
+
+# --- outcomes and evidence --------------------------------------------------------------------------------------------
+
+
+@defect(
+    "a superseded attempt stores its outcome", "unit/services/send/service", scenario="resend-lagging", promise="I6"
+)
+def _(planter: Planter) -> None:
+    planter.replace(attempt, "is_current_attempt", _constant(True))
+
+
+@defect(
+    "a report with an unclaimed vendor id is dropped",
+    "unit/services/webhook/receipts",
+    scenario="receipts-without-reference",
+    promise="I4",
+)
+def _(planter: Planter) -> None:
+    def make(find: Any) -> Any:
+        def unbuffered(self: Any, *arguments: Any) -> Any:
+            correlations, self._correlations = self._correlations, _Unbuffered(self._correlations)
+            try:
+                return find(self, *arguments)
+            finally:
+                self._correlations = correlations
+
+        return unbuffered
+
+    planter.replace(receipts.Receipts, "_find_or_buffer", make)
+
+
+class _Unbuffered:
+    """Correlations that buffer nothing."""
+
+    def __init__(self, correlations: Any) -> None:
+        self._correlations = correlations
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._correlations, name)
+
+    def buffer_report(self, *_arguments: Any) -> None:
+        return None
+
+
+@defect(
+    "a webhook is answered 200 before it is durable",
+    "unit/services/webhook/service",
+    scenario="receipts-without-reference",
+    promise="I4",
+)
+def _(planter: Planter) -> None:
+    def make(handle: Any) -> Any:
+        def answer(self: Any, **options: Any) -> Answer:
+            given: Answer = handle(self, **options)
+            return Answer.RECEIVED if given is Answer.UNAVAILABLE else given
+
+        return answer
+
+    planter.replace(webhook.WebhookService, "handle", make)
+
+
+@defect("the last report wins", "unit/domain/status", scenario="receipts", promise="I3")
+def _(planter: Planter) -> None:
+    def overwrite(self: Any, message: Message, reports: Sequence[Report], *, source: Source) -> Message:
+        status = reports[-1].status
+
+        def make(current: Message) -> Message:
+            now = self._clock()
+            moved = messages.mark_unknown(current, now=now, due_at=now, source=source)
+            reported = status or current.status
+            return replace(moved, status=reported, due_at=None if reported.is_final else now)
+
+        return change(self._messages, message, make) if reports else message
+
+    planter.replace(statuses, "advance", lambda _: lambda current, reported: reported or current)
+    planter.replace(Reports, "apply", lambda _: overwrite)
+
+
+@defect("the answer 429 counts as taken", "unit/services/send/service")
+def _(planter: Planter) -> None:
+    taken = Taken(provider_message_id="none")
+    planter.replace(responses, "refused_by_status", _if_status(lambda status: status == 429, taken))
+
+
+@defect("the answer 429 ends the message", "unit/providers/base", "conformance/provider_contract")
+def _(planter: Planter) -> None:
+    final = NotTaken(reason=Reason.RATE_LIMITED, is_final=True, provider_code="429")
+    planter.replace(responses, "refused_by_status", _if_status(lambda status: status == 429, final))
+
+
+@defect("refused credentials end the message", "unit/providers/base", "conformance/provider_contract")
+def _(planter: Planter) -> None:
+    final = NotTaken(reason=Reason.AUTHENTICATION, is_final=True, provider_code="401")
+    planter.replace(responses, "refused_by_status", _if_status(lambda status: status == 401, final))
+
+
+@defect("a success without an id counts as taken", "conformance/provider_contract")
+def _(planter: Planter) -> None:
+    planter.replace(nomsa, "parse_id", lambda original: lambda value: original(value) or "unnamed")
+
+
+@defect("the entries of a bulk answer are told apart by their order", "unit/providers/smspoh_bulk")
+def _(planter: Planter) -> None:
+    def by_order(entries: Sequence[Any], parsed: Any, sent: Sequence[Any]) -> list[int | None]:
+        return [position if position < len(entries) else None for position in range(len(sent))]
+
+    planter.replace(smspoh, "_match_entries", lambda _: by_order)
+
+
+@defect("the rows of a comma list are told apart by their order", "unit/providers/smsnoc_many")
+def _(planter: Planter) -> None:
+    def by_order(data: Any, numbers: Sequence[str]) -> list[Outcome]:
+        rows = data if isinstance(data, list) else [data]
+        return [smsnoc._parse_taken(row) for row, _ in zip(rows, numbers, strict=False)]
+
+    planter.replace(smsnoc, "_parse_batch", lambda _: by_order)
+
+
+@defect("one of two possible messages takes a listed row", "unit/services/follow_up/reconciliation")
+def _(planter: Planter) -> None:
+    planter.replace(reconciliation, "_shares", _constant(False))
+
+
+@defect("unknown sends are not reconciled", "unit/services/follow_up/reconciliation", scenario="polling", promise="I4")
+def _(planter: Planter) -> None:
+    planter.replace(reconciliation.Reconciliation, "reconcile", _constant(None))
+
+
+# --- no message forgotten, no message late ----------------------------------------------------------------------------
+
+
+@defect(
+    "a message that waits for its next attempt has no due_at",
+    "unit/services/send/service",
+    "unit/services/follow_up/service",
+)
+def _(planter: Planter) -> None:
+    planter.replace(
+        messages,
+        "requeue",
+        lambda original: lambda *given, **options: replace(original(*given, **options), due_at=None),
+    )
+
+
+@defect(
+    "waiting messages rely on the queue alone", "unit/services/follow_up/service", scenario="encrypted", promise="E1"
+)
+def _(planter: Planter) -> None:
+    planter.replace(wake_ups.WakeUps, "requeue_due", _constant(None))
+
+
+@defect("a record is deleted although its claim was not answered", "unit/services/send/service")
+def _(planter: Planter) -> None:
+    from sampai.services.send.batch import Batch
+
+    planter.replace(Batch, "redeliver", lambda _: lambda self, item: self.items.remove(item))
+
+
+@defect("expires_at is not checked before the call", "unit/services/send/service", scenario="expiry", promise="I7")
+def _(planter: Planter) -> None:
+    def make(dispatch_batch: Any) -> Any:
+        def ageless(self: Any, batch: Any) -> None:
+            claimed = {id(item): item.message for item in batch.items}
+            for item in batch.items:
+                item.message = replace(item.message, expires_at=None)
+            dispatch_batch(self, batch)
+            for item in batch.items:
+                item.message = claimed[id(item)]
+
+        return ageless
+
+    planter.replace(dispatch.Dispatcher, "dispatch", make)
+
+
+@defect("a call begins without time for it", "unit/services/send/service")
+def _(planter: Planter) -> None:
+    planter.replace(Deadline, "has_time_for_call", _constant(True))
+
+
+@defect("two numbers with a comma pass as a recipient", "unit/contract/request", "unit/services/send/service")
+def _(planter: Planter) -> None:
+    def make(validate: Any) -> Any:
+        def read_the_first(cls: Any, body: str, **options: Any) -> Any:
+            document = json.loads(body)
+            numbers = str(document.get("recipient"))
+            request = validate(cls, json.dumps({**document, "recipient": numbers.partition(",")[0]}), **options)
+            return request.model_copy(update={"recipient": numbers}) if "," in numbers else request
+
+        return read_the_first
+
+    planter.replace(contract.SendRequest, "model_validate_json", make)
+
+
+@defect("an opt-out stops one-time passwords", "unit/application/opt_out", "unit/services/send/eligibility")
+def _(planter: Planter) -> None:
+    def make(original: Any) -> Any:
+        def check_as_promotional(message: Message, *rest: Any) -> Any:
+            return _restore_category(original(replace(message, category=Category.PROMOTIONAL), *rest), message)
+
+        return check_as_promotional
+
+    planter.replace(eligibility, "check_eligibility", make)
+    planter.replace(
+        eligibility,
+        "eligibility_query",
+        lambda original: lambda subject: replace(original(subject), number=subject.recipient),
+    )
+
+
+def _restore_category(checked: Any, message: Message) -> Any:
+    return replace(checked, category=message.category) if isinstance(checked, Message) else checked
+
+
+@defect("an opt-out stops nothing", "unit/application/opt_out")
+def _(planter: Planter) -> None:
+    planter.replace(
+        eligibility,
+        "check_eligibility",
+        lambda original: (
+            lambda message, provider, data, now: original(message, provider, replace(data, opted_out=frozenset()), now)
+        ),
+    )
+
+
+@defect("a reply is sent although its conversation is closed", "unit/application/conversations")
+def _(planter: Planter) -> None:
+    from sampai.domain.inbound import Conversation
+
+    planter.replace(Conversation, "is_open", _constant(True))
+
+
+# --- vendors are protected --------------------------------------------------------------------------------------------
+
+
+@defect("messages are sent before their reserved start", "unit/application/pacing")
+def _(planter: Planter) -> None:
+    planter.replace(dispatch.Dispatcher, "_wait_for_start", _constant(True))
+
+
+@defect("a reservation is granted however far ahead it is", "ports/rate")
+def _(planter: Planter) -> None:
+    def make(reserve: Any) -> Any:
+        def at_any_time(self: Any, name: str, duration: Any, *, earliest: Any, latest: Any) -> Any:
+            return reserve(self, name, duration, earliest=earliest, latest=latest.replace(year=latest.year + 50))
+
+        return at_any_time
+
+    planter.replace(rate_limiter.DynamoRateLimiter, "reserve", make)
+
+
+@defect("a message without a reservation is sent at once", "unit/application/pacing")
+def _(planter: Planter) -> None:
+    def make(reserve: Any) -> Any:
+        def start_all(self: Any, items: Sequence[Any], *arguments: Any, **options: Any) -> None:
+            reserve(self, items, *arguments, **options)
+            for item in items:
+                item.starts_at = item.starts_at or self._clock()
+
+        return start_all
+
+    planter.replace(pacer.Pacer, "_reserve", make)
+
+
+@defect("messages that a slow claim made late are sent in a burst", "unit/application/pacing")
+def _(planter: Planter) -> None:
+    planter.replace(pacer, "MAX_LATE", lambda _: 200)
+
+
+@defect("a vendor that does not respond is called without end", "unit/services/circuit_breakers")
+def _(planter: Planter) -> None:
+    planter.replace(circuit_breakers, "MAX_FAILURES", lambda _: 1_000_000)
+
+
+@defect("every message probes a vendor with an open circuit", "unit/services/circuit_breakers")
+def _(planter: Planter) -> None:
+    planter.replace(
+        circuit_breakers.CircuitBreakers,
+        "allow_request",
+        lambda _: lambda self, provider, *, now: not self.is_open(provider, now=now),
+    )
+
+
+@defect("quotas count nothing", "unit/application/quotas", scenario="limits", promise="I13")
+def _(planter: Planter) -> None:
+    planter.replace(quotas.Quotas, "enforce", _constant(None))
+
+
+# --- nothing leaks ----------------------------------------------------------------------------------------------------
+
+
+@defect("the beginning of a webhook token is enough", "unit/services/webhook/tokens", "unit/services/webhook/service")
+def _(planter: Planter) -> None:
+    from sampai.domain import webhook_token
+
+    planter.replace(
+        webhook_token,
+        "is_webhook_token",
+        lambda _: (
+            lambda given, provider, secret_tokens: (
+                bool(given)
+                and any(webhook_token.webhook_token(token, provider).startswith(given) for token in secret_tokens)
+            )
+        ),
+    )
+
+
+@defect("the encryption key is stored after the call", "unit/application/attachments")
+def _(planter: Planter) -> None:
+    def make(store_first: Any) -> Any:
+        def store_nothing(self: Any, message: Message) -> Message:
+            keys, self._encryption_keys = self._encryption_keys, _Forgetful()
+            try:
+                stored: Message = store_first(self, message)
+                return stored
+            finally:
+                self._encryption_keys = keys
+
+        return store_nothing
+
+    planter.replace(attachments.AttachmentStore, "store", make)
+
+
+class _Forgetful:
+    """A store of encryption keys that stores nothing."""
+
+    def get_or_create(self, _message: Message, proposed: str) -> str:
+        return proposed
+
+
+@defect("the text of a message is kept after its end", "unit/services/send/service")
+def _(planter: Planter) -> None:
+    planter.replace(
+        messages, "redact_final", lambda original: lambda message: replace(original(message), content=message.content)
+    )
+
+
+@defect("the digest of a request needs no key", "canary/canary")
+def _(planter: Planter) -> None:
+    planter.replace(contract, "digest", lambda _: lambda text, _key: sha256(text.encode("utf-8", "ignore")).hexdigest())
+
+
+@defect("a full number is logged", "unit/adapters/telemetry")
+def _(planter: Planter) -> None:
+    planter.replace(telemetry, "mask", lambda _: lambda number: number)
+
+
+@defect("the text of an exception is logged", "canary/canary")
+def _(planter: Planter) -> None:
+    def make(report: Any) -> Any:
+        def tell(self: Any, provider: Any, sent: Any, error: Exception) -> Any:
+            self._telemetry.error("request not built", error=str(error))
+            return report(self, provider, sent, error)
+
+        return tell
+
+    planter.replace(provider_calls.ProviderCalls, "_report_build_error", make)
+
+
+@defect("the answer of a vendor is logged", "canary/canary")
+def _(planter: Planter) -> None:
+    def make(report: Any) -> Any:
+        def tell(self: Any, provider: Any, sent: Any, response: HttpResponse, error: Exception) -> Any:
+            self._telemetry.warning("unreadable answer", body=response.body)
+            return report(self, provider, sent, response, error)
+
+        return tell
+
+    planter.replace(provider_calls.ProviderCalls, "_report_unreadable", make)
+
+
+@defect("botocore logs the requests to AWS", "canary/adapters")
+def _(planter: Planter) -> None:
+    def make(start: Any) -> Any:
+        def talkative(self: Any, *arguments: Any, **options: Any) -> None:
+            start(self, *arguments, **options)
+            logging.getLogger("botocore").setLevel(logging.NOTSET)
+
+        return talkative
+
+    planter.replace(aws.Aws, "__init__", make)
+
+
+@defect("the text of an AWS error is logged", "canary/adapters")
+def _(planter: Planter) -> None:
+    from contextlib import contextmanager
+
+    @contextmanager
+    def outspoken(what: str) -> Any:
+        try:
+            yield
+        except ClientError as error:
+            raise UnavailableError(f"{what}: {error}") from None
+
+    planter.replace(aws, "unavailable", lambda _: outspoken)
+
+
+@defect("a document type is allowed in XML", "unit/providers/nusasms/sms")
+def _(planter: Planter) -> None:
+    planter.replace(nusasms, "_parse_xml", lambda original: lambda text: original(_Unsearchable(text)))
+
+
+class _Unsearchable(str):
+    """A text in which no search finds anything."""
+
+    __slots__ = ()
+
+    def __contains__(self, _text: object) -> bool:
+        return False
+
+
+@defect("redirects are followed", "unit/adapters/transport_hostile", "unit/adapters/transport")
+def _(planter: Planter) -> None:
+    def make(call_once: Any) -> Any:
+        def follow(self: Any, request: HttpRequest, call: Any) -> Any:
+            answer = call_once(self, request, call)
+            if isinstance(answer, HttpResponse) and "location" in answer.headers:
+                return call_once(self, replace(request, url=answer.headers["location"]), call)
+            return answer
+
+        return follow
+
+    planter.replace(transport.HttpTransport, "_call", make)
+
+
+@defect("the certificate of a vendor is not verified", "unit/adapters/transport_hostile", "unit/adapters/transport")
+def _(planter: Planter) -> None:
+    def make(start: Any) -> Any:
+        def trusting(self: Any, ssl_context: ssl.SSLContext | None = None) -> None:
+            context = ssl_context or ssl.create_default_context()
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            start(self, context)
+
+        return trusting
+
+    planter.replace(transport.HttpTransport, "__init__", make)

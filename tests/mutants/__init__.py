@@ -1,1 +1,0 @@
-"""Seeded defects: faults that the tests must notice. `python -m tests.mutants` proves that they do."""
