@@ -204,10 +204,17 @@ def correlation_of(message: Message) -> dict[str, Any]:
     return {"correlation_key": {"S": key}, "message_id": {"S": message.message_id}, "ttl": {"N": "1803031200"}}
 
 
+def new_store(client: Any, clock: FixedClock, telemetry: RecordingTelemetry) -> DynamoStore:
+    """Return a store on a client with the tables of `TABLES`."""
+    return DynamoStore(
+        client, messages_table="messages", correlations_table="correlations", clock=clock, telemetry=telemetry
+    )
+
+
 def _follow_up(client: Any, vendors: ListingVendors) -> None:
     """Run follow_up on a client with the tables of `TABLES`."""
-    clock = FixedClock(START)
-    store = DynamoStore(client, messages_table="messages", correlations_table="correlations", clock=clock)
+    clock, telemetry = FixedClock(START), RecordingTelemetry()
+    store = new_store(client, clock, telemetry)
     service = FollowUpService(
         messages=store,
         correlations=store,
@@ -216,7 +223,7 @@ def _follow_up(client: Any, vendors: ListingVendors) -> None:
         settings=FixedSettings(),
         secret=FixedSecret(SECRET),
         clock=clock,
-        telemetry=RecordingTelemetry(),
+        telemetry=telemetry,
         webhook_base_url="https://hooks.example.net",
         new_pool=InlinePool,
     )
@@ -296,7 +303,7 @@ def _send_batch(in_table: int) -> Work:
     client = CountingDynamo(**TABLES)
     _fill(client, in_table, until=START)
     application = House(*(smspoh_taken(f"AA-{number}", f"new-{number}") for number in range(BATCH)))
-    store = DynamoStore(client, messages_table="messages", correlations_table="correlations", clock=application.clock)
+    store = new_store(client, application.clock, application.telemetry)
     application.store = store  # type: ignore[assignment]
     bodies = [request(f"new-{number}", home="smspoh") for number in range(BATCH)]
     assert application.send(*bodies, sender=application.new_sender()) == []

@@ -12,11 +12,10 @@ from itertools import count
 from typing import Any, Final
 
 from benchmarks.dynamo import CountingDynamo
-from benchmarks.growth import TABLES, VENDORS, accepted_message, correlation_of, put_items
+from benchmarks.growth import TABLES, VENDORS, accepted_message, correlation_of, new_store, put_items
 from benchmarks.harness import Harness, Sandbox, batch_of, measure_medians, receipt_event, start_harness
 from benchmarks.results import Result, milliseconds
 from sampai.adapters.items import to_item
-from sampai.adapters.store import DynamoStore
 from sampai.domain.http import WebhookRequest
 from sampai.domain.message import Channel, Message
 from sampai.domain.status import Status
@@ -91,15 +90,15 @@ def count_case(case: Case) -> CountingDynamo:
     else:
         message = replace(message, status=Status.SENDING, provider_message_id=None)
     client.tables["messages"].put(to_item(message))
-    clock = FixedClock(START)
-    store = DynamoStore(client, messages_table="messages", correlations_table="correlations", clock=clock)
+    clock, telemetry = FixedClock(START), RecordingTelemetry()
+    store = new_store(client, clock, telemetry)
     service = WebhookService(
         messages=store,
         correlations=store,
         inbound_service=_reject_inbound,
         secret=FixedSecret(SECRET),
         clock=clock,
-        telemetry=RecordingTelemetry(),
+        telemetry=telemetry,
     )
     kind = "receipt" if case.provider == "smspoh" else "sms-receipt"
     for query in (*case.before, case.query):

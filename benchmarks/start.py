@@ -36,7 +36,7 @@ GOALS: Final[Mapping[str, float | None]] = {
 }
 SERVICES: Final = {
     "webhook": ("webhook_service", "dynamodb"),
-    "publish": ("event_bus", "events"),
+    "publish": ("publish_service", "events"),
     "send": ("send_service", "dynamodb"),
     "follow_up": ("follow_up_service", "dynamodb"),
     "monitor": ("monitor_service", "dynamodb"),

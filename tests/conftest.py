@@ -19,7 +19,7 @@ MEASURED = ("unit", "conformance", "ports", "functional")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Pause the measurement of coverage during the other tests, which it would slow down for nothing."""
+    """Pause the measurement of coverage during the other tests: it would only slow them down."""
     for item in items:
         if item.path.relative_to(Path(__file__).parent).parts[0] not in MEASURED:
             item.add_marker("no_cover")

@@ -1,7 +1,7 @@
-"""Which rows of the failure model a test holds.
+"""Marks a test with the rows of the failure model that it checks.
 
-`docs/explanation/failure-model.md` lists every row by its id. A test names those that it would see broken; that every
-row is named is tested in `tests/contract/test_failure_model.py`.
+`docs/explanation/failure-model.md` lists every row by its id. A test names the rows that it checks;
+`tests/contract/test_failure_model.py` checks that every row has a test.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ Test = TypeVar("Test", bound=Callable[..., Any])
 
 
 def covers(*ids: str) -> Callable[[Test], Test]:
-    """Name the rows of which the test would see the breach. Their ids stand as literals: they are read, not run."""
+    """Name the rows that the test checks. The ids are literals: they are read without an import."""
 
     def unchanged(test: Test) -> Test:
         return test
@@ -44,22 +44,22 @@ ELSEWHERE: Final[Mapping[str, Sequence[str]]] = {
     "Q5": [f"{_TEMPLATE}_the_send_function_takes_both_queues_and_returns_only_the_requests_that_failed"],
     "Q10": [f"{_TEMPLATE}_a_lease_outlives_the_invocation_that_took_it_by_half_a_minute_of_clock_skew"],
     "V3": [
-        f"{_CONTRACT}_garbage_that_is_no_refusal_leaves_the_outcome_unknown",
-        f"{_CONTRACT}_429_is_not_taken_and_may_be_tried_again_when_the_vendor_says",
+        f"{_CONTRACT}_garbage_without_a_refusal_leaves_the_outcome_unknown",
+        f"{_CONTRACT}_429_is_not_taken_and_names_the_time_of_the_next_try",
     ],
     "V4": [
-        f"{_CONTRACT}_garbage_that_is_no_refusal_leaves_the_outcome_unknown",
+        f"{_CONTRACT}_garbage_without_a_refusal_leaves_the_outcome_unknown",
         f"{_CONTRACT}_garbage_under_a_refusal_is_never_taken",
     ],
-    "V10": [f"{_CONTRACT}_a_bare_401_is_about_the_account_and_not_the_message"],
+    "V10": [f"{_CONTRACT}_bare_401_concerns_the_account_and_not_the_message"],
     "W8": [
         f"{_CONTRACT}_a_malformed_webhook_is_refused",
         f"{_CONTRACT}_garbage_is_a_malformed_webhook_of_every_kind",
         f"{_CONTRACT}_a_webhook_that_contradicts_itself_is_refused",
     ],
-    "W9": [f"{_CONTRACT}_a_word_that_nobody_documented_is_read_and_moves_nothing"],
+    "W9": [f"{_CONTRACT}_undocumented_status_word_is_read_and_changes_nothing"],
 }
-"""Tests that do not carry the mark themselves, by the row that they would see broken.
+"""Tests without a mark of their own, by row.
 
-The contract of the providers is run in a tree of its own, without this file.
+The contract of the providers also runs in a copy of the tree without this file.
 """

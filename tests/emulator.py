@@ -1,4 +1,4 @@
-"""The local AWS for tests of adapters: one server a session, new tables for each test."""
+"""The local AWS for tests of adapters: one server per session, new tables for each test."""
 
 import socket
 from collections.abc import Iterator
@@ -32,17 +32,17 @@ class Emulator:
         )
 
     def new_table(self, logical_id: str) -> str:
-        """Make a table of the template under a new name, which is returned."""
+        """Make a table of the template under a new name, and return the name."""
         name = f"{logical_id}-{next(self._numbers)}"
         self.client("dynamodb").create_table(TableName=name, **table(logical_id))
         return name
 
     def new_tables(self) -> tuple[str, str]:
-        """Make the tables of the store under new names: messages, meetings."""
+        """Make the tables of the store under new names: messages, correlations."""
         return self.new_table("MessagesTable"), self.new_table("CorrelationsTable")
 
     def stream_records(self, table_name: str) -> list[dict[str, Any]]:
-        """Return what the stream of a table holds."""
+        """Return the records in the stream of a table."""
         arn = self.client("dynamodb").describe_table(TableName=table_name)["Table"]["LatestStreamArn"]
         streams = self.client("dynamodbstreams")
         records: list[dict[str, Any]] = []
@@ -59,7 +59,7 @@ def running() -> Iterator[Emulator]:
     """Run a local AWS on a free port until the block ends."""
     port = _free_port()
     environment = {**EMULATOR.environment, "GATEWAY_PORT": str(port)}
-    # A name of its own, under which it keeps its files: several test runs may go on at once.
+    # Each test run has a name of its own for its files, so several may run at once.
     server = replace(EMULATOR, name=f"test-emulator-{port}", port=port, environment=environment)
     LOCAL.mkdir(mode=0o700, exist_ok=True)
     process = server.start()
@@ -72,7 +72,7 @@ def running() -> Iterator[Emulator]:
 
 
 def unreachable(service: str) -> Any:
-    """Return the client of a service of which nothing listens where it should."""
+    """Return the client of a service at an address without a server."""
     config = Config(retries={"total_max_attempts": 1})
     return Emulator(endpoint_url=f"http://127.0.0.1:{_free_port()}").client(service, config)
 

@@ -1,4 +1,4 @@
-"""Fakes of the ports, shared by all tests. The store's is held to the same tests as the real one."""
+"""Fakes of the ports, shared by all tests. `tests/ports` runs the same tests on them and on the real adapters."""
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -21,7 +21,7 @@ from sampai.domain.template import Catalogue
 from sampai.services.ports.configuration import Secret
 from sampai.services.ports.correlations import Correlation, LinkCorrelation
 from sampai.services.ports.eligibility import EligibilityData
-from sampai.services.ports.messages import Insert, Replace, Write, WriteResult
+from sampai.services.ports.messages import Insert, Replace, UnreadableItem, Write, WriteResult
 from sampai.services.ports.queue import WakeUp
 from sampai.services.ports.rate_limiter import Reservation
 from sampai.services.ports.runtime import UnavailableError
@@ -31,7 +31,7 @@ START = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
 
 class FixedClock:
-    """A clock that stands still until it is moved."""
+    """A clock that only a test moves."""
 
     def __init__(self, now: datetime = START) -> None:
         self.now = now
@@ -54,9 +54,9 @@ class CountedIds:
 
 
 class InMemoryStore:
-    """The store as the port describes it. `is_down`, `outages` and `before_commit` stage what can befall it.
+    """The store as the port describes it. `is_down`, `outages` and `before_commit` inject faults.
 
-    Every stored change of status is kept in `events`, as the stream of the real table brings it to the publisher.
+    Every stored change of status is kept in `events`, as the stream of the real table sends it to the publisher.
     """
 
     def __init__(self) -> None:
@@ -66,8 +66,12 @@ class InMemoryStore:
         self.commits: list[tuple[Write, ...]] = []
         self.is_down = False
         self.before_commit: Callable[[Sequence[Write]], None] | None = None
+        self.unreadable: dict[str, datetime] = {}
+        """The `due_at` of items that a newer release wrote, by message id."""
+        self.unfit: set[str] = set()
+        """Ids of messages that cannot be stored with their values."""
         self.outages: list[type[Write]] = []
-        """Kinds of write that are not made and not answered, each once."""
+        """Kinds of write that fail without an answer, each once."""
 
     def commit(self, writes: Sequence[Write]) -> list[WriteResult]:
         if writes:
@@ -82,8 +86,19 @@ class InMemoryStore:
 
     def due(self, now: datetime, limit: int) -> list[str]:
         self._require_up()
-        due = sorted((m.due_at, m.message_id) for m in self.messages.values() if m.due_at is not None)
+        due = [(m.due_at, m.message_id) for m in self.messages.values() if m.due_at is not None]
+        due = sorted(due + [(due_at, message_id) for message_id, due_at in self.unreadable.items()])
         return [message_id for due_at, message_id in due if due_at <= now][:limit]
+
+    def postpone_unreadable(self, message_ids: Collection[str], *, now: datetime, due_at: datetime) -> None:
+        self._require_up()
+        self.unreadable |= {i: due_at for i in message_ids if i in self.unreadable and self.unreadable[i] <= now}
+
+    def add_report(self, key: str, report: Report) -> None:
+        self._require_up()
+        correlation = self.buffered[key]
+        kept = {known.status: known for known in correlation.reports} | {report.status: report}
+        self.buffered[key] = replace(correlation, reports=_in_order(kept.values()))
 
     def find_correlations(self, keys: Collection[str]) -> dict[str, Correlation]:
         self._require_up()
@@ -113,6 +128,10 @@ class InMemoryStore:
             return WriteResult(done=False)
         if isinstance(write, LinkCorrelation):
             return self._meet(write)
+        if write.message.message_id in self.unreadable:
+            return WriteResult(done=False, current=UnreadableItem(key=write.message.message_id))
+        if write.message.message_id in self.unfit and write.message.recipient is not None:
+            return WriteResult(done=False, is_unfit=True)
         before = self.messages.get(write.message.message_id)
         is_free = before is None if isinstance(write, Insert) else _is_revision(before, write)
         if not is_free:
@@ -144,7 +163,7 @@ def _in_order(reports: Collection[Report]) -> tuple[Report, ...]:
 
 
 class InMemoryDirectory:
-    """What is known of numbers, conversations and templates, and what is counted; `asked` counts the look-ups."""
+    """Opt-outs, conversations, catalogues and quota counters; `asked` counts the look-ups."""
 
     def __init__(self) -> None:
         self.consents: dict[str, tuple[datetime, bool]] = {}
@@ -172,7 +191,7 @@ class InMemoryDirectory:
 
     def set_opt_out(self, number: str, *, is_out: bool, at: datetime) -> None:
         self._require_up()
-        # Of two wishes at once the one to be left alone counts, and False sorts before True.
+        # If an opt-out and an opt-in have the same time, the opt-out counts: False sorts before True.
         self.consents[number] = max(self.consents.get(number, (at, is_out)), (at, is_out))
 
     def record_conversation(self, conversation: Conversation) -> None:
@@ -262,7 +281,7 @@ class InMemoryEncryptionKeys:
 
 
 class InMemoryRateLimiter:
-    """A rate limiter. `reservations` has the name, the start and the seconds of each reservation that was granted."""
+    """The schedule of each vendor. `reservations` has the granted ones: name, start and seconds."""
 
     def __init__(self) -> None:
         self.taken_until: dict[str, datetime] = {}
@@ -293,7 +312,7 @@ class RecordingQueue:
         self.wake_ups += wake_ups
 
     def bodies(self) -> list[str]:
-        """Return the notes as the send function will find them in its queue."""
+        """Return the wake-ups as the bodies that the send function gets from its queue."""
         return [json.dumps({"resume": wake_up.message_id, "attempt": wake_up.attempt}) for wake_up in self.wake_ups]
 
 
@@ -312,7 +331,7 @@ Reply = HttpResponse | NoResponse | Callable[[HttpRequest], HttpResponse | NoRes
 
 
 class RecordingTransport:
-    """Answers each call with the next reply, the last one for ever, and keeps the requests."""
+    """Answers each call with the next reply and repeats the last one. Keeps the requests."""
 
     def __init__(self, *replies: Reply) -> None:
         self.replies = list(replies)
@@ -351,7 +370,7 @@ class FixedSecret:
 
 
 class InlinePool(Executor):
-    """Runs each call as it is submitted: the order of a test's steps is the order of its lines."""
+    """Runs each call when it is submitted, so the order of a test's steps is the order of its lines."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -369,7 +388,7 @@ class InlinePool(Executor):
 class RecordingTelemetry:
     lines: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     counts: dict[tuple[str, str | None], int] = field(default_factory=dict)
-    measures: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    measures: dict[tuple[str, str | None, str | None], float] = field(default_factory=dict)
     """By metric, provider and account."""
 
     def info(self, line: str, /, **fields: Any) -> None:
@@ -384,7 +403,7 @@ class RecordingTelemetry:
     def count(self, metric: str, *, provider: str | None = None) -> None:
         self.counts[metric, provider] = self.counts.get((metric, provider), 0) + 1
 
-    def measure(self, metric: str, value: float, *, provider: str, account: str) -> None:
+    def measure(self, metric: str, value: float, *, provider: str | None = None, account: str | None = None) -> None:
         self.measures[metric, provider, account] = value
 
 

@@ -1,4 +1,4 @@
-"""Servers on loopback that do to the transport whatever their script says."""
+"""Servers on loopback that follow a script."""
 
 import socket
 import ssl
@@ -19,10 +19,10 @@ from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.services.ports.transport import NoResponse
 
 DEADLINE = 0.4
-"""Seconds, for calls that run into it."""
+"""Seconds, for calls that exceed it."""
 
 PATIENCE = 10.0
-"""Seconds, for calls that end before."""
+"""Seconds, for calls that end earlier."""
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 OK_RESPONSE = HttpResponse(status=200, headers={"content-length": "2"}, body=b"ok")
@@ -38,7 +38,7 @@ class Peer:
         self.stop = stop
 
     def read(self) -> bytes:
-        """Read one request, or b"" when the client went away."""
+        """Read one request, or b"" if the client disconnected."""
         received = b""
         while b"\r\n\r\n" not in received:
             if not (piece := self.sock.recv(65536)):
@@ -183,7 +183,7 @@ class CountingContext(ssl.SSLContext):
 
 
 class Authority:
-    """A certificate authority for the tests, and what it signs."""
+    """A certificate authority for the tests, and its certificates."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -200,7 +200,7 @@ class Authority:
     def server_context(
         self, *names: x509.GeneralName, valid_from_day: int = -1, is_self_signed: bool = False
     ) -> ssl.SSLContext:
-        """Return what a server needs to show a certificate that is valid for two days, from one so far from today."""
+        """Return a server's TLS context. Its certificate is valid for two days, from so many days after today."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test server")])
         extension = x509.SubjectAlternativeName(names)

@@ -1,4 +1,4 @@
-"""The template as data: intrinsic functions stay what they are, `{"Ref": …}`."""
+"""The template as data, with intrinsic functions unchanged: `{"Ref": …}`."""
 
 from functools import cache
 from pathlib import Path
@@ -41,7 +41,7 @@ def default(value: Any) -> Any:
 
 
 def table(logical_id: str) -> dict[str, Any]:
-    """Return what `create_table` needs to make a table of the template."""
+    """Return the arguments of `create_table` for a table of the template."""
     properties = template()["Resources"][logical_id]["Properties"]
     wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode", "StreamSpecification")
     table = {name: properties[name] for name in wanted if name in properties}

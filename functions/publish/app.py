@@ -3,13 +3,12 @@
 from typing import Any
 
 from sampai.adapters.stream import parse_batch
-from sampai.bootstrap import event_bus, telemetry
+from sampai.bootstrap import publish_service, telemetry
 from sampai.environment import is_on_lambda
-from sampai.services.publish import publish, publish_received
 
 if is_on_lambda():
     # During the start Lambda provides a full CPU, and no event waits yet.
-    event_bus()
+    publish_service()
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
@@ -17,7 +16,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
 
     Raise UnavailableError if the bus is down: the stream then repeats the event.
     """
-    batch = parse_batch(event)
     with telemetry().invocation(context):
-        published = publish(batch.changes, bus=event_bus()) + publish_received(batch.received, bus=event_bus())
+        batch = parse_batch(event, telemetry())
+        service = publish_service()
+        published = service.publish(batch.changes) + service.publish_received(batch.received)
     return {"published": published}

@@ -59,6 +59,9 @@ def erase(target: Target, number: str, environment: Mapping[str, str], console: 
     console.print(_table(erased, title=f"Erased {mask(number)} from {target.stack_name}"))
     if erased.ids_with_number:
         console.print(f"The message_id of {erased.ids_with_number} of these messages contains the number, and stays.")
+    if erased.unreadable:
+        console.print(f"{erased.unreadable} messages are unreadable to this release, and stay. Update and run again.")
+        return 1
     return 0
 
 

@@ -9,6 +9,7 @@ from sampai.adapters.directory import NUMBER
 from sampai.adapters.encryption_keys import DynamoEncryptionKeys
 from sampai.adapters.personal_data import DynamoPersonalData
 from sampai.adapters.store import DynamoStore
+from sampai.adapters.telemetry import PowertoolsTelemetry
 from sampai.domain.phone import keyed_digest
 from sampai.services.erase import EraseService
 
@@ -37,6 +38,7 @@ def erase_service(target: Target) -> EraseService:
             messages_table=messages,
             correlations_table=target.resource("CorrelationsTable"),
             clock=_clock,
+            telemetry=PowertoolsTelemetry(service="sampai-erase", level="ERROR", namespace="Sampai"),
         ),
         encryption_keys=DynamoEncryptionKeys(dynamodb, table=target.outputs["EncryptionKeysTableName"]),
         clock=_clock,

@@ -23,6 +23,7 @@ from local.listener import Event, Listener, listening
 from local.smoke.target import Target
 from local.stack.processes import DIRECT
 from sampai.adapters.store import DynamoStore
+from sampai.adapters.telemetry import PowertoolsTelemetry
 from sampai.domain.failure import Reason
 from sampai.domain.message import HistoryEntry, Message
 from sampai.domain.status import Source, Status
@@ -161,6 +162,7 @@ class Smoke:
             messages_table=self._target.resource("MessagesTable"),
             correlations_table=self._target.resource("CorrelationsTable"),
             clock=lambda: datetime.now(UTC),
+            telemetry=PowertoolsTelemetry(service="smoke", level="ERROR", namespace="Sampai/smoke"),
         )
 
     def _delete(self, table: str, key: str, value: str) -> None:

@@ -1,1 +1,1 @@
-"""Canaries: private values that nobody else has, and a watch on everything that leaves the process."""
+"""Canaries: unique private values, and a watch on everything that leaves the process."""

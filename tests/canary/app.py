@@ -1,4 +1,4 @@
-"""The house, the real doors of its functions and the vendors, full of canaries; and what is done to them all."""
+"""The services, the real handlers and the vendors, full of canaries; and the events for them."""
 
 import importlib.util
 import json
@@ -49,11 +49,11 @@ SETTINGS: Final = {
 _numbers = count(1)
 
 
-# --- telemetry, doors -----------------------------------------------------------------------------------------------
+# --- telemetry, doors -------------------------------------------------------------------------------------------------
 
 
 class BothTelemetries:
-    """Tells the recording telemetry and the real one the same."""
+    """Passes everything to the recording telemetry and to the real one."""
 
     def __init__(self, recording: RecordingTelemetry) -> None:
         self.recording = recording
@@ -85,7 +85,7 @@ class BothTelemetries:
 
 
 class Estate(House):
-    """A house whose every secret and every recipient is a canary, entered by the doors of the functions alone."""
+    """The services with canaries as secrets and recipients, called only by the handlers of the functions."""
 
     def __init__(
         self,
@@ -120,16 +120,16 @@ class Estate(House):
 
     @telemetry.setter
     def telemetry(self, recording: RecordingTelemetry) -> None:
-        """Put the real telemetry beside the one that a house brings."""
+        """Add the real telemetry to the recording one."""
         self._telemetry = self._telemetries(recording)
 
     def invoke(self, function: str, event: Any) -> Any:
         try:
             answer = self.apps[function].handler(event, Context())
         except Exception as error:
-            self.outside.note_exception(f"exception that left {function}", error)
+            self.outside.record_exception(f"exception that left {function}", error)
             return None
-        self.outside.wake_up(f"answer of {function}", json.dumps(answer))
+        self.outside.record(f"answer of {function}", json.dumps(answer))
         return answer
 
     def send_all(self, bodies: Iterable[str]) -> None:
@@ -139,34 +139,34 @@ class Estate(House):
     def resume_all(self) -> None:
         bodies, self.queue.wake_ups = self.queue.bodies(), []
         for body in bodies:
-            self.outside.wake_up("queue", body)
+            self.outside.record("queue", body)
         self.send_all(bodies)
 
     def tell(self) -> None:
-        """Note what was written, queued, published and logged."""
+        """Record everything that was written, queued, published and logged."""
         self._publish()
-        wake_up = self.outside.wake_up
+        record = self.outside.record
         self.tell_tables()
         for body in self.queue.bodies():
-            wake_up("queue", body)
+            record("queue", body)
         for event in self.bus.events:
             place = "event Message Received" if event.detail_type == "Message Received" else "event"
-            wake_up(place, json.dumps(event.detail, ensure_ascii=False))
+            record(place, json.dumps(event.detail, ensure_ascii=False))
         for request in self.transport.requests:
             vendor = urlsplit(request.url).path.split("/")[1]
-            wake_up(f"address at {vendor}", request.url)
-            wake_up(f"headers to {vendor}", str(dict(request.headers)))
-            wake_up(f"body to {vendor}", request.body.decode("utf-8", "backslashreplace"))
-        wake_up("log", self.telemetry.output.getvalue())
-        wake_up("telemetry", repr(self.telemetry.recording))
+            record(f"address at {vendor}", request.url)
+            record(f"headers to {vendor}", str(dict(request.headers)))
+            record(f"body to {vendor}", request.body.decode("utf-8", "backslashreplace"))
+        record("log", self.telemetry.output.getvalue())
+        record("telemetry", repr(self.telemetry.recording))
 
     def tell_tables(self) -> None:
-        wake_up = self.outside.wake_up
+        record = self.outside.record
         for message in self.store.messages.values():
             state = "final" if message.status.is_final else "not final"
-            wake_up(f"message that is {state}, in its table", json.dumps(to_item(message), ensure_ascii=False))
+            record(f"message that is {state}, in its table", json.dumps(to_item(message), ensure_ascii=False))
         for correlation in self.store.buffered.values():
-            wake_up("meeting", json.dumps([to_report_attribute(report) for report in correlation.reports]))
+            record("correlation", json.dumps([to_report_attribute(report) for report in correlation.reports]))
 
     def _publish(self) -> None:
         writes = [w for commit in self.store.commits for w in commit if isinstance(w, Insert | Replace)]
@@ -183,7 +183,7 @@ class Estate(House):
         return SECRET
 
     def _app(self, function: str) -> ModuleType:
-        """Return a door of its own, opened to this house."""
+        """Return a new copy of a function's module, connected to these services."""
         spec = importlib.util.spec_from_file_location(f"canary_{function}", ROOT / "functions" / function / "app.py")
         assert spec is not None
         assert spec.loader is not None
@@ -194,11 +194,11 @@ class Estate(House):
         app.webhook_service = lambda: self.receiver  # type: ignore[attr-defined]
         app.follow_up_service = lambda: self.follower  # type: ignore[attr-defined]
         app.monitor_service = lambda: self.monitor  # type: ignore[attr-defined]
-        app.event_bus = lambda: self.bus  # type: ignore[attr-defined]
+        app.publish_service = lambda: self.publisher  # type: ignore[attr-defined]
         return app
 
 
-# --- requests -------------------------------------------------------------------------------------------------------
+# --- requests ---------------------------------------------------------------------------------------------------------
 
 _TEMPLATE: Final = {
     "type": "template",
@@ -358,7 +358,7 @@ def request_bodies() -> list[str]:
     return [*good, conflict, *bad, *unreadable, *consents, json.dumps({"cancel": "canceled"})]
 
 
-# --- the vendors ----------------------------------------------------------------------------------------------------
+# --- the vendors ------------------------------------------------------------------------------------------------------
 
 
 class Honest:
@@ -376,7 +376,7 @@ class Honest:
 
 
 def _echo(request: HttpRequest) -> str:
-    """Return all that a vendor knows of us: the request, whole."""
+    """Return the complete request, which is all that a vendor knows of us."""
     return f"{request.url} {dict(request.headers)} {request.body.decode('utf-8', 'replace')}"
 
 
@@ -428,7 +428,7 @@ FAULTS: Final[Mapping[str, Callable[[HttpRequest], HttpResponse | NoResponse]]] 
 }
 
 
-# --- callbacks ------------------------------------------------------------------------------------------------------
+# --- callbacks --------------------------------------------------------------------------------------------------------
 
 
 def callback(
@@ -468,7 +468,7 @@ _JSON: Final = "application/json"
 
 
 def callbacks() -> list[dict[str, Any]]:
-    """Return good callbacks of every kind."""
+    """Return valid callbacks of every kind."""
     receipt = {"messageId": "smspoh-1", "status": "Delivered", "updatedAt": _TEXT, **_THEIRS}
     report = urlencode(
         {
@@ -502,7 +502,7 @@ def callbacks() -> list[dict[str, Any]]:
 
 
 def astray_callbacks() -> list[dict[str, Any]]:
-    """Return callbacks that no door is meant for."""
+    """Return callbacks with a wrong token, path or encoding."""
     receipt = urlencode({"messageId": "smspoh-1", "status": "Delivered", **_THEIRS})
     return [
         callback("smspoh", "receipt", token=value("wrong token"), query=receipt),
@@ -534,15 +534,15 @@ def malformed_callbacks() -> list[dict[str, Any]]:
     ] + [callback("nusasms", "sms-inbox", query=body) for body in bodies]
 
 
-# --- drives ---------------------------------------------------------------------------------------------------------
+# --- runs -------------------------------------------------------------------------------------------------------------
 
 
 STEPS: Final = (70, 400, 3600, 300_000)
-"""Seconds between two looks at what is due: past the lease, all retries, and the horizon in the end."""
+"""Seconds between two follow-ups: past the lease, past all retries, and at last past the horizon."""
 
 
 def live(estate: Estate) -> None:
-    """Send every kind of message, and look after it until its end and at the accounts."""
+    """Send every kind of message, follow it up until its end, and check the accounts."""
     estate.send_all(request_bodies())
     estate.tell_tables()
     for seconds in STEPS:
@@ -553,9 +553,9 @@ def live(estate: Estate) -> None:
 
 
 def suffer(estate: Estate, stop: Callable[[bool], None]) -> None:
-    """Do everything once while something is out of order, and then after it is in order again.
+    """Do everything once during a fault, and again after it.
 
-    `stop` is called with whether it is out of order.
+    `stop` is called with True when the fault begins and with False when it ends.
     """
     estate.send_all(request_bodies()[: len(REQUESTS) // 2])
     for is_stopped in (True, False):

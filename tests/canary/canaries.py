@@ -1,4 +1,4 @@
-"""The private values of a run, and how each would look if it got out: raw, in part, encoded or reversed."""
+"""The private values of a run, and their possible forms in a leak: raw, in part, encoded or reversed."""
 
 import json
 import re
@@ -23,7 +23,7 @@ class Kind(Enum):
     NUMBER = "number"
     INBOUND = "inbound"
     MISPLACED = "misplaced"
-    """Something private in a field that is not meant for it."""
+    """A private value in the wrong field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +32,11 @@ class Canary:
     kind: Kind
     value: str
     vendor: str | None = None
-    """Whose credential it is."""
+    """The vendor of a credential."""
 
 
 def _letters(name: str, alphabet: str = "abcdefghijklmnopqrstuvwxyz", length: int = 24) -> str:
-    """Return letters that follow from the name alone and occur nowhere by chance."""
+    """Return letters that depend only on the name and occur nowhere by chance."""
     return "".join(alphabet[byte % len(alphabet)] for byte in sha256(name.encode()).digest()[:length])
 
 
@@ -93,7 +93,7 @@ def value(name: str) -> str:
 
 
 def _base64(offset: int) -> Callable[[str], str]:
-    """Return what encodes a text that stands `offset` bytes after a multiple of three, without what neighbours say."""
+    """Return an encoder for a text at `offset` bytes after a multiple of three. It leaves neighbouring letters out."""
 
     def encode(text: str) -> str:
         data = b"\0" * offset + text.encode()
@@ -117,7 +117,7 @@ ENCODINGS: Final[Mapping[str, Callable[[str], str]]] = {
 
 
 def _cores(canary: Canary) -> tuple[str, ...]:
-    """Return the parts of a value that nobody else has: half a value is a leak, three digits of a number are none."""
+    """Return the parts of a value that are unique: half a value is a leak, three digits of a number are not."""
     if canary.value.startswith("+"):
         return (canary.value[1 + len(calling_code_of(canary.value) or "") :],)
     core = max((part for part in canary.value.replace("/", " ").replace(".", " ").split()), key=len)
@@ -126,7 +126,7 @@ def _cores(canary: Canary) -> tuple[str, ...]:
 
 
 def _signs(canary: Canary) -> Iterator[str]:
-    """Return all that gives a canary away, also in the letters of base64 for URLs, and escapes in capitals or not."""
+    """Return every form that reveals a canary, including base64 for URLs and escapes in both cases."""
     for core in _cores(canary):
         for encode in ENCODINGS.values():
             sign = encode(core)
@@ -141,6 +141,6 @@ _SIGNS: Final = {canary.name: frozenset(_signs(canary)) for canary in CANARIES.v
 
 
 def canaries_in(text: str) -> frozenset[str]:
-    """Return the names of the canaries that stand in a text in any form."""
+    """Return the names of the canaries that a text contains in any form."""
     once = _BACKSLASHES.sub(r"\\", text)  # JSON in JSON, or the repr of a repr
     return frozenset(name for name, signs in _SIGNS.items() if any(sign in once for sign in signs))

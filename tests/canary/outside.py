@@ -1,4 +1,4 @@
-"""What leaves the process, and what may: logs, output, events, answers, requests, exceptions, the text of objects."""
+"""Everything that leaves the process: logs, output, events, answers, requests, exceptions, the text of objects."""
 
 import logging
 import sys
@@ -23,11 +23,11 @@ ALLOWED: Final[Mapping[str, frozenset[Kind]]] = {
     "message that is final, in its table": frozenset({Kind.NUMBER}),
     "event Message Received": frozenset({Kind.INBOUND}),
 }
-"""Where a kind may stand by contract. Whatever is not named here is nowhere allowed."""
+"""The places where a kind may occur by contract. It is allowed nowhere else."""
 
 ALSO: Final[Mapping[str, frozenset[str]]] = {
     "body to nusasms": frozenset({"nusasms user", "nusasms password"}),
-    "body to smspoh": frozenset({"first token"}),  # in the address that the receipt comes to
+    "body to smspoh": frozenset({"first token"}),  # in the address for receipts
     **{f"headers to {c.vendor}": frozenset() for c in CANARIES.values() if c.vendor},
 }
 
@@ -38,32 +38,32 @@ def _may(canary: Canary, place: str) -> bool:
 
 
 class Outside:
-    """Everything that somebody else may read, with the place where it stands."""
+    """Every text that others may read, by place."""
 
     def __init__(self) -> None:
-        self._outcome_fields: dict[str, dict[str, None]] = {}
+        self._texts: dict[str, dict[str, None]] = {}
 
-    def wake_up(self, place: str, text: str) -> None:
-        self._outcome_fields.setdefault(place, {})[text] = None
+    def record(self, place: str, text: str) -> None:
+        self._texts.setdefault(place, {})[text] = None
 
-    def note_exception(self, place: str, error: BaseException) -> None:
-        self.wake_up(place, f"{error!s}\n{error!r}\n{''.join(traceback.format_exception(error))}")
+    def record_exception(self, place: str, error: BaseException) -> None:
+        self.record(place, f"{error!s}\n{error!r}\n{''.join(traceback.format_exception(error))}")
 
     def leaks(self) -> list[str]:
-        """Return what stands where it must not, as `canary: place`."""
-        found = {(name, place) for place in self._outcome_fields for name in canaries_in(self.text(place))}
+        """Return the canaries in forbidden places, as `canary: place`."""
+        found = {(name, place) for place in self._texts for name in canaries_in(self.text(place))}
         return sorted(f"{name}: {place}" for name, place in found if not _may(CANARIES[name], place))
 
     def places(self) -> set[str]:
-        return set(self._outcome_fields)
+        return set(self._texts)
 
     def text(self, place: str) -> str:
-        return "\n".join(self._outcome_fields[place])
+        return "\n".join(self._texts[place])
 
 
 @contextmanager
 def watching(outside: Outside) -> Iterator[None]:
-    """Note what is logged, from DEBUG up, and printed, and every object and exception of ours that comes to be."""
+    """Record all logs from DEBUG, all output, and every object and exception of our types."""
     root, handler, spy = logging.getLogger(), _LogHandler(outside), _Spy()
     level, traces = root.level, (sys.gettrace(), threading.gettrace())
     stdout, stderr = StringIO(), StringIO()
@@ -79,26 +79,26 @@ def watching(outside: Outside) -> Iterator[None]:
         threading.settrace(traces[1])
         root.removeHandler(handler)
         root.setLevel(level)
-        outside.wake_up("standard output", stdout.getvalue())
-        outside.wake_up("standard error", stderr.getvalue())
+        outside.record("standard output", stdout.getvalue())
+        outside.record("standard error", stderr.getvalue())
         spy.tell(outside)
 
 
 class _LogHandler(logging.Handler):
-    """Notes a record with all that any formatter could make of it."""
+    """Records a log record with everything that a formatter could show."""
 
     def __init__(self, outside: Outside) -> None:
         super().__init__(logging.DEBUG)
         self._outside = outside
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._outside.wake_up("log", f"{record.getMessage()}\n{vars(record)!r}")
+        self._outside.record("log", f"{record.getMessage()}\n{vars(record)!r}")
         if record.exc_info and record.exc_info[1] is not None:
-            self._outside.note_exception("log", record.exc_info[1])
+            self._outside.record_exception("log", record.exc_info[1])
 
 
 class _Spy:
-    """A trace function that keeps the objects of our types that go into our functions or come out of them.
+    """A trace function that keeps the objects of our types that enter or leave our functions.
 
     A log line could show any of them. Exceptions of libraries count where they leave a function or are logged.
     """
@@ -126,9 +126,9 @@ class _Spy:
     def tell(self, outside: Outside) -> None:
         for kept in self._objects.values():
             for shown in {repr(kept), str(kept)}:
-                outside.wake_up(f"repr of {type(kept).__name__}", shown)
+                outside.record(f"repr of {type(kept).__name__}", shown)
         for error in self._exceptions.values():
-            outside.note_exception("exception of ours", error)
+            outside.record_exception("exception of ours", error)
 
     def _keep(self, values: Iterable[object]) -> None:
         for found in values:
@@ -138,5 +138,5 @@ class _Spy:
 
 
 def _is_ours(thing: object) -> bool:
-    # An Enum's members and texts such as Status are shown everywhere.
+    # Enum members and texts such as Status may occur everywhere.
     return type(thing).__module__.startswith("sampai.") and not isinstance(thing, str)

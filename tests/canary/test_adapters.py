@@ -58,9 +58,9 @@ class Door:
         try:
             answer = self.deployment.call(function, event)
         except Exception as error:
-            self.outside.note_exception(f"exception that left {function}", error)
+            self.outside.record_exception(f"exception that left {function}", error)
         else:
-            self.outside.wake_up(f"answer of {function}", json.dumps(answer))
+            self.outside.record(f"answer of {function}", json.dumps(answer))
 
 
 def _refuse(params: Mapping[str, Any], **_: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Nothing private leaves the process but where it must; and a leak that is planted is found."""
+"""Private values leave the process only where they must, and a planted leak is found."""
 
 import json
 import logging
@@ -38,7 +38,7 @@ from tests.harness.application import House, request
 
 
 def leaks_of(run: Callable[[Estate], None], reply: Any = None, **options: Any) -> list[str]:
-    """Return what got out of a run in which the vendors answer so."""
+    """Return the leaks of a run with these answers of the vendors."""
     outside = Outside()
     with watching(outside):
         estate = Estate(outside, reply or Honest(), **options)
@@ -47,11 +47,11 @@ def leaks_of(run: Callable[[Estate], None], reply: Any = None, **options: Any) -
     return outside.leaks()
 
 
-# --- nothing gets out -----------------------------------------------------------------------------------------------
+# --- no leaks ---------------------------------------------------------------------------------------------------------
 
 
 @covers("I11")
-def test_a_good_life_says_nothing_and_reaches_every_place() -> None:
+def test_run_without_faults_leaks_nothing_and_reaches_every_place() -> None:
     outside = Outside()
     with watching(outside):
         estate = Estate(outside, Honest())
@@ -66,14 +66,14 @@ def test_a_good_life_says_nothing_and_reaches_every_place() -> None:
     never = {"second token", "wrong token", "vendor's key", "promotional text"}
     assert {c.name for c in CANARIES.values() if c.kind not in unsent} - never <= sent
     assert canaries_in(outside.text("event Message Received")) == {"inbound text", "inbound number"}
-    assert outside.places() >= ALLOWED.keys() | {"log", "telemetry", "queue", "event", "standard output", "meeting"}
+    assert outside.places() >= ALLOWED.keys() | {"log", "telemetry", "queue", "event", "standard output", "correlation"}
     assert {f"answer of {f}" for f in ("send", "webhook", "follow_up", "monitor", "publish")} <= outside.places()
     assert estate.message("otp").status == "delivered"
     theirs = "key-" + value("vendor's key")
     assert estate.encryption_keys.keys == {"encrypted": theirs, "encrypted-own-key": value("caller's key")}
 
 
-def test_the_digest_of_a_one_time_password_cannot_be_made_without_the_key() -> None:
+def test_digest_of_a_one_time_password_depends_on_the_key() -> None:
     digests = set()
     for key in (b"one key", b"another key"):
         house = House()
@@ -86,7 +86,7 @@ def test_the_digest_of_a_one_time_password_cannot_be_made_without_the_key() -> N
 
 @covers("I11")
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_vendor_that_fails_and_repeats_what_it_was_told_reveals_nothing(fault: str) -> None:
+def test_failing_vendor_that_repeats_the_request_reveals_nothing(fault: str) -> None:
     assert leaks_of(live, FAULTS[fault]) == []
 
 
@@ -141,7 +141,7 @@ def test_an_exception_inside_a_provider_reveals_nothing(
     assert leaks_of(lambda estate: suffer(estate, lambda _: None)) == []
 
 
-# --- a leak is found ------------------------------------------------------------------------------------------------
+# --- planted leaks ----------------------------------------------------------------------------------------------------
 
 
 def _in_base64(offset: int) -> Callable[[str], str]:
@@ -167,7 +167,7 @@ FORMS: Final[dict[str, Callable[[str], str]]] = {
 
 
 class Talkative(BothTelemetries):
-    """Telemetry of somebody who wanted to see more, in one form."""
+    """Telemetry that logs every canary in one form."""
 
     form: Callable[[str], str]
 
@@ -181,7 +181,7 @@ def test_a_leak_is_found_in_every_form(form: str) -> None:
 
     found = leaks_of(lambda estate: estate.send_all([otp()]), telemetry=talkative)
 
-    # A number that lost its end has lost what is looked for, and the log masks those that are whole.
+    # A number without its end is not unique any more, and the log masks complete numbers.
     numbers = {name for name, canary in CANARIES.items() if canary.value.startswith("+")}
     digits = numbers | {"one-time password"}
     unseen = digits if form == "without its end" else set()

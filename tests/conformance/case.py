@@ -1,4 +1,4 @@
-"""The shape of a provider's case file: literals only, in the vendor's own words."""
+"""The cases of a provider: literals only, in the vendor's own words."""
 
 from dataclasses import dataclass, field
 
@@ -16,7 +16,7 @@ from sampai.providers.features import ListPage, Window
 
 @dataclass(frozen=True, kw_only=True)
 class Send:
-    """A message and the whole request that it becomes."""
+    """A message and the complete request for it."""
 
     title: str
     message: Message
@@ -25,7 +25,7 @@ class Send:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """An answer to a send and the outcome that it means."""
+    """An answer to a send and the outcome that follows from it."""
 
     title: str
     response: HttpResponse
@@ -34,7 +34,7 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class SendMany:
-    """Messages that share a call, and the whole request that they become."""
+    """Messages that share a call, and the complete request for them."""
 
     title: str
     messages: tuple[Message, ...]
@@ -53,18 +53,18 @@ class ManyAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class AccountAnswer:
-    """An answer to a check of the account; without a standing it says nothing, or refuses our credentials."""
+    """An answer to a check of the account. Without a status it is unreadable, or refuses our credentials."""
 
     title: str
     check: str
     response: HttpResponse
-    stored_message: AccountStatus | None = None
+    status: AccountStatus | None = None
     is_refused: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """A message that the provider refuses before anything is sent."""
+    """A message that the provider refuses before any request."""
 
     title: str
     message: Message
@@ -73,7 +73,7 @@ class Refusal:
 
 @dataclass(frozen=True, kw_only=True)
 class LookupAnswer:
-    """An answer to a look-up; `unreadable` for one that says nothing of any message."""
+    """An answer to a look-up; `unreadable` for an answer that reports no message."""
 
     title: str
     response: HttpResponse
@@ -83,7 +83,7 @@ class LookupAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class ListAnswer:
-    """An answer to the list call for a page; `page` is None for one that says nothing."""
+    """An answer to the list call for a page; `page` is None for an answer that cannot be read."""
 
     title: str
     response: HttpResponse
@@ -93,7 +93,7 @@ class ListAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class Webhook:
-    """A genuine callback and what it brings."""
+    """A genuine callback and the reports or messages in it."""
 
     title: str
     kind: str
@@ -112,7 +112,7 @@ class BadWebhook:
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderCases:
-    """Everything that is known of how one vendor speaks. A case module holds one of these as `CASES`."""
+    """The requests, answers and callbacks of one vendor. A case module holds one of these as `CASES`."""
 
     account: ProviderConfig
     endpoints: tuple[tuple[str, str], ...]
@@ -135,6 +135,6 @@ class ProviderCases:
     webhooks: tuple[Webhook, ...] = ()
     bad_webhooks: tuple[BadWebhook, ...] = ()
     unknown_word: Status | None = None
-    """What a status word outside the provider's tables means. None (it moves nothing) unless the vendor says more."""
+    """The status for a word outside the provider's tables: None, unless the vendor documents more."""
     secrets: tuple[str, ...] = field(default=())
     """Texts that must appear in no repr, error or log: credentials, tokens, message texts."""

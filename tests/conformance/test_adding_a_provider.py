@@ -1,4 +1,4 @@
-"""The how-to adds a provider with one file, one registry line and one case file, and a simulator with two more."""
+"""A new provider needs three files and two lines. This test takes them from the how-to page, word for word."""
 
 import re
 import subprocess
@@ -21,13 +21,13 @@ CONTRACTS: Final = ("tests/conformance/test_provider_contract.py", "tests/confor
 
 
 def blocks_of_the_how_to() -> dict[str, str]:
-    """Return the code of the how-to by the file that it belongs to."""
+    """Return the code of the how-to page by file."""
     return dict(re.findall(r'^```python title="([^"]+)"\n(.*?)^```$', HOW_TO.read_text(), re.MULTILINE | re.DOTALL))
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """Return a copy of everything that a provider needs, without Acme."""
+    """A copy of the files that a provider needs, with Acme's file and registry line, and without its cases."""
     unneeded = ignore_patterns("__pycache__")
     for folder in ("layers/sampai/sampai", "local", "tests/conformance"):
         copytree(ROOT / folder, tmp_path / folder, ignore=unneeded)
@@ -60,7 +60,7 @@ def run_the_contracts(tree: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_how_to_has_three_files_and_two_lines() -> None:
+def test_how_to_page_has_three_files_and_two_lines() -> None:
     blocks = blocks_of_the_how_to()
 
     assert blocks.keys() == {PROVIDER, REGISTRY, CASES, SIMULATOR, SIMULATORS}

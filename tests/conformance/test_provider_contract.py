@@ -1,4 +1,4 @@
-"""What every provider owes to the services, asked of each registered one with its own cases."""
+"""The contract between providers and services, checked for every registered provider with its own cases."""
 
 import json
 import re
@@ -83,7 +83,7 @@ REFUSES: Final = (400, 401, 403, 404, 422, 429)
 PAGE: Final = 0
 
 
-# --- cases ----------------------------------------------------------------------------------------------------------
+# --- cases ------------------------------------------------------------------------------------------------------------
 
 
 @cache
@@ -124,7 +124,7 @@ def tables(name: str, suffix: str) -> dict[str, Any]:
 
 
 def outcome_of(provider: Provider, response: HttpResponse) -> Outcome:
-    """Read an answer as the services do: a parser that raises has learned nothing."""
+    """Read an answer as the services do: if the parser raises, the outcome is unknown."""
     try:
         return provider.parse_send(response)
     except Exception as error:
@@ -132,14 +132,14 @@ def outcome_of(provider: Provider, response: HttpResponse) -> Outcome:
 
 
 def is_same(actual: Outcome, expected: Outcome) -> bool:
-    """Whether two outcomes are one; why an outcome is unknown is for people alone."""
+    """Return whether two outcomes are equal. The reason of an unknown outcome is only for people and does not count."""
     if isinstance(expected, Unknown):
         return isinstance(actual, Unknown)
     return actual == expected
 
 
 def wire_of(cases: ProviderCases) -> dict[str, str]:
-    """Return what the vendor writes, in lower case, by the way it comes."""
+    """Return all texts of the vendor in lower case: those of answers to sends, and those of reports."""
     told = [answer.response.body for answer in cases.lookup_answers]
     told += [answer.response.body for answer in cases.list_answers]
     told += [part for case in cases.webhooks for part in (case.request.query.encode(), case.request.body)]
@@ -149,7 +149,7 @@ def wire_of(cases: ProviderCases) -> dict[str, str]:
 
 
 def _text(parts: Iterable[bytes]) -> str:
-    """Return the parts as they are and as a form would be read: words may stand in either."""
+    """Return the parts as they are and decoded as a form: words occur in both."""
     text = b"\n".join(parts).decode("utf-8", "replace").lower()
     return f"{text}\n{unquote_plus(text)}"
 
@@ -158,7 +158,7 @@ def has_word(wire: str, word: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(word.lower())}(?!\w)", wire) is not None
 
 
-# --- registry and capabilities --------------------------------------------------------------------------------------
+# --- registry and capabilities ----------------------------------------------------------------------------------------
 
 
 @by_provider
@@ -207,7 +207,7 @@ def test_a_message_becomes_exactly_this_request(name: str, case: Send) -> None:
 
 
 @each("answers")
-def test_an_answer_comes_to_this_outcome(name: str, case: Answer) -> None:
+def test_answer_has_this_outcome(name: str, case: Answer) -> None:
     actual = outcome_of(provider_of(name), case.response)
 
     assert is_same(actual, case.outcome), f"{actual} is not {case.outcome}"
@@ -220,7 +220,7 @@ def test_the_cases_show_all_three_outcomes(name: str) -> None:
 
 @by_provider
 @pytest.mark.parametrize("body", GARBAGE.values(), ids=GARBAGE)
-def test_garbage_that_is_no_refusal_leaves_the_outcome_unknown(name: str, body: bytes) -> None:
+def test_garbage_without_a_refusal_leaves_the_outcome_unknown(name: str, body: bytes) -> None:
     provider = provider_of(name)
 
     outcomes = {status: outcome_of(provider, HttpResponse(status=status, body=body)) for status in SAYS_NOTHING}
@@ -240,7 +240,7 @@ def test_garbage_under_a_refusal_is_never_taken(name: str, body: bytes) -> None:
 
 @by_provider
 @pytest.mark.parametrize("body", [b"", b"<html>slow down</html>", b"{}"], ids=["nothing", "a page", "an object"])
-def test_429_is_not_taken_and_may_be_tried_again_when_the_vendor_says(name: str, body: bytes) -> None:
+def test_429_is_not_taken_and_names_the_time_of_the_next_try(name: str, body: bytes) -> None:
     response = HttpResponse(status=429, headers={"retry-after": "7"}, body=body)
 
     outcome = provider_of(name).parse_send(response)
@@ -250,7 +250,7 @@ def test_429_is_not_taken_and_may_be_tried_again_when_the_vendor_says(name: str,
 
 
 @by_provider
-def test_a_bare_401_is_about_the_account_and_not_the_message(name: str) -> None:
+def test_bare_401_concerns_the_account_and_not_the_message(name: str) -> None:
     outcome = provider_of(name).parse_send(HttpResponse(status=401))
 
     assert isinstance(outcome, NotTaken)
@@ -264,7 +264,7 @@ def test_unknown_fields_of_an_answer_are_ignored(name: str, case: Answer) -> Non
     assert is_same(outcome_of(provider, with_more_fields(case.response)), case.outcome)
 
 
-# --- refusals -------------------------------------------------------------------------------------------------------
+# --- refusals ---------------------------------------------------------------------------------------------------------
 
 
 @each("refusals")
@@ -295,7 +295,7 @@ def test_an_option_that_is_not_declared_is_refused(name: str) -> None:
 
 
 @by_provider
-def test_an_option_for_another_provider_is_not_ours_to_refuse(name: str) -> None:
+def test_option_for_another_provider_is_ignored(name: str) -> None:
     message = replace(cases_of(name).sends[0].message, provider_options={"another": {"no_such_option": True}})
 
     assert provider_of(name).validate(message) is None
@@ -303,7 +303,7 @@ def test_an_option_for_another_provider_is_not_ours_to_refuse(name: str) -> None
 
 @by_provider
 @pytest.mark.parametrize("kind", [Text, Media, Template])
-def test_a_content_that_is_not_declared_is_refused(name: str, kind: type[Content]) -> None:
+def test_content_type_that_is_not_declared_is_refused(name: str, kind: type[Content]) -> None:
     provider = provider_of(name)
     contents: dict[type[Content], Content] = {
         Text: Text(text="x"),
@@ -341,7 +341,7 @@ def test_a_conversation_is_refused_where_none_is_declared(name: str) -> None:
     assert is_refused is not provider.capabilities.has_conversations
 
 
-# --- several in one call --------------------------------------------------------------------------------------------
+# --- several in one call ----------------------------------------------------------------------------------------------
 
 
 @each("many_sends")
@@ -355,7 +355,7 @@ def test_messages_that_share_a_call_become_exactly_this_request(name: str, case:
 
 
 @each("many_answers")
-def test_an_answer_to_several_is_told_apart(name: str, case: ManyAnswer) -> None:
+def test_answer_to_several_messages_gives_each_its_own_outcome(name: str, case: ManyAnswer) -> None:
     provider = provider_of(name)
     assert isinstance(provider, SupportsBatchSend)
 
@@ -369,7 +369,7 @@ def test_an_answer_to_several_is_told_apart(name: str, case: ManyAnswer) -> None
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if issubclass(APIS[name], SupportsBatchSend)])
-def test_only_promotional_messages_share_a_call_and_each_only_once(name: str) -> None:
+def test_only_promotional_messages_share_a_call_and_only_in_the_first_attempt(name: str) -> None:
     provider = provider_of(name)
     assert isinstance(provider, SupportsBatchSend)
     message = cases_of(name).many_sends[0].messages[0]
@@ -387,7 +387,7 @@ def test_only_promotional_messages_share_a_call_and_each_only_once(name: str) ->
 
 @by_provider
 @pytest.mark.parametrize("body", GARBAGE.values(), ids=GARBAGE)
-def test_garbage_for_several_takes_none_of_them_and_fails_none_for_good(name: str, body: bytes) -> None:
+def test_garbage_for_several_messages_accepts_none_and_fails_none_for_good(name: str, body: bytes) -> None:
     provider = provider_of(name)
     for case in cases_of(name).many_sends:
         assert isinstance(provider, SupportsBatchSend)
@@ -400,7 +400,7 @@ def test_garbage_for_several_takes_none_of_them_and_fails_none_for_good(name: st
             assert status in REFUSES or all(isinstance(outcome, Unknown) for outcome in outcomes)
 
 
-# --- the account ----------------------------------------------------------------------------------------------------
+# --- the account ------------------------------------------------------------------------------------------------------
 
 
 @by_provider
@@ -419,8 +419,8 @@ def test_an_answer_about_the_account_is_read(name: str, case: AccountAnswer) -> 
     assert isinstance(provider, SupportsAccountChecks)
 
     for response in (case.response, with_more_fields(case.response)):
-        if case.stored_message is not None:
-            assert provider.parse_account_check(case.check, response) == case.stored_message
+        if case.status is not None:
+            assert provider.parse_account_check(case.check, response) == case.status
             continue
         with pytest.raises(Exception) as caught:  # noqa: PT011 - a parser may raise whatever it likes
             provider.parse_account_check(case.check, response)
@@ -431,11 +431,11 @@ def test_an_answer_about_the_account_is_read(name: str, case: AccountAnswer) -> 
 def test_each_check_of_the_account_has_an_answer_a_refusal_and_an_outage(name: str) -> None:
     for check in provider_of(name).capabilities.account_checks:
         answers = [answer for answer in cases_of(name).account_answers if answer.check == check]
-        kinds = {(answer.stored_message is not None, answer.is_refused) for answer in answers}
+        kinds = {(answer.status is not None, answer.is_refused) for answer in answers}
         assert kinds == {(True, False), (False, True), (False, False)}, check
 
 
-# --- the vendor's pages ---------------------------------------------------------------------------------------------
+# --- the vendor's pages -----------------------------------------------------------------------------------------------
 
 
 def requests_of(cases: ProviderCases) -> list[tuple[str, str]]:
@@ -468,7 +468,7 @@ def test_every_documented_word_and_code_has_a_case(name: str) -> None:
     assert [word for word in cases_of(name).documented if not has_word(wires, word)] == []
 
 
-# --- the vendor's words ---------------------------------------------------------------------------------------------
+# --- the vendor's words -----------------------------------------------------------------------------------------------
 
 
 @by_provider
@@ -496,7 +496,7 @@ def ways_of(cases: ProviderCases) -> Iterator[tuple[str, list[Report]]]:
 
 
 @by_provider
-def test_a_word_that_nobody_documented_is_read_and_moves_nothing(name: str) -> None:
+def test_undocumented_status_word_is_read_and_changes_nothing(name: str) -> None:
     cases = cases_of(name)
     known = {word.lower() for word in tables(name, "STATUSES")}
 
@@ -505,11 +505,11 @@ def test_a_word_that_nobody_documented_is_read_and_moves_nothing(name: str) -> N
         assert not reports or cases.unknown_word in strange, f"{way}: no case shows an unknown provider status"
 
 
-# --- look-up and list -----------------------------------------------------------------------------------------------
+# --- look-up and list -------------------------------------------------------------------------------------------------
 
 
 @by_provider
-def test_a_declared_feature_has_cases_and_an_undeclared_one_has_none(name: str) -> None:
+def test_declared_features_have_cases_and_the_others_are_not_implemented(name: str) -> None:
     api, cases = APIS[name], cases_of(name)
     can_look_up, can_list = issubclass(api, SupportsLookup), issubclass(api, SupportsListing)
 
@@ -577,7 +577,7 @@ def test_garbage_is_never_read_as_the_absence_of_a_message(name: str, body: byte
                 provider.parse_list(response, PAGE)
 
 
-# --- webhooks -------------------------------------------------------------------------------------------------------
+# --- webhooks ---------------------------------------------------------------------------------------------------------
 
 
 def parse_webhook(name: str, kind: str, request: WebhookRequest) -> tuple[Report | Inbound, ...]:
@@ -593,7 +593,7 @@ def test_a_genuine_webhook_is_read(name: str, case: Webhook) -> None:
 
 
 @each("webhooks")
-def test_a_webhook_with_a_further_field_is_read_alike(name: str, case: Webhook) -> None:
+def test_additional_field_in_a_webhook_is_ignored(name: str, case: Webhook) -> None:
     more = replace(case.request, query=f"{case.request.query}&x_new=1" if case.request.query else "x_new=1")
     if case.request.method == "POST" and not case.request.query:
         more = replace(case.request, body=with_one_more_field(case.request))
@@ -624,18 +624,18 @@ def test_a_webhook_that_contradicts_itself_is_refused(name: str, case: Webhook) 
         parse_webhook(name, case.kind, contradicting(case.request))
 
 
-# --- discretion -----------------------------------------------------------------------------------------------------
+# --- discretion -------------------------------------------------------------------------------------------------------
 
 
 def secrets_of(cases: ProviderCases) -> set[str]:
-    """Return what must show nowhere: credentials, texts, numbers, and what the cases name besides."""
+    """Return the values that must not appear anywhere: credentials, texts, numbers, and the secrets of the cases."""
     told = set(cases.secrets) | set(cases.account.credentials.values())
     told |= {words for case in cases.sends if (words := text_of_content(case.message.content))}
     return told | {case.message.recipient.removeprefix("+") for case in cases.sends if case.message.recipient}
 
 
 def shown_by(name: str) -> Iterator[str]:
-    """Yield whatever a log might come to hold of a provider's work."""
+    """Yield every text that a log could contain about a provider's work."""
     provider, cases = provider_of(name), cases_of(name)
     yield repr(cases.account)
     for send in cases.sends:
@@ -696,11 +696,11 @@ def test_no_credential_text_or_number_shows_in_a_repr_or_an_error(name: str) -> 
     assert [secret for secret in secrets if secret in everything] == []
 
 
-# --- more fields than we know ---------------------------------------------------------------------------------------
+# --- unknown fields ---------------------------------------------------------------------------------------------------
 
 
 def with_more_fields(response: HttpResponse) -> HttpResponse:
-    """Return a JSON answer with a field that nobody knows in each of its objects; any other as it is."""
+    """Return a JSON answer with an unknown field in each of its objects; return any other answer unchanged."""
     try:
         document = response.json()
     except ValueError:

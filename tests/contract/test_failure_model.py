@@ -1,4 +1,4 @@
-"""The failure model and the tests hold each other: no row without a test, no test of a row that is not there."""
+"""Every row of the failure model has a test, and tests name only rows that exist."""
 
 import ast
 import re
@@ -20,7 +20,7 @@ NOT_BUILT = {
     "E4": "how long a queue takes to drain is measured by no test; an alarm watches its age",
     "V7": "what a vendor does with an accepted message cannot be seen from here",
 }
-"""Rows without a test, and why. The page says so too."""
+"""Rows without a test, each with the reason. The page gives it too."""
 
 
 @cache
@@ -29,7 +29,7 @@ def page(name: str = "failure-model") -> str:
 
 
 def rows() -> dict[str, str]:
-    """Return what the page says of each row, by its id."""
+    """Return the text of each row by its id."""
     return dict(ROW.findall(page()))
 
 
@@ -53,7 +53,7 @@ def _ids(function: ast.FunctionDef) -> Iterator[str]:
             yield from (ast.literal_eval(argument) for argument in decorator.args)
 
 
-def test_the_rows_are_all_there() -> None:
+def test_failure_model_has_all_rows() -> None:
     groups = {"P": range(18), "Q": range(1, 12), "D": range(1, 9), "V": range(1, 11), "W": range(1, 11)}
     groups |= {"L": range(1, 5), "I": range(1, 15), "E": range(1, 5)}
     found = ROW.findall(page())
@@ -62,25 +62,25 @@ def test_the_rows_are_all_there() -> None:
 
 
 @pytest.mark.parametrize("row", sorted(rows().keys() - NOT_BUILT.keys()))
-def test_a_row_has_a_test_that_would_see_it_broken(row: str) -> None:
+def test_every_row_has_a_test(row: str) -> None:
     assert [node for node, ids in marked().items() if row in ids]
 
 
-def test_no_test_names_a_row_that_is_not_there_or_not_built() -> None:
+def test_tests_name_only_rows_that_exist_and_are_built() -> None:
     wrong = {node: ids - (rows().keys() - NOT_BUILT.keys()) for node, ids in marked().items()}
 
     assert {node: ids for node, ids in wrong.items() if ids} == {}
 
 
-def test_every_test_that_is_named_elsewhere_is_there() -> None:
+def test_every_test_that_the_list_names_exists() -> None:
     assert {node for nodes in ELSEWHERE.values() for node in nodes} - marked().keys() == set()
 
 
-def test_what_is_not_built_is_said_on_the_page_and_nothing_else_is() -> None:
+def test_page_marks_exactly_the_rows_that_are_not_built() -> None:
     assert {row for row, text in rows().items() if "**Not built:**" in text} == NOT_BUILT.keys()
 
 
-def test_each_promise_stands_on_rows_and_each_invariant_under_a_promise() -> None:
+def test_every_promise_names_rows_and_every_invariant_belongs_to_a_promise() -> None:
     promises = dict(PROMISE.findall(page()))
     named = {name: set(ids.split(", ")) for name, ids in promises.items()}
 

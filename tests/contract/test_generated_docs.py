@@ -1,11 +1,11 @@
-"""The generated reference says what the code does."""
+"""The generated pages agree with the code."""
 
 import pytest
 
 from docs import generate
 
 
-def test_no_generated_page_is_stale() -> None:
+def test_generated_pages_are_up_to_date() -> None:
     assert generate.stale() == []
 
 
@@ -13,7 +13,7 @@ def test_the_same_code_gives_the_same_pages() -> None:
     assert generate.pages() == generate.pages()
 
 
-def test_a_check_names_what_is_stale_and_writing_mends_it(
+def test_check_names_stale_pages_and_writing_updates_them(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reference = tmp_path_factory.mktemp("reference")

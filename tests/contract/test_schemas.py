@@ -1,4 +1,4 @@
-"""The published schemas agree with the code, and what callers rely on does not change under them."""
+"""The published schemas agree with the code, and the public contract stays compatible."""
 
 import json
 from dataclasses import replace
@@ -38,11 +38,11 @@ NAMES = sorted(file.stem for file in (REFERENCE / "schemas").glob("*.json"))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_schema_is_one(name: str) -> None:
+def test_schema_is_valid(name: str) -> None:
     Draft202012Validator.check_schema(schema(name))
 
 
-# --- requests -------------------------------------------------------------------------------------------------------
+# --- requests ---------------------------------------------------------------------------------------------------------
 
 BODIES = {
     f"{file.stem} {number}": record["body"]
@@ -64,7 +64,7 @@ REFUSED = {
     "unknown-channel 1",
     "unknown-field 1",
 }
-"""Samples that no schema takes. What depends on time, settings or providers a schema cannot tell."""
+"""Samples that no schema accepts. A schema cannot check times, settings and providers."""
 
 
 def is_request(body: str) -> bool:
@@ -76,7 +76,7 @@ def is_request(body: str) -> bool:
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_the_schemas_take_the_sample_requests_that_are_valid_and_no_others(name: str) -> None:
+def test_schemas_accept_only_the_valid_sample_requests(name: str) -> None:
     assert is_request(BODIES[name]) is (name not in REFUSED)
 
 
@@ -169,7 +169,7 @@ def test_the_schema_and_the_code_agree_on_a_cancel(document: Any) -> None:
 
 @pytest.mark.parametrize("field", ["opt_out", "opt_in"])
 @pytest.mark.parametrize("number", ["+6281234567890", "6281234567890", "+62", None])
-def test_the_schema_and_the_code_agree_on_a_wish(field: str, number: Any) -> None:
+def test_the_schema_and_the_code_agree_on_opt_out(field: str, number: Any) -> None:
     parsed = parse_request(json.dumps({field: number}), now=START)
 
     assert accepts(f"{field.replace('_', '-')}-request", {field: number}) is isinstance(
@@ -177,7 +177,7 @@ def test_the_schema_and_the_code_agree_on_a_wish(field: str, number: Any) -> Non
     )
 
 
-# --- settings -------------------------------------------------------------------------------------------------------
+# --- settings ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_the_schema_and_the_code_agree_on_settings(document: Any) -> None:
     assert accepts("settings", document) is is_parsed
 
 
-# --- events ---------------------------------------------------------------------------------------------------------
+# --- events -----------------------------------------------------------------------------------------------------------
 
 DRAFT = Message(
     message_id="m-1",
@@ -273,7 +273,7 @@ SCHEMAS = {
 
 
 @pytest.mark.parametrize("name", EVENTS)
-def test_an_event_is_as_its_schema_says(name: str) -> None:
+def test_event_matches_its_schema(name: str) -> None:
     event = EVENTS[name]
     published = schema(SCHEMAS[event.detail_type])
     detail = json.loads(json.dumps(event.detail))
@@ -283,7 +283,7 @@ def test_an_event_is_as_its_schema_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EVENTS)
-def test_an_event_that_lacks_a_field_is_not_as_its_schema_says(name: str) -> None:
+def test_event_without_a_field_does_not_match_its_schema(name: str) -> None:
     event = EVENTS[name]
     detail = json.loads(json.dumps(event.detail))
 
@@ -292,8 +292,8 @@ def test_an_event_that_lacks_a_field_is_not_as_its_schema_says(name: str) -> Non
     assert not any(accepts(SCHEMAS[event.detail_type], document) for document in lacking)
 
 
-# --- the public contract --------------------------------------------------------------------------------------------
-# Names that callers' code holds. Adding one is a new line here; a line that goes, or changes, breaks somebody.
+# --- the public contract ----------------------------------------------------------------------------------------------
+# Names that callers use. A new name is a new line here; a line that is removed or changed breaks a caller.
 
 FIELDS = {
     "send-request": {
@@ -377,7 +377,7 @@ DEMANDED = {
     "opt-in-request": {"opt_in"},
     "settings": set(),
 }
-"""What a caller must give. It may shrink; one more would refuse requests that were good."""
+"""The fields that a caller must give. The list may shrink; another field would refuse requests that are valid today."""
 
 WORDS: dict[type[StrEnum], set[str]] = {
     Limit: {"per_recipient_per_hour", "per_recipient_per_day", "per_prefix_per_hour", "per_day"},
@@ -432,7 +432,7 @@ def test_no_field_within_a_public_field_is_removed_or_renamed(name: str, inner: 
 
 
 @pytest.mark.parametrize("name", DEMANDED)
-def test_no_more_is_demanded_of_a_caller(name: str) -> None:
+def test_no_further_field_is_required(name: str) -> None:
     assert set(schema(name).get("required", ())) <= DEMANDED[name]
 
 
@@ -441,5 +441,5 @@ def test_no_public_word_is_removed_or_renamed(words: type[StrEnum]) -> None:
     assert WORDS[words] <= {word.value for word in words}
 
 
-def test_every_schema_is_held() -> None:
+def test_list_covers_every_schema() -> None:
     assert sorted(FIELDS) == NAMES

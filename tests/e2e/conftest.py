@@ -29,13 +29,13 @@ RECIPIENTS = {
 }
 
 MOVED = ("smsnoc", "nusasms")
-"""Vendors that the tests find at another address than the local stack gave them."""
+"""Vendors that the tests move to another address."""
 
 HORIZON_HOURS, POLL_SECONDS = 0.006, [10, 20]
-"""So short that the first run of the follow-up ends what the vendors say nothing of, after one look at their lists."""
+"""So short that the first follow-up polls silent vendors once and then ends their messages."""
 
 MAX_INLINE_WAIT_SECONDS = 240
-"""How long anything may take; the slowest waits for three runs of the follow-up."""
+"""The limit for every wait. The slowest waits for three follow-ups."""
 
 
 client = cache(deployment.client)
@@ -43,7 +43,7 @@ client = cache(deployment.client)
 
 @dataclass(kw_only=True)
 class Stack:
-    """The running stack, as a caller and an operator see it."""
+    """The running stack, as callers and operators see it."""
 
     outputs: dict[str, Any]
     ledgers: tuple[str, ...]
@@ -53,7 +53,7 @@ class Stack:
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def request(self, vendor: str, ending: int = 10, **changes: Any) -> dict[str, Any]:
-        """Return a request that nobody made before, to a number with the ending."""
+        """Return a new request to a number with the ending."""
         number = next(self._numbers)
         document = {
             "message_id": f"e2e-{vendor}-{ending}-{number}",
@@ -83,7 +83,7 @@ class Stack:
         return item["status"]["S"] if item else None
 
     def wait_for(self, *expected: tuple[str, str]) -> None:
-        """Wait until messages have the statuses that are expected of them."""
+        """Wait until messages have the expected statuses."""
         wanted = dict(expected)
         seen: dict[str, str | None] = {}
 
@@ -95,7 +95,7 @@ class Stack:
         comes_true(reached, lambda: {m: s for m, s in seen.items() if s != wanted[m]})
 
     def events_of(self, message_id: str, *, until: str) -> list[dict[str, Any]]:
-        """Return the events about a message, each once, in the order of their sequence, once a status has come."""
+        """Wait for a status of a message and return its events, each once, in the order of their sequence."""
 
         def heard() -> list[dict[str, Any]]:
             self._take_events()
@@ -112,17 +112,17 @@ class Stack:
         return [detail for detail in rejected if detail["message_id"] == message_id]
 
     def ledger(self, request: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return what the vendors took for a request."""
+        """Return the ledger entries of a request."""
         return self.took(request["content"]["text"])
 
     def took(self, words: str) -> list[dict[str, Any]]:
-        """Return what the vendors took with these words: a text, a caption, the values of a template by line."""
+        """Return the ledger entries with this text, caption or template values (one per line)."""
         digest = hashlib.sha256(words.encode()).hexdigest()
         entries = [entry for url in self.ledgers for entry in fetch(f"{url}/_ledger")]
         return [entry for entry in entries if entry["text_sha256"] == digest]
 
     def write_in(self, kind: str, sender: str, text: str, **fields: str) -> dict[str, Any]:
-        """Have a phone write to us by way of NusaSMS, and return the event of it."""
+        """Send an inbound message through NusaSMS and return its event."""
         document = {"vendor": "nusasms", "kind": kind, "sender": sender.removeprefix("+"), "text": text, **fields}
         fetch(f"{self.ledgers[1]}/_inbound", document)
 
@@ -135,7 +135,7 @@ class Stack:
         return heard()[0]
 
     def resource(self, logical_id: str) -> str:
-        """Return the name of a resource that no output names."""
+        """Return the physical name of a resource that is not in the outputs."""
         found = client("cloudformation").describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=logical_id)
         name: str = found["StackResourceDetail"]["PhysicalResourceId"]
         return name
@@ -152,7 +152,7 @@ class Stack:
 
 
 def comes_true(claim: Callable[[], bool], describe: Callable[[], object] = lambda: "") -> None:
-    """Wait until a claim is true; fail with what stands in the way if it never is."""
+    """Wait until a claim is true. Fail with a description if it stays false."""
     until = time.monotonic() + MAX_INLINE_WAIT_SECONDS
     while not claim():
         if time.monotonic() > until:
@@ -168,7 +168,7 @@ def fetch(url: str, document: Any = None) -> Any:
 
 @pytest.fixture(scope="session")
 def local_stack() -> Iterator[Stack]:
-    """Half of the vendors listen where `make up` put them, half at another address that an operator wrote down."""
+    """Half of the vendors listen at the addresses of `make up`, half at another address in the settings."""
     _run("up")
     try:
         outputs = json.loads(OUTPUTS.read_text())
@@ -183,7 +183,7 @@ def local_stack() -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def sent(local_stack: Stack) -> dict[tuple[str, int], dict[str, Any]]:
-    """Every magic number once at every vendor, at its end; but for no credit, which puts its vendor out of order."""
+    """Every magic number once at every vendor, at its end, except "no credit", which opens a circuit."""
     endings = [int(ending) for ending in OUTCOMES]
     metadata = {"order": "4711"}
     requests = {
@@ -191,13 +191,13 @@ def sent(local_stack: Stack) -> dict[tuple[str, int], dict[str, Any]]:
     }
     for ending in endings:
         local_stack.put(*(r for (_, e), r in requests.items() if e == ending))
-        time.sleep(0.5)  # what comes all at once starts more workers than two cores can serve in time
+        time.sleep(0.5)  # all at once would start more workers than two cores can serve in time
     local_stack.wait_for(*((r["message_id"], end_of(v, e)) for (v, e), r in requests.items()))
     return requests
 
 
 CAN_BE_ASKED = {"nomsa", "smsnoc", "smspoh"}
-"""Vendors that list what they took. Of NusaSMS nothing can be learned once the answer to a send is lost."""
+"""Vendors with a list of messages. NusaSMS has none, so a lost answer stays unknown."""
 
 LOST_ANSWERS = {15, 16, 18, 22, 25}
 NEVER_TAKEN = {17, 19, 23}
@@ -227,7 +227,7 @@ def _vendor_settings(outputs: dict[str, Any]) -> Settings:
 
 
 def _change_settings(outputs: dict[str, Any], control: str, elsewhere: str) -> None:
-    """Change the settings as an operator does, who puts the whole document. No function has read it yet."""
+    """Change the settings like an operator: replace the whole document. No function has read it yet."""
     ssm, name = client("ssm"), outputs["SettingsParameterName"]
     document = json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
     for vendor in MOVED:

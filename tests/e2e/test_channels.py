@@ -19,7 +19,7 @@ PICTURE = b64encode(bytes(600)).decode()
 
 @pytest.fixture(scope="module", autouse=True)
 def campaigns(local_stack: Stack) -> list[dict[str, Any]]:
-    """Messages to lists, on their way while the other tests run: only time ends them."""
+    """Messages to lists. They are on their way while the other tests run, because only the horizon ends them."""
     lists = {"smsnoc": "6415907d0d310", "nusasms": "Example10"}
     requests = [
         {**local_stack.request(v), "recipient": None, "provider": v, "audience": {"lists": [name]}}
@@ -55,13 +55,13 @@ def test_whatsapp_messages_of_every_kind_are_read(local_stack: Stack) -> None:
     assert [e["channel"] for e in local_stack.took("Private caption")] == ["whatsapp", "whatsapp"]
     assert [e["operation"] for e in local_stack.took("Private code")] == ["broadcast"]
     events = local_stack.events_of(broadcast["message_id"], until="read")
-    # Receipts may overtake each other, and the answer: what is behind already is left out.
+    # Receipts may overtake each other and the answer, so earlier statuses may be missing.
     course = ["sending", "accepted", "sent", "delivered", "read"]
     told = [event["status"] for event in events]
     assert (told, told[0], told[-1]) == ([status for status in course if status in told], "sending", "read")
 
 
-def test_a_conversation_that_a_phone_opened_takes_replies_for_a_day(local_stack: Stack) -> None:
+def test_conversation_takes_replies_for_a_day_after_an_inbound_message(local_stack: Stack) -> None:
     conversation, old_room, unknown_room = ROOMS
     long_ago = (datetime.now(UTC) - timedelta(days=2)).strftime("%Y-%m-%d %H:%M:%S")
     sender, other = (local_stack.request("nusasms")["recipient"] for _ in range(2))
@@ -88,7 +88,7 @@ def test_a_conversation_that_a_phone_opened_takes_replies_for_a_day(local_stack:
 
 
 @pytest.mark.parametrize("kind", ["sms-inbox", "whatsapp-inbox"])
-def test_who_writes_stop_gets_passwords_and_no_promotions_until_start(local_stack: Stack, kind: str) -> None:
+def test_after_stop_a_number_gets_passwords_and_no_promotions_until_start(local_stack: Stack, kind: str) -> None:
     first, password, again = (local_stack.request("nusasms") for _ in range(3))
     number = first["recipient"]
     password |= {"recipient": number, "category": "otp"}
@@ -105,7 +105,7 @@ def test_who_writes_stop_gets_passwords_and_no_promotions_until_start(local_stac
     assert local_stack.ledger(first) == []
 
 
-def test_a_caller_may_note_a_wish_too(local_stack: Stack) -> None:
+def test_caller_can_opt_a_number_out(local_stack: Stack) -> None:
     request = local_stack.request("smspoh", **PROMOTIONAL)
 
     local_stack.put({"opt_out": request["recipient"]}, request)
@@ -114,7 +114,7 @@ def test_a_caller_may_note_a_wish_too(local_stack: Stack) -> None:
     assert failure_of(local_stack, request["message_id"]) == "opted_out"
 
 
-def test_ten_promotions_of_which_one_cuts_the_answer_are_each_taken_once(local_stack: Stack) -> None:
+def test_ten_promotions_with_a_cut_answer_are_each_accepted_once(local_stack: Stack) -> None:
     requests = [local_stack.request("smspoh", 25 if n == 4 else 10, **PROMOTIONAL) for n in range(10)]
 
     local_stack.put(*requests)
@@ -123,7 +123,7 @@ def test_ten_promotions_of_which_one_cuts_the_answer_are_each_taken_once(local_s
     assert [len(local_stack.ledger(r)) for r in requests] == [1] * 10
 
 
-def test_an_encryption_key_can_be_had_and_was_told_nowhere_else(local_stack: Stack) -> None:
+def test_encryption_key_is_in_its_table_and_nowhere_else(local_stack: Stack) -> None:
     request = local_stack.request("smspoh", provider_options={"smspoh": {"encrypt": True}})
 
     local_stack.put(request)
@@ -138,7 +138,7 @@ def test_an_encryption_key_can_be_had_and_was_told_nowhere_else(local_stack: Sta
     assert key not in local_stack.logs() + json.dumps(events) + json.dumps(local_stack.item(request["message_id"]))
 
 
-def test_the_monitor_learns_which_templates_are_approved(local_stack: Stack) -> None:
+def test_monitor_stores_which_templates_are_approved(local_stack: Stack) -> None:
     answer = client("lambda").invoke(FunctionName=local_stack.resource("MonitorFunction"), Payload=b"{}")
     answered = json.loads(answer["Payload"].read())
     unapproved = local_stack.request("nusasms", content=template(PENDING.template_id, "Private name"), **OFFICIAL)
@@ -152,7 +152,7 @@ def test_the_monitor_learns_which_templates_are_approved(local_stack: Stack) -> 
     assert failure_of(local_stack, misfitting["message_id"]) == "invalid_content"
 
 
-def test_a_wrong_combination_fails_before_any_vendor_hears_of_it(local_stack: Stack) -> None:
+def test_invalid_combination_fails_without_a_call(local_stack: Stack) -> None:
     changes: dict[str, tuple[dict[str, Any], str]] = {
         "a file by SMS": ({"content": {"type": "media", "media_url": "https://files.example/1.png"}}, "unsupported"),
         "a file in clear": (

@@ -1,4 +1,4 @@
-"""Every outcome that a vendor can bring about, at every vendor: the right end, and at most one acceptance."""
+"""Every outcome at every vendor: the expected end, and at most one acceptance."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ Sent = dict[tuple[str, int], dict[str, Any]]
 
 @pytest.mark.parametrize("vendor", RECIPIENTS)
 @pytest.mark.parametrize("ending", [int(ending) for ending in OUTCOMES if int(ending) != NO_CREDIT])
-def test_a_magic_number_ends_as_its_table_says(local_stack: Stack, sent: Sent, vendor: str, ending: int) -> None:
+def test_magic_number_has_the_end_of_its_table(local_stack: Stack, sent: Sent, vendor: str, ending: int) -> None:
     request = sent[vendor, ending]
 
     assert local_stack.status(request["message_id"]) == end_of(vendor, ending)
@@ -30,7 +30,7 @@ def test_events_come_in_order_and_without_gaps(local_stack: Stack, sent: Sent, v
 
 
 @pytest.mark.parametrize("vendor", RECIPIENTS)
-def test_an_event_tells_the_caller_all_but_the_number_and_the_text(local_stack: Stack, sent: Sent, vendor: str) -> None:
+def test_event_has_all_fields_except_the_number_and_the_text(local_stack: Stack, sent: Sent, vendor: str) -> None:
     request = sent[vendor, 10]
 
     event = local_stack.events_of(request["message_id"], until="delivered")[-1]
@@ -43,7 +43,7 @@ def test_an_event_tells_the_caller_all_but_the_number_and_the_text(local_stack: 
 
 
 @pytest.mark.parametrize("vendor", RECIPIENTS)
-def test_the_settings_decide_which_server_a_vendor_is(local_stack: Stack, sent: Sent, vendor: str) -> None:
+def test_settings_choose_the_server_of_a_vendor(local_stack: Stack, sent: Sent, vendor: str) -> None:
     at_home, elsewhere = (fetch(f"{url}/_ledger?vendor={vendor}") for url in local_stack.ledgers)
 
     assert (at_home == [], elsewhere == []) == (vendor in MOVED, vendor not in MOVED)

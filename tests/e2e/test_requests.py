@@ -1,4 +1,4 @@
-"""What a caller may ask for, on the whole stack."""
+"""Requests of callers, on the whole stack."""
 
 from typing import Any
 
@@ -60,7 +60,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-def test_bad_requests_fail_once_and_their_neighbours_go_out(local_stack: Stack) -> None:
+def test_invalid_requests_fail_once_and_their_neighbours_are_sent(local_stack: Stack) -> None:
     good = local_stack.request("nusasms")
     bad = {kind: local_stack.request("nusasms") | changes for kind, (changes, _) in BAD.items()}
 
@@ -75,7 +75,7 @@ def test_bad_requests_fail_once_and_their_neighbours_go_out(local_stack: Stack) 
 
 
 @pytest.mark.parametrize("queue", ["SendQueueUrl", "UrgentQueueUrl", "DeadLetterQueueUrl"])
-def test_no_request_is_left_behind(local_stack: Stack, queue: str) -> None:
+def test_no_request_stays_in_a_queue(local_stack: Stack, queue: str) -> None:
     counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
 
     def is_empty() -> bool:

@@ -1,4 +1,4 @@
-"""Vendors that take nothing from us for a while: the account is at fault, not the message."""
+"""Vendors that refuse the account for a while, and not the message."""
 
 from tests.e2e.conftest import NO_CREDIT, RECIPIENTS, Stack, in_seconds
 

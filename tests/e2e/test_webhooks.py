@@ -1,4 +1,4 @@
-"""The webhook address of the stack, as a vendor or a stranger meets it."""
+"""The webhook address of the stack, called by a vendor or a stranger."""
 
 import json
 from http.client import HTTPConnection
@@ -24,7 +24,7 @@ def call(stack: Stack, method: str, path: str, body: bytes = b"", **headers: str
 
 
 def buffered(stack: Stack, key: str) -> object:
-    """Return what stands at a meeting point."""
+    """Return a correlation."""
     table = stack.resource("CorrelationsTable")
     return (
         client("dynamodb")
@@ -40,7 +40,7 @@ def token(local_stack: Stack) -> str:
     return tokens[0]
 
 
-def test_unknown_places_get_one_constant_answer(local_stack: Stack, token: str) -> None:
+def test_unknown_paths_get_one_constant_answer(local_stack: Stack, token: str) -> None:
     query = "?messageId=X&status=Success"
     places = [
         f"/webhooks/smspoh/receipt/{token[:-1]}x",
@@ -96,7 +96,7 @@ def test_other_methods_change_nothing(local_stack: Stack, token: str, method: st
     assert buffered(local_stack, f"smspoh#BY-{method}") is None
 
 
-def test_a_report_that_nobody_claims_is_kept(local_stack: Stack, token: str) -> None:
+def test_report_of_an_unknown_message_is_buffered(local_stack: Stack, token: str) -> None:
     call(local_stack, "POST", f"/webhooks/smspoh/receipt/{token}?messageId=BY-POST&status=Sent")
 
     assert buffered(local_stack, "smspoh#BY-POST") is not None

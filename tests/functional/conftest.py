@@ -1,4 +1,4 @@
-"""Each functional test has a deployment of its own, and nothing that its functions say may be private."""
+"""Each functional test has its own deployment, and its functions may print nothing private."""
 
 import logging
 from collections.abc import Iterator
@@ -24,9 +24,9 @@ def deployment(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, discreet: se
 
 @pytest.fixture
 def discreet(capsys: pytest.CaptureFixture[str]) -> Iterator[set[str]]:
-    """Read all that was printed, and all that any library logged at any level, and find nothing private in it.
+    """Fail if a test printed anything private, or any library logged it at any level.
 
-    Secrets that came up in the test may be added to those of the samples.
+    A test may add its own secrets to those of the samples.
     """
     secrets: set[str] = set()
     logged, root = StringIO(), logging.getLogger()
@@ -34,7 +34,7 @@ def discreet(capsys: pytest.CaptureFixture[str]) -> Iterator[set[str]]:
     level = root.level
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
-    # The test's own calls, with which it puts the secrets there, do not count.
+    # The test's own calls do not count: they store the secrets.
     levels = {name: logging.getLogger(name).level for name in LIBRARIES}
     for name in LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)

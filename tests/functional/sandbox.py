@@ -30,7 +30,7 @@ EVENTS = ROOT / "events"
 TOKEN = "local-webhook-token"
 FINGERPRINT_KEY = "key-of-the-functional-tests"
 LIBRARIES = ("botocore", "urllib3")
-"""Those that log what they send: a fresh process says no level for them."""
+"""Libraries that log their requests. A new process sets no level for them."""
 
 FUNCTIONS = ("send", "webhook", "follow_up", "monitor", "publish")
 ENVIRONMENTS: Mapping[str, type[SendEnvironment | WebhookEnvironment | FollowUpEnvironment | MonitorEnvironment]] = {
@@ -48,7 +48,7 @@ _numbers = count(1)
 
 @dataclass(frozen=True)
 class Context:
-    """What the handlers use of Lambda's context."""
+    """The part of Lambda's context that the handlers use."""
 
     aws_request_id: str = "00000000-0000-4000-8000-000000000000"
     remaining_milliseconds: int = 30_000
@@ -77,14 +77,14 @@ def read_event(name: str) -> Any:
 
 
 def environment_of(function: str) -> dict[str, Any]:
-    """Return the variables that the template gives to a function, intrinsic functions as they are."""
+    """Return the variables of a function in the template, with intrinsic functions unchanged."""
     logical_id = f"{function.title().replace('_', '')}Function"
     own = template()["Resources"][logical_id]["Properties"]["Environment"]["Variables"]
     return {**template()["Globals"]["Function"]["Environment"]["Variables"], **own}
 
 
 def forget() -> None:
-    """Make the next invocation a cold start: empty all caches of the bootstrap, and let logs find today's stdout."""
+    """Make the next invocation a cold start: clear all caches of the bootstrap, and reset the logger's output."""
     for member in vars(bootstrap).values():
         if hasattr(member, "cache_clear"):
             member.cache_clear()
@@ -92,14 +92,14 @@ def forget() -> None:
 
 
 def new_vendors() -> FakeVendors:
-    """Return vendors that deliver every message before anybody asks, and that throttle the first send to …20."""
+    """Return vendors that deliver every message at once, and throttle the first send to a number that ends in 20."""
     key = CREDENTIALS["nusasms"]["api_key"]
     return FakeVendors(on_taken=deliver, throttled_ending="20", nusasms_api_key=key)
 
 
 @dataclass(kw_only=True)
 class Deployment:
-    """The resources of the template on the local AWS, as far as the functions reach for them."""
+    """The resources of the template on the local AWS, as far as the functions use them."""
 
     emulator: Emulator
     base_urls: Mapping[str, str]
@@ -147,7 +147,7 @@ class Deployment:
         return self._clients[service]
 
     def environment(self, function: str) -> dict[str, str]:
-        """Return the environment of a function: what the template names and no more."""
+        """Return the environment of a function: exactly the variables of the template."""
         variables = {name: self._values.get(name, default(given)) for name, given in environment_of(function).items()}
         return {
             **variables,
@@ -187,17 +187,17 @@ class Deployment:
         return handler_of(function)(event, Context(remaining_milliseconds=remaining))
 
     def items(self, table: str) -> list[dict[str, Any]]:
-        """Return all that stands in a table."""
+        """Return all items of a table."""
         answer = self.client("dynamodb").scan(TableName=table, ConsistentRead=True)
         found: list[dict[str, Any]] = answer["Items"]
         return found
 
     def table(self) -> dict[str, str]:
-        """Return what stands in the table by message id: the status, then reason and field of a failure."""
+        """Return the stored messages by id: the status, then reason and field of a failure."""
         return {item["message_id"]["S"]: " ".join(_log_fields(item)) for item in self.items(self.messages)}
 
     def kept(self) -> tuple[str, ...]:
-        """Return what stands beside the messages, a line each: inbound messages, the directory, files and keys."""
+        """Return the items of the other tables, a line each: inbound messages, the directory, files and keys."""
         inbox = [f"inbox {i['inbound_key']['S']}: {i['sender']['S']} {i['text']['S']}" for i in self.items(self.inbox)]
         directory = [_entry(item) for item in self.items(self.directory)]
         files = [f"file of {item['media_key']['S'].partition('/')[0]}" for item in self.items(self.media)]
@@ -209,7 +209,7 @@ class Deployment:
         return {item["message_id"]["S"]: item["encryption_key"]["S"] for item in self.items(self.keys)}
 
     def make_due(self, message_id: str) -> None:
-        """Have the time come to look at a message."""
+        """Make a message due."""
         self.client("dynamodb").update_item(
             TableName=self.messages,
             Key={"message_id": {"S": message_id}},
@@ -218,11 +218,11 @@ class Deployment:
         )
 
     def events(self) -> list[str]:
-        """Return what came over the bus since the last look: the id, then what happened to it."""
+        """Return the events since the last call, each as the id and the status or reason."""
         return [_told(event) for event in self.deliveries()]
 
     def deliveries(self) -> list[dict[str, Any]]:
-        """Return the events that came over the bus since the last look."""
+        """Return the events on the bus since the last call."""
         barrier = {"Source": "sampai", "DetailType": "Barrier", "Detail": "{}", "EventBusName": self.bus}
         self.client("events").put_events(Entries=[barrier])
         sqs = self.client("sqs")
@@ -239,7 +239,7 @@ class Deployment:
         raise AssertionError("the bus delivers nothing")
 
     def wake_ups(self) -> int:
-        """Return how many notes wait in the two queues, those that are delayed among them."""
+        """Return the number of wake-ups in the two queues, delayed ones included."""
         waiting = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
         urls = [self._values[name] for name in ("SEND_QUEUE_URL", "URGENT_QUEUE_URL")]
         sqs = self.client("sqs")
@@ -301,13 +301,13 @@ def _told(event: dict[str, Any]) -> str:
     return f"{detail['message_id']} {detail['status'] if 'status' in detail else detail['reason']}"
 
 
-# --- what nobody may find in the logs -----------------------------------------------------------------------------
+# --- private values ---------------------------------------------------------------------------------------------------
 
 PRIVATE = frozenset(
     """text msg caption value value_text media_url media_base64 file_name encryptKey
     recipient_name originator sender_number""".split()
 )
-"""Names of the fields, in requests, callbacks and items, that hold what somebody wrote, or who."""
+"""Names of the fields, in requests, callbacks and items, that contain a text, a file, a name or a number."""
 
 
 @cache
@@ -322,12 +322,12 @@ def private_values() -> frozenset[str]:
 
 
 def leaks(output: str, secrets: Collection[str] = ()) -> list[str]:
-    """Return the private values, and those of the secrets, that stand in an output."""
+    """Return the private values and the secrets that occur in an output."""
     return sorted(value for value in private_values().union(secrets) if value in output)
 
 
 def _texts(node: Any, name: str = "") -> Iterator[str]:
-    """Yield what stands under a private name, also in a body or in an item of DynamoDB."""
+    """Yield the values of private fields, also in a body or in an item of DynamoDB."""
     if isinstance(node, dict):
         for key, value in node.items():
             is_encoded = key == "body" and node.get("isBase64Encoded")

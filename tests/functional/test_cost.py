@@ -1,6 +1,6 @@
-"""A batch costs two calls of DynamoDB, however many messages it holds and however fresh the sandbox is.
+"""A batch costs two calls of DynamoDB, for any number of messages, cold or warm.
 
-What has to be known, or kept apart, adds its own calls; a receipt is taken in without the libraries of the others.
+Checks, files and keys add calls of their own. The webhook function does not import the libraries of the others.
 """
 
 import json
@@ -32,7 +32,7 @@ print(json.dumps([handler(json.load(open(sys.argv[1])), Context())["statusCode"]
 
 
 def _count_requests(service: Service, requests: list[str] | None = None) -> list[str]:
-    """Return a list that grows by the name of each request to the service, retries among them."""
+    """Return a list that gets the name of each request to the service, retries included."""
     counted: list[str] = [] if requests is None else requests
     client = bootstrap._aws().client(service)
 
@@ -88,7 +88,7 @@ def test_a_batch_of_ten_costs_the_same_requests_cold_and_warm(
         ("send/not-json", [COMMIT]),
     ],
 )
-def test_what_a_request_costs_and_in_which_order(name: str, costs: list[str], deployment: Deployment) -> None:
+def test_request_makes_these_calls_in_this_order(name: str, costs: list[str], deployment: Deployment) -> None:
     deployment.enter("send")
     _count_requests("dynamodb", deployment.vendors.calls)
 
@@ -118,11 +118,11 @@ def test_a_cold_sandbox_reads_its_configuration_once(deployment: Deployment) -> 
         ("send", "send_service"),
         ("webhook", "webhook_service"),
         ("follow_up", "follow_up_service"),
-        ("publish", "event_bus"),
+        ("publish", "publish_service"),
         ("monitor", "monitor_service"),
     ],
 )
-def test_a_sandbox_that_starts_on_lambda_makes_its_service_before_the_first_event(
+def test_sandbox_on_lambda_makes_its_service_before_the_first_event(
     function: str, service: str, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployment.enter(function)
@@ -136,7 +136,7 @@ def test_a_sandbox_that_starts_on_lambda_makes_its_service_before_the_first_even
     assert made.cache_info().currsize == 1
 
 
-def test_a_sandbox_that_starts_on_lambda_has_its_configuration_before_the_first_batch(
+def test_sandbox_on_lambda_reads_its_configuration_before_the_first_batch(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployment.enter("send")
@@ -161,7 +161,7 @@ def test_a_sandbox_that_starts_on_lambda_has_its_configuration_before_the_first_
         "nusasms-whatsapp-official-receipt",
     ],
 )
-def test_a_receipt_is_taken_in_without_pydantic_and_requests(name: str, deployment: Deployment) -> None:
+def test_receipt_is_handled_without_pydantic_and_requests(name: str, deployment: Deployment) -> None:
     file = EVENTS / "webhook" / f"{name}.json"
     environment = deployment.environment("webhook")
 

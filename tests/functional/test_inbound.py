@@ -1,4 +1,4 @@
-"""What comes in is kept once, told once, and heeded."""
+"""Inbound messages are stored once, published once, and honoured."""
 
 import json
 from typing import Any
@@ -26,7 +26,7 @@ def _with(name: str, **fields: Any) -> Any:
         ("webhook/nusasms-whatsapp-official-inbox", f"{NUMBER} on whatsapp_official: Kapan pesanan saya dikirim?"),
     ],
 )
-def test_a_callback_that_is_repeated_makes_one_item_and_one_event(name: str, told: str, deployment: Deployment) -> None:
+def test_repeated_callback_gives_one_item_and_one_event(name: str, told: str, deployment: Deployment) -> None:
     answers = [deployment.invoke(name)["statusCode"] for _ in range(3)]
 
     assert answers == [200, 200, 200]
@@ -36,7 +36,7 @@ def test_a_callback_that_is_repeated_makes_one_item_and_one_event(name: str, tol
     assert deployment.events() == [told]
 
 
-def test_what_came_in_is_told_whole(deployment: Deployment) -> None:
+def test_event_has_the_complete_inbound_message(deployment: Deployment) -> None:
     deployment.invoke("publish/inbound")
 
     assert [(event["detail-type"], event["source"], event["detail"]) for event in deployment.deliveries()] == [
@@ -79,13 +79,13 @@ def test_what_came_in_is_told_whole(deployment: Deployment) -> None:
                 "recipient": None,
                 "text": "Kapan pesanan saya dikirim?",
                 "room_id": CONVERSATION,
-                "received_at": "2026-11-21T10:00:03.000Z",  # no time of the vendor's: when it came to us
+                "received_at": "2026-11-21T10:00:03.000Z",  # the time of the callback: the vendor gives none
             },
         ),
     ]
 
 
-def test_a_batch_of_both_streams_is_published_whole(deployment: Deployment) -> None:
+def test_batch_of_both_streams_is_published_completely(deployment: Deployment) -> None:
     records = [*read_event("publish/inbound")["Records"], *read_event("publish/life-of-a-message")["Records"]]
 
     assert deployment.call("publish", {"Records": records}) == {"published": 6}
@@ -108,10 +108,10 @@ def test_a_batch_of_both_streams_is_published_whole(deployment: Deployment) -> N
         (["webhook/nusasms-sms-inbox-stop"], "failed opted_out recipient"),
         (["webhook/nusasms-whatsapp-official-inbox-stop"], "failed opted_out recipient"),
         (["send/opt-out", "send/opt-in"], "accepted"),
-        (["send/opt-in", "send/opt-out"], "accepted"),  # the later wish counts, not the one that comes last
+        (["send/opt-in", "send/opt-out"], "accepted"),  # the later opt-out or opt-in counts, not the last one to arrive
     ],
 )
-def test_a_number_gets_promotional_messages_unless_it_asked_for_none(
+def test_number_gets_promotional_messages_unless_it_has_opted_out(
     before: list[str], becomes: str, deployment: Deployment
 ) -> None:
     for name in before:
@@ -123,7 +123,7 @@ def test_a_number_gets_promotional_messages_unless_it_asked_for_none(
     assert len(deployment.vendors.calls) == (becomes == "accepted")
 
 
-def test_a_number_that_wants_no_promotional_messages_gets_the_others(deployment: Deployment) -> None:
+def test_number_that_has_opted_out_gets_other_messages(deployment: Deployment) -> None:
     for name in ("send/opt-out", "send/nusasms", "send/otp", "send/whatsapp-official-template"):
         deployment.invoke(name)
 
@@ -134,7 +134,7 @@ def test_a_number_that_wants_no_promotional_messages_gets_the_others(deployment:
     }
 
 
-def test_a_wish_holds_for_its_own_batch(deployment: Deployment) -> None:
+def test_opt_out_applies_to_its_own_batch(deployment: Deployment) -> None:
     records = [*read_event("send/opted-out")["Records"], *read_event("send/opt-out")["Records"]]
 
     assert deployment.call("send", {"Records": records}) == {"batchItemFailures": []}
@@ -157,7 +157,7 @@ def test_a_conversation_is_open_for_a_day_after_its_last_message(
     assert deployment.table() == {"sample-whatsapp-official-reply": becomes}
 
 
-def test_in_a_closed_conversation_the_template_of_the_request_goes_out(deployment: Deployment) -> None:
+def test_template_of_the_request_is_sent_in_a_closed_conversation(deployment: Deployment) -> None:
     deployment.invoke("send/room-closed-template")
 
     (request,) = deployment.vendors.requests
@@ -171,7 +171,7 @@ def test_in_a_closed_conversation_the_template_of_the_request_goes_out(deploymen
     }
 
 
-def test_in_an_open_conversation_it_is_the_reply(deployment: Deployment) -> None:
+def test_reply_is_sent_in_an_open_conversation(deployment: Deployment) -> None:
     deployment.invoke("webhook/nusasms-whatsapp-official-inbox")
 
     deployment.invoke("send/room-closed-template")

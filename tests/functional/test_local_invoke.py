@@ -1,4 +1,4 @@
-"""A sample event can be run by hand, without Docker."""
+"""A sample event can be run without Docker."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ from tests.template import ROOT, template
 RUN = "import json, sys; from local.invoke import invoke; print(json.dumps(invoke(*map(json.loads, sys.argv[1:]))))"
 
 
-def test_a_sample_event_runs_by_hand(deployment: Deployment) -> None:
+def test_sample_event_runs(deployment: Deployment) -> None:
     event = (EVENTS / "send" / "nomsa.json").read_text()
     arguments = ('"send"', event, json.dumps(deployment.environment("send")))
 
@@ -27,7 +27,7 @@ def test_a_sample_event_runs_by_hand(deployment: Deployment) -> None:
 
     assert json.loads(done.stdout.splitlines()[-1]) == {"batchItemFailures": []}
     assert deployment.table() == {"sample-nomsa": "accepted"}
-    print(done.stdout, done.stderr)  # for the look at what was said
+    print(done.stdout, done.stderr)  # for the check of the output
 
 
 def test_the_functions_are_those_of_the_template() -> None:
@@ -39,7 +39,7 @@ def test_the_functions_are_those_of_the_template() -> None:
 
 @pytest.fixture
 def deployed(emulator: Emulator) -> Iterator[None]:
-    """Deploy the functions by name alone: the value of each variable is `given`."""
+    """Deploy functions without code. Each variable, and the name of the secret, is `given`."""
     document = {"Resources": {"Role": ROLE, **{i: _function(f) for f, i in invoke.FUNCTIONS.items()}}}
     stacks = emulator.client("cloudformation")
     stacks.create_stack(StackName=STACK_NAME, TemplateBody=json.dumps(document), Capabilities=["CAPABILITY_IAM"])
@@ -77,7 +77,7 @@ def _function(function: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("arguments", [[], ["fax", "event.json"], ["send"]])
-def test_a_command_that_makes_no_sense_is_told_how(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_command_prints_the_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke.main(arguments) == 2
     said = capsys.readouterr().err
     assert "usage: python -m local.invoke {send,webhook,follow_up,monitor,publish} EVENT.json" in said
@@ -91,7 +91,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_an_event_that_cannot_be_read_is_reported(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_event_file_is_reported(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (files / "env-vars.json").write_text('{"SendFunction": {}}')
     (files / "container-env-vars.json").write_text("{}")
 

@@ -1,4 +1,4 @@
-"""The accounts are looked at, and what was learned of templates and senders guards the messages after."""
+"""The monitor checks the accounts, and its catalogue of templates and senders applies to later messages."""
 
 import json
 from typing import Any
@@ -7,6 +7,7 @@ import pytest
 
 from sampai.adapters.directory import DynamoDirectory
 from sampai.domain.template import TemplateInfo
+from tests.fakes import RecordingTelemetry
 from tests.functional.sandbox import TOKEN, Deployment
 from tests.harness.vendors import APPROVED, CHANNEL, CREDENTIALS, DOCUMENT, PENDING
 
@@ -23,7 +24,7 @@ QUESTIONS = [
 
 
 def _measured(printed: str) -> list[tuple[str, str, str, float]]:
-    """Return what a run measured or counted: metric, provider, account, value."""
+    """Return the metrics of a run: name, provider, account, value."""
     lines = [json.loads(line) for line in printed.splitlines() if '"_aws"' in line]
     return [
         (metric["Name"], line.get("provider", ""), line.get("account", ""), value)
@@ -34,13 +35,13 @@ def _measured(printed: str) -> list[tuple[str, str, str, float]]:
 
 
 def _give(deployment: Deployment, **credentials: Any) -> None:
-    """Put other credentials into the secret."""
+    """Store other credentials in the secret."""
     secret = json.dumps({"webhook_tokens": [TOKEN], **CREDENTIALS, **credentials})
     arn = deployment.environment("monitor")["PROVIDER_SECRET_ARN"]
     deployment.client("secretsmanager").put_secret_value(SecretId=arn, SecretString=secret)
 
 
-def test_every_account_is_asked_how_it_stands(deployment: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
+def test_monitor_checks_every_account(deployment: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
     assert deployment.invoke("monitor/every-quarter-hour") == {"answered": 6}
 
     assert deployment.vendors.calls == QUESTIONS
@@ -57,10 +58,10 @@ def test_every_account_is_asked_how_it_stands(deployment: Deployment, capsys: py
         ("BalanceDaysLeft", "nusasms", "sms"),
         ("BalanceDaysLeft", "nusasms", "wa"),
     ]
-    print(printed)  # for the look at what was said
+    print(printed)  # for the check of the output
 
 
-def test_an_account_that_is_refused_is_told_and_hides_no_other(
+def test_refused_account_is_reported_and_does_not_hide_the_others(
     deployment: Deployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _give(deployment, nusasms={**CREDENTIALS["nusasms"], "api_key": "functional-api-key-of-yesterday"})
@@ -75,20 +76,22 @@ def test_an_account_that_is_refused_is_told_and_hides_no_other(
         ("Balance", "smspoh", "credit", 1227748.0),
         ("AccountRefused", "nusasms", "", 4.0),
     ]
-    print(printed)  # for the look at what was said
+    print(printed)  # for the check of the output
 
 
-def test_an_account_without_credentials_is_not_asked(deployment: Deployment) -> None:
+def test_account_without_credentials_is_not_checked(deployment: Deployment) -> None:
     _give(deployment, smspoh={}, nusasms={})
 
     assert deployment.invoke("monitor/every-quarter-hour") == {"answered": 1}
     assert deployment.vendors.calls == ["GET /smsnoc/api/v3/balance"]
 
 
-def test_the_catalogue_is_what_the_vendor_listed(deployment: Deployment) -> None:
+def test_catalogue_has_the_templates_that_the_vendor_lists(deployment: Deployment) -> None:
     deployment.invoke("monitor/every-quarter-hour")
 
-    directory = DynamoDirectory(deployment.client("dynamodb"), table=deployment.directory, digest=str)
+    directory = DynamoDirectory(
+        deployment.client("dynamodb"), table=deployment.directory, digest=str, telemetry=RecordingTelemetry()
+    )
     catalogue = directory.look_up(numbers=(), conversations=(), catalogues=["nusasms"]).catalogues["nusasms"]
     assert (catalogue.templates, catalogue.senders) == (
         {
@@ -109,9 +112,7 @@ def test_the_catalogue_is_what_the_vendor_listed(deployment: Deployment) -> None
         ("sender-unknown", "failed invalid_sender sender"),
     ],
 )
-def test_only_with_a_catalogue_is_a_template_refused_without_a_call(
-    name: str, becomes: str, deployment: Deployment
-) -> None:
+def test_catalogue_refuses_a_template_without_a_call(name: str, becomes: str, deployment: Deployment) -> None:
     deployment.invoke("monitor/every-quarter-hour")
     deployment.vendors.calls.clear()
 
@@ -122,7 +123,7 @@ def test_only_with_a_catalogue_is_a_template_refused_without_a_call(
 
 
 @pytest.mark.parametrize("name", ["template-unapproved", "template-unknown", "template-misfit", "sender-unknown"])
-def test_without_a_catalogue_the_vendor_decides(name: str, deployment: Deployment) -> None:
+def test_vendor_decides_without_a_catalogue(name: str, deployment: Deployment) -> None:
     deployment.invoke(f"send/{name}")
 
     assert deployment.table() == {f"sample-{name}": "accepted"}

@@ -1,4 +1,4 @@
-"""Every sample event goes through the real handler and adapters, and does what the table says."""
+"""Every sample event goes through the real handler and adapters, with the result in the table."""
 
 import hashlib
 from collections.abc import Iterator
@@ -24,12 +24,12 @@ DONE: dict[str, list[str]] = {"batchItemFailures": []}
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """What a sample event comes to.
+    """The result of a sample event.
 
-    `after` are the sample events before it. `table` is what stands in the table then: by message id the status, and the
-    reason and field of a failure; `kept` is what stands in the other tables. `calls` counts its requests to vendors;
-    `events` are those that it put on the bus. `notes` are those that wait in the queues in the end. `calls_again` are
-    the requests that it adds if it comes again.
+    `after` are the sample events before it. `table` has the stored messages: by id the status, and the reason and
+    field of a failure. `kept` has the items of the other tables. `calls` counts its requests to vendors;
+    `events` are on the bus. `notes` counts those in the queues at the end. `calls_again` are
+    the requests if the event is repeated.
     """
 
     after: tuple[str, ...] = ()
@@ -43,17 +43,17 @@ class Row:
 
 
 def refused(message_id: str, reason: str, what: str) -> Row:
-    """A request that fails before any vendor is asked: the answer is final, so it does not come back."""
+    """A request that fails without a call to a vendor. The failure is final, so the record is deleted."""
     return Row(answer=DONE, table={message_id: f"failed {reason} {what}"})
 
 
 def unread(field: str) -> Row:
-    """A request of which not even the id can be read."""
+    """A request without a readable id."""
     return Row(answer=DONE, table={"ID": f"failed invalid_request {field}"}, events=("ID invalid_request",))
 
 
 def accepted(message_id: str, *after: str, kept: tuple[str, ...] = ()) -> Row:
-    """A message that its vendor takes at the first call."""
+    """A message that its vendor accepts at the first call."""
     return Row(after=after, answer=DONE, table={message_id: "accepted"}, kept=kept, calls=1)
 
 
@@ -64,7 +64,7 @@ def told(status: int, body: str, after: str = "", table: dict[str, str] | None =
 
 
 def received(*kept: str) -> Row:
-    """An inbound message: its event leaves by the stream of the table."""
+    """An inbound message. The stream of its table brings the event."""
     return replace(told(200, "ok"), kept=kept)
 
 
@@ -89,7 +89,7 @@ def in_room(message_id: str) -> Row:
 
 
 def by_catalogue(message_id: str, reason: str, what: str) -> Row:
-    """A request that fails by what the account's templates and channels are known to be."""
+    """A request that fails the check against the account's catalogue."""
     return replace(refused(message_id, reason, what), after=("monitor/every-quarter-hour",), kept=(CATALOGUE,))
 
 
@@ -160,7 +160,7 @@ ROWS = {
     "send/audience-without-provider": refused("sample-audience-without-provider", "unroutable", "provider"),
     "send/audience-too-many": refused("sample-audience-too-many", "unsupported", "audience"),
     "send/audience-unoffered": refused("sample-audience-unoffered", "unsupported", "audience"),
-    # --- send: wishes ---
+    # --- send: opt-outs ---
     "send/opt-out": Row(answer=DONE, kept=(OPTED_OUT,)),
     "send/opt-in": Row(after=("send/opt-out",), answer=DONE, kept=(OPTED_IN,)),
     "send/opted-out": replace(
@@ -204,12 +204,13 @@ ROWS = {
     "webhook/nusasms-whatsapp-official-inbox-no-room": told(400, "malformed"),
     # --- follow_up ---
     "follow_up/every-minute": Row(after=("send/nomsa",), answer={"followed_up": 0}, table={"sample-nomsa": "accepted"}),
-    # --- monitor: it asks again each time ---
+    # --- monitor: it checks again each time ---
     "monitor/every-quarter-hour": Row(answer={"answered": 6}, kept=(CATALOGUE,), calls=6, calls_again=6),
-    # --- publish: the streams alone tell what changed ---
+    # --- publish: the event itself has the changes ---
     "publish/insert": Row(answer={"published": 1}, events=("sample-nomsa sending",)),
     "publish/status-changed": Row(answer={"published": 1}, events=("sample-nomsa accepted",)),
     "publish/status-unchanged": Row(answer={"published": 0}),
+    "publish/canceled-with-file": Row(answer={"published": 1}, events=("sample-canceled-file canceled",)),
     "publish/removed": Row(answer={"published": 0}),
     "publish/life-of-a-message": Row(
         answer={"published": 3},
@@ -228,7 +229,7 @@ ROWS = {
 
 
 def named(row: Row, event: Any) -> Row:
-    """Put the SQS message id in place of `ID`: it stands in where no message id can be read."""
+    """Put the SQS message id in place of `ID`: it is used if the message id cannot be read."""
     ids = [record.get("messageId", "") for record in event.get("Records", [])]
     return replace(
         row,
@@ -242,7 +243,7 @@ def test_each_sample_event_has_a_row() -> None:
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_sample_event_does_what_its_row_says_and_nothing_more_if_it_comes_again(
+def test_sample_event_has_the_result_of_its_row_and_a_repeated_one_changes_nothing(
     name: str, deployment: Deployment
 ) -> None:
     row = named(ROWS[name], read_event(name))
@@ -280,7 +281,7 @@ def test_a_sample_event_does_what_its_row_says_and_nothing_more_if_it_comes_agai
         ("campaign", "accepted", []),
     ],
 )
-def test_a_message_that_is_due_is_looked_up_where_its_vendor_can_be_asked(
+def test_due_message_is_polled_if_its_vendor_supports_it(
     name: str, becomes: str, asked: list[str], deployment: Deployment
 ) -> None:
     deployment.invoke(f"send/{name}")
@@ -292,13 +293,13 @@ def test_a_message_that_is_due_is_looked_up_where_its_vendor_can_be_asked(
     assert deployment.vendors.calls[1:] == asked
 
 
-def test_a_message_keeps_the_group_that_its_request_was_queued_in(deployment: Deployment) -> None:
+def test_message_keeps_the_message_group_of_its_request(deployment: Deployment) -> None:
     deployment.invoke("send/throttled")
 
     assert [item["group"] for item in deployment.items(deployment.messages)] == [{"S": "shop-a"}]
 
 
-def test_a_receipt_that_came_before_its_send_is_not_lost(deployment: Deployment) -> None:
+def test_receipt_that_arrives_before_its_send_is_not_lost(deployment: Deployment) -> None:
     deployment.invoke("webhook/smspoh-receipt-get")
 
     deployment.invoke("send/smspoh")
@@ -306,7 +307,7 @@ def test_a_receipt_that_came_before_its_send_is_not_lost(deployment: Deployment)
     assert deployment.table() == {"sample-smspoh": "delivered"}
 
 
-# --- the samples themselves -----------------------------------------------------------------------------------------
+# --- the samples themselves -------------------------------------------------------------------------------------------
 
 
 def _records(event: Any) -> Iterator[dict[str, Any]]:
@@ -323,7 +324,7 @@ def test_an_sqs_record_has_the_digest_of_its_body(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in ROWS if name.startswith("webhook/")])
-def test_a_webhook_event_takes_a_route_of_the_template(name: str) -> None:
+def test_webhook_event_matches_a_route_of_the_template(name: str) -> None:
     event = read_event(name)
     resources = template()["Resources"].values()
     routes = {r["Properties"]["RouteKey"] for r in resources if r["Type"] == "AWS::ApiGatewayV2::Route"}
@@ -347,7 +348,7 @@ def test_a_removed_item_does_not_pass_the_filter_of_its_stream(stream: str, patt
 
 
 @pytest.mark.parametrize("name", [name for name in ROWS if name.startswith("publish/")])
-def test_a_record_of_a_stream_shows_what_the_stream_of_its_table_shows(name: str) -> None:
+def test_stream_record_has_the_view_type_of_its_table(name: str) -> None:
     tables = {logical_id: r["Properties"] for logical_id, r in template()["Resources"].items() if "Table" in logical_id}
     views = {i: p["StreamSpecification"]["StreamViewType"] for i, p in tables.items() if "StreamSpecification" in p}
 
@@ -359,13 +360,11 @@ def test_a_record_of_a_stream_shows_what_the_stream_of_its_table_shows(name: str
     assert shown <= views.items()
 
 
-# --- what holds these tests -----------------------------------------------------------------------------------------
+# --- the tests themselves ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_runs_with_the_environment_of_the_template_and_no_more(
-    function: str, deployment: Deployment
-) -> None:
+def test_function_has_exactly_the_environment_of_the_template(function: str, deployment: Deployment) -> None:
     ours = {n for n in deployment.environment(function) if not n.startswith(("AWS_", "NO_PROXY"))}
 
     assert ours == environment_of(function).keys()
@@ -395,7 +394,7 @@ def test_a_function_runs_with_the_environment_of_the_template_and_no_more(
         "key-that-was-made-in-this-test",
     ],
 )
-def test_a_leak_would_be_found(output: str) -> None:
+def test_leak_is_found(output: str) -> None:
     assert len(leaks(output, {"key-that-was-made-in-this-test"})) >= 1
 
 

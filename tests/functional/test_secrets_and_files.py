@@ -1,4 +1,4 @@
-"""What goes with a message and is kept apart from it: the key to encrypt its text with, and its file."""
+"""Encryption keys and files, which are stored apart from their message."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ WHATSAPP_MEDIA = "POST /nusasms/nusasms_api/1.0/whatsapp/media"
 
 
 def _rewritten(name: str, *changes: tuple[str, str]) -> Any:
-    """Return a sample event of the send function with other words in its bodies."""
+    """Return a sample event of the send function with changed bodies."""
     event = read_event(name)
     for record in event["Records"]:
         for before, after in changes:
@@ -36,7 +36,7 @@ def _resume(message_id: str) -> Any:
     return _rewritten("send/resume", ("sample-throttled", message_id))
 
 
-def test_the_vendor_encrypts_with_the_key_that_we_keep_and_show_nowhere(
+def test_vendor_encrypts_with_the_stored_key_which_is_shown_nowhere(
     deployment: Deployment, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     deployment.invoke("send/encrypted")
@@ -60,10 +60,10 @@ def test_the_vendor_encrypts_with_the_key_that_we_keep_and_show_nowhere(
     ]
     assert [text for text in shown if key in text] == []
     assert "message attempted" in printed.out
-    print(printed.out, printed.err)  # for the look at what was said
+    print(printed.out, printed.err)  # for the check of the output
 
 
-def test_a_key_of_the_callers_own_is_kept_apart_from_its_message(deployment: Deployment) -> None:
+def test_key_of_the_caller_is_stored_apart_from_its_message(deployment: Deployment) -> None:
     deployment.call("send", _rewritten("send/encrypted-own-key", ("+959777777010", "+959777777020")))
     assert deployment.table() == {"sample-encrypted-own-key": "queued rate_limited"}
     assert OWN_KEY not in json.dumps(deployment.items(deployment.messages))
@@ -76,7 +76,7 @@ def test_a_key_of_the_callers_own_is_kept_apart_from_its_message(deployment: Dep
     assert OWN_KEY not in json.dumps(deployment.items(deployment.messages))
 
 
-def test_each_message_has_a_key_of_its_own(deployment: Deployment) -> None:
+def test_each_message_has_its_own_key(deployment: Deployment) -> None:
     deployment.invoke("send/encrypted")
     deployment.call("send", _rewritten("send/encrypted", ("sample-encrypted", "sample-encrypted-too")))
 
@@ -85,7 +85,7 @@ def test_each_message_has_a_key_of_its_own(deployment: Deployment) -> None:
     assert len(set(keys.values())) == 2
 
 
-def test_a_message_that_is_tried_again_keeps_its_key(deployment: Deployment) -> None:
+def test_retried_message_keeps_its_key(deployment: Deployment) -> None:
     deployment.call("send", _rewritten("send/encrypted", ("+959777777010", "+959777777020")))
     assert deployment.table() == {"sample-encrypted": "queued rate_limited"}
     key = deployment.encryption_keys()["sample-encrypted"]
@@ -98,7 +98,7 @@ def test_a_message_that_is_tried_again_keeps_its_key(deployment: Deployment) -> 
     assert deployment.encryption_keys() == {"sample-encrypted": key}
 
 
-def test_a_file_waits_beside_its_message_and_goes_when_it_is_sent(deployment: Deployment) -> None:
+def test_file_is_stored_until_its_message_is_sent(deployment: Deployment) -> None:
     deployment.call("send", _rewritten("send/whatsapp-media-file", ("+6281234567810", "+6281234567820")))
     assert deployment.table() == {"sample-whatsapp-media-file": "queued rate_limited"}
     assert deployment.kept() == ("file of sample-whatsapp-media-file",)
@@ -111,7 +111,7 @@ def test_a_file_waits_beside_its_message_and_goes_when_it_is_sent(deployment: De
     assert [b64decode(file) for file in _documents(deployment, "media_base64")] == [FILE, FILE]
 
 
-def test_a_file_goes_into_a_conversation_as_it_is(deployment: Deployment) -> None:
+def test_file_is_sent_unchanged_into_a_conversation(deployment: Deployment) -> None:
     deployment.invoke("webhook/nusasms-whatsapp-official-inbox")
 
     deployment.invoke("send/whatsapp-official-file")
@@ -128,7 +128,7 @@ def test_a_file_goes_into_a_conversation_as_it_is(deployment: Deployment) -> Non
     assert (parts["file"].get_filename(), parts["file"].get_content_type()) == ("undangan-rapat.pdf", "application/pdf")
 
 
-def test_a_file_stands_in_no_message(deployment: Deployment) -> None:
+def test_item_of_a_message_does_not_contain_its_file(deployment: Deployment) -> None:
     deployment.call("send", _rewritten("send/whatsapp-media-file", ("+6281234567810", "+6281234567820")))
 
     (item,) = deployment.items(deployment.messages)
@@ -144,7 +144,7 @@ def test_a_file_stands_in_no_message(deployment: Deployment) -> None:
     assert key == f"sample-whatsapp-media-file/{hashlib.sha256(FILE).hexdigest()[:32]}/1"
 
 
-def test_a_message_that_is_refused_leaves_no_file(deployment: Deployment) -> None:
+def test_refused_message_leaves_no_file(deployment: Deployment) -> None:
     deployment.invoke("send/media-twice")
     deployment.call("send", _rewritten("send/whatsapp-media-file", ('"channel": "whatsapp"', '"channel": "sms"')))
 

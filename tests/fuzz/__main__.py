@@ -1,4 +1,4 @@
-"""Bring generated callbacks and bodies: `python -m tests.fuzz [N] [SEED]`, N of each, by default 10,000 and seed 0."""
+"""Run generated callbacks and bodies: `python -m tests.fuzz [N] [SEED]`, 10,000 of each and seed 0 by default."""
 
 import sys
 from pathlib import Path
@@ -9,11 +9,11 @@ from tests.fuzz import test_queue_bodies, test_webhook_surface
 from tests.fuzz.explore import explore
 
 BODIES_PER_BATCH = 5
-"""A little less than there are on average."""
+"""Slightly below the average."""
 
 
 def main(count: int = 10_000, seed: int = 0) -> int:
-    """Print what came of the cases, and return the exit status: 1 if a promise was broken."""
+    """Print the results of the cases, and return the exit status: 1 if a guarantee was broken."""
     callbacks = explore(test_webhook_surface.some_callback, test_webhook_surface.check, count=count, seed=seed)
     print("Callbacks, by answer:", *callbacks.lines(), sep="\n")
     batches = -(-count // BODIES_PER_BATCH)

@@ -1,4 +1,4 @@
-"""Shows generated cases to a check and counts what came of them."""
+"""Runs a check on generated cases and counts the results."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -21,12 +21,12 @@ POISON: Final = {
     "a large text": '"' + "x" * 300_000 + '"',
     "an unfinished text": '"\\',
 }
-"""Written in the place of a JSON value. `RecursionError` is no `ValueError`, and half a pair cannot be UTF-8."""
+"""Replacements for a JSON value. `RecursionError` is not a `ValueError`, and half a surrogate pair is not UTF-8."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What a check saw of one case: how its parts ended, and in words which promises were broken."""
+    """The result of one case: the endings of its parts, and the broken guarantees as texts."""
 
     endings: tuple[str, ...] = ()
     violations: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ class Seen:
 
 @dataclass(slots=True)
 class Tally:
-    """Cases and endings, counted; of each violation the number and the first case."""
+    """Counts cases, endings and violations, and keeps the first case of each violation."""
 
     cases: int = 0
     endings: Counter[str] = field(default_factory=Counter)
@@ -57,7 +57,7 @@ class Tally:
 
 
 def explore(make: Callable[[Random], C], check: Callable[[C], Seen], *, count: int, seed: int = 0) -> Tally:
-    """Show so many cases to a check. The same seed makes the same cases, however many are shown."""
+    """Run a check on so many cases. The same seed gives the same cases for any count."""
     tally = Tally()
     for number in range(count):
         case = make(Random(f"{seed}/{number}"))  # noqa: S311 - no secret is made of it

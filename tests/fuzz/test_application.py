@@ -1,4 +1,4 @@
-"""The whole application under whatever may happen, in any order: I1-I8, I11, I12 and E1-E3 of the failure model."""
+"""The whole application with faults in any order: I1-I8, I11, I12 and E1-E3 of the failure model."""
 
 import json
 from collections import defaultdict
@@ -52,11 +52,11 @@ PORTS: Final = ("store", "queue", "bus", "directory", "settings")
 
 providers = st.sampled_from(sorted(COUNTRIES))
 picks = st.integers(0, 10**6)
-"""Which of those that there are, by their number modulo how many."""
+"""An index into a list, modulo its length."""
 
 
-class Application(RuleBasedStateMachine):
-    """A queue that delivers what it holds in any order and number, workers that die, vendors of every mood."""
+class ApplicationMachine(RuleBasedStateMachine):
+    """A queue that delivers records in any order and number, workers that die, vendors in every mood."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class Application(RuleBasedStateMachine):
         self.waiting: list[tuple[str, str]] = []
         """Records in the queue: id and body."""
         self.asked: list[str] = []
-        """All bodies that ever were in it."""
+        """All bodies that were ever in the queue."""
         self.numbers = 0
         self.is_echoed = True
         """Whether receipts carry our reference, where the vendor has one."""
@@ -76,10 +76,10 @@ class Application(RuleBasedStateMachine):
         self.best: dict[str, tuple[int, int]] = {}
         self.fingerprints: dict[str, str] = {}
         self.proven: dict[str, Status] = {}
-        """By the vendor's id, the highest status that a receipt has told and that was answered 200."""
+        """By the vendor's id, the highest status in a receipt that was answered with 200."""
         self.broken: list[str] = []
 
-    # --- requests ---------------------------------------------------------------------------------------------------
+    # --- requests -----------------------------------------------------------------------------------------------------
 
     @initialize(
         moods=st.lists(st.sampled_from(sorted(MOODS)), min_size=4, max_size=4),
@@ -112,7 +112,7 @@ class Application(RuleBasedStateMachine):
         mood: str | None,
         delay: int | None,
     ) -> None:
-        """Ask for a message, which meets its vendors in some mood after so many seconds, or waits for a delivery."""
+        """Request a message. It is delivered after a delay, with vendors in some mood, or stays in the queue."""
         times = {"send_at": starts, "expires_at": None if ends is None else (starts or 0) + ends}
         now = self.house.clock()
         said = {name: (now + timedelta(seconds=s)).isoformat() for name, s in times.items() if s is not None}
@@ -152,11 +152,11 @@ class Application(RuleBasedStateMachine):
         self.asked.append(body)
         self.waiting.append((f"record-{len(self.asked)}", body))
 
-    # --- deliveries -------------------------------------------------------------------------------------------------
+    # --- deliveries ---------------------------------------------------------------------------------------------------
 
     @rule(first=picks, count=st.integers(1, 10), is_kept=st.booleans(), sandbox=st.booleans())
     def deliver(self, first: int, count: int, is_kept: bool, sandbox: bool) -> None:
-        """Deliver some records; kept ones come once more, as if their deletion was lost."""
+        """Deliver some records. Kept records are delivered again, as if their deletion was lost."""
         if not self.waiting:
             return
         at = first % len(self.waiting)
@@ -183,12 +183,12 @@ class Application(RuleBasedStateMachine):
 
     @rule(pick=picks)
     def redrive(self, pick: int) -> None:
-        """An old body comes back, as from the dead-letter queue: under a record id that nobody knows."""
+        """Deliver an old body under a new record id, as from the dead-letter queue."""
         self._deliver([(f"old-{pick}", self._one_of(self.asked, pick))], in_new_sandbox=True)
 
     @rule()
     def lose_what_waits(self) -> None:
-        """What was delivered too often is put aside, into the dead-letter queue."""
+        """Move all records to the dead-letter queue."""
         self.waiting = []
 
     def _deliver(self, batch: list[tuple[str, str]], *, in_new_sandbox: bool) -> set[str]:
@@ -202,7 +202,7 @@ class Application(RuleBasedStateMachine):
             return {record_id for record_id, _ in batch}
 
     def _is_allowed(self, provider: str, text: str) -> None:
-        """Look at the message at the moment in which a vendor reads it."""
+        """Check the message when a vendor reads it."""
         message_id = _named_in(text)
         message = self.house.store.messages.get(message_id)
         if message is None or message.status is not Status.SENDING or message.provider != provider:
@@ -210,20 +210,20 @@ class Application(RuleBasedStateMachine):
         elif message.is_expired(self.house.clock()):
             self.broken.append(f"{message_id} was sent after it had expired (I7)")
 
-    # --- vendors ----------------------------------------------------------------------------------------------------
+    # --- vendors ------------------------------------------------------------------------------------------------------
 
     @rule(provider=providers, mood=st.sampled_from([None, *sorted(MOODS)]))
     def change_moods(self, provider: str, mood: str | None) -> None:
-        """One vendor changes its mood, or all are in a good one again."""
+        """Change the mood of one vendor, or reset all moods."""
         self.vendors.moods = {} if mood is None else {**self.vendors.moods, provider: mood}
 
     @rule(pick=picks, status=st.sampled_from(sorted(WORDS["nomsa"], key=lambda s: s.rank)))
     def move_on(self, pick: int, status: Status) -> None:
-        """A vendor changes its mind about a message, perhaps back."""
+        """Change the status of a message at its vendor, forward or back."""
         if self.vendors.ledger:
             self._one_of(self.vendors.ledger, pick).status = status
 
-    # --- callbacks --------------------------------------------------------------------------------------------------
+    # --- callbacks ----------------------------------------------------------------------------------------------------
 
     @precondition(lambda self: self._reporting())
     @rule(
@@ -232,7 +232,7 @@ class Application(RuleBasedStateMachine):
         token=st.sampled_from([TOKEN, "the-token-before"]),
     )
     def receive_a_receipt(self, pick: int, status: Status | None, token: str) -> None:
-        """The present status, or any other: late, early, again."""
+        """Report the present status or another one: late, early or repeated."""
         entry = self._one_of(self._reporting()[-3:], pick)
         self._apply_report(entry, status or entry.status, token=token)
 
@@ -254,7 +254,7 @@ class Application(RuleBasedStateMachine):
     def receive_what_moves_nothing(self, pick: int, fault: str) -> None:
         entry = self._one_of(self._reporting(), pick)
         if fault == "a strange word" and not self._is_named(entry):
-            return  # it may tell whose the reports are that came before
+            return  # the receipt may resolve earlier reports
         before = {name: message.status for name, message in self.house.store.messages.items()}
         word, token = WORDS[entry.vendor.name][Status.DELIVERED], self.house.secret.secret.webhook_tokens[0]
         match fault:
@@ -288,12 +288,12 @@ class Application(RuleBasedStateMachine):
 
     @rule(pick=picks, text=st.sampled_from(["STOP", "START", "Halo"]))
     def hear_from_somebody(self, pick: int, text: str) -> None:
-        """Numbers of messages that were asked for write back."""
+        """Receive a message from a number that was sent one."""
         number = f"{COUNTRIES['nusasms']}{pick % (self.numbers + 1):04}"
         query = urlencode({"id": f"in-{pick}", "originator": number[1:], "msg": text})
         self.house.receive("nusasms", "sms-inbox", self.house.secret.secret.webhook_tokens[0], query=query)
 
-    # --- time and operators -----------------------------------------------------------------------------------------
+    # --- time and operators -------------------------------------------------------------------------------------------
 
     @rule(seconds=st.sampled_from([1, 5, 16, 61, 130, 901, 3_601, 86_400, 8 * 86_400]))
     def wait(self, seconds: int) -> None:
@@ -324,7 +324,7 @@ class Application(RuleBasedStateMachine):
     def lose_or_find_a_port(self, port: str, is_down: bool) -> None:
         getattr(self.house, port).is_down = is_down
 
-    # --- promises ---------------------------------------------------------------------------------------------------
+    # --- invariants ---------------------------------------------------------------------------------------------------
 
     @invariant()
     def nothing_was_broken_on_the_way(self) -> None:
@@ -371,7 +371,7 @@ class Application(RuleBasedStateMachine):
             assert event.detail["sequence"] == told[event.detail["message_id"]], "E2"
 
     def teardown(self) -> None:
-        """Mend everything, let time pass to the horizon, and see that all has ended as it should."""
+        """End all faults, let time pass to the horizon, and check that every message has a correct end."""
         for port in PORTS:
             getattr(self.house, port).is_down = False
         self.vendors.moods = {}
@@ -419,7 +419,7 @@ def _named_in(text: str) -> str:
 
 @covers("Q2", "Q3", "V9", "V10", "W1", "W2", "W3", "W5", "W6", "W9")
 @covers("I1", "I2", "I3", "I4", "I5", "I7", "I8", "I11", "I12", "E1", "E2", "L4")
-def test_whatever_happens_nothing_is_sent_twice_forgotten_or_told() -> None:
+def test_no_order_of_faults_sends_a_message_twice_or_loses_or_reveals_one() -> None:
     profile = settings(
         max_examples=200,
         stateful_step_count=40,
@@ -427,4 +427,4 @@ def test_whatever_happens_nothing_is_sent_twice_forgotten_or_told() -> None:
         phases=(Phase.generate, Phase.shrink),
     )
 
-    run_state_machine_as_test(Application, settings=profile)
+    run_state_machine_as_test(ApplicationMachine, settings=profile)

@@ -36,7 +36,7 @@ by_provider = pytest.mark.parametrize("name", NAMES)
 
 STATUSES: Final = (200, 201, 202, 204, 301, 400, 401, 403, 404, 408, 410, 422, 429, 500, 503)
 
-# --- bodies ---------------------------------------------------------------------------------------------------------
+# --- bodies -----------------------------------------------------------------------------------------------------------
 
 JUNK: Final[Sequence[Any]] = (
     *(
@@ -65,7 +65,7 @@ HOLE: Final = "\u2988hole\u2988"
 
 @cache
 def documented(name: str) -> tuple[bytes, ...]:
-    """Return the bodies that the vendor is known to answer with."""
+    """Return the documented answers of the vendor."""
     cases = cases_of(name)
     answers: list[Answer | ManyAnswer | LookupAnswer | ListAnswer | AccountAnswer] = [*cases.answers]
     answers += [*cases.many_answers, *cases.lookup_answers, *cases.list_answers, *cases.account_answers]
@@ -74,7 +74,7 @@ def documented(name: str) -> tuple[bytes, ...]:
 
 @cache
 def text_of_content(name: str) -> tuple[str, ...]:
-    """Return the names of fields, and the texts, that stand in those bodies."""
+    """Return the names of fields and the texts in those bodies."""
     found = {"id", "status"}
     for container, key in (place for body in documented(name) for place in places_in(_json(body))):
         found |= {text for text in (key, container[key]) if isinstance(text, str) and len(text) < 60}
@@ -101,7 +101,7 @@ def documents(name: str) -> st.SearchStrategy[bytes]:
 
 @st.composite
 def mutated(draw: st.DrawFn, name: str) -> bytes:
-    """A documented answer of which something is different."""
+    """A documented answer with changes."""
     body = draw(st.sampled_from(documented(name)))
     document = _json(body)
     if not isinstance(document, dict | list) or draw(st.integers(0, 5)) == 0:
@@ -142,11 +142,11 @@ def bodies(name: str) -> st.SearchStrategy[bytes]:
     return st.one_of(mutated(name), mutated(name), documents(name), st.binary(max_size=200))
 
 
-# --- what holds for all of them -------------------------------------------------------------------------------------
+# --- properties of all answers ----------------------------------------------------------------------------------------
 
 
 def read(call: Callable[[], Any]) -> Any:
-    """Return what a parser makes of an answer; what it raises says nothing, and must be an ordinary exception."""
+    """Return the result of a parser, or None if it raises an ordinary exception."""
     try:
         return call()
     except Exception:
@@ -161,7 +161,7 @@ def three(name: str) -> tuple[Message, ...]:
 
 
 def readings(name: str, response: HttpResponse) -> Iterator[Any]:
-    """Yield what each parser of a provider makes of an answer."""
+    """Yield the result of each parser of a provider for an answer."""
     provider = provider_of(name)
     yield read(lambda: provider.parse_send(response))
     if isinstance(provider, SupportsBatchSend):
@@ -185,7 +185,7 @@ def _of_many(provider: SupportsBatchSend, response: HttpResponse, messages: Sequ
 
 
 def texts_in(body: bytes) -> str:
-    """Return a body as it stands, and each text in it as JSON or XML means it."""
+    """Return a body, and each of its texts decoded as JSON or XML."""
     text = body.decode("utf-8", "replace")
     document = _json(body)
     meant = [container[key] for container, key in places_in(document)]
@@ -198,7 +198,7 @@ def texts_in(body: bytes) -> str:
 def assert_sound(name: str, status: int, body: bytes) -> None:
     said = texts_in(body)
     for reading in readings(name, HttpResponse(status=status, headers={"retry-after": "7"}, body=body)):
-        if isinstance(reading, Taken) and name != "smsnoc":  # whose HTTP status says little: the body decides
+        if isinstance(reading, Taken) and name != "smsnoc":  # the HTTP status says little: the body decides
             assert 200 <= status < 300, "taken under a refusal (V4)"
         if isinstance(reading, Taken | Report):
             is_named = reading.provider_message_id and reading.provider_message_id in said
@@ -210,7 +210,7 @@ def assert_sound(name: str, status: int, body: bytes) -> None:
 
 
 def assert_storable(value: object) -> None:
-    """Whatever is kept must be UTF-8: half of a surrogate pair would stop the write for good."""
+    """Every stored text must be UTF-8: half of a surrogate pair would make the write fail for good."""
     if isinstance(value, str):
         value.encode()
     elif is_dataclass(value):
@@ -223,15 +223,15 @@ def assert_storable(value: object) -> None:
             assert_storable(entry)
 
 
-# --- tests ----------------------------------------------------------------------------------------------------------
+# --- tests ------------------------------------------------------------------------------------------------------------
 
 
 @covers("V4", "V5")
 @by_provider
 @few
 @given(data=st.data())
-def test_no_answer_is_called_taken_without_an_id_of_its_own(name: str, data: st.DataObject) -> None:
-    """V4, V5: whatever a vendor answers, under whatever status."""
+def test_no_answer_is_accepted_without_its_own_id(name: str, data: st.DataObject) -> None:
+    """V4, V5: any answer with any status."""
     status, body = data.draw(st.sampled_from((*STATUSES[:4] * 3, *STATUSES))), data.draw(bodies(name))
 
     assert_sound(name, status, body)
@@ -251,7 +251,7 @@ def test_documented_answers_survive_poison_in_each_place(name: str) -> None:
 
 @covers("V5")
 @pytest.mark.parametrize("name", [name for name in NAMES if issubclass(APIS[name], SupportsBatchSend)])
-def test_an_id_that_comes_twice_in_an_answer_names_nobody(name: str) -> None:
+def test_repeated_id_in_an_answer_belongs_to_no_message(name: str) -> None:
     provider = provider_of(name)
     assert isinstance(provider, SupportsBatchSend)
     for case in cases_of(name).many_answers:
@@ -299,7 +299,7 @@ VALUES: Final = (
 @covers("V4")
 @pytest.mark.parametrize("doctype", TYPES)
 def test_no_entity_of_an_xml_answer_is_expanded(doctype: str) -> None:
-    """NusaSMS answers in XML unless it is asked for JSON, and a document type can rewrite what is read."""
+    """NusaSMS answers in XML unless the request asks for JSON, and a document type can change the content."""
     for prolog, value, depth, cut in product(PROLOGS, VALUES, (0, 5_000), (0, 1, 20)):
         result = f"<result><status>0</status><messageid>{value}</messageid></result>"
         text = f"{prolog}{doctype}<results>{'<a>' * depth}{result}{'</a>' * depth}</results>"
@@ -314,8 +314,8 @@ def test_no_entity_of_an_xml_answer_is_expanded(doctype: str) -> None:
 @pytest.mark.parametrize(
     ("name", "kind"), [(name, kind) for name in NAMES for kind in sorted(APIS[name].capabilities.webhooks)]
 )
-def test_what_is_read_from_a_torn_callback_can_be_kept(name: str, kind: str) -> None:
-    """Also where the callback is no request that the receiver would let through."""
+def test_values_from_a_torn_callback_can_be_stored(name: str, kind: str) -> None:
+    """This includes callbacks that the receiver would refuse."""
     genuine = [case.request for case in cases_of(name).webhooks if case.kind == kind]
     short = [request for request in genuine if len(request.body) < 300][:4]
     for request, scrap in product(short, _SCRAPS):
@@ -346,7 +346,7 @@ def _lists(row: bytes, size: int) -> bytes:
 @by_provider
 @pytest.mark.parametrize("shape", LONG)
 def test_twice_the_answer_is_at_most_twice_the_work(name: str, shape: str) -> None:
-    """I10: the work is counted in calls of functions."""
+    """I10. Work is measured in function calls."""
     once, twice = (_work(name, LONG[shape](size)) for size in (10_000, 20_000))
 
     assert twice <= 2.2 * once + 100

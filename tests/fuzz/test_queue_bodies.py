@@ -29,10 +29,10 @@ CASES: Final = 800
 
 Document = dict[str, Any]
 
-# --- good requests --------------------------------------------------------------------------------------------------
+# --- good requests ----------------------------------------------------------------------------------------------------
 
 SECRET: Final = "84127"
-"""Stands in whatever must not be told: texts, numbers, names of files, keys. None of these could be a message_id."""
+"""Part of every private value: texts, numbers, names of files, keys. None of them is a valid message_id."""
 
 CONVERSATION: Final = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
 CHANNEL: Final = "c0000000-0000-4000-8000-000000000001"
@@ -119,7 +119,7 @@ CONTROLS: Final[Sequence[Document]] = (
     ),
 )
 
-# --- what is done to them -------------------------------------------------------------------------------------------
+# --- mutations --------------------------------------------------------------------------------------------------------
 
 JUNK: Final[Sequence[Any]] = (
     *(None, True, False, 0, -1, 7, 10**30, -1.5, "", " ", [], {}, [[]], "null", "0", "\u202e", "\x00", "\u2028"),
@@ -198,7 +198,7 @@ TRAPS: Final[Sequence[tuple[str, Any]]] = (
         ("opt_out", f"+0{SECRET}"),
     ),
 )
-"""Fields with values that a careless answer would repeat."""
+"""Fields with values that an answer must not show."""
 HOLE: Final = "\u2988hole\u2988"
 
 
@@ -208,7 +208,7 @@ def _change(document: Document, random: Random) -> None:
     match random.randrange(9):
         case 0 if places:
             del container[key]
-        case 1 if places and key != "message_id":  # which is logged, whatever it is
+        case 1 if places and key != "message_id":  # which is logged unchanged
             other, other_key = random.choice(places)
             container[key] = deepcopy(other[other_key])
         case 2 if places:
@@ -270,7 +270,7 @@ def _nonsense(random: Random, depth: int = 0) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """A body, how often the vendors must see the mark in it, and whether they may see it at all."""
+    """A body, its mark, and how often the vendors must see the mark."""
 
     text: str
     mark: str | None = None
@@ -282,7 +282,7 @@ class Body:
 class Batch:
     bodies: tuple[Body, ...]
     down: str | None = None
-    """What is out of reach while the batch is first delivered."""
+    """The port that is down during the first delivery of the batch."""
 
 
 def good(number: int, title: str, *, name: str = "good") -> tuple[Document, str]:
@@ -324,7 +324,7 @@ def _some_body(number: int, bodies: Sequence[Body], goods: list[tuple[Document, 
     return Body(text=json.dumps(_nonsense(random)))
 
 
-# --- what must come of them -----------------------------------------------------------------------------------------
+# --- expected results -------------------------------------------------------------------------------------------------
 
 
 @cache
@@ -342,7 +342,7 @@ def world() -> tuple[House, FakeVendors]:
 
 
 def _new_house() -> tuple[House, FakeVendors]:
-    """Return the world again, with books that go on where the world's end."""
+    """Return a copy of the world, with a ledger that continues the world's."""
     was, books = world()
     vendors = FakeVendors(clock=lambda: START, ledger=list(books.ledger))
     house = House(vendors)
@@ -352,7 +352,7 @@ def _new_house() -> tuple[House, FakeVendors]:
 
 
 def check(batch: Batch) -> Seen:
-    """Deliver a batch, and again what came back, and look at what became of each record."""
+    """Deliver a batch, then the returned records again, and check the result of each record."""
     house, vendors = _new_house()
     records = [Record(record_id=f"record-{n}", body=body.text) for n, body in enumerate(batch.bodies)]
     ports: dict[str, Any] = {
@@ -407,7 +407,7 @@ def _wrongly_returned(
         is_out = record.record_id in unfinished
         if is_out and (needs is None or needs.search(record.body) is None):
             wrong.append(f"a record came back that does not need the {batch.down} (I9)")
-        # Of two requests under one id the second is reported, whatever becomes of the first.
+        # If two requests have one id, the second is reported in any case.
         is_answered = is_out or _is_wish(record) or len(bodies_of[_name_in(record)]) > 1
         if batch.down == "store" and not is_answered:
             wrong.append("a record was taken off the queue and is nowhere (I5)")
@@ -475,7 +475,7 @@ def _is_note(document: Document, name: str, shape: re.Pattern[str]) -> bool:
 
 
 def _document(body: str) -> Document:
-    """Return a body as another reader of JSON has it; empty for whatever is no object."""
+    """Return a body as a dictionary; empty if it is not a JSON object."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
@@ -483,12 +483,12 @@ def _document(body: str) -> Document:
     return document if isinstance(document, dict) else {}
 
 
-# --- tests ----------------------------------------------------------------------------------------------------------
+# --- tests ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("title", sorted(GOOD))
-def test_every_good_request_goes_out_by_itself(title: str) -> None:
-    """What the batches below are made of is good."""
+def test_every_valid_request_is_sent(title: str) -> None:
+    """The batches below consist of these requests."""
     document, mark = good(0, title)
     is_later = "send_at" in document
     batch = Batch(bodies=(Body(text=json.dumps(document), mark=mark, times=0 if is_later else 1),))
@@ -498,8 +498,8 @@ def test_every_good_request_goes_out_by_itself(title: str) -> None:
 
 @covers("Q4", "I9")
 @pytest.mark.parametrize("title", sorted(POISON))
-def test_poison_costs_its_own_record_alone(title: str) -> None:
-    """Q4: in the place of a whole body and of each value of a good one, between two good neighbours."""
+def test_poison_affects_only_its_own_record(title: str) -> None:
+    """Q4. Poison replaces a whole body or one value of a valid body, between two valid neighbours."""
     first, first_mark = good(1, "a text to Cambodia")
     last, last_mark = good(2, "an offer to Myanmar")
     neighbours = (
@@ -523,7 +523,7 @@ def test_poison_costs_its_own_record_alone(title: str) -> None:
 
 @covers("I11")
 @pytest.mark.parametrize("title", sorted(GOOD))
-def test_no_refusal_repeats_what_it_refuses(title: str) -> None:
+def test_no_refusal_shows_the_refused_value(title: str) -> None:
     document, _ = good(0, title)
     bodies = [
         Body(text=json.dumps(document | {"message_id": f"bad-{n}", name: value}))
@@ -537,7 +537,7 @@ def test_no_refusal_repeats_what_it_refuses(title: str) -> None:
 
 
 @covers("Q2", "Q4", "Q5", "I1", "I5", "I8", "I9", "I11")
-def test_no_batch_costs_a_good_request_or_sends_one_twice_or_tells_what_it_says() -> None:
+def test_no_batch_loses_a_valid_request_or_sends_one_twice_or_reveals_one() -> None:
     tally = explore(some_batch, check, count=CASES)
 
     assert tally.cases == CASES

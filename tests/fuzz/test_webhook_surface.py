@@ -31,9 +31,9 @@ from tests.harness.vendors import FakeVendors
 from tests.template import ROOT
 
 CASES: Final = 5_000
-"""Shown by the tests; `python -m tests.fuzz` shows as many as it is told to."""
+"""Shown by the tests; `python -m tests.fuzz` runs as many as requested."""
 
-# --- the world ------------------------------------------------------------------------------------------------------
+# --- the world --------------------------------------------------------------------------------------------------------
 
 CONVERSATION: Final = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
 NUMBER: Final = "6281234567810"
@@ -64,7 +64,7 @@ def world() -> House:
 
 
 class State(NamedTuple):
-    """All that a callback could change."""
+    """The state that a callback could change."""
 
     messages: dict[str, Message]
     buffered: dict[str, Correlation]
@@ -126,15 +126,15 @@ class _Logs:
         return nullcontext()
 
 
-# --- callbacks ------------------------------------------------------------------------------------------------------
+# --- callbacks --------------------------------------------------------------------------------------------------------
 
 ID, REFERENCE = "\u2988id\u2988", "\u2988reference\u2988"
-"""Stand in fields for the ids of a message that there is, or of one that there is not."""
+"""Placeholders for the ids of a message, which may exist or not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A value as a form has it and as JSON has it."""
+    """A value as written in a form and in JSON."""
 
     form: str
     json: str
@@ -146,7 +146,7 @@ Pairs = tuple[tuple[str, Value], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """What a vendor sends to one place, and what the words for a status in it mean."""
+    """The fields of one kind of callback, and its status words."""
 
     fields: Mapping[str, tuple[str, ...]]
     words: Mapping[str, Status]
@@ -251,7 +251,7 @@ WRONG_TOKENS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wire:
-    """A request as API Gateway hands it on."""
+    """A request as API Gateway passes it on."""
 
     method: str
     query: str
@@ -370,14 +370,14 @@ REFUSED: Final = frozenset(
         *("a body of a megabyte", "a body of deep objects", "deeper than is read", "a large query"),
     }
 )
-"""Faults that nothing can be read with."""
+"""Faults that make a callback unreadable."""
 REFUSED_IN_FIELDS: Final = frozenset(
     {
         *("contradicting", "with NUL", "a name with NUL", "with half of a pair", "a surrogate in UTF-8", "not UTF-8"),
         *("half of a pair in the query", "no UTF-8 in the query", "sixty fields", "another status in the query"),
     }
 )
-"""Faults that nothing can be read with by whoever reads query, form and JSON as one."""
+"""Faults that make a callback unreadable if query, form and JSON are read together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -387,9 +387,9 @@ class Callback:
     token: str
     method: str
     message_id: str
-    """Whose ids stand in it, or their likes that nobody has."""
+    """The message with the ids in the callback, or with similar ids that do not exist."""
     is_strange: bool = False
-    """Whether the vendor's id is one that nobody has, whatever the reference."""
+    """Whether the vendor's id does not exist, for any reference."""
     wire: str
     fields: tuple[tuple[str, str], ...]
     field_faults: tuple[tuple[int, str], ...]
@@ -398,12 +398,12 @@ class Callback:
 
     @property
     def expected(self) -> Kind | None:
-        """What may come of it; None if nothing may."""
+        """The allowed effect; None if the callback must have no effect."""
         return KINDS.get((self.provider, self.kind)) if self.token in SECRET.webhook_tokens else None
 
     @property
     def is_clean(self) -> bool:
-        """Whether there is nothing wrong with it."""
+        """Whether the callback is valid."""
         kind = self.expected
         is_whole = not (self.field_faults or self.wire_faults or self.down) and self.method in ("GET", "POST")
         return kind is not None and is_whole and (self.wire == "JSON" or not kind.is_json)
@@ -418,7 +418,7 @@ class Callback:
         return f"X{provider_message_id[1:]}", f"X{self.message_id[1:]}"
 
     def event(self, *, is_known: bool) -> dict[str, Any]:
-        """Return it as API Gateway hands it to the function."""
+        """Return the event that the function gets from API Gateway."""
         pairs: list[tuple[str, Value]] = list(self.fields)
         for place, fault in self.field_faults:
             if pairs:
@@ -491,14 +491,14 @@ def some_callback(random: Random) -> Callback:
     )
 
 
-# --- what may come of them ------------------------------------------------------------------------------------------
+# --- allowed effects --------------------------------------------------------------------------------------------------
 
 ANSWERS: Final = {200: "ok", 400: "malformed", 404: "not found", 503: "try again"}
 HEADERS: Final = {"content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff"}
 
 
 def check(callback: Callback) -> Seen:
-    """Bring a callback twice, with the ids of a message and with ids that nobody has."""
+    """Deliver a callback twice, with the ids of a message and with ids that do not exist."""
     violations: list[str] = []
     answers = []
     for is_known in (True, False):
@@ -580,7 +580,7 @@ def _wrong_move(callback: Callback, was: Message, now: Message) -> list[str]:
 
 
 def _bound(message: Message) -> tuple[object, ...]:
-    """Return what of a message no report may change."""
+    """Return the part of a message that no report may change."""
     return (message.recipient, message.channel, message.route, message.attempt, message.attempt_id, message.fingerprint)
 
 
@@ -598,7 +598,7 @@ def _kept_otherwise(callback: Callback, before: State, after: State) -> list[str
 
 
 def _not_taken_in(callback: Callback, kind: Kind, status: int, after: State, *, is_known: bool) -> list[str]:
-    """Return what is missing after a callback with nothing wrong in it."""
+    """Return the missing effects of a valid callback."""
     if status != 200:
         return [f"{status} for a callback with nothing wrong in it"]
     if kind.is_inbound:
@@ -622,17 +622,17 @@ def _not_taken_in(callback: Callback, kind: Kind, status: int, after: State, *, 
 
 
 def _leaks(callback: Callback) -> list[str]:
-    """Return what the log says that it must not (I11)."""
+    """Return the private values in the log (I11)."""
     said = repr(world().telemetry.lines)
     secrets = [*SECRET.webhook_tokens, NUMBER, "Halo", "OR 1=1"]
     return [f"the log holds {secret!r} (I11)" for secret in secrets if secret in said]
 
 
-# --- tests ----------------------------------------------------------------------------------------------------------
+# --- tests ------------------------------------------------------------------------------------------------------------
 
 
 @covers("W2", "W6", "W7", "W8", "W9", "I3", "I11", "I12")
-def test_no_callback_breaks_the_door_tells_what_is_known_or_changes_what_it_may_not() -> None:
+def test_no_callback_raises_or_reveals_anything_or_has_a_forbidden_effect() -> None:
     tally = explore(some_callback, check, count=CASES)
 
     assert {"200", "400", "404", "503"} <= tally.endings.keys()
@@ -643,7 +643,7 @@ def test_no_callback_breaks_the_door_tells_what_is_known_or_changes_what_it_may_
 @covers("W6", "I12")
 @pytest.mark.parametrize("place", sorted(KINDS), ids="-".join)
 @pytest.mark.parametrize("token", WRONG_TOKENS, ids=[ascii(token[:20]) for token in WRONG_TOKENS])
-def test_a_token_that_only_looks_right_changes_nothing_and_is_told_nothing(place: tuple[str, str], token: str) -> None:
+def test_similar_token_changes_nothing_and_reveals_nothing(place: tuple[str, str], token: str) -> None:
     """W6, I12."""
     provider, kind = place
     fields = tuple((name, values[0]) for name, values in KINDS[place].fields.items())
@@ -666,8 +666,8 @@ def test_a_token_that_only_looks_right_changes_nothing_and_is_told_nothing(place
 
 @covers("W8", "Q4")
 @pytest.mark.parametrize("fault", sorted({*FIELD_FAULTS, *WIRE_FAULTS}))
-def test_every_fault_is_survived_at_every_place(fault: str) -> None:
-    """W8, Q4: each fault at each kind, on each wire, alone."""
+def test_every_fault_is_handled_in_every_place(fault: str) -> None:
+    """W8, Q4: each single fault, for each kind and encoding."""
     seen = set()
     for (provider, kind), shape in KINDS.items():
         for wire in WIRES:

@@ -1,4 +1,4 @@
-"""The services on fakes: one store, queue and bus shared by all, as in the real house."""
+"""The services on fakes that share one store, queue and bus."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -12,6 +12,7 @@ from sampai.services.follow_up.service import FollowUpService
 from sampai.services.monitor import MonitorService
 from sampai.services.ports.runtime import NewId
 from sampai.services.ports.transport import NoResponse
+from sampai.services.publish import PublishService
 from sampai.services.send.batch import Record
 from sampai.services.send.service import SendService
 from sampai.services.webhook.inbound import InboundService
@@ -81,7 +82,7 @@ RECIPIENTS = {
 
 
 def request(message_id: str | None = "m-1", home: str = "nomsa", **changes: Any) -> str:
-    """Return the body of a send request to the home of a provider."""
+    """Return the body of a send request to a number in the country of a provider."""
     document = {
         "message_id": message_id,
         "recipient": RECIPIENTS[home],
@@ -91,12 +92,14 @@ def request(message_id: str | None = "m-1", home: str = "nomsa", **changes: Any)
 
 
 class House:
-    """A sender (or several), a receiver and a follow-up over the same fakes."""
+    """The services over the same fakes."""
 
-    def __init__(self, *replies: Reply, settings: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, *replies: Reply, settings: dict[str, Any] | None = None, store: InMemoryStore | None = None
+    ) -> None:
         self.clock = FixedClock()
         self.ids = CountedIds()
-        self.store = InMemoryStore()
+        self.store = store or InMemoryStore()
         self.directory = InMemoryDirectory()
         self.inbox = InMemoryInbox()
         self.media = InMemoryMedia()
@@ -136,6 +139,9 @@ class House:
             clock=self.clock,
             telemetry=self.telemetry,
         )
+        self.publisher = PublishService(
+            bus=self.bus, media=self.media, encryption_keys=self.encryption_keys, telemetry=self.telemetry
+        )
         self.follower = FollowUpService(
             messages=self.store,
             correlations=self.store,
@@ -169,7 +175,7 @@ class House:
         return (sender or self.sender).handle(records, remaining=lambda: self.seconds_left)
 
     def resume(self) -> list[str]:
-        """Deliver the notes that are queued."""
+        """Deliver the queued wake-ups."""
         bodies, self.queue.wake_ups = self.queue.bodies(), []
         return self.send(*bodies)
 
@@ -193,7 +199,7 @@ class House:
 
 
 def by_host(replies: dict[str, Sequence[Reply]]) -> Callable[[HttpRequest], HttpResponse | NoResponse]:
-    """Answer each host with its own replies in turn, the last one for ever."""
+    """Answer each host with its own replies in turn, and repeat the last one."""
     queues = {host: list(answers) for host, answers in replies.items()}
 
     def reply(request: HttpRequest) -> HttpResponse | NoResponse:

@@ -426,7 +426,7 @@ def vendor_of(request: HttpRequest) -> Vendor:
 
 
 def _last_part(request: HttpRequest, unless: str = "") -> str | None:
-    """Return the last part of the path, or None if it is the one that stands for a list."""
+    """Return the last part of the path, or None if it is that of a list."""
     last = urlsplit(request.url).path.rpartition("/")[2]
     return None if last == unless else last
 

@@ -102,7 +102,11 @@ _FOLLOW_UP: Final[Mapping[tuple[str, str], Exercise]] = {
     ("ssm:GetParameter", "SettingsParameter"): _exercise("follow_up/every-minute", is_cold=True),
     ("secretsmanager:GetSecretValue", "ProviderSecret"): _exercise("follow_up/every-minute", is_cold=True),
 }
-_PUBLISH: Final = {("events:PutEvents", "EventBus"): _exercise("publish/status-changed")}
+_PUBLISH: Final = {
+    ("events:PutEvents", "EventBus"): _exercise("publish/status-changed"),
+    ("dynamodb:DeleteItem", "MediaTable"): _exercise("publish/canceled-with-file"),
+    ("dynamodb:DeleteItem", "EncryptionKeysTable"): _exercise("publish/canceled-with-file"),
+}
 _MONITOR_ROLE: Final[Mapping[tuple[str, str], Exercise]] = {
     ("dynamodb:PutItem", "DirectoryTable"): _MONITOR,
     ("ssm:GetParameter", "SettingsParameter"): _MONITOR,

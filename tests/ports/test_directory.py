@@ -1,4 +1,4 @@
-"""What the services rely on in a directory, asked of the fake and of DynamoDB as the local AWS has it."""
+"""The contract of the directory, checked on the fake and on DynamoDB of the local AWS."""
 
 import json
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from sampai.domain.template import Catalogue, TemplateInfo
 from sampai.services.ports.eligibility import EligibilityData
 from sampai.services.ports.runtime import UnavailableError
 from tests.emulator import Emulator, unreachable
-from tests.fakes import START, InMemoryDirectory
+from tests.fakes import START, InMemoryDirectory, RecordingTelemetry
 
 NUMBER = "+85591234511"
 
@@ -28,7 +28,7 @@ def digest(number: str) -> str:
 
 
 def dynamo_directory(client: Any, table: str) -> DynamoDirectory:
-    return DynamoDirectory(client, table=table, digest=digest)
+    return DynamoDirectory(client, table=table, digest=digest, telemetry=RecordingTelemetry())
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -66,11 +66,11 @@ CATALOGUES = [
 ]
 
 
-def test_of_what_nobody_told_nothing_is_known(directory: DynamoDirectory | InMemoryDirectory) -> None:
+def test_empty_directory_knows_nothing(directory: DynamoDirectory | InMemoryDirectory) -> None:
     assert directory.look_up(numbers=[NUMBER], conversations=["room-1"], catalogues=["nusasms"]) == EligibilityData()
 
 
-def test_what_was_told_is_known_and_nothing_besides(directory: DynamoDirectory | InMemoryDirectory) -> None:
+def test_directory_knows_exactly_the_facts_that_were_stored(directory: DynamoDirectory | InMemoryDirectory) -> None:
     directory.set_opt_out(NUMBER, is_out=True, at=at(0))
     directory.set_opt_out("+85591234512", is_out=True, at=at(0))
     directory.record_conversation(conversation(0))
@@ -84,7 +84,7 @@ def test_what_was_told_is_known_and_nothing_besides(directory: DynamoDirectory |
     )
 
 
-def test_a_number_a_conversation_and_a_provider_of_one_name_are_three_things(
+def test_number_conversation_and_provider_of_one_name_do_not_collide(
     directory: DynamoDirectory | InMemoryDirectory,
 ) -> None:
     directory.set_opt_out("1234567", is_out=True, at=at(0))
@@ -98,9 +98,7 @@ def test_a_number_a_conversation_and_a_provider_of_one_name_are_three_things(
 
 
 @pytest.mark.parametrize("count", [0, 1, 100, 101, 250])
-def test_any_number_of_names_may_be_asked_for_at_once(
-    directory: DynamoDirectory | InMemoryDirectory, count: int
-) -> None:
+def test_look_up_takes_any_number_of_names(directory: DynamoDirectory | InMemoryDirectory, count: int) -> None:
     numbers = [f"+8559{n:07}" for n in range(count)]
     for number in numbers[::2]:
         directory.set_opt_out(number, is_out=True, at=at(0))
@@ -111,7 +109,7 @@ def test_any_number_of_names_may_be_asked_for_at_once(
     assert known == EligibilityData(opted_out=frozenset(numbers[::2]), conversations={"room-1": conversation(0)})
 
 
-# --- wishes ---------------------------------------------------------------------------------------------------------
+# --- opt-outs ---------------------------------------------------------------------------------------------------------
 
 WISHES = [
     ("out, in, out, in", [(0, True), (1, False), (2, True), (3, False)], False),
@@ -126,7 +124,7 @@ WISHES = [
 
 
 @pytest.mark.parametrize(("consents", "is_out"), [w[1:] for w in WISHES], ids=[w[0] for w in WISHES])
-def test_wishes_come_to_the_same_in_whatever_order_they_arrive(
+def test_opt_outs_have_the_same_result_in_any_order(
     directory: DynamoDirectory | InMemoryDirectory, consents: list[tuple[float, bool]], is_out: bool
 ) -> None:
     orders = {f"+8559{n:07}": order for n, order in enumerate(permutations(consents))}
@@ -139,11 +137,11 @@ def test_wishes_come_to_the_same_in_whatever_order_they_arrive(
     assert opted_out == (orders.keys() if is_out else set())
 
 
-# --- conversations --------------------------------------------------------------------------------------------------
+# --- conversations ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("order", list(permutations([0, 1, 2])))
-def test_a_conversation_never_goes_back_in_time(
+def test_older_inbound_message_does_not_change_a_conversation(
     directory: DynamoDirectory | InMemoryDirectory, order: tuple[int, ...]
 ) -> None:
     for minutes in order:
@@ -154,7 +152,7 @@ def test_a_conversation_never_goes_back_in_time(
     }
 
 
-def test_a_number_is_kept_when_a_later_message_names_none(directory: DynamoDirectory | InMemoryDirectory) -> None:
+def test_conversation_keeps_its_number_without_a_later_one(directory: DynamoDirectory | InMemoryDirectory) -> None:
     directory.record_conversation(conversation(0))
     directory.record_conversation(conversation(1, number=None))
 
@@ -163,7 +161,7 @@ def test_a_number_is_kept_when_a_later_message_names_none(directory: DynamoDirec
     }
 
 
-def test_a_later_number_takes_the_place_of_the_one_before(directory: DynamoDirectory | InMemoryDirectory) -> None:
+def test_later_number_replaces_the_earlier_one(directory: DynamoDirectory | InMemoryDirectory) -> None:
     directory.record_conversation(conversation(0, number=None))
     directory.record_conversation(conversation(1))
     directory.record_conversation(conversation(2, number="+85591234512"))
@@ -172,11 +170,11 @@ def test_a_later_number_takes_the_place_of_the_one_before(directory: DynamoDirec
     assert conversations == {"room-1": conversation(2, number="+85591234512")}
 
 
-# --- catalogues -----------------------------------------------------------------------------------------------------
+# --- catalogues -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("catalogue", [c[1] for c in CATALOGUES], ids=[c[0] for c in CATALOGUES])
-def test_a_catalogue_is_read_as_it_was_kept(
+def test_catalogue_is_read_as_it_was_stored(
     directory: DynamoDirectory | InMemoryDirectory, catalogue: Catalogue
 ) -> None:
     directory.store_catalogue("nusasms", catalogue)
@@ -186,7 +184,7 @@ def test_a_catalogue_is_read_as_it_was_kept(
     assert known == EligibilityData(catalogues={"nusasms": catalogue})
 
 
-def test_of_the_catalogue_before_nothing_is_left(directory: DynamoDirectory | InMemoryDirectory) -> None:
+def test_new_catalogue_replaces_the_old_one_completely(directory: DynamoDirectory | InMemoryDirectory) -> None:
     directory.store_catalogue("nusasms", CATALOGUE)
     directory.store_catalogue("nusasms", Catalogue(refreshed_at=at(60)))
 
@@ -194,7 +192,7 @@ def test_of_the_catalogue_before_nothing_is_left(directory: DynamoDirectory | In
     assert known == EligibilityData(catalogues={"nusasms": Catalogue(refreshed_at=at(60))})
 
 
-# --- counts ---------------------------------------------------------------------------------------------------------
+# --- counts -----------------------------------------------------------------------------------------------------------
 
 
 def counter(most: int, key: str = f"recipient#{NUMBER}#2026-11-21T10") -> QuotaCounter:
@@ -202,11 +200,11 @@ def counter(most: int, key: str = f"recipient#{NUMBER}#2026-11-21T10") -> QuotaC
 
 
 @pytest.mark.parametrize("most", [1, 2, 5])
-def test_as_many_are_counted_as_may_be(directory: DynamoDirectory | InMemoryDirectory, most: int) -> None:
+def test_counter_stops_at_its_limit(directory: DynamoDirectory | InMemoryDirectory, most: int) -> None:
     assert [directory.increment(counter(most)) for _ in range(7)] == [True] * most + [False] * (7 - most)
 
 
-def test_what_is_turned_away_is_not_counted_so_that_a_raised_limit_has_room_at_once(
+def test_refused_message_is_not_counted_so_a_raised_limit_applies_at_once(
     directory: DynamoDirectory | InMemoryDirectory,
 ) -> None:
     counted = [directory.increment(counter(most)) for most in (1, 1, 1, 3, 3, 3, 2, 4)]
@@ -214,13 +212,13 @@ def test_what_is_turned_away_is_not_counted_so_that_a_raised_limit_has_room_at_o
     assert counted == [True, False, False, True, True, False, False, True]
 
 
-def test_each_key_is_counted_by_itself(directory: DynamoDirectory | InMemoryDirectory) -> None:
+def test_keys_are_counted_separately(directory: DynamoDirectory | InMemoryDirectory) -> None:
     keys = ["recipient#+1234567#2026-11-21T10", "recipient#+1234567#2026-11-21", "prefix#+123#2026-11-21T10", "all"]
 
     assert [directory.increment(counter(1, key)) for key in [*keys, *keys]] == [True] * 4 + [False] * 4
 
 
-def test_a_number_is_counted_beside_what_else_is_known_of_it(directory: DynamoDirectory | InMemoryDirectory) -> None:
+def test_counter_of_a_number_does_not_touch_its_other_facts(directory: DynamoDirectory | InMemoryDirectory) -> None:
     directory.set_opt_out(NUMBER, is_out=True, at=at(0))
     directory.increment(counter(1, NUMBER))
     directory.increment(counter(1, "room-1"))
@@ -229,14 +227,14 @@ def test_a_number_is_counted_beside_what_else_is_known_of_it(directory: DynamoDi
     assert known == EligibilityData(opted_out=frozenset({NUMBER}))
 
 
-def test_of_many_that_are_counted_at_once_no_more_get_in(directory: DynamoDirectory | InMemoryDirectory) -> None:
+def test_concurrent_increments_do_not_exceed_the_limit(directory: DynamoDirectory | InMemoryDirectory) -> None:
     with ThreadPoolExecutor(8) as pool:
         counted = list(pool.map(lambda _: directory.increment(counter(5)), range(40)))
 
     assert counted.count(True) == 5
 
 
-# --- outages --------------------------------------------------------------------------------------------------------
+# --- outages ----------------------------------------------------------------------------------------------------------
 
 CALLS: list[tuple[str, Callable[[DynamoDirectory | InMemoryDirectory], object]]] = [
     ("look up", lambda directory: directory.look_up(numbers=[NUMBER], conversations=[], catalogues=[])),
@@ -249,7 +247,7 @@ CALLS: list[tuple[str, Callable[[DynamoDirectory | InMemoryDirectory], object]]]
 
 @pytest.mark.parametrize("call", [c[1] for c in CALLS], ids=[c[0] for c in CALLS])
 @pytest.mark.parametrize("where", ["memory", "dynamodb", "no table"])
-def test_a_directory_that_does_not_answer_is_unavailable(
+def test_outage_raises(
     request: pytest.FixtureRequest, where: str, call: Callable[[DynamoDirectory | InMemoryDirectory], object]
 ) -> None:
     directory: DynamoDirectory | InMemoryDirectory
@@ -268,7 +266,7 @@ def test_a_directory_that_does_not_answer_is_unavailable(
     assert NUMBER not in str(caught.value)
 
 
-def test_a_catalogue_of_another_version_is_read_as_far_as_it_is_known(emulator: Emulator) -> None:
+def test_unknown_fields_of_a_catalogue_are_ignored(emulator: Emulator) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("DirectoryTable")
     item = {
         "directory_key": {"S": "catalogue#nusasms"},
@@ -284,7 +282,7 @@ def test_a_catalogue_of_another_version_is_read_as_far_as_it_is_known(emulator: 
     assert known.catalogues == {"nusasms": Catalogue(refreshed_at=START, templates=templates)}
 
 
-def test_a_count_is_forgotten_a_day_after_its_hour(emulator: Emulator) -> None:
+def test_counter_expires_a_day_after_its_hour(emulator: Emulator) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("DirectoryTable")
     directory = dynamo_directory(client, table)
 
@@ -300,7 +298,7 @@ def test_a_count_is_forgotten_a_day_after_its_hour(emulator: Emulator) -> None:
     ]
 
 
-def test_a_conversation_is_forgotten_thirty_days_after_its_last_message_and_a_wish_never(emulator: Emulator) -> None:
+def test_conversation_expires_thirty_days_after_its_last_message_and_an_opt_out_never(emulator: Emulator) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("DirectoryTable")
     directory = dynamo_directory(client, table)
 
@@ -331,7 +329,7 @@ def test_opt_outs_are_unavailable_without_the_key_of_their_digest(emulator: Emul
         raise UnavailableError("fingerprint key: none")
 
     client, table = emulator.client("dynamodb"), emulator.new_table("DirectoryTable")
-    directory = DynamoDirectory(client, table=table, digest=unavailable)
+    directory = DynamoDirectory(client, table=table, digest=unavailable, telemetry=RecordingTelemetry())
 
     with pytest.raises(UnavailableError):
         directory.set_opt_out(NUMBER, is_out=True, at=at(0))

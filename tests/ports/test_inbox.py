@@ -1,18 +1,22 @@
-"""What the services rely on in an inbox, asked of the fake and of DynamoDB as the local AWS has it."""
+"""The contract of the inbox, checked on the fake and on DynamoDB of the local AWS."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from sampai.adapters.inbox import DynamoInbox, from_inbox_item, to_inbox_item
+from sampai.adapters.items import to_item
+from sampai.adapters.stream import parse_batch
+from sampai.contract.events import message_received
 from sampai.domain.inbound import Inbound
-from sampai.domain.message import Channel
+from sampai.domain.message import Channel, blank_message, cancel
 from sampai.services.ports.inbox import Inbox
 from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
 from tests.emulator import Emulator, unreachable
-from tests.fakes import START, InMemoryInbox
+from tests.fakes import START, InMemoryInbox, RecordingTelemetry
 
 INBOUND = Inbound(
     provider="nusasms",
@@ -50,24 +54,24 @@ def inbox(request: pytest.FixtureRequest) -> Inbox:
 
 
 @covers("W10")
-def test_a_message_is_new_once(inbox: Inbox) -> None:
+def test_message_is_new_only_once(inbox: Inbox) -> None:
     added = [inbox.add("a", INBOUND, START), inbox.add("a", INBOUND, START), inbox.add("b", INBOUND, START)]
 
     assert added == [True, False, True]
 
 
-def test_what_comes_under_a_known_key_is_not_new_whatever_it_says(inbox: Inbox) -> None:
+def test_message_under_a_known_key_is_not_new_even_if_its_text_differs(inbox: Inbox) -> None:
     inbox.add("a", INBOUND, START)
 
     assert inbox.add("a", BARE, START + timedelta(minutes=1)) is False
 
 
 @pytest.mark.parametrize("inbound", [i[1] for i in INBOUNDS], ids=[i[0] for i in INBOUNDS])
-def test_a_message_is_read_as_it_was_written(inbound: Inbound) -> None:
+def test_message_is_stored_completely(inbound: Inbound) -> None:
     assert from_inbox_item(to_inbox_item("a", inbound, START)) == (inbound, START)
 
 
-def test_every_message_reaches_the_stream_once_and_whole(emulator: Emulator) -> None:
+def test_every_message_reaches_the_stream_once_and_complete(emulator: Emulator) -> None:
     table = emulator.new_table("InboxTable")
     inbox = DynamoInbox(emulator.client("dynamodb"), table=table)
 
@@ -78,14 +82,14 @@ def test_every_message_reaches_the_stream_once_and_whole(emulator: Emulator) -> 
     assert [from_inbox_item(record["dynamodb"]["NewImage"]) for record in records] == [(i[1], START) for i in INBOUNDS]
 
 
-def test_a_repeated_callback_is_known_as_one_for_a_week() -> None:
+def test_repeated_callback_is_recognised_for_a_week() -> None:
     item = to_inbox_item("a", INBOUND, START)
 
     assert item["ttl"] == {"N": str(int((START + timedelta(days=7)).timestamp()))}
 
 
 @pytest.mark.parametrize("where", ["memory", "dynamodb", "no table"])
-def test_an_inbox_that_does_not_answer_is_unavailable(request: pytest.FixtureRequest, where: str) -> None:
+def test_outage_raises(request: pytest.FixtureRequest, where: str) -> None:
     inbox: Inbox
     if where == "memory":
         inbox = fake = InMemoryInbox()
@@ -100,3 +104,46 @@ def test_an_inbox_that_does_not_answer_is_unavailable(request: pytest.FixtureReq
         inbox.add("a", INBOUND, START)
 
     assert INBOUND.sender not in str(caught.value)
+
+
+# --- texts that are too long, and items of a newer release ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\x01" * 60_000, "😀" * 60_000, "x" * 400_000, "\ud800" * 60_000],
+    ids=["control characters", "emoji", "letters", "halves of characters"],
+)
+def test_stored_text_always_fits_into_an_event(text: str) -> None:
+    stored, _ = from_inbox_item(to_inbox_item("a", replace(INBOUND, text=text, sender=text, room_id=text), START))
+
+    assert text.startswith(stored.text)
+    assert len(json.dumps(message_received(stored, now=START).detail)) < 240_000
+    assert len(json.dumps(stored.text)) > 150_000
+
+
+def test_longest_text_that_a_vendor_may_send_is_stored_whole() -> None:
+    text = "ខ្មែរ" * 4_000
+
+    assert from_inbox_item(to_inbox_item("a", replace(INBOUND, text=text), START))[0].text == text
+
+
+def test_records_that_cannot_be_read_do_not_block_the_others() -> None:
+    telemetry = RecordingTelemetry()
+    message = cancel(blank_message("m-1", now=START), now=START)
+    good, inbound = to_item(message), to_inbox_item("a", INBOUND, START)
+    paused = good | {"status": {"S": "paused"}}
+    channel = inbound | {"channel": {"S": "carrier_pigeon"}}
+    images = [
+        {"NewImage": paused},
+        {"NewImage": good, "OldImage": paused},
+        {"NewImage": inbound | {"came_at": {"N": "1"}}},
+        {"NewImage": channel},
+        {"OldImage": good},
+    ]
+
+    batch = parse_batch({"Records": [{"dynamodb": image} for image in images]}, telemetry)
+
+    assert batch.changes == ((None, message),)
+    assert [received.channel for received, _ in batch.received] == ["carrier_pigeon"]
+    assert telemetry.counts == {("ItemUnreadable", None): 3}

@@ -1,4 +1,4 @@
-"""What the services rely on in a store of files, asked of the fake and of DynamoDB as the local AWS has it."""
+"""The contract of the file store, checked on the fake and on DynamoDB of the local AWS."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,13 +35,13 @@ def media(request: pytest.FixtureRequest) -> MediaStore:
 
 
 @pytest.mark.parametrize("data", [f[1] for f in FILES], ids=[f[0] for f in FILES])
-def test_a_file_is_fetched_as_it_was_kept(media: MediaStore, data: bytes) -> None:
+def test_file_is_fetched_as_it_was_stored(media: MediaStore, data: bytes) -> None:
     key = media.store(MESSAGE, data)
 
     assert media.load(key) == data
 
 
-def test_one_file_of_one_message_is_kept_once(media: MediaStore) -> None:
+def test_the_same_file_of_a_message_is_stored_once(media: MediaStore) -> None:
     others = [media.store(MESSAGE, b"another"), media.store(replace(MESSAGE, message_id="m-2"), b"file")]
 
     keys = {media.store(MESSAGE, b"file") for _ in range(3)}
@@ -52,7 +52,7 @@ def test_one_file_of_one_message_is_kept_once(media: MediaStore) -> None:
 
 
 @pytest.mark.parametrize("data", [f[1] for f in FILES], ids=[f[0] for f in FILES])
-def test_a_file_that_was_discarded_is_gone_and_its_neighbours_are_not(media: MediaStore, data: bytes) -> None:
+def test_discarding_a_file_leaves_the_other_files(media: MediaStore, data: bytes) -> None:
     neighbour = media.store(MESSAGE, b"neighbour")
     key = media.store(MESSAGE, data)
 
@@ -64,7 +64,7 @@ def test_a_file_that_was_discarded_is_gone_and_its_neighbours_are_not(media: Med
     assert media.load(neighbour) == b"neighbour"
 
 
-def test_a_file_that_was_discarded_may_be_kept_again(media: MediaStore) -> None:
+def test_discarded_file_may_be_stored_again(media: MediaStore) -> None:
     key = media.store(MESSAGE, b"file")
     media.delete(key)
 
@@ -80,9 +80,7 @@ CALLS: list[tuple[str, Callable[[MediaStore], object]]] = [
 
 @pytest.mark.parametrize("call", [c[1] for c in CALLS], ids=[c[0] for c in CALLS])
 @pytest.mark.parametrize("where", ["memory", "dynamodb", "no table"])
-def test_a_store_of_files_that_does_not_answer_is_unavailable(
-    request: pytest.FixtureRequest, where: str, call: Callable[[MediaStore], object]
-) -> None:
+def test_outage_raises(request: pytest.FixtureRequest, where: str, call: Callable[[MediaStore], object]) -> None:
     media: MediaStore
     if where == "memory":
         media = fake = InMemoryMedia()
@@ -97,10 +95,10 @@ def test_a_store_of_files_that_does_not_answer_is_unavailable(
         call(media)
 
 
-# --- what only the real one can do ----------------------------------------------------------------------------------
+# --- DynamoDB only ----------------------------------------------------------------------------------------------------
 
 
-def test_a_file_of_which_a_part_is_gone_is_gone(emulator: Emulator) -> None:
+def test_file_with_a_missing_part_is_unavailable(emulator: Emulator) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("MediaTable")
     media = DynamoMedia(client, table=table)
     key = media.store(MESSAGE, b"a" * 2 * PART_BYTES)
@@ -111,12 +109,21 @@ def test_a_file_of_which_a_part_is_gone_is_gone(emulator: Emulator) -> None:
         media.load(key)
 
 
-@pytest.mark.parametrize("send_at", [None, START + timedelta(days=200)])
-def test_a_file_outlasts_the_longest_that_its_message_may_wait(emulator: Emulator, send_at: datetime | None) -> None:
+@pytest.mark.parametrize("send_at", [None, START + timedelta(days=200), START - timedelta(days=200)])
+def test_file_is_kept_longer_than_its_message_may_wait(emulator: Emulator, send_at: datetime | None) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("MediaTable")
 
     DynamoMedia(client, table=table).store(replace(MESSAGE, send_at=send_at), b"a" * 2 * PART_BYTES)
 
     items = client.scan(TableName=table, ConsistentRead=True)["Items"]
-    expected = {"N": str(int(((send_at or START) + RETENTION).timestamp()))}
+    expected = {"N": str(int((max(send_at or START, START) + RETENTION).timestamp()))}
     assert [item["ttl"] for item in items] == [expected] * 2
+
+
+def test_every_part_of_a_discarded_file_is_deleted(emulator: Emulator) -> None:
+    client, table = emulator.client("dynamodb"), emulator.new_table("MediaTable")
+    media = DynamoMedia(client, table=table)
+
+    media.delete(media.store(MESSAGE, b"a" * (2 * PART_BYTES + 1)))
+
+    assert client.scan(TableName=table, ConsistentRead=True)["Items"] == []

@@ -1,4 +1,4 @@
-"""What the services rely on in a queue and a bus, asked of the fakes and of the adapters on the local AWS."""
+"""The contracts of the queue and the bus, checked on the fakes and on the adapters with the local AWS."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from sampai.services.ports.events import EventBus
 from sampai.services.ports.queue import Queue, WakeUp
 from sampai.services.ports.runtime import UnavailableError
 from tests.emulator import Emulator
-from tests.fakes import RecordingBus, RecordingQueue
+from tests.fakes import RecordingBus, RecordingQueue, RecordingTelemetry
 
 Bodies = Callable[[], list[str]]
 Heard = Callable[[], list[Event]]
@@ -54,7 +54,7 @@ def bus(request: pytest.FixtureRequest) -> tuple[EventBus, Heard]:
         said = map(json.loads, _taken(sqs, url))
         return [Event(detail_type=one["detail-type"], detail=one["detail"]) for one in said]
 
-    return EventBridgeBus(events, bus_name=name), heard
+    return EventBridgeBus(events, bus_name=name, telemetry=RecordingTelemetry()), heard
 
 
 def _taken(sqs: object, url: str) -> list[str]:
@@ -65,7 +65,7 @@ def _taken(sqs: object, url: str) -> list[str]:
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 23])
-def test_every_note_reaches_the_send_function_once(queue: tuple[Queue, Bodies], count: int) -> None:
+def test_every_wake_up_is_delivered_once(queue: tuple[Queue, Bodies], count: int) -> None:
     port, bodies = queue
 
     port.put([wake_up(number, is_urgent=number % 2 == 0) for number in range(count)])
@@ -75,7 +75,7 @@ def test_every_note_reaches_the_send_function_once(queue: tuple[Queue, Bodies], 
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 23])
-def test_events_are_heard_in_the_order_in_which_they_were_put(bus: tuple[EventBus, Heard], count: int) -> None:
+def test_events_are_delivered_in_the_order_of_publishing(bus: tuple[EventBus, Heard], count: int) -> None:
     port, heard = bus
 
     port.put([event(number) for number in range(count)])
@@ -83,7 +83,7 @@ def test_events_are_heard_in_the_order_in_which_they_were_put(bus: tuple[EventBu
     assert heard() == [event(number) for number in range(count)]
 
 
-def test_a_queue_or_bus_that_is_not_there_is_unavailable(emulator: Emulator) -> None:
+def test_queue_or_bus_that_does_not_exist_is_unavailable(emulator: Emulator) -> None:
     sqs = emulator.client("sqs")
     nowhere = f"{emulator.endpoint_url}/000000000000/nowhere"
     fake_queue, fake_bus = RecordingQueue(), RecordingBus()

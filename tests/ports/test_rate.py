@@ -1,4 +1,4 @@
-"""What the services rely on in a rate limiter, asked of the fake and of DynamoDB as the local AWS has it."""
+"""The contract of the rate limiter, checked on the fake and on DynamoDB of the local AWS."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture(params=["memory", "dynamodb"])
 def new_limiter(request: pytest.FixtureRequest) -> Callable[[], RateLimiter]:
-    """Return a function that makes another worker's limiter over the same clocks."""
+    """Return a function that makes the limiter of another worker over the same table."""
     if request.param == "memory":
         fake = InMemoryRateLimiter()
         return lambda: fake
@@ -50,7 +50,7 @@ TURNS = [
 
 @pytest.mark.parametrize("turns", [each[1] for each in TURNS], ids=[each[0] for each in TURNS])
 @pytest.mark.parametrize("workers", [1, 2])
-def test_turns_follow_one_another_whoever_asks(
+def test_reservations_of_several_workers_follow_each_other(
     new_limiter: Callable[[], RateLimiter], turns: list[tuple[float, float, Reservation]], workers: int
 ) -> None:
     limiters = [new_limiter() for _ in range(workers)]
@@ -63,14 +63,14 @@ def test_turns_follow_one_another_whoever_asks(
     assert got == [turn for _, _, turn in turns]
 
 
-def test_each_vendor_has_a_clock_of_its_own(new_limiter: Callable[[], RateLimiter]) -> None:
+def test_each_vendor_has_its_own_schedule(new_limiter: Callable[[], RateLimiter]) -> None:
     limiter = new_limiter()
     limiter.reserve("nomsa", 5 * SECOND, earliest=START, latest=at(1))
 
     assert limiter.reserve("smspoh", SECOND, earliest=START, latest=at(1)) == taken(0)
 
 
-def test_who_may_look_further_ahead_gets_the_next_turn(new_limiter: Callable[[], RateLimiter]) -> None:
+def test_caller_that_may_wait_longer_gets_the_next_reservation(new_limiter: Callable[[], RateLimiter]) -> None:
     limiter = new_limiter()
     limiter.reserve("nomsa", 3 * SECOND, earliest=START, latest=at(1))
 
@@ -78,7 +78,7 @@ def test_who_may_look_further_ahead_gets_the_next_turn(new_limiter: Callable[[],
     assert limiter.reserve("nomsa", SECOND, earliest=START, latest=at(8)) == taken(3)
 
 
-def test_no_two_of_many_at_once_get_the_same_turn(new_limiter: Callable[[], RateLimiter]) -> None:
+def test_concurrent_workers_get_different_reservations(new_limiter: Callable[[], RateLimiter]) -> None:
     def ask(limiter: RateLimiter) -> Reservation | None:
         for _ in range(20):
             try:
@@ -102,13 +102,13 @@ def test_no_two_of_many_at_once_get_the_same_turn(new_limiter: Callable[[], Rate
     ],
     ids=["idle between", "one after the other", "both"],
 )
-def test_a_worker_alone_needs_one_request_for_a_turn(emulator: Emulator, nows: list[float], requests: int) -> None:
+def test_single_worker_needs_one_request_each(emulator: Emulator, nows: list[float], requests: int) -> None:
     client, counted = emulator.client("dynamodb"), []
 
-    def wake_up(**sent: Any) -> None:
+    def count(**sent: Any) -> None:
         counted.append(sent)
 
-    client.meta.events.register("before-send.dynamodb", wake_up)
+    client.meta.events.register("before-send.dynamodb", count)
     limiter = DynamoRateLimiter(client, table=emulator.new_table("DirectoryTable"))
 
     for now in nows:
@@ -117,7 +117,7 @@ def test_a_worker_alone_needs_one_request_for_a_turn(emulator: Emulator, nows: l
     assert len(counted) == requests
 
 
-def test_a_turn_known_to_be_too_far_ahead_is_not_asked_for(emulator: Emulator) -> None:
+def test_reservation_that_is_known_to_be_too_late_makes_no_request(emulator: Emulator) -> None:
     limiter = DynamoRateLimiter(emulator.client("dynamodb"), table=emulator.new_table("DirectoryTable"))
     limiter.reserve("nomsa", 5 * SECOND, earliest=START, latest=at(1))
     limiter._client = None
@@ -125,7 +125,7 @@ def test_a_turn_known_to_be_too_far_ahead_is_not_asked_for(emulator: Emulator) -
     assert limiter.reserve("nomsa", SECOND, earliest=START, latest=at(1)) == later(5)
 
 
-def test_the_memory_of_a_clock_goes_by_itself(emulator: Emulator) -> None:
+def test_schedule_of_a_vendor_expires(emulator: Emulator) -> None:
     table = emulator.new_table("DirectoryTable")
     DynamoRateLimiter(emulator.client("dynamodb"), table=table).reserve("nomsa", SECOND, earliest=START, latest=at(1))
 
@@ -136,6 +136,6 @@ def test_the_memory_of_a_clock_goes_by_itself(emulator: Emulator) -> None:
     ]
 
 
-def test_a_table_that_does_not_answer_gives_no_turn() -> None:
+def test_outage_raises() -> None:
     with pytest.raises(UnavailableError, match="rate"):
         DynamoRateLimiter(unreachable("dynamodb"), table="t").reserve("nomsa", SECOND, earliest=START, latest=at(1))

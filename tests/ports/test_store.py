@@ -1,10 +1,10 @@
-"""What the services rely on in a store, asked of the fake and of DynamoDB as the local AWS has it."""
+"""The contract of the store, checked on the fake and on DynamoDB of the local AWS."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 
 from local.emulator.partiql_proxy import LocalDynamoDb
 from sampai.adapters.dynamo import MAX_ROUNDS, get_all
+from sampai.adapters.items import to_report_attribute
 from sampai.adapters.store import DynamoStore
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import (
@@ -28,12 +29,13 @@ from sampai.domain.message import (
 )
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
+from sampai.domain.times import to_text
 from sampai.services.ports.correlations import Correlation, LinkCorrelation
-from sampai.services.ports.messages import Insert, Replace, Write, WriteResult
+from sampai.services.ports.messages import Insert, Replace, UnreadableItem, Write, WriteResult
 from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
 from tests.emulator import Emulator, unreachable
-from tests.fakes import START, FixedClock, InMemoryStore
+from tests.fakes import START, FixedClock, InMemoryStore, RecordingTelemetry
 
 LEASE = timedelta(seconds=60)
 
@@ -62,14 +64,18 @@ def as_local_functions_find_it(emulator: Emulator) -> Iterator[Any]:
         thread.join()
 
 
-def _dynamo(emulator: Emulator, client: Any = None) -> DynamoStore:
+def _dynamo(
+    emulator: Emulator, client: Any = None, telemetry: RecordingTelemetry | None = None, **options: Any
+) -> DynamoStore:
     messages_table, correlations_table = emulator.new_tables()
     return DynamoStore(
         client or emulator.client("dynamodb"),
         messages_table=messages_table,
         correlations_table=correlations_table,
         clock=FixedClock(),
+        telemetry=telemetry or RecordingTelemetry(),
         sleep=lambda _: None,
+        **options,
     )
 
 
@@ -117,7 +123,7 @@ def report(status: Status | None = Status.DELIVERED, word: str = "Success") -> R
     )
 
 
-def test_what_is_stored_is_read_as_it_was(store: DynamoStore | InMemoryStore) -> None:
+def test_message_is_read_as_it_was_stored(store: DynamoStore | InMemoryStore) -> None:
     failed = fail(
         claimed("m-2", channel=Channel.WHATSAPP),
         Failure(reason=Reason.TOO_LONG, provider_code="-14", detail="content.text"),
@@ -135,7 +141,7 @@ def test_what_is_stored_is_read_as_it_was(store: DynamoStore | InMemoryStore) ->
 
 
 @covers("Q1", "I1")
-def test_an_id_is_taken_once(store: DynamoStore | InMemoryStore) -> None:
+def test_id_can_be_inserted_once(store: DynamoStore | InMemoryStore) -> None:
     store.commit([Insert(message=claimed(attempt_id="a-1"))])
 
     written = store.commit([Insert(message=claimed(attempt_id="a-2")), Insert(message=claimed("m-2"))])
@@ -144,7 +150,7 @@ def test_an_id_is_taken_once(store: DynamoStore | InMemoryStore) -> None:
 
 
 @covers("D2")
-def test_a_write_of_ones_own_that_comes_twice_counts_as_done(store: DynamoStore | InMemoryStore) -> None:
+def test_repeated_write_counts_as_done(store: DynamoStore | InMemoryStore) -> None:
     writes: list[Write] = [Insert(message=claimed()), LinkCorrelation(key="nomsa#145", message_id="m-1")]
     store.commit(writes)
     over = Replace(before=claimed(), message=accepted(claimed()))
@@ -166,7 +172,7 @@ def test_a_change_is_stored_only_over_the_revision_that_it_was_made_from(store: 
     assert store.read(["m-1"]) == {"m-1": first}
 
 
-def test_a_change_of_what_is_not_there_is_refused(store: DynamoStore | InMemoryStore) -> None:
+def test_change_of_a_message_that_does_not_exist_is_refused(store: DynamoStore | InMemoryStore) -> None:
     written = store.commit([Replace(before=claimed(), message=accepted(claimed()))])
 
     assert written == [WriteResult(done=False)]
@@ -183,7 +189,7 @@ def test_a_final_message_keeps_no_content(store: DynamoStore | InMemoryStore) ->
 
 
 @pytest.mark.parametrize("count", [1, 25, 26, 60])
-def test_any_number_of_writes_is_answered_in_order(store: DynamoStore | InMemoryStore, count: int) -> None:
+def test_results_are_in_the_order_of_the_writes(store: DynamoStore | InMemoryStore, count: int) -> None:
     store.commit([Insert(message=claimed("m-7"))])
 
     written = store.commit([Insert(message=claimed(f"m-{n}", attempt_id=f"a-{n}")) for n in range(count)])
@@ -191,7 +197,7 @@ def test_any_number_of_writes_is_answered_in_order(store: DynamoStore | InMemory
     assert [n for n, w in enumerate(written) if not w.done] == [n for n in range(count) if n == 7]
 
 
-def test_one_id_may_come_twice_among_the_writes(store: DynamoStore | InMemoryStore) -> None:
+def test_one_id_may_occur_twice_in_a_commit(store: DynamoStore | InMemoryStore) -> None:
     written = store.commit(
         [Insert(message=claimed()), Replace(before=claimed(), message=accepted(claimed())), Insert(message=claimed())]
     )
@@ -200,7 +206,7 @@ def test_one_id_may_come_twice_among_the_writes(store: DynamoStore | InMemorySto
 
 
 @covers("L3")
-def test_due_messages_come_longest_due_first_and_no_others(store: DynamoStore | InMemoryStore) -> None:
+def test_due_messages_are_listed_oldest_first(store: DynamoStore | InMemoryStore) -> None:
     for n in (3, 1, 2, 9):
         due = replace(claimed(f"m-{n}"), due_at=START + timedelta(minutes=n))
         store.commit([Insert(message=due)])
@@ -210,7 +216,7 @@ def test_due_messages_come_longest_due_first_and_no_others(store: DynamoStore | 
     assert store.due(START, 10) == []
 
 
-def test_the_sender_may_be_first_at_the_meeting_point(store: DynamoStore | InMemoryStore) -> None:
+def test_sender_may_link_the_correlation_first(store: DynamoStore | InMemoryStore) -> None:
     store.commit([LinkCorrelation(key="nomsa#145", message_id="m-1")])
 
     assert store.buffer_report("nomsa#145", report(), START) == Correlation(key="nomsa#145", message_id="m-1")
@@ -220,7 +226,7 @@ def test_the_sender_may_be_first_at_the_meeting_point(store: DynamoStore | InMem
 
 
 @covers("W1", "I4")
-def test_the_report_may_be_first_at_the_meeting_point(store: DynamoStore | InMemoryStore) -> None:
+def test_report_may_arrive_before_the_correlation_is_linked(store: DynamoStore | InMemoryStore) -> None:
     assert store.buffer_report("nomsa#145", report(), START) is None
 
     written = store.commit([LinkCorrelation(key="nomsa#145", message_id="m-1")])
@@ -232,12 +238,12 @@ def test_the_report_may_be_first_at_the_meeting_point(store: DynamoStore | InMem
     assert store.claim("nomsa#145", "m-2") == met
 
 
-def test_a_meeting_point_that_nobody_wrote_can_be_adopted(store: DynamoStore | InMemoryStore) -> None:
+def test_correlation_that_does_not_exist_can_be_claimed(store: DynamoStore | InMemoryStore) -> None:
     assert store.claim("nomsa#145", "m-1") == Correlation(key="nomsa#145", message_id="m-1")
 
 
 @covers("W2", "I10")
-def test_parked_reports_keep_one_of_each_status_however_many_come(store: DynamoStore | InMemoryStore) -> None:
+def test_buffer_keeps_one_report_for_each_status(store: DynamoStore | InMemoryStore) -> None:
     sent, other = report(Status.SENT, "Sent"), report(None, "Levitating")
     for _ in range(30):
         for buffered in (sent, report(), report(None, "Floating"), other):
@@ -249,11 +255,11 @@ def test_parked_reports_keep_one_of_each_status_however_many_come(store: DynamoS
     assert len(correlation.reports) == 3
 
 
-# --- what only the real one can do ----------------------------------------------------------------------------------
+# --- DynamoDB only ----------------------------------------------------------------------------------------------------
 
 
 class _Flaky:
-    """A client of which some calls go wrong as DynamoDB's do."""
+    """A client with faults that DynamoDB has."""
 
     def __init__(self, client: Any, *faults: Callable[[Any, list[Any]], Any]) -> None:
         self._client = client
@@ -291,7 +297,7 @@ def _refuse(_: Any, __: list[Any]) -> Any:
 
 
 @covers("D4")
-def test_statements_throttled_inside_a_good_answer_are_repeated_alone(emulator: Emulator) -> None:
+def test_only_the_throttled_statements_of_a_batch_are_repeated(emulator: Emulator) -> None:
     client = _Flaky(emulator.client("dynamodb"), _throttle_second)
     store = _dynamo(emulator, client)
 
@@ -304,7 +310,7 @@ def test_statements_throttled_inside_a_good_answer_are_repeated_alone(emulator: 
 
 @covers("P3", "D1")
 @pytest.mark.parametrize("fault", [_apply_and_lose, _refuse])
-def test_a_call_without_answer_is_neither_done_nor_refused(
+def test_call_without_an_answer_is_not_done_and_has_no_conflict(
     emulator: Emulator, fault: Callable[[Any, list[Any]], Any]
 ) -> None:
     store = _dynamo(emulator, _Flaky(emulator.client("dynamodb"), fault))
@@ -353,14 +359,19 @@ OPERATIONS: dict[str, Callable[[DynamoStore], object]] = {
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_outage_raises_and_names_nothing_private(operation: str) -> None:
     store = DynamoStore(
-        unreachable("dynamodb"), messages_table="m", correlations_table="c", clock=FixedClock(), sleep=lambda _: None
+        unreachable("dynamodb"),
+        messages_table="m",
+        correlations_table="c",
+        clock=FixedClock(),
+        telemetry=RecordingTelemetry(),
+        sleep=lambda _: None,
     )
 
     with pytest.raises(UnavailableError, match=r"^\w+: EndpointConnectionError$"):
         OPERATIONS[operation](store)
 
 
-def test_a_batch_that_goes_well_is_one_call(emulator: Emulator) -> None:
+def test_commit_is_one_call(emulator: Emulator) -> None:
     client = _Flaky(emulator.client("dynamodb"))
     store = _dynamo(emulator, client)
 
@@ -370,7 +381,7 @@ def test_a_batch_that_goes_well_is_one_call(emulator: Emulator) -> None:
 
 
 class _Busy:
-    """A client that answers a read in part: one key a call, and none at all for some calls before."""
+    """A client that answers reads in part: no key in the first calls, then one key per call."""
 
     def __init__(self, client: Any, *, refusals: int = 0) -> None:
         self._client = client
@@ -390,7 +401,7 @@ class _Busy:
 
 @covers("D4")
 @pytest.mark.parametrize(("keys", "refusals"), [(1, 0), (4, 0), (1, 3), (2, 2)])
-def test_what_a_read_left_out_is_asked_for_again_after_a_while(emulator: Emulator, keys: int, refusals: int) -> None:
+def test_unprocessed_keys_are_read_again_after_a_pause(emulator: Emulator, keys: int, refusals: int) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("MediaTable")
     names = [f"key-{n}" for n in range(keys)]
     for name in names:
@@ -405,7 +416,7 @@ def test_what_a_read_left_out_is_asked_for_again_after_a_while(emulator: Emulato
 
 
 @covers("D4", "I10")
-def test_a_read_that_is_never_answered_whole_is_unavailable(emulator: Emulator) -> None:
+def test_read_that_stays_incomplete_is_unavailable(emulator: Emulator) -> None:
     client, table = emulator.client("dynamodb"), emulator.new_table("MediaTable")
     busy = _Busy(client, refusals=99)
 
@@ -415,7 +426,7 @@ def test_a_read_that_is_never_answered_whole_is_unavailable(emulator: Emulator) 
     assert busy.asked == [1] * MAX_ROUNDS
 
 
-def test_what_local_functions_write_reaches_the_stream(emulator: Emulator) -> None:
+def test_writes_of_the_local_functions_reach_the_stream(emulator: Emulator) -> None:
     messages_table, correlations_table = emulator.new_tables()
     with as_local_functions_find_it(emulator) as client:
         store = DynamoStore(
@@ -423,6 +434,7 @@ def test_what_local_functions_write_reaches_the_stream(emulator: Emulator) -> No
             messages_table=messages_table,
             correlations_table=correlations_table,
             clock=FixedClock(),
+            telemetry=RecordingTelemetry(),
             sleep=_never,
         )
         store.commit([Insert(message=claimed())])
@@ -444,3 +456,235 @@ def _status(record: dict[str, Any], image: str) -> str | None:
 
 def _never(_: float) -> None:
     raise AssertionError("nothing is throttled here")
+
+
+# --- items that this release cannot read, and writes that cannot be stored --------------------------------------------
+
+
+def _raw(emulator: Emulator, store: DynamoStore, message_id: str, **attributes: Any) -> None:
+    """Set attributes of a stored item as another release would."""
+    emulator.client("dynamodb").update_item(
+        TableName=store._messages,
+        Key={"message_id": {"S": message_id}},
+        UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in attributes),
+        ExpressionAttributeNames={f"#{name}": name for name in attributes},
+        ExpressionAttributeValues={f":{name}": value for name, value in attributes.items()},
+    )
+
+
+def _item(emulator: Emulator, store: DynamoStore, message_id: str) -> dict[str, Any]:
+    key = {"message_id": {"S": message_id}}
+    item: dict[str, Any] = emulator.client("dynamodb").get_item(
+        TableName=store._messages, Key=key, ConsistentRead=True
+    )["Item"]
+    return item
+
+
+def test_unreadable_item_is_left_out_and_reported(emulator: Emulator) -> None:
+    telemetry = RecordingTelemetry()
+    store = _dynamo(emulator, telemetry=telemetry)
+    store.commit([Insert(message=claimed("m-1")), Insert(message=claimed("m-2"))])
+    _raw(emulator, store, "m-1", status={"S": "paused"})
+
+    assert store.read(["m-1", "m-2"]) == {"m-2": claimed("m-2")}
+    assert telemetry.counts == {("ItemUnreadable", None): 1}
+    assert telemetry.lines[0][2]["message_id"] == "m-1"
+
+
+def test_write_over_an_unreadable_item_is_refused_and_its_neighbours_are_stored(emulator: Emulator) -> None:
+    store = _dynamo(emulator)
+    store.commit([Insert(message=claimed("m-1")), Insert(message=claimed("m-2"))])
+    _raw(emulator, store, "m-1", status={"S": "paused"}, revision={"N": "7"})
+    unreadable = WriteResult(done=False, current=UnreadableItem(key="m-1"))
+
+    inserted = store.commit([Insert(message=claimed("m-1", attempt_id="a-2")), Insert(message=claimed("m-3"))])
+    replaced = store.commit(
+        [
+            Replace(before=claimed("m-1"), message=accepted(claimed("m-1"))),
+            Replace(before=claimed("m-2"), message=accepted(claimed("m-2"))),
+        ]
+    )
+
+    assert inserted == [unreadable, WriteResult(done=True)]
+    assert replaced == [unreadable, WriteResult(done=True)]
+    assert _item(emulator, store, "m-1")["status"] == {"S": "paused"}
+
+
+def test_postponed_item_changes_in_nothing_but_its_due_time(emulator: Emulator) -> None:
+    store = _dynamo(emulator)
+    for name in ("m-1", "m-2"):
+        store.commit([Insert(message=replace(claimed(name), due_at=START))])
+    _raw(emulator, store, "m-1", status={"S": "paused"}, priority={"N": "7"})
+    before = _item(emulator, store, "m-1")
+    later = START + timedelta(hours=1)
+
+    store.postpone_unreadable(["m-1", "deleted"], now=START, due_at=later)
+
+    assert _item(emulator, store, "m-1") == before | {"due_at": {"S": to_text(later)}}
+    assert store.due(START, 10) == ["m-2"]
+    assert store.due(later, 10) == ["m-2", "m-1"]
+
+
+def test_postponing_leaves_an_item_that_is_not_due(emulator: Emulator) -> None:
+    store = _dynamo(emulator)
+    store.commit([Insert(message=claimed())])
+
+    store.postpone_unreadable(["m-1"], now=START, due_at=START + timedelta(hours=1))
+
+    assert store.read(["m-1"]) == {"m-1": claimed()}
+
+
+def test_postponing_works_for_local_functions(emulator: Emulator) -> None:
+    messages_table, correlations_table = emulator.new_tables()
+    with as_local_functions_find_it(emulator) as client:
+        store = DynamoStore(
+            client,
+            messages_table=messages_table,
+            correlations_table=correlations_table,
+            clock=FixedClock(),
+            telemetry=RecordingTelemetry(),
+            sleep=_never,
+        )
+        store.commit([Insert(message=replace(claimed(), due_at=START))])
+        store.postpone_unreadable(["m-1"], now=START, due_at=START + timedelta(hours=1))
+
+        assert store.due(START, 10) == []
+        assert store.due(START + timedelta(hours=1), 10) == ["m-1"]
+
+
+def test_unknown_attributes_and_words_survive_a_rewrite(emulator: Emulator) -> None:
+    store = _dynamo(emulator)
+    store.commit([Insert(message=claimed())])
+    new = {
+        "priority": {"N": "7"},
+        "schema_version": {"N": "2"},
+        "category": {"S": "marketing"},
+        "due_shard": {"S": "11"},
+    }
+    _raw(emulator, store, "m-1", **new)
+    before = store.read(["m-1"])["m-1"]
+
+    store.commit([Replace(before=before, message=accepted(before))])
+
+    item = _item(emulator, store, "m-1")
+    assert item["status"] == {"S": "accepted"}
+    assert {name: item[name] for name in new} == new
+
+
+def test_unknown_content_is_removed_once_the_status_is_final(emulator: Emulator) -> None:
+    store = _dynamo(emulator)
+    store.commit([Insert(message=claimed())])
+    _raw(emulator, store, "m-1", content={"M": {"type": {"S": "poll"}, "question": {"S": "Tea?"}}})
+    before = store.read(["m-1"])["m-1"]
+
+    store.commit([Replace(before=before, message=cancel(before, now=START))])
+
+    assert "content" not in _item(emulator, store, "m-1")
+
+
+def test_due_messages_are_found_after_the_number_of_shards_was_raised(emulator: Emulator) -> None:
+    store = _dynamo(emulator, due_shards=8)
+    names = [f"m-{n}" for n in range(40)]
+    store.commit([Insert(message=replace(claimed(name), due_at=START)) for name in names[:20]])
+
+    raised = DynamoStore(
+        emulator.client("dynamodb"),
+        messages_table=store._messages,
+        correlations_table=store._correlations,
+        clock=FixedClock(),
+        telemetry=RecordingTelemetry(),
+        due_shards=32,
+    )
+    raised.commit([Insert(message=replace(claimed(name), due_at=START)) for name in names[20:]])
+
+    assert sorted(raised.due(START, 100)) == sorted(names)
+    assert len(store.due(START, 100)) < len(names)
+
+
+def test_retention_is_that_of_the_store(emulator: Emulator) -> None:
+    store = _dynamo(emulator, retention=timedelta(days=62))
+    store.commit([Insert(message=claimed(send_at=START - timedelta(days=100)))])
+    store.claim("nomsa#1", "m-1")
+    store.commit([LinkCorrelation(key="nomsa#2", message_id="m-1")])
+    store.buffer_report("nomsa#3", report(), START)
+
+    correlations = emulator.client("dynamodb").scan(TableName=store._correlations)["Items"]
+    days = {item["correlation_key"]["S"]: _days(item) for item in correlations}
+    assert _days(_item(emulator, store, "m-1")) == 62
+    assert days == {"nomsa#1": 62, "nomsa#2": 62, "nomsa#3": 7}
+
+
+def _days(item: dict[str, Any]) -> float:
+    """Return the days from START to the end of an item."""
+    return (int(item["ttl"]["N"]) - START.timestamp()) / 86_400
+
+
+def test_reads_are_strongly_consistent(emulator: Emulator) -> None:
+    client = emulator.client("dynamodb")
+    asked: list[str] = []
+    client.meta.events.register(
+        "before-call.dynamodb.BatchGetItem", lambda params, **_: asked.append(params["body"].decode())
+    )
+    store = _dynamo(emulator, client)
+
+    store.read(["m-1"])
+    store.find_correlations(["nomsa#1"])
+
+    assert ['"ConsistentRead": true' in body for body in asked] == [True, True]
+
+
+@covers("D2")
+def test_one_write_that_cannot_be_serialised_does_not_prevent_the_others(emulator: Emulator) -> None:
+    store = _dynamo(emulator)
+    unfit = claimed("m-5", send_at=datetime(9999, 12, 31, tzinfo=UTC))
+    writes = [Insert(message=unfit if n == 5 else claimed(f"m-{n}")) for n in range(10)]
+
+    written = store.commit(writes)
+
+    assert [n for n, result in enumerate(written) if not result.done] == [5]
+    assert written[5] == WriteResult(done=False, is_unfit=True)
+    assert set(store.read([f"m-{n}" for n in range(10)])) == {f"m-{n}" for n in range(10) if n != 5}
+
+
+def test_call_that_is_refused_for_one_write_is_repeated_for_each(emulator: Emulator) -> None:
+    def refuse_third(client: Any, statements: list[Any]) -> Any:
+        if any({"S": "m-3"} in statement["Parameters"] for statement in statements):
+            raise _error("ValidationException")
+        return client.batch_execute_statement(Statements=statements)
+
+    client = _Flaky(emulator.client("dynamodb"), *[refuse_third] * 6)
+    store = _dynamo(emulator, client)
+
+    written = store.commit([Insert(message=claimed(f"m-{n}")) for n in range(5)])
+
+    assert [result.done for result in written] == [True, True, True, False, True]
+    assert written[3].is_unfit
+
+
+def test_report_is_added_to_a_correlation_that_is_claimed(store: DynamoStore | InMemoryStore) -> None:
+    store.claim("nomsa#145", "m-1")
+
+    store.add_report("nomsa#145", report())
+
+    assert store.claim("nomsa#145", "m-1") == Correlation(key="nomsa#145", message_id="m-1", reports=(report(),))
+
+
+def test_buffered_report_of_a_newer_release_harms_no_other(emulator: Emulator) -> None:
+    telemetry = RecordingTelemetry()
+    store = _dynamo(emulator, telemetry=telemetry)
+    store.buffer_report("nomsa#145", report(), START)
+    report_fields = to_report_attribute(report(Status.SENT, "Sent"))[1]["M"]
+    emulator.client("dynamodb").update_item(
+        TableName=store._correlations,
+        Key={"correlation_key": {"S": "nomsa#145"}},
+        UpdateExpression="SET report_paused = :paused, report_new = :new, priority = :new",
+        ExpressionAttributeValues={
+            ":paused": {"M": report_fields | {"status": {"S": "paused"}, "score": {"N": "1"}}},
+            ":new": {"S": "?"},
+        },
+    )
+
+    correlation = store.find_correlations(["nomsa#145"])["nomsa#145"]
+
+    assert correlation.reports == (report(), replace(report(Status.SENT, "Sent"), status=None))
+    assert telemetry.counts == {("ItemUnreadable", None): 1}

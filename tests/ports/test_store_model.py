@@ -1,4 +1,4 @@
-"""The fake store and the real one, under the same operations, give the same answers: rows D2 to D5, I3, I6, I8."""
+"""The fake store and the real store give the same answers to the same operations: rows D2 to D5, I3, I6, I8."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -38,7 +38,7 @@ from sampai.services.ports.correlations import LinkCorrelation
 from sampai.services.ports.messages import Insert, Replace, Write
 from tests.covers import covers
 from tests.emulator import Emulator
-from tests.fakes import START, FixedClock, InMemoryStore
+from tests.fakes import START, FixedClock, InMemoryStore, RecordingTelemetry
 
 SEQUENCES: Final = 25
 STEPS: Final = 45
@@ -58,7 +58,7 @@ Operation = Callable[[DynamoStore | InMemoryStore], Any]
 
 
 class Script:
-    """Makes operations that services could ask for: changes are made from what was stored at some time."""
+    """Makes operations as the services could: a change starts from any revision that was stored."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -67,7 +67,7 @@ class Script:
         random.shuffle(self._minutes)
 
     def next(self, store: InMemoryStore) -> tuple[str, Operation]:
-        """Return an operation and its name; `store` tells what is stored now."""
+        """Return an operation and its name; `store` is the present state."""
         for message in store.messages.values():
             versions = self._versions.setdefault(message.message_id, [])
             if message not in versions:
@@ -84,7 +84,7 @@ class Script:
         return name, makes[name]()
 
     def _commit(self) -> Operation:
-        # Writes of one commit are independent: none names what another names.
+        # The writes of a commit are independent: no two have the same key.
         ids = self._random.sample(IDS, self._random.choice((1, 1, 2, 5, 27)))
         writes: list[Write] = [self._write(message_id) for message_id in ids]
         writes += [
@@ -162,7 +162,7 @@ class Script:
         return claim(message, provider="nomsa", attempt_id=attempt_id, now=START, lease=lease)
 
     def _instant(self) -> datetime:
-        """Return an instant that no other message is due at: which of two comes first is nobody's promise."""
+        """Return an instant at which no other message is due, because the order of two such messages is undefined."""
         return START + timedelta(minutes=self._minutes.pop())
 
     def _report(self) -> Report:
@@ -205,6 +205,7 @@ def _dynamo(emulator: Emulator) -> DynamoStore:
         messages_table=messages_table,
         correlations_table=correlations_table,
         clock=FixedClock(),
+        telemetry=RecordingTelemetry(),
         sleep=lambda _: None,
     )
 

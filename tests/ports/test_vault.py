@@ -1,4 +1,4 @@
-"""What the services rely on in a vault, asked of the fake and of DynamoDB as the local AWS has it."""
+"""The contract of the encryption key store, checked on the fake and on DynamoDB of the local AWS."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,7 +26,7 @@ def encryption_keys(request: pytest.FixtureRequest) -> EncryptionKeyStore:
     return DynamoEncryptionKeys(emulator.client("dynamodb"), table=emulator.new_table("EncryptionKeysTable"))
 
 
-def test_the_first_key_that_is_proposed_is_kept(encryption_keys: EncryptionKeyStore) -> None:
+def test_first_proposed_key_is_kept(encryption_keys: EncryptionKeyStore) -> None:
     keys = [encryption_keys.get_or_create(MESSAGE, proposed) for proposed in ("first", "second", "third")]
 
     assert keys == ["first", "first", "first"]
@@ -41,7 +41,7 @@ def test_every_message_has_a_key_of_its_own(encryption_keys: EncryptionKeyStore)
 
 
 @pytest.mark.parametrize("proposals", [(), ("ours",)], ids=["without one of ours", "after one of ours"])
-def test_a_key_that_the_vendor_chose_stands_from_then_on(
+def test_key_that_the_vendor_chose_replaces_ours(
     encryption_keys: EncryptionKeyStore, proposals: tuple[str, ...]
 ) -> None:
     for proposed in proposals:
@@ -61,7 +61,7 @@ CALLS: list[tuple[str, Callable[[EncryptionKeyStore], object]]] = [
 
 @pytest.mark.parametrize("call", [c[1] for c in CALLS], ids=[c[0] for c in CALLS])
 @pytest.mark.parametrize("where", ["memory", "dynamodb", "no table"])
-def test_a_vault_that_does_not_answer_is_unavailable(
+def test_outage_raises(
     request: pytest.FixtureRequest, where: str, call: Callable[[EncryptionKeyStore], object]
 ) -> None:
     encryption_keys: EncryptionKeyStore

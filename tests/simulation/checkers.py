@@ -75,7 +75,7 @@ class Checkers:
         self.opted_out: dict[str, datetime] = {}
         """When a number's wish to be left alone was durable."""
 
-    # --- after every step -------------------------------------------------------------------------------------------
+    # --- after every step ---------------------------------------------------------------------------------------------
 
     def wrote(self, process: Process, before: Message | None, after: Message) -> None:
         """Look at a revision that was stored: I1, I3, I6, I8."""
@@ -133,7 +133,7 @@ class Checkers:
         is_within = self._most_to_a_number is None or len(own) <= self._most_to_a_number
         demand(is_within, "I13", f"{claim.message_id} is one too many to its number")
 
-    # --- at the end -------------------------------------------------------------------------------------------------
+    # --- at the end ---------------------------------------------------------------------------------------------------
 
     def at_the_end(self, ending: Ending) -> None:
         """Look at everything once faults have stopped and the horizon has passed: E1 to E3, I4, I5, I8."""

@@ -23,7 +23,7 @@ from sampai.domain.message import Message
 from sampai.domain.status import Status
 from sampai.services.follow_up.service import FollowUpService
 from sampai.services.ports.runtime import UnavailableError
-from sampai.services.publish import publish
+from sampai.services.publish import PublishService
 from sampai.services.send.batch import Record
 from sampai.services.send.service import SendService
 from sampai.services.webhook.inbound import InboundService
@@ -142,6 +142,9 @@ class World:
         self.inbox = SimulatedInbox(self)
         self.queue = SimulatedQueue(self)
         self.bus = SimulatedBus(self)
+        self.publisher = PublishService(
+            bus=self.bus, media=self.media, encryption_keys=self.encryption_keys, telemetry=self.telemetry
+        )
         self.transport = SimulatedTransport(self)
         self.secret = SimulatedSecret(self)
         self._events: list[_Event] = []
@@ -156,7 +159,7 @@ class World:
         self.receiver = self._new_receiver()
         self.follower = self._new_follower()
 
-    # --- services ---------------------------------------------------------------------------------------------------
+    # --- services -----------------------------------------------------------------------------------------------------
 
     def clock_of(self, name: str) -> Callable[[], datetime]:
         skew = self._skews.get(name)
@@ -209,7 +212,7 @@ class World:
             new_pool=InlinePool,
         )
 
-    # --- choosing ---------------------------------------------------------------------------------------------------
+    # --- choosing -----------------------------------------------------------------------------------------------------
 
     def choose(self, what: str, options: tuple[str, ...]) -> str:
         """Return one of the options, the first one once faults have stopped."""
@@ -284,7 +287,7 @@ class World:
         since = (self.now - START).total_seconds()
         return any(port.startswith(o.port) and o.since <= since < o.until for o in self.scenario.outages)
 
-    # --- processes --------------------------------------------------------------------------------------------------
+    # --- processes ----------------------------------------------------------------------------------------------------
 
     def invoke(self, name: str, work: Callable[[], T]) -> T | None:
         """Run one invocation and return its answer; None if it died or failed."""
@@ -352,10 +355,10 @@ class World:
     def _publish(self) -> None:
         """Bring what the table's stream holds to the bus; what failed is brought again, all of it."""
         batch = list(self.stream)
-        if batch and self.invoke("publish", lambda: publish(batch, bus=self.bus)) is not None:
+        if batch and self.invoke("publish", lambda: self.publisher.publish(batch)) is not None:
             del self.stream[: len(batch)]
 
-    # --- events -----------------------------------------------------------------------------------------------------
+    # --- events -------------------------------------------------------------------------------------------------------
 
     def at(self, when: datetime, what: str, happen: Callable[[], None]) -> None:
         heapq.heappush(self._events, _Event(when, next(self._event_numbers), what, happen))
@@ -443,7 +446,7 @@ class World:
         heapq.heapify(self._events)
         event.happen()
 
-    # --- time -------------------------------------------------------------------------------------------------------
+    # --- time ---------------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Run to the end of all time and look whether everything came out as it must. Raises BrokenPromiseError."""
@@ -492,7 +495,7 @@ class World:
         tick = START + timedelta(minutes=minutes)
         return tick if tick > self._last_tick else self._last_tick + timedelta(minutes=1)
 
-    # --- the end ----------------------------------------------------------------------------------------------------
+    # --- the end ------------------------------------------------------------------------------------------------------
 
     def _ending(self) -> Ending:
         return Ending(

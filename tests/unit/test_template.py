@@ -383,7 +383,7 @@ ITEMS = {"RETENTION_DAYS", "DUE_SHARDS"}
         ),
         ("MonitorFunction", {"DIRECTORY_TABLE", "PROVIDER_SECRET_ARN", "SETTINGS_PARAMETER"}),
         ("FollowUpFunction", STATE | QUEUE_URLS | ITEMS | {"SETTINGS_PARAMETER", "WEBHOOK_BASE_URL"}),
-        ("PublishFunction", {"EVENT_BUS_NAME"}),
+        ("PublishFunction", {"EVENT_BUS_NAME", "MEDIA_TABLE", "ENCRYPTION_KEYS_TABLE"}),
     ],
 )
 def test_a_function_is_told_what_it_needs_and_no_more(function: str, variables: set[str]) -> None:
@@ -468,6 +468,8 @@ GOLDEN = {
     | pairs("InboxTable.StreamArn", *READING_STREAMS)
     | STREAMS
     | pairs("EventBus.Arn", "events:PutEvents")
+    | pairs("MediaTable.Arn", "dynamodb:DeleteItem")
+    | pairs("EncryptionKeysTable.Arn", "dynamodb:DeleteItem")
     | pairs("PublishFailures.Arn", "sqs:SendMessage"),
 }
 

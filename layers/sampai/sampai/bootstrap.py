@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sampai.adapters.settings import SsmSettings
     from sampai.services.follow_up.service import FollowUpService
     from sampai.services.monitor import MonitorService
+    from sampai.services.publish import PublishService
     from sampai.services.send.service import SendService
     from sampai.services.webhook.inbound import InboundService
     from sampai.services.webhook.service import WebhookService
@@ -87,7 +88,11 @@ def send_service() -> "SendService":
             messages=store,
             correlations=store,
             media=DynamoMedia(dynamodb, table=environment.media_table),
-            encryption_keys=DynamoEncryptionKeys(dynamodb, table=environment.encryption_keys_table),
+            encryption_keys=DynamoEncryptionKeys(
+                dynamodb,
+                table=environment.encryption_keys_table,
+                retention=timedelta(days=environment.retention_days),
+            ),
         ),
         per_recipient=pipeline.RecipientStores(eligibility=directory, suppression_list=directory, quotas=directory),
         transport=HttpTransport(),
@@ -174,9 +179,19 @@ def monitor_service() -> "MonitorService":
 
 
 @cache
-def event_bus() -> "EventBridgeBus":
-    """Return the bus of the publish function."""
-    return _event_bus(PublishEnvironment.load())
+def publish_service() -> "PublishService":
+    from sampai.adapters.encryption_keys import DynamoEncryptionKeys
+    from sampai.adapters.media import DynamoMedia
+    from sampai.services.publish import PublishService
+
+    environment = PublishEnvironment.load()
+    dynamodb = _aws().deferred("dynamodb")
+    return PublishService(
+        bus=_event_bus(environment),
+        media=DynamoMedia(dynamodb, table=environment.media_table),
+        encryption_keys=DynamoEncryptionKeys(dynamodb, table=environment.encryption_keys_table),
+        telemetry=telemetry(),
+    )
 
 
 # --- adapters that several functions use ----------------------------------------------------------------------------
@@ -194,6 +209,9 @@ def _store(environment: SendEnvironment | WebhookEnvironment | FollowUpEnvironme
         messages_table=environment.messages_table,
         correlations_table=environment.correlations_table,
         clock=clock,
+        telemetry=telemetry(),
+        retention=timedelta(days=environment.retention_days),
+        due_shards=environment.due_shards,
     )
 
 
@@ -206,6 +224,7 @@ def _directory(environment: SendEnvironment | WebhookEnvironment | MonitorEnviro
         _aws().client("dynamodb"),
         table=environment.directory_table,
         digest=lambda number: keyed_digest(number, secret.fingerprint_key()),
+        telemetry=telemetry(),
     )
 
 
@@ -222,7 +241,7 @@ def _queue(environment: SendEnvironment | FollowUpEnvironment) -> "SqsQueue":
 def _event_bus(environment: SendEnvironment | PublishEnvironment) -> "EventBridgeBus":
     from sampai.adapters.events import EventBridgeBus
 
-    return EventBridgeBus(_aws().deferred("events"), bus_name=environment.event_bus_name)
+    return EventBridgeBus(_aws().deferred("events"), bus_name=environment.event_bus_name, telemetry=telemetry())
 
 
 ConfiguredEnvironment = SendEnvironment | WebhookEnvironment | FollowUpEnvironment | MonitorEnvironment

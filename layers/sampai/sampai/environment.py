@@ -81,6 +81,8 @@ class FollowUpEnvironment(Environment):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishEnvironment(Environment):
     event_bus_name: str
+    media_table: str
+    encryption_keys_table: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

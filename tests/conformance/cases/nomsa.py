@@ -1,4 +1,4 @@
-"""How Nomsa speaks. The rows are those of its "Programmatic SMS API", with its placeholders filled in."""
+"""The cases of Nomsa. The rows are those of its "Programmatic SMS API", with its placeholders filled in."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""How NusaSMS speaks SMS v3. Answers and callbacks are those of its page, with the stars in its numbers filled in."""
+"""The cases of NusaSMS, SMS v3. Answers and callbacks are from its page, with the stars in numbers filled in."""
 
 import json
 from datetime import UTC, datetime
@@ -480,7 +480,7 @@ INBOXES = (
     ),
     from_number("081298765432", "+6281298765432"),
     from_number("%2B6281298765432", "+6281298765432"),
-    from_number("+6281298765432", "+6281298765432"),  # a plus that nobody encoded is a blank
+    from_number("+6281298765432", "+6281298765432"),  # a "+" that is not encoded is a space
     from_number("%2B85512345678", "+85512345678"),
     from_number("85512345678", "85512345678"),
     from_number("0215551234", "0215551234"),

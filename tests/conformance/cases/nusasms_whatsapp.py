@@ -1,4 +1,4 @@
-"""How NusaSMS speaks WhatsApp. Requests are its page's; answers, dates and refusals are as users have seen them."""
+"""The cases of NusaSMS, WhatsApp. Requests are its page's; answers, dates and refusals are as users have seen them."""
 
 import json
 from datetime import UTC, datetime
@@ -519,7 +519,7 @@ ACCOUNT_ANSWERS = (
         title="the balances that messages are paid from",
         check="balance",
         response=credit(),
-        stored_message=AccountStatus(
+        status=AccountStatus(
             balances=(
                 Balance(account="sms", amount=782.5, expires_at=datetime(2020, 12, 4, 17, tzinfo=UTC)),
                 Balance(account="wa", amount=1000.0, expires_at=datetime(2019, 12, 31, 17, tzinfo=UTC)),
@@ -530,7 +530,7 @@ ACCOUNT_ANSWERS = (
         title="balances that are null",
         check="balance",
         response=credit(sms_balance=None, sms_expired_date=None, wa_balance=0, wa_expired_date=None),
-        stored_message=AccountStatus(balances=(Balance(account="sms", amount=None), Balance(account="wa", amount=0.0))),
+        status=AccountStatus(balances=(Balance(account="sms", amount=None), Balance(account="wa", amount=0.0))),
     ),
     checked("balance", "an amount that is a text", credit(wa_balance="1000")),
     checked("balance", "an amount that is none", raw('{"error": false, "data": {"wa_balance": NaN}}')),
@@ -540,7 +540,7 @@ ACCOUNT_ANSWERS = (
         title="a good key",
         check="key",
         response=succeeded(USER, 200, "APIKey Authentication check"),
-        stored_message=AccountStatus(),
+        status=AccountStatus(),
     ),
     checked("key", "nobody", succeeded({}, 200)),
     *(

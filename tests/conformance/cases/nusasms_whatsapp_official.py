@@ -1,4 +1,4 @@
-"""How NusaSMS speaks WhatsApp Official. Requests and answers are its page's; refusals are made up in its style."""
+"""The cases of NusaSMS, WhatsApp Official. Requests and answers are its page's; refusals are made up in its style."""
 
 import json
 from datetime import UTC, datetime
@@ -467,7 +467,7 @@ def template(
         title=f"templates: {title}",
         check="templates",
         response=listed({**ROW, **changes}),
-        stored_message=AccountStatus(templates={TEMPLATE: info}),
+        status=AccountStatus(templates={TEMPLATE: info}),
     )
 
 
@@ -514,26 +514,26 @@ ACCOUNT_ANSWERS = (
         title="templates: none",
         check="templates",
         response=listed(),
-        stored_message=AccountStatus(templates={}),
+        status=AccountStatus(templates={}),
     ),
     AccountAnswer(
         title="templates: one without an id hides no other",
         check="templates",
         response=listed({**ROW, "id": None}, "otp_code", {"name": "otp_code"}, ROW),
-        stored_message=AccountStatus(templates={TEMPLATE: TemplateInfo(is_approved=True, body_parameters=1)}),
+        status=AccountStatus(templates={TEMPLATE: TemplateInfo(is_approved=True, body_parameters=1)}),
     ),
     checked("templates", "more than can be kept", listed(*[ROW] * 2001)),
     AccountAnswer(
         title="channels: two",
         check="channels",
         response=succeeded([CHANNEL_ROW, {**CHANNEL_ROW, "id": ANOTHER_CHANNEL}, None], 200, "Channels"),
-        stored_message=AccountStatus(senders=frozenset({CHANNEL, ANOTHER_CHANNEL})),
+        status=AccountStatus(senders=frozenset({CHANNEL, ANOTHER_CHANNEL})),
     ),
     AccountAnswer(
         title="channels: none",
         check="channels",
         response=succeeded([], 200, "Channels"),
-        stored_message=AccountStatus(senders=frozenset()),
+        status=AccountStatus(senders=frozenset()),
     ),
     *(
         answer

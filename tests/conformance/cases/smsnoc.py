@@ -1,4 +1,4 @@
-"""How SMS NOC speaks: its page for requests and envelopes, "Ultimate SMS" for what stands in them."""
+"""The cases of SMS NOC. Requests and envelopes are from its page, their contents from "Ultimate SMS"."""
 
 import json
 from dataclasses import replace
@@ -69,7 +69,7 @@ CAMPAIGN_ROW: dict[str, Any] = {
 }
 CAMPAIGN_TEXT = "Your campaign successfully store and is being produced in the background"
 UID_AT = datetime(2021, 5, 8, 12, 17, 39, tzinfo=UTC)
-"""What the first eight hex digits of the uid say."""
+"""The time in the first eight hex digits of the uid."""
 
 
 def said(status: int, document: object) -> HttpResponse:
@@ -438,7 +438,7 @@ TEN_NUMBERS = tuple(f"88017449779{number}" for number in range(50, 60))
 
 
 def row_to(number: str, uid: str = "", **changes: Any) -> dict[str, Any]:
-    """Return the row to a number, whose uid ends as the number does unless it is given."""
+    """Return the row of a number. Without a given uid, the uid ends like the number."""
     return {**ROW, "uid": uid or f"609681630f7{number[-2:]}", "to": number, **changes}
 
 
@@ -582,7 +582,7 @@ def balance_of(title: str, amount: float | None, expires_at: datetime | None, **
         title=title,
         check="balance",
         response=success(data),
-        stored_message=AccountStatus(balances=(Balance(account="credit", amount=amount, expires_at=expires_at),)),
+        status=AccountStatus(balances=(Balance(account="credit", amount=amount, expires_at=expires_at),)),
     )
 
 

@@ -1,4 +1,4 @@
-"""How SMSPoh v3 speaks. Answers, rows and callbacks are those of its page, with the stars in its numbers filled in."""
+"""The cases of SMSPoh v3. Answers, rows and callbacks are from its page, with the stars in numbers filled in."""
 
 import json
 from dataclasses import replace
@@ -659,7 +659,7 @@ MANY_SENDS = (
 
 
 def entry_to(number: str, **changes: Any) -> dict[str, Any]:
-    """Return the entry of a number, whose id ends as the number does. The page's examples have no reference."""
+    """Return the entry of a number. Its id ends like the number. The page's examples have no reference."""
     return {**TAKEN, "messageId": f"327DABCC-{number[-2:]}", "to": number, "clientReference": "", **changes}
 
 
@@ -864,11 +864,9 @@ def credit(amount: float) -> AccountStatus:
 
 
 def asked(
-    title: str, response: HttpResponse, stored_message: AccountStatus | None = None, *, is_refused: bool = False
+    title: str, response: HttpResponse, status: AccountStatus | None = None, *, is_refused: bool = False
 ) -> AccountAnswer:
-    return AccountAnswer(
-        title=title, check="balance", response=response, stored_message=stored_message, is_refused=is_refused
-    )
+    return AccountAnswer(title=title, check="balance", response=response, status=status, is_refused=is_refused)
 
 
 ACCOUNT_ANSWERS = (

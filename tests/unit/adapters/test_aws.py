@@ -17,7 +17,7 @@ LOOPBACK = x509.IPAddress(ip_address("127.0.0.1"))
 OTHER_HOST = x509.DNSName("other.example")
 
 ONCE = answers(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}")
-"""A server of which each connection answers one call."""
+"""A server that answers one call on each connection."""
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from sampai.adapters.events import MAX_BATCH_BYTES, EventBridgeBus
 from sampai.contract.events import Event
 from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
+from tests.fakes import RecordingTelemetry
 from tests.unit.adapters.calls import Calls, watch
 
 PARTS = ("Source", "DetailType", "Detail")
@@ -23,9 +24,10 @@ PARTS = ("Source", "DetailType", "Detail")
 class Bus:
     client: Any
     calls: Calls
+    telemetry: RecordingTelemetry = field(default_factory=RecordingTelemetry)
 
     def put(self, events: Sequence[Event]) -> None:
-        EventBridgeBus(self.client, bus_name="bus").put(events)
+        EventBridgeBus(self.client, bus_name="bus", telemetry=self.telemetry).put(events)
 
     def numbers(self) -> list[list[int]]:
         """Return the numbers of the events in each call."""
@@ -123,7 +125,7 @@ def test_no_event_overtakes_one_that_was_not_taken(
 
 def test_bus_that_does_not_exist_is_unavailable(aws: Aws) -> None:
     with pytest.raises(UnavailableError, match=r"^events: ResourceNotFoundException$"):
-        EventBridgeBus(aws.client("events"), bus_name="nowhere").put(events(1))
+        EventBridgeBus(aws.client("events"), bus_name="nowhere", telemetry=RecordingTelemetry()).put(events(1))
 
 
 def test_outage_is_unavailable(bus: Bus) -> None:
@@ -131,3 +133,27 @@ def test_outage_is_unavailable(bus: Bus) -> None:
 
     with pytest.raises(UnavailableError, match=r"^events: EndpointConnectionError$"):
         bus.put(events(1))
+
+
+# --- events that are never accepted -------------------------------------------------------------------------------
+
+
+def test_event_that_is_too_large_does_not_block_the_others(bus: Bus) -> None:
+    large = Event(detail_type="Message Received", detail={"n": 1, "message_id": "m-1", "text": "x" * MAX_BATCH_BYTES})
+
+    bus.put([*events(1), large, *events(3)[2:]])
+
+    assert bus.numbers() == [[0, 2]]
+    assert bus.telemetry.counts == {("EventRefused", None): 1}
+
+
+def test_event_that_is_refused_for_good_does_not_block_the_others(bus: Bus, stubber: Stubber) -> None:
+    refused = answer(10)
+    refused["Entries"][3] = {"ErrorCode": "MalformedDetail"}
+    for each in (refused, answer(2)):
+        stubber.add_response("put_events", each)
+
+    bus.put(events(12))
+
+    assert bus.numbers() == [list(range(10)), [10, 11]]
+    assert bus.telemetry.counts == {("EventRefused", None): 1}

@@ -1,13 +1,16 @@
-"""Messages as items of the table: what is written is read as it was, and what is enclosed is never written."""
+"""Messages as items of the table. Attachments are never written."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from sampai.adapters.items import from_item, to_item
+from sampai.adapters.items import due_shard_of, from_item, from_usable_item, to_item
+from sampai.adapters.reading import read_item
+from sampai.contract.events import status_changed
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import (
     Attachments,
@@ -18,13 +21,15 @@ from sampai.domain.message import (
     Message,
     OnUnknown,
     Text,
+    UnknownContent,
     claim,
     fail,
     schedule,
 )
 from sampai.domain.status import Source, Status
 from sampai.domain.template import Template, parse_parameters
-from tests.fakes import START
+from sampai.domain.times import EARLIEST, LATEST
+from tests.fakes import START, RecordingTelemetry
 
 DRAFT = Message(message_id="m-1", status=Status.QUEUED, created_at=START, updated_at=START, occurred_at=START)
 
@@ -63,14 +68,14 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("content", [c[1] for c in CONTENTS], ids=[c[0] for c in CONTENTS])
-def test_every_kind_of_content_is_read_as_it_was_written(content: Content | None) -> None:
+def test_content_is_read_as_it_was_written(content: Content | None) -> None:
     message = replace(DRAFT, content=content)
 
     assert from_item(to_item(message)) == message
 
 
 @pytest.mark.parametrize("changes", [c[1] for c in CHANGES], ids=[c[0] for c in CHANGES])
-def test_what_a_message_is_and_where_it_goes_is_read_as_it_was_written(changes: dict[str, Any]) -> None:
+def test_fields_of_a_message_are_read_as_they_were_written(changes: dict[str, Any]) -> None:
     message = claim(
         replace(DRAFT, **changes), provider="nusasms", attempt_id="a-1", now=START, lease=timedelta(seconds=60)
     )
@@ -79,7 +84,7 @@ def test_what_a_message_is_and_where_it_goes_is_read_as_it_was_written(changes: 
 
 
 @pytest.mark.parametrize("content", [c[1] for c in CONTENTS], ids=[c[0] for c in CONTENTS])
-def test_what_is_enclosed_never_reaches_an_item(content: Content | None) -> None:
+def test_attachments_never_reach_an_item(content: Content | None) -> None:
     attachments = Attachments(file=b"a-file-of-a-message", encryption_key="a-key-of-a-message")
     message = replace(DRAFT, content=content, attachments=attachments)
 
@@ -91,7 +96,7 @@ def test_what_is_enclosed_never_reaches_an_item(content: Content | None) -> None
 
 
 @pytest.mark.parametrize("content", [c[1] for c in CONTENTS], ids=[c[0] for c in CONTENTS])
-def test_neither_words_nor_enclosures_show(content: Content | None) -> None:
+def test_repr_shows_neither_texts_nor_attachments(content: Content | None) -> None:
     attachments = Attachments(file=b"a-file-of-a-message", encryption_key="a-key-of-a-message")
     number = "+85591234511"
     shown = repr(replace(DRAFT, content=content, attachments=attachments, recipient=number, metadata={"a": "4711"}))
@@ -100,7 +105,7 @@ def test_neither_words_nor_enclosures_show(content: Content | None) -> None:
     assert [secret for secret in secrets if secret in shown] == []
 
 
-def test_a_final_message_keeps_no_words_no_enclosures_and_no_options() -> None:
+def test_final_message_keeps_neither_texts_nor_attachments_nor_options() -> None:
     message = replace(
         DRAFT,
         content=Text(text="Your code is 1234"),
@@ -117,7 +122,7 @@ def test_a_final_message_keeps_no_words_no_enclosures_and_no_options() -> None:
     assert (from_item(to_item(failed)).audience, from_item(to_item(failed)).room_id) == (("6415907d0d37a",), "room-1")
 
 
-def test_what_is_absent_in_a_message_is_absent_in_its_item() -> None:
+def test_absent_field_of_a_message_is_absent_in_its_item() -> None:
     item = to_item(schedule(DRAFT, now=START, due_at=START))
 
     assert item.keys() == {
@@ -133,6 +138,7 @@ def test_what_is_absent_in_a_message_is_absent_in_its_item() -> None:
         "occurred_at",
         "revision",
         "sequence",
+        "schema_version",
         "attempt",
         "lookups",
         "not_found_count",
@@ -141,3 +147,130 @@ def test_what_is_absent_in_a_message_is_absent_in_its_item() -> None:
         "metadata",
         "history",
     }
+
+
+# --- the lifetime of an item ----------------------------------------------------------------------------------------
+
+LIFETIMES = [
+    ("no send_at", None, START),
+    ("later send_at", START + timedelta(days=300), START + timedelta(days=300)),
+    ("send_at 100 days ago", START - timedelta(days=100), START),
+]
+
+
+@pytest.mark.parametrize(("send_at", "counted_from"), [c[1:] for c in LIFETIMES], ids=[c[0] for c in LIFETIMES])
+@pytest.mark.parametrize("days", [62, 90])
+def test_item_expires_after_the_retention_from_the_later_of_created_at_and_send_at(
+    send_at: datetime | None, counted_from: datetime, days: int
+) -> None:
+    item = to_item(replace(DRAFT, send_at=send_at), retention=timedelta(days=days))
+
+    assert item["ttl"] == {"N": str(int((counted_from + timedelta(days=days)).timestamp()))}
+
+
+def test_item_has_the_schema_version_that_its_release_writes() -> None:
+    assert to_item(DRAFT)["schema_version"] == {"N": "1"}
+
+
+# --- items of the next and the previous release ---------------------------------------------------------------------
+
+
+STORED = claim(
+    replace(DRAFT, route=("nomsa",), content=Text(text="Hi")),
+    provider="nomsa",
+    attempt_id="a-1",
+    now=START,
+    lease=timedelta(seconds=60),
+)
+
+
+def item_of(**attributes: Any) -> dict[str, Any]:
+    """Return the item of a claimed message with other attributes; None removes one."""
+    return {name: value for name, value in (to_item(STORED) | attributes).items() if value is not None}
+
+
+WORDS: list[tuple[str, dict[str, Any], Callable[[Message], object], object]] = [
+    ("category", {"category": {"S": "marketing"}}, lambda m: m.category, Category.TRANSACTIONAL),
+    ("on_unknown", {"on_unknown": {"S": "ask"}}, lambda m: m.on_unknown, OnUnknown.HOLD),
+    (
+        "reason",
+        {"failure": {"M": {"reason": {"S": "quiet_hours"}, "new": {"N": "1"}}}},
+        lambda m: m.failure and str(m.failure.reason),
+        "quiet_hours",
+    ),
+    (
+        "source and status in the history",
+        {"history": {"L": [{"M": {"status": {"S": "paused"}, "at": {"S": "2026-11-21T10:00:00.000Z"},
+                                  "source": {"S": "operator"}, "by": {"S": "x"}}}]}},
+        lambda m: [(str(entry.status), str(entry.source)) for entry in m.history],
+        [("paused", "operator")],
+    ),
+    ("content", {"content": {"M": {"type": {"S": "poll"}}}}, lambda m: type(m.content), UnknownContent),
+    ("attribute", {"priority": {"N": "7"}}, lambda m: m.message_id, "m-1"),
+    ("date before all dates", {"send_at": {"S": "0001-01-01T00:00:00.000Z"}}, lambda m: m.send_at, EARLIEST),
+    ("date after all dates", {"expires_at": {"S": "9999-12-31T23:59:59.999Z"}}, lambda m: m.expires_at, LATEST),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("attributes", "value", "expected"), [w[1:] for w in WORDS], ids=[w[0] for w in WORDS])
+def test_unknown_word_of_a_newer_release_becomes_a_neutral_value(
+    attributes: dict[str, Any], value: Callable[[Message], object], expected: object
+) -> None:
+    message = from_usable_item(item_of(**attributes))
+
+    assert value(message) == expected
+    assert to_item(message)["status"] == {"S": "sending"}
+
+
+MISSING: list[tuple[str, Message]] = [
+    ("route", replace(STORED, route=())),
+    ("metadata", STORED),
+    ("history", replace(STORED, history=())),
+    *((name, STORED) for name in ("category", "on_unknown", "channel", "updated_at", "occurred_at", "ttl")),
+]
+
+
+@pytest.mark.parametrize(("name", "expected"), MISSING, ids=[m[0] for m in MISSING])
+def test_missing_attribute_has_the_default_of_an_older_release(name: str, expected: Message) -> None:
+    assert from_usable_item(item_of(**{name: None})) == expected
+
+
+UNREADABLE: list[tuple[str, dict[str, Any]]] = [
+    ("status", {"status": {"S": "paused"}}),
+    ("no status", {"status": None}),
+    ("channel of an open message", {"channel": {"S": "carrier_pigeon"}}),
+    ("content of a message that waits", {"status": {"S": "queued"}, "content": {"M": {"type": {"S": "poll"}}}}),
+    ("date without a zone", {"created_at": {"S": "2026-11-21T10:00:00"}}),
+    ("another type", {"route": {"S": "nomsa"}}),
+]
+
+
+@pytest.mark.parametrize("attributes", [u[1] for u in UNREADABLE], ids=[u[0] for u in UNREADABLE])
+def test_item_whose_meaning_is_unknown_cannot_be_read(attributes: dict[str, Any]) -> None:
+    telemetry = RecordingTelemetry()
+
+    message = read_item(
+        item_of(**attributes), from_usable_item, table="messages", key="message_id", telemetry=telemetry
+    )
+
+    assert message is None
+    assert telemetry.counts == {("ItemUnreadable", None): 1}
+    ((level, line, fields),) = telemetry.lines
+    assert (level, line, fields["table"], fields["message_id"]) == ("error", "item unreadable", "messages", "m-1")
+
+
+def test_final_message_on_an_unknown_channel_can_be_read_and_published() -> None:
+    item = item_of(status={"S": "delivered"}, channel={"S": "carrier_pigeon"})
+
+    assert status_changed(from_usable_item(item), previous=None).detail["channel"] == "carrier_pigeon"
+
+
+def test_unknown_content_is_stored_as_it_was() -> None:
+    content = {"M": {"type": {"S": "poll"}, "options": {"L": [{"S": "yes"}, {"N": "7"}]}}}
+
+    assert to_item(from_item(item_of(content=content)))["content"] == content
+
+
+def test_shard_of_an_item_is_among_the_shards_of_every_higher_count() -> None:
+    for shards in (8, 16, 64):
+        assert {int(due_shard_of(f"m-{n}", shards)) for n in range(2000)} == set(range(shards))

@@ -96,7 +96,7 @@ def test_a_broken_secret_keeps_the_last_good_one_and_shows_no_value(
     assert telemetry.lines == [("error", "secret broken", {"why": "not JSON"})]
 
 
-def test_a_cold_start_on_a_broken_secret_is_told(secrets: Secrets) -> None:
+def test_cold_start_on_a_broken_secret_raises(secrets: Secrets) -> None:
     secrets.put("[]")
 
     with pytest.raises(UnavailableError, match=r"^secret: no valid version$"):
@@ -129,7 +129,7 @@ def test_the_fingerprint_key_is_read_once(secrets: Secrets, clock: FixedClock) -
     )
 
 
-def test_a_function_without_a_fingerprint_key_cannot_ask_for_it(
+def test_function_without_a_fingerprint_key_cannot_read_it(
     aws: Aws, clock: FixedClock, telemetry: RecordingTelemetry
 ) -> None:
     source = SecretsManagerSecret(lambda: aws.client("secretsmanager"), arn=SECRET, clock=clock, telemetry=telemetry)
@@ -152,7 +152,7 @@ def test_a_function_without_a_fingerprint_key_cannot_ask_for_it(
         ({"rotated_at": "yesterday", "nobody": None, "other": {"a": "b"}}, Secret(credentials={"other": {"a": "b"}})),
     ],
 )
-def test_a_secret_says_tokens_and_credentials(document: object, expected: Secret) -> None:
+def test_secret_has_tokens_and_credentials(document: object, expected: Secret) -> None:
     assert parse_secret(json.dumps(document)) == expected
 
 
@@ -161,7 +161,7 @@ def test_a_secret_says_tokens_and_credentials(document: object, expected: Secret
     ["", "canary", '"canary"', "[" * 100_000, '{"webhook_tokens": {"canary": 1}}', '{"webhook_tokens": ["canary", 1]}',
      '{"webhook_tokens": ["canary", ""]}', '{"webhook_tokens": ""}', '{"webhook_tokens": null}'],
 )  # fmt: skip
-def test_a_broken_secret_is_refused_without_its_values(document: str) -> None:
+def test_error_about_a_broken_secret_shows_no_value(document: str) -> None:
     with pytest.raises(BrokenDocumentError) as refusal:
         parse_secret(document)
 

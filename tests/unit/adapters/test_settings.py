@@ -82,7 +82,7 @@ def test_an_empty_document_is_complete(parameter: Parameter) -> None:
     assert parameter.source.current().route_of(Channel.SMS, "KH") == ("nomsa",)
 
 
-def test_a_broken_document_keeps_the_last_good_one_and_rings_once_for_each_reading(
+def test_broken_document_keeps_the_last_good_one_and_counts_once_for_each_reading(
     parameter: Parameter, clock: FixedClock, telemetry: RecordingTelemetry
 ) -> None:
     parameter.put(horizon(1))
@@ -123,7 +123,7 @@ def test_a_cold_start_gives_up_after_a_number_of_broken_documents(
     assert telemetry.counts == {("SettingsBroken", None): 1}
 
 
-def test_settings_that_were_broken_at_the_cold_start_are_taken_as_soon_as_they_are_mended(parameter: Parameter) -> None:
+def test_settings_that_were_broken_at_the_cold_start_are_used_once_they_are_fixed(parameter: Parameter) -> None:
     parameter.put(BROKEN)
     with pytest.raises(UnavailableError):
         parameter.source.current()
@@ -188,7 +188,7 @@ def test_an_outage_keeps_the_last_good_settings_for_another_minute(
     assert (len(parameter.reads), telemetry.counts) == (2, {})
 
 
-def test_an_outage_at_the_cold_start_is_told(parameter: Parameter) -> None:
+def test_outage_at_the_cold_start_raises(parameter: Parameter) -> None:
     parameter.put(horizon(1))
     parameter.reads.cut()
 

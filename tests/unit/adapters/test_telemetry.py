@@ -1,4 +1,4 @@
-"""Log lines and metrics as they are written."""
+"""The written log lines and metrics."""
 
 import json
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ def lines(output: StringIO) -> list[dict[str, Any]]:
 
 
 def fields(output: StringIO) -> dict[str, Any]:
-    """Return what one line says beyond what every line says."""
+    """Return the fields of a line that not every line has."""
     (line,) = lines(output)
     return {name: line[name] for name in line.keys() - {"level", "location", "message", "timestamp", "service"}}
 
@@ -46,7 +46,7 @@ def test_a_line_is_json_with_level_words_and_fields(telemetry: PowertoolsTelemet
     assert (lines(output)[0]["message_id"], lines(output)[0]["attempt"]) == ("otp-1", 2)
 
 
-def test_a_field_may_bear_a_name_that_log_records_have(telemetry: PowertoolsTelemetry, output: StringIO) -> None:
+def test_field_may_have_the_name_of_a_log_record_s_attribute(telemetry: PowertoolsTelemetry, output: StringIO) -> None:
     telemetry.info("provider off", name="nomsa", message="m", module="x", args=1)
 
     assert fields(output) == {"name_": "nomsa", "message_": "m", "module_": "x", "args_": 1}
@@ -120,7 +120,7 @@ def test_counts_are_summed_by_provider_and_written_once(
     ]
 
 
-def test_what_is_measured_stands_under_its_account_alone(
+def test_measurement_has_the_dimension_of_its_account(
     telemetry: PowertoolsTelemetry, capsys: pytest.CaptureFixture[str]
 ) -> None:
     telemetry.measure("Balance", 1092.0, provider="smsnoc", account="credit")
@@ -139,7 +139,7 @@ def test_what_is_measured_stands_under_its_account_alone(
     }
 
 
-def test_nothing_counted_is_nothing_written(telemetry: PowertoolsTelemetry, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_counts_nothing_is_written(telemetry: PowertoolsTelemetry, capsys: pytest.CaptureFixture[str]) -> None:
     telemetry.flush()
 
     assert capsys.readouterr().out == ""
@@ -156,7 +156,7 @@ def test_the_environment_adds_no_dimension(
     assert metrics(capsys) == [{"_aws": described("Accepted", dimensions=[[]]), "Accepted": [1.0]}]
 
 
-def test_each_stack_counts_in_a_namespace_of_its_own(output: StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_stack_has_its_own_namespace(output: StringIO, capsys: pytest.CaptureFixture[str]) -> None:
     telemetry = PowertoolsTelemetry(service="sampai-other", level="INFO", namespace="Sampai/other", stream=output)
     telemetry.count("Accepted")
 

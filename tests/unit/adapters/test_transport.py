@@ -1,4 +1,4 @@
-"""The transport among servers that behave; `test_transport_hostile.py` has those that do not."""
+"""The transport with well-behaved servers; `test_transport_hostile.py` has the others."""
 
 import faulthandler
 import logging
@@ -87,7 +87,7 @@ def test_the_request_arrives_as_it_was_built(transport: HttpTransport) -> None:
     ],
     ids=["a line break in a header", "a header beyond Latin-1", "no URL", "no HTTP", "nothing"],
 )
-def test_a_request_that_cannot_be_made_carried_nothing(transport: HttpTransport, request_: HttpRequest) -> None:
+def test_request_that_cannot_be_made_was_not_sent(transport: HttpTransport, request_: HttpRequest) -> None:
     result = transport.call(request_, deadline_seconds=PATIENCE)
 
     assert result in (never_sent("not sent"), never_sent("refused"))
@@ -102,7 +102,7 @@ def test_no_call_starts_without_time(transport: HttpTransport) -> None:
 
 
 @covers("I11")
-def test_neither_proxy_nor_netrc_of_the_environment_is_used(
+def test_proxy_and_netrc_of_the_environment_are_ignored(
     transport: HttpTransport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     received: list[bytes] = []
@@ -124,7 +124,7 @@ def test_neither_proxy_nor_netrc_of_the_environment_is_used(
     assert b"authorization" not in received[0].lower()
 
 
-def test_no_cookie_comes_back(transport: HttpTransport) -> None:
+def test_cookies_are_not_sent_back(transport: HttpTransport) -> None:
     received: list[bytes] = []
 
     def script(peer: Peer) -> None:
@@ -138,7 +138,7 @@ def test_no_cookie_comes_back(transport: HttpTransport) -> None:
     assert [b"cookie" in request.lower() for request in received] == [False, False]
 
 
-# --- connections ----------------------------------------------------------------------------------------------------
+# --- connections ------------------------------------------------------------------------------------------------------
 
 
 def test_calls_in_a_row_share_a_connection_until_it_is_dropped() -> None:
@@ -155,7 +155,7 @@ def test_calls_in_a_row_share_a_connection_until_it_is_dropped() -> None:
     assert (second, server.connections) == (OK_RESPONSE, 2)
 
 
-def test_a_connection_that_was_idle_is_not_used_again() -> None:
+def test_connection_that_was_idle_for_too_long_is_not_reused() -> None:
     transport = HttpTransport()
     with serving(answers(OK, OK)) as server:
         request = post(f"http://127.0.0.1:{server.port}/")
@@ -196,7 +196,7 @@ def test_threads_get_their_own_answers() -> None:
     assert [result.body if isinstance(result, HttpResponse) else result for result in results] == expected
 
 
-# --- secrecy --------------------------------------------------------------------------------------------------------
+# --- secrecy ----------------------------------------------------------------------------------------------------------
 
 
 @covers("I11")
@@ -210,7 +210,7 @@ def test_no_log_shows_a_url(transport: HttpTransport, script: Script, caplog: py
     assert "canary" not in caplog.text + repr(result)
 
 
-# --- TLS ------------------------------------------------------------------------------------------------------------
+# --- TLS --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +221,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 LOOPBACK = x509.IPAddress(ip_address("127.0.0.1"))
 
 
-def test_a_certificate_that_is_in_order_is_accepted_and_the_bundle_is_loaded_once(authority: Authority) -> None:
+def test_valid_certificate_is_accepted_and_the_bundle_is_loaded_once(authority: Authority) -> None:
     context = authority.client_context()
     transport = HttpTransport(context)
     once = answers(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
@@ -236,7 +236,7 @@ def test_a_certificate_that_is_in_order_is_accepted_and_the_bundle_is_loaded_onc
 
 
 @covers("V1")
-def test_an_authority_that_is_not_trusted_gets_nothing(transport: HttpTransport, authority: Authority) -> None:
+def test_server_of_an_untrusted_authority_gets_no_request(transport: HttpTransport, authority: Authority) -> None:
     with serving(answers(OK), authority.server_context(LOOPBACK)) as server:
         result = transport.call(post(f"https://127.0.0.1:{server.port}/"), deadline_seconds=PATIENCE)
 

@@ -1,8 +1,8 @@
-"""Everything that a server can do to a call, over real sockets: what the services are told, and that it ends.
+"""Hostile servers on real sockets: every call ends in time, with a result that is safe.
 
-Each row: what the server does, what the transport makes of it. Three things can come of a call: nothing was sent, it
-may have been sent and there is no answer, or a response. The first alone lets a message go out again, so a row may
-move from the first to the second, but never back without proof.
+Each row names a behaviour of the server and the result of the call. There are three results: nothing was sent, the
+request may have been sent and there is no answer, or a response. Only after the first may a message go out again, so a
+row may move from the first to the second result, but never back without proof.
 """
 
 import faulthandler
@@ -46,13 +46,13 @@ from tests.servers import (
 )
 
 GRACE = 0.5
-"""Seconds after its deadline by which a call has ended, also on a busy machine."""
+"""Seconds after its deadline until a call has ended, even on a busy machine."""
 
 LIMIT = 20
-"""Bytes of an answer's body that the calls of the table want at most."""
+"""The response limit of the calls in the table, in bytes."""
 
 Place = Callable[[Authority], AbstractContextManager[str]]
-"""Makes a place that a request can be sent to, and gives its URL."""
+"""Makes a destination of requests and yields its URL."""
 
 
 @pytest.fixture(autouse=True)
@@ -328,7 +328,7 @@ def deadline_for(expected: HttpResponse | NoResponse) -> float:
 
 @covers("V1", "V2", "V3", "I10")
 @pytest.mark.parametrize(("place", "expected"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
-def test_a_call_ends_in_time_and_in_what_is_known(
+def test_call_ends_in_time_with_a_safe_result(
     transport: HttpTransport, authority: Authority, place: Place, expected: HttpResponse | NoResponse
 ) -> None:
     deadline = deadline_for(expected)
@@ -338,12 +338,12 @@ def test_a_call_ends_in_time_and_in_what_is_known(
         seconds = time.monotonic() - begun
 
     assert result == expected
-    # A bound of the product's promise, not a measure of its speed.
+    # The product guarantees this bound; it does not measure speed.
     assert seconds <= deadline + GRACE
 
 
 @covers("V2", "I10")
-def test_a_server_that_does_not_read_cannot_hold_the_call(transport: HttpTransport) -> None:
+def test_server_that_does_not_read_cannot_block_the_call(transport: HttpTransport) -> None:
     with serving(silence_before_reading) as server:
         request = HttpRequest(method="POST", url=f"http://127.0.0.1:{server.port}/", body=bytes(16_000_000))
         begun = time.monotonic()
@@ -373,9 +373,7 @@ FLOODS: list[tuple[str, Script, str]] = [
 
 @covers("V2", "I10")
 @pytest.mark.parametrize(("script", "why"), [row[1:] for row in FLOODS], ids=[row[0] for row in FLOODS])
-def test_no_answer_takes_more_memory_than_a_few_times_its_limit(
-    transport: HttpTransport, script: Script, why: str
-) -> None:
+def test_memory_of_an_answer_is_limited(transport: HttpTransport, script: Script, why: str) -> None:
     deadline = deadline_for(lost(why))
     with serving(script) as server:
         request = post(f"http://127.0.0.1:{server.port}/")
@@ -395,7 +393,7 @@ def test_no_answer_takes_more_memory_than_a_few_times_its_limit(
 
 @covers("V3", "I11")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_an_answer_and_its_target_sees_nothing(transport: HttpTransport, status: int) -> None:
+def test_redirect_is_an_answer_and_is_not_followed(transport: HttpTransport, status: int) -> None:
     with serving(answers(OK)) as target:
         location = f"http://localhost:{target.port}/"
         redirect = f"HTTP/1.1 {status} Elsewhere\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
@@ -434,7 +432,7 @@ WISHES: list[tuple[str, bytes, float | None]] = [
 
 @covers("V3", "Q7")
 @pytest.mark.parametrize(("headers", "seconds"), [wish[1:] for wish in WISHES], ids=[wish[0] for wish in WISHES])
-def test_every_provider_reads_how_long_a_server_wants_to_be_left_alone(
+def test_every_provider_reads_the_retry_after_header(
     transport: HttpTransport, headers: bytes, seconds: float | None
 ) -> None:
     throttled = b"HTTP/1.1 429 Too Many Requests\r\n" + headers + b"Content-Length: 0\r\n\r\n"
@@ -462,7 +460,7 @@ SECOND: list[tuple[str, Script, NoResponse]] = [
 
 @covers("V2", "I10")
 @pytest.mark.parametrize(("script", "expected"), [row[1:] for row in SECOND], ids=[row[0] for row in SECOND])
-def test_a_second_call_on_a_connection_ends_as_a_first_one_would(
+def test_second_call_on_a_connection_ends_like_the_first(
     authority: Authority, script: Script, expected: NoResponse
 ) -> None:
     transport = HttpTransport(authority.client_context())

@@ -28,7 +28,7 @@ Item = dict[str, Any]
 
 
 def item_of(size: int, **more: Any) -> Item:
-    """Return an item of so many bytes, and more."""
+    """Return an item of so many bytes or more."""
     return {"k": {"S": "x" * (size - 1)}, **more}
 
 
@@ -89,12 +89,12 @@ def test_a_sparse_index_is_written_when_its_keys_change(before: Item | None, aft
     assert index_units(before, after, ["shard", "at"]) == units
 
 
-def test_a_read_by_key_costs_a_unit_for_each_four_kilobytes_and_one_for_what_is_not_there() -> None:
+def test_read_by_key_costs_a_unit_for_each_four_kilobytes_and_one_for_a_missing_item() -> None:
     assert read_units([item_of(4096), item_of(4097)], asked=4) == 5
 
 
 @pytest.mark.parametrize(("items", "units"), [([], 0.5), ([item_of(4000)], 0.5), ([item_of(2100)] * 4, 1.5)])
-def test_a_query_is_billed_by_the_sum_of_what_it_finds(items: list[Item], units: float) -> None:
+def test_query_is_billed_by_the_sum_of_its_items(items: list[Item], units: float) -> None:
     assert query_units(items) == units
 
 
@@ -103,7 +103,7 @@ def test_a_batch_is_received_in_chunks_and_deleted_at_once(size: int, requests: 
     assert polling_requests(size) == requests
 
 
-def test_usages_are_added_subtracted_and_multiplied_by_resource() -> None:
+def test_usages_are_added_subtracted_and_multiplied() -> None:
     idle, run = Usage(a=1.0, b=2.0), Usage(a=1.0, b=5.0, c=1.0)
 
     assert run - idle == {"a": 0.0, "b": 3.0, "c": 1.0}
@@ -132,19 +132,21 @@ def test_usages_are_added_subtracted_and_multiplied_by_resource() -> None:
     ],
     ids=["reported", "asked once", "asked four times"],
 )
-def test_a_life_is_a_send_and_what_brings_its_end(usage: MessageUsage, number: int, life: dict[str, float]) -> None:
+def test_life_of_a_message_is_a_send_and_its_receipts_or_polls(
+    usage: MessageUsage, number: int, life: dict[str, float]
+) -> None:
     assert usage.life(polls=number) == life
 
 
 @pytest.mark.parametrize(
     ("known_after", "number"), [(0, 1), (30, 1), (45, 1), (46, 2), (135, 2), (136, 3), (466, 4), (86_400, 9)]
 )
-def test_looks_follow_the_schedule_and_the_minute(known_after: float, number: int) -> None:
+def test_polls_follow_the_schedule_and_the_minute(known_after: float, number: int) -> None:
     assert count_polls((15, 60, 300, 1800, 7200, 21600), known_after) == number
 
 
 @pytest.mark.parametrize(("memory", "milliseconds"), [(1769, 20 + 216), (3538, 20 + 216), (512, 20 * 1769 / 512 + 216)])
-def test_less_memory_makes_work_slower_and_waiting_not(memory: int, milliseconds: float) -> None:
+def test_less_memory_slows_work_but_not_waiting(memory: int, milliseconds: float) -> None:
     usage = Usage(
         {
             invocations("send"): 1.0,
@@ -166,7 +168,7 @@ def test_less_memory_makes_work_slower_and_waiting_not(memory: int, milliseconds
         ((1, 1.0), (10, 19.0), Cpu(fixed_ms=0, record_ms=2)),
     ],
 )
-def test_a_line_through_two_measurements_is_never_below_nothing(
+def test_line_through_two_measurements_is_never_negative(
     few: tuple[int, float], many: tuple[int, float], cpu: Cpu
 ) -> None:
     assert Cpu.between(few, many) == cpu
@@ -205,7 +207,7 @@ def test_arm_costs_a_fifth_less_time_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(("name", "units"), [("nomsa", (6, 1)), ("smspoh", (6, 0)), ("whatsapp", (7, 2))])
-def test_the_floor_writes_each_promise_once(name: str, units: tuple[int, int]) -> None:
+def test_minimum_writes_each_guarantee_once(name: str, units: tuple[int, int]) -> None:
     usage = MessageUsage(send={10: Usage()}, receipts=tuple(Usage() for _ in KINDS[name].receipts))
     floor = floor_of(name, usage, Usage({WRITE_UNITS: 99.0, LOG_BYTES: 99.0, STORED: 7.0, EVENTS: 3.0}))
 
@@ -220,12 +222,10 @@ def test_a_score_weighs_cost_and_time_alike() -> None:
 @pytest.mark.parametrize(
     ("found", "memory"), [({256: 2.4, 512: 2.18, 1024: 2.10, 1769: 2.09}, 512), ({256: 2.0, 512: 2.5}, 256)]
 )
-def test_the_smallest_memory_is_chosen_of_those_that_are_as_good_as_the_best(
-    found: dict[int, float], memory: int
-) -> None:
+def test_smallest_memory_among_the_best_is_chosen(found: dict[int, float], memory: int) -> None:
     assert choose_memory(found) == memory
 
 
-def test_every_price_says_what_one_is_and_where_it_stands() -> None:
+def test_every_price_has_a_unit_and_a_source() -> None:
     assert len(prices()) == 19
     assert prices()["dynamodb.write-unit"] == pytest.approx(0.71 / 1_000_000)

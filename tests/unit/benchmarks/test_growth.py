@@ -1,4 +1,4 @@
-"""The instruments of the bench for growth and receipts: they count as DynamoDB does, and list as vendors do."""
+"""The instruments of the benchmarks for growth and receipts: they count like DynamoDB and list like vendors."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -17,15 +17,21 @@ from sampai.domain.http import HttpRequest
 from sampai.domain.message import defer
 from sampai.domain.times import to_text
 from sampai.services.ports.messages import Insert, Replace
-from tests.fakes import START, FixedClock
+from tests.fakes import START, FixedClock, RecordingTelemetry
 
 
 def _store() -> tuple[CountingDynamo, DynamoStore]:
     client = CountingDynamo(**TABLES)
-    return client, DynamoStore(client, messages_table="messages", correlations_table="correlations", clock=FixedClock())
+    return client, DynamoStore(
+        client,
+        messages_table="messages",
+        correlations_table="correlations",
+        clock=FixedClock(),
+        telemetry=RecordingTelemetry(),
+    )
 
 
-def test_what_a_message_costs_is_counted() -> None:
+def test_cost_of_a_message_is_counted() -> None:
     client, store = _store()
     message = accepted_message("m-1", "nomsa", at=START, due_at=START)
 
@@ -35,14 +41,14 @@ def test_what_a_message_costs_is_counted() -> None:
     store.commit([Replace(before=message, message=later)])
     store.commit([Replace(before=message, message=defer(message, now=START, due_at=START))])
 
-    # A batch each, and a read of what stands in the way of the second insert.
+    # A batch each, and a read of the item that conflicts with the second insert.
     assert client.requests == Counter(BatchExecuteStatement=4, BatchGetItem=1)
-    # 1 and an entry of the index; refused; 1, an entry that goes and one that comes; refused.
+    # 1 and an index entry; refused; 1, an entry removed and one added; refused.
     assert (client.writes, client.refused, client.write_units, client.read_units) == (4, 2, 2 + 1 + 3 + 1, 1)
     assert client.tables["messages"].items() == [to_item(later)]
 
 
-def test_a_query_brings_the_longest_due_and_pays_for_no_more() -> None:
+def test_query_returns_the_longest_due_and_costs_no_more() -> None:
     client, store = _store()
     messages = [
         accepted_message(f"m-{n}", "nomsa", at=START, due_at=START + timedelta(seconds=n - 50))
@@ -55,7 +61,7 @@ def test_a_query_brings_the_longest_due_and_pays_for_no_more() -> None:
     assert (client.requests, client.read_units) == (Counter(Query=8), 4.0)
 
 
-def test_many_items_may_share_one() -> None:
+def test_many_items_may_share_one_due_time() -> None:
     client, store = _store()
     table = client.tables["messages"]
     item = to_item(accepted_message("m-0", "nomsa", at=START, due_at=START))
@@ -69,7 +75,7 @@ def test_many_items_may_share_one() -> None:
 
 
 @pytest.mark.parametrize(("vendor", "pages"), [("nomsa", 3), ("smsnoc", 9), ("smspoh", 3)])
-def test_a_list_shows_everything_in_pages_the_newest_first(vendor: str, pages: int) -> None:
+def test_list_has_all_rows_in_pages_newest_first(vendor: str, pages: int) -> None:
     vendors = ListingVendors(
         messages={vendor: [(START, f"{vendor}-{n}") for n in range(10)]},
         crowds={vendor: Crowd(name="crowd", count=200, since=START - timedelta(minutes=1), until=START)},
@@ -114,14 +120,14 @@ def _rows(vendors: ListingVendors, vendor: str, page: int) -> list[str]:
     return [row[name] for row in rows(response.json())]
 
 
-def test_a_run_costs_the_same_however_many_are_in_flight() -> None:
+def test_run_costs_the_same_for_any_number_in_flight() -> None:
     assert run_follow_up(10, is_separate=True) == run_follow_up(2_000, is_separate=True)
 
 
 GET, UPDATE, BATCH = "BatchGetItem", "UpdateItem", "BatchExecuteStatement"
 
 
-def test_what_each_receipt_asks_of_dynamodb() -> None:
+def test_each_receipt_makes_these_requests_to_dynamodb() -> None:
     counted = {case.name: count_case(case) for case in CASES}
 
     assert {name: (sorted(client.requests.elements()), client.writes) for name, client in counted.items()} == {

@@ -1,4 +1,4 @@
-"""The pure helpers of the bench."""
+"""The pure helpers of the benchmarks."""
 
 import json
 
@@ -17,7 +17,7 @@ def test_no_two_requests_of_batches_share_an_id(provider: str) -> None:
     assert len({json.loads(record["body"])["message_id"] for record in records}) == 200
 
 
-def test_fields_are_laid_over_each_request_of_a_batch() -> None:
+def test_fields_override_those_of_each_request_of_a_batch() -> None:
     bodies = [json.loads(record["body"]) for record in batch_of(2, category="otp")["Records"]]
 
     assert [body["category"] for body in bodies] == ["otp", "otp"]

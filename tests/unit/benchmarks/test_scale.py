@@ -1,4 +1,4 @@
-"""The simulation of scale: it obeys the laws of queues, and its helpers read what they are given."""
+"""The simulation of scale obeys the laws of queueing theory, and its helpers read their input."""
 
 from dataclasses import replace
 from math import inf
@@ -53,7 +53,7 @@ STEADY = Plan(
     "changes",
     [{}, {"per_second": 700.0}, {"vendor_seconds": 1.0}, {"concurrency": 8}, {"batch": 3, "per_second": 50.0}],
 )
-def test_workers_at_work_are_invocations_a_second_times_their_time(changes: dict[str, float]) -> None:
+def test_busy_workers_are_the_invocations_per_second_times_their_duration(changes: dict[str, float]) -> None:
     plan = replace(STEADY, **changes)  # type: ignore[arg-type]
 
     run = Simulation(plan).run()
@@ -67,7 +67,7 @@ def test_workers_at_work_are_invocations_a_second_times_their_time(changes: dict
 @pytest.mark.parametrize(
     ("changes", "per_second"),
     [
-        ({}, 100),  # what comes
+        ({}, 100),  # the arrivals
         ({"per_second": 1000.0, "concurrency": 10}, 10 * 10 / 0.286),  # the workers
         ({"per_second": 1000.0, "max_per_second": 20.0}, 20),  # the vendor
         (
@@ -82,13 +82,13 @@ def test_workers_at_work_are_invocations_a_second_times_their_time(changes: dict
         ({"per_second": 1000.0, "batch": 100, "threads": 10, "concurrency": 3}, 3 * 100 / 2.536),  # the threads
     ],
 )
-def test_as_many_go_out_as_the_narrowest_place_lets_through(changes: dict[str, float], per_second: float) -> None:
+def test_throughput_is_that_of_the_bottleneck(changes: dict[str, float], per_second: float) -> None:
     run = Simulation(replace(STEADY, **changes)).run()  # type: ignore[arg-type]
 
     assert run.per_second == pytest.approx(per_second, rel=0.05)
 
 
-def test_what_is_wanted_of_each_resource_is_what_the_messages_need() -> None:
+def test_demand_on_each_resource_follows_from_the_messages() -> None:
     run = Simulation(replace(STEADY, per_second=400.0, reported=1.0)).run()
 
     # For each message: claim and result, two receipts; in the index one, two and one.
@@ -102,14 +102,14 @@ def test_what_is_wanted_of_each_resource_is_what_the_messages_need() -> None:
     assert run.waiting < 10
 
 
-def test_nothing_is_lost_on_the_way() -> None:
+def test_no_message_is_lost() -> None:
     run = Simulation(Plan(backlog=5000, max_per_second=50.0, concurrency=80, pollers=80, seconds=600.0)).run()
 
     assert (run.accepted, run.waiting) == (5000, 0)
     assert run.deferred > 0
 
 
-def test_a_queue_that_is_longer_than_the_workers_can_do_grows() -> None:
+def test_queue_grows_if_the_workers_are_too_slow() -> None:
     run = Simulation(deployed_plan(1000.0)).run()
 
     assert run.waiting == pytest.approx(180 * (1000 - run.per_second), rel=0.05)
@@ -132,7 +132,7 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(plan: Plan) -
     assert Simulation(plan, 7).run() != Simulation(plan, 8).run()
 
 
-def test_pollers_come_three_hundred_a_minute() -> None:
+def test_pollers_increase_by_three_hundred_a_minute() -> None:
     plan = replace(STEADY, per_second=20_000.0, concurrency=1000, pollers=5, seconds=60.0, warm_up=59.0)
 
     assert Simulation(plan).run().busy_workers == pytest.approx(5 + 300, rel=0.05)
@@ -141,7 +141,7 @@ def test_pollers_come_three_hundred_a_minute() -> None:
 # --- the parts --------------------------------------------------------------------------------------------------------
 
 
-def test_a_meter_makes_whoever_asks_too_fast_wait() -> None:
+def test_meter_delays_requests_above_its_rate() -> None:
     meter = Meter(10.0)
 
     assert [meter.request(now, 5) for now in (0.0, 0.0, 0.5, 9.0)] == [0.5, 1.0, 1.0, 0.5]
@@ -149,7 +149,7 @@ def test_a_meter_makes_whoever_asks_too_fast_wait() -> None:
     assert Meter(inf).request(3.0, 1e9) == 0.0
 
 
-def test_a_vendors_clock_gives_turns_until_it_is_too_far_ahead() -> None:
+def test_schedule_of_a_vendor_grants_reservations_until_they_are_too_late() -> None:
     clock = RateLimiter(per_second=10.0, ahead=1.0)
 
     turns = [clock.reserve(now, 8) for now in (5.0, 5.0, 5.0, 6.0)]
@@ -157,7 +157,7 @@ def test_a_vendors_clock_gives_turns_until_it_is_too_far_ahead() -> None:
     assert turns == [(True, 5.0), (True, 5.8), (False, 6.6), (True, 6.6)]
 
 
-def test_a_queue_gives_what_came_first_and_tells_since_when_it_waits() -> None:
+def test_queue_is_first_in_first_out_and_tells_its_age() -> None:
     queue = Queue()
     queue.add(1.0, 3)
     queue.add(2.0, 9)
@@ -178,7 +178,7 @@ def test_a_queue_gives_what_came_first_and_tells_since_when_it_waits() -> None:
         (400.0, 26 * 0.01 + 10 * 0.2 + 13 * 0.2),  # ten pages of 75,000, and almost all of 200 asked for, 16 at a time
     ],
 )
-def test_follow_up_lists_what_it_can_and_asks_for_the_rest(per_second: float, seconds: float) -> None:
+def test_follow_up_lists_as_much_as_possible_and_looks_up_the_rest(per_second: float, seconds: float) -> None:
     plan = Plan(per_second=per_second, call_seconds=0.01, due_shards=8)
 
     assert pass_seconds(plan, 200) == pytest.approx(seconds)
@@ -187,14 +187,14 @@ def test_follow_up_lists_what_it_can_and_asks_for_the_rest(per_second: float, se
 # --- the tables -------------------------------------------------------------------------------------------------------
 
 
-def test_the_plan_of_the_stack_is_what_template_and_code_say() -> None:
+def test_plan_of_the_stack_has_the_values_of_template_and_code() -> None:
     plan = deployed_plan(10.0)
 
     assert (plan.batch, plan.concurrency, plan.parallelization, plan.webhooks_per_second) == (10, 10, 1, 1000)
     assert (plan.due_shards, plan.index_units, plan.pass_size, plan.follow_up_seconds) == (8, 8000, 200, 30)
 
 
-def test_a_small_rate_needs_nothing_to_be_moved_and_every_resource_has_its_mover() -> None:
+def test_small_rate_leaves_every_resource_with_room() -> None:
     finding = simulate(SCALES[0])
 
     assert [line.name for line in finding.lines if line.used > 0.8] == []
@@ -206,10 +206,10 @@ def test_every_quota_names_its_page() -> None:
     assert [quota.name for quota in QUOTAS.values() if not quota.page or quota.value <= 0] == []
 
 
-# --- what the local stack is held to ----------------------------------------------------------------------------------
+# --- comparison with the local stack ----------------------------------------------------------------------------------
 
 
-def test_the_work_of_a_batch_is_found_from_three_kinds_of_runs() -> None:
+def test_work_of_a_batch_is_computed_from_three_kinds_of_runs() -> None:
     of_small, of_large, left, most = 0.064, 0.092, 1.6, 0.8
     lasts = of_large / most + 0.1 + IDLE_VENDOR_SECONDS
 
@@ -237,7 +237,7 @@ def test_the_machine_or_the_vendor_decides_the_pace(setting: Setting, per_second
     assert simulate_rate(setting, work, available=2.0) == pytest.approx(per_second, rel=0.1)
 
 
-def test_what_others_leave_is_what_neither_they_nor_the_servers_used() -> None:
+def test_time_left_by_others_excludes_the_servers() -> None:
     before = Reading(at=10.0, servers=3.0, machine=100.0)
     after = Reading(at=14.0, servers=5.0, machine=103.0)
 
@@ -248,12 +248,12 @@ def test_what_others_leave_is_what_neither_they_nor_the_servers_used() -> None:
     ("times", "most"),
     [([0.0], 1), ([0.0, 0.5, 0.999], 3), ([0.0, 0.5, 1.0], 2), ([0.0, 5.0, 5.1, 5.2, 6.15], 3)],
 )
-def test_the_most_in_any_second_does_not_depend_on_where_seconds_begin(times: list[float], most: int) -> None:
+def test_maximum_per_second_does_not_depend_on_the_start_of_seconds(times: list[float], most: int) -> None:
     assert max_within(times, 1.0) == most
 
 
 @pytest.mark.parametrize(("times", "mean"), [([0.0, 1.0, 2.0], 1.0), ([n / 20 for n in range(1300)], 20.0)])
-def test_the_mean_rate_is_over_a_minute_or_over_all_there_is(times: list[float], mean: float) -> None:
+def test_mean_rate_is_over_a_minute_or_over_the_whole_run(times: list[float], mean: float) -> None:
     assert mean_rate(times, 60.0) == pytest.approx(mean)
 
 

@@ -1,4 +1,4 @@
-"""What the bench of cold starts reads: valgrind's words, /proc, the folders of a build."""
+"""The input of the cold start benchmark: valgrind's output, /proc, the folders of a build."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ VALGRIND = """==8480== Cachegrind, a cache and branch-prediction profiler
 """
 
 
-def test_instructions_are_read_from_what_valgrind_tells() -> None:
+def test_instructions_are_read_from_the_output_of_valgrind() -> None:
     assert instructions_in(VALGRIND) == 891_225_288
 
 
@@ -25,7 +25,7 @@ def test_a_run_without_a_count_is_no_measurement() -> None:
 
 
 @pytest.mark.parametrize("name", ["python", "a (strange) name"])
-def test_the_ticks_of_a_process_are_the_users_and_the_systems(name: str) -> None:
+def test_ticks_of_a_process_are_user_and_system_time(name: str) -> None:
     stat = f"42 ({name}) S 1 42 42 0 -1 4194304 900 0 0 0 17 5 3 2 20 0 1 0 100 8192 250"
 
     assert cpu_ticks_in(stat) == 17 + 5
@@ -35,7 +35,7 @@ def test_the_peak_of_a_process_is_its_high_water_mark() -> None:
     assert peak_kib_in("Name:\tpython\nVmPeak:\t  9000 kB\nVmHWM:\t   41328 kB\nVmRSS:\t   40000 kB\n") == 41_328
 
 
-def test_a_module_lacks_byte_code_that_has_none_of_the_version(tmp_path: Path) -> None:
+def test_module_without_byte_code_of_the_version_is_found(tmp_path: Path) -> None:
     package = tmp_path / "package"
     compiled = package / "__pycache__"
     compiled.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Requests beside the plain text to one number: files, templates, audiences, conversations, wishes."""
+"""Requests other than a text to one number: files, templates, audiences, conversations, opt-outs."""
 
 import json
 from datetime import timedelta
@@ -25,7 +25,7 @@ from tests.fakes import START, Reply, statuses
 from tests.harness.application import House, lost, request
 
 VALUE = "8412-secret"
-"""A value that no answer may repeat."""
+"""A value that no answer may show."""
 
 NUMBER = "+85591234510"
 
@@ -115,18 +115,18 @@ GOOD: list[tuple[str, str, object]] = [
 
 
 @pytest.mark.parametrize(("body", "expected"), [g[1:] for g in GOOD], ids=[g[0] for g in GOOD])
-def test_a_good_request_is_read_whole(body: str, expected: object) -> None:
+def test_valid_request_is_read_completely(body: str, expected: object) -> None:
     assert parse_request(body, now=START) == expected
 
 
 @pytest.mark.parametrize("body", [g[1] for g in GOOD], ids=[g[0] for g in GOOD])
-def test_a_request_shows_neither_number_nor_words_nor_file(body: str) -> None:
+def test_repr_of_a_request_shows_neither_number_nor_text_nor_file(body: str) -> None:
     shown = repr(parse_request(body, now=START))
 
     assert [said for said in ("1234", "Dara", "bill", "a.example", "AA==", "pdf", NUMBER) if said in shown] == []
 
 
-# --- bad ones -------------------------------------------------------------------------------------------------------
+# --- invalid ----------------------------------------------------------------------------------------------------------
 
 A_URL = "content.media_url: must be an https URL in ASCII, without credentials or spaces"
 BASE64 = "content.media_base64: must be base64 with padding, without line breaks"
@@ -281,7 +281,7 @@ BAD_WISHES: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("body", "detail"), [b[1:] for b in BAD], ids=[b[0] for b in BAD])
-def test_a_bad_request_fails_by_the_name_of_its_field_and_leaves_its_neighbours_alone(body: str, detail: str) -> None:
+def test_invalid_request_fails_with_the_name_of_its_field_and_alone(body: str, detail: str) -> None:
     house = House()
 
     unfinished = house.send(request("before"), body, request("after"))
@@ -297,7 +297,7 @@ def test_a_bad_request_fails_by_the_name_of_its_field_and_leaves_its_neighbours_
 
 
 @pytest.mark.parametrize(("consent", "detail"), [b[1:] for b in BAD_WISHES], ids=[b[0] for b in BAD_WISHES])
-def test_a_bad_wish_changes_nothing_and_is_answered(consent: dict[str, Any], detail: str) -> None:
+def test_invalid_opt_out_changes_nothing_and_is_rejected(consent: dict[str, Any], detail: str) -> None:
     house = House()
 
     unfinished = house.send(request("before"), json.dumps(consent), request("after"))
@@ -309,7 +309,7 @@ def test_a_bad_wish_changes_nothing_and_is_answered(consent: dict[str, Any], det
     assert "8412" not in repr([house.message("r-2"), house.store.events, house.bus.events, house.telemetry.lines])
 
 
-# --- audiences ------------------------------------------------------------------------------------------------------
+# --- audiences --------------------------------------------------------------------------------------------------------
 
 LIST = "6415907d0d37a"
 
@@ -329,7 +329,7 @@ def horizon(house: House) -> timedelta:
     return timedelta(hours=house.settings.settings.report_horizon_hours)
 
 
-def test_a_message_to_lists_goes_out_to_all_of_them_at_once() -> None:
+def test_message_to_lists_goes_out_in_one_call() -> None:
     house = House(TAKEN)
 
     assert house.send(campaign(audience={"lists": [LIST, "6415907d0d37b", LIST]})) == []
@@ -372,7 +372,7 @@ UNCARRIED: list[tuple[str, dict[str, Any], Failure]] = [
 
 
 @pytest.mark.parametrize(("changes", "failure"), [u[1:] for u in UNCARRIED], ids=[u[0] for u in UNCARRIED])
-def test_a_message_to_lists_that_nobody_has_fails_without_a_call(changes: dict[str, Any], failure: Failure) -> None:
+def test_message_to_unsupported_lists_fails_without_a_call(changes: dict[str, Any], failure: Failure) -> None:
     house = House(TAKEN)
 
     house.send(campaign(**changes))
@@ -384,7 +384,7 @@ def test_a_message_to_lists_that_nobody_has_fails_without_a_call(changes: dict[s
 @pytest.mark.parametrize(
     ("reply", "status"), [(TAKEN, Status.ACCEPTED), (lost(), Status.UNKNOWN)], ids=["accepted", "unknown"]
 )
-def test_a_message_to_lists_is_never_asked_about_and_ends_unconfirmed(reply: Reply, status: Status) -> None:
+def test_message_to_lists_is_never_polled_and_ends_unconfirmed(reply: Reply, status: Status) -> None:
     house = House(reply)
     house.send(campaign())
     begun = house.clock.now
@@ -400,7 +400,7 @@ def test_a_message_to_lists_is_never_asked_about_and_ends_unconfirmed(reply: Rep
     assert len(house.transport.requests) == 1
 
 
-def test_a_message_to_a_number_is_asked_about_beside_one_to_lists() -> None:
+def test_message_to_a_number_is_polled_even_beside_one_to_lists() -> None:
     row = {"uid": "606812e63f78c", "to": "8801744977910", "message": "Your code is 1234", "status": "Delivered"}
     page = smsnoc({"data": [row], "last_page": 1, "next_page_url": None})
     house = House(TAKEN, smsnoc(row | {"status": "Queued"}), page)
@@ -413,7 +413,7 @@ def test_a_message_to_a_number_is_asked_about_beside_one_to_lists() -> None:
     assert [house.message(name).status for name in ("to-lists", "to-one")] == [Status.ACCEPTED, Status.DELIVERED]
 
 
-def test_a_lost_campaign_is_not_taken_for_a_message_in_the_list() -> None:
+def test_lost_campaign_is_not_reconciled_with_a_listed_message() -> None:
     row = {"uid": "606812e63f78c", "to": "", "message": "Your code is 1234", "status": "Delivered"}
     house = House(lost(), smsnoc({"data": [row], "last_page": 1, "next_page_url": None}))
     house.send(campaign("to-lists"), request("to-one", home="smsnoc"))

@@ -33,13 +33,13 @@ def test_an_empty_document_is_complete() -> None:
     assert {p.allowed_senders for p in settings.providers.values()} == {None}
 
 
-def test_a_limit_is_laid_beside_the_others() -> None:
+def test_limit_leaves_the_other_limits_unchanged() -> None:
     settings = parse_settings('{"limits": {"per_day": 5000}}')
 
     assert settings.limits == dict.fromkeys(Limit) | {Limit.PER_DAY: 5000}
 
 
-def test_a_document_is_laid_over_the_defaults() -> None:
+def test_document_overrides_the_defaults() -> None:
     settings = parse_settings(
         json.dumps(
             {
@@ -92,7 +92,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("document", "named"), [c[1:] for c in BROKEN], ids=[c[0] for c in BROKEN])
-def test_a_broken_document_is_refused_by_the_name_of_its_field(document: str, named: str) -> None:
+def test_error_about_a_broken_document_names_the_field(document: str, named: str) -> None:
     with pytest.raises(BrokenSettingsError) as caught:
         parse_settings(document)
 

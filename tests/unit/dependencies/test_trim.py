@@ -1,4 +1,4 @@
-"""What the layer leaves out of botocore and boto3, and what it must not."""
+"""The layer removes data from botocore, and keeps all operations."""
 
 import gzip
 import json
@@ -42,7 +42,7 @@ def _read(path: Path) -> Any:
     return json.loads(gzip.decompress(path.read_bytes()))
 
 
-def test_texts_and_other_services_go_and_every_operation_and_shape_stays(tmp_path: Path) -> None:
+def test_documentation_and_unused_services_are_removed_and_every_operation_and_shape_stays(tmp_path: Path) -> None:
     folder = _write(tmp_path, "sqs")
     _write(tmp_path, "ec2")
     partitions = [
@@ -71,7 +71,7 @@ def test_texts_and_other_services_go_and_every_operation_and_shape_stays(tmp_pat
     }
 
 
-def test_the_same_data_make_the_same_bytes(tmp_path: Path) -> None:
+def test_same_data_gives_the_same_bytes(tmp_path: Path) -> None:
     made = []
     for name in ("one", "other"):
         folder = _write(tmp_path / name, "sqs")

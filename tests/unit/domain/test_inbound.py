@@ -1,4 +1,4 @@
-"""What comes in: by what it is known again, how long a conversation is open, and what somebody asks for."""
+"""Inbound messages: their keys, open conversations, and opt-out keywords."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -17,7 +17,7 @@ NAMED = Inbound(
 NAMELESS = replace(NAMED, provider_message_id=None, received_at=START)
 
 
-# --- keys -----------------------------------------------------------------------------------------------------------
+# --- keys -------------------------------------------------------------------------------------------------------------
 
 SECOND = timedelta(seconds=1)
 LATER = timedelta(hours=3)
@@ -44,7 +44,7 @@ def test_a_repeated_callback_has_the_key_of_the_first(first: Inbound, second: In
 
 
 @covers("W10")
-def test_messages_that_differ_have_different_keys() -> None:
+def test_different_messages_have_different_keys() -> None:
     different = [
         NAMED,
         replace(NAMED, provider_message_id="17"),
@@ -68,7 +68,7 @@ def test_messages_that_differ_have_different_keys() -> None:
     assert [(a, b) for a, b in combinations(range(len(keys)), 2) if keys[a] == keys[b]] == []
 
 
-def test_a_key_without_an_id_shows_neither_the_number_nor_the_text() -> None:
+def test_key_without_an_id_contains_neither_the_number_nor_the_text() -> None:
     key = NAMELESS.key(START)
 
     assert key.startswith("nusasms#sms#2026-11-21T10:00:00.000Z#")
@@ -76,14 +76,14 @@ def test_a_key_without_an_id_shows_neither_the_number_nor_the_text() -> None:
     assert "Halo" not in key
 
 
-def test_a_message_shows_neither_the_number_nor_the_text() -> None:
+def test_repr_of_a_message_shows_neither_the_number_nor_the_text() -> None:
     conversation = Conversation(room_id="room-1", number=NAMED.sender, last_inbound_at=START)
 
     assert "6281234567810" not in repr([NAMED, conversation])
     assert "Halo" not in repr(NAMED)
 
 
-# --- conversations --------------------------------------------------------------------------------------------------
+# --- conversations ----------------------------------------------------------------------------------------------------
 
 DAY = timedelta(hours=24)
 MILLISECOND = timedelta(milliseconds=1)
@@ -92,11 +92,11 @@ MILLISECOND = timedelta(milliseconds=1)
 @pytest.mark.parametrize(
     ("after", "is_open"), [(timedelta(0), True), (DAY - MILLISECOND, True), (DAY, False), (DAY + MILLISECOND, False)]
 )
-def test_a_conversation_is_open_for_less_than_a_day(after: timedelta, is_open: bool) -> None:
+def test_conversation_is_open_for_less_than_a_day(after: timedelta, is_open: bool) -> None:
     assert Conversation(room_id="room-1", last_inbound_at=START).is_open(START + after) is is_open
 
 
-# --- wishes ---------------------------------------------------------------------------------------------------------
+# --- keywords ---------------------------------------------------------------------------------------------------------
 
 OUT = ("STOP", "Berhenti", "STOP ALL", "ရပ်", "ឈប់", "বন্ধ", "⛔")
 IN = ("START", "Mulai", "চালু", "...")
@@ -149,7 +149,7 @@ WISHES = [
 
 
 @pytest.mark.parametrize(("text", "consent"), [w[1:] for w in WISHES], ids=[w[0] for w in WISHES])
-def test_a_wish_is_one_of_the_words_and_nothing_else(text: str, consent: Consent | None) -> None:
+def test_keyword_is_the_whole_message(text: str, consent: Consent | None) -> None:
     assert parse_keyword(text, opt_out_words=OUT, opt_in_words=IN) is consent
 
 
@@ -162,7 +162,7 @@ def test_a_wish_is_one_of_the_words_and_nothing_else(text: str, consent: Consent
         ((), (), None),
     ],
 )
-def test_a_word_that_means_both_means_to_be_left_alone(
+def test_ambiguous_keyword_means_opt_out(
     out_words: tuple[str, ...], in_words: tuple[str, ...], consent: Consent | None
 ) -> None:
     assert parse_keyword("Stop", opt_out_words=out_words, opt_in_words=in_words) is consent

@@ -1,4 +1,4 @@
-"""Numbers: what is one, where it belongs, how it is shown."""
+"""Phone numbers: validation, country and masking."""
 
 import pytest
 from hypothesis import given
@@ -22,7 +22,7 @@ from tests.covers import covers
         ("+99999999999", None),
     ],
 )
-def test_the_calling_code_tells_the_country(number: str, country: str | None) -> None:
+def test_country_follows_from_the_calling_code(number: str, country: str | None) -> None:
     assert country_of(number) == country
 
 
@@ -43,13 +43,13 @@ def test_the_calling_code_tells_the_country(number: str, country: str | None) ->
         "",
     ],
 )
-def test_anything_but_one_ascii_number_is_none(text: str) -> None:
+def test_only_a_single_ascii_number_is_valid(text: str) -> None:
     assert E164.fullmatch(text) is None
 
 
 @covers("V6", "I13")
 @given(st.text(max_size=20))
-def test_what_counts_as_a_number_is_plus_and_ascii_digits(text: str) -> None:
+def test_valid_number_is_a_plus_and_ascii_digits(text: str) -> None:
     if E164.fullmatch(text):
         assert text[0] == "+"
         assert set(text[1:]) <= set("0123456789")

@@ -1,4 +1,4 @@
-"""Segments of a text."""
+"""The segments of a text."""
 
 import pytest
 
@@ -26,5 +26,5 @@ CASES = [
 
 
 @pytest.mark.parametrize(("text", "encoding", "count"), CASES)
-def test_a_text_is_counted_in_whole_characters(text: str, encoding: Encoding, count: int) -> None:
+def test_segments_contain_whole_characters(text: str, encoding: Encoding, count: int) -> None:
     assert segments_of(text) == Segments(encoding, count)

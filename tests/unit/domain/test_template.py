@@ -1,4 +1,4 @@
-"""Templates: how their parameters are written, and what a vendor's catalogue says against one."""
+"""Templates: their parameters, and the checks against a vendor's catalogue."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,10 +22,10 @@ from sampai.domain.template import (
 from tests.fakes import START
 
 SECRET = "8412-secret-8412"
-"""A value that no error may repeat."""
+"""A value that no error may show."""
 
 
-# --- reading --------------------------------------------------------------------------------------------------------
+# --- reading ----------------------------------------------------------------------------------------------------------
 
 GOOD: list[tuple[str, object, Parameters]] = [
     ("nothing", {}, Parameters()),
@@ -161,7 +161,7 @@ BAD: list[tuple[object, str]] = [
 
 
 @pytest.mark.parametrize(("document", "why"), BAD, ids=[f"{n} {b[1][:50]}" for n, b in enumerate(BAD)])
-def test_bad_parameters_are_refused_by_the_name_of_the_field(document: object, why: str) -> None:
+def test_error_about_bad_parameters_names_the_field(document: object, why: str) -> None:
     with pytest.raises(InvalidTemplateError) as caught:
         parse_parameters(document)
 
@@ -196,7 +196,7 @@ BAD_TEMPLATES: list[tuple[object, str]] = [
 @pytest.mark.parametrize(
     ("document", "why"), BAD_TEMPLATES, ids=[f"{n} {b[1][:50]}" for n, b in enumerate(BAD_TEMPLATES)]
 )
-def test_a_bad_template_is_refused_by_the_name_of_the_field(document: object, why: str) -> None:
+def test_error_about_a_bad_template_names_the_field(document: object, why: str) -> None:
     with pytest.raises(InvalidTemplateError) as caught:
         parse_template(document)
 
@@ -204,13 +204,13 @@ def test_a_bad_template_is_refused_by_the_name_of_the_field(document: object, wh
 
 
 @pytest.mark.parametrize("build", [header, body, button])
-def test_a_template_shows_no_value_that_fills_it(build: Callable[[], dict[str, Any]]) -> None:
+def test_repr_of_a_template_shows_no_parameter(build: Callable[[], dict[str, Any]]) -> None:
     template = Template(template_id="t-1", parameters=parse_parameters(build()), recipient_name=SECRET)
 
     assert SECRET not in repr(template)
 
 
-# --- the catalogue --------------------------------------------------------------------------------------------------
+# --- the catalogue ----------------------------------------------------------------------------------------------------
 
 
 def rejected(what: str) -> Failure:
@@ -294,7 +294,7 @@ VERDICTS: list[tuple[str, dict[str, TemplateInfo] | None, set[str] | None, objec
 @pytest.mark.parametrize(
     ("templates", "senders", "document", "sender", "failure"), [v[1:] for v in VERDICTS], ids=[v[0] for v in VERDICTS]
 )
-def test_a_catalogue_refuses_what_the_vendor_would(
+def test_catalogue_refuses_a_message_that_the_vendor_would_refuse(
     templates: dict[str, TemplateInfo] | None,
     senders: set[str] | None,
     document: object,
@@ -317,5 +317,5 @@ def test_a_catalogue_refuses_what_the_vendor_would(
         (timedelta(days=9), False),
     ],
 )
-def test_a_catalogue_is_relied_on_for_a_day(age: timedelta, is_fresh: bool) -> None:
+def test_catalogue_is_valid_for_a_day(age: timedelta, is_fresh: bool) -> None:
     assert Catalogue(refreshed_at=START).is_fresh(START + age) is is_fresh

@@ -1,4 +1,4 @@
-"""The demo's table of messages, what it makes of the news, and how it shows them."""
+"""The demo: its table of messages, its reaction to news, and its screen."""
 
 import json
 import re
@@ -82,7 +82,7 @@ def shown(renderable: RenderableType, width: int) -> list[str]:
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
-# --- the table of messages ------------------------------------------------------------------------------------------
+# --- the table of messages --------------------------------------------------------------------------------------------
 
 
 def test_every_magic_number_is_shown() -> None:
@@ -91,7 +91,7 @@ def test_every_magic_number_is_shown() -> None:
 
 @pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.parametrize("status", ["delivered", "undelivered"])
-def test_every_vendor_delivers_and_fails_to(vendor: str, status: str) -> None:
+def test_every_vendor_has_a_delivered_and_an_undelivered_message(vendor: str, status: str) -> None:
     assert any(case.vendor == vendor and case.end.status == status for case in CASES)
 
 
@@ -110,7 +110,7 @@ def test_every_operation_of_every_vendor_is_shown() -> None:
 
 
 @pytest.mark.parametrize("case", MAGIC, ids=lambda c: f"{c.vendor} {c.name}")
-def test_a_row_of_a_magic_number_says_what_the_simulator_does(case: Case) -> None:
+def test_row_of_a_magic_number_agrees_with_the_simulator(case: Case) -> None:
     ending = case.name[:2]
 
     assert case.number.endswith(ending)
@@ -125,14 +125,14 @@ def test_no_two_messages_share_an_id_or_a_text_to_one_number() -> None:
     assert max(Counter((case.text_sha256, case.number) for case in REQUESTS).values()) == 1
 
 
-def test_a_number_stands_in_one_row_unless_its_phone_writes() -> None:
+def test_number_is_in_one_row_unless_its_phone_writes() -> None:
     writers = {case.inbound["sender"] for case in PHONES if case.inbound}
     numbers = Counter(case.number for case in REQUESTS if case is not CONFLICT and case.number)
 
     assert {number for number, count in numbers.items() if count > 1} <= writers
 
 
-def test_requests_are_what_the_queue_takes() -> None:
+def test_requests_are_valid_bodies_for_the_queue() -> None:
     refused = {
         case.name for case in REQUESTS if isinstance(parse_request(written(case.request, NOW), now=NOW), InvalidRequest)
     }
@@ -146,7 +146,7 @@ def test_times_count_from_when_a_request_is_put() -> None:
     assert json.loads(request) == {"message_id": "m-1", "send_at": "2026-11-21T10:00:08+00:00"}
 
 
-def test_the_conflict_stands_under_the_id_of_another_row_with_other_words() -> None:
+def test_conflict_has_the_id_of_another_row_and_another_text() -> None:
     first = next(case for case in CASES if case.message_id == CONFLICT.message_id and case is not CONFLICT)
     requests = [parse_request(written(case.request, NOW), now=NOW) for case in (first, CONFLICT)]
 
@@ -154,7 +154,7 @@ def test_the_conflict_stands_under_the_id_of_another_row_with_other_words() -> N
     assert requests[0] != requests[1]
 
 
-def test_an_end_other_than_delivered_is_explained_within_its_column() -> None:
+def test_other_end_than_delivered_has_an_explanation_that_fits_its_column() -> None:
     good = ("delivered", "read", RECEIVED)
     assert {case.name for case in CASES if bool(case.end.why) == (case.end.status in good)} == set()
     assert max(len(case.end.why) for case in CASES) <= screen.WHY_WIDTH
@@ -167,18 +167,18 @@ def test_the_demo_knows_the_statuses_of_the_stack() -> None:
     assert screen.STYLES.keys() == {status.value for status in Status} | {REJECTED, RECEIVED}
 
 
-# --- when requests are put ------------------------------------------------------------------------------------------
+# --- the order of the requests ----------------------------------------------------------------------------------------
 
 
-def test_at_first_everything_is_put_that_waits_for_nothing() -> None:
+def test_requests_without_a_condition_are_sent_first() -> None:
     assert {track.case.moment for track in Watch(CASES).due()} == {Moment.FIRST}
 
 
-def test_a_request_is_put_once() -> None:
+def test_request_is_sent_once() -> None:
     assert watched().due() == []
 
 
-def test_what_depends_on_a_phone_waits_until_all_phones_were_heard() -> None:
+def test_request_that_needs_an_inbound_message_waits_for_all_of_them() -> None:
     waiting = next(case for case in CASES if case.moment is Moment.HEARD)
     watch = Watch((*PHONES, waiting))
     for track in watch.tracks[:-1]:
@@ -216,7 +216,7 @@ def test_a_conflict_waits_for_news_of_its_message() -> None:
         ("failed", True),
     ],
 )
-def test_a_vendor_is_put_out_of_order_only_once_the_senders_have_nothing_left(status: str, is_due: bool) -> None:
+def test_vendor_goes_out_of_order_only_when_no_request_is_left(status: str, is_due: bool) -> None:
     last = next(case for case in CASES if case.moment is Moment.LAST)
     watch = Watch((PLAIN, last))
     watch.tracks[0].put_seconds = 0.0
@@ -237,10 +237,10 @@ def test_a_cancel_follows_the_first_news_of_its_message() -> None:
     assert watch.due_again() == []
 
 
-# --- what becomes of them -------------------------------------------------------------------------------------------
+# --- the results ------------------------------------------------------------------------------------------------------
 
 
-def test_a_message_that_ends_as_it_should_meets_no_objection() -> None:
+def test_message_with_the_expected_end_has_no_objection() -> None:
     track = heard(PLAIN, *course(PLAIN, "sending", "accepted", "delivered"))
 
     assert objections(track, acceptances=1, stored="delivered") == []
@@ -258,9 +258,7 @@ def test_a_message_that_ends_as_it_should_meets_no_objection() -> None:
         (["sending", "delivered"], 1, "sent", "the table says sent, the last event delivered"),
     ],
 )
-def test_what_is_not_as_it_should_be_is_named(
-    statuses: list[str], acceptances: int, stored: str | None, objection: str
-) -> None:
+def test_unexpected_end_is_named(statuses: list[str], acceptances: int, stored: str | None, objection: str) -> None:
     track = heard(PLAIN, *course(PLAIN, *statuses))
 
     assert objections(track, acceptances=acceptances, stored=stored) == [objection]
@@ -304,7 +302,7 @@ def test_a_rejection_is_news_of_the_conflict_and_not_of_its_message() -> None:
     assert objections(watch.tracks[1], acceptances=0, stored="accepted") == []
 
 
-def test_a_body_without_an_id_is_known_by_the_queues() -> None:
+def test_body_without_an_id_gets_the_id_of_the_queue() -> None:
     watch = Watch((NOT_JSON,))
     watch.tracks[0].message_id = "id-of-the-queue"
     failure = {"reason": "invalid_request", "provider_code": None, "detail": "body: not JSON in UTF-8"}
@@ -316,7 +314,7 @@ def test_a_body_without_an_id_is_known_by_the_queues() -> None:
     assert (watch.events, watch.is_over) == (2, True)
 
 
-def test_a_phone_is_heard_once_and_by_its_number_and_words() -> None:
+def test_inbound_message_is_found_once_by_number_and_text() -> None:
     first, second, *_ = PHONES
     watch = watched(arrival(second), arrival(second), arrival(PHONES[-1]), cases=(first, second))
 
@@ -324,14 +322,14 @@ def test_a_phone_is_heard_once_and_by_its_number_and_words() -> None:
     assert objections(watch.tracks[1], acceptances=0, stored=None) == []
 
 
-def test_a_message_to_one_number_is_not_counted_as_one_to_another() -> None:
+def test_messages_to_different_numbers_are_counted_apart() -> None:
     one, other = [case for case in CASES if case.name.startswith("in a list of numbers")][:2]
     taken = {(one.text_sha256, one.number): 1, ("f00d", other.number): 1}
 
     assert (one.text_sha256, one.taken(taken), other.taken(taken)) == (other.text_sha256, 1, 0)
 
 
-def test_the_verdict_names_rows_and_texts_that_nobody_sent() -> None:
+def test_verdict_names_rows_and_texts_that_were_not_sent() -> None:
     watch = watched(*course(PLAIN, "sending", "unknown"))
     taken = {(PLAIN.text_sha256, PLAIN.number): 1, ("f00d", "855"): 1}
     well = watched(*course(PLAIN, "sending", "delivered"))
@@ -343,13 +341,13 @@ def test_the_verdict_names_rows_and_texts_that_nobody_sent() -> None:
     assert well.verdict({(PLAIN.text_sha256, PLAIN.number): 1}, {PLAIN.message_id or "": "delivered"}, CALLS) == []
 
 
-def test_the_verdict_names_an_operation_that_nobody_called() -> None:
+def test_verdict_names_an_operation_without_a_call() -> None:
     calls = {**CALLS, "smsnoc": {**CALLS["smsnoc"], "balance": 0}}
 
     assert Watch(()).verdict({}, {}, calls) == ["smsnoc: nobody called balance"]
 
 
-# --- how it looks ---------------------------------------------------------------------------------------------------
+# --- the screen -------------------------------------------------------------------------------------------------------
 
 BOTH = (PLAIN, SILENT)
 NEWS = [
@@ -399,7 +397,7 @@ def test_no_line_is_wider_than_the_screen_and_no_word_is_cut(width: int) -> None
 
 
 @pytest.mark.parametrize(("height", "rows"), [(100, 2), (6, 1)])
-def test_a_low_screen_shows_what_has_not_ended(height: int, rows: int) -> None:
+def test_low_screen_shows_the_rows_without_an_end(height: int, rows: int) -> None:
     watch = watched(*NEWS[:3], *NEWS[3:5], cases=BOTH)
     console = Console(width=120, height=height, color_system=None, legacy_windows=False)
 
@@ -409,7 +407,7 @@ def test_a_low_screen_shows_what_has_not_ended(height: int, rows: int) -> None:
     assert lines[0] == "1 of 2 have ended, after 10 s"
 
 
-def test_the_screen_says_what_is_waited_for() -> None:
+def test_screen_names_the_rows_that_it_waits_for() -> None:
     watch = watched(*course(PLAIN, "sending", "accepted"), cases=BOTH)
 
     assert screen.waiting(watch, 37.0).plain == (
@@ -449,7 +447,7 @@ def test_the_conclusion_sums_up() -> None:
     ]
 
 
-def test_the_conclusion_names_what_went_wrong() -> None:
+def test_conclusion_names_the_objections() -> None:
     lines = shown(
         screen.conclusion(watched(*NEWS, cases=BOTH), TAKEN, CALLS, ["nomsa, 10 delivered: unknown"], 120), 120
     )

@@ -34,7 +34,7 @@ FAST = Settings(
     hang_seconds=5.0,
     receipt_retry_seconds=0.02,
 )
-# Time stands still: for tests of what is true before anything moves.
+# All messages stay in their first stage.
 FROZEN = Settings(webhook_token="t", sent_seconds=3600.0, final_seconds=7200.0, slow_answer_seconds=0.0)
 
 
@@ -111,7 +111,7 @@ def written(fields: Mapping[str, Any]) -> bytes:
 
 @dataclass(frozen=True)
 class Stand:
-    """One vendor as the table of magic numbers sees it."""
+    """One vendor for the tests of magic numbers."""
 
     send: Callable[..., Answer]
     number: str
@@ -175,7 +175,7 @@ def fast(shared: Simulators) -> Simulators:
 
 
 class Receiver:
-    """A webhook that keeps what arrives and answers with the statuses it is given, then with 200."""
+    """A webhook that keeps the requests and answers with given statuses, then with 200."""
 
     def __init__(self) -> None:
         self.statuses: queue.Queue[int] = queue.Queue()
@@ -193,7 +193,7 @@ class Receiver:
             do_POST = do_GET  # noqa: N815
 
             def log_message(self, *args: object) -> None:
-                """Stay silent."""
+                """Write nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
@@ -233,14 +233,14 @@ def ledger(simulators: Simulators, vendor: str) -> list[dict[str, Any]]:
 
 
 def until(condition: Callable[[], bool]) -> bool:
-    """Ask again and again until it holds, a bounded number of times."""
+    """Repeat a check until it holds, a bounded number of times."""
     pause = threading.Event()
     return any(condition() or pause.wait(0.01) for _ in range(500))
 
 
 @pytest.mark.parametrize("vendor", STANDS)
 @pytest.mark.parametrize("digits", PLAIN_NUMBERS)
-def test_a_number_without_a_fault_is_taken_and_answered(fast: Simulators, vendor: str, digits: str) -> None:
+def test_number_without_a_fault_is_accepted(fast: Simulators, vendor: str, digits: str) -> None:
     stand = STANDS[vendor]
 
     answer = stand.send(fast, stand.number + digits)
@@ -255,7 +255,7 @@ def test_a_number_without_a_fault_is_taken_and_answered(fast: Simulators, vendor
 
 @pytest.mark.parametrize("vendor", STANDS)
 @pytest.mark.parametrize(("digits", "expected"), HTTP_FAULTS.items())
-def test_a_server_fault_or_a_page_hides_whether_the_message_was_taken(
+def test_server_error_or_page_hides_whether_the_message_was_accepted(
     fast: Simulators, vendor: str, digits: str, expected: tuple[int, bool]
 ) -> None:
     stand, (status, is_taken) = STANDS[vendor], expected
@@ -268,7 +268,7 @@ def test_a_server_fault_or_a_page_hides_whether_the_message_was_taken(
 
 @pytest.mark.parametrize("vendor", STANDS)
 @pytest.mark.parametrize(("digits", "error"), BROKEN.items())
-def test_a_broken_connection_hides_whether_the_message_was_taken(
+def test_broken_connection_hides_whether_the_message_was_accepted(
     fast: Simulators, vendor: str, digits: str, error: type[Exception]
 ) -> None:
     stand = STANDS[vendor]
@@ -281,7 +281,7 @@ def test_a_broken_connection_hides_whether_the_message_was_taken(
 
 @pytest.mark.parametrize("vendor", STANDS)
 @pytest.mark.parametrize("digits", ["20", "21", "24"])
-def test_a_refusal_is_in_the_words_of_the_vendor_and_takes_nothing(fast: Simulators, vendor: str, digits: str) -> None:
+def test_refusal_has_the_words_of_the_vendor_and_accepts_nothing(fast: Simulators, vendor: str, digits: str) -> None:
     stand = STANDS[vendor]
 
     answer = stand.send(fast, stand.number + digits)
@@ -292,7 +292,7 @@ def test_a_refusal_is_in_the_words_of_the_vendor_and_takes_nothing(fast: Simulat
 
 
 @pytest.mark.parametrize("vendor", STANDS)
-def test_a_throttled_number_is_told_when_to_come_back_and_taken_the_second_time(fast: Simulators, vendor: str) -> None:
+def test_throttled_number_gets_retry_after_and_is_accepted_the_second_time(fast: Simulators, vendor: str) -> None:
     stand = STANDS[vendor]
 
     first, second = (stand.send(fast, stand.number + "20") for _ in range(2))
@@ -307,9 +307,7 @@ def test_a_throttled_number_is_told_when_to_come_back_and_taken_the_second_time(
     ("digits", "end"),
     [("10", "delivered"), ("11", "undelivered"), ("12", "accepted"), ("26", "delivered"), ("27", "delivered")],
 )
-def test_a_message_reaches_the_end_that_its_number_asks_for(
-    fast: Simulators, vendor: str, digits: str, end: str
-) -> None:
+def test_message_reaches_the_end_of_its_magic_number(fast: Simulators, vendor: str, digits: str, end: str) -> None:
     stand = STANDS[vendor]
 
     stand.send(fast, stand.number + digits)
@@ -554,7 +552,7 @@ STRICT: list[tuple[str, Callable[[Simulators], Answer], int, str]] = [
 @pytest.mark.parametrize(
     ("attempt", "status", "words"), [case[1:] for case in STRICT], ids=[case[0] for case in STRICT]
 )
-def test_what_a_vendor_would_refuse_is_refused_in_its_words_and_not_taken(
+def test_invalid_send_is_refused_in_the_words_of_the_vendor(
     shared: Simulators, attempt: Callable[[Simulators], Answer], status: int, words: str
 ) -> None:
     call(shared, "POST", "/_reset")
@@ -589,7 +587,7 @@ def test_nomsa_answers_with_the_documented_object(frozen: Simulators) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", sent["accepted_at"])
 
 
-def test_nomsa_gives_ten_demo_messages_and_then_never_more(frozen: Simulators) -> None:
+def test_nomsa_accepts_only_ten_demo_messages(frozen: Simulators) -> None:
     answers = [send_nomsa(frozen, "+85591234510", label="nomsa-sms-demo") for _ in range(11)]
 
     assert [answer.status for answer in answers] == [201] * 10 + [429]
@@ -620,7 +618,7 @@ LISTS = {
 
 
 @pytest.mark.parametrize("vendor", LISTS)
-def test_what_is_unlisted_is_not_in_the_list(frozen: Simulators, vendor: str) -> None:
+def test_unlisted_message_is_not_in_the_list(frozen: Simulators, vendor: str) -> None:
     path, auth = LISTS[vendor]
     STANDS[vendor].send(frozen, STANDS[vendor].number + "28")
     STANDS[vendor].send(frozen, STANDS[vendor].number + "10")
@@ -632,7 +630,7 @@ def test_what_is_unlisted_is_not_in_the_list(frozen: Simulators, vendor: str) ->
 
 
 @pytest.mark.parametrize("vendor", ["nomsa", "smsnoc"])
-def test_what_is_unlisted_is_found_by_its_id(frozen: Simulators, vendor: str) -> None:
+def test_unlisted_message_is_found_by_its_id(frozen: Simulators, vendor: str) -> None:
     path, auth = LISTS[vendor]
     STANDS[vendor].send(frozen, STANDS[vendor].number + "28")
     (row,) = ledger(frozen, vendor)
@@ -665,7 +663,7 @@ def test_nomsa_lists_by_page_order_status_and_time(frozen: Simulators) -> None:
     )
 
 
-def test_smsnoc_says_delivered_at_once_and_shows_what_it_knows_in_the_view(frozen: Simulators) -> None:
+def test_smsnoc_answers_delivered_at_once_and_shows_the_stage_in_the_view(frozen: Simulators) -> None:
     sent = send_smsnoc(frozen, "+880 1744-977910").document
 
     uid = sent["data"]["uid"]
@@ -682,7 +680,7 @@ def test_smsnoc_says_delivered_at_once_and_shows_what_it_knows_in_the_view(froze
     }
 
 
-def test_smsnoc_drops_what_a_list_has_twice_and_names_what_failed(frozen: Simulators) -> None:
+def test_smsnoc_drops_duplicates_of_a_list_and_names_the_failed_numbers(frozen: Simulators) -> None:
     answer = send_smsnoc(frozen, "8801744977910,8801744977910,88012,8801744977921").document
 
     assert answer["status"] == "success"
@@ -845,7 +843,7 @@ def test_nusasms_takes_its_parameters_from_query_form_and_multipart(frozen: Simu
     assert {entry["text_sha256"] for entry in ledger(frozen, "nusasms")} == {text_sha256("é")}
 
 
-def test_nusasms_can_be_told_to_refuse_a_password_that_is_not_marked(frozen: Simulators) -> None:
+def test_nusasms_can_refuse_a_password_without_its_mark(frozen: Simulators) -> None:
     call(frozen, "POST", "/_config", body=b'{"nusasms_refuses_unmarked_otp": true}')
 
     codes = [
@@ -886,9 +884,7 @@ def test_smspoh_receipts_come_in_three_dialects_and_two_vocabularies(fast: Simul
     ]
 
 
-def test_receipts_without_an_address_of_their_own_go_to_that_of_the_account(
-    fast: Simulators, receiver: Receiver
-) -> None:
+def test_receipts_without_their_own_address_go_to_that_of_the_account(fast: Simulators, receiver: Receiver) -> None:
     call(fast, "POST", "/_config", body=json.dumps({"webhook_base": receiver.url}).encode())
 
     send_smspoh(fast, "09777777010")
@@ -909,7 +905,7 @@ def test_receipts_without_an_address_of_their_own_go_to_that_of_the_account(
 
 
 @pytest.mark.parametrize(("digits", "letters"), [("10", ["S", "D"]), ("11", ["S", "F"]), ("13", ["D", "S", "Q", "D"])])
-def test_receipts_come_in_the_order_that_the_number_asks_for(
+def test_receipts_have_the_order_of_the_magic_number(
     fast: Simulators, receiver: Receiver, digits: str, letters: list[str]
 ) -> None:
     changes = {"webhook_base": receiver.url, "sent_seconds": 0.05, "final_seconds": 0.35}
@@ -920,7 +916,7 @@ def test_receipts_come_in_the_order_that_the_number_asks_for(
     assert [fields["status"] for _, _, fields in receiver.take(len(letters))] == letters
 
 
-def test_an_early_receipt_is_there_before_the_answer(frozen: Simulators, receiver: Receiver) -> None:
+def test_early_receipt_arrives_before_the_answer(frozen: Simulators, receiver: Receiver) -> None:
     call(frozen, "POST", "/_config", body=json.dumps({"webhook_base": receiver.url}).encode())
 
     send_nusasms(frozen, "6281234567814")
@@ -938,9 +934,7 @@ def test_a_silent_message_sends_no_receipt(fast: Simulators, receiver: Receiver)
     assert [fields["ref_no"] for _, _, fields in receiver.take(2)] == [numbers[1]] * 2
 
 
-def test_a_receipt_that_is_not_answered_with_200_comes_again_but_not_for_ever(
-    fast: Simulators, receiver: Receiver
-) -> None:
+def test_receipt_is_retried_a_bounded_number_of_times(fast: Simulators, receiver: Receiver) -> None:
     call(fast, "POST", "/_config", body=json.dumps({"webhook_base": receiver.url}).encode())
     for status in (503, 503, 202, 200):
         receiver.statuses.put(status)
@@ -953,7 +947,7 @@ def test_a_receipt_that_is_not_answered_with_200_comes_again_but_not_for_ever(
     assert receiver.statuses.qsize() == 1
 
 
-def test_a_receipt_leaves_this_computer_on_no_account(fast: Simulators) -> None:
+def test_receipts_never_leave_this_computer(fast: Simulators) -> None:
     send_smspoh(fast, "09777777014", deliveryReceiptUrl="http://vendor.example/receipt")
 
     assert call(fast, "GET", "/_calls").document["smspoh"] == {"send": 1, "receipt_failed": 2}
@@ -976,7 +970,7 @@ def test_a_polled_status_goes_backwards_for_a_scrambled_message(fast: Simulators
     assert smsnoc == ["Delivered", "Enroute", "Delivered"]
 
 
-def test_an_undelivered_message_says_why_at_nomsa(fast: Simulators) -> None:
+def test_undelivered_message_has_an_error_code_at_nomsa(fast: Simulators) -> None:
     call(fast, "POST", "/_config", body=b'{"sent_seconds": 0, "final_seconds": 0}')
     sms_id = send_nomsa(fast, "+85591234511").document["id"]
 
@@ -1010,7 +1004,7 @@ def test_calls_are_counted_by_vendor_and_operation(frozen: Simulators) -> None:
         (["sent_seconds"], 400),
     ],
 )
-def test_settings_change_while_running_or_are_refused_whole(frozen: Simulators, changes: Any, status: int) -> None:
+def test_settings_change_while_running_or_are_refused_completely(frozen: Simulators, changes: Any, status: int) -> None:
     answer = call(frozen, "POST", "/_config", body=json.dumps(changes).encode())
 
     shown = call(frozen, "GET", "/_config").document
@@ -1019,7 +1013,7 @@ def test_settings_change_while_running_or_are_refused_whole(frozen: Simulators, 
     assert "webhook_token" not in shown
 
 
-def test_a_reset_forgets_messages_but_gives_no_id_twice(frozen: Simulators) -> None:
+def test_reset_deletes_messages_and_repeats_no_id(frozen: Simulators) -> None:
     before = send_nusasms(frozen, "6281234567810").document["results"][0]["messageid"]
     call(frozen, "POST", "/_reset")
     after = send_nusasms(frozen, "6281234567810").document["results"][0]["messageid"]
@@ -1028,7 +1022,7 @@ def test_a_reset_forgets_messages_but_gives_no_id_twice(frozen: Simulators) -> N
     assert after > before
 
 
-def test_with_a_state_file_the_ledger_outlives_a_restart(tmp_path: Path) -> None:
+def test_ledger_with_a_state_file_survives_a_restart(tmp_path: Path) -> None:
     state = tmp_path / "ledger"
     kept = []
     for _ in range(2):
@@ -1040,7 +1034,7 @@ def test_with_a_state_file_the_ledger_outlives_a_restart(tmp_path: Path) -> None
     assert len(kept[1]) == 2
 
 
-def test_stopping_lets_go_of_a_client_that_is_kept_waiting() -> None:
+def test_stop_releases_a_waiting_client() -> None:
     broken = queue.Queue[Exception]()
     with Simulators(settings=FROZEN) as simulators:
 
@@ -1058,7 +1052,7 @@ def test_stopping_lets_go_of_a_client_that_is_kept_waiting() -> None:
     assert isinstance(broken.get(timeout=1), ConnectionError)
 
 
-def test_the_table_for_users_has_every_magic_number_and_no_other() -> None:
+def test_table_for_users_has_exactly_the_magic_numbers() -> None:
     page = ROOT / "docs" / "reference" / "magic-numbers.md"
     section = page.read_text(encoding="utf-8").partition("## Numbers to use")[0]
 
@@ -1084,7 +1078,7 @@ def test_the_table_for_users_has_every_magic_number_and_no_other() -> None:
         ),
     ],
 )
-def test_each_journey_has_its_receipts(journey: Journey, receipts: list[tuple[float, Stage]]) -> None:
+def test_each_lifecycle_has_its_receipts(journey: Journey, receipts: list[tuple[float, Stage]]) -> None:
     steps = receipts_of(journey, sent_seconds=1.0, final_seconds=4.0)
 
     assert [(step.after_seconds, step.stage) for step in steps] == receipts
@@ -1101,7 +1095,7 @@ def test_each_journey_has_its_receipts(journey: Journey, receipts: list[tuple[fl
         (Journey.READ, ["accepted", "sent", "delivered", "read"]),
     ],
 )
-def test_a_poll_sees_the_stage_of_the_hour(journey: Journey, stages: list[str]) -> None:
+def test_poll_sees_the_stage_at_its_time(journey: Journey, stages: list[str]) -> None:
     ages = (0.0, 1.0, 2.0, 3.0)
 
     seen = [stage_at(journey, age, reads=0, sent_seconds=1.0, final_seconds=3.0).value for age in ages]
@@ -1113,5 +1107,5 @@ def test_a_poll_sees_the_stage_of_the_hour(journey: Journey, stages: list[str]) 
     ("text", "count"),
     [("a" * 160, 1), ("a" * 161, 2), ("€" * 80, 1), ("€" * 81, 2), ("ក" * 70, 1), ("ក" * 71, 2), ("", 1)],
 )
-def test_a_text_is_counted_in_parts(text: str, count: int) -> None:
+def test_text_is_counted_in_segments(text: str, count: int) -> None:
     assert segments(text) == count

@@ -91,7 +91,7 @@ def receiver() -> Iterator[Receiver]:
     receiver.stop()
 
 
-# --- campaigns of SMS NOC -------------------------------------------------------------------------------------------
+# --- campaigns of SMS NOC ---------------------------------------------------------------------------------------------
 
 
 def test_a_campaign_is_answered_with_its_own_id_and_name(frozen: Simulators) -> None:
@@ -152,7 +152,7 @@ def test_a_campaign_is_refused_in_the_words_of_the_vendor(
     assert ledger(frozen, "smsnoc") == []
 
 
-def test_a_campaign_can_be_told_to_take_its_lists_from_the_field_of_the_examples(frozen: Simulators) -> None:
+def test_campaign_can_take_its_lists_from_the_field_of_the_examples(frozen: Simulators) -> None:
     change(frozen, smsnoc_campaign_takes_recipient=True)
 
     answers = [
@@ -186,7 +186,7 @@ def test_a_list_without_a_fault_is_taken(fast: Simulators, digits: str) -> None:
 
 
 @pytest.mark.parametrize(("digits", "expected"), HTTP_FAULTS.items())
-def test_a_server_fault_or_a_page_hides_whether_a_campaign_was_taken(
+def test_server_error_or_page_hides_whether_a_campaign_was_accepted(
     fast: Simulators, digits: str, expected: tuple[int, bool]
 ) -> None:
     answer = send_campaign(fast, LIST + digits)
@@ -195,7 +195,7 @@ def test_a_server_fault_or_a_page_hides_whether_a_campaign_was_taken(
 
 
 @pytest.mark.parametrize(("digits", "error"), BROKEN.items())
-def test_a_broken_connection_hides_whether_a_campaign_was_taken(
+def test_broken_connection_hides_whether_a_campaign_was_accepted(
     fast: Simulators, digits: str, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
@@ -212,7 +212,7 @@ def test_a_broken_connection_hides_whether_a_campaign_was_taken(
         ("24", 403, "There is not enough balance available"),
     ],
 )
-def test_a_list_is_refused_as_its_number_asks(fast: Simulators, digits: str, status: int, words: str) -> None:
+def test_list_is_refused_by_its_magic_number(fast: Simulators, digits: str, status: int, words: str) -> None:
     answer = send_campaign(fast, LIST + digits)
 
     assert (answer.status, answer.document["status"]) == (status, "error")
@@ -220,7 +220,7 @@ def test_a_list_is_refused_as_its_number_asks(fast: Simulators, digits: str, sta
     assert ledger(fast, "smsnoc") == []
 
 
-# --- several recipients in one call ---------------------------------------------------------------------------------
+# --- several recipients in one call -----------------------------------------------------------------------------------
 
 
 def test_a_list_of_numbers_is_answered_with_a_list(frozen: Simulators) -> None:
@@ -232,7 +232,7 @@ def test_a_list_of_numbers_is_answered_with_a_list(frozen: Simulators) -> None:
     assert [entry["operation"] for entry in entries] == ["send_bulk", "send_bulk"]
 
 
-def test_a_hundred_numbers_are_one_call_and_what_occurs_twice_does_not_count(frozen: Simulators) -> None:
+def test_hundred_numbers_are_one_call_and_duplicates_do_not_count(frozen: Simulators) -> None:
     numbers = [f"88017449{number:03d}10" for number in range(100)]
 
     answer = send_smsnoc(frozen, ",".join(numbers + numbers))
@@ -240,7 +240,7 @@ def test_a_hundred_numbers_are_one_call_and_what_occurs_twice_does_not_count(fro
     assert [row["to"] for row in answer.document["data"]] == numbers
 
 
-def test_a_list_is_turned_away_once_and_not_once_for_each_number(frozen: Simulators) -> None:
+def test_list_is_throttled_once_and_not_once_for_each_number(frozen: Simulators) -> None:
     numbers = ["09777777120", "09777777220"]
 
     statuses = [send_bulk(frozen, {"to": numbers}).status for _ in range(2)]
@@ -249,7 +249,7 @@ def test_a_list_is_turned_away_once_and_not_once_for_each_number(frozen: Simulat
 
 
 @pytest.mark.parametrize(("digits", "expected"), HTTP_FAULTS.items())
-def test_one_number_bends_the_answer_to_all_of_a_bulk(
+def test_magic_number_affects_the_answer_to_the_whole_bulk(
     fast: Simulators, digits: str, expected: tuple[int, bool]
 ) -> None:
     answer = send_bulk(fast, {"to": "09777777010"}, {"to": ["09777777026", f"097777770{digits}"]})
@@ -284,7 +284,7 @@ def test_each_message_of_a_bulk_has_its_own_options(fast: Simulators, receiver: 
     ]
 
 
-def test_a_bulk_can_be_told_to_know_no_references_and_no_addresses(fast: Simulators, receiver: Receiver) -> None:
+def test_bulk_can_ignore_references_and_addresses(fast: Simulators, receiver: Receiver) -> None:
     change(fast, smspoh_bulk_ignores_reference=True, webhook_base=receiver.url)
     fields = {"to": "09777777010", "clientReference": "a", "deliveryReceiptUrl": f"{receiver.url}/a"}
 
@@ -318,7 +318,7 @@ def test_a_bulk_can_be_told_to_know_no_references_and_no_addresses(fast: Simulat
         ),
     ],
 )
-def test_a_bulk_that_does_not_fit_is_refused_whole(frozen: Simulators, document: Any, status: int, words: str) -> None:
+def test_invalid_bulk_is_refused_completely(frozen: Simulators, document: Any, status: int, words: str) -> None:
     headers, body = {**JSON, **SMSPOH_AUTH}, json.dumps(document).encode()
 
     answer = call(frozen, "POST", "/smspoh/api/rest/send/bulk", headers=headers, body=body)
@@ -327,17 +327,17 @@ def test_a_bulk_that_does_not_fit_is_refused_whole(frozen: Simulators, document:
     assert ledger(frozen, "smspoh") == []
 
 
-# --- encryption -----------------------------------------------------------------------------------------------------
+# --- encryption -------------------------------------------------------------------------------------------------------
 
 
-def test_a_key_that_nobody_named_is_made_up_and_shown_once(frozen: Simulators) -> None:
+def test_missing_key_is_generated_and_shown_once(frozen: Simulators) -> None:
     first, second = (send_smspoh(frozen, "09777777010", encrypt=1).document["messages"][0] for _ in range(2))
 
     assert first["encryptKey"] != second["encryptKey"]
     assert not any(key in json.dumps(history(frozen)) for key in (first["encryptKey"], second["encryptKey"]))
 
 
-def test_the_history_of_an_encrypted_message_knows_its_ciphertext_only(frozen: Simulators) -> None:
+def test_history_of_an_encrypted_message_has_only_its_ciphertext(frozen: Simulators) -> None:
     (sent,) = send_bulk(frozen, {"to": "09777777010", "encrypt": True, "encryptKey": "k"}).document["messages"]
 
     (listed,) = history(frozen)
@@ -348,7 +348,7 @@ def test_the_history_of_an_encrypted_message_knows_its_ciphertext_only(frozen: S
 
 
 @pytest.mark.parametrize("encrypt", [False, 0])
-def test_a_message_that_is_not_to_be_encrypted_is_not(frozen: Simulators, encrypt: object) -> None:
+def test_message_without_the_option_is_not_encrypted(frozen: Simulators, encrypt: object) -> None:
     (message,) = send_smspoh(frozen, "09777777010", encrypt=encrypt).document["messages"]
 
     assert (message["message"], {"encryptMessage", "encryptKey"} & message.keys()) == (TEXT, set())
@@ -363,16 +363,16 @@ def test_a_message_that_is_not_to_be_encrypted_is_not(frozen: Simulators, encryp
         ({"encrypt": 1, "encrypt_key": "k"}, "Unknown field: encrypt_key."),
     ],
 )
-def test_encryption_that_makes_no_sense_is_refused(frozen: Simulators, changes: dict[str, Any], words: str) -> None:
+def test_invalid_encryption_is_refused(frozen: Simulators, changes: dict[str, Any], words: str) -> None:
     answer = send_smspoh(frozen, "09777777010", **changes)
 
     assert (answer.status, words in answer.body.decode()) == (422, True)
 
 
-# --- the accounts ---------------------------------------------------------------------------------------------------
+# --- the accounts -----------------------------------------------------------------------------------------------------
 
 
-def test_the_accounts_tell_their_balance_from_the_settings(frozen: Simulators) -> None:
+def test_accounts_take_their_balance_from_the_settings(frozen: Simulators) -> None:
     def balances() -> tuple[Any, Any]:
         smsnoc = call(frozen, "GET", "/smsnoc/api/v3/balance", headers=SMSNOC_AUTH).document
         smspoh = call(frozen, "GET", "/smspoh/api/rest/account/get-balance", headers=SMSPOH_AUTH).document
@@ -393,7 +393,7 @@ def test_the_accounts_tell_their_balance_from_the_settings(frozen: Simulators) -
     )
 
 
-# --- the ledger -----------------------------------------------------------------------------------------------------
+# --- the ledger -------------------------------------------------------------------------------------------------------
 
 
 def test_the_ledger_has_these_fields_and_neither_text_nor_key(frozen: Simulators) -> None:
@@ -426,7 +426,7 @@ def test_the_ledger_has_these_fields_and_neither_text_nor_key(frozen: Simulators
     assert b"not-a-real-key" not in page.body
 
 
-def test_a_campaign_reaches_the_end_that_its_list_asks_for(fast: Simulators) -> None:
+def test_campaign_reaches_the_end_of_its_magic_number(fast: Simulators) -> None:
     send_campaign(fast, LIST + "11")
 
     assert until(lambda: ledger(fast, "smsnoc")[0]["status"] == "undelivered")

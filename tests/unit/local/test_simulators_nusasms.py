@@ -42,7 +42,7 @@ CHANNEL = "c0000000-0000-4000-8000-000000000001"
 TEMPLATE = "7e000000-0000-4000-8000-00000000000{}"
 ONE_PARAMETER, DOCUMENT, PENDING, NO_PARAMETER = (TEMPLATE.format(number) for number in (1, 2, 3, 4))
 UNKNOWN_ID = "99999999-9999-4999-8999-999999999999"
-# Every two bytes and line ends that a careless reader of multipart would touch.
+# All pairs of bytes and line ends that a wrong multipart parser would change.
 FILE = bytes(range(256)) * 4 + b"\r\n\n\r--b\r\n\r"
 GROUPS = tuple(f"Example{number:02d}" for number in range(100))
 LAYOUT = "%Y-%m-%d %H:%M:%S"
@@ -75,7 +75,7 @@ def send_broadcast(simulators: Simulators, recipient: str, timeout: float = 5, *
 
 
 def send_reply(simulators: Simulators, recipient: str, timeout: float = 5, **changes: Any) -> Answer:
-    """Reply in the room of a number, which writes first."""
+    """Reply in the room of a number that has written before."""
     room_id = record_conversation(simulators, recipient)
     fields = {"room_id": room_id, "text": TEXT, **changes}
     body = urlencode({name: value for name, value in fields.items() if value is not None}).encode()
@@ -91,7 +91,7 @@ def send_to_group(simulators: Simulators, name: str, timeout: float = 5, **chang
 
 
 def write_in(simulators: Simulators, kind: str, sender: str, **changes: Any) -> Answer:
-    """Have a phone write to the account."""
+    """Send an inbound message."""
     fields = {"vendor": "nusasms", "kind": kind, "sender": sender, "text": "Halo", **changes}
     return call(simulators, "POST", "/_inbound", body=written(fields))
 
@@ -114,7 +114,7 @@ def shared() -> Iterator[Simulators]:
 
 
 def reset(simulators: Simulators, settings: Settings) -> Simulators:
-    """Begin anew, with an address where nobody listens."""
+    """Reset, with an address without a server."""
     settings = replace(settings, webhook_base="http://127.0.0.1:9", nusasms_groups=GROUPS)
     call(simulators, "POST", "/_reset")
     call(simulators, "POST", "/_config", body=json.dumps(settings.shown()).encode())
@@ -140,7 +140,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def wired(receiver: Receiver) -> Iterator[Simulators]:
-    """Simulators of one test only: what comes late must not reach the receiver of the next."""
+    """Simulators of a single test: late receipts must not reach the receiver of the next test."""
     settings = replace(FAST, webhook_base=receiver.url, sent_seconds=0.05, final_seconds=0.35, nusasms_groups=GROUPS)
     with Simulators(settings=settings) as simulators:
         yield simulators
@@ -148,7 +148,7 @@ def wired(receiver: Receiver) -> Iterator[Simulators]:
 
 @dataclass(frozen=True)
 class Stand:
-    """One way to send, as the table of magic numbers sees it."""
+    """One operation for the tests of magic numbers."""
 
     send: Callable[..., Answer]
     recipient: str
@@ -192,12 +192,12 @@ STANDS = {
 }
 
 
-# --- magic numbers --------------------------------------------------------------------------------------------------
+# --- magic numbers ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", STANDS)
 @pytest.mark.parametrize("digits", PLAIN_NUMBERS)
-def test_a_number_without_a_fault_is_taken_and_answered(fast: Simulators, name: str, digits: str) -> None:
+def test_number_without_a_fault_is_accepted(fast: Simulators, name: str, digits: str) -> None:
     stand = STANDS[name]
 
     answer = stand.send(fast, stand.recipient + digits)
@@ -212,7 +212,7 @@ def test_a_number_without_a_fault_is_taken_and_answered(fast: Simulators, name: 
 
 @pytest.mark.parametrize("name", STANDS)
 @pytest.mark.parametrize(("digits", "expected"), HTTP_FAULTS.items())
-def test_a_server_fault_or_a_page_hides_whether_the_message_was_taken(
+def test_server_error_or_page_hides_whether_the_message_was_accepted(
     fast: Simulators, name: str, digits: str, expected: tuple[int, bool]
 ) -> None:
     stand, (status, is_taken) = STANDS[name], expected
@@ -225,7 +225,7 @@ def test_a_server_fault_or_a_page_hides_whether_the_message_was_taken(
 
 @pytest.mark.parametrize("name", STANDS)
 @pytest.mark.parametrize(("digits", "error"), BROKEN.items())
-def test_a_broken_connection_hides_whether_the_message_was_taken(
+def test_broken_connection_hides_whether_the_message_was_accepted(
     fast: Simulators, name: str, digits: str, error: type[Exception]
 ) -> None:
     stand = STANDS[name]
@@ -238,7 +238,7 @@ def test_a_broken_connection_hides_whether_the_message_was_taken(
 
 @pytest.mark.parametrize("name", STANDS)
 @pytest.mark.parametrize("digits", ["20", "21", "24"])
-def test_a_refusal_is_in_the_words_of_the_vendor_and_takes_nothing(fast: Simulators, name: str, digits: str) -> None:
+def test_refusal_has_the_words_of_the_vendor_and_accepts_nothing(fast: Simulators, name: str, digits: str) -> None:
     stand = STANDS[name]
 
     answer = stand.send(fast, stand.recipient + digits)
@@ -249,7 +249,7 @@ def test_a_refusal_is_in_the_words_of_the_vendor_and_takes_nothing(fast: Simulat
 
 
 @pytest.mark.parametrize("name", STANDS)
-def test_a_throttled_number_is_told_when_to_come_back_and_taken_the_second_time(fast: Simulators, name: str) -> None:
+def test_throttled_number_gets_retry_after_and_is_accepted_the_second_time(fast: Simulators, name: str) -> None:
     stand = STANDS[name]
 
     first, second = (stand.send(fast, stand.recipient + "20") for _ in range(2))
@@ -262,13 +262,13 @@ def test_a_throttled_number_is_told_when_to_come_back_and_taken_the_second_time(
 @pytest.mark.parametrize(
     ("digits", "end"), [("10", "delivered"), ("11", "undelivered"), ("12", "accepted"), ("27", "read")]
 )
-def test_a_message_reaches_the_end_that_its_number_asks_for(fast: Simulators, name: str, digits: str, end: str) -> None:
+def test_message_reaches_the_end_of_its_magic_number(fast: Simulators, name: str, digits: str, end: str) -> None:
     STANDS[name].send(fast, NUMBER + digits)
 
     assert until(lambda: ledger(fast, "nusasms")[0]["status"] == end)
 
 
-# --- bodies that do not fit ------------------------------------------------------------------------------------------
+# --- invalid bodies ---------------------------------------------------------------------------------------------------
 
 MESSAGE = {"destination": NUMBER + "10", "message": TEXT}
 MEDIA = {"destination": NUMBER + "10", "media_url": "https://files.example/a.png"}
@@ -348,7 +348,7 @@ UNFIT: list[tuple[str, dict[str, Any], str, list[str | int]]] = [
 
 
 @pytest.mark.parametrize(("path", "changes", "kind", "where"), UNFIT)
-def test_a_body_that_does_not_fit_is_refused_by_the_name_that_is_wrong(
+def test_invalid_body_is_refused_with_the_name_of_its_field(
     frozen: Simulators, path: str, changes: dict[str, Any], kind: str, where: list[str | int]
 ) -> None:
     answer = post_json(frozen, path, BODIES[path] | changes)
@@ -377,7 +377,7 @@ def test_a_body_that_is_no_json_object_is_refused(
     assert (answer.status, problem["loc"], problem["type"]) == (422, ["body", *where], kind)
 
 
-# --- refusals that are not about the form ----------------------------------------------------------------------------
+# --- refusals of valid bodies -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -412,7 +412,7 @@ def test_a_body_that_is_no_json_object_is_refused(
         ),
     ],
 )
-def test_what_the_account_does_not_allow_is_refused_as_a_matter_of_business(
+def test_body_that_the_account_does_not_allow_is_refused(
     frozen: Simulators, path: str, changes: dict[str, Any], words: str
 ) -> None:
     answer = post_json(frozen, path, BODIES[path] | changes)
@@ -436,7 +436,7 @@ def test_what_the_account_does_not_allow_is_refused_as_a_matter_of_business(
     ],
 )
 @pytest.mark.parametrize("headers", [{}, {"APIKey": "x"}, {"Authorization": "Bearer local-api-key"}])
-def test_without_the_key_in_its_header_nothing_is_answered(
+def test_request_without_the_key_is_refused(
     frozen: Simulators, method: str, path: str, headers: Mapping[str, str]
 ) -> None:
     answer = call(frozen, method, API + path, headers=headers)
@@ -451,10 +451,10 @@ def test_other_methods_and_paths_are_refused(frozen: Simulators, method: str, pa
     assert call(frozen, method, API + path, headers=KEY).status == status
 
 
-# --- the account ----------------------------------------------------------------------------------------------------
+# --- the account ------------------------------------------------------------------------------------------------------
 
 
-def test_the_account_tells_its_user_and_its_credit(frozen: Simulators) -> None:
+def test_account_has_its_user_and_its_credit(frozen: Simulators) -> None:
     call(frozen, "POST", "/_config", body=b'{"nusasms_sms_balance": 12.5, "nusasms_expired_date": "2027-01-31"}')
 
     user, balance = (call(frozen, "GET", API + path, headers=KEY) for path in ("/auth/api_key", "/balance"))
@@ -508,7 +508,7 @@ def test_templates_are_listed_with_their_status_and_the_channel_by_its_id(frozen
     assert channel["id"] == CHANNEL
 
 
-# --- groups ---------------------------------------------------------------------------------------------------------
+# --- groups -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_group_is_answered_with_a_campaign_of_its_own_in_json_and_xml(frozen: Simulators) -> None:
@@ -557,7 +557,7 @@ def test_a_group_sends_no_receipts(wired: Simulators, receiver: Receiver) -> Non
     assert receiver.arrived.empty()
 
 
-# --- WhatsApp -------------------------------------------------------------------------------------------------------
+# --- WhatsApp ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_whatsapp_message_is_answered_with_the_documented_object(frozen: Simulators) -> None:
@@ -587,19 +587,19 @@ def test_a_whatsapp_message_is_answered_with_the_documented_object(frozen: Simul
 @pytest.mark.parametrize(
     "message", ["Hai 😀🇮🇩", r"Hai \U0001F600\U0001F1EE\U0001F1E9", r"Hai \\U0001F600\\U0001F1EE\\U0001F1E9"]
 )
-def test_emoji_arrive_as_such_however_they_are_written(frozen: Simulators, message: str) -> None:
+def test_emoji_arrive_in_every_notation(frozen: Simulators, message: str) -> None:
     send_message(frozen, NUMBER + "10", message=message)
 
     assert ledger(frozen, "nusasms")[0]["text_sha256"] == text_sha256("Hai 😀🇮🇩")
 
 
-def test_what_only_looks_like_an_emoji_stays_as_it_is(frozen: Simulators) -> None:
+def test_invalid_escape_stays_unchanged(frozen: Simulators) -> None:
     send_message(frozen, NUMBER + "10", message=r"C:\Users \UFFFFFFFF \U0000D800")
 
     assert ledger(frozen, "nusasms")[0]["text_sha256"] == text_sha256(r"C:\Users \UFFFFFFFF \U0000D800")
 
 
-def test_media_come_by_an_address_or_as_a_file(frozen: Simulators) -> None:
+def test_media_is_a_url_or_a_file(frozen: Simulators) -> None:
     by_url = send_media(frozen, NUMBER + "10")
     largest = bytes(512 * 1024)
     file: dict[str, Any] = {"media_base64": base64.b64encode(largest).decode(), "file_name": "a.png"}
@@ -692,7 +692,7 @@ def test_the_status_ends_in_the_letter_and_the_dates_of_the_number(
     assert (data["status"], filled) == (letter, dates)
 
 
-def test_the_status_of_what_is_no_whatsapp_message_is_not_found(frozen: Simulators) -> None:
+def test_status_of_another_message_is_not_found(frozen: Simulators) -> None:
     official = send_broadcast(frozen, NUMBER + "10").document["data"]["ref_no"]
 
     for ref_no in (official, "008078391643125660"):
@@ -700,10 +700,10 @@ def test_the_status_of_what_is_no_whatsapp_message_is_not_found(frozen: Simulato
         assert (answer.status, answer.document["message"]) == (404, "Message not found")
 
 
-# --- WhatsApp Official ----------------------------------------------------------------------------------------------
+# --- WhatsApp Official ------------------------------------------------------------------------------------------------
 
 
-def test_a_template_goes_out_with_all_of_its_parameters(frozen: Simulators) -> None:
+def test_template_is_sent_with_all_of_its_parameters(frozen: Simulators) -> None:
     parameters = {
         "header": {
             "format": "DOCUMENT",
@@ -819,7 +819,7 @@ def test_a_reply_is_taken_as_a_form_and_as_multipart_and_carries_a_text_an_addre
         ({"file": "a.png"}, EXTRA, "file"),
     ],
 )
-def test_a_reply_that_does_not_fit_is_refused_by_the_name_that_is_wrong(
+def test_invalid_reply_is_refused_with_the_name_of_its_field(
     frozen: Simulators, changes: dict[str, Any], kind: str, where: str
 ) -> None:
     answer = send_reply(frozen, NUMBER + "10", **changes)
@@ -867,7 +867,7 @@ def reply(simulators: Simulators, room_id: str) -> int:
     return post_reply(simulators, FORM, urlencode({"room_id": room_id, "text": TEXT}).encode()).status
 
 
-def test_a_room_can_be_replied_to_for_a_day_after_the_last_message(frozen: Simulators) -> None:
+def test_room_takes_replies_for_a_day_after_the_last_message(frozen: Simulators) -> None:
     expired = record_conversation(frozen, NUMBER + "11", date=wib(hours=24, minutes=1))
     fresh = record_conversation(frozen, NUMBER + "12", date=wib(hours=23, minutes=59))
 
@@ -898,7 +898,7 @@ def test_a_reset_closes_all_rooms(frozen: Simulators) -> None:
     assert reply(frozen, room_id) == 400
 
 
-# --- callbacks ------------------------------------------------------------------------------------------------------
+# --- callbacks --------------------------------------------------------------------------------------------------------
 
 MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 
@@ -981,7 +981,7 @@ def test_an_official_inbound_message_comes_as_json_with_its_room(wired: Simulato
     assert answer.document == shown
 
 
-def test_what_an_inbound_message_does_not_say_is_made_up(frozen: Simulators) -> None:
+def test_missing_fields_of_an_inbound_message_are_generated(frozen: Simulators) -> None:
     sms, again = (write_in(frozen, "sms-inbox", NUMBER + "10").document["fields"] for _ in range(2))
     official = write_in(frozen, "whatsapp-official-inbox", NUMBER + "10").document["fields"]
 
@@ -991,7 +991,7 @@ def test_what_an_inbound_message_does_not_say_is_made_up(frozen: Simulators) -> 
     assert re.fullmatch(MOMENT, official["inbox_date"])
 
 
-def test_an_inbound_message_that_is_not_answered_with_200_comes_again(wired: Simulators, receiver: Receiver) -> None:
+def test_inbound_message_is_retried_without_an_answer_of_200(wired: Simulators, receiver: Receiver) -> None:
     for status in (503, 200):
         receiver.statuses.put(status)
 
@@ -1016,9 +1016,7 @@ def test_an_inbound_message_that_is_not_answered_with_200_comes_again(wired: Sim
         ({"room_id": "room"}, "room_id: must be a UUID of version 4"),
     ],
 )
-def test_an_inbound_message_that_makes_no_sense_is_refused(
-    frozen: Simulators, changes: dict[str, Any], error: str
-) -> None:
+def test_invalid_inbound_message_is_refused(frozen: Simulators, changes: dict[str, Any], error: str) -> None:
     fields = {"vendor": "nusasms", "kind": "sms-inbox", "sender": NUMBER + "10", "text": "Halo", **changes}
 
     answer = call(frozen, "POST", "/_inbound", body=written(fields))

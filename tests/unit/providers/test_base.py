@@ -1,4 +1,4 @@
-"""What all providers share: requests and answers as values, callbacks as fields, refusals told by the HTTP status."""
+"""The parts that all providers share: requests, answers, callbacks, and refusals by HTTP status."""
 
 import json
 from base64 import b64encode
@@ -22,7 +22,7 @@ ANSWERED_AT = "Sat, 21 Nov 2026 10:00:00 GMT"
 T0 = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
 
-# --- Retry-After ----------------------------------------------------------------------------------------------------
+# --- Retry-After ------------------------------------------------------------------------------------------------------
 
 
 @covers("V3", "Q7")
@@ -52,24 +52,24 @@ T0 = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
         ("Sat, 21 Nov 2026 10:00:30 +99999999999999", None),
     ],
 )
-def test_a_vendors_wish_to_wait_is_read_and_kept_within_bounds(wish: str, seconds: float | None) -> None:
+def test_retry_after_is_read_and_bounded(wish: str, seconds: float | None) -> None:
     response = HttpResponse(status=429, headers={"retry-after": wish, "date": ANSWERED_AT})
 
     assert retry_after_seconds(response) == seconds
 
 
 @pytest.mark.parametrize("headers", [{}, {"date": "yesterday"}, {"date": ""}])
-def test_a_date_to_wait_for_means_nothing_without_the_date_of_the_answer(headers: dict[str, str]) -> None:
+def test_retry_after_date_needs_the_date_of_the_answer(headers: dict[str, str]) -> None:
     wish = {"retry-after": "Sat, 21 Nov 2026 10:00:30 GMT"}
 
     assert retry_after_seconds(HttpResponse(status=429, headers=wish | headers)) is None
 
 
-def test_an_answer_without_the_header_wishes_nothing() -> None:
+def test_answer_without_the_header_has_no_retry_after() -> None:
     assert retry_after_seconds(HttpResponse(status=429, headers={"date": ANSWERED_AT})) is None
 
 
-# --- what the HTTP status alone tells -------------------------------------------------------------------------------
+# --- outcomes by HTTP status ------------------------------------------------------------------------------------------
 
 OUT_OF_ORDER = NotTaken(reason=Reason.AUTHENTICATION, is_final=False, scope=FailureScope.PROVIDER, provider_code="401")
 THROTTLED = NotTaken(reason=Reason.RATE_LIMITED, is_final=False, provider_code="429", retry_after_seconds=7.0)
@@ -85,15 +85,15 @@ THROTTLED = NotTaken(reason=Reason.RATE_LIMITED, is_final=False, provider_code="
         *[(status, None) for status in (200, 201, 204, 299, 400, 403, 404, 410, 413, 422)],
     ],
 )
-def test_the_http_status_tells_of_a_send(status: int, outcome: Outcome | None) -> None:
+def test_outcome_of_a_send_follows_from_the_http_status(status: int, outcome: Outcome | None) -> None:
     assert refused_by_status(HttpResponse(status=status, headers={"retry-after": "7"})) == outcome
 
 
-# --- a vendor's id --------------------------------------------------------------------------------------------------
+# --- a vendor's id ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("value", ["26", "609681630f78b", "A B", "х", "9" * 200])
-def test_an_id_that_can_be_stored_is_kept_as_it_is(value: str) -> None:
+def test_valid_id_is_kept_unchanged(value: str) -> None:
     assert parse_id(value) == value
 
 
@@ -101,11 +101,11 @@ def test_an_id_that_can_be_stored_is_kept_as_it_is(value: str) -> None:
 @pytest.mark.parametrize(
     "value", [None, 26, True, ["26"], {"id": "26"}, "", " ", "2\n6", "2\x006", "\ud800", "9" * 201]
 )
-def test_whatever_else_stands_for_an_id_is_none(value: object) -> None:
+def test_any_other_value_is_no_id(value: object) -> None:
     assert parse_id(value) is None
 
 
-# --- a provider's own refusals --------------------------------------------------------------------------------------
+# --- a provider's own refusals ----------------------------------------------------------------------------------------
 
 
 class Toy(Provider):
@@ -142,7 +142,7 @@ MESSAGE = Message(
 )
 
 
-def test_a_message_within_the_declared_limits_is_carried() -> None:
+def test_message_within_the_declared_limits_is_accepted() -> None:
     message = replace(MESSAGE, provider_options={"toy": {"loud": True}, "other": {"x": 1}})
 
     assert Toy(ACCOUNT).validate(message) is None
@@ -165,11 +165,11 @@ def test_a_message_within_the_declared_limits_is_carried() -> None:
         ),
     ],
 )
-def test_a_message_outside_of_them_is_refused(changes: dict[str, Any], failure: Failure) -> None:
+def test_message_outside_the_declared_limits_is_refused(changes: dict[str, Any], failure: Failure) -> None:
     assert Toy(ACCOUNT).validate(replace(MESSAGE, **changes)) == failure
 
 
-def test_the_sender_is_the_messages_own_or_else_the_accounts() -> None:
+def test_sender_of_the_message_overrides_the_sender_of_the_account() -> None:
     provider = Toy(ACCOUNT)
 
     assert provider.sender_of(MESSAGE) == "toys"
@@ -185,12 +185,12 @@ def test_a_message_without_any_sender_is_refused_where_the_vendor_needs_one() ->
     assert SilentToy(nobody).validate(MESSAGE) is None
 
 
-def test_a_settled_message_has_no_text_to_send() -> None:
+def test_final_message_has_no_text_to_send() -> None:
     with pytest.raises(ValueError, match="no text"):
         Toy(ACCOUNT).text_of(replace(MESSAGE, content=None))
 
 
-def test_an_account_shows_neither_credentials_nor_the_receipt_address() -> None:
+def test_repr_of_an_account_shows_neither_credentials_nor_the_receipt_address() -> None:
     account = ProviderConfig(
         base_url="https://toy.example",
         credentials={"api_key": "not-a-real-key"},
@@ -200,10 +200,10 @@ def test_an_account_shows_neither_credentials_nor_the_receipt_address() -> None:
     assert "not-a-real" not in repr(account)
 
 
-# --- requests and answers -------------------------------------------------------------------------------------------
+# --- requests and answers ---------------------------------------------------------------------------------------------
 
 
-def test_a_get_carries_its_query_in_the_address() -> None:
+def test_get_has_its_query_in_the_url() -> None:
     request = HttpRequest.get("https://v.example/a", query={"a[b]": "1 ü&"}, headers={"X": "1"}, response_limit=9)
 
     assert request == HttpRequest(
@@ -211,7 +211,7 @@ def test_a_get_carries_its_query_in_the_address() -> None:
     )
 
 
-def test_a_get_without_a_query_has_a_plain_address() -> None:
+def test_get_without_a_query_has_a_plain_url() -> None:
     assert HttpRequest.get("https://v.example/a", headers={}) == HttpRequest(
         method="GET", url="https://v.example/a", response_limit=BODY_LIMIT
     )
@@ -235,11 +235,11 @@ def test_a_form_post_is_urlencoded() -> None:
     )
 
 
-def test_a_request_names_its_host() -> None:
+def test_request_has_a_host() -> None:
     assert HttpRequest.get("https://v.example:8443/a?b", headers={}).host == "v.example:8443"
 
 
-def test_a_request_shows_its_method_and_nothing_that_it_carries() -> None:
+def test_repr_of_a_request_shows_only_its_method() -> None:
     request = HttpRequest(
         method="POST",
         url="https://secret-host.example/secret-path?q=secret-query",
@@ -250,7 +250,7 @@ def test_a_request_shows_its_method_and_nothing_that_it_carries() -> None:
     assert repr(request) == f"HttpRequest(method='POST', response_limit={BODY_LIMIT})"
 
 
-def test_an_answer_and_a_callback_do_not_show_what_they_say() -> None:
+def test_repr_of_an_answer_or_callback_shows_no_content() -> None:
     response = HttpResponse(status=200, body=b"secret-body")
     request = WebhookRequest(method="GET", query="q=secret-query", headers={"x": "secret-header"}, body=b"secret-body")
 
@@ -263,12 +263,12 @@ def test_an_answer_and_a_callback_do_not_show_what_they_say() -> None:
     [b"", b"<html>", b"{", b'{"a":"\xff"}', b"\xef\xbb\xbf{}", b"[" * 100_000, b"9" * 5_000],
     ids=["nothing", "a page", "half", "not UTF-8", "a byte order mark", "deep nesting", "a huge number"],
 )
-def test_an_answer_that_is_no_json_is_a_value_error(body: bytes) -> None:
+def test_answer_that_is_not_json_raises_value_error(body: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - any ValueError is the contract
         HttpResponse(status=200, body=body).json()
 
 
-# --- callbacks ------------------------------------------------------------------------------------------------------
+# --- callbacks --------------------------------------------------------------------------------------------------------
 
 JSON = {"content-type": "application/json; charset=utf-8"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -297,7 +297,7 @@ def event(**changes: Any) -> dict[str, Any]:
     ],
     ids=["plain", "base64", "nothing"],
 )
-def test_an_event_of_the_gateway_becomes_a_callback(changes: dict[str, Any], request_: WebhookRequest) -> None:
+def test_event_of_api_gateway_becomes_a_callback(changes: dict[str, Any], request_: WebhookRequest) -> None:
     assert parse_request(event(**changes)) == request_
 
 
@@ -400,16 +400,16 @@ def test_query_form_and_json_are_read_as_one(request_: WebhookRequest, fields: d
         "more fields than any vendor has",
     ],
 )
-def test_a_callback_that_cannot_be_read_as_one_is_malformed(request_: WebhookRequest) -> None:
+def test_contradictory_callback_is_malformed(request_: WebhookRequest) -> None:
     with pytest.raises(MalformedWebhookError):
         request_.fields()
 
 
-def test_a_document_may_be_nested() -> None:
+def test_json_document_may_be_nested() -> None:
     assert WebhookRequest(method="POST", body=b'{"a":{"b":[1]}}').document() == {"a": {"b": [1]}}
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b'"a"', b"{", b'{"a":{"b":1,"b":1}}', b"\xff"])
-def test_a_body_that_is_no_json_object_is_malformed(body: bytes) -> None:
+def test_body_that_is_not_a_json_object_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedWebhookError):
         WebhookRequest(method="POST", body=body).document()

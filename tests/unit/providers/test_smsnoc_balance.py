@@ -1,4 +1,4 @@
-"""SMS NOC's balance is text for people: what is read out of it, and what is not guessed."""
+"""SMS NOC's balance is text for people. Only certain values are read from it."""
 
 import json
 from datetime import UTC, datetime
@@ -47,7 +47,7 @@ def balance_of(**data: Any) -> Balance:
         ("1" + ",000" * 10_000, None),
     ],
 )
-def test_an_amount_is_one_number_in_english_writing(shown: object, amount: float | None) -> None:
+def test_amount_is_one_number_in_english_notation(shown: object, amount: float | None) -> None:
     assert balance_of(remaining_balance=shown) == Balance(account="credit", amount=amount)
 
 
@@ -71,11 +71,11 @@ def test_an_amount_is_one_number_in_english_writing(shown: object, amount: float
         (20260908, None),
     ],
 )
-def test_a_day_of_expiry_is_read_in_english_at_dhaka(shown: object, instant: datetime | None) -> None:
+def test_expiry_is_an_english_date_in_dhaka(shown: object, instant: datetime | None) -> None:
     assert balance_of(remaining_balance="1", expired_on=shown) == Balance(
         account="credit", amount=1.0, expires_at=instant
     )
 
 
-def test_the_newer_name_of_the_balance_counts_where_both_are_there() -> None:
+def test_newer_name_of_the_balance_takes_precedence() -> None:
     assert balance_of(remaining_unit="7", remaining_balance="8").amount == 8.0

@@ -1,4 +1,4 @@
-"""SMS NOC's comma list: who may share one, and whose each row of the answer is."""
+"""SMS NOC's comma list: the messages that may share one, and the rows of the answer."""
 
 import json
 from datetime import UTC, datetime
@@ -49,23 +49,23 @@ def answer(rows: list[Any]) -> HttpResponse:
         (message(1, recipient=None, audience=("6415907d0d37a",)), False),
     ],
 )
-def test_a_comma_list_is_for_one_text_from_one_sender(other: Message, is_shared: bool) -> None:
+def test_comma_list_has_one_text_and_one_sender(other: Message, is_shared: bool) -> None:
     assert (SMSNOC.batch_key(message()) == SMSNOC.batch_key(other)) is is_shared
 
 
-def test_a_sender_and_a_text_do_not_run_into_one_another() -> None:
+def test_sender_and_text_cannot_be_confused() -> None:
     one, other = message(sender="A", content=Text(text="BC")), message(sender="AB", content=Text(text="C"))
 
     assert SMSNOC.batch_key(one) != SMSNOC.batch_key(other)
 
 
-def test_a_campaign_has_no_messages_to_look_for() -> None:
+def test_campaign_cannot_be_polled() -> None:
     campaign = message(recipient=None, audience=("6415907d0d37a",))
 
     assert [SMSNOC.is_trackable(each) for each in (message(), campaign)] == [True, False]
 
 
-def test_the_answer_to_the_most_and_longest_texts_is_read_whole() -> None:
+def test_answer_to_the_largest_list_fits_the_response_limit() -> None:
     can = SMSNOC.capabilities
     text = "😀" * can.max_characters
     messages = [message(number, content=Text(text=text)) for number in range(can.max_batch_size)]
@@ -75,10 +75,8 @@ def test_the_answer_to_the_most_and_longest_texts_is_read_whole() -> None:
 
 
 @given(st.permutations(range(8)), st.sets(st.integers(0, 7)), st.sets(st.integers(0, 7)))
-def test_no_message_is_taken_under_the_uid_of_another(
-    order: list[int], dropped: set[int], named_alike: set[int]
-) -> None:
-    """Whatever order the rows come in, whichever are missing, and whichever say a number that is not theirs."""
+def test_no_message_gets_the_uid_of_another(order: list[int], dropped: set[int], named_alike: set[int]) -> None:
+    """Rows come in any order, some are missing, and some have another number."""
     messages = [message(number) for number in range(8)]
     rows = [
         {"uid": f"uid-{number}", "to": messages[0 if number in named_alike else number].recipient}

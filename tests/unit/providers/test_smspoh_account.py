@@ -1,4 +1,4 @@
-"""What SMSPoh makes of an account that lacks something."""
+"""SMSPoh with an incomplete account."""
 
 import json
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ def message(sender: str | None) -> Message:
     )
 
 
-def test_without_a_receipt_url_none_is_sent() -> None:
+def test_request_without_a_receipt_url_has_no_such_field() -> None:
     assert json.loads(BARE.build_send(message("SMSPoh")).body) == {
         "to": "+959123456789",
         "message": "Hello World",

@@ -1,4 +1,4 @@
-"""SMSPoh's bulk: who may share one, and whose each entry of the answer is."""
+"""SMSPoh's bulk call: the messages that may share one, and the entries of the answer."""
 
 import json
 from datetime import UTC, datetime
@@ -50,11 +50,11 @@ def answer(entries: list[Any]) -> HttpResponse:
         (message(1, recipient=None, audience=("a-list",)), False),
     ],
 )
-def test_a_bulk_is_for_texts_that_are_not_encrypted(other: Message, is_shared: bool) -> None:
+def test_encrypted_messages_do_not_share_a_bulk_call(other: Message, is_shared: bool) -> None:
     assert (SMSPOH.batch_key(message()) == SMSPOH.batch_key(other)) is is_shared
 
 
-def test_a_message_is_not_sent_to_be_encrypted_under_a_key_that_nobody_kept() -> None:
+def test_encrypted_message_without_a_stored_key_is_not_sent() -> None:
     encrypted = message(provider_options={"smspoh": {"encrypt": True}})
 
     assert SMSPOH.encrypts(encrypted)
@@ -62,7 +62,7 @@ def test_a_message_is_not_sent_to_be_encrypted_under_a_key_that_nobody_kept() ->
         SMSPOH.build_send(encrypted)
 
 
-def test_the_answer_to_the_most_and_longest_texts_is_read_whole() -> None:
+def test_answer_to_the_largest_bulk_call_fits_the_response_limit() -> None:
     can = SMSPOH.capabilities
     text = "😀" * can.max_characters
     messages = [message(number, content=Text(text=text)) for number in range(can.max_batch_size)]
@@ -79,8 +79,8 @@ def taken(number: int, **changes: Any) -> Entry:
 
 
 @given(st.permutations(range(8)), st.sets(st.integers(0, 7)), st.sets(st.integers(0, 7)))
-def test_each_message_finds_its_own_entry_in_any_order(order: list[int], dropped: set[int], named: set[int]) -> None:
-    """Whichever entries are missing, and whichever have our reference."""
+def test_each_message_gets_its_own_entry_in_any_order(order: list[int], dropped: set[int], named: set[int]) -> None:
+    """Some entries are missing, and some have our reference."""
     entries = [
         taken(number, clientReference=f"sale-{number}" if number in named else "")
         for number in order
@@ -97,8 +97,8 @@ shapes = st.sampled_from(["taken", "refused", "refused without a number", "taken
 
 
 @given(st.permutations(range(5)), st.lists(shapes, min_size=5, max_size=5), st.sets(st.integers(0, 4)))
-def test_no_message_that_was_taken_is_called_refused(order: list[int], fates: list[str], dropped: set[int]) -> None:
-    """Whatever order the entries come in, whichever are missing, and whichever lack their number."""
+def test_accepted_message_is_never_refused(order: list[int], fates: list[str], dropped: set[int]) -> None:
+    """Entries come in any order, some are missing, and some lack their number."""
 
     def entry(number: int) -> Entry:
         said = taken(number) if fates[number].startswith("taken") else {"status": False, "message": "No", "to": ""}

@@ -1,4 +1,4 @@
-"""The reference that SMSPoh echoes: it must name one message only, and fit."""
+"""The reference that SMSPoh echoes: it is unique and short enough."""
 
 from datetime import UTC, datetime
 
@@ -30,12 +30,12 @@ def reference_of(message_id: str) -> str:
 
 
 @given(fitting_ids)
-def test_an_id_that_fits_is_its_own_reference(message_id: str) -> None:
+def test_short_id_is_its_own_reference(message_id: str) -> None:
     assert reference_of(message_id) == message_id
 
 
 @given(long_ids)
-def test_a_long_id_is_shortened_to_what_fits_and_the_same_each_time(message_id: str) -> None:
+def test_long_id_is_shortened_in_the_same_way_each_time(message_id: str) -> None:
     reference = reference_of(message_id)
 
     assert len(reference) == REFERENCE_LIMIT
@@ -43,12 +43,12 @@ def test_a_long_id_is_shortened_to_what_fits_and_the_same_each_time(message_id: 
 
 
 @given(long_ids)
-def test_a_shortening_is_no_message_id_so_it_equals_no_id_that_fits(message_id: str) -> None:
+def test_shortened_id_is_not_a_valid_message_id_so_it_equals_no_other_id(message_id: str) -> None:
     assert MESSAGE_ID.fullmatch(reference_of(message_id)) is None
 
 
 @given(long_ids)
-def test_a_shortening_survives_a_query_string_that_the_vendor_does_not_encode(message_id: str) -> None:
+def test_shortened_id_survives_a_query_string_without_encoding(message_id: str) -> None:
     assert set(reference_of(message_id)) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:")
 
 
@@ -60,9 +60,7 @@ def test_two_ids_never_share_a_reference(one: str, other: str) -> None:
 
 
 @given(long_ids, st.characters(categories=(), include_characters="abcXYZ019._:-"))
-def test_long_ids_that_differ_in_their_last_character_alone_do_not_share_a_reference(
-    message_id: str, last: str
-) -> None:
+def test_long_ids_that_differ_in_their_last_character_have_different_references(message_id: str, last: str) -> None:
     other = message_id[:-1] + last
     assume(other != message_id)
 

@@ -27,6 +27,8 @@ NUMBER = "+6281234567810"
 OTHER = "+6281234567811"
 ROOM = "room-1"
 
+NOTHING = Erased(messages=0, files=0, inbound=0, conversations=0, quota_counters=0, ids_with_number=0, unreadable=0)
+
 
 def message(message_id: str, **changes: Any) -> Message:
     plain = Message(
@@ -196,7 +198,9 @@ def test_every_table_is_erased_and_other_people_keep_everything() -> None:
 
     erased = tables.service.erase(NUMBER)
 
-    assert erased == Erased(messages=1, files=2, inbound=2, conversations=1, quota_counters=1, ids_with_number=0)
+    assert erased == Erased(
+        messages=1, files=2, inbound=2, conversations=1, quota_counters=1, ids_with_number=0, unreadable=0
+    )
     assert tables.store.messages["m-2"] == neighbour
     assert (tables.personal_data.files, tables.keys.keys) == (["m-2"], {"m-2": "key"})
     assert (tables.personal_data.inbound, tables.personal_data.conversations) == ([OTHER], {"room-2": OTHER})
@@ -211,9 +215,8 @@ def test_interrupted_run_is_completed_by_the_next_and_a_third_finds_nothing() ->
 
     second, third = tables.service.erase(NUMBER), tables.service.erase(NUMBER)
 
-    nothing = Erased(messages=0, files=0, inbound=0, conversations=0, quota_counters=0, ids_with_number=0)
-    assert second == replace(nothing, inbound=2, conversations=1, quota_counters=1)
-    assert third == nothing
+    assert second == replace(NOTHING, inbound=2, conversations=1, quota_counters=1)
+    assert third == NOTHING
 
 
 def test_change_of_a_message_in_between_is_erased_too() -> None:

@@ -4,15 +4,18 @@ import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from sampai.adapters.aws import unavailable
 from sampai.adapters.dynamo import Item, get_all, to_ttl
+from sampai.adapters.reading import Parsed, read_item
 from sampai.domain.inbound import WINDOW, Conversation
 from sampai.domain.quotas import QuotaCounter
 from sampai.domain.template import Catalogue, TemplateInfo
 from sampai.domain.times import from_text, to_text
 from sampai.services.ports.eligibility import EligibilityData
+from sampai.services.ports.telemetry import Telemetry
 
 NUMBER: Final = "number#"
 CONVERSATION: Final = "room#"
@@ -33,10 +36,11 @@ class DynamoDirectory:
     may raise UnavailableError.
     """
 
-    def __init__(self, client: Any, *, table: str, digest: Callable[[str], str]) -> None:
+    def __init__(self, client: Any, *, table: str, digest: Callable[[str], str], telemetry: Telemetry) -> None:
         self._client = client
         self._table = table
         self._digest = digest
+        self._telemetry = telemetry
 
     def look_up(
         self, *, numbers: Collection[str], conversations: Collection[str], catalogues: Collection[str]
@@ -48,16 +52,25 @@ class DynamoDirectory:
             items = {i["directory_key"]["S"]: i for i in get_all(self._client, self._table, "directory_key", keys)}
         by_number = {number: items.get(f"{NUMBER}{digest}") for number, digest in digests.items()}
         return EligibilityData(
-            opted_out=frozenset(number for number, item in by_number.items() if item and item["opted_out"]["BOOL"]),
+            # An entry that cannot be read counts as an opt-out: a text not sent harms less than an unwanted one.
+            opted_out=frozenset(
+                number for number, item in by_number.items() if item and self._read(item, _parse_opt_out) is not False
+            ),
             conversations={
-                conversation: _parse_conversation(conversation, item)
+                found.room_id: found
                 for conversation in conversations
                 if (item := items.get(f"{CONVERSATION}{conversation}"))
+                and (found := self._read(item, partial(_parse_conversation, conversation)))
             },
             catalogues={
-                name: _parse_catalogue(item) for name in catalogues if (item := items.get(f"{CATALOGUE}{name}"))
+                name: catalogue
+                for name in catalogues
+                if (item := items.get(f"{CATALOGUE}{name}")) and (catalogue := self._read(item, _parse_catalogue))
             },
         )
+
+    def _read(self, item: Item, parse: Callable[[Mapping[str, Any]], Parsed]) -> Parsed | None:
+        return read_item(item, parse, table=self._table, key="directory_key", telemetry=self._telemetry)
 
     def set_opt_out(self, number: str, *, is_out: bool, at: datetime) -> None:
         self._update_unless_newer(
@@ -124,6 +137,10 @@ class DynamoDirectory:
                 )
             except self._client.exceptions.ConditionalCheckFailedException:
                 return
+
+
+def _parse_opt_out(item: Mapping[str, Any]) -> bool:
+    return item["opted_out"]["BOOL"] is True
 
 
 def _parse_conversation(room_id: str, item: Mapping[str, Any]) -> Conversation:

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from sampai.adapters.aws import unavailable
 from sampai.adapters.dynamo import Item, to_ttl
-from sampai.domain.inbound import Inbound
+from sampai.domain.inbound import Inbound, truncate_for_event
 from sampai.domain.message import Channel
 from sampai.domain.times import from_text, to_text
+from sampai.domain.words import word_of
 
 RETENTION: Final = timedelta(days=7)
 """The time in which a repeated callback is detected."""
@@ -35,7 +36,8 @@ class DynamoInbox:
 
 
 def to_inbox_item(key: str, inbound: Inbound, now: datetime) -> Item:
-    """Return the item of an inbound message that arrived at `now`."""
+    """Return the item of an inbound message that arrived at `now`. A text too long for an event is cut."""
+    inbound = truncate_for_event(inbound)
     texts = {
         "inbound_key": key,
         "provider": inbound.provider,
@@ -62,11 +64,11 @@ def from_inbox_item(item: Mapping[str, Any]) -> tuple[Inbound, datetime]:
     received_at = text("received_at")
     inbound = Inbound(
         provider=item["provider"]["S"],
-        channel=Channel(item["channel"]["S"]),
+        channel=word_of(Channel, item["channel"]["S"]),
         provider_message_id=text("provider_message_id"),
         sender=item["sender"]["S"],
         recipient=text("recipient"),
-        text=item["text"]["S"],
+        text=text("text") or "",
         room_id=text("room_id"),
         received_at=from_text(received_at) if received_at else None,
     )

@@ -1,46 +1,74 @@
-"""Converts messages and correlations to DynamoDB items, and back."""
+"""Converts messages and correlations to DynamoDB items, and back.
+
+The next and the previous release may have written an item. An unknown word of either becomes a neutral value, a missing
+optional attribute becomes its default, and only an item whose meaning is unknown cannot be read.
+"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from zlib import crc32
 
 from sampai.adapters.dynamo import Item, to_ttl
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Category, Channel, Content, HistoryEntry, Media, Message, OnUnknown, Text
+from sampai.domain.message import (
+    Category,
+    Channel,
+    Content,
+    HistoryEntry,
+    Media,
+    Message,
+    OnUnknown,
+    Text,
+    UnknownContent,
+)
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
 from sampai.domain.template import Template, parse_parameters
 from sampai.domain.times import from_text, to_text
+from sampai.domain.words import is_known, word_of
 from sampai.services.ports.correlations import Correlation
 
+SCHEMA_VERSION: Final = 1
+"""Raise it when the meaning of an attribute changes. A new attribute or word needs no new version."""
+
 DUE_SHARDS: Final = 8
-"""The partitions of the due index. More shards allow more writes per second; each one costs a query per run."""
+"""The default partitions of the due index. More allow more writes per second; each one costs a query per run."""
 
 RETENTION: Final = timedelta(days=90)
-"""The lifetime of an item after the creation of its message, or after `send_at`."""
+"""The default lifetime of an item after the later of `created_at` and `send_at` of its message."""
 
 BUFFERED_REPORT_RETENTION: Final = timedelta(days=7)
 """The time that a buffered report waits for its message."""
 
 _REPORT_PREFIX: Final = "report_"
 
+Known = TypeVar("Known", Category, OnUnknown)
+
 _to_text: Final = lru_cache(maxsize=256)(to_text)
 """Cached, because the messages of a batch have most of their times in common."""
 
 
-def due_shard_of(message_id: str) -> str:
-    return str(crc32(message_id.encode()) % DUE_SHARDS)
+class UnusableItemError(ValueError):
+    """An item whose message this release must leave to a release that knows its words."""
 
 
-def ttl_of(message: Message) -> Item:
-    """Return the `ttl` of all items of a message."""
-    return to_ttl(message.send_at or message.created_at, RETENTION)
+def due_shard_of(message_id: str, shards: int = DUE_SHARDS) -> str:
+    return str(crc32(message_id.encode()) % shards)
 
 
-def to_item(message: Message) -> Item:
+def ttl_of(message: Message, retention: timedelta = RETENTION) -> Item:
+    """Return the `ttl` of an item of a message: counted from the later of `created_at` and `send_at`.
+
+    A `send_at` in the past means now. If the retention counted from it, the item could expire at once, and a repeated
+    request would be sent again.
+    """
+    return to_ttl(max(message.created_at, message.send_at or message.created_at), retention)
+
+
+def to_item(message: Message, *, retention: timedelta = RETENTION, due_shards: int = DUE_SHARDS) -> Item:
     """Return the item of a message. A field without a value has no attribute."""
     texts = {
         "message_id": message.message_id,
@@ -58,7 +86,7 @@ def to_item(message: Message) -> Item:
         "attempt_id": message.attempt_id,
         "fingerprint": message.fingerprint,
         "group": message.group,
-        "due_shard": due_shard_of(message.message_id) if message.due_at else None,
+        "due_shard": due_shard_of(message.message_id, due_shards) if message.due_at else None,
     }
     times = {
         "send_at": message.send_at,
@@ -79,7 +107,8 @@ def to_item(message: Message) -> Item:
     item: Item = {name: {"S": str(value)} for name, value in texts.items() if value is not None}
     item |= {name: {"S": _to_text(value)} for name, value in times.items() if value is not None}
     item |= {name: {"N": str(value)} for name, value in numbers.items()}
-    item["ttl"] = ttl_of(message)
+    item["schema_version"] = {"N": str(SCHEMA_VERSION)}
+    item["ttl"] = ttl_of(message, retention)
     item["route"] = {"L": [{"S": name} for name in message.route]}
     item["metadata"] = {"M": {name: {"S": value} for name, value in message.metadata.items()}}
     item["history"] = {"L": [_to_history_entry(entry) for entry in message.history]}
@@ -92,8 +121,25 @@ def to_item(message: Message) -> Item:
     return item
 
 
+def from_usable_item(item: Mapping[str, Any]) -> Message:
+    """Return the message in an item. Raise UnusableItemError if this release could harm it, or as `from_item` does.
+
+    That is an open message on an unknown channel, and a message that waits to be sent with an unknown content.
+    """
+    message = from_item(item)
+    is_waiting = message.status in (Status.SCHEDULED, Status.QUEUED)
+    if not message.status.is_final and not is_known(message.channel):
+        raise UnusableItemError("unknown channel")
+    if is_waiting and isinstance(message.content, UnknownContent):
+        raise UnusableItemError("unknown content")
+    return message
+
+
 def from_item(item: Mapping[str, Any]) -> Message:
-    """Return the message in an item of `to_item`."""
+    """Return the message in an item of `to_item`, also of one that the next or the previous release wrote.
+
+    Raises an exception of any type if the item cannot be read, for example because its status is unknown.
+    """
 
     def text(name: str) -> str | None:
         value = item.get(name)
@@ -107,27 +153,29 @@ def from_item(item: Mapping[str, Any]) -> Message:
         return int(item[name]["N"]) if name in item else 0
 
     options = text("provider_options")
+    created_at = from_text(item["created_at"]["S"])
+    updated_at = time("updated_at") or created_at
     return Message(
         message_id=item["message_id"]["S"],
         status=Status(item["status"]["S"]),
         revision=number("revision"),
         sequence=number("sequence"),
-        channel=Channel(item["channel"]["S"]),
-        category=Category(item["category"]["S"]),
+        channel=word_of(Channel, text("channel") or Channel.SMS),
+        category=_known_or(Category.TRANSACTIONAL, text("category")),
         recipient=text("recipient"),
         sender=text("sender"),
         audience=tuple(name["S"] for name in item["audience"]["L"]) if "audience" in item else (),
         room_id=text("room_id"),
         content=_from_content(item["content"]["M"]) if "content" in item else None,
-        route=tuple(name["S"] for name in item["route"]["L"]),
+        route=tuple(name["S"] for name in item["route"]["L"]) if "route" in item else (),
         provider=text("provider"),
         provider_message_id=text("provider_message_id"),
         provider_status=text("provider_status"),
         provider_options=json.loads(options) if options else {},
-        on_unknown=OnUnknown(item["on_unknown"]["S"]),
+        on_unknown=_known_or(OnUnknown.HOLD, text("on_unknown")),
         send_at=time("send_at"),
         expires_at=time("expires_at"),
-        metadata={name: value["S"] for name, value in item["metadata"]["M"].items()},
+        metadata={name: value["S"] for name, value in item["metadata"]["M"].items()} if "metadata" in item else {},
         attempt=number("attempt"),
         attempt_id=text("attempt_id"),
         attempted_at=time("attempted_at"),
@@ -137,11 +185,16 @@ def from_item(item: Mapping[str, Any]) -> Message:
         failure=_from_failure(item["failure"]["M"]) if "failure" in item else None,
         group=text("group"),
         fingerprint=text("fingerprint"),
-        created_at=from_text(item["created_at"]["S"]),
-        updated_at=from_text(item["updated_at"]["S"]),
-        occurred_at=from_text(item["occurred_at"]["S"]),
-        history=tuple(_from_history_entry(entry["M"]) for entry in item["history"]["L"]),
+        created_at=created_at,
+        updated_at=updated_at,
+        occurred_at=time("occurred_at") or updated_at,
+        history=tuple(_from_history_entry(entry["M"]) for entry in item["history"]["L"]) if "history" in item else (),
     )
+
+
+def _known_or(default: Known, text: str | None) -> Known:
+    """Return the word of a text, or the default for a missing or unknown one."""
+    return next((word for word in type(default) if word == text), default)
 
 
 def _to_content(content: Content) -> Item:
@@ -167,11 +220,15 @@ def _to_content(content: Content) -> Item:
                     "recipient_name": content.recipient_name,
                 }
             )
+        case UnknownContent():
+            return dict(content.stored)
 
 
 def _from_content(fields: Mapping[str, Any]) -> Content:
     texts = {name: value["S"] for name, value in fields.items() if "S" in value}
-    match texts["type"]:
+    match texts.get("type"):
+        case "text":
+            return Text(text=texts["text"])
         case "media":
             return Media(
                 media_url=texts.get("media_url"),
@@ -186,7 +243,7 @@ def _from_content(fields: Mapping[str, Any]) -> Content:
                 parameters=parse_parameters(json.loads(texts["parameters"])),
                 recipient_name=texts.get("recipient_name"),
             )
-    return Text(text=texts["text"])
+    return UnknownContent(stored=dict(fields))
 
 
 def to_report_attribute(report: Report) -> tuple[str, Item]:
@@ -207,25 +264,29 @@ def to_report_attribute(report: Report) -> tuple[str, Item]:
     return f"{_REPORT_PREFIX}{report.status or 'other'}", {"M": _strings(fields)}
 
 
-def to_correlation(item: Mapping[str, Any]) -> Correlation:
-    """Return the correlation in an item."""
+def to_correlation(
+    item: Mapping[str, Any], read_report: Callable[[Mapping[str, Any]], Report | None] | None = None
+) -> Correlation:
+    """Return the correlation in an item, without the reports for which `read_report` returns None."""
     owner = item.get("message_id")
-    buffered = [value["M"] for name, value in sorted(item.items()) if name.startswith(_REPORT_PREFIX)]
+    buffered = [value.get("M", {}) for name, value in sorted(item.items()) if name.startswith(_REPORT_PREFIX)]
+    reports = [(read_report or from_report)(fields) for fields in buffered]
     return Correlation(
         key=item["correlation_key"]["S"],
         message_id=owner["S"] if owner else None,
-        reports=tuple(_from_report(fields) for fields in buffered),
+        reports=tuple(report for report in reports if report is not None),
     )
 
 
-def _from_report(fields: Mapping[str, Any]) -> Report:
-    values = {name: value["S"] for name, value in fields.items()}
+def from_report(fields: Mapping[str, Any]) -> Report:
+    """Return a buffered report. One with an unknown status remains as evidence and changes no status."""
+    values = {name: value["S"] for name, value in fields.items() if "S" in value}
     return Report(
         provider_message_id=values["provider_message_id"],
         provider_status=values["provider_status"],
-        status=Status(values["status"]) if "status" in values else None,
+        status=next((status for status in Status if status == values.get("status")), None),
         reference=values.get("reference"),
-        reason=Reason(values["reason"]) if "reason" in values else None,
+        reason=word_of(Reason, values["reason"]) if "reason" in values else None,
         provider_code=values.get("provider_code"),
         occurred_at=from_text(values["occurred_at"]) if "occurred_at" in values else None,
     )
@@ -237,7 +298,9 @@ def _to_history_entry(entry: HistoryEntry) -> Item:
 
 def _from_history_entry(fields: Mapping[str, Any]) -> HistoryEntry:
     return HistoryEntry(
-        status=Status(fields["status"]["S"]), at=from_text(fields["at"]["S"]), source=Source(fields["source"]["S"])
+        status=word_of(Status, fields["status"]["S"]),
+        at=from_text(fields["at"]["S"]),
+        source=word_of(Source, fields["source"]["S"]),
     )
 
 
@@ -246,9 +309,9 @@ def _to_failure(failure: Failure) -> dict[str, str | None]:
 
 
 def _from_failure(fields: Mapping[str, Any]) -> Failure:
-    values = {name: value["S"] for name, value in fields.items()}
+    values = {name: value["S"] for name, value in fields.items() if "S" in value}
     return Failure(
-        reason=Reason(values["reason"]), provider_code=values.get("provider_code"), detail=values.get("detail")
+        reason=word_of(Reason, values["reason"]), provider_code=values.get("provider_code"), detail=values.get("detail")
     )
 
 

@@ -6,7 +6,8 @@ from hashlib import sha256
 from typing import Any, Final
 
 from sampai.adapters.aws import unavailable
-from sampai.adapters.dynamo import get_all, to_ttl
+from sampai.adapters.dynamo import get_all
+from sampai.adapters.items import ttl_of
 from sampai.domain.message import Message
 from sampai.services.ports.runtime import UnavailableError
 
@@ -14,7 +15,7 @@ PART_BYTES: Final = 256 * 1024
 """An item of DynamoDB has at most 400 KB."""
 
 RETENTION: Final = timedelta(days=31)
-"""The lifetime of a file after the creation of its message, or after `send_at`: the longest possible wait."""
+"""The lifetime of a file after the later of `created_at` and `send_at` of its message: the longest possible wait."""
 
 
 class DynamoMedia:
@@ -27,7 +28,7 @@ class DynamoMedia:
     def store(self, message: Message, data: bytes) -> str:
         parts = [data[start : start + PART_BYTES] for start in range(0, len(data), PART_BYTES)]
         key = f"{message.message_id}/{sha256(data).hexdigest()[:32]}/{len(parts)}"
-        ttl = to_ttl(message.send_at or message.created_at, RETENTION)
+        ttl = ttl_of(message, RETENTION)
         for part_key, part in zip(_part_keys(key), parts, strict=True):
             item = {"media_key": {"S": part_key}, "data": {"B": part}, "ttl": ttl}
             with unavailable("media"):

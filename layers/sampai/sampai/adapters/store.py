@@ -6,7 +6,7 @@ even if some statements were throttled or failed. This module repeats those, bec
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -17,17 +17,20 @@ from sampai.adapters.items import (
     BUFFERED_REPORT_RETENTION,
     DUE_SHARDS,
     RETENTION,
-    from_item,
+    from_report,
+    from_usable_item,
     to_correlation,
     to_item,
     to_report_attribute,
 )
+from sampai.adapters.reading import read_item
 from sampai.domain.message import Message
 from sampai.domain.report import Report
 from sampai.domain.times import to_text
 from sampai.services.ports.correlations import Correlation, LinkCorrelation
-from sampai.services.ports.messages import Insert, Replace, Write, WriteResult
+from sampai.services.ports.messages import Insert, Replace, UnreadableItem, Write, WriteResult
 from sampai.services.ports.runtime import Clock, UnavailableError
+from sampai.services.ports.telemetry import Telemetry
 
 MAX_STATEMENTS: Final = 25
 
@@ -40,6 +43,14 @@ _TRANSIENT: Final = frozenset(
         "TransactionConflict",
     }
 )
+
+_UNFIT: Final = "SampaiUnfit"
+"""Our own code for a write that cannot be made a statement."""
+
+_REFUSED: Final = frozenset({_UNFIT, "SerializationException", "ValidationError", "ValidationException"})
+"""DynamoDB cannot store the write, however often it is repeated. In a batch it may refuse the others with it."""
+
+Stored = Message | Correlation | UnreadableItem
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -66,12 +77,19 @@ class DynamoStore:
         messages_table: str,
         correlations_table: str,
         clock: Clock,
+        telemetry: Telemetry,
+        retention: timedelta = RETENTION,
+        due_shards: int = DUE_SHARDS,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """`due_shards` may grow, but never shrink: items in the removed shards would be forgotten."""
         self._client = client
         self._messages = messages_table
         self._correlations = correlations_table
         self._clock = clock
+        self._telemetry = telemetry
+        self._retention = retention
+        self._due_shards = due_shards
         self._sleep = sleep
 
     # --- writes -----------------------------------------------------------------------------------------------------
@@ -82,7 +100,7 @@ class DynamoStore:
             answers |= self._execute(chunk)
         refused = [writes[i] for i, answer in answers.items() if answer is not None and _is_duplicate(answer)]
         stored = self._read_conflicting(refused)
-        return [_to_result(write, answers[i], stored) for i, write in enumerate(writes)]
+        return [self._to_result(write, answers[i], stored) for i, write in enumerate(writes)]
 
     def _execute(self, chunk: Sequence[tuple[int, Write]]) -> dict[int, Item | None]:
         """Execute the writes, and return the error of each by its index, or None for a write that succeeded."""
@@ -97,31 +115,52 @@ class DynamoStore:
         return answers
 
     def _execute_once(self, chunk: Sequence[tuple[int, Write]]) -> dict[int, Item | None]:
-        statements = [self._to_statement(write) for _, write in chunk]
+        answers: dict[int, Item | None] = {}
+        statements: dict[int, Item] = {}
+        for i, write in chunk:
+            try:
+                statements[i] = self._to_statement(write)
+            except Exception as error:
+                # One write that cannot be serialised must not prevent the others.
+                self._telemetry.error("write not serialised", key=_key_of(write), error=type(error).__name__)
+                answers[i] = {"Code": _UNFIT}
+        return answers | self._execute_statements(statements)
+
+    def _execute_statements(self, statements: Mapping[int, Item]) -> dict[int, Item | None]:
+        """Execute the statements in one call; if DynamoDB refuses the call because of one of them, each alone."""
+        if not statements:
+            return {}
         try:
-            responses = self._client.batch_execute_statement(Statements=statements)["Responses"]
+            responses = self._client.batch_execute_statement(Statements=list(statements.values()))["Responses"]
         except (BotoCoreError, ClientError) as error:
-            return {i: {"Code": _code_of(error)} for i, _ in chunk}
-        return {i: response.get("Error") for (i, _), response in zip(chunk, responses, strict=True)}
+            code = _code_of(error)
+            if code not in _REFUSED or len(statements) == 1:
+                return {i: {"Code": code} for i in statements}
+            answers = [self._execute_statements({i: statement}) for i, statement in statements.items()]
+            return {i: answer for each in answers for i, answer in each.items()}
+        return {i: response.get("Error") for i, response in zip(statements, responses, strict=True)}
 
     def _to_statement(self, write: Write) -> Item:
         match write:
             case Insert():
-                return _to_insert(self._messages, to_item(write.message))
+                return _to_insert(self._messages, self._to_item(write.message))
             case LinkCorrelation():
                 item = {
                     "correlation_key": {"S": write.key},
                     "message_id": {"S": write.message_id},
-                    "ttl": to_ttl(self._clock(), RETENTION),
+                    "ttl": to_ttl(self._clock(), self._retention),
                 }
                 return _to_insert(self._correlations, item)
             case Replace():
-                return _to_update(self._messages, to_item(write.before), to_item(write.message))
+                return _to_update(self._messages, self._to_item(write.before), self._to_item(write.message))
 
-    def _read_conflicting(self, refused: Sequence[Write]) -> dict[str, Message | Correlation]:
+    def _to_item(self, message: Message) -> Item:
+        return to_item(message, retention=self._retention, due_shards=self._due_shards)
+
+    def _read_conflicting(self, refused: Sequence[Write]) -> dict[str, Stored]:
         """Return the stored items of refused inserts by their keys, because the errors do not contain them."""
         try:
-            messages = self.read([write.message.message_id for write in refused if isinstance(write, Insert)])
+            messages = self._read_all([write.message.message_id for write in refused if isinstance(write, Insert)])
             correlations = self.find_correlations(
                 [write.key for write in refused if isinstance(write, LinkCorrelation)]
             )
@@ -143,8 +182,40 @@ class DynamoStore:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as refusal:
-            return to_correlation(refusal.response["Item"])
+            return self._read_correlation(refusal.response["Item"])
         return None
+
+    @_unavailable_if_failed
+    def add_report(self, key: str, report: Report) -> None:
+        attribute, value = to_report_attribute(report)
+        try:
+            self._client.update_item(
+                TableName=self._correlations,
+                Key={"correlation_key": {"S": key}},
+                UpdateExpression="SET #report = :report",
+                ConditionExpression="attribute_exists(message_id)",
+                ExpressionAttributeNames={"#report": attribute},
+                ExpressionAttributeValues={":report": value},
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return  # the correlation has expired, and with it the message
+
+    @_unavailable_if_failed
+    def postpone_unreadable(self, message_ids: Collection[str], *, now: datetime, due_at: datetime) -> None:
+        found = [
+            (item["message_id"], item["due_at"])
+            for item in self._get_all(self._messages, "message_id", message_ids)
+            if item.get("due_at", {}).get("S", "") <= to_text(now) and "due_at" in item
+        ]
+        for start in range(0, len(found), MAX_STATEMENTS):
+            statements = [
+                {
+                    "Statement": f'UPDATE "{self._messages}" SET "due_at" = ? WHERE "message_id" = ? AND "due_at" = ?',  # noqa: S608 - names are ours, values are parameters
+                    "Parameters": [{"S": to_text(due_at)}, message_id, stored],
+                }
+                for message_id, stored in found[start : start + MAX_STATEMENTS]
+            ]
+            self._client.batch_execute_statement(Statements=statements)
 
     @_unavailable_if_failed
     def claim(self, key: str, message_id: str) -> Correlation:
@@ -157,29 +228,29 @@ class DynamoStore:
                 ExpressionAttributeNames={"#ttl": "ttl"},
                 ExpressionAttributeValues={
                     ":message_id": {"S": message_id},
-                    ":ttl": to_ttl(self._clock(), RETENTION),
+                    ":ttl": to_ttl(self._clock(), self._retention),
                 },
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as refusal:
-            return to_correlation(refusal.response["Item"])
-        return to_correlation(answer["Attributes"])
+            return self._read_correlation(refusal.response["Item"])
+        return self._read_correlation(answer["Attributes"])
 
     # --- reads ------------------------------------------------------------------------------------------------------
 
     def read(self, message_ids: Collection[str]) -> dict[str, Message]:
-        items = self._get_all(self._messages, "message_id", message_ids)
-        return {item["message_id"]["S"]: from_item(item) for item in items}
+        found = self._read_all(message_ids)
+        return {message_id: message for message_id, message in found.items() if isinstance(message, Message)}
 
     def find_correlations(self, keys: Collection[str]) -> dict[str, Correlation]:
         items = self._get_all(self._correlations, "correlation_key", keys)
-        return {item["correlation_key"]["S"]: to_correlation(item) for item in items}
+        return {item["correlation_key"]["S"]: self._read_correlation(item) for item in items}
 
     @_unavailable_if_failed
     def due(self, now: datetime, limit: int) -> list[str]:
         found: list[tuple[str, str]] = []
-        for shard in range(DUE_SHARDS):
+        for shard in range(self._due_shards):
             answer = self._client.query(
                 TableName=self._messages,
                 IndexName="due",
@@ -194,27 +265,45 @@ class DynamoStore:
     def _get_all(self, table: str, key: str, values: Collection[str]) -> list[Item]:
         return get_all(self._client, table, key, values, sleep=self._sleep)
 
+    def _read_all(self, message_ids: Collection[str]) -> dict[str, Message | UnreadableItem]:
+        items = self._get_all(self._messages, "message_id", message_ids)
+        return {item["message_id"]["S"]: self._read_message(item) for item in items}
 
-def _to_result(write: Write, error: Item | None, stored: Mapping[str, Message | Correlation]) -> WriteResult:
-    """Return the result of a write. A refused write with the same content as the stored item counts as done.
+    def _read_message(self, item: Item) -> Message | UnreadableItem:
+        message = read_item(item, from_usable_item, table=self._messages, key="message_id", telemetry=self._telemetry)
+        return UnreadableItem(key=item["message_id"]["S"]) if message is None else message
 
-    In that case the first response was lost, and the client library repeated the call.
-    """
-    if error is None:
-        return WriteResult(done=True)
-    current: Message | Correlation | None = None
-    if isinstance(write, LinkCorrelation):
-        current = stored.get(write.key)
-        is_ours = isinstance(current, Correlation) and current.message_id == write.message_id
+    def _read_correlation(self, item: Item) -> Correlation:
+        def read_report(fields: Mapping[str, Any]) -> Report | None:
+            return read_item(
+                fields, from_report, table=self._correlations, key="correlation_key", telemetry=self._telemetry
+            )
+
+        return to_correlation(item, read_report)
+
+    def _to_result(self, write: Write, error: Item | None, stored: Mapping[str, Stored]) -> WriteResult:
+        """Return the result of a write. A refused write with the same content as the stored item counts as done.
+
+        In that case the first response was lost, and the client library repeated the call.
+        """
+        if error is None:
+            return WriteResult(done=True)
+        if error.get("Code") in _REFUSED:
+            return WriteResult(done=False, is_unfit=True)
+        current: Stored | None = None
+        if isinstance(write, LinkCorrelation):
+            current = stored.get(write.key)
+            is_ours = isinstance(current, Correlation) and current.message_id == write.message_id
+            return _done_or_refused(is_ours, current)
+        if isinstance(write, Replace):
+            current = self._read_message(error["Item"]) if "Item" in error else None
+        else:
+            current = stored.get(write.message.message_id)
+        is_ours = isinstance(current, Message) and self._to_item(current) == self._to_item(write.message)
         return _done_or_refused(is_ours, current)
-    if isinstance(write, Replace):
-        current = from_item(error["Item"]) if "Item" in error else None
-    else:
-        current = stored.get(write.message.message_id)
-    return _done_or_refused(isinstance(current, Message) and to_item(current) == to_item(write.message), current)
 
 
-def _done_or_refused(is_ours: bool, current: Message | Correlation | None) -> WriteResult:
+def _done_or_refused(is_ours: bool, current: Stored | None) -> WriteResult:
     return WriteResult(done=True) if is_ours else WriteResult(done=False, current=current)
 
 

@@ -40,9 +40,10 @@ class PowertoolsTelemetry:
         """Add one to a metric: of one provider and of all together, or without a provider."""
         self._counts[provider, metric] += 1
 
-    def measure(self, metric: str, value: float, *, provider: str, account: str) -> None:
-        """Record a value of an account, without adding it to other values."""
-        self._measures.append(({"provider": provider, "account": account}, metric, value))
+    def measure(self, metric: str, value: float, *, provider: str | None = None, account: str | None = None) -> None:
+        """Record a value, of an account if one is given, without adding it to other values."""
+        dimensions = {"provider": provider, "account": account}
+        self._measures.append(({name: of for name, of in dimensions.items() if of is not None}, metric, value))
 
     @contextmanager
     def invocation(self, context: Any) -> Iterator[None]:

@@ -8,7 +8,7 @@ from typing import Any, Final, TypedDict
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Message
 from sampai.domain.phone import mask
-from sampai.domain.status import Status
+from sampai.domain.status import Source, Status
 from sampai.domain.times import to_text
 
 SOURCE: Final = "sampai"
@@ -77,7 +77,7 @@ def status_changed(message: Message, *, previous: Status | None) -> Event:
         provider=message.provider,
         provider_message_id=message.provider_message_id,
         occurred_at=to_text(message.occurred_at),
-        source=message.history[-1].source,
+        source=message.history[-1].source if message.history else Source.SEND,
         failure=None
         if failure is None
         else FailureDetail(reason=failure.reason, provider_code=failure.provider_code, detail=failure.detail),

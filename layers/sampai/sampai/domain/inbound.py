@@ -1,9 +1,10 @@
 """Inbound messages, conversations and opt-out keywords."""
 
+import json
 import re
 import unicodedata
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from hashlib import sha256
@@ -14,6 +15,11 @@ from sampai.domain.times import to_text
 
 WINDOW: Final = timedelta(hours=24)
 """The time after the last inbound message in which a conversation accepts replies without a template."""
+
+EVENT_TEXT_BYTES: Final = 200 * 1024
+EVENT_FIELD_BYTES: Final = 8 * 1024
+"""The longest JSON of the text, and of each other field of the vendor's choice. An event has at most 256 KB in all, and
+a control character takes six bytes in JSON."""
 
 _VARIATION_SELECTOR: Final = re.compile(r"[\ufe00-\ufe0f]")
 
@@ -55,6 +61,29 @@ class Conversation:
 
     def is_open(self, now: datetime) -> bool:
         return now < self.last_inbound_at + WINDOW
+
+
+def truncate_for_event(inbound: Inbound) -> Inbound:
+    """Return an inbound message with each field cut to the length that fits into an event."""
+    return replace(
+        inbound,
+        sender=_truncate(inbound.sender, EVENT_FIELD_BYTES),
+        recipient=None if inbound.recipient is None else _truncate(inbound.recipient, EVENT_FIELD_BYTES),
+        text=_truncate(inbound.text, EVENT_TEXT_BYTES),
+        room_id=None if inbound.room_id is None else _truncate(inbound.room_id, EVENT_FIELD_BYTES),
+    )
+
+
+def _truncate(text: str, limit: int) -> str:
+    """Return the longest beginning of a text whose JSON has at most `limit` bytes."""
+    if len(text) * 12 + 2 <= limit:
+        return text  # no character takes more than twelve bytes
+    size = 2  # the quotation marks
+    for position, character in enumerate(text):
+        size += len(json.dumps(character)) - 2
+        if size > limit:
+            return text[:position]
+    return text
 
 
 class Consent(Enum):

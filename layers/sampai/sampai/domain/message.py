@@ -59,7 +59,14 @@ class Media:
     caption: str | None = field(default=None, repr=False)
 
 
-Content = Text | Media | Template
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownContent:
+    """A content of a newer release, exactly as it is stored. This release keeps it, and does not send it."""
+
+    stored: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+Content = Text | Media | Template | UnknownContent
 
 
 def text_of_content(content: Content | None) -> str:

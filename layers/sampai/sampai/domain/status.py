@@ -26,6 +26,11 @@ class Status(StrEnum):
         return self.rank >= _RANKS[Status.UNCONFIRMED]
 
     @property
+    def may_be_sent(self) -> bool:
+        """Return whether a vendor may still be called for the message, for the first time or again."""
+        return self.rank <= _RANKS[Status.UNKNOWN]
+
+    @property
     def is_failure(self) -> bool:
         """Return whether the status has a failure: no vendor took the message, or it did not arrive."""
         return self in (Status.FAILED, Status.UNDELIVERED)

@@ -1,6 +1,11 @@
 """Times as text: RFC 3339 in UTC with milliseconds. All have the same length, so text order is time order."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
+
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(3000, 1, 1, tzinfo=UTC)
+"""The bounds of a stored instant. Any sum with a duration of ours remains a valid date."""
 
 
 def to_text(instant: datetime) -> str:
@@ -9,8 +14,11 @@ def to_text(instant: datetime) -> str:
 
 
 def from_text(text: str) -> datetime:
-    """Parse a text of `to_text`."""
-    return datetime.fromisoformat(text)
+    """Parse a text of `to_text`. An instant beyond the bounds becomes the nearest bound.
+
+    Raises ValueError or TypeError for any other text.
+    """
+    return min(max(datetime.fromisoformat(text), EARLIEST), LATEST)
 
 
 def parse_vendor_time(text: object, offset_minutes: int = 0) -> datetime | None:

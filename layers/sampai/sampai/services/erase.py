@@ -27,6 +27,8 @@ class Erased:
     quota_counters: int
     ids_with_number: int
     """Messages with the number in their `message_id`. The id stays."""
+    unreadable: int
+    """Messages that this release cannot read. They stay: run a release that can read them."""
 
 
 class EraseService:
@@ -53,19 +55,22 @@ class EraseService:
         message_ids = self._personal_data.messages_of(number, conversations)
         # Files and keys go first: after an interruption, the messages lead to them again.
         files = self._personal_data.delete_files(message_ids)
+        erased = 0
         for start in range(0, len(message_ids), READ_SIZE):
             for message in self._messages.read(message_ids[start : start + READ_SIZE]).values():
                 self._erase_message(message)
+                erased += 1
         inbound = self._personal_data.delete_inbound(number)
         counters = self._personal_data.delete_quota_counters(number)
         # Conversations go last, because they lead to messages too.
         return Erased(
-            messages=len(message_ids),
+            messages=erased,
             files=files,
             inbound=inbound,
             conversations=self._personal_data.delete_conversations(conversations),
             quota_counters=counters,
             ids_with_number=sum(mentions(message_id, number) for message_id in message_ids),
+            unreadable=len(message_ids) - erased,
         )
 
     def _erase_message(self, message: Message) -> None:

@@ -1,31 +1,88 @@
 """Publish every change of a message's status, and every inbound message, as an event."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
-from sampai.contract.events import message_received, status_changed
+from sampai.contract.events import Event, message_received, status_changed
 from sampai.domain.inbound import Inbound
-from sampai.domain.message import Message
+from sampai.domain.message import Media, Message
+from sampai.domain.status import Status
+from sampai.services.ports.encryption_keys import EncryptionKeyStore
 from sampai.services.ports.events import EventBus
+from sampai.services.ports.media import MediaStore
+from sampai.services.ports.runtime import UnavailableError
+from sampai.services.ports.telemetry import Telemetry
+
+Change = tuple[Message | None, Message]
+"""Two revisions of a message: the previous one, or None, and the current one."""
 
 
-def publish(changes: Iterable[tuple[Message | None, Message]], *, bus: EventBus) -> int:
-    """Publish the status changes among pairs of revisions (previous or None, current), in order.
+class PublishService:
+    """Follows the streams of the tables of messages and inbound messages."""
 
-    Return the number of events. Raises UnavailableError if the bus did not accept all of them: the caller repeats the
-    batch, and some events may be published twice.
-    """
-    events = [
-        status_changed(after, previous=before.status if before else None)
-        for before, after in changes
-        if before is None or after.sequence != before.sequence
-    ]
-    bus.put(events)
-    return len(events)
+    def __init__(
+        self, *, bus: EventBus, media: MediaStore, encryption_keys: EncryptionKeyStore, telemetry: Telemetry
+    ) -> None:
+        self._bus = bus
+        self._media = media
+        self._encryption_keys = encryption_keys
+        self._telemetry = telemetry
 
+    def publish(self, changes: Sequence[Change]) -> int:
+        """Publish the status changes, in order, and delete the files and encryption keys that are no longer needed.
 
-def publish_received(received: Iterable[tuple[Inbound, datetime]], *, bus: EventBus) -> int:
-    """Publish inbound messages, each with the time at which we received it. Return and raise as `publish` does."""
-    events = [message_received(inbound, now=received_at) for inbound, received_at in received]
-    bus.put(events)
-    return len(events)
+        Return the number of events. Raises UnavailableError if the bus is down: the caller repeats the batch, and some
+        events may be published twice.
+        """
+        events = [
+            self._build(partial(status_changed, after, previous=before.status if before else None), after.message_id)
+            for before, after in changes
+            if before is None or after.sequence != before.sequence
+        ]
+        published = self._put(events)
+        self._discard_attachments(changes)
+        return published
+
+    def publish_received(self, received: Sequence[tuple[Inbound, datetime]]) -> int:
+        """Publish inbound messages, each with the time at which we received it. Return and raise as `publish` does."""
+        return self._put(
+            [self._build(partial(message_received, inbound, now=received_at)) for inbound, received_at in received]
+        )
+
+    def _build(self, build: Callable[[], Event], message_id: str | None = None) -> Event | None:
+        """Return an event. One that cannot be built is reported, and does not block the others."""
+        try:
+            return build()
+        except Exception as error:
+            self._telemetry.error("event not built", message_id=message_id, error=type(error).__name__)
+            self._telemetry.count("EventRefused")
+            return None
+
+    def _put(self, events: Sequence[Event | None]) -> int:
+        built = [event for event in events if event is not None]
+        self._bus.put(built)
+        return len(built)
+
+    def _discard_attachments(self, changes: Sequence[Change]) -> None:
+        """Delete the attachments of messages that will not be sent any more. Every end of a message passes here.
+
+        In an outage they remain until they expire: further calls could use up the invocation.
+        """
+        for before, after in changes:
+            if before is None or not before.status.may_be_sent or after.status.may_be_sent:
+                continue
+            try:
+                self._discard(before, after)
+            except UnavailableError:
+                self._telemetry.warning("attachments not discarded", message_id=after.message_id)
+                return
+
+    def _discard(self, before: Message, after: Message) -> None:
+        """Delete the file of a message, and its encryption key if no vendor took it. Raises UnavailableError."""
+        if isinstance(before.content, Media) and before.content.media_key is not None:
+            self._media.delete(before.content.media_key)
+        # A vendor that took the message keeps its encrypted text, so the key remains readable. Only a message with
+        # options can be encrypted.
+        if before.provider_options and after.status in (Status.CANCELED, Status.FAILED):
+            self._encryption_keys.delete(after.message_id)

@@ -1,4 +1,4 @@
-"""Nomsa's email object, as its "API Response Formats" shows it."""
+"""Nomsa's e-mail object, as in its "API Response Formats"."""
 
 import json
 from dataclasses import replace
@@ -75,7 +75,7 @@ def test_the_documented_example_is_read() -> None:
     assert parse_email(json.loads(DOCUMENTED)) == EMAIL
 
 
-def test_a_field_that_nobody_knows_is_ignored() -> None:
+def test_unknown_field_is_ignored() -> None:
     assert changed(x_new={"y": 1}) == EMAIL
 
 
@@ -103,12 +103,12 @@ def test_a_field_that_nobody_knows_is_ignored() -> None:
         ({"status": "opened"}, Status.READ),
     ],
 )
-def test_the_strongest_of_word_and_times_is_the_status(changes: dict[str, Any], status: Status | None) -> None:
+def test_status_follows_from_the_strongest_of_word_and_times(changes: dict[str, Any], status: Status | None) -> None:
     assert changed(**changes).status is status
 
 
 @pytest.mark.parametrize("name", ["sent_at", "delivered_at", "opened_at", "updated_at"])
-def test_each_time_is_read_in_its_own_place(name: str) -> None:
+def test_each_time_is_read_from_its_own_field(name: str) -> None:
     assert getattr(changed(**{name: LATER_TEXT}), name) == LATER
 
 
@@ -123,11 +123,11 @@ def test_each_time_is_read_in_its_own_place(name: str) -> None:
         (550, None),
     ],
 )
-def test_an_error_is_kept_if_it_can_hold_neither_an_address_nor_a_number(said: object, kept: str | None) -> None:
+def test_error_is_kept_only_if_it_contains_neither_an_address_nor_a_number(said: object, kept: str | None) -> None:
     assert changed(error_code=said, error_sub_type=said) == replace(EMAIL, error_code=kept, error_sub_type=kept)
 
 
-def test_what_is_missing_or_of_another_shape_is_left_out() -> None:
+def test_missing_or_malformed_field_is_left_out() -> None:
     bare: dict[str, Any] = {name: None for name in EMAIL.__slots__} | {
         "cc": (),
         "bcc": (),
@@ -141,12 +141,12 @@ def test_what_is_missing_or_of_another_shape_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("document", [None, [], "14", {}, {"id": None}, {"id": 14}, {"id": ""}, {"id": "1" * 201}])
-def test_a_document_without_an_id_is_no_email(document: object) -> None:
+def test_document_without_an_id_is_unreadable(document: object) -> None:
     with pytest.raises(UnreadableAnswerError):
         parse_email(document)
 
 
-def test_no_repr_shows_whom_it_is_for_or_what_it_says() -> None:
+def test_repr_shows_neither_the_recipient_nor_the_text() -> None:
     shown = repr(changed(bcc=["hidden@b.example"]))
 
     told = ["recipient@gmail.com", "145863", "One time OTP", "nomsa@mail.nomsa.gov.kh", "hidden@b.example"]

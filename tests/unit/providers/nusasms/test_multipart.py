@@ -1,4 +1,4 @@
-"""Bodies of multipart/form-data: what a parser that is not ours reads in them."""
+"""Bodies of multipart/form-data, read by the parser of a web framework."""
 
 import re
 from io import BytesIO
@@ -12,7 +12,7 @@ from sampai.domain.http import HttpRequest
 from sampai.providers.nusasms.multipart import File, post_multipart
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=60)
-# What a request may name a file, without the one sign that stands for itself and for another.
+# File names without "%", which stands for itself and starts an escape.
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"], exclude_characters='%"\\/'), min_size=1)
 
 
@@ -21,7 +21,7 @@ def posted(text: str, file: File) -> HttpRequest:
 
 
 def read(request: HttpRequest) -> tuple[dict[str, str], dict[str, tuple[str | None, str, bytes]]]:
-    """Return the fields and the files that a web framework finds in a request."""
+    """Return the fields and files that a web framework reads from a request."""
     environ = {
         "REQUEST_METHOD": request.method,
         "CONTENT_TYPE": request.headers["Content-Type"],
@@ -37,14 +37,14 @@ def read(request: HttpRequest) -> tuple[dict[str, str], dict[str, tuple[str | No
 
 
 @given(TEXTS, NAMES, st.binary(max_size=200))
-def test_a_web_framework_reads_what_was_put_in(text: str, name: str, data: bytes) -> None:
+def test_web_framework_reads_the_original_fields_and_files(text: str, name: str, data: bytes) -> None:
     request = posted(text, File(name=name, media_type="image/png", data=data))
 
     assert read(request) == ({"text": text}, {"file": (name, "image/png", data)})
 
 
 @given(TEXTS, st.binary(max_size=200))
-def test_the_same_parts_make_the_same_bytes_around_a_line_that_they_do_not_hold(text: str, data: bytes) -> None:
+def test_same_parts_give_the_same_bytes_and_the_boundary_occurs_in_none_of_them(text: str, data: bytes) -> None:
     file = File(name="a.png", media_type="image/png", data=data)
     request = posted(text, file)
     boundary = request.headers["Content-Type"].partition("boundary=")[2]
@@ -54,7 +54,7 @@ def test_the_same_parts_make_the_same_bytes_around_a_line_that_they_do_not_hold(
     assert request.body.count(boundary.encode()) == 3
 
 
-def test_a_body_within_a_body_is_a_file_like_any_other() -> None:
+def test_file_may_contain_a_multipart_body() -> None:
     inner = posted("Halo", File(name="a.png", media_type="image/png", data=b"\r\n--"))
     outer = posted("Halo", File(name="a.eml", media_type="message/rfc822", data=inner.body))
 
@@ -70,13 +70,13 @@ def test_a_body_within_a_body_is_a_file_like_any_other() -> None:
         ("faktur é 😀.pdf", 'filename="faktur é 😀.pdf"\r\n'.encode()),
     ],
 )
-def test_a_name_ends_neither_its_quotes_nor_its_line(name: str, written: bytes) -> None:
+def test_file_name_cannot_break_out_of_its_quotes_or_its_line(name: str, written: bytes) -> None:
     request = posted("", File(name=name, media_type="image/png", data=b"x"))
 
     assert b'form-data; name="file"; ' + written + b"Content-Type: image/png\r\n\r\nx" in request.body
 
 
-def test_a_request_shows_neither_its_parts_nor_its_key() -> None:
+def test_repr_of_a_request_shows_neither_its_parts_nor_its_key() -> None:
     shown = repr(posted("Halo", File(name="a.png", media_type="image/png", data=b"x")))
 
     assert shown == "HttpRequest(method='POST', response_limit=65536)"

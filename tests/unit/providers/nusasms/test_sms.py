@@ -1,4 +1,4 @@
-"""NusaSMS answers in XML unless it heeds `output=json`: what reading that must survive."""
+"""NusaSMS answers in XML unless it honours `output=json`: the parser must survive any answer."""
 
 import pytest
 from hypothesis import given
@@ -42,36 +42,36 @@ def outcome_of(body: bytes, status: int = 200) -> object:
 
 @covers("V4")
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_xml_names_no_message(text: str) -> None:
+def test_hostile_xml_has_no_message_id(text: str) -> None:
     assert isinstance(outcome_of(text.encode()), Unknown)
 
 
 @covers("V4")
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-7"])
-def test_a_document_type_does_not_hide_in_another_encoding(encoding: str) -> None:
+def test_document_type_is_found_in_every_encoding(encoding: str) -> None:
     document = f'<?xml version="1.0" encoding="{encoding}"?>{HOSTILE["an entity of one word"]}'
 
     assert outcome_of(document.encode(encoding)) == Unknown(why="HTTP 200 without a result")
 
 
 @pytest.mark.parametrize("encoding", ["UTF-8", "utf-8", "UTF-16", "ISO-8859-1"])
-def test_the_bytes_are_utf_8_whatever_the_document_says_of_itself(encoding: str) -> None:
+def test_xml_is_read_as_utf_8_even_if_it_declares_another_encoding(encoding: str) -> None:
     document = f'<?xml version="1.0" encoding="{encoding}"?>{RESULT.format(messageid=" 0175 ")}'
 
     assert outcome_of(document.encode()) == Taken(provider_message_id="0175")
 
 
-def test_json_in_which_a_code_comes_twice_is_unknown() -> None:
+def test_json_with_a_repeated_code_is_unknown() -> None:
     body = b'{"results": [{"status": "-5", "status": "0", "messageid": "175"}]}'
 
     assert outcome_of(body) == Unknown(why="HTTP 200 without a result")
 
 
 @given(st.binary(max_size=300), st.sampled_from([200, 201, 202]))
-def test_no_bytes_make_it_fail(body: bytes, status: int) -> None:
+def test_arbitrary_bytes_do_not_raise(body: bytes, status: int) -> None:
     assert isinstance(outcome_of(body, status), Unknown)
 
 
 @given(st.text('<>/!&;[]" resultsmaeidg0', max_size=120))
-def test_nothing_that_looks_like_xml_makes_it_fail(text: str) -> None:
+def test_xml_like_text_does_not_raise(text: str) -> None:
     assert isinstance(outcome_of(f"<results>{text}".encode()), Unknown)

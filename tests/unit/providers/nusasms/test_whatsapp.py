@@ -1,4 +1,4 @@
-"""WhatsApp and WhatsApp Official of NusaSMS: what follows from the provider and is no exchange with the vendor."""
+"""WhatsApp and WhatsApp Official of NusaSMS: behaviour of the provider without a request."""
 
 import json
 import re
@@ -50,12 +50,12 @@ def reply(content: Content, **options: object) -> Message:
     return replace(message(content, **options), room_id=CONVERSATION)
 
 
-# --- emoji ----------------------------------------------------------------------------------------------------------
+# --- emoji ------------------------------------------------------------------------------------------------------------
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\\"), min_size=1))
 @example("\uffff\U00010000\U0010ffff")
-def test_a_text_says_the_same_once_its_emoji_are_written_out(text: str) -> None:
+def test_text_keeps_its_meaning_if_its_emoji_are_escaped(text: str) -> None:
     body = WHATSAPP.build_send(message(Text(text=text))).body.decode()
     sent = json.loads(body)["message"]
 
@@ -63,11 +63,11 @@ def test_a_text_says_the_same_once_its_emoji_are_written_out(text: str) -> None:
     assert max(map(ord, body)) <= 0xFFFF
 
 
-# --- files ----------------------------------------------------------------------------------------------------------
+# --- files ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("provider", [WHATSAPP, OFFICIAL], ids=["whatsapp", "whatsapp_official"])
-def test_a_file_that_is_not_at_hand_makes_no_request(provider: Provider) -> None:
+def test_missing_file_raises_before_a_request_is_built(provider: Provider) -> None:
     media = Media(media_key="order-4711/0f/1", file_name="a.png", size=3)
 
     with pytest.raises(ValueError, match="no file"):
@@ -96,7 +96,7 @@ def test_a_file_that_is_not_at_hand_makes_no_request(provider: Provider) -> None
         (".", "document", "application/octet-stream"),
     ],
 )
-def test_a_file_goes_as_what_its_name_says(name: str, kind: str, media_type: str) -> None:
+def test_media_type_follows_from_the_file_name(name: str, kind: str, media_type: str) -> None:
     media = Media(media_key="order-4711/0f/1", file_name=name, size=1)
     ours = OFFICIAL.build_send(replace(reply(media), attachments=Attachments(file=b"x"))).body.decode()
     fetched = OFFICIAL.build_send(reply(Media(media_url=f"https://files.example/{name}?a=b.mp4"))).body.decode()
@@ -106,7 +106,7 @@ def test_a_file_goes_as_what_its_name_says(name: str, kind: str, media_type: str
     assert f'name="type"\r\n\r\n{kind}\r\n' in fetched
 
 
-# --- conversations --------------------------------------------------------------------------------------------------
+# --- conversations ----------------------------------------------------------------------------------------------------
 
 FALLBACK = {"template_id": TEMPLATE, "parameters": ["Siti", "4711"], "recipient_name": "Siti Aminah"}
 READ = Template(
@@ -121,7 +121,7 @@ READ = Template(
 )
 
 
-def test_the_template_of_the_options_goes_out_once_the_conversation_is_closed() -> None:
+def test_template_of_the_options_is_sent_if_the_conversation_is_closed() -> None:
     provider = NusaSmsWhatsAppOfficial(replace(ACCOUNT, sender=CHANNEL))
     given_reply = reply(Text(text="Halo"), template=FALLBACK, media_type="image")
     fallback = provider.window_fallback(given_reply)
@@ -144,7 +144,7 @@ def test_the_template_of_the_options_goes_out_once_the_conversation_is_closed() 
     }
 
 
-def test_without_a_template_nothing_goes_out_once_the_conversation_is_closed() -> None:
+def test_nothing_is_sent_if_the_conversation_is_closed_and_there_is_no_template() -> None:
     assert OFFICIAL.window_fallback(reply(Text(text="Halo"))) is None
 
 
@@ -156,18 +156,18 @@ def test_a_template_needs_a_sender_and_a_reply_needs_none() -> None:
     assert WHATSAPP.validate(replace(message(Text(text="Halo")), channel=Channel.WHATSAPP)) is None
 
 
-def test_an_id_counts_in_any_case() -> None:
+def test_ids_are_not_case_sensitive() -> None:
     provider = NusaSmsWhatsAppOfficial(replace(ACCOUNT, sender=CHANNEL.upper()))
 
     assert provider.validate(message(Template(template_id=TEMPLATE.upper()))) is None
     assert provider.validate(replace(reply(Text(text="Halo")), room_id=CONVERSATION.upper())) is None
 
 
-# --- what comes in --------------------------------------------------------------------------------------------------
+# --- inbound ----------------------------------------------------------------------------------------------------------
 
 
 @given(st.from_regex(r"(\+|0|08|62)?[0-9]{0,18}", fullmatch=True) | st.text(max_size=20), st.sampled_from(Channel))
-def test_a_number_is_read_as_the_same_number_or_left_alone(number: str, channel: Channel) -> None:
+def test_number_is_read_as_the_same_number_or_left_unchanged(number: str, channel: Channel) -> None:
     read = parse_number(number, channel)
 
     assert read == number or (
@@ -184,6 +184,6 @@ def test_a_number_is_read_as_the_same_number_or_left_alone(number: str, channel:
     ],
 )
 @given(st.binary(max_size=100) | st.text('{}":,[]\\u0 roomidsendernumbertext=&', max_size=100).map(str.encode))
-def test_no_bytes_of_a_callback_make_it_fail(api: type[SupportsWebhooks], kind: str, body: bytes) -> None:
+def test_arbitrary_bytes_of_a_callback_do_not_raise(api: type[SupportsWebhooks], kind: str, body: bytes) -> None:
     with pytest.raises(MalformedWebhookError):
         api.parse_webhook(kind, WebhookRequest(method="POST", body=body))

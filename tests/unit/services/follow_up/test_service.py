@@ -10,8 +10,9 @@ from sampai.domain.status import Source, Status
 from sampai.services.follow_up.service import FollowUpService
 from sampai.services.ports.configuration import Secret
 from sampai.services.ports.correlations import Correlation
+from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
-from tests.fakes import InlinePool, InMemoryStore, statuses
+from tests.fakes import START, InlinePool, InMemoryStore, statuses
 from tests.harness.application import (
     House,
     lost,
@@ -95,7 +96,7 @@ def test_a_message_has_a_due_time_until_it_is_final() -> None:
     assert all(m.status.is_final for m in house.store.messages.values())
 
 
-# --- the size of a run ----------------------------------------------------------------------------------------------
+# --- the size of a run -----------------------------------------------------------------------------------------
 
 DUE = 250
 
@@ -155,3 +156,46 @@ def run_with(in_flight: int) -> tuple[list[tuple[str, int, int]], list[int], int
 
 def test_the_cost_of_a_run_does_not_depend_on_the_messages_in_flight() -> None:
     assert run_with(10_000) == run_with(10)
+
+
+# --- items that cannot be read, and the age of due messages -------------------------------------------------------
+
+
+def test_unreadable_items_do_not_stop_the_run_and_are_not_first_for_ever() -> None:
+    house = House(nomsa_taken("145"), nomsa_list(nomsa_row("145", **DELIVERED)))
+    house.send(request())
+    house.store.unreadable = {f"paused-{n}": START for n in range(3)}
+    house.clock.advance(seconds=15)
+
+    assert house.follow_up() == 4
+
+    assert house.message().status is Status.DELIVERED
+    assert set(house.store.unreadable.values()) == {house.clock() + timedelta(hours=1)}
+    assert house.follow_up() == 0
+
+
+def test_unreadable_items_that_cannot_be_postponed_do_not_stop_the_run() -> None:
+    class Stuck(InMemoryStore):
+        def postpone_unreadable(self, message_ids: Collection[str], *, now: datetime, due_at: datetime) -> None:
+            raise UnavailableError("down")
+
+    house = House(nomsa_taken("145"), nomsa_list(nomsa_row("145", **DELIVERED)), store=Stuck())
+    house.send(request())
+    house.store.unreadable = {"paused": START}
+    house.clock.advance(seconds=15)
+
+    house.follow_up()
+
+    assert house.message().status is Status.DELIVERED
+
+
+def test_age_of_the_oldest_due_message_is_measured_in_seconds_without_a_dimension() -> None:
+    house = House(nomsa_taken("145"), nomsa_list())
+    house.send(request())
+
+    house.follow_up()
+    assert house.telemetry.measures == {("OldestDueAge", None, None): 0.0}
+
+    house.clock.advance(seconds=15 + 700)
+    house.follow_up()
+    assert house.telemetry.measures == {("OldestDueAge", None, None): 700.0}

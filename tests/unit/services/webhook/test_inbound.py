@@ -10,7 +10,7 @@ from sampai.contract.events import Event
 from sampai.domain.inbound import Conversation, Inbound
 from sampai.domain.message import Channel
 from sampai.domain.status import Status
-from sampai.services.publish import publish_received
+from sampai.services.publish import PublishService
 from sampai.services.webhook.inbound import InboundService
 from sampai.services.webhook.service import Answer
 from tests.covers import covers
@@ -70,7 +70,11 @@ def receive(house: House, kind: str = "sms-inbox", **changes: str | None) -> Ans
 def published(house: House) -> list[Event]:
     """Return the events of the messages in the inbox, as its stream delivers them to the publish function."""
     bus = RecordingBus()
-    assert publish_received(house.inbox.kept.values(), bus=bus) == len(house.inbox.kept)
+    service = PublishService(
+        bus=bus, media=house.media, encryption_keys=house.encryption_keys, telemetry=house.telemetry
+    )
+
+    assert service.publish_received([*house.inbox.kept.values()]) == len(house.inbox.kept)
     return bus.events
 
 

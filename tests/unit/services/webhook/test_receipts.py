@@ -197,3 +197,17 @@ def test_a_buffered_report_is_not_written_again() -> None:
 
     # The store creates a new value for every correlation that it writes.
     assert house.store.buffered["nusasms#0017"] is before
+
+
+def test_receipt_of_an_unreadable_message_is_kept_and_applied_once_it_can_be_read() -> None:
+    house = sent_by_smspoh()
+    hidden = house.store.messages.pop("m-1")
+    house.store.unreadable = {"m-1": house.clock()}
+
+    answer = house.receive(query="messageId=AA-1&clientReference=m-1&status=Success")
+
+    assert answer is Answer.RECEIVED
+    house.store.messages["m-1"], house.store.unreadable = hidden, {}
+    house.clock.advance(seconds=15)
+    house.follow_up()
+    assert house.message().status is Status.DELIVERED

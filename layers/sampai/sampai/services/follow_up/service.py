@@ -1,6 +1,7 @@
 """Follow up every message that is due: wake it, expire its lease, or poll its vendor."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Final
 
 from sampai.contract.settings import Settings
@@ -32,6 +33,9 @@ PASS_SIZE: Final = 200
 
 PASS_SECONDS: Final = 20.0
 """A pass begins only if at least this much time is left."""
+
+UNREADABLE_PAUSE: Final = timedelta(hours=1)
+"""Time after which an item that cannot be read is tried again: a newer release may run by then."""
 
 
 class FollowUpService:
@@ -72,6 +76,7 @@ class FollowUpService:
         seen: set[str] = set()
         waiting: list[str] = []
         has_more = True
+        is_measured = False
         while remaining() > PASS_SECONDS:
             if not waiting and has_more:
                 listed = self._messages.due(self._clock(), LIST_SIZE + len(seen))
@@ -81,9 +86,32 @@ class FollowUpService:
                 break
             ids, waiting = waiting[:PASS_SIZE], waiting[PASS_SIZE:]
             seen.update(ids)
-            self._follow_up(list(self._messages.read(ids).values()), settings, routing, remaining)
+            messages = self._messages.read(ids)
+            self._postpone_unreadable([message_id for message_id in ids if message_id not in messages])
+            if not is_measured and messages:
+                self._measure_oldest_due(messages.values())
+                is_measured = True
+            self._follow_up(list(messages.values()), settings, routing, remaining)
+        if not is_measured:
+            self._measure_oldest_due(())
         self._telemetry.info("followed up", messages=len(seen))
         return len(seen)
+
+    def _postpone_unreadable(self, message_ids: Sequence[str]) -> None:
+        """Move the items that were not read out of the way: they cannot be read, or have been deleted."""
+        if not message_ids:
+            return
+        now = self._clock()
+        try:
+            self._messages.postpone_unreadable(message_ids, now=now, due_at=now + UNREADABLE_PAUSE)
+        except UnavailableError as error:
+            self._telemetry.warning("unreadable items not postponed", error=str(error))
+
+    def _measure_oldest_due(self, messages: Iterable[Message]) -> None:
+        """Record the age in seconds of the message that has been due for the longest time, or 0 if none is due."""
+        now = self._clock()
+        ages = [(now - message.due_at).total_seconds() for message in messages if message.due_at is not None]
+        self._telemetry.measure("OldestDueAge", max(0.0, *ages, 0.0))
 
     def _follow_up(
         self, messages: Sequence[Message], settings: Settings, routing: Routing, remaining: Remaining

@@ -46,6 +46,13 @@ class Correlations(Protocol):
         """
         ...
 
+    def add_report(self, key: str, report: Report) -> None:
+        """Add a report to a correlation that a message has claimed, because the message cannot be read now.
+
+        The follow-up applies it once the message can be read. Raises UnavailableError.
+        """
+        ...
+
     def claim(self, key: str, message_id: str) -> Correlation:
         """Claim a vendor's id for a message, unless another message has it, and return the stored correlation.
 

@@ -15,10 +15,10 @@ class EncryptionKeyStore(Protocol):
         """
         ...
 
-    def replace(self, message: Message, key: str) -> None:
-        """Store the key that the vendor chose in place of ours. Raises UnavailableError."""
+    def delete(self, message_id: str) -> None:
+        """Delete the key of a message, if it has one. Raises UnavailableError: the key then expires."""
         ...
 
-    def delete(self, message_id: str) -> None:
-        """Delete the key of a message, if it has one. Raises UnavailableError."""
+    def replace(self, message: Message, key: str) -> None:
+        """Store the key that the vendor chose in place of ours. Raises UnavailableError."""
         ...

@@ -28,15 +28,25 @@ Write = Insert | Replace | LinkCorrelation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableItem:
+    """A stored item that this release cannot read. A newer release wrote it, or something else damaged it."""
+
+    key: str
+    """The message id, or the correlation key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WriteResult:
     """The result of one conditional write.
 
     `done`: the write is stored. Not `done` with `current`: the condition failed, and `current` is the stored item.
     Not `done` without `current`: the store did not respond, and the write may or may not be stored.
+    Not `done` and `is_unfit`: the write cannot be stored at all. A repetition has the same result.
     """
 
     done: bool
-    current: Message | Correlation | None = None
+    current: Message | Correlation | UnreadableItem | None = None
+    is_unfit: bool = False
 
 
 class Messages(Protocol):
@@ -51,12 +61,22 @@ class Messages(Protocol):
         ...
 
     def read(self, message_ids: Collection[str]) -> dict[str, Message]:
-        """Return the messages that exist, with strong consistency. Raises UnavailableError."""
+        """Return the messages that exist, with strong consistency. Raises UnavailableError.
+
+        An item that cannot be read is reported and left out.
+        """
         ...
 
     def due(self, now: datetime, limit: int) -> list[str]:
         """Return ids of messages with `due_at` at or before now, the longest due first.
 
         The index may lag behind the writes. Raises UnavailableError.
+        """
+        ...
+
+    def postpone_unreadable(self, message_ids: Collection[str], *, now: datetime, due_at: datetime) -> None:
+        """Set only the `due_at` of the items that are due at `now`, so that they are not first in the index for ever.
+
+        For items that cannot be read. Other attributes remain as they are. Raises UnavailableError.
         """
         ...

@@ -16,6 +16,6 @@ class Telemetry(Protocol):
         """Add one to a metric, for the provider if there is one, and for all providers together."""
         ...
 
-    def measure(self, metric: str, value: float, *, provider: str, account: str) -> None:
-        """Record a value of one account at a provider, such as its balance."""
+    def measure(self, metric: str, value: float, *, provider: str | None = None, account: str | None = None) -> None:
+        """Record a value: of one account at a provider, such as its balance, or of the whole service."""
         ...

@@ -1,19 +1,15 @@
 """Files and encryption keys of messages. They are stored apart from the message (a claim check)."""
 
 from dataclasses import replace
-from typing import Final
 
 from sampai.domain.message import Attachments, Media, Message
 from sampai.domain.outcome import Outcome, Taken
-from sampai.domain.status import Status
 from sampai.providers.base import Provider
 from sampai.providers.features import SupportsEncryption
 from sampai.services.ports.encryption_keys import EncryptionKeyStore
 from sampai.services.ports.media import MediaStore
 from sampai.services.ports.runtime import NewId, UnavailableError
 from sampai.services.ports.telemetry import Telemetry
-
-_MAY_BE_SENT: Final = frozenset({Status.SCHEDULED, Status.QUEUED, Status.SENDING, Status.UNKNOWN})
 
 
 class AttachmentStore:
@@ -63,7 +59,7 @@ class AttachmentStore:
     def discard_file(self, message: Message, *, stored: Message) -> None:
         """Delete the file of a message, unless the stored message may still be sent with it."""
         key = _file_key(message)
-        if key is None or (stored.status in _MAY_BE_SENT and _file_key(stored) == key):
+        if key is None or (stored.status.may_be_sent and _file_key(stored) == key):
             return
         try:
             self._media.delete(key)

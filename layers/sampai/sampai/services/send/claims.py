@@ -1,11 +1,14 @@
 """The claim stage: store every decision in one commit. Only messages claimed by this batch go on to a provider."""
 
-from sampai.domain.failure import Reason
-from sampai.domain.message import Message, mark_unknown
+from dataclasses import replace
+
+from sampai.domain.failure import Failure, Reason
+from sampai.domain.message import Message, blank_message, mark_unknown
 from sampai.domain.status import Source, Status
 from sampai.services.ports.messages import Messages, Replace
 from sampai.services.ports.runtime import Clock, UnavailableError
 from sampai.services.ports.telemetry import Telemetry
+from sampai.services.send.admission import fail_admission
 from sampai.services.send.attachments import AttachmentStore
 from sampai.services.send.batch import Batch, BatchItem
 from sampai.services.send.rejections import reject_conflict
@@ -28,15 +31,34 @@ class Claims:
             elif isinstance(written.current, Message):
                 batch.items.remove(item)
                 self._resolve_existing(batch, item, written.current)
+            elif written.is_unfit and item.is_new:
+                self._fail_unfit(batch, item)
             else:
                 batch.redeliver(item)
+
+    def _fail_unfit(self, batch: Batch, item: BatchItem) -> None:
+        """Fail a new message that the store cannot hold. Its own values are left out, because one of them is unfit."""
+        draft = replace(
+            blank_message(item.before.message_id, now=batch.started_at), fingerprint=item.before.fingerprint
+        )
+        failure = Failure(reason=Reason.INVALID_REQUEST, detail="request: cannot be stored")
+        item.decide(fail_admission(draft, failure, now=batch.started_at))
+        if self._messages.commit([item.write])[0].done:
+            self._report_failure(item.message)
+        else:
+            batch.redeliver(item)
 
     def _store_attachments(self, batch: Batch) -> None:
         """Store the attachments first, so that a stored message never lacks them."""
         for item in list(batch.items):
             try:
                 item.message = self._attachments.store(item.message)
-            except UnavailableError:
+            except Exception as error:
+                # A bug of ours must not stop the other items.
+                if not isinstance(error, UnavailableError):
+                    self._telemetry.error(
+                        "attachments not stored", message_id=item.message.message_id, error=type(error).__name__
+                    )
                 batch.redeliver(item)
 
     def _report_failure(self, message: Message) -> None:

@@ -53,7 +53,12 @@ class Receipts:
         if correlation is None or correlation.message_id is None:
             self._telemetry.info("receipt buffered", provider=provider, status=report.status)
             return None
-        return self._messages.read([correlation.message_id]).get(correlation.message_id)
+        message = self._messages.read([correlation.message_id]).get(correlation.message_id)
+        if message is None:
+            # It cannot be read, or has expired. The report must be durable before the vendor gets its answer.
+            self._correlations.add_report(key, report)
+            self._telemetry.warning("receipt kept", message_id=correlation.message_id, provider=provider)
+        return message
 
     def _claim_buffered(self, provider: str, report: Report, message: Message) -> Sequence[Report]:
         """Claim the vendor's id for a message without one, and return the reports that were buffered under it.
