@@ -1,1 +1,1 @@
-"""Canaries: unique private values, and a watch on everything that leaves the process."""
+"""Canary tests: private values that are unique, and a record of everything that leaves the process."""

@@ -1,4 +1,4 @@
-"""The services, the real handlers and the vendors, full of canaries; and the events for them."""
+"""The application behind its real handlers, with canaries as secrets and recipients, and the runs of the tests."""
 
 import importlib.util
 import json
@@ -21,7 +21,7 @@ from sampai.services.ports.messages import Insert, Replace
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.ports.transport import NoResponse
 from tests.canary.canaries import value
-from tests.canary.outside import Outside
+from tests.canary.outputs import Outputs
 from tests.fakes import START, RecordingTelemetry
 from tests.functional.sandbox import Context
 from tests.harness.application import House
@@ -49,11 +49,11 @@ SETTINGS: Final = {
 _numbers = count(1)
 
 
-# --- telemetry, doors -------------------------------------------------------------------------------------------------
+# --- telemetry, application -----------------------------------------------------------------------------------------
 
 
-class BothTelemetries:
-    """Passes everything to the recording telemetry and to the real one."""
+class TeeTelemetry:
+    """Writes to the recording telemetry and the real one."""
 
     def __init__(self, recording: RecordingTelemetry) -> None:
         self.recording = recording
@@ -63,13 +63,13 @@ class BothTelemetries:
         self.real = PowertoolsTelemetry(service=service, level="DEBUG", namespace="Sampai", stream=self.output)
 
     def info(self, line: str, /, **fields: Any) -> None:
-        self._say("info", line, fields)
+        self._emit("info", line, fields)
 
     def warning(self, line: str, /, **fields: Any) -> None:
-        self._say("warning", line, fields)
+        self._emit("warning", line, fields)
 
     def error(self, line: str, /, **fields: Any) -> None:
-        self._say("error", line, fields)
+        self._emit("error", line, fields)
 
     def count(self, metric: str, **dimensions: Any) -> None:
         self.recording.count(metric, **dimensions)
@@ -79,23 +79,23 @@ class BothTelemetries:
         self.recording.measure(metric, value, **dimensions)
         self.real.measure(metric, value, **dimensions)
 
-    def _say(self, level: str, what: str, fields: Mapping[str, Any]) -> None:
-        getattr(self.recording, level)(what, **fields)
-        getattr(self.real, level)(what, **fields)
+    def _emit(self, level: str, line: str, fields: Mapping[str, Any]) -> None:
+        getattr(self.recording, level)(line, **fields)
+        getattr(self.real, level)(line, **fields)
 
 
-class Estate(House):
-    """The services with canaries as secrets and recipients, called only by the handlers of the functions."""
+class CanaryApplication(House):
+    """An application with canaries as its secrets and recipients, used only through the handlers of its functions."""
 
     def __init__(
         self,
-        outside: Outside,
+        outputs: Outputs,
         reply: Callable[[HttpRequest], HttpResponse | NoResponse],
         *,
-        telemetry: type[BothTelemetries] = BothTelemetries,
+        telemetry: type[TeeTelemetry] = TeeTelemetry,
     ) -> None:
-        self.outside = outside
-        self._telemetries = telemetry
+        self.outputs = outputs
+        self._new_telemetry = telemetry
         self.is_secret_down = False
         super().__init__(reply, settings=SETTINGS)
         self.secret.secret = SECRET
@@ -108,9 +108,9 @@ class Estate(House):
         self.directory.record_conversation(
             Conversation(room_id=CONVERSATION, number=value("Indonesian number"), last_inbound_at=START)
         )
-        long_ago = START.replace(year=2025)
+        last_year = START.replace(year=2025)
         self.directory.record_conversation(
-            Conversation(room_id=CLOSED_ROOM, number=value("Indonesian number"), last_inbound_at=long_ago)
+            Conversation(room_id=CLOSED_ROOM, number=value("Indonesian number"), last_inbound_at=last_year)
         )
         self.directory.set_opt_out(value("Bangladeshi number"), is_out=True, at=START)
 
@@ -120,16 +120,16 @@ class Estate(House):
 
     @telemetry.setter
     def telemetry(self, recording: RecordingTelemetry) -> None:
-        """Add the real telemetry to the recording one."""
-        self._telemetry = self._telemetries(recording)
+        """Combine the telemetry of the base class with the real one."""
+        self._telemetry = self._new_telemetry(recording)
 
     def invoke(self, function: str, event: Any) -> Any:
         try:
             answer = self.apps[function].handler(event, Context())
         except Exception as error:
-            self.outside.record_exception(f"exception that left {function}", error)
+            self.outputs.record_exception(f"exception that left {function}", error)
             return None
-        self.outside.record(f"answer of {function}", json.dumps(answer))
+        self.outputs.record(f"answer of {function}", json.dumps(answer))
         return answer
 
     def send_all(self, bodies: Iterable[str]) -> None:
@@ -139,14 +139,14 @@ class Estate(House):
     def resume_all(self) -> None:
         bodies, self.queue.wake_ups = self.queue.bodies(), []
         for body in bodies:
-            self.outside.record("queue", body)
+            self.outputs.record("queue", body)
         self.send_all(bodies)
 
-    def tell(self) -> None:
-        """Record everything that was written, queued, published and logged."""
+    def record_outputs(self) -> None:
+        """Record everything that was stored, queued, published, sent and logged."""
         self._publish()
-        record = self.outside.record
-        self.tell_tables()
+        record = self.outputs.record
+        self.record_tables()
         for body in self.queue.bodies():
             record("queue", body)
         for event in self.bus.events:
@@ -154,14 +154,14 @@ class Estate(House):
             record(place, json.dumps(event.detail, ensure_ascii=False))
         for request in self.transport.requests:
             vendor = urlsplit(request.url).path.split("/")[1]
-            record(f"address at {vendor}", request.url)
+            record(f"URL at {vendor}", request.url)
             record(f"headers to {vendor}", str(dict(request.headers)))
             record(f"body to {vendor}", request.body.decode("utf-8", "backslashreplace"))
         record("log", self.telemetry.output.getvalue())
         record("telemetry", repr(self.telemetry.recording))
 
-    def tell_tables(self) -> None:
-        record = self.outside.record
+    def record_tables(self) -> None:
+        record = self.outputs.record
         for message in self.store.messages.values():
             state = "final" if message.status.is_final else "not final"
             record(f"message that is {state}, in its table", json.dumps(to_item(message), ensure_ascii=False))
@@ -183,7 +183,7 @@ class Estate(House):
         return SECRET
 
     def _app(self, function: str) -> ModuleType:
-        """Return a new copy of a function's module, connected to these services."""
+        """Return a new copy of the module of a handler, wired to this application."""
         spec = importlib.util.spec_from_file_location(f"canary_{function}", ROOT / "functions" / function / "app.py")
         assert spec is not None
         assert spec.loader is not None
@@ -198,7 +198,7 @@ class Estate(House):
         return app
 
 
-# --- requests ---------------------------------------------------------------------------------------------------------
+# --- requests -------------------------------------------------------------------------------------------------------
 
 _TEMPLATE: Final = {
     "type": "template",
@@ -358,11 +358,11 @@ def request_bodies() -> list[str]:
     return [*good, conflict, *bad, *unreadable, *consents, json.dumps({"cancel": "canceled"})]
 
 
-# --- the vendors ------------------------------------------------------------------------------------------------------
+# --- the vendors ----------------------------------------------------------------------------------------------------
 
 
-class Honest:
-    """The vendors as they should be. SMSPoh chooses an encryption key of its own."""
+class WorkingVendors:
+    """Vendors without faults. SMSPoh chooses an encryption key of its own."""
 
     def __init__(self) -> None:
         self._vendors = FakeVendors(on_taken=deliver)
@@ -371,53 +371,53 @@ class Honest:
         answer = self._vendors(request)
         if isinstance(answer, NoResponse):
             return answer
-        ours, theirs = (value(name).encode() for name in ("our key", "vendor's key"))
-        return replace(answer, body=answer.body.replace(ours, theirs))
+        ours, vendor_key = (value(name).encode() for name in ("our key", "vendor's key"))
+        return replace(answer, body=answer.body.replace(ours, vendor_key))
 
 
 def _echo(request: HttpRequest) -> str:
-    """Return the complete request, which is all that a vendor knows of us."""
+    """Return the whole request as text."""
     return f"{request.url} {dict(request.headers)} {request.body.decode('utf-8', 'replace')}"
 
 
-def _echoing(http_status: int, /, **more: Any) -> Callable[[HttpRequest], HttpResponse]:
+def _answer_with_echo(http_status: int, /, **more: Any) -> Callable[[HttpRequest], HttpResponse]:
     def reply(request: HttpRequest) -> HttpResponse:
-        said = _echo(request)
-        row = {name: said for name in ("message", "body", "to", "recipient", "status", "destination", "error_code")}
+        echo = _echo(request)
+        row = {name: echo for name in ("message", "body", "to", "recipient", "status", "destination", "error_code")}
         document = {
             "error": True,
-            "code": said,
-            "name": said,
-            "detail": [{"loc": ["body", said], "msg": said, "type": said}],
+            "code": echo,
+            "name": echo,
+            "detail": [{"loc": ["body", echo], "msg": echo, "type": echo}],
             "messages": [row],
-            "results": [{"status": said, "destination": said}],
+            "results": [{"status": echo, "destination": echo}],
             "data": {**row, "data": [row]},
-            "balance": said,
+            "balance": echo,
             **row,
             **more,
         }
-        headers = {"location": f"https://elsewhere.example.org/{quote(said)}", "set-cookie": said, "retry-after": said}
+        headers = {"location": f"https://elsewhere.example.org/{quote(echo)}", "set-cookie": echo, "retry-after": echo}
         return HttpResponse(status=http_status, headers=headers, body=json.dumps(document).encode())
 
     return reply
 
 
-def _saying(status: int, shape: str) -> Callable[[HttpRequest], HttpResponse]:
+def _answer_with(status: int, shape: str) -> Callable[[HttpRequest], HttpResponse]:
     return lambda request: HttpResponse(status=status, body=(shape % _echo(request)).encode("utf-8", "replace"))
 
 
 FAULTS: Final[Mapping[str, Callable[[HttpRequest], HttpResponse | NoResponse]]] = {
-    **{f"HTTP {status}": _echoing(status) for status in (200, 302, 400, 401, 404)},
-    **{f"HTTP {status}": _echoing(status) for status in (422, 429, 500)},
-    "an error in a success": _echoing(200, status="error"),
-    "a success without an id": _echoing(200, status="success", error=False),
-    "an error word": _echoing(400, status="error", code="rate_limit"),
-    "HTML": _saying(200, "<html>%s</html>"),
-    "XML": _saying(200, "<results><result><status>-1</status><destination>%s</destination></result></results>"),
-    "a document type": _saying(
+    **{f"HTTP {status}": _answer_with_echo(status) for status in (200, 302, 400, 401, 404)},
+    **{f"HTTP {status}": _answer_with_echo(status) for status in (422, 429, 500)},
+    "an error in a success": _answer_with_echo(200, status="error"),
+    "a success without an id": _answer_with_echo(200, status="success", error=False),
+    "an error word": _answer_with_echo(400, status="error", code="rate_limit"),
+    "HTML": _answer_with(200, "<html>%s</html>"),
+    "XML": _answer_with(200, "<results><result><status>-1</status><destination>%s</destination></result></results>"),
+    "a document type": _answer_with(
         200, '<!DOCTYPE r [<!ENTITY e "%s">]><results><result><status>&e;</status></result></results>'
     ),
-    "half a document": _saying(200, '{"data": "%s'),
+    "half a document": _answer_with(200, '{"data": "%s'),
     "a text": lambda request: HttpResponse(status=200, body=json.dumps(_echo(request)).encode()),
     "a list": lambda request: HttpResponse(status=200, body=json.dumps([_echo(request)]).encode()),
     "no UTF-8": lambda request: HttpResponse(status=200, body=b"\xff" + request.body),
@@ -428,7 +428,7 @@ FAULTS: Final[Mapping[str, Callable[[HttpRequest], HttpResponse | NoResponse]]] 
 }
 
 
-# --- callbacks --------------------------------------------------------------------------------------------------------
+# --- webhooks ------------------------------------------------------------------------------------------------------
 
 
 def callback(
@@ -468,7 +468,7 @@ _JSON: Final = "application/json"
 
 
 def callbacks() -> list[dict[str, Any]]:
-    """Return valid callbacks of every kind."""
+    """Return valid webhook requests of every kind."""
     receipt = {"messageId": "smspoh-1", "status": "Delivered", "updatedAt": _TEXT, **_THEIRS}
     report = urlencode(
         {
@@ -502,7 +502,7 @@ def callbacks() -> list[dict[str, Any]]:
 
 
 def astray_callbacks() -> list[dict[str, Any]]:
-    """Return callbacks with a wrong token, path or encoding."""
+    """Return webhook requests with a wrong token, provider or kind."""
     receipt = urlencode({"messageId": "smspoh-1", "status": "Delivered", **_THEIRS})
     return [
         callback("smspoh", "receipt", token=value("wrong token"), query=receipt),
@@ -534,36 +534,36 @@ def malformed_callbacks() -> list[dict[str, Any]]:
     ] + [callback("nusasms", "sms-inbox", query=body) for body in bodies]
 
 
-# --- runs -------------------------------------------------------------------------------------------------------------
+# --- runs ---------------------------------------------------------------------------------------------------------
 
 
-STEPS: Final = (70, 400, 3600, 300_000)
-"""Seconds between two follow-ups: past the lease, past all retries, and at last past the horizon."""
+ADVANCE_SECONDS: Final = (70, 400, 3600, 300_000)
+"""Seconds between two follow-up runs: beyond the lease, all retries and, at the end, the horizon."""
 
 
-def live(estate: Estate) -> None:
-    """Send every kind of message, follow it up until its end, and check the accounts."""
-    estate.send_all(request_bodies())
-    estate.tell_tables()
-    for seconds in STEPS:
-        estate.clock.advance(seconds=seconds)
-        estate.resume_all()
-        estate.invoke("follow_up", {})
-    estate.invoke("monitor", {})
+def run_lifecycle(application: CanaryApplication) -> None:
+    """Send every kind of message, run follow-ups until all are final, and check the accounts."""
+    application.send_all(request_bodies())
+    application.record_tables()
+    for seconds in ADVANCE_SECONDS:
+        application.clock.advance(seconds=seconds)
+        application.resume_all()
+        application.invoke("follow_up", {})
+    application.invoke("monitor", {})
 
 
-def suffer(estate: Estate, stop: Callable[[bool], None]) -> None:
-    """Do everything once during a fault, and again after it.
+def run_with_outage(application: CanaryApplication, set_outage: Callable[[bool], None]) -> None:
+    """Run all functions once during an outage, and once after it.
 
-    `stop` is called with True when the fault begins and with False when it ends.
+    `stop` starts and ends the outage.
     """
-    estate.send_all(request_bodies()[: len(REQUESTS) // 2])
-    for is_stopped in (True, False):
-        stop(is_stopped)
-        estate.send_all(request_bodies())
+    application.send_all(request_bodies()[: len(REQUESTS) // 2])
+    for is_down in (True, False):
+        set_outage(is_down)
+        application.send_all(request_bodies())
         for event in [*callbacks(), *astray_callbacks()]:
-            estate.invoke("webhook", event)
-        estate.clock.advance(seconds=100)
-        estate.resume_all()
-        estate.invoke("follow_up", {})
-        estate.invoke("monitor", {})
+            application.invoke("webhook", event)
+        application.clock.advance(seconds=100)
+        application.resume_all()
+        application.invoke("follow_up", {})
+        application.invoke("monitor", {})

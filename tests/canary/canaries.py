@@ -1,4 +1,4 @@
-"""The private values of a run, and their possible forms in a leak: raw, in part, encoded or reversed."""
+"""The private values of a run, and the forms in which each can leak: raw, in part, encoded or reversed."""
 
 import json
 import re
@@ -23,7 +23,7 @@ class Kind(Enum):
     NUMBER = "number"
     INBOUND = "inbound"
     MISPLACED = "misplaced"
-    """A private value in the wrong field."""
+    """A private value in a field that is not meant for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +35,8 @@ class Canary:
     """The vendor of a credential."""
 
 
-def _letters(name: str, alphabet: str = "abcdefghijklmnopqrstuvwxyz", length: int = 24) -> str:
-    """Return letters that depend only on the name and occur nowhere by chance."""
+def _derive_letters(name: str, alphabet: str = "abcdefghijklmnopqrstuvwxyz", length: int = 24) -> str:
+    """Derive letters from the name that do not occur anywhere by chance."""
     return "".join(alphabet[byte % len(alphabet)] for byte in sha256(name.encode()).digest()[:length])
 
 
@@ -45,15 +45,17 @@ DIGITS: Final = "0123456789"
 
 
 def _credential(vendor: str, name: str) -> Canary:
-    return Canary(name=f"{vendor} {name}", kind=Kind.CREDENTIAL, value=_letters(f"{vendor} {name}"), vendor=vendor)
+    return Canary(
+        name=f"{vendor} {name}", kind=Kind.CREDENTIAL, value=_derive_letters(f"{vendor} {name}"), vendor=vendor
+    )
 
 
-def _of(kind: Kind, *names: str, shape: str = "{}") -> Iterator[Canary]:
-    return (Canary(name=name, kind=kind, value=shape.format(_letters(name))) for name in names)
+def _canaries(kind: Kind, *names: str, shape: str = "{}") -> Iterator[Canary]:
+    return (Canary(name=name, kind=kind, value=shape.format(_derive_letters(name))) for name in names)
 
 
 def _number(kind: Kind, name: str, start: str) -> Canary:
-    return Canary(name=name, kind=kind, value=start + _letters(name, DIGITS, 8))
+    return Canary(name=name, kind=kind, value=start + _derive_letters(name, DIGITS, 8))
 
 
 CANARIES: Final[Mapping[str, Canary]] = {
@@ -66,24 +68,24 @@ CANARIES: Final[Mapping[str, Canary]] = {
         _credential("nusasms", "api_key"),
         _credential("nusasms", "user"),
         _credential("nusasms", "password"),
-        *_of(Kind.TOKEN, "first token", "second token", "wrong token"),
-        *_of(Kind.FINGERPRINT_KEY, "fingerprint key"),
-        *_of(Kind.ENCRYPTION_KEY, "our key", "caller's key", "vendor's key"),
-        *_of(Kind.CONTENT, "text", "promotional text", "caption", "reply", shape='{} "ok" é+/'),
-        *_of(Kind.CONTENT, "template value", "button value", "recipient name", "fallback value"),
-        *_of(Kind.CONTENT, "media url", "header url", shape="https://files.example.org/{}.pdf"),
-        *_of(Kind.MISPLACED, "misplaced", shape='{} "no" é+/'),
-        *_of(Kind.CONTENT, "file name", shape="{}.pdf"),
-        Canary(name="Khmer text", kind=Kind.CONTENT, value=_letters("Khmer text", KHMER)),
-        Canary(name="one-time password", kind=Kind.CONTENT, value=_letters("one-time password", DIGITS, 10)),
-        *_of(Kind.FILE, "file", shape="%PDF-1.7 {} %%EOF"),
+        *_canaries(Kind.TOKEN, "first token", "second token", "wrong token"),
+        *_canaries(Kind.FINGERPRINT_KEY, "fingerprint key"),
+        *_canaries(Kind.ENCRYPTION_KEY, "our key", "caller's key", "vendor's key"),
+        *_canaries(Kind.CONTENT, "text", "promotional text", "caption", "reply", shape='{} "ok" é+/'),
+        *_canaries(Kind.CONTENT, "template value", "button value", "recipient name", "fallback value"),
+        *_canaries(Kind.CONTENT, "media url", "header url", shape="https://files.example.org/{}.pdf"),
+        *_canaries(Kind.MISPLACED, "misplaced", shape='{} "no" é+/'),
+        *_canaries(Kind.CONTENT, "file name", shape="{}.pdf"),
+        Canary(name="Khmer text", kind=Kind.CONTENT, value=_derive_letters("Khmer text", KHMER)),
+        Canary(name="one-time password", kind=Kind.CONTENT, value=_derive_letters("one-time password", DIGITS, 10)),
+        *_canaries(Kind.FILE, "file", shape="%PDF-1.7 {} %%EOF"),
         _number(Kind.NUMBER, "Cambodian number", "+8559"),
         _number(Kind.NUMBER, "Bangladeshi number", "+88017"),
         _number(Kind.NUMBER, "Burmese number", "+9599"),
         _number(Kind.NUMBER, "second Burmese number", "+9599"),
         _number(Kind.NUMBER, "Indonesian number", "+6281"),
         _number(Kind.INBOUND, "inbound number", "+6281"),
-        *_of(Kind.INBOUND, "inbound text", shape='{} "ya" é+/'),
+        *_canaries(Kind.INBOUND, "inbound text", shape='{} "ya" é+/'),
     )
 }
 
@@ -93,7 +95,7 @@ def value(name: str) -> str:
 
 
 def _base64(offset: int) -> Callable[[str], str]:
-    """Return an encoder for a text at `offset` bytes after a multiple of three. It leaves neighbouring letters out."""
+    """Return an encoder for a text at `offset` bytes after a multiple of three. Omit bits shared with neighbours."""
 
     def encode(text: str) -> str:
         data = b"\0" * offset + text.encode()
@@ -109,38 +111,38 @@ ENCODINGS: Final[Mapping[str, Callable[[str], str]]] = {
     "in a URL": lambda text: quote(text, safe=""),
     "in the repr of bytes": lambda text: repr(text.encode())[2:-1],
     "in base64": _base64(0),
-    "in base64, one byte on": _base64(1),
-    "in base64, two bytes on": _base64(2),
+    "in base64, offset 1": _base64(1),
+    "in base64, offset 2": _base64(2),
     "in hex": lambda text: text.encode().hex(),
     "reversed": lambda text: text[::-1],
 }
 
 
-def _cores(canary: Canary) -> tuple[str, ...]:
-    """Return the parts of a value that are unique: half a value is a leak, three digits of a number are not."""
+def _distinctive_parts(canary: Canary) -> tuple[str, ...]:
+    """Return the unique parts of a value: half a value is a leak, three digits of a number are not."""
     if canary.value.startswith("+"):
         return (canary.value[1 + len(calling_code_of(canary.value) or "") :],)
-    core = max((part for part in canary.value.replace("/", " ").replace(".", " ").split()), key=len)
-    half = len(core) // 2
-    return (core,) if core.isdigit() else (core[:half], core[half:])
+    longest = max((part for part in canary.value.replace("/", " ").replace(".", " ").split()), key=len)
+    half = len(longest) // 2
+    return (longest,) if longest.isdigit() else (longest[:half], longest[half:])
 
 
-def _signs(canary: Canary) -> Iterator[str]:
-    """Return every form that reveals a canary, including base64 for URLs and escapes in both cases."""
-    for core in _cores(canary):
+def _patterns(canary: Canary) -> Iterator[str]:
+    """Yield every text that reveals a canary, including base64 for URLs and escapes in upper and lower case."""
+    for part in _distinctive_parts(canary):
         for encode in ENCODINGS.values():
-            sign = encode(core)
-            yield from {sign, sign.replace("+", "-").replace("/", "_")}
-            if sign.isascii():
-                yield from {sign.lower(), sign.upper()} if encode in _IN_ANY_CASE else ()
+            pattern = encode(part)
+            yield from {pattern, pattern.replace("+", "-").replace("/", "_")}
+            if pattern.isascii():
+                yield from {pattern.lower(), pattern.upper()} if encode in _IN_ANY_CASE else ()
 
 
 _IN_ANY_CASE: Final = (ENCODINGS["in a URL"], ENCODINGS["in JSON"], ENCODINGS["in hex"])
 _BACKSLASHES: Final = re.compile(r"\\+")
-_SIGNS: Final = {canary.name: frozenset(_signs(canary)) for canary in CANARIES.values()}
+_PATTERNS: Final = {canary.name: frozenset(_patterns(canary)) for canary in CANARIES.values()}
 
 
-def canaries_in(text: str) -> frozenset[str]:
+def find_canaries(text: str) -> frozenset[str]:
     """Return the names of the canaries that a text contains in any form."""
     once = _BACKSLASHES.sub(r"\\", text)  # JSON in JSON, or the repr of a repr
-    return frozenset(name for name, signs in _SIGNS.items() if any(sign in once for sign in signs))
+    return frozenset(name for name, patterns in _PATTERNS.items() if any(pattern in once for pattern in patterns))

@@ -1,4 +1,4 @@
-"""The real functions with their real adapters, on the local AWS and on vendors that repeat all they are told."""
+"""The real functions with their real adapters, on the local AWS, with vendors that repeat every request."""
 
 import json
 import logging
@@ -18,14 +18,14 @@ from tests.canary.app import (
     REQUESTS,
     SECRET,
     SETTINGS,
-    Honest,
+    WorkingVendors,
     astray_callbacks,
     callbacks,
     malformed_callbacks,
     request_bodies,
 )
-from tests.canary.canaries import CANARIES, canaries_in, value
-from tests.canary.outside import VENDORS, Outside, watching
+from tests.canary.canaries import CANARIES, find_canaries, value
+from tests.canary.outputs import VENDORS, Outputs, recording
 from tests.emulator import Emulator
 from tests.fakes import START
 from tests.functional.sandbox import FUNCTIONS, LIBRARIES, Deployment, forget
@@ -35,18 +35,18 @@ Reply = Callable[[HttpRequest], HttpResponse | NoResponse]
 
 
 @dataclass
-class Door:
-    """The deployed functions, and the text of every request that the vendors got."""
+class DeployedFunctions:
+    """The deployed functions, and the text of every request to the vendors."""
 
     deployment: Deployment
-    outside: Outside = field(default_factory=Outside)
-    heard: list[str] = field(default_factory=list)
+    outputs: Outputs = field(default_factory=Outputs)
+    received: list[str] = field(default_factory=list)
     refused: tuple[Service, ...] = ()
     """Services of AWS that refuse every call and repeat it."""
 
     def invoke(self, function: str, *events: Any) -> None:
         """Invoke a function in a fresh sandbox."""
-        with watching(self.outside):
+        with recording(self.outputs):
             self.deployment.enter(function)
             for service in self.refused:
                 client = bootstrap._aws().client(service)
@@ -58,9 +58,9 @@ class Door:
         try:
             answer = self.deployment.call(function, event)
         except Exception as error:
-            self.outside.record_exception(f"exception that left {function}", error)
+            self.outputs.record_exception(f"exception that left {function}", error)
         else:
-            self.outside.record(f"answer of {function}", json.dumps(answer))
+            self.outputs.record(f"answer of {function}", json.dumps(answer))
 
 
 def _refuse(params: Mapping[str, Any], **_: Any) -> Any:
@@ -70,15 +70,15 @@ def _refuse(params: Mapping[str, Any], **_: Any) -> Any:
 
 @pytest.fixture
 def reply() -> Reply:
-    return Honest()
+    return WorkingVendors()
 
 
 @pytest.fixture
-def door(emulator: Emulator, reply: Reply, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
-    heard: list[str] = []
+def functions(emulator: Emulator, reply: Reply, monkeypatch: pytest.MonkeyPatch) -> Iterator[DeployedFunctions]:
+    received: list[str] = []
 
     def answer(request: HttpRequest) -> HttpResponse | NoResponse:
-        heard.append(f"{request.url} {dict(request.headers)} {request.body.decode('utf-8', 'backslashreplace')}")
+        received.append(f"{request.url} {dict(request.headers)} {request.body.decode('utf-8', 'backslashreplace')}")
         return reply(request)
 
     levels = {library: logging.getLogger(library).level for library in LIBRARIES}
@@ -93,51 +93,53 @@ def door(emulator: Emulator, reply: Reply, monkeypatch: pytest.MonkeyPatch) -> I
             fingerprint_key=value("fingerprint key"),
             settings=SETTINGS,
         )
-        yield Door(deployment, heard=heard)
+        yield DeployedFunctions(deployment, received=received)
     forget()
     for library, level in levels.items():
         logging.getLogger(library).setLevel(level)
 
 
-def run_everything(door: Door) -> Outside:
-    """Invoke every function with everything, and return all that got out."""
-    deployment, bodies = door.deployment, request_bodies()
-    door.invoke("send", {"Records": [{"messageId": f"r-{n}", "body": body} for n, body in enumerate(bodies)]})
-    door.invoke("webhook", *callbacks(), *astray_callbacks(), *malformed_callbacks()[:10])
+def run_everything(functions: DeployedFunctions) -> Outputs:
+    """Invoke every function with every event, and return the recorded outputs."""
+    deployment, bodies = functions.deployment, request_bodies()
+    functions.invoke("send", {"Records": [{"messageId": f"r-{n}", "body": body} for n, body in enumerate(bodies)]})
+    functions.invoke("webhook", *callbacks(), *astray_callbacks(), *malformed_callbacks()[:10])
     for item in deployment.items(deployment.messages):
         if "due_at" in item:
             deployment.make_due(item["message_id"]["S"])
-    door.invoke("follow_up", {})
-    door.invoke("monitor", {})
+    functions.invoke("follow_up", {})
+    functions.invoke("monitor", {})
     images = [{"dynamodb": {"NewImage": item}} for item in deployment.items(deployment.messages)]
-    door.invoke("publish", {"Records": images})
-    return door.outside
+    functions.invoke("publish", {"Records": images})
+    return functions.outputs
 
 
-def test_functions_as_they_are_deployed_reveal_nothing_and_do_their_work(door: Door) -> None:
-    outside = run_everything(door)
+def test_deployed_functions_reveal_nothing_and_do_their_work(functions: DeployedFunctions) -> None:
+    outputs = run_everything(functions)
 
-    assert outside.leaks() == []
-    assert len(door.heard) > len(REQUESTS) / 2
-    assert {CANARIES[name].vendor for name in canaries_in("".join(door.heard))} >= set(VENDORS)
-    assert {f"answer of {function}" for function in FUNCTIONS} <= outside.places()
-    assert "message attempted" in outside.text("standard output")
-    assert "SendAccepted" in outside.text("standard output")
+    assert outputs.leaks() == []
+    assert len(functions.received) > len(REQUESTS) / 2
+    assert {CANARIES[name].vendor for name in find_canaries("".join(functions.received))} >= set(VENDORS)
+    assert {f"answer of {function}" for function in FUNCTIONS} <= outputs.places()
+    assert "message attempted" in outputs.text("standard output")
+    assert "SendAccepted" in outputs.text("standard output")
 
 
 REFUSED: Final[list[tuple[Service, ...]]] = [("dynamodb",), ("sqs", "events", "ssm")]
 
 
 @pytest.mark.parametrize("services", REFUSED, ids=" ".join)
-def test_service_that_refuses_a_call_and_repeats_it_reveals_nothing(door: Door, services: tuple[Service, ...]) -> None:
-    door.refused = services
+def test_a_service_that_refuses_a_call_and_repeats_it_reveals_nothing(
+    functions: DeployedFunctions, services: tuple[Service, ...]
+) -> None:
+    functions.refused = services
 
-    outside = run_everything(door)
+    outputs = run_everything(functions)
 
-    assert outside.leaks() == []
-    assert "ValidationException" in "".join(outside.text(place) for place in outside.places())
+    assert outputs.leaks() == []
+    assert "ValidationException" in "".join(outputs.text(place) for place in outputs.places())
 
 
 @pytest.mark.parametrize("reply", [FAULTS["HTTP 500"], FAULTS["a time-out"]], ids=["HTTP 500", "a cut connection"])
-def test_vendor_that_fails_at_the_other_end_of_a_socket_reveals_nothing(door: Door) -> None:
-    assert run_everything(door).leaks() == []
+def test_a_vendor_that_fails_at_the_other_end_of_a_socket_reveals_nothing(functions: DeployedFunctions) -> None:
+    assert run_everything(functions).leaks() == []

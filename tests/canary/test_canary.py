@@ -1,4 +1,4 @@
-"""Private values leave the process only where they must, and a planted leak is found."""
+"""Private values leave the process only where the contract says so, and planted leaks are found."""
 
 import json
 import logging
@@ -21,59 +21,59 @@ from sampai.services.send.batch import Batch
 from tests.canary.app import (
     FAULTS,
     REQUESTS,
-    BothTelemetries,
-    Estate,
-    Honest,
+    CanaryApplication,
+    TeeTelemetry,
+    WorkingVendors,
     astray_callbacks,
     callbacks,
-    live,
     malformed_callbacks,
-    suffer,
+    run_lifecycle,
+    run_with_outage,
 )
-from tests.canary.canaries import CANARIES, Kind, canaries_in, value
-from tests.canary.outside import ALLOWED, Outside, watching
+from tests.canary.canaries import CANARIES, Kind, find_canaries, value
+from tests.canary.outputs import ALLOWED, Outputs, recording
 from tests.covers import covers
 from tests.fakes import InMemoryEncryptionKeys
 from tests.harness.application import House, request
 
 
-def leaks_of(run: Callable[[Estate], None], reply: Any = None, **options: Any) -> list[str]:
-    """Return the leaks of a run with these answers of the vendors."""
-    outside = Outside()
-    with watching(outside):
-        estate = Estate(outside, reply or Honest(), **options)
-        run(estate)
-        estate.tell()
-    return outside.leaks()
+def find_leaks(run: Callable[[CanaryApplication], None], reply: Any = None, **options: Any) -> list[str]:
+    """Return the leaks of a run in which the vendors answer with `reply`."""
+    outputs = Outputs()
+    with recording(outputs):
+        application = CanaryApplication(outputs, reply or WorkingVendors(), **options)
+        run(application)
+        application.record_outputs()
+    return outputs.leaks()
 
 
-# --- no leaks ---------------------------------------------------------------------------------------------------------
+# --- nothing leaks --------------------------------------------------------------------------------------------------
 
 
 @covers("I11")
-def test_run_without_faults_leaks_nothing_and_reaches_every_place() -> None:
-    outside = Outside()
-    with watching(outside):
-        estate = Estate(outside, Honest())
-        live(estate)
+def test_a_run_without_faults_reveals_nothing_and_covers_every_place() -> None:
+    outputs = Outputs()
+    with recording(outputs):
+        application = CanaryApplication(outputs, WorkingVendors())
+        run_lifecycle(application)
         for event in [*callbacks(), *astray_callbacks()]:
-            estate.invoke("webhook", event)
-        estate.tell()
+            application.invoke("webhook", event)
+        application.record_outputs()
 
-    assert outside.leaks() == []
-    sent = canaries_in("".join(outside.text(place) for place in outside.places() if " to " in place))
+    assert outputs.leaks() == []
+    sent = find_canaries("".join(outputs.text(place) for place in outputs.places() if " to " in place))
     unsent = {Kind.FINGERPRINT_KEY, Kind.INBOUND, Kind.MISPLACED}
     never = {"second token", "wrong token", "vendor's key", "promotional text"}
     assert {c.name for c in CANARIES.values() if c.kind not in unsent} - never <= sent
-    assert canaries_in(outside.text("event Message Received")) == {"inbound text", "inbound number"}
-    assert outside.places() >= ALLOWED.keys() | {"log", "telemetry", "queue", "event", "standard output", "correlation"}
-    assert {f"answer of {f}" for f in ("send", "webhook", "follow_up", "monitor", "publish")} <= outside.places()
-    assert estate.message("otp").status == "delivered"
-    theirs = "key-" + value("vendor's key")
-    assert estate.encryption_keys.keys == {"encrypted": theirs, "encrypted-own-key": value("caller's key")}
+    assert find_canaries(outputs.text("event Message Received")) == {"inbound text", "inbound number"}
+    assert outputs.places() >= ALLOWED.keys() | {"log", "telemetry", "queue", "event", "standard output", "correlation"}
+    assert {f"answer of {f}" for f in ("send", "webhook", "follow_up", "monitor", "publish")} <= outputs.places()
+    assert application.message("otp").status == "delivered"
+    vendor_key = "key-" + value("vendor's key")
+    assert application.encryption_keys.keys == {"encrypted": vendor_key, "encrypted-own-key": value("caller's key")}
 
 
-def test_digest_of_a_one_time_password_depends_on_the_key() -> None:
+def test_the_fingerprint_of_a_one_time_password_depends_on_the_key() -> None:
     digests = set()
     for key in (b"one key", b"another key"):
         house = House()
@@ -86,16 +86,16 @@ def test_digest_of_a_one_time_password_depends_on_the_key() -> None:
 
 @covers("I11")
 @pytest.mark.parametrize("fault", FAULTS)
-def test_failing_vendor_that_repeats_the_request_reveals_nothing(fault: str) -> None:
-    assert leaks_of(live, FAULTS[fault]) == []
+def test_a_vendor_that_fails_and_repeats_the_request_reveals_nothing(fault: str) -> None:
+    assert find_leaks(run_lifecycle, FAULTS[fault]) == []
 
 
-def test_a_malformed_callback_reveals_nothing() -> None:
-    def receive(estate: Estate) -> None:
-        answers = [estate.invoke("webhook", event) for event in malformed_callbacks()]
+def test_a_malformed_webhook_reveals_nothing() -> None:
+    def receive(application: CanaryApplication) -> None:
+        answers = [application.invoke("webhook", event) for event in malformed_callbacks()]
         assert {answer["statusCode"] for answer in answers} == {400}
 
-    assert leaks_of(receive) == []
+    assert find_leaks(receive) == []
 
 
 PORTS: Final = ("store", "directory", "inbox", "media", "encryption_keys", "queue", "bus", "settings", "secret")
@@ -104,14 +104,16 @@ PORTS: Final = ("store", "directory", "inbox", "media", "encryption_keys", "queu
 @covers("I11")
 @pytest.mark.parametrize("port", PORTS)
 def test_an_outage_reveals_nothing(port: str) -> None:
-    def run(estate: Estate) -> None:
-        def stop(is_stopped: bool) -> None:
-            place, name = (estate, "is_secret_down") if port == "secret" else (getattr(estate, port), "is_down")
-            setattr(place, name, is_stopped)
+    def run(application: CanaryApplication) -> None:
+        def set_outage(is_down: bool) -> None:
+            place, name = (
+                (application, "is_secret_down") if port == "secret" else (getattr(application, port), "is_down")
+            )
+            setattr(place, name, is_down)
 
-        suffer(estate, stop)
+        run_with_outage(application, set_outage)
 
-    assert leaks_of(run) == []
+    assert find_leaks(run) == []
 
 
 @pytest.mark.parametrize(
@@ -138,17 +140,17 @@ def test_an_exception_inside_a_provider_reveals_nothing(
         for api in (api for api in apis if hasattr(api, method)):
             monkeypatch.setattr(api, method, fail)
 
-    assert leaks_of(lambda estate: suffer(estate, lambda _: None)) == []
+    assert find_leaks(lambda application: run_with_outage(application, lambda _: None)) == []
 
 
-# --- planted leaks ----------------------------------------------------------------------------------------------------
+# --- a leak is found ------------------------------------------------------------------------------------------------
 
 
 def _in_base64(offset: int) -> Callable[[str], str]:
     return lambda text: b64encode(b"abc"[:offset] + text.encode() + b"yz").decode()
 
 
-FORMS: Final[dict[str, Callable[[str], str]]] = {
+ENCODED_FORMS: Final[dict[str, Callable[[str], str]]] = {
     "raw": str,
     "without its end": lambda text: text[: len(text) * 3 // 4],
     "JSON": json.dumps,
@@ -157,8 +159,8 @@ FORMS: Final[dict[str, Callable[[str], str]]] = {
     "form": quote_plus,
     "repr of bytes": lambda text: repr(text.encode()),
     "base64": _in_base64(0),
-    "base64, one byte on": _in_base64(1),
-    "base64, two bytes on": _in_base64(2),
+    "base64, offset 1": _in_base64(1),
+    "base64, offset 2": _in_base64(2),
     "base64 for URLs": lambda text: urlsafe_b64encode(text.encode()).decode(),
     "hex": lambda text: text.encode().hex(),
     "HEX": lambda text: text.encode().hex().upper(),
@@ -166,22 +168,22 @@ FORMS: Final[dict[str, Callable[[str], str]]] = {
 }
 
 
-class Talkative(BothTelemetries):
+class LeakyTelemetry(TeeTelemetry):
     """Telemetry that logs every canary in one form."""
 
     form: Callable[[str], str]
 
     def info(self, line: str, /, **fields: Any) -> None:
-        super().info(line, **fields, said=[type(self).form(canary.value) for canary in CANARIES.values()])
+        super().info(line, **fields, leaked=[type(self).form(canary.value) for canary in CANARIES.values()])
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", ENCODED_FORMS)
 def test_a_leak_is_found_in_every_form(form: str) -> None:
-    talkative = type("TalkativeInOneForm", (Talkative,), {"form": staticmethod(FORMS[form])})
+    talkative = type("LeakyTelemetryInOneForm", (LeakyTelemetry,), {"form": staticmethod(ENCODED_FORMS[form])})
 
-    found = leaks_of(lambda estate: estate.send_all([otp()]), telemetry=talkative)
+    found = find_leaks(lambda application: application.send_all([otp()]), telemetry=talkative)
 
-    # A number without its end is not unique any more, and the log masks complete numbers.
+    # A number without its end lacks its unique part, and the log masks whole numbers.
     numbers = {name for name, canary in CANARIES.items() if canary.value.startswith("+")}
     digits = numbers | {"one-time password"}
     unseen = digits if form == "without its end" else set()
@@ -193,135 +195,135 @@ def otp() -> str:
     return json.dumps({"message_id": "otp", **REQUESTS["otp"]})
 
 
-def _print_to(stream: str) -> Callable[[Estate], None]:
-    def plant(estate: Estate) -> None:
-        class Talkative(InMemoryEncryptionKeys):
+def _print_to(stream: str) -> Callable[[CanaryApplication], None]:
+    def plant(application: CanaryApplication) -> None:
+        class PrintingKeys(InMemoryEncryptionKeys):
             def get_or_create(self, message: Message, proposed: str) -> str:
                 print(proposed, file=getattr(sys, stream))
                 return super().get_or_create(message, proposed)
 
-        estate.encryption_keys = Talkative()
+        application.encryption_keys = PrintingKeys()
 
     return plant
 
 
-def _log_requests(estate: Estate) -> None:
-    reply = estate.transport.replies[0]
+def _log_requests(application: CanaryApplication) -> None:
+    reply = application.transport.replies[0]
 
-    def replying(request: Any) -> Any:
+    def log_and_reply(request: Any) -> Any:
         logging.getLogger("a library").debug("sent %s", request.body)
         return reply(request)  # type: ignore[operator]
 
-    estate.transport.replies = [replying]
+    application.transport.replies = [log_and_reply]
 
 
-def _log_an_exception(estate: Estate) -> None:
+def _log_an_exception(application: CanaryApplication) -> None:
     try:
         raise ValueError(value("one-time password"))
     except ValueError:
         logging.getLogger("a library").exception("no")
 
 
-def _measure_by_number(estate: Estate) -> None:
-    estate.telemetry.measure("Balance", 1.0, provider="nomsa", account=value("Cambodian number")[1:])
+def _measure_by_number(application: CanaryApplication) -> None:
+    application.telemetry.measure("Balance", 1.0, provider="nomsa", account=value("Cambodian number")[1:])
 
 
-def _show_credentials(estate: Estate) -> None:
-    class Open(Nomsa):
+def _show_credentials_in_repr(application: CanaryApplication) -> None:
+    class OpenRepr(Nomsa):
         def __repr__(self) -> str:
             return f"Nomsa({dict(self.config.credentials)})"
 
-    new_sender = estate.new_sender
+    new_sender = application.new_sender
 
-    def opened() -> Any:
+    def with_open_repr() -> Any:
         sender = new_sender()
         dispatch = sender.stages.dispatcher.dispatch
 
-        def dispatch_to_open(batch: Batch) -> None:
+        def dispatch_with_open_repr(batch: Batch) -> None:
             for item in batch.items:
-                item.provider = Open(item.provider.config) if item.provider else None
+                item.provider = OpenRepr(item.provider.config) if item.provider else None
             dispatch(batch)
 
-        sender.stages.dispatcher.dispatch = dispatch_to_open  # type: ignore[method-assign]
+        sender.stages.dispatcher.dispatch = dispatch_with_open_repr  # type: ignore[method-assign]
         return sender
 
-    estate.apps["send"].send_service = opened  # type: ignore[attr-defined]
+    application.apps["send"].send_service = with_open_repr  # type: ignore[attr-defined]
 
 
-def _raise_with_a_text(estate: Estate) -> None:
+def _raise_with_a_text(application: CanaryApplication) -> None:
     def broken() -> Any:
         raise RuntimeError(value("text"))
 
-    estate.apps["follow_up"].follow_up_service = broken  # type: ignore[attr-defined]
+    application.apps["follow_up"].follow_up_service = broken  # type: ignore[attr-defined]
 
 
-def _raise_ours(estate: Estate) -> None:
+def _raise_unavailable_error(application: CanaryApplication) -> None:
     def put(wake_ups: Sequence[WakeUp]) -> None:
-        raise UnavailableError(f"not taken: {value('text')}")
+        raise UnavailableError(f"not queued: {value('text')}")
 
-    estate.queue.put = put  # type: ignore[method-assign]
+    application.queue.put = put  # type: ignore[method-assign]
 
 
-def _answer_with_the_token(estate: Estate) -> None:
-    handler = estate.apps["webhook"].handler
-    estate.apps["webhook"].handler = lambda event, context: {  # type: ignore[attr-defined]
+def _answer_with_the_token(application: CanaryApplication) -> None:
+    handler = application.apps["webhook"].handler
+    application.apps["webhook"].handler = lambda event, context: {  # type: ignore[attr-defined]
         **handler(event, context),
         "body": event["rawPath"],
     }
 
 
-def _tell_the_recipient(estate: Estate) -> None:
-    put = estate.bus.put
-    estate.bus.put = lambda events: put(  # type: ignore[method-assign]
+def _publish_the_recipient(application: CanaryApplication) -> None:
+    put = application.bus.put
+    application.bus.put = lambda events: put(  # type: ignore[method-assign]
         [replace(e, detail={**e.detail, "to": value("Cambodian number")}) for e in events]
     )
 
 
-def _keep_the_text(estate: Estate) -> None:
-    tell = estate.tell
+def _keep_the_text(application: CanaryApplication) -> None:
+    record_outputs = application.record_outputs
 
-    def told() -> None:
-        kept = estate.store.messages
+    def record_with_text() -> None:
+        kept = application.store.messages
         kept["otp"] = replace(kept["otp"], status=kept["otp"].status.DELIVERED, content=Text(text=value("text")))
-        tell()
+        record_outputs()
 
-    estate.tell = told  # type: ignore[method-assign]
+    application.record_outputs = record_with_text  # type: ignore[method-assign]
 
 
-def _change_requests(**changes: Any) -> Callable[[Estate], None]:
-    def plant(estate: Estate) -> None:
-        call = estate.transport.call
-        estate.transport.call = lambda request, **o: call(replace(request, **changes), **o)  # type: ignore[method-assign]
+def _change_requests(**changes: Any) -> Callable[[CanaryApplication], None]:
+    def plant(application: CanaryApplication) -> None:
+        call = application.transport.call
+        application.transport.call = lambda request, **o: call(replace(request, **changes), **o)  # type: ignore[method-assign]
 
     return plant
 
 
-LEAKS: Final[dict[str, Callable[[Estate], None]]] = {
+LEAKS: Final[dict[str, Callable[[CanaryApplication], None]]] = {
     "our key: standard output": _print_to("stdout"),
     "our key: standard error": _print_to("stderr"),
     "one-time password: log": _log_requests,
     "one-time password: log ": _log_an_exception,
     "Cambodian number: standard output": _measure_by_number,
-    "nomsa api_key: repr of Call": _show_credentials,
+    "nomsa api_key: repr of Call": _show_credentials_in_repr,
     "text: exception that left follow_up": _raise_with_a_text,
-    "text: exception of ours": _raise_ours,
+    "text: exception of ours": _raise_unavailable_error,
     "first token: answer of webhook": _answer_with_the_token,
-    "Cambodian number: event": _tell_the_recipient,
+    "Cambodian number: event": _publish_the_recipient,
     "text: message that is final, in its table": _keep_the_text,
     "smspoh api_secret: headers to nomsa": _change_requests(headers={"X-Key": value("smspoh api_secret")}),
     "fingerprint key: body to nomsa": _change_requests(body=value("fingerprint key").encode()),
-    "text: address at nomsa": _change_requests(url=f"https://vendors.example.org/nomsa/?q={value('text')}"),
+    "text: URL at nomsa": _change_requests(url=f"https://vendors.example.org/nomsa/?q={value('text')}"),
 }
 
 
 @pytest.mark.parametrize("leak", LEAKS)
 def test_a_leak_is_found_in_every_place(leak: str) -> None:
-    def run(estate: Estate) -> None:
-        LEAKS[leak](estate)
+    def run(application: CanaryApplication) -> None:
+        LEAKS[leak](application)
         later = json.dumps({"message_id": "later", **REQUESTS["scheduled"]})
-        estate.send_all([otp(), later, json.dumps({"message_id": "encrypted", **REQUESTS["encrypted"]})])
-        estate.invoke("follow_up", {})
-        estate.invoke("webhook", callbacks()[0])
-        estate.invoke("monitor", {})
+        application.send_all([otp(), later, json.dumps({"message_id": "encrypted", **REQUESTS["encrypted"]})])
+        application.invoke("follow_up", {})
+        application.invoke("webhook", callbacks()[0])
+        application.invoke("monitor", {})
 
-    assert leak.strip() in leaks_of(run)
+    assert leak.strip() in find_leaks(run)

@@ -492,7 +492,7 @@ def _(planter: Planter) -> None:
     planter.replace(dispatch.Dispatcher, "_wait_for_start", _constant(True))
 
 
-@defect("a reservation is granted however far ahead it is", "ports/rate")
+@defect("a reservation is granted however far ahead it is", "ports/rate_limiter")
 def _(planter: Planter) -> None:
     def make(reserve: Any) -> Any:
         def at_any_time(self: Any, name: str, duration: Any, *, earliest: Any, latest: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The local stack for end-to-end tests: the unchanged template, real functions, vendors on loopback."""
+"""The local stack for end-to-end tests: the unchanged template, real functions, and vendors on loopback."""
 
 import hashlib
 import json
@@ -28,14 +28,14 @@ RECIPIENTS = {
     "nusasms": "+62812{:06d}{:02d}",
 }
 
-MOVED = ("smsnoc", "nusasms")
+RELOCATED = ("smsnoc", "nusasms")
 """Vendors that the tests move to another address."""
 
 HORIZON_HOURS, POLL_SECONDS = 0.006, [10, 20]
-"""So short that the first follow-up polls silent vendors once and then ends their messages."""
+"""Short enough for the first follow-up run to end a message without receipts, after one poll."""
 
-MAX_INLINE_WAIT_SECONDS = 240
-"""The limit for every wait. The slowest waits for three follow-ups."""
+TIMEOUT_SECONDS = 240
+"""Timeout of every wait. The slowest test waits for three follow-up runs."""
 
 
 client = cache(deployment.client)
@@ -43,21 +43,21 @@ client = cache(deployment.client)
 
 @dataclass(kw_only=True)
 class Stack:
-    """The running stack, as callers and operators see it."""
+    """The running stack, as seen by a caller and an operator."""
 
     outputs: dict[str, Any]
     ledgers: tuple[str, ...]
-    """Addresses of the vendors' servers."""
+    """Base URLs of the vendor simulators."""
     events_queue: str
     events: list[dict[str, Any]] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
-    def request(self, vendor: str, ending: int = 10, **changes: Any) -> dict[str, Any]:
-        """Return a new request to a number with the ending."""
+    def request(self, vendor: str, magic_number: int = 10, **changes: Any) -> dict[str, Any]:
+        """Return a new request to a magic number."""
         number = next(self._numbers)
         document = {
-            "message_id": f"e2e-{vendor}-{ending}-{number}",
-            "recipient": RECIPIENTS[vendor].format(number, ending),
+            "message_id": f"e2e-{vendor}-{magic_number}-{number}",
+            "recipient": RECIPIENTS[vendor].format(number, magic_number),
             "content": {"type": "text", "text": f"Private words {number}"},
         }
         return document | changes
@@ -84,58 +84,58 @@ class Stack:
 
     def wait_for(self, *expected: tuple[str, str]) -> None:
         """Wait until messages have the expected statuses."""
-        wanted = dict(expected)
+        expected_statuses = dict(expected)
         seen: dict[str, str | None] = {}
 
-        def reached() -> bool:
-            for message_id in wanted.keys() - {m for m, s in seen.items() if s == wanted[m]}:
+        def are_reached() -> bool:
+            for message_id in expected_statuses.keys() - {m for m, s in seen.items() if s == expected_statuses[m]}:
                 seen[message_id] = self.status(message_id)
-            return seen == wanted
+            return seen == expected_statuses
 
-        comes_true(reached, lambda: {m: s for m, s in seen.items() if s != wanted[m]})
+        wait_until(are_reached, lambda: {m: s for m, s in seen.items() if s != expected_statuses[m]})
 
     def events_of(self, message_id: str, *, until: str) -> list[dict[str, Any]]:
-        """Wait for a status of a message and return its events, each once, in the order of their sequence."""
+        """Wait for a status, and return the distinct events of the message in order of sequence."""
 
-        def heard() -> list[dict[str, Any]]:
-            self._take_events()
+        def received() -> list[dict[str, Any]]:
+            self._receive_events()
             details = [e["detail"] for e in self.events if e["detail-type"] == "Message Status Changed"]
             changes = {d["sequence"]: d for d in details if d["message_id"] == message_id}
             return [changes[sequence] for sequence in sorted(changes)]
 
-        comes_true(lambda: until in {change["status"] for change in heard()}, lambda: (message_id, heard()))
-        return heard()
+        wait_until(lambda: until in {change["status"] for change in received()}, lambda: (message_id, received()))
+        return received()
 
     def rejections_of(self, message_id: str) -> list[dict[str, Any]]:
-        self._take_events()
+        self._receive_events()
         rejected = [e["detail"] for e in self.events if e["detail-type"] == "Request Rejected"]
         return [detail for detail in rejected if detail["message_id"] == message_id]
 
     def ledger(self, request: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the ledger entries of a request."""
-        return self.took(request["content"]["text"])
+        """Return the ledger entries of the vendors for a request."""
+        return self.accepted_with_text(request["content"]["text"])
 
-    def took(self, words: str) -> list[dict[str, Any]]:
-        """Return the ledger entries with this text, caption or template values (one per line)."""
-        digest = hashlib.sha256(words.encode()).hexdigest()
+    def accepted_with_text(self, text: str) -> list[dict[str, Any]]:
+        """Return the ledger entries with this text, which can also be a caption or the values of a template by line."""
+        digest = hashlib.sha256(text.encode()).hexdigest()
         entries = [entry for url in self.ledgers for entry in fetch(f"{url}/_ledger")]
         return [entry for entry in entries if entry["text_sha256"] == digest]
 
-    def write_in(self, kind: str, sender: str, text: str, **fields: str) -> dict[str, Any]:
-        """Send an inbound message through NusaSMS and return its event."""
+    def send_inbound(self, kind: str, sender: str, text: str, **fields: str) -> dict[str, Any]:
+        """Send an inbound message through NusaSMS, and return its event."""
         document = {"vendor": "nusasms", "kind": kind, "sender": sender.removeprefix("+"), "text": text, **fields}
         fetch(f"{self.ledgers[1]}/_inbound", document)
 
-        def heard() -> list[dict[str, Any]]:
-            self._take_events()
+        def received() -> list[dict[str, Any]]:
+            self._receive_events()
             received = [e["detail"] for e in self.events if e["detail-type"] == "Message Received"]
             return [detail for detail in received if (detail["sender"], detail["text"]) == (sender, text)]
 
-        comes_true(lambda: heard() != [], lambda: (kind, text))
-        return heard()[0]
+        wait_until(lambda: received() != [], lambda: (kind, text))
+        return received()[0]
 
     def resource(self, logical_id: str) -> str:
-        """Return the physical name of a resource that is not in the outputs."""
+        """Return the physical id of a resource."""
         found = client("cloudformation").describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=logical_id)
         name: str = found["StackResourceDetail"]["PhysicalResourceId"]
         return name
@@ -143,7 +143,7 @@ class Stack:
     def logs(self) -> str:
         return (LOCAL / "emulator.log").read_text(errors="replace")
 
-    def _take_events(self) -> None:
+    def _receive_events(self) -> None:
         sqs = client("sqs")
         while messages := sqs.receive_message(QueueUrl=self.events_queue, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
@@ -151,12 +151,12 @@ class Stack:
                 sqs.delete_message(QueueUrl=self.events_queue, ReceiptHandle=message["ReceiptHandle"])
 
 
-def comes_true(claim: Callable[[], bool], describe: Callable[[], object] = lambda: "") -> None:
-    """Wait until a claim is true. Fail with a description if it stays false."""
-    until = time.monotonic() + MAX_INLINE_WAIT_SECONDS
-    while not claim():
+def wait_until(condition: Callable[[], bool], describe: Callable[[], object] = lambda: "") -> None:
+    """Wait until a condition is true; on timeout, fail with the description."""
+    until = time.monotonic() + TIMEOUT_SECONDS
+    while not condition():
         if time.monotonic() > until:
-            pytest.fail(f"did not come true: {describe()}")
+            pytest.fail(f"timed out: {describe()}")
         time.sleep(0.5)
 
 
@@ -168,47 +168,54 @@ def fetch(url: str, document: Any = None) -> Any:
 
 @pytest.fixture(scope="session")
 def local_stack() -> Iterator[Stack]:
-    """Half of the vendors listen at the addresses of `make up`, half at another address in the settings."""
+    """Start the stack. Half of the vendors keep the address of `make up`, half move to another one in the settings."""
     _run("up")
     try:
         outputs = json.loads(OUTPUTS.read_text())
         control = outputs["simulators"]["control"]
-        with Simulators(port=0, settings=_vendor_settings(outputs)) as elsewhere:
-            _change_settings(outputs, control, elsewhere.url)
+        with Simulators(port=0, settings=_vendor_settings(outputs)) as relocated:
+            _change_settings(outputs, control, relocated.url)
             queue = _subscribe(outputs["EventBusName"])
-            yield Stack(outputs=outputs, ledgers=(control, elsewhere.url), events_queue=queue)
+            yield Stack(outputs=outputs, ledgers=(control, relocated.url), events_queue=queue)
     finally:
         _run("down")
 
 
 @pytest.fixture(scope="session")
 def sent(local_stack: Stack) -> dict[tuple[str, int], dict[str, Any]]:
-    """Every magic number once at every vendor, at its end, except "no credit", which opens a circuit."""
-    endings = [int(ending) for ending in OUTCOMES]
+    """Send every magic number except no credit, which opens a circuit, and wait for the final statuses."""
+    magic_numbers = [int(magic_number) for magic_number in OUTCOMES]
     metadata = {"order": "4711"}
     requests = {
-        (v, e): local_stack.request(v, e, metadata=metadata) for v in RECIPIENTS for e in endings if e != NO_CREDIT
+        (v, e): local_stack.request(v, e, metadata=metadata)
+        for v in RECIPIENTS
+        for e in magic_numbers
+        if e != NO_CREDIT
     }
-    for ending in endings:
-        local_stack.put(*(r for (_, e), r in requests.items() if e == ending))
-        time.sleep(0.5)  # all at once would start more workers than two cores can serve in time
-    local_stack.wait_for(*((r["message_id"], end_of(v, e)) for (v, e), r in requests.items()))
+    for magic_number in magic_numbers:
+        local_stack.put(*(r for (_, e), r in requests.items() if e == magic_number))
+        time.sleep(0.5)  # a larger batch starts more workers than two cores can serve in time
+    local_stack.wait_for(*((r["message_id"], final_status_of(v, e)) for (v, e), r in requests.items()))
     return requests
 
 
-CAN_BE_ASKED = {"nomsa", "smsnoc", "smspoh"}
-"""Vendors with a list of messages. NusaSMS has none, so a lost answer stays unknown."""
+LISTING_VENDORS = {"nomsa", "smsnoc", "smspoh"}
+"""Vendors that list messages. NusaSMS does not, so a lost response stays unknown."""
 
-LOST_ANSWERS = {15, 16, 18, 22, 25}
-NEVER_TAKEN = {17, 19, 23}
+LOST_RESPONSES = {15, 16, 18, 22, 25}
+NEVER_ACCEPTED = {17, 19, 23}
 SILENT, NO_CREDIT = 12, 24
 
 
-def end_of(vendor: str, ending: int) -> str:
-    """Return the final status that a magic number leads to."""
-    if ending in NEVER_TAKEN or ending == SILENT or (ending in LOST_ANSWERS and vendor not in CAN_BE_ASKED):
+def final_status_of(vendor: str, magic_number: int) -> str:
+    """Return the final status of a magic number."""
+    if (
+        magic_number in NEVER_ACCEPTED
+        or magic_number == SILENT
+        or (magic_number in LOST_RESPONSES and vendor not in LISTING_VENDORS)
+    ):
         return "unconfirmed"
-    return {11: "undelivered", 21: "failed"}.get(ending, "delivered")
+    return {11: "undelivered", 21: "failed"}.get(magic_number, "delivered")
 
 
 def in_seconds(seconds: float) -> str:
@@ -216,7 +223,7 @@ def in_seconds(seconds: float) -> str:
 
 
 def _run(command: str) -> None:
-    """Run a command of the local stack as the Makefile does."""
+    """Run a command of the local stack, like the Makefile."""
     subprocess.run([sys.executable, "-m", "local.stack", command], cwd=ROOT, check=True)
 
 
@@ -226,13 +233,13 @@ def _vendor_settings(outputs: dict[str, Any]) -> Settings:
     return Settings(webhook_base=outputs["WebhookBaseUrl"], webhook_token=token)
 
 
-def _change_settings(outputs: dict[str, Any], control: str, elsewhere: str) -> None:
-    """Change the settings like an operator: replace the whole document. No function has read it yet."""
+def _change_settings(outputs: dict[str, Any], control: str, relocated: str) -> None:
+    """Replace the whole settings document, like an operator. No function has read it yet."""
     ssm, name = client("ssm"), outputs["SettingsParameterName"]
     document = json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
-    for vendor in MOVED:
+    for vendor in RELOCATED:
         provider = document["providers"][vendor]
-        provider["base_url"] = provider["base_url"].replace(control, elsewhere)
+        provider["base_url"] = provider["base_url"].replace(control, relocated)
     document |= {"report_horizon_hours": HORIZON_HOURS, "poll_seconds": POLL_SECONDS}
     ssm.put_parameter(Name=name, Value=json.dumps(document), Type="String", Overwrite=True)
 

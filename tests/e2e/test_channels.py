@@ -1,4 +1,4 @@
-"""WhatsApp, conversations, lists, keys and accounts, on the whole stack."""
+"""WhatsApp, conversations, lists, encryption keys and accounts on the whole stack."""
 
 import json
 from base64 import b64encode
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.simulators.nusasms.official import NO_PARAMETER, ONE_PARAMETER, PENDING
-from tests.e2e.conftest import Stack, client, comes_true
+from tests.e2e.conftest import Stack, client, wait_until
 
 ROOMS = tuple(f"0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c0{number}" for number in range(3))
 WHATSAPP: dict[str, Any] = {"channel": "whatsapp"}
@@ -19,7 +19,7 @@ PICTURE = b64encode(bytes(600)).decode()
 
 @pytest.fixture(scope="module", autouse=True)
 def campaigns(local_stack: Stack) -> list[dict[str, Any]]:
-    """Messages to lists. They are on their way while the other tests run, because only the horizon ends them."""
+    """Send messages to lists. They become final only after the horizon, while the other tests run."""
     lists = {"smsnoc": "6415907d0d310", "nusasms": "Example10"}
     requests = [
         {**local_stack.request(v), "recipient": None, "provider": v, "audience": {"lists": [name]}}
@@ -52,52 +52,56 @@ def test_whatsapp_messages_of_every_kind_are_read(local_stack: Stack) -> None:
     local_stack.put(text, address | WHATSAPP, file | WHATSAPP, broadcast)
 
     local_stack.wait_for(*((r["message_id"], "read") for r in (text, address, file, broadcast)))
-    assert [e["channel"] for e in local_stack.took("Private caption")] == ["whatsapp", "whatsapp"]
-    assert [e["operation"] for e in local_stack.took("Private code")] == ["broadcast"]
+    assert [e["channel"] for e in local_stack.accepted_with_text("Private caption")] == ["whatsapp", "whatsapp"]
+    assert [e["operation"] for e in local_stack.accepted_with_text("Private code")] == ["broadcast"]
     events = local_stack.events_of(broadcast["message_id"], until="read")
-    # Receipts may overtake each other and the answer, so earlier statuses may be missing.
-    course = ["sending", "accepted", "sent", "delivered", "read"]
-    told = [event["status"] for event in events]
-    assert (told, told[0], told[-1]) == ([status for status in course if status in told], "sending", "read")
+    # Receipts can overtake each other and the response. A status that is already passed has no event.
+    order = ["sending", "accepted", "sent", "delivered", "read"]
+    statuses = [event["status"] for event in events]
+    assert (statuses, statuses[0], statuses[-1]) == (
+        [status for status in order if status in statuses],
+        "sending",
+        "read",
+    )
 
 
-def test_conversation_takes_replies_for_a_day_after_an_inbound_message(local_stack: Stack) -> None:
+def test_an_inbound_message_opens_a_conversation_for_replies_for_a_day(local_stack: Stack) -> None:
     conversation, old_room, unknown_room = ROOMS
-    long_ago = (datetime.now(UTC) - timedelta(days=2)).strftime("%Y-%m-%d %H:%M:%S")
+    two_days_ago = (datetime.now(UTC) - timedelta(days=2)).strftime("%Y-%m-%d %H:%M:%S")
     sender, other = (local_stack.request("nusasms")["recipient"] for _ in range(2))
-    reply, late, strange, instead = (
+    reply, late, unknown, fallback = (
         {**local_stack.request("nusasms", room_id=r, **OFFICIAL), "recipient": None}
         for r in (conversation, old_room, unknown_room, old_room)
     )
-    instead["provider_options"] = {"nusasms": {"template": {"template_id": NO_PARAMETER.template_id}}}
+    fallback["provider_options"] = {"nusasms": {"template": {"template_id": NO_PARAMETER.template_id}}}
 
-    event = local_stack.write_in("whatsapp-official-inbox", sender, "Good morning", room_id=conversation)
-    local_stack.write_in("whatsapp-official-inbox", other, "Good evening", room_id=old_room, date=long_ago)
-    local_stack.put(reply, late, strange, instead)
+    event = local_stack.send_inbound("whatsapp-official-inbox", sender, "Good morning", room_id=conversation)
+    local_stack.send_inbound("whatsapp-official-inbox", other, "Good evening", room_id=old_room, date=two_days_ago)
+    local_stack.put(reply, late, unknown, fallback)
 
     local_stack.wait_for(
         (reply["message_id"], "delivered"),
         (late["message_id"], "failed"),
-        (strange["message_id"], "failed"),
-        (instead["message_id"], "delivered"),
+        (unknown["message_id"], "failed"),
+        (fallback["message_id"], "delivered"),
     )
     assert (event["room_id"], event["channel"], event["provider"]) == (conversation, "whatsapp_official", "nusasms")
     assert [e["operation"] for e in local_stack.ledger(reply)] == ["reply"]
-    assert {failure_of(local_stack, r["message_id"]) for r in (late, strange)} == {"window_closed"}
-    assert local_stack.ledger(late) == local_stack.ledger(strange) == local_stack.ledger(instead) == []
+    assert {failure_of(local_stack, r["message_id"]) for r in (late, unknown)} == {"window_closed"}
+    assert local_stack.ledger(late) == local_stack.ledger(unknown) == local_stack.ledger(fallback) == []
 
 
 @pytest.mark.parametrize("kind", ["sms-inbox", "whatsapp-inbox"])
-def test_after_stop_a_number_gets_passwords_and_no_promotions_until_start(local_stack: Stack, kind: str) -> None:
+def test_stop_blocks_promotions_but_not_passwords_until_start(local_stack: Stack, kind: str) -> None:
     first, password, again = (local_stack.request("nusasms") for _ in range(3))
     number = first["recipient"]
     password |= {"recipient": number, "category": "otp"}
     again |= {"recipient": number, **PROMOTIONAL}
 
-    local_stack.write_in(kind, number, " Stop. ")
+    local_stack.send_inbound(kind, number, " Stop. ")
     local_stack.put(first | PROMOTIONAL, password)
     local_stack.wait_for((first["message_id"], "failed"), (password["message_id"], "delivered"))
-    local_stack.write_in(kind, number, "START")
+    local_stack.send_inbound(kind, number, "START")
     local_stack.put(again)
     local_stack.wait_for((again["message_id"], "delivered"))
 
@@ -105,7 +109,7 @@ def test_after_stop_a_number_gets_passwords_and_no_promotions_until_start(local_
     assert local_stack.ledger(first) == []
 
 
-def test_caller_can_opt_a_number_out(local_stack: Stack) -> None:
+def test_a_caller_can_opt_out_a_recipient(local_stack: Stack) -> None:
     request = local_stack.request("smspoh", **PROMOTIONAL)
 
     local_stack.put({"opt_out": request["recipient"]}, request)
@@ -114,7 +118,7 @@ def test_caller_can_opt_a_number_out(local_stack: Stack) -> None:
     assert failure_of(local_stack, request["message_id"]) == "opted_out"
 
 
-def test_ten_promotions_with_a_cut_answer_are_each_accepted_once(local_stack: Stack) -> None:
+def test_ten_promotions_with_one_lost_response_are_each_accepted_once(local_stack: Stack) -> None:
     requests = [local_stack.request("smspoh", 25 if n == 4 else 10, **PROMOTIONAL) for n in range(10)]
 
     local_stack.put(*requests)
@@ -123,7 +127,7 @@ def test_ten_promotions_with_a_cut_answer_are_each_accepted_once(local_stack: St
     assert [len(local_stack.ledger(r)) for r in requests] == [1] * 10
 
 
-def test_encryption_key_is_in_its_table_and_nowhere_else(local_stack: Stack) -> None:
+def test_an_encryption_key_is_stored_in_its_table_only(local_stack: Stack) -> None:
     request = local_stack.request("smspoh", provider_options={"smspoh": {"encrypt": True}})
 
     local_stack.put(request)
@@ -138,30 +142,30 @@ def test_encryption_key_is_in_its_table_and_nowhere_else(local_stack: Stack) -> 
     assert key not in local_stack.logs() + json.dumps(events) + json.dumps(local_stack.item(request["message_id"]))
 
 
-def test_monitor_stores_which_templates_are_approved(local_stack: Stack) -> None:
+def test_the_monitor_stores_approved_templates(local_stack: Stack) -> None:
     answer = client("lambda").invoke(FunctionName=local_stack.resource("MonitorFunction"), Payload=b"{}")
     answered = json.loads(answer["Payload"].read())
     unapproved = local_stack.request("nusasms", content=template(PENDING.template_id, "Private name"), **OFFICIAL)
-    misfitting = local_stack.request("nusasms", content=template(ONE_PARAMETER.template_id), **OFFICIAL)
+    mismatched = local_stack.request("nusasms", content=template(ONE_PARAMETER.template_id), **OFFICIAL)
 
-    local_stack.put(unapproved, misfitting)
+    local_stack.put(unapproved, mismatched)
 
-    local_stack.wait_for((unapproved["message_id"], "failed"), (misfitting["message_id"], "failed"))
+    local_stack.wait_for((unapproved["message_id"], "failed"), (mismatched["message_id"], "failed"))
     assert answered == {"answered": 6}
     assert failure_of(local_stack, unapproved["message_id"]) == "template_rejected"
-    assert failure_of(local_stack, misfitting["message_id"]) == "invalid_content"
+    assert failure_of(local_stack, mismatched["message_id"]) == "invalid_content"
 
 
-def test_invalid_combination_fails_without_a_call(local_stack: Stack) -> None:
+def test_an_invalid_combination_fails_without_a_call_to_a_vendor(local_stack: Stack) -> None:
     changes: dict[str, tuple[dict[str, Any], str]] = {
         "a file by SMS": ({"content": {"type": "media", "media_url": "https://files.example/1.png"}}, "unsupported"),
-        "a file in clear": (
+        "a file over plain HTTP": (
             {"content": {"type": "media", "media_url": "http://files.example/1.png"}, **WHATSAPP},
             "invalid_request",
         ),
         "an audience and a number": ({"audience": {"lists": ["Example10"]}}, "invalid_request"),
         "a conversation by SMS": ({"room_id": ROOMS[0]}, "invalid_request"),
-        "a text out of the blue": (OFFICIAL, "unsupported"),
+        "a text without a conversation": (OFFICIAL, "unsupported"),
         "an audience of another vendor": ({"recipient": None, "audience": {"lists": ["a"]}}, "unroutable"),
     }
     requests = {name: local_stack.request("nusasms") | change for name, (change, _) in changes.items()}
@@ -174,7 +178,7 @@ def test_invalid_combination_fails_without_a_call(local_stack: Stack) -> None:
     )
     reasons = {name: failure_of(local_stack, r["message_id"]) for name, r in requests.items()}
     assert reasons == {name: reason for name, (_, reason) in changes.items()}
-    comes_true(lambda: all(local_stack.ledger(r) == [] for r in requests.values() if "text" in r["content"]))
+    wait_until(lambda: all(local_stack.ledger(r) == [] for r in requests.values() if "text" in r["content"]))
 
 
 def test_a_campaign_is_accepted_and_never_confirmed(local_stack: Stack, campaigns: list[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""The examples as their users deploy them: a consumer in the same account, one in another, and a producer."""
+"""The examples, deployed as documented: a consumer in the same account, one in another account, and a producer."""
 
 import json
 from typing import Any, Final
@@ -7,20 +7,20 @@ import botocore.session
 from botocore.config import Config
 
 from local.stack.config import ENDPOINT_URL, REGION, ROOT
-from tests.e2e.conftest import Stack, client, comes_true
+from tests.e2e.conftest import Stack, client, wait_until
 
 EXAMPLES: Final = ROOT / "examples"
-OURS: Final = "000000000000"
-THEIRS: Final = "111122223333"
+SAMPAI_ACCOUNT: Final = "000000000000"
+CONSUMER_ACCOUNT: Final = "111122223333"
 
 
-def their_client(service: str) -> Any:
-    """Return a client of another account: an access key of twelve digits is one, on the local AWS."""
+def consumer_client(service: str) -> Any:
+    """Return a client of another account: the local AWS uses an access key of twelve digits as account id."""
     return botocore.session.get_session().create_client(
         service,
         REGION,
         endpoint_url=ENDPOINT_URL,
-        aws_access_key_id=THEIRS,
+        aws_access_key_id=CONSUMER_ACCOUNT,
         aws_secret_access_key="test",
         config=Config(proxies={}),
     )
@@ -45,7 +45,7 @@ def attributes_of(sqs: Any, url: str) -> dict[str, Any]:
 
 
 def senders(queue: dict[str, Any]) -> list[tuple[Any, Any]]:
-    """Return those that may send to a queue, each with the condition."""
+    """Return the principals that may send to a queue, each with its condition."""
     statements = json.loads(queue["Policy"])["Statement"]
     allowed = [statement for statement in statements if statement["Effect"] == "Allow"]
     assert {statement["Action"] for statement in allowed} == {"sqs:SendMessage"}
@@ -69,23 +69,23 @@ def test_a_consumer_in_the_same_account_gets_the_events_of_a_message(local_stack
 
     local_stack.put(request)
 
-    comes_true(lambda: statuses() == ["failed"], lambda: received)
+    wait_until(lambda: statuses() == ["failed"], lambda: received)
     assert json.loads(queue["RedrivePolicy"])["deadLetterTargetArn"] == dead_letters["QueueArn"]
     assert senders(queue) == senders(dead_letters)
     ((principal, condition),) = senders(queue)
     assert principal == {"Service": "events.amazonaws.com"}
-    assert condition["ArnEquals"]["aws:SourceArn"].startswith(f"arn:aws:events:{REGION}:{OURS}:rule/")
+    assert condition["ArnEquals"]["aws:SourceArn"].startswith(f"arn:aws:events:{REGION}:{SAMPAI_ACCOUNT}:rule/")
 
 
 def test_a_consumer_in_another_account_is_reached_by_a_role_of_the_rule(local_stack: Stack) -> None:
-    """The local AWS delivers no event to another account, so the two halves are compared with each other."""
+    """The local AWS does not deliver events to another account, so this compares the resources of both sides."""
     bus = local_stack.outputs["EventBusName"]
-    both = {"SampaiAccountId": OURS, "ConsumerAccountId": THEIRS, "EventBusName": bus}
+    shared = {"SampaiAccountId": SAMPAI_ACCOUNT, "ConsumerAccountId": CONSUMER_ACCOUNT, "EventBusName": bus}
     example, name = "consumer-other-account.yaml", "partner-events"
-    theirs = deploy(example, name, their_client("cloudformation"), Side="consumer", **both)
-    ours = deploy(example, name, client("cloudformation"), Side="sampai", **both)
-    queue = attributes_of(their_client("sqs"), theirs["QueueUrl"])
-    undelivered = attributes_of(client("sqs"), ours["UndeliveredEventsUrl"])
+    consumer = deploy(example, name, consumer_client("cloudformation"), Side="consumer", **shared)
+    sampai = deploy(example, name, client("cloudformation"), Side="sampai", **shared)
+    queue = attributes_of(consumer_client("sqs"), consumer["QueueUrl"])
+    undelivered = attributes_of(client("sqs"), sampai["UndeliveredEventsUrl"])
 
     (rule,) = [r for r in client("events").list_rules(EventBusName=bus)["Rules"] if name in r["Name"]]
     (target,) = client("events").list_targets_by_rule(Rule=rule["Name"], EventBusName=bus)["Targets"]
@@ -94,14 +94,14 @@ def test_a_consumer_in_another_account_is_reached_by_a_role_of_the_rule(local_st
 
     assert target["Arn"] == statement["Resource"] == queue["QueueArn"]
     assert target["DeadLetterConfig"]["Arn"] == undelivered["QueueArn"]
-    assert senders(queue) == [({"AWS": f"arn:aws:iam::{OURS}:root"}, None)]
+    assert senders(queue) == [({"AWS": f"arn:aws:iam::{SAMPAI_ACCOUNT}:root"}, None)]
     assert senders(undelivered) == [
         ({"Service": "events.amazonaws.com"}, {"ArnEquals": {"aws:SourceArn": rule["Arn"]}})
     ]
-    assert ours.keys() & theirs.keys() == set()
+    assert sampai.keys() & consumer.keys() == set()
 
 
-def test_the_policy_of_a_producer_allows_to_send_to_both_queues_and_nothing_else(local_stack: Stack) -> None:
+def test_the_producer_policy_allows_only_sending_to_both_queues(local_stack: Stack) -> None:
     arns = {
         "SEND_QUEUE_ARN": attributes_of(client("sqs"), local_stack.outputs["SendQueueUrl"])["QueueArn"],
         "URGENT_QUEUE_ARN": attributes_of(client("sqs"), local_stack.outputs["UrgentQueueUrl"])["QueueArn"],

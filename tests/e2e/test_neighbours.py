@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from tests.e2e.conftest import Stack, client, comes_true, in_seconds
+from tests.e2e.conftest import Stack, client, in_seconds, wait_until
 
 PAST: Final = "2020-01-01T00:00:00.000Z"
 
@@ -58,7 +58,7 @@ def test_nine_messages_are_delivered_beside_an_item_of_a_newer_release(local_sta
     for message in good:
         heard = local_stack.events_of(message["message_id"], until="delivered")
         assert [event["status"] for event in heard][-1] == "delivered"
-    comes_true(lambda: (local_stack.item(message_id) or {})["due_at"]["S"] > PAST)
+    wait_until(lambda: (local_stack.item(message_id) or {})["due_at"]["S"] > PAST)
     item = local_stack.item(message_id) or {}
     assert (item["status"], item["priority"]) == ({"S": "paused"}, {"S": "0"})
     assert len(local_stack.ledger(newer)) == 1
@@ -82,4 +82,4 @@ def test_file_of_a_canceled_message_is_deleted(local_stack: Stack) -> None:
     local_stack.put({"cancel": request["message_id"]})
 
     local_stack.wait_for((request["message_id"], "canceled"))
-    comes_true(lambda: stored() == [], stored)
+    wait_until(lambda: stored() == [], stored)

@@ -1,13 +1,13 @@
-"""Requests of callers, on the whole stack."""
+"""Requests of a caller on the whole stack."""
 
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Stack, client, comes_true, in_seconds
+from tests.e2e.conftest import Stack, client, in_seconds, wait_until
 
 
-def test_a_one_time_password_takes_the_urgent_queue(local_stack: Stack) -> None:
+def test_a_one_time_password_is_delivered_through_the_urgent_queue(local_stack: Stack) -> None:
     request = local_stack.request("nusasms", category="otp")
 
     local_stack.put(request, queue="UrgentQueueUrl")
@@ -15,7 +15,7 @@ def test_a_one_time_password_takes_the_urgent_queue(local_stack: Stack) -> None:
     local_stack.wait_for((request["message_id"], "delivered"))
 
 
-def test_one_request_five_times_is_one_acceptance_and_another_body_is_rejected(local_stack: Stack) -> None:
+def test_five_equal_requests_are_accepted_once_and_a_different_body_is_rejected(local_stack: Stack) -> None:
     request = local_stack.request("smspoh")
 
     local_stack.put(request, request, request)
@@ -24,13 +24,13 @@ def test_one_request_five_times_is_one_acceptance_and_another_body_is_rejected(l
     local_stack.put(request)
     local_stack.put(request | {"content": {"type": "text", "text": "Other private words"}})
 
-    comes_true(lambda: local_stack.rejections_of(request["message_id"]) != [])
+    wait_until(lambda: local_stack.rejections_of(request["message_id"]) != [])
     assert [r["reason"] for r in local_stack.rejections_of(request["message_id"])] == ["id_conflict"]
     assert len(local_stack.ledger(request)) == 1
     assert local_stack.status(request["message_id"]) == "delivered"
 
 
-def test_a_scheduled_message_waits_and_a_canceled_one_never_goes(local_stack: Stack) -> None:
+def test_a_scheduled_message_waits_and_a_canceled_one_is_never_sent(local_stack: Stack) -> None:
     kept = local_stack.request("nusasms", send_at=in_seconds(8))
     dropped = local_stack.request("nusasms", send_at=in_seconds(8))
     early = local_stack.request("nusasms")
@@ -43,8 +43,8 @@ def test_a_scheduled_message_waits_and_a_canceled_one_never_goes(local_stack: St
         (kept["message_id"], "delivered"), (dropped["message_id"], "canceled"), (early["message_id"], "canceled")
     )
     assert local_stack.ledger(dropped) == local_stack.ledger(early) == []
-    heard = local_stack.events_of(dropped["message_id"], until="canceled")
-    assert [event["status"] for event in heard] == ["scheduled", "canceled"]
+    received = local_stack.events_of(dropped["message_id"], until="canceled")
+    assert [event["status"] for event in received] == ["scheduled", "canceled"]
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
@@ -60,7 +60,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-def test_invalid_requests_fail_once_and_their_neighbours_are_sent(local_stack: Stack) -> None:
+def test_invalid_requests_fail_and_their_neighbours_are_delivered(local_stack: Stack) -> None:
     good = local_stack.request("nusasms")
     bad = {kind: local_stack.request("nusasms") | changes for kind, (changes, _) in BAD.items()}
 
@@ -75,11 +75,11 @@ def test_invalid_requests_fail_once_and_their_neighbours_are_sent(local_stack: S
 
 
 @pytest.mark.parametrize("queue", ["SendQueueUrl", "UrgentQueueUrl", "DeadLetterQueueUrl"])
-def test_no_request_stays_in_a_queue(local_stack: Stack, queue: str) -> None:
+def test_the_queues_are_empty_at_the_end(local_stack: Stack, queue: str) -> None:
     counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
 
     def is_empty() -> bool:
         answer = client("sqs").get_queue_attributes(QueueUrl=local_stack.outputs[queue], AttributeNames=counts)
         return all(value == "0" for value in answer["Attributes"].values())
 
-    comes_true(is_empty, lambda: queue)
+    wait_until(is_empty, lambda: queue)

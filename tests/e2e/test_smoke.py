@@ -1,4 +1,4 @@
-"""The smoke test holds on the local stack, leaves nothing behind, and calls what its page gives permission for."""
+"""The smoke test passes on the local stack, cleans up, and needs only the permissions in its documentation."""
 
 import re
 from dataclasses import replace
@@ -15,7 +15,7 @@ from tests.template import ROOT
 PAGE = ROOT / "docs" / "how-to" / "smoke-test.md"
 PREFIX = "sampai-smoke-"
 ACTIONS = {"dynamodb:BatchExecuteStatement": {"dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"}}
-"""Actions of calls that are not named after the call."""
+"""Actions by call, if the names differ."""
 ONLY_ON_AWS = {"cloudformation:DescribeStacks", "cloudwatch:GetMetricStatistics"}
 ONLY_HERE = {"logs:FilterLogEvents"}
 
@@ -27,7 +27,7 @@ def calls() -> set[str]:
 
 @pytest.fixture(scope="module")
 def results(local_stack: Stack, calls: set[str]) -> list[Result]:
-    """Run it once, and note the calls that it makes."""
+    """Run the smoke test once and record its calls."""
     target = find(LOCAL)
     results: list[Result] = []
     Smoke(_recorded(target, calls), now=datetime.now(UTC)).run(results.append)
@@ -38,21 +38,21 @@ def _recorded(target: Target, calls: set[str]) -> Target:
     def recording(service: str) -> Any:
         client = target.client(service)
 
-        def note(model: Any, **_: Any) -> None:
+        def record(model: Any, **_: Any) -> None:
             calls.update(ACTIONS.get(f"{service}:{model.name}", {f"{service}:{model.name}"}))
 
-        client.meta.events.register("before-call", note)
+        client.meta.events.register("before-call", record)
         return client
 
     return replace(target, client=recording)
 
 
-def test_every_check_holds(results: list[Result]) -> None:
+def test_every_check_passes(results: list[Result]) -> None:
     assert [result for result in results if not result.holds] == []
     assert len(results) == 7
 
 
-def test_nothing_is_left(local_stack: Stack, results: list[Result]) -> None:
+def test_no_resource_is_left(local_stack: Stack, results: list[Result]) -> None:
     bus = local_stack.outputs["EventBusName"]
     dynamodb = client("dynamodb")
 

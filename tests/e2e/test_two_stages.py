@@ -1,4 +1,4 @@
-"""A second stage beside the first: the same template, the same account and region, every optional parameter given."""
+"""A second stage in the same account and region, with every optional parameter."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 
 from local.stack import deployment
 from local.stack.config import STACK_NAME
-from tests.e2e.conftest import Stack, client, comes_true
+from tests.e2e.conftest import Stack, client, wait_until
 
 SECOND: Final = "sampai-second"
 PRODUCERS: Final = ("111122223333", "arn:aws:iam::444455556666:role/shop")
@@ -32,7 +32,7 @@ def key_arn(local_stack: Stack) -> str:
 def parameters(key_arn: str) -> dict[str, str]:
     return {
         "Stage": "staging",
-        # The local AWS puts no function into a VPC, but the roles get what a VPC needs.
+        # The local AWS does not support functions in a VPC, but the roles get the policies for one.
         "SubnetIds": "subnet-0a1,subnet-0b2",
         "SecurityGroupIds": "sg-0c3",
         "KmsKeyArn": key_arn,
@@ -44,7 +44,7 @@ def parameters(key_arn: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def second(local_stack: Stack, parameters: dict[str, str]) -> Iterator[dict[str, str]]:
-    """The physical ids of a second stage. It has no vendor's credentials and no settings."""
+    """Deploy a second stage without credentials and settings, and return its physical ids."""
     deployment.deploy(SECOND, **parameters)
     yield resources(SECOND)
     client("cloudformation").delete_stack(StackName=SECOND)
@@ -52,11 +52,11 @@ def second(local_stack: Stack, parameters: dict[str, str]) -> Iterator[dict[str,
 
 def test_two_stages_have_the_same_resources_and_share_none(second: dict[str, str]) -> None:
     first = resources(STACK_NAME)
-    each_apis_own = {"$default"}
+    default_stage = {"$default"}
 
-    # These two exist for a stack with a VPC or a key of its own.
+    # These two exist only with a VPC or a customer managed key.
     assert second.keys() - first.keys() == {"NetworkInterfacesPolicy", "KeyUsePolicy"}
-    assert set(first.values()) & set(second.values()) == each_apis_own
+    assert set(first.values()) & set(second.values()) == default_stage
 
 
 def test_a_request_to_one_stage_is_unknown_to_the_other_and_needs_no_settings(
@@ -72,7 +72,7 @@ def test_a_request_to_one_stage_is_unknown_to_the_other_and_needs_no_settings(
         found: dict[str, Any] = answer.get("Item", {})
         return found
 
-    comes_true(lambda: item().get("status") == {"S": "failed"}, item)
+    wait_until(lambda: item().get("status") == {"S": "failed"}, item)
     assert item()["failure"]["M"]["reason"] == {"S": "unroutable"}
     assert local_stack.item(request["message_id"]) is None
     with pytest.raises(client("ssm").exceptions.ParameterNotFound):
@@ -110,16 +110,14 @@ def test_queues_and_secrets_use_the_key_and_the_producers_may_send_to_the_reques
     }
 
 
-def test_alarms_notify_the_topic_when_they_ring_and_when_they_are_over(
-    second: dict[str, str], parameters: dict[str, str]
-) -> None:
+def test_alarms_notify_the_topic_on_alarm_and_on_recovery(second: dict[str, str], parameters: dict[str, str]) -> None:
     alarms = client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{SECOND}-")["MetricAlarms"]
 
     assert len(alarms) == len([name for name in second if name.endswith("Alarm")])
     assert {tuple(a["AlarmActions"] + a["OKActions"]) for a in alarms} == {(parameters["AlarmTopicArn"],) * 2}
 
 
-def test_an_update_of_every_resource_by_new_tags_leaves_the_settings_as_they_were(
+def test_an_update_of_every_resource_by_new_tags_keeps_the_settings(
     second: dict[str, str], parameters: dict[str, str]
 ) -> None:
     ssm, name, document = client("ssm"), f"/{SECOND}/settings", '{"sending_enabled": false}'

@@ -1,4 +1,4 @@
-"""The webhook address of the stack, called by a vendor or a stranger."""
+"""The webhook URL of the stack, with requests of vendors and of strangers."""
 
 import json
 from http.client import HTTPConnection
@@ -24,7 +24,7 @@ def call(stack: Stack, method: str, path: str, body: bytes = b"", **headers: str
 
 
 def buffered(stack: Stack, key: str) -> object:
-    """Return a correlation."""
+    """Return the item of a correlation."""
     table = stack.resource("CorrelationsTable")
     return (
         client("dynamodb")
@@ -40,7 +40,7 @@ def token(local_stack: Stack) -> str:
     return tokens[0]
 
 
-def test_unknown_paths_get_one_constant_answer(local_stack: Stack, token: str) -> None:
+def test_unknown_paths_get_one_constant_response(local_stack: Stack, token: str) -> None:
     query = "?messageId=X&status=Success"
     places = [
         f"/webhooks/smspoh/receipt/{token[:-1]}x",
@@ -55,7 +55,7 @@ def test_unknown_paths_get_one_constant_answer(local_stack: Stack, token: str) -
     assert answers == {(404, b"not found", "text/plain")}
 
 
-def test_known_and_unknown_messages_get_one_constant_answer(local_stack: Stack, token: str) -> None:
+def test_known_and_unknown_messages_get_one_constant_response(local_stack: Stack, token: str) -> None:
     request = local_stack.request("smspoh")
     local_stack.put(request)
     local_stack.wait_for((request["message_id"], "delivered"))
@@ -73,7 +73,7 @@ def test_known_and_unknown_messages_get_one_constant_answer(local_stack: Stack, 
     assert local_stack.status(request["message_id"]) == "delivered"
 
 
-def test_malformed_callbacks_get_one_constant_answer(local_stack: Stack, token: str) -> None:
+def test_malformed_requests_get_one_constant_response(local_stack: Stack, token: str) -> None:
     place = f"/webhooks/smspoh/receipt/{token}"
 
     answers = {
@@ -96,7 +96,7 @@ def test_other_methods_change_nothing(local_stack: Stack, token: str, method: st
     assert buffered(local_stack, f"smspoh#BY-{method}") is None
 
 
-def test_report_of_an_unknown_message_is_buffered(local_stack: Stack, token: str) -> None:
+def test_a_report_without_a_message_is_buffered(local_stack: Stack, token: str) -> None:
     call(local_stack, "POST", f"/webhooks/smspoh/receipt/{token}?messageId=BY-POST&status=Sent")
 
     assert buffered(local_stack, "smspoh#BY-POST") is not None

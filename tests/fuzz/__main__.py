@@ -1,4 +1,4 @@
-"""Run generated callbacks and bodies: `python -m tests.fuzz [N] [SEED]`, 10,000 of each and seed 0 by default."""
+"""Generate webhook requests and queue bodies: `python -m tests.fuzz [N] [SEED]`, by default 10,000 of each, seed 0."""
 
 import sys
 from pathlib import Path
@@ -13,12 +13,12 @@ BODIES_PER_BATCH = 5
 
 
 def main(count: int = 10_000, seed: int = 0) -> int:
-    """Print the results of the cases, and return the exit status: 1 if a guarantee was broken."""
-    callbacks = explore(test_webhook_surface.some_callback, test_webhook_surface.check, count=count, seed=seed)
-    print("Callbacks, by answer:", *callbacks.lines(), sep="\n")
+    """Check the cases, print the outcomes, and return the exit status: 1 if a promise was broken."""
+    callbacks = explore(test_webhook_surface.random_callback, test_webhook_surface.check, count=count, seed=seed)
+    print("Webhook requests, by response:", *callbacks.lines(), sep="\n")
     batches = -(-count // BODIES_PER_BATCH)
-    bodies = explore(test_queue_bodies.some_batch, test_queue_bodies.check, count=batches, seed=seed)
-    print("Bodies, in batches of 1 to 10, by what became of them:", *bodies.lines(), sep="\n")
+    bodies = explore(test_queue_bodies.random_batch, test_queue_bodies.check, count=batches, seed=seed)
+    print("Queue bodies, in batches of 1 to 10, by outcome:", *bodies.lines(), sep="\n")
     return int(bool(callbacks.violations or bodies.violations))
 
 

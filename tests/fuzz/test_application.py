@@ -1,4 +1,4 @@
-"""The whole application with faults in any order: I1-I8, I11, I12 and E1-E3 of the failure model."""
+"""The whole application under random sequences of events: I1-I8, I11, I12 and E1-E3 of the failure model."""
 
 import json
 from collections import defaultdict
@@ -31,8 +31,8 @@ from tests.harness.application import TOKEN, House
 from tests.harness.vendors import MOODS, WORDS, DeathError, FakeVendors, Row
 
 COUNTRIES: Final = {"nomsa": "+855912345", "smsnoc": "+880174497", "smspoh": "+959777777", "nusasms": "+628123456"}
-BOTH: Final = "+66812345"
-"""A country whose route has two providers."""
+TWO_PROVIDERS: Final = "+66812345"
+"""A country with two providers in its route."""
 CREDENTIALS: Final = {
     "nomsa": {"api_key": "another"},
     "smsnoc": {"api_token": "2|another"},
@@ -56,45 +56,45 @@ picks = st.integers(0, 10**6)
 
 
 class ApplicationMachine(RuleBasedStateMachine):
-    """A queue that delivers records in any order and number, workers that die, vendors in every mood."""
+    """A queue that delivers in any order and number, workers that die, and vendors in every mood."""
 
     def __init__(self) -> None:
         super().__init__()
         self.vendors = FakeVendors(
-            clock=lambda: self.house.clock(), on_send=self._is_allowed, on_taken=self._report_at_once
+            clock=lambda: self.house.clock(), on_send=self._check_send, on_taken=self._send_early_receipt
         )
         self.house = House(self.vendors)
-        self.waiting: list[tuple[str, str]] = []
-        """Records in the queue: id and body."""
-        self.asked: list[str] = []
-        """All bodies that were ever in the queue."""
-        self.numbers = 0
-        self.is_echoed = True
-        """Whether receipts carry our reference, where the vendor has one."""
-        self.is_early = False
-        """Whether vendors report a delivery before they answer the request."""
-        self.best: dict[str, tuple[int, int]] = {}
+        self.queue: list[tuple[str, str]] = []
+        """Records in the queue, as id and body."""
+        self.requests: list[str] = []
+        """Bodies of all records so far."""
+        self.message_count = 0
+        self.echoes_reference = True
+        """Whether receipts contain our reference, if the vendor supports one."""
+        self.reports_early = False
+        """Whether vendors send a receipt before they answer the request."""
+        self.highest: dict[str, tuple[int, int]] = {}
         self.fingerprints: dict[str, str] = {}
-        self.proven: dict[str, Status] = {}
-        """By the vendor's id, the highest status in a receipt that was answered with 200."""
-        self.broken: list[str] = []
+        self.reported: dict[str, Status] = {}
+        """The highest status of a receipt that was answered with 200, by provider message id."""
+        self.violations: list[str] = []
 
-    # --- requests -----------------------------------------------------------------------------------------------------
+    # --- requests ---------------------------------------------------------------------------------------------------
 
     @initialize(
         moods=st.lists(st.sampled_from(sorted(MOODS)), min_size=4, max_size=4),
-        is_echoed=st.booleans(),
-        is_early=st.booleans(),
+        echoes_reference=st.booleans(),
+        reports_early=st.booleans(),
     )
-    def ask_for_a_message_of_each_vendor(self, moods: list[str], is_echoed: bool, is_early: bool) -> None:
-        self.is_echoed, self.is_early = is_echoed, is_early
+    def request_a_message_of_each_vendor(self, moods: list[str], echoes_reference: bool, reports_early: bool) -> None:
+        self.echoes_reference, self.reports_early = echoes_reference, reports_early
         self.vendors.moods = dict(zip(COUNTRIES, moods, strict=True))
         for home in COUNTRIES:
-            self._ask(home)
-            self._deliver_and_delete(self.waiting[-1:])
+            self._request_message(home)
+            self._deliver_and_delete(self.queue[-1:])
 
     @rule(
-        home=st.sampled_from([*COUNTRIES, BOTH]),
+        home=st.sampled_from([*COUNTRIES, TWO_PROVIDERS]),
         on_unknown=st.sampled_from(["hold", "hold", "resend"]),
         category=st.sampled_from(["otp", "transactional", "promotional"]),
         starts=st.sampled_from([None, None, None, 30, 3_000, 90_000]),
@@ -102,7 +102,7 @@ class ApplicationMachine(RuleBasedStateMachine):
         mood=st.sampled_from([None, *sorted(MOODS)]),
         delay=st.sampled_from([None, 0, 0, 30, 700]),
     )
-    def ask(
+    def request_message(
         self,
         home: str,
         on_unknown: str,
@@ -112,55 +112,55 @@ class ApplicationMachine(RuleBasedStateMachine):
         mood: str | None,
         delay: int | None,
     ) -> None:
-        """Request a message. It is delivered after a delay, with vendors in some mood, or stays in the queue."""
+        """Request a message. Deliver it after `delay` seconds, with all vendors in `mood`, or leave it in the queue."""
         times = {"send_at": starts, "expires_at": None if ends is None else (starts or 0) + ends}
         now = self.house.clock()
-        said = {name: (now + timedelta(seconds=s)).isoformat() for name, s in times.items() if s is not None}
-        self._ask(home, on_unknown=on_unknown, category=category, **said)
+        bounds = {name: (now + timedelta(seconds=s)).isoformat() for name, s in times.items() if s is not None}
+        self._request_message(home, on_unknown=on_unknown, category=category, **bounds)
         if mood is not None:
             self.vendors.moods = dict.fromkeys(COUNTRIES, mood)
         if delay is not None:
             self.house.clock.advance(seconds=delay)
-            self._deliver_and_delete(self.waiting[-1:])
+            self._deliver_and_delete(self.queue[-1:])
 
-    def _ask(self, home: str, **more: Any) -> None:
-        self.numbers += 1
-        message_id = f"m-{self.numbers}"
+    def _request_message(self, home: str, **more: Any) -> None:
+        self.message_count += 1
+        message_id = f"m-{self.message_count}"
         body = {
             "message_id": message_id,
-            "recipient": f"{COUNTRIES.get(home, home)}{self.numbers:04}",
+            "recipient": f"{COUNTRIES.get(home, home)}{self.message_count:04}",
             "content": {"type": "text", "text": f"Your word is [{message_id}]"},
         }
         self._enqueue(json.dumps(body | more))
 
     @rule(pick=picks)
-    def ask_again(self, pick: int) -> None:
-        self._enqueue(self._one_of(self.asked, pick))
+    def repeat_a_request(self, pick: int) -> None:
+        self._enqueue(self._pick(self.requests, pick))
 
     @rule(pick=picks)
-    def ask_for_something_else_under_the_same_id(self, pick: int) -> None:
-        document = json.loads(self._one_of(self.asked, pick))
+    def request_a_conflicting_message(self, pick: int) -> None:
+        document = json.loads(self._pick(self.requests, pick))
         if "content" in document:
             changed = {"type": "text", "text": f"Another word is [{document['message_id']}]"}
             self._enqueue(json.dumps(document | {"content": changed}))
 
     @rule(pick=picks)
     def cancel(self, pick: int) -> None:
-        self._enqueue(json.dumps({"cancel": f"m-{pick % (self.numbers + 1) + 1}"}))
+        self._enqueue(json.dumps({"cancel": f"m-{pick % (self.message_count + 1) + 1}"}))
 
     def _enqueue(self, body: str) -> None:
-        self.asked.append(body)
-        self.waiting.append((f"record-{len(self.asked)}", body))
+        self.requests.append(body)
+        self.queue.append((f"record-{len(self.requests)}", body))
 
-    # --- deliveries ---------------------------------------------------------------------------------------------------
+    # --- deliveries -------------------------------------------------------------------------------------------------
 
     @rule(first=picks, count=st.integers(1, 10), is_kept=st.booleans(), sandbox=st.booleans())
     def deliver(self, first: int, count: int, is_kept: bool, sandbox: bool) -> None:
-        """Deliver some records. Kept records are delivered again, as if their deletion was lost."""
-        if not self.waiting:
+        """Deliver some records. Records that are kept are delivered again, as if their deletion was lost."""
+        if not self.queue:
             return
-        at = first % len(self.waiting)
-        batch = self.waiting[at : at + count]
+        at = first % len(self.queue)
+        batch = self.queue[at : at + count]
         if is_kept:
             self._deliver(batch, in_new_sandbox=sandbox)
         else:
@@ -168,10 +168,10 @@ class ApplicationMachine(RuleBasedStateMachine):
 
     def _deliver_and_delete(self, batch: list[tuple[str, str]], *, in_new_sandbox: bool = False) -> None:
         returned = self._deliver(batch, in_new_sandbox=in_new_sandbox)
-        self.waiting = [record for record in self.waiting if record not in batch or record[0] in returned]
+        self.queue = [record for record in self.queue if record not in batch or record[0] in returned]
 
     @rule()
-    def deliver_notes(self) -> None:
+    def deliver_wake_ups(self) -> None:
         for body in self.house.queue.bodies():
             self._enqueue(body)
         self.house.queue.wake_ups = []
@@ -179,20 +179,20 @@ class ApplicationMachine(RuleBasedStateMachine):
 
     @rule()
     def deliver_all(self) -> None:
-        self._deliver_and_delete(self.waiting)
+        self._deliver_and_delete(self.queue)
 
     @rule(pick=picks)
     def redrive(self, pick: int) -> None:
         """Deliver an old body under a new record id, as from the dead-letter queue."""
-        self._deliver([(f"old-{pick}", self._one_of(self.asked, pick))], in_new_sandbox=True)
+        self._deliver([(f"old-{pick}", self._pick(self.requests, pick))], in_new_sandbox=True)
 
     @rule()
-    def lose_what_waits(self) -> None:
-        """Move all records to the dead-letter queue."""
-        self.waiting = []
+    def drop_the_queue(self) -> None:
+        """Move all records to the dead-letter queue, as after too many deliveries."""
+        self.queue = []
 
     def _deliver(self, batch: list[tuple[str, str]], *, in_new_sandbox: bool) -> set[str]:
-        """Return the ids of the records that come back: all of them if the worker dies."""
+        """Deliver records and return the ids of those to deliver again: all of them if the worker dies."""
         sender = self.house.new_sender() if in_new_sandbox else self.house.sender
         records = [Record(record_id=record_id, body=body) for record_id, body in batch]
         try:
@@ -201,60 +201,60 @@ class ApplicationMachine(RuleBasedStateMachine):
             self.vendors.moods = {}
             return {record_id for record_id, _ in batch}
 
-    def _is_allowed(self, provider: str, text: str) -> None:
-        """Check the message when a vendor reads it."""
-        message_id = _named_in(text)
+    def _check_send(self, provider: str, text: str) -> None:
+        """Check the stored message when a vendor reads the request."""
+        message_id = _message_id_in(text)
         message = self.house.store.messages.get(message_id)
         if message is None or message.status is not Status.SENDING or message.provider != provider:
-            self.broken.append(f"{message_id} was sent without a stored claim (I2)")
+            self.violations.append(f"{message_id} was sent without a stored claim (I2)")
         elif message.is_expired(self.house.clock()):
-            self.broken.append(f"{message_id} was sent after it had expired (I7)")
+            self.violations.append(f"{message_id} was sent after it had expired (I7)")
 
-    # --- vendors ------------------------------------------------------------------------------------------------------
+    # --- vendors ----------------------------------------------------------------------------------------------------
 
     @rule(provider=providers, mood=st.sampled_from([None, *sorted(MOODS)]))
     def change_moods(self, provider: str, mood: str | None) -> None:
-        """Change the mood of one vendor, or reset all moods."""
+        """Change the mood of one vendor, or restore those of all."""
         self.vendors.moods = {} if mood is None else {**self.vendors.moods, provider: mood}
 
     @rule(pick=picks, status=st.sampled_from(sorted(WORDS["nomsa"], key=lambda s: s.rank)))
-    def move_on(self, pick: int, status: Status) -> None:
-        """Change the status of a message at its vendor, forward or back."""
+    def change_vendor_status(self, pick: int, status: Status) -> None:
+        """Change the status of a message at its vendor, in any direction."""
         if self.vendors.ledger:
-            self._one_of(self.vendors.ledger, pick).status = status
+            self._pick(self.vendors.ledger, pick).status = status
 
-    # --- callbacks ----------------------------------------------------------------------------------------------------
+    # --- webhooks ---------------------------------------------------------------------------------------------------
 
-    @precondition(lambda self: self._reporting())
+    @precondition(lambda self: self._entries_with_receipts())
     @rule(
         pick=picks,
         status=st.sampled_from([None, Status.ACCEPTED, Status.SENT, Status.DELIVERED, Status.UNDELIVERED]),
         token=st.sampled_from([TOKEN, "the-token-before"]),
     )
     def receive_a_receipt(self, pick: int, status: Status | None, token: str) -> None:
-        """Report the present status or another one: late, early or repeated."""
-        entry = self._one_of(self._reporting()[-3:], pick)
-        self._apply_report(entry, status or entry.status, token=token)
+        """Deliver a receipt with the current status or any other: late, early or repeated."""
+        entry = self._pick(self._entries_with_receipts()[-3:], pick)
+        self._deliver_receipt(entry, status or entry.status, token=token)
 
-    def _report_at_once(self, entry: Row) -> None:
-        if self.is_early and entry in self._reporting():
-            self._apply_report(entry, Status.DELIVERED, token=self.house.secret.secret.webhook_tokens[0])
+    def _send_early_receipt(self, entry: Row) -> None:
+        if self.reports_early and entry in self._entries_with_receipts():
+            self._deliver_receipt(entry, Status.DELIVERED, token=self.house.secret.secret.webhook_tokens[0])
 
-    def _apply_report(self, entry: Row, said: Status, *, token: str) -> None:
+    def _deliver_receipt(self, entry: Row, status: Status, *, token: str) -> None:
         is_known = token in self.house.secret.secret.webhook_tokens
-        answer = self._receive(entry, WORDS[entry.vendor.name][said], token=token)
+        answer = self._receive(entry, WORDS[entry.vendor.name][status], token=token)
         if answer is Answer.RECEIVED and is_known:
-            proven = self.proven.get(entry.provider_message_id, said)
-            self.proven[entry.provider_message_id] = max(proven, said, key=lambda s: s.rank)
+            reported = self.reported.get(entry.provider_message_id, status)
+            self.reported[entry.provider_message_id] = max(reported, status, key=lambda s: s.rank)
         elif answer is not (Answer.UNAVAILABLE if is_known else Answer.NOT_FOUND):
-            self.broken.append(f"a receipt was answered {answer}")
+            self.violations.append(f"a receipt was answered {answer}")
 
-    @precondition(lambda self: self._reporting())
-    @rule(pick=picks, fault=st.sampled_from(["forged", "unknown", "malformed", "a strange word"]))
-    def receive_what_moves_nothing(self, pick: int, fault: str) -> None:
-        entry = self._one_of(self._reporting(), pick)
-        if fault == "a strange word" and not self._is_named(entry):
-            return  # the receipt may resolve earlier reports
+    @precondition(lambda self: self._entries_with_receipts())
+    @rule(pick=picks, fault=st.sampled_from(["forged", "unknown", "malformed", "unknown status"]))
+    def receive_an_ineffective_receipt(self, pick: int, fault: str) -> None:
+        entry = self._pick(self._entries_with_receipts(), pick)
+        if fault == "unknown status" and not self._is_linked(entry):
+            return  # it may link earlier reports to their message
         before = {name: message.status for name, message in self.house.store.messages.items()}
         word, token = WORDS[entry.vendor.name][Status.DELIVERED], self.house.secret.secret.webhook_tokens[0]
         match fault:
@@ -271,29 +271,29 @@ class ApplicationMachine(RuleBasedStateMachine):
             case _:
                 answer = self._receive(entry, "Levitating", token=token)
         if before != {name: message.status for name, message in self.house.store.messages.items()}:
-            self.broken.append(f"a receipt moved a message: {fault} (W2, W6, W8, W9)")
+            self.violations.append(f"a receipt changed a status: {fault} (W2, W6, W8, W9)")
         if fault == "forged" and answer is not Answer.NOT_FOUND:
-            self.broken.append(f"a forged receipt was answered {answer} (W6)")
+            self.violations.append(f"a forged receipt was answered {answer} (W6)")
 
-    def _reporting(self) -> list[Row]:
+    def _entries_with_receipts(self) -> list[Row]:
         return [entry for entry in self.vendors.ledger if entry.vendor.name in ("smspoh", "nusasms")]
 
-    def _is_named(self, entry: Row) -> bool:
+    def _is_linked(self, entry: Row) -> bool:
         return any(m.provider_message_id == entry.provider_message_id for m in self.house.store.messages.values())
 
     def _receive(self, entry: Row, word: str, *, token: str) -> Answer:
-        shown = entry if self.is_echoed else replace(entry, sent=replace(entry.sent, reference=None))
+        shown = entry if self.echoes_reference else replace(entry, sent=replace(entry.sent, reference=None))
         query = entry.vendor.receipt(shown, word).query
         return self.house.receive(entry.vendor.name, entry.vendor.webhook or "", token, query=query)
 
     @rule(pick=picks, text=st.sampled_from(["STOP", "START", "Halo"]))
-    def hear_from_somebody(self, pick: int, text: str) -> None:
-        """Receive a message from a number that was sent one."""
-        number = f"{COUNTRIES['nusasms']}{pick % (self.numbers + 1):04}"
+    def receive_an_inbound_message(self, pick: int, text: str) -> None:
+        """Receive an inbound message from the recipient of a message."""
+        number = f"{COUNTRIES['nusasms']}{pick % (self.message_count + 1):04}"
         query = urlencode({"id": f"in-{pick}", "originator": number[1:], "msg": text})
         self.house.receive("nusasms", "sms-inbox", self.house.secret.secret.webhook_tokens[0], query=query)
 
-    # --- time and operators -------------------------------------------------------------------------------------------
+    # --- time and operators -----------------------------------------------------------------------------------------
 
     @rule(seconds=st.sampled_from([1, 5, 16, 61, 130, 901, 3_601, 86_400, 8 * 86_400]))
     def wait(self, seconds: int) -> None:
@@ -321,20 +321,20 @@ class ApplicationMachine(RuleBasedStateMachine):
         self.house.settings.settings = parse_settings(json.dumps(document))
 
     @rule(port=st.sampled_from(PORTS), is_down=st.booleans())
-    def lose_or_find_a_port(self, port: str, is_down: bool) -> None:
+    def set_port_outage(self, port: str, is_down: bool) -> None:
         getattr(self.house, port).is_down = is_down
 
-    # --- invariants ---------------------------------------------------------------------------------------------------
+    # --- promises ---------------------------------------------------------------------------------------------------
 
     @invariant()
-    def nothing_was_broken_on_the_way(self) -> None:
-        assert self.broken == []
+    def no_violation_was_recorded(self) -> None:
+        assert self.violations == []
 
     @invariant()
-    def no_message_was_taken_twice(self) -> None:
+    def no_message_was_accepted_twice(self) -> None:
         taken: dict[str, int] = defaultdict(int)
         for entry in self.vendors.ledger:
-            taken[_named_in(entry.sent.text)] += 1
+            taken[_message_id_in(entry.sent.text)] += 1
         for message_id, times in taken.items():
             message = self.house.store.messages[message_id]
             assert times <= (MAX_ATTEMPTS if message.on_unknown is OnUnknown.RESEND else 1), "I1"
@@ -343,83 +343,83 @@ class ApplicationMachine(RuleBasedStateMachine):
     def no_rank_has_fallen_within_an_attempt(self) -> None:
         for message_id, message in self.house.store.messages.items():
             stored_message = (message.attempt, message.status.rank)
-            assert stored_message >= self.best.get(message_id, stored_message), f"{message_id}: {message.status} (I3)"
-            self.best[message_id] = stored_message
+            assert stored_message >= self.highest.get(message_id, stored_message), (
+                f"{message_id}: {message.status} (I3)"
+            )
+            self.highest[message_id] = stored_message
 
     @invariant()
-    def whatever_is_not_final_is_due(self) -> None:
+    def messages_that_are_not_final_are_due(self) -> None:
         for message in self.house.store.messages.values():
             assert message.status.is_final is (message.due_at is None), "E1"
 
     @invariant()
-    def one_id_stands_for_one_request(self) -> None:
+    def an_id_belongs_to_one_request(self) -> None:
         for message_id, message in self.house.store.messages.items():
             if message.fingerprint is not None:
                 assert self.fingerprints.setdefault(message_id, message.fingerprint) == message.fingerprint, "I8"
 
     @invariant()
-    def what_is_settled_holds_no_words(self) -> None:
+    def final_messages_are_redacted(self) -> None:
         for message in self.house.store.messages.values():
             assert message.attachments.file is None
             assert not message.status.is_final or (message.content, message.provider_options) == (None, {}), "I11"
 
     @invariant()
     def events_are_numbered_without_gaps(self) -> None:
-        told: dict[str, int] = defaultdict(int)
+        counts: dict[str, int] = defaultdict(int)
         for event in self.house.store.events:
-            told[event.detail["message_id"]] += 1
-            assert event.detail["sequence"] == told[event.detail["message_id"]], "E2"
+            counts[event.detail["message_id"]] += 1
+            assert event.detail["sequence"] == counts[event.detail["message_id"]], "E2"
 
     def teardown(self) -> None:
-        """End all faults, let time pass to the horizon, and check that every message has a correct end."""
+        """End all faults, advance beyond the horizon, and check the final states."""
         for port in PORTS:
             getattr(self.house, port).is_down = False
         self.vendors.moods = {}
         self.change_the_settings(SETTINGS)
-        self.calm_until_final()
+        self.run_until_final()
         for message in self.house.store.messages.values():
             assert message.status.is_final, f"{message.message_id} is still {message.status} (E1)"
-            self._holds_what_was_proven(message)
-        self.no_message_was_taken_twice()
+            self._check_reported_status(message)
+        self.no_message_was_accepted_twice()
         self.no_rank_has_fallen_within_an_attempt()
         self.events_are_numbered_without_gaps()
-        self.nothing_was_broken_on_the_way()
-        said = repr(self.house.telemetry.lines)
-        told = [
-            secret
-            for secret in ("Your word", "Another word", TOKEN, "2|another", *COUNTRIES.values())
-            if secret in said
+        self.no_violation_was_recorded()
+        log = repr(self.house.telemetry.lines)
+        leaked = [
+            secret for secret in ("Your word", "Another word", TOKEN, "2|another", *COUNTRIES.values()) if secret in log
         ]
-        assert told == [], "I11"
+        assert leaked == [], "I11"
 
-    def calm_until_final(self) -> None:
+    def run_until_final(self) -> None:
         for _ in range(30):
-            self.deliver_notes()
+            self.deliver_wake_ups()
             self.house.follow_up()
-            self.deliver_notes()
+            self.deliver_wake_ups()
             self.house.clock.advance(hours=6)
-        assert self.waiting == [], "a record comes back for ever (I5)"
+        assert self.queue == [], "a record is redelivered for ever (I5)"
 
-    def _holds_what_was_proven(self, message: Message) -> None:
+    def _check_reported_status(self, message: Message) -> None:
         entries = [e for e in self.vendors.ledger if e.provider_message_id == message.provider_message_id]
         for entry in entries:
-            proven = self.proven.get(entry.provider_message_id)
-            assert proven is None or message.status.rank >= proven.rank, (
-                f"{proven} was told, it is {message.status} (I4)"
+            reported = self.reported.get(entry.provider_message_id)
+            assert reported is None or message.status.rank >= reported.rank, (
+                f"{reported} was reported, the status is {message.status} (I4)"
             )
 
     @staticmethod
-    def _one_of(things: list[Any], pick: int) -> Any:
-        return things[pick % len(things)]
+    def _pick(items: list[Any], pick: int) -> Any:
+        return items[pick % len(items)]
 
 
-def _named_in(text: str) -> str:
+def _message_id_in(text: str) -> str:
     return text.partition("[")[2].partition("]")[0]
 
 
 @covers("Q2", "Q3", "V9", "V10", "W1", "W2", "W3", "W5", "W6", "W9")
 @covers("I1", "I2", "I3", "I4", "I5", "I7", "I8", "I11", "I12", "E1", "E2", "L4")
-def test_no_order_of_faults_sends_a_message_twice_or_loses_or_reveals_one() -> None:
+def test_random_events_never_duplicate_forget_or_leak_a_message() -> None:
     profile = settings(
         max_examples=200,
         stateful_step_count=40,

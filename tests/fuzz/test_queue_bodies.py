@@ -20,19 +20,19 @@ from sampai.domain.status import Status
 from sampai.services.send.batch import Record
 from tests.covers import covers
 from tests.fakes import START
-from tests.fuzz.explore import POISON, Seen, explore, places_in
+from tests.fuzz.explore import POISON, CheckResult, explore, places_in
 from tests.harness.application import House, request
 from tests.harness.vendors import FakeVendors
 
 CASES: Final = 800
-"""Batches that the tests show, of five or six bodies each."""
+"""Number of batches in the tests, with five or six bodies each on average."""
 
 Document = dict[str, Any]
 
-# --- good requests ----------------------------------------------------------------------------------------------------
+# --- valid requests -------------------------------------------------------------------------------------------------
 
 SECRET: Final = "84127"
-"""Part of every private value: texts, numbers, names of files, keys. None of them is a valid message_id."""
+"""Part of every private value: texts, numbers, file names, keys. None of these is a valid message_id."""
 
 CONVERSATION: Final = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
 CHANNEL: Final = "c0000000-0000-4000-8000-000000000001"
@@ -79,7 +79,7 @@ def _template(mark: str) -> Document:
     return {"type": "template", "template_id": TEMPLATE, "recipient_name": f"Dara {SECRET}", "parameters": parts}
 
 
-GOOD: Final[Mapping[str, Callable[[str], Document]]] = {
+VALID_REQUESTS: Final[Mapping[str, Callable[[str], Document]]] = {
     "a text to Cambodia": _sms("855", metadata={"order": f"no {SECRET}"}),
     "a text to Bangladesh": _sms("880"),
     "a text to Myanmar": _sms("959", provider_options={"smspoh": {"unicode": True}}),
@@ -119,7 +119,7 @@ CONTROLS: Final[Sequence[Document]] = (
     ),
 )
 
-# --- mutations --------------------------------------------------------------------------------------------------------
+# --- mutations ------------------------------------------------------------------------------------------------------
 
 JUNK: Final[Sequence[Any]] = (
     *(None, True, False, 0, -1, 7, 10**30, -1.5, "", " ", [], {}, [[]], "null", "0", "\u202e", "\x00", "\u2028"),
@@ -156,7 +156,7 @@ NAMES: Final = (
     *("type", "media_url", "lists", "metadata", "provider_options", "send_at", "expires_at", "on_unknown", "carrier"),
     *("cancel", "opt_out", "opt_in", "resume", "attempt", "", "a b", f"field{SECRET}", f"{SECRET}", "__proto__", "ñ"),
 )
-TRAPS: Final[Sequence[tuple[str, Any]]] = (
+PRIVATE_VALUES: Final[Sequence[tuple[str, Any]]] = (
     *(("message_id", f"+62{SECRET}001"), ("message_id", f"the {SECRET}"), ("message_id", SECRET * 13)),
     *(
         ("provider", SECRET),
@@ -198,8 +198,8 @@ TRAPS: Final[Sequence[tuple[str, Any]]] = (
         ("opt_out", f"+0{SECRET}"),
     ),
 )
-"""Fields with values that an answer must not show."""
-HOLE: Final = "\u2988hole\u2988"
+"""Fields with values that an error text must not repeat."""
+PLACEHOLDER: Final = "\u2988hole\u2988"
 
 
 def _change(document: Document, random: Random) -> None:
@@ -208,17 +208,17 @@ def _change(document: Document, random: Random) -> None:
     match random.randrange(9):
         case 0 if places:
             del container[key]
-        case 1 if places and key != "message_id":  # which is logged unchanged
+        case 1 if places and key != "message_id":  # the log contains it
             other, other_key = random.choice(places)
             container[key] = deepcopy(other[other_key])
         case 2 if places:
             container[key] = [container[key]]
         case 3:
-            container[key] = HOLE
+            container[key] = PLACEHOLDER
         case 4:
             document[random.choice(NAMES)] = random.choice(JUNK)
         case 5 | 6:
-            name, value = random.choice(TRAPS)
+            name, value = random.choice(PRIVATE_VALUES)
             document[name] = value
         case _:
             container[key] = random.choice(JUNK)
@@ -227,7 +227,7 @@ def _change(document: Document, random: Random) -> None:
 _CHARACTERS: Final = ("\x00", "\ud800", ",", "}", "\\", '"', "1", "😀")
 
 
-def _mangled(text: str, random: Random) -> str:
+def _corrupt(text: str, random: Random) -> str:
     at = random.randrange(len(text) + 1)
     match random.randrange(8):
         case 0:
@@ -247,89 +247,91 @@ def _mangled(text: str, random: Random) -> str:
     return f" \n{text}\t"
 
 
-def _mutated(document: Document, random: Random) -> str:
+def _mutate(document: Document, random: Random) -> str:
     document = deepcopy(document)
     for _ in range(random.choice((1, 1, 1, 2, 3))):
         _change(document, random)
     text = json.dumps(document, ensure_ascii=random.random() < 0.5)
-    text = text.replace(json.dumps(HOLE), random.choice(_WRITTEN)).replace(HOLE, "hole")
-    return _mangled(text, random) if random.random() < 0.2 else text
+    text = text.replace(json.dumps(PLACEHOLDER), random.choice(_POISON_TEXTS)).replace(PLACEHOLDER, "hole")
+    return _corrupt(text, random) if random.random() < 0.2 else text
 
 
-_WRITTEN: Final = sorted(POISON.values())
+_POISON_TEXTS: Final = sorted(POISON.values())
 
 
-def _nonsense(random: Random, depth: int = 0) -> Any:
+def _random_json(random: Random, depth: int = 0) -> Any:
     match random.randrange(6 if depth < 4 else 2):
         case 0 | 1:
             return random.choice(JUNK)
         case 2 | 3:
-            return [_nonsense(random, depth + 1) for _ in range(random.randrange(4))]
-    return {random.choice(NAMES): _nonsense(random, depth + 1) for _ in range(random.randrange(5))}
+            return [_random_json(random, depth + 1) for _ in range(random.randrange(4))]
+    return {random.choice(NAMES): _random_json(random, depth + 1) for _ in range(random.randrange(5))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """A body, its mark, and how often the vendors must see the mark."""
+    """A body, the mark in its text, and the number of times that vendors must accept it."""
 
     text: str
     mark: str | None = None
     times: int | None = None
-    """None: at most once."""
+    """None means at most once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     bodies: tuple[Body, ...]
     down: str | None = None
-    """The port that is down during the first delivery of the batch."""
+    """The port that is unavailable during the first delivery."""
 
 
-def good(number: int, title: str, *, name: str = "good") -> tuple[Document, str]:
+def valid_request(number: int, title: str, *, name: str = "good") -> tuple[Document, str]:
     mark = f"#{SECRET}-{name}-{number}#"
-    return {"message_id": f"{name}-{number}", **GOOD[title](mark)}, mark
+    return {"message_id": f"{name}-{number}", **VALID_REQUESTS[title](mark)}, mark
 
 
-def some_batch(random: Random) -> Batch:
+def random_batch(random: Random) -> Batch:
     bodies: list[Body] = []
-    goods: list[tuple[Document, str]] = []
+    valid_requests: list[tuple[Document, str]] = []
     for number in range(random.randint(1, 10)):
-        bodies.append(_some_body(number, bodies, goods, random))
+        bodies.append(_random_body(number, bodies, valid_requests, random))
     down = random.choice((None,) * 12 + ("store", "queue", "bus", "directory", "media", "encryption_keys", "settings"))
     return Batch(bodies=tuple(bodies), down=down)
 
 
-def _some_body(number: int, bodies: Sequence[Body], goods: list[tuple[Document, str]], random: Random) -> Body:
-    title, die = random.choice(sorted(GOOD)), random.random()
+def _random_body(
+    number: int, bodies: Sequence[Body], valid_requests: list[tuple[Document, str]], random: Random
+) -> Body:
+    title, die = random.choice(sorted(VALID_REQUESTS)), random.random()
     if die < 0.4:
-        document, mark = good(number, title)
-        goods.append((document, mark))
+        document, mark = valid_request(number, title)
+        valid_requests.append((document, mark))
         return Body(text=json.dumps(document), mark=mark, times=0 if "send_at" in document else 1)
     if die < 0.7:
-        document, mark = good(number, title, name="bad")
-        return Body(text=_mutated(document, random), mark=mark)
+        document, mark = valid_request(number, title, name="bad")
+        return Body(text=_mutate(document, random), mark=mark)
     if die < 0.76:
         return Body(text=json.dumps(random.choice(CONTROLS)))
     if die < 0.82:
-        return Body(text=_mutated(dict(random.choice(CONTROLS)), random))
+        return Body(text=_mutate(dict(random.choice(CONTROLS)), random))
     if die < 0.86 and bodies:
         return random.choice(bodies)
-    if die < 0.90 and goods:
-        document, _ = random.choice(goods)
+    if die < 0.90 and valid_requests:
+        document, _ = random.choice(valid_requests)
         mark = f"#{SECRET}-other-{number}#"
         other = document | {"content": {"type": "text", "text": mark}}
         return Body(text=json.dumps(other), mark=mark, times=0)
     if die < 0.95:
-        return Body(text=random.choice(_WRITTEN))
-    return Body(text=json.dumps(_nonsense(random)))
+        return Body(text=random.choice(_POISON_TEXTS))
+    return Body(text=json.dumps(_random_json(random)))
 
 
-# --- expected results -------------------------------------------------------------------------------------------------
+# --- expected outcomes ---------------------------------------------------------------------------------------------
 
 
 @cache
-def world() -> tuple[House, FakeVendors]:
-    """Return a house with a message that waits, one for later and one that was taken, and an open conversation."""
+def shared_application() -> tuple[House, FakeVendors]:
+    """Return an application with a throttled, a scheduled and an accepted message, and an open conversation."""
     vendors = FakeVendors(clock=lambda: START)
     house = House(vendors)
     house.directory.conversations[CONVERSATION] = Conversation(
@@ -342,17 +344,17 @@ def world() -> tuple[House, FakeVendors]:
 
 
 def _new_house() -> tuple[House, FakeVendors]:
-    """Return a copy of the world, with a ledger that continues the world's."""
-    was, books = world()
-    vendors = FakeVendors(clock=lambda: START, ledger=list(books.ledger))
+    """Return a copy of the shared application and its vendors."""
+    shared, shared_vendors = shared_application()
+    vendors = FakeVendors(clock=lambda: START, ledger=list(shared_vendors.ledger))
     house = House(vendors)
-    house.store.messages, house.store.buffered = dict(was.store.messages), dict(was.store.buffered)
-    house.directory.conversations = dict(was.directory.conversations)
+    house.store.messages, house.store.buffered = dict(shared.store.messages), dict(shared.store.buffered)
+    house.directory.conversations = dict(shared.directory.conversations)
     return house, vendors
 
 
-def check(batch: Batch) -> Seen:
-    """Deliver a batch, then the returned records again, and check the result of each record."""
+def check(batch: Batch) -> CheckResult:
+    """Deliver a batch, deliver the returned records again, and check every record."""
     house, vendors = _new_house()
     records = [Record(record_id=f"record-{n}", body=body.text) for n, body in enumerate(batch.bodies)]
     ports: dict[str, Any] = {
@@ -373,15 +375,17 @@ def check(batch: Batch) -> Seen:
         returned = [record for record in records if record.record_id in unfinished]
         again = house.sender.handle(returned, remaining=lambda: 30.0)
     except Exception as error:
-        return Seen(violations=(f"{type(error).__name__} raised (Q4)",))
-    violations = _wrongly_returned(batch, records, unfinished, again)
-    violations += _wrongly_sent(batch, house, vendors) + _leaks(house)
-    endings = [_ending(house, record) for record in records]
-    violations += [f"a record ended {ending} (I5)" for ending in endings if ending in ("nowhere", "astray")]
-    return Seen(endings=tuple(endings), violations=tuple(violations))
+        return CheckResult(violations=(f"{type(error).__name__} raised (Q4)",))
+    violations = _return_violations(batch, records, unfinished, again)
+    violations += _send_violations(batch, house, vendors) + _find_leaks(house)
+    outcomes = [_outcome(house, record) for record in records]
+    violations += [
+        f"the outcome of a record is: {outcome} (I5)" for outcome in outcomes if outcome in ("not stored", "stuck")
+    ]
+    return CheckResult(outcomes=tuple(outcomes), violations=tuple(violations))
 
 
-_NEEDS: Final[Mapping[str, re.Pattern[str]]] = {
+_DEPENDENCIES: Final[Mapping[str, re.Pattern[str]]] = {
     "bus": re.compile(r""),
     "directory": re.compile(r"promotional|room_id|whatsapp_official|opt_(out|in)"),
     "media": re.compile(r"media_base64"),
@@ -391,157 +395,166 @@ _NEEDS: Final[Mapping[str, re.Pattern[str]]] = {
 }
 
 
-def _wrongly_returned(
+def _return_violations(
     batch: Batch, records: Sequence[Record], unfinished: Sequence[str], again: Sequence[str]
 ) -> list[str]:
-    wrong = ["a record came back with nothing out of reach (Q4)"] if again else []
+    violations = ["a record was returned without an outage (Q4)"] if again else []
     if unfinished != [record.record_id for record in records if record.record_id in unfinished]:
-        wrong.append("what came back is not a part of the batch (Q5)")
+        violations.append("the returned ids are not in the order of the batch (Q5)")
     if batch.down == "settings" and len(unfinished) != len(records):
-        wrong.append("a record was taken off the queue without configuration (I5)")
-    needs = _NEEDS.get(batch.down or "")
+        violations.append("a record was deleted without a configuration (I5)")
+    dependency = _DEPENDENCIES.get(batch.down or "")
     bodies_of: dict[str, set[str]] = {}
     for record in records:
-        bodies_of.setdefault(_name_in(record), set()).add(record.body)
+        bodies_of.setdefault(_message_id_in(record), set()).add(record.body)
     for record in records:
-        is_out = record.record_id in unfinished
-        if is_out and (needs is None or needs.search(record.body) is None):
-            wrong.append(f"a record came back that does not need the {batch.down} (I9)")
-        # If two requests have one id, the second is reported in any case.
-        is_answered = is_out or _is_wish(record) or len(bodies_of[_name_in(record)]) > 1
-        if batch.down == "store" and not is_answered:
-            wrong.append("a record was taken off the queue and is nowhere (I5)")
-    return wrong
+        is_returned = record.record_id in unfinished
+        if is_returned and (dependency is None or dependency.search(record.body) is None):
+            violations.append(f"a record was returned that does not need the {batch.down} (I9)")
+        # A second request under the same id is always reported, without the store.
+        needs_no_store = is_returned or _is_consent(record) or len(bodies_of[_message_id_in(record)]) > 1
+        if batch.down == "store" and not needs_no_store:
+            violations.append("a record was deleted and not stored (I5)")
+    return violations
 
 
-def _wrongly_sent(batch: Batch, house: House, vendors: FakeVendors) -> list[str]:
-    wrong = []
+def _send_violations(batch: Batch, house: House, vendors: FakeVendors) -> list[str]:
+    violations = []
     for body in batch.bodies:
         times = sum(body.mark in entry.sent.text for entry in vendors.ledger) if body.mark else 0
         if times > 1:
-            wrong.append("a message was taken twice (I1)")
+            violations.append("a message was accepted twice (I1)")
         elif body.times is not None and times != body.times:
-            wrong.append(f"a good request was taken {times} times instead of {body.times} (I9)")
-    named = sorted(m.provider_message_id for m in house.store.messages.values() if m.provider_message_id)
-    if named != sorted(entry.provider_message_id for entry in vendors.ledger):
-        wrong.append("what vendors took is not what we know that they took (I2)")
-    return wrong
+            violations.append(f"a valid request was accepted {times} times instead of {body.times} (I9)")
+    stored_ids = sorted(m.provider_message_id for m in house.store.messages.values() if m.provider_message_id)
+    if stored_ids != sorted(entry.provider_message_id for entry in vendors.ledger):
+        violations.append("the ledger of the vendors differs from the stored messages (I2)")
+    return violations
 
 
-def _leaks(house: House) -> list[str]:
+def _find_leaks(house: House) -> list[str]:
     failures = [m.failure.detail for m in house.store.messages.values() if m.failure]
-    told = {
+    texts = {
         "the log": repr(house.telemetry.lines),
         "a failure": repr(failures),
         "an event": repr([event.detail for event in house.bus.events]),
     }
-    return [f"{place} holds a value of a request (I11)" for place, said in told.items() if SECRET in said]
+    return [f"{place} contains a private value of a request (I11)" for place, text in texts.items() if SECRET in text]
 
 
-def _ending(house: House, record: Record) -> str:
+def _outcome(house: House, record: Record) -> str:
     document = _document(record.body)
-    if _is_note(document, "cancel", MESSAGE_ID):
-        return "control" if document["cancel"] in house.store.messages else "nowhere"
-    if _is_note(document, "opt_out", E164) or _is_note(document, "opt_in", E164):
-        return "control" if set(document.values()) <= house.directory.consents.keys() else "nowhere"
+    if _is_control(document, "cancel", MESSAGE_ID):
+        return "control" if document["cancel"] in house.store.messages else "not stored"
+    if _is_control(document, "opt_out", E164) or _is_control(document, "opt_in", E164):
+        return "control" if set(document.values()) <= house.directory.consents.keys() else "not stored"
     if (
         document.keys() == {"resume", "attempt"}
         and type(parse_request(record.body, now=START)).__name__ == "ResumeRequest"
     ):
         return "control"
-    named = document.get("message_id")
-    message = house.store.messages.get(named) if isinstance(named, str) else None
-    message = message or house.store.messages.get(record.record_id)
-    return "nowhere" if message is None else _state(message)
+    found = (house.store.messages.get(message_id) for message_id in _possible_ids(record))
+    message = next((message for message in found if message is not None), None)
+    return "not stored" if message is None else _state(message)
+
+
+_ID_IN_TEXT: Final = re.compile(r'"message_id"\s*:\s*"([^"\\]*)"')
+
+
+def _possible_ids(record: Record) -> Sequence[str]:
+    """Return the ids under which a record can be stored: its message id, one in a broken body, or the record id."""
+    document = _document(record.body)
+    named = [document.get("message_id")] if document else _ID_IN_TEXT.findall(record.body)
+    return [*(name for name in named if isinstance(name, str)), record.record_id]
 
 
 def _state(message: Message) -> str:
-    is_cared_for = message.status.is_final or message.due_at is not None
-    is_settled = message.status not in (Status.SENDING, Status.UNKNOWN)
-    return f"{message.status}" if is_cared_for and is_settled else "astray"
+    is_due_or_final = message.status.is_final or message.due_at is not None
+    is_stable = message.status not in (Status.SENDING, Status.UNKNOWN)
+    return f"{message.status}" if is_due_or_final and is_stable else "stuck"
 
 
-def _name_in(record: Record) -> str:
+def _message_id_in(record: Record) -> str:
     return str(_document(record.body).get("message_id"))
 
 
-def _is_wish(record: Record) -> bool:
+def _is_consent(record: Record) -> bool:
     return not {"opt_out", "opt_in"}.isdisjoint(_document(record.body))
 
 
-def _is_note(document: Document, name: str, shape: re.Pattern[str]) -> bool:
+def _is_control(document: Document, name: str, shape: re.Pattern[str]) -> bool:
     value = document.get(name)
     return document.keys() == {name} and isinstance(value, str) and shape.fullmatch(value) is not None
 
 
 def _document(body: str) -> Document:
-    """Return a body as a dictionary; empty if it is not a JSON object."""
+    """Return a body parsed by `json`, without a byte order mark; empty if it is not an object."""
     try:
-        document = json.loads(body)
+        document = json.loads(body.removeprefix("\ufeff"))
     except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
 
 
-# --- tests ------------------------------------------------------------------------------------------------------------
+# --- tests ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("title", sorted(GOOD))
-def test_every_valid_request_is_sent(title: str) -> None:
-    """The batches below consist of these requests."""
-    document, mark = good(0, title)
+@pytest.mark.parametrize("title", sorted(VALID_REQUESTS))
+def test_every_valid_request_is_sent_alone(title: str) -> None:
+    """The requests for the batches below are valid."""
+    document, mark = valid_request(0, title)
     is_later = "send_at" in document
     batch = Batch(bodies=(Body(text=json.dumps(document), mark=mark, times=0 if is_later else 1),))
 
-    assert check(batch) == Seen(endings=("scheduled" if is_later else "accepted",))
+    assert check(batch) == CheckResult(outcomes=("scheduled" if is_later else "accepted",))
 
 
 @covers("Q4", "I9")
 @pytest.mark.parametrize("title", sorted(POISON))
 def test_poison_affects_only_its_own_record(title: str) -> None:
-    """Q4. Poison replaces a whole body or one value of a valid body, between two valid neighbours."""
-    first, first_mark = good(1, "a text to Cambodia")
-    last, last_mark = good(2, "an offer to Myanmar")
+    """Q4: poison as a whole body, and as each value of a valid one, between two valid neighbours."""
+    first, first_mark = valid_request(1, "a text to Cambodia")
+    last, last_mark = valid_request(2, "an offer to Myanmar")
     neighbours = (
         Body(text=json.dumps(first), mark=first_mark, times=1),
         Body(text=json.dumps(last), mark=last_mark, times=1),
     )
-    poisoned, _ = good(3, "a template", name="bad")
+    poisoned, _ = valid_request(3, "a template", name="bad")
     written = [POISON[title]]
     for place in range(len(places_in(poisoned))):
         document = deepcopy(poisoned)
         container, key = places_in(document)[place]
-        container[key] = HOLE
-        written.append(json.dumps(document).replace(json.dumps(HOLE), POISON[title]))
+        container[key] = PLACEHOLDER
+        written.append(json.dumps(document).replace(json.dumps(PLACEHOLDER), POISON[title]))
 
     for text in written:
-        seen = check(Batch(bodies=(neighbours[0], Body(text=text), neighbours[1])))
+        result = check(Batch(bodies=(neighbours[0], Body(text=text), neighbours[1])))
 
-        assert seen.violations == ()
-        assert (seen.endings[0], seen.endings[2]) == ("accepted", "accepted")
+        assert result.violations == ()
+        assert (result.outcomes[0], result.outcomes[2]) == ("accepted", "accepted")
 
 
 @covers("I11")
-@pytest.mark.parametrize("title", sorted(GOOD))
-def test_no_refusal_shows_the_refused_value(title: str) -> None:
-    document, _ = good(0, title)
+@pytest.mark.parametrize("title", sorted(VALID_REQUESTS))
+def test_no_rejection_repeats_a_private_value(title: str) -> None:
+    document, _ = valid_request(0, title)
     bodies = [
         Body(text=json.dumps(document | {"message_id": f"bad-{n}", name: value}))
-        for n, (name, value) in enumerate(TRAPS)
+        for n, (name, value) in enumerate(PRIVATE_VALUES)
     ]
 
-    seen = check(Batch(bodies=tuple(bodies)))
+    result = check(Batch(bodies=tuple(bodies)))
 
-    assert seen.violations == ()
-    assert seen.endings.count("failed") > len(TRAPS) / 2
+    assert result.violations == ()
+    assert result.outcomes.count("failed") > len(PRIVATE_VALUES) / 2
 
 
 @covers("Q2", "Q4", "Q5", "I1", "I5", "I8", "I9", "I11")
-def test_no_batch_loses_a_valid_request_or_sends_one_twice_or_reveals_one() -> None:
-    tally = explore(some_batch, check, count=CASES)
+def test_no_batch_loses_duplicates_or_leaks_a_valid_request() -> None:
+    tally = explore(random_batch, check, count=CASES)
 
     assert tally.cases == CASES
-    assert sum(tally.endings.values()) > 5 * CASES
-    assert {"accepted", "scheduled", "failed", "control"} <= tally.endings.keys()
-    assert tally.endings["accepted"] > tally.endings.total() / 3
+    assert sum(tally.outcomes.values()) > 5 * CASES
+    assert {"accepted", "scheduled", "failed", "control"} <= tally.outcomes.keys()
+    assert tally.outcomes["accepted"] > tally.outcomes.total() / 3
     assert tally.violations == {}, "\n".join(tally.lines())

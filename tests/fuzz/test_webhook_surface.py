@@ -1,4 +1,4 @@
-"""Callbacks of every shape at the webhook's door: rows W2, W6, W8, W9 and Q4 of the failure model, I3, I11 and I12."""
+"""Webhook requests of every shape: rows W2, W6, W8, W9 and Q4 of the failure model, I3, I11 and I12."""
 
 import base64
 import importlib.util
@@ -25,23 +25,23 @@ from sampai.services.ports.correlations import Correlation
 from sampai.services.ports.queue import WakeUp
 from tests.covers import covers
 from tests.fakes import START
-from tests.fuzz.explore import POISON, Seen, explore
+from tests.fuzz.explore import POISON, CheckResult, explore
 from tests.harness.application import SECRET, TOKEN, House, request
 from tests.harness.vendors import FakeVendors
 from tests.template import ROOT
 
 CASES: Final = 5_000
-"""Shown by the tests; `python -m tests.fuzz` runs as many as requested."""
+"""Number of cases in the tests. `python -m tests.fuzz` takes a number."""
 
-# --- the world --------------------------------------------------------------------------------------------------------
+# --- the application ------------------------------------------------------------------------------------------------
 
 CONVERSATION: Final = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
 NUMBER: Final = "6281234567810"
 
 
 @cache
-def world() -> House:
-    """Return a house with messages in every status, at each vendor that reports by webhook and at one that does not."""
+def shared_application() -> House:
+    """Return an application with messages in every status, at vendors with and without receipts."""
     vendors = FakeVendors(clock=lambda: START)
     house = House(vendors)
     house.directory.conversations[CONVERSATION] = Conversation(
@@ -64,7 +64,7 @@ def world() -> House:
 
 
 class State(NamedTuple):
-    """The state that a callback could change."""
+    """Everything that a webhook request could change."""
 
     messages: dict[str, Message]
     buffered: dict[str, Correlation]
@@ -103,19 +103,19 @@ def restore(house: House, state: State) -> None:
 
 
 @cache
-def begin() -> State:
-    return state_of(world())
+def initial_state() -> State:
+    return state_of(shared_application())
 
 
 @cache
-def door() -> Callable[[Any, Any], dict[str, Any]]:
-    """Return the handler of functions/webhook/app.py over the services of the world."""
-    spec = importlib.util.spec_from_file_location("webhook_door", ROOT / "functions" / "webhook" / "app.py")
+def load_handler() -> Callable[[Any, Any], dict[str, Any]]:
+    """Return the handler of functions/webhook/app.py, wired to the shared application."""
+    spec = importlib.util.spec_from_file_location("webhook_app", ROOT / "functions" / "webhook" / "app.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.webhook_service = lambda: world().receiver  # type: ignore[attr-defined]
+    module.webhook_service = lambda: shared_application().receiver  # type: ignore[attr-defined]
     module.telemetry = lambda: _Logs()  # type: ignore[attr-defined]
     handler: Callable[[Any, Any], dict[str, Any]] = module.handler
     return handler
@@ -126,27 +126,27 @@ class _Logs:
         return nullcontext()
 
 
-# --- callbacks --------------------------------------------------------------------------------------------------------
+# --- requests -------------------------------------------------------------------------------------------------------
 
 ID, REFERENCE = "\u2988id\u2988", "\u2988reference\u2988"
-"""Placeholders for the ids of a message, which may exist or not."""
+"""Placeholders in fields for the ids of an existing or an unknown message."""
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A value as written in a form and in JSON."""
+class Encoded:
+    """A value as encoded in a form and in JSON."""
 
     form: str
     json: str
 
 
-Value = str | Written
+Value = str | Encoded
 Pairs = tuple[tuple[str, Value], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """The fields of one kind of callback, and its status words."""
+    """The fields of one kind of webhook request, and the statuses of its status words."""
 
     fields: Mapping[str, tuple[str, ...]]
     words: Mapping[str, Status]
@@ -169,16 +169,31 @@ DATES: Final = (
     "1795255200",
     "yesterday",
 )
-TEXTS: Final = ("STOP", " stop! ", "START", "berhenti", "Halo 😀\n", "", "<b>&amp;</b>", "' OR 1=1 --", "x" * 2_000)
-ODD_WORDS: Final = ("?", "Levitating", "DELIVRD", "0", "-1", "ส่งแล้ว", "D D", "x" * 64)
+INBOUND_TEXTS: Final = (
+    "STOP",
+    " stop! ",
+    "START",
+    "berhenti",
+    "Halo 😀\n",
+    "",
+    "<b>&amp;</b>",
+    "' OR 1=1 --",
+    "x" * 2_000,
+)
+UNKNOWN_STATUSES: Final = ("?", "Levitating", "DELIVRD", "0", "-1", "ส่งแล้ว", "D D", "x" * 64)
 
 
-def _words(known: Mapping[str, Status]) -> tuple[str, ...]:
-    return (*known, *(word.lower() for word in known), *(word.upper() for word in known), *ODD_WORDS)
+def _status_values(known: Mapping[str, Status]) -> tuple[str, ...]:
+    return (*known, *(word.lower() for word in known), *(word.upper() for word in known), *UNKNOWN_STATUSES)
 
 
 def _receipt(words: Mapping[str, Status]) -> Kind:
-    fields = {"ref_no": (ID,), "status": _words(words), "sent_date": DATES, "err_code": ("", "000", "69", "x" * 40)}
+    fields = {
+        "ref_no": (ID,),
+        "status": _status_values(words),
+        "sent_date": DATES,
+        "err_code": ("", "000", "69", "x" * 40),
+    }
     return Kind(fields=fields, words=words)
 
 
@@ -188,7 +203,7 @@ _INBOX: Final = Kind(
         "originator": (NUMBER, "081234567810", "+6281", "3456", "TELKOMSEL"),
         "gateway_number": ("6281000", ""),
         "receive_date": DATES,
-        "msg": TEXTS,
+        "msg": INBOUND_TEXTS,
     },
     words={},
     is_inbound=True,
@@ -198,7 +213,7 @@ KINDS: Final[Mapping[tuple[str, str], Kind]] = {
         fields={
             "messageId": (ID,),
             "clientReference": (REFERENCE, REFERENCE, ""),
-            "status": _words(SMSPOH_STATUSES),
+            "status": _status_values(SMSPOH_STATUSES),
             "updatedAt": DATES,
             "finishedAt": DATES,
         },
@@ -207,7 +222,7 @@ KINDS: Final[Mapping[tuple[str, str], Kind]] = {
     ("nusasms", "sms-receipt"): _receipt(SMS_STATUSES),
     ("nusasms", "whatsapp-receipt"): _receipt(WHATSAPP_STATUSES),
     ("nusasms", "whatsapp-official-receipt"): Kind(
-        fields={"ref_no": (ID,), "status": _words(OFFICIAL_STATUSES), "status_date": DATES},
+        fields={"ref_no": (ID,), "status": _status_values(OFFICIAL_STATUSES), "status_date": DATES},
         words=OFFICIAL_STATUSES,
         is_json=True,
     ),
@@ -219,14 +234,14 @@ KINDS: Final[Mapping[tuple[str, str], Kind]] = {
             "sender_number": (NUMBER, "12", "unknown"),
             "room_id": (CONVERSATION, "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c02"),
             "inbox_date": DATES,
-            "text": TEXTS,
+            "text": INBOUND_TEXTS,
         },
         words={},
         is_inbound=True,
         is_json=True,
     ),
 }
-NOWHERE: Final = (
+UNKNOWN_PATHS: Final = (
     *(("nomsa", "receipt"), ("smsnoc", "receipt"), ("nusasms", "receipt"), ("smspoh", "sms-receipt")),
     *(("acme", "receipt"), ("SMSPOH", "receipt"), ("smspoh", "Receipt"), ("smspoh", ""), ("", ""), ("..", "..")),
     *(("\ud800", "receipt"), ("smspoh\x00", "receipt"), ("__class__", "capabilities")),
@@ -251,7 +266,7 @@ WRONG_TOKENS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wire:
-    """A request as API Gateway passes it on."""
+    """A request as API Gateway forwards it."""
 
     method: str
     query: str
@@ -260,8 +275,8 @@ class Wire:
     is_base64: bool = False
 
 
-def _replaced_by(written: Written) -> Callable[[str, Value], tuple[tuple[str, Value], ...]]:
-    return lambda name, value: ((name, written),)
+def _replace_with(text: Encoded) -> Callable[[str, Value], tuple[tuple[str, Value], ...]]:
+    return lambda name, value: ((name, text),)
 
 
 FIELD_FAULTS: Final[Mapping[str, Callable[[str, Value], Pairs]]] = {
@@ -270,13 +285,13 @@ FIELD_FAULTS: Final[Mapping[str, Callable[[str, Value], Pairs]]] = {
     "blank": lambda name, value: ((name, " \t"),),
     "twice": lambda name, value: ((name, value), (name, value)),
     "contradicting": lambda name, value: ((name, value), (name, "other")),
-    "a list": lambda name, value: ((f"{name}[]", value), (name, Written("%5B%5D", "[]"))),
-    "an object": lambda name, value: ((name, Written("%7B%7D", '{"a":1}')),),
-    "a number": lambda name, value: ((name, Written("17", "17")),),
-    "no number": lambda name, value: ((name, Written("1.5", "1.5")),),
-    "true": lambda name, value: ((name, Written("true", "true")),),
-    "null": lambda name, value: ((name, Written("null", "null")),),
-    "another's name": lambda name, value: ((name.upper(), value),),
+    "a list": lambda name, value: ((f"{name}[]", value), (name, Encoded("%5B%5D", "[]"))),
+    "an object": lambda name, value: ((name, Encoded("%7B%7D", '{"a":1}')),),
+    "a number": lambda name, value: ((name, Encoded("17", "17")),),
+    "a fraction": lambda name, value: ((name, Encoded("1.5", "1.5")),),
+    "true": lambda name, value: ((name, Encoded("true", "true")),),
+    "null": lambda name, value: ((name, Encoded("null", "null")),),
+    "an upper-case name": lambda name, value: ((name.upper(), value),),
     "a name with NUL": lambda name, value: ((f"{name}\x00", value), (name, value)),
     "with NUL": lambda name, value: ((name, f"{value}\x00"),),
     "with half of a pair": lambda name, value: ((name, f"{value}\ud800"),),
@@ -285,14 +300,14 @@ FIELD_FAULTS: Final[Mapping[str, Callable[[str, Value], Pairs]]] = {
     "large": lambda name, value: ((name, "y" * 300),),
     "right to left": lambda name, value: ((name, f"\u202e{value}"),),
     "a path": lambda name, value: ((name, "../../etc/passwd"),),
-    "overlong UTF-8": lambda name, value: ((name, Written("%c0%af", '"\\u002f"')),),
-    "a surrogate in UTF-8": lambda name, value: ((name, Written("%ed%a0%80", '"\\ud800"')),),
-    "not UTF-8": lambda name, value: ((name, Written("%ff", '"\\udcff"')),),
-    "a broken escape": lambda name, value: ((name, Written("%zz%", '"\\x"')),),
+    "overlong UTF-8": lambda name, value: ((name, Encoded("%c0%af", '"\\u002f"')),),
+    "a surrogate in UTF-8": lambda name, value: ((name, Encoded("%ed%a0%80", '"\\ud800"')),),
+    "not UTF-8": lambda name, value: ((name, Encoded("%ff", '"\\udcff"')),),
+    "a broken escape": lambda name, value: ((name, Encoded("%zz%", '"\\x"')),),
     **{
-        title: _replaced_by(Written(quote_plus(written[:6_000]), written))
-        for title, written in POISON.items()
-        if len(written) <= 100_000
+        title: _replace_with(Encoded(quote_plus(text[:6_000]), text))
+        for title, text in POISON.items()
+        if len(text) <= 100_000
     },
 }
 
@@ -305,16 +320,16 @@ def _as_text(body: bytes, *, is_base64: bool) -> tuple[str, bool]:
         return base64.b64encode(body).decode(), True
 
 
-def _typed(content_type: str) -> Callable[[Wire], Wire]:
+def _with_content_type(content_type: str) -> Callable[[Wire], Wire]:
     return lambda wire: replace(wire, headers={"content-type": content_type})
 
 
 def _body(make: Callable[[bytes], str | bytes | None], *, is_base64: bool = False) -> Callable[[Wire], Wire]:
-    def made(wire: Wire) -> Wire:
+    def change(wire: Wire) -> Wire:
         body = wire.body.encode("utf-8", "surrogatepass") if isinstance(wire.body, str) else wire.body or b""
         return replace(wire, body=make(body), is_base64=is_base64)
 
-    return made
+    return change
 
 
 def _query(make: Callable[[str], str]) -> Callable[[Wire], Wire]:
@@ -326,13 +341,13 @@ WIRE_FAULTS: Final[Mapping[str, Callable[[Wire], Wire]]] = {
     "header names in capitals": lambda wire: replace(
         wire, headers={n.upper(): v for n, v in (wire.headers or {}).items()}
     ),
-    "plain text": _typed("text/plain"),
-    "multipart": _typed("multipart/form-data; boundary=x"),
-    "JSON in UTF-16, as it says": _typed("application/json; charset=utf-16"),
-    "a form in latin-1, as it says": _typed("application/x-www-form-urlencoded; charset=iso-8859-1"),
-    "JSON, as it says": _typed("Application/JSON ; a=b"),
-    "two types": _typed("application/json,application/x-www-form-urlencoded"),
-    "a type of nothing": _typed(";"),
+    "plain text": _with_content_type("text/plain"),
+    "multipart": _with_content_type("multipart/form-data; boundary=x"),
+    "JSON with UTF-16 as charset": _with_content_type("application/json; charset=utf-16"),
+    "a form with latin-1 as charset": _with_content_type("application/x-www-form-urlencoded; charset=iso-8859-1"),
+    "JSON with a parameter": _with_content_type("Application/JSON ; a=b"),
+    "two types": _with_content_type("application/json,application/x-www-form-urlencoded"),
+    "an empty type": _with_content_type(";"),
     "the body in UTF-16": _body(lambda body: body.decode("utf-8", "replace").encode("utf-16")),
     "the body in latin-1": _body(lambda body: body + b"\xe9\xff"),
     "a byte order mark": _body(lambda body: b"\xef\xbb\xbf" + body),
@@ -342,8 +357,8 @@ WIRE_FAULTS: Final[Mapping[str, Callable[[Wire], Wire]]] = {
     "another status in the body": _body(lambda body: body + b"&status=other&msg=other"),
     "another status in the query": _query(lambda query: f"{query}&status=other&msg=other"),
     "base64": _body(base64.b64encode, is_base64=True),
-    "base64 that is none": _body(lambda body: "\u00a7" + body.decode("utf-8", "replace"), is_base64=True),
-    "base64 cut short": _body(lambda body: base64.b64encode(body + b"xy")[:-3], is_base64=True),
+    "invalid base64": _body(lambda body: "\u00a7" + body.decode("utf-8", "replace"), is_base64=True),
+    "truncated base64": _body(lambda body: base64.b64encode(body + b"xy")[:-3], is_base64=True),
     "base64 of many lines": _body(base64.encodebytes, is_base64=True),
     "half of a pair in the body": _body(lambda body: body.decode("utf-8", "replace") + "\udc80"),
     "a body at the limit": _body(lambda body: body + b"&x=" + b"a" * (65_536 - len(body) - 3)),
@@ -351,8 +366,8 @@ WIRE_FAULTS: Final[Mapping[str, Callable[[Wire], Wire]]] = {
     "a body of a megabyte": _body(lambda body: b"a" * 2**20),
     "a body of deep lists": _body(lambda body: b"[" * 60_000),
     "a body of deep objects": _body(lambda body: b'{"a":' * 12_000),
-    "deeper than is read": _body(lambda body: b"[" * 100_000),
-    "a list around it": _body(lambda body: b"[" + body + b"]"),
+    "deeper than the parser allows": _body(lambda body: b"[" * 100_000),
+    "a list around the body": _body(lambda body: b"[" + body + b"]"),
     "a JSON text": _body(lambda body: b'"status"'),
     "sixty fields": _query(lambda query: query + "&a=" * 60),
     "a large query": _query(lambda query: f"{query}&x={'a' * 9_000}"),
@@ -366,18 +381,18 @@ WIRE_FAULTS: Final[Mapping[str, Callable[[Wire], Wire]]] = {
 WIRES: Final = ("query", "form", "JSON", "both")
 REFUSED: Final = frozenset(
     {
-        *("base64 that is none", "base64 cut short", "half of a pair in the body", "a body above the limit"),
-        *("a body of a megabyte", "a body of deep objects", "deeper than is read", "a large query"),
+        *("invalid base64", "truncated base64", "half of a pair in the body", "a body above the limit"),
+        *("a body of a megabyte", "a body of deep objects", "deeper than the parser allows", "a large query"),
     }
 )
-"""Faults that make a callback unreadable."""
+"""Faults that make the whole request invalid."""
 REFUSED_IN_FIELDS: Final = frozenset(
     {
         *("contradicting", "with NUL", "a name with NUL", "with half of a pair", "a surrogate in UTF-8", "not UTF-8"),
         *("half of a pair in the query", "no UTF-8 in the query", "sixty fields", "another status in the query"),
     }
 )
-"""Faults that make a callback unreadable if query, form and JSON are read together."""
+"""Faults that make a whole request invalid for a parser that combines query, form and JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -387,9 +402,9 @@ class Callback:
     token: str
     method: str
     message_id: str
-    """The message with the ids in the callback, or with similar ids that do not exist."""
-    is_strange: bool = False
-    """Whether the vendor's id does not exist, for any reference."""
+    """The message for the ids in the request, or for unknown ids of the same form."""
+    has_unknown_id: bool = False
+    """Whether the provider message id is unknown, independent of the reference."""
     wire: str
     fields: tuple[tuple[str, str], ...]
     field_faults: tuple[tuple[int, str], ...]
@@ -398,33 +413,33 @@ class Callback:
 
     @property
     def expected(self) -> Kind | None:
-        """The allowed effect; None if the callback must have no effect."""
+        """The kind, if the request may have an effect."""
         return KINDS.get((self.provider, self.kind)) if self.token in SECRET.webhook_tokens else None
 
     @property
-    def is_clean(self) -> bool:
-        """Whether the callback is valid."""
+    def is_valid(self) -> bool:
+        """Whether the request has no fault."""
         kind = self.expected
-        is_whole = not (self.field_faults or self.wire_faults or self.down) and self.method in ("GET", "POST")
-        return kind is not None and is_whole and (self.wire == "JSON" or not kind.is_json)
+        is_faultless = not (self.field_faults or self.wire_faults or self.down) and self.method in ("GET", "POST")
+        return kind is not None and is_faultless and (self.wire == "JSON" or not kind.is_json)
 
     def ids(self, *, is_known: bool) -> tuple[str, str]:
-        message = begin().messages[self.message_id]
+        message = initial_state().messages[self.message_id]
         provider_message_id = message.provider_message_id or "V-0"
-        if self.is_strange:
+        if self.has_unknown_id:
             return f"Y{provider_message_id[1:]}", self.message_id if is_known else f"X{self.message_id[1:]}"
         if is_known:
             return provider_message_id, self.message_id
         return f"X{provider_message_id[1:]}", f"X{self.message_id[1:]}"
 
     def event(self, *, is_known: bool) -> dict[str, Any]:
-        """Return the event that the function gets from API Gateway."""
+        """Return the event that API Gateway sends to the function."""
         pairs: list[tuple[str, Value]] = list(self.fields)
         for place, fault in self.field_faults:
             if pairs:
                 at = place % len(pairs)
                 pairs[at : at + 1] = FIELD_FAULTS[fault](*pairs[at])
-        wire = self._write_result([(name, self._named(value, is_known=is_known)) for name, value in pairs])
+        wire = self._encode([(name, self._fill_ids(value, is_known=is_known)) for name, value in pairs])
         for fault in self.wire_faults:
             wire = WIRE_FAULTS[fault](wire)
         body, is_base64 = wire.body, wire.is_base64
@@ -441,13 +456,13 @@ class Callback:
             "isBase64Encoded": is_base64,
         }
 
-    def _named(self, value: Value, *, is_known: bool) -> Value:
-        if isinstance(value, Written):
+    def _fill_ids(self, value: Value, *, is_known: bool) -> Value:
+        if isinstance(value, Encoded):
             return value
         provider_message_id, reference = self.ids(is_known=is_known)
         return value.replace(ID, provider_message_id).replace(REFERENCE, reference)
 
-    def _write_result(self, pairs: list[tuple[str, Value]]) -> Wire:
+    def _encode(self, pairs: list[tuple[str, Value]]) -> Wire:
         form = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs)
         if self.wire == "query":
             return Wire(method=self.method, query=form, headers={"accept": "*/*"}, body=None)
@@ -459,75 +474,75 @@ class Callback:
 
 
 def _quoted(value: Value) -> str:
-    return value.form if isinstance(value, Written) else quote_plus(value, errors="surrogatepass")
+    return value.form if isinstance(value, Encoded) else quote_plus(value, errors="surrogatepass")
 
 
 def _as_json(value: Value) -> str:
-    return value.json if isinstance(value, Written) else json.dumps(value)
+    return value.json if isinstance(value, Encoded) else json.dumps(value)
 
 
-def _few(names: Mapping[str, Any], random: Random) -> list[str]:
+def _sample_few(names: Mapping[str, Any], random: Random) -> list[str]:
     return random.sample(sorted(names), random.choice((0, 0, 0, 1, 1, 2)))
 
 
-def some_callback(random: Random) -> Callback:
-    provider, kind = random.choice(sorted(KINDS) if random.random() < 0.9 else NOWHERE)
+def random_callback(random: Random) -> Callback:
+    provider, kind = random.choice(sorted(KINDS) if random.random() < 0.9 else UNKNOWN_PATHS)
     token = random.choice(SECRET.webhook_tokens if random.random() < 0.8 else WRONG_TOKENS)
     shape = KINDS.get((provider, kind), KINDS["smspoh", "receipt"])
     own = "p" if provider == "smspoh" else {"sms": "s", "whatsapp": "w"}.get(kind.rpartition("-")[0], "o")
-    messages = sorted(begin().messages)
+    messages = sorted(initial_state().messages)
     return Callback(
         provider=provider,
         kind=kind,
         token=token,
         method=random.choice(("POST",) * 6 + ("GET",) * 6 + ("HEAD", "OPTIONS", "PUT", "DELETE", "")),
         message_id=random.choice([m for m in messages if m.startswith(own)] * 4 + messages),
-        is_strange=random.random() < 0.1,
+        has_unknown_id=random.random() < 0.1,
         wire=random.choice(("JSON",) * 6 + ("query",) if shape.is_json else WIRES),
         fields=tuple((name, random.choice(values)) for name, values in shape.fields.items()),
-        field_faults=tuple((random.randrange(5), fault) for fault in _few(FIELD_FAULTS, random)),
-        wire_faults=tuple(_few(WIRE_FAULTS, random)),
+        field_faults=tuple((random.randrange(5), fault) for fault in _sample_few(FIELD_FAULTS, random)),
+        wire_faults=tuple(_sample_few(WIRE_FAULTS, random)),
         down=random.choice((None,) * 20 + ("store", "inbox", "directory", "settings")),
     )
 
 
-# --- allowed effects --------------------------------------------------------------------------------------------------
+# --- allowed effects -----------------------------------------------------------------------------------------------
 
 ANSWERS: Final = {200: "ok", 400: "malformed", 404: "not found", 503: "try again"}
 HEADERS: Final = {"content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff"}
 
 
-def check(callback: Callback) -> Seen:
-    """Deliver a callback twice, with the ids of a message and with ids that do not exist."""
+def check(callback: Callback) -> CheckResult:
+    """Deliver a request with the ids of a message and with unknown ids, and check both responses."""
     violations: list[str] = []
     answers = []
     for is_known in (True, False):
-        answer, after = _brought(callback, is_known=is_known)
+        answer, after = _deliver(callback, is_known=is_known)
         answers.append(answer)
-        if answer not in [_constant(status) for status in ANSWERS]:
-            violations.append(f"an answer that is not among the constant ones: {answer!r}")
-        violations += _disallowed(callback, _status(answer), after, is_known=is_known)
-        violations += _leaks(callback)
+        if answer not in [_expected_response(status) for status in ANSWERS]:
+            violations.append(f"unexpected response: {answer!r}")
+        violations += _find_violations(callback, _status(answer), after, is_known=is_known)
+        violations += _find_leaks(callback)
     if answers[0] != answers[1]:
-        violations.append("the answer tells whether the message is known (I12)")
-    ending = f"{_status(answers[0])}{', with nothing wrong in it' if callback.is_clean else ''}"
-    return Seen(endings=(ending,), violations=tuple(violations))
+        violations.append("the response reveals whether the message exists (I12)")
+    outcome = f"{_status(answers[0])}{', valid request' if callback.is_valid else ''}"
+    return CheckResult(outcomes=(outcome,), violations=tuple(violations))
 
 
-def _brought(callback: Callback, *, is_known: bool) -> tuple[object, State]:
-    house = world()
-    restore(house, begin())
+def _deliver(callback: Callback, *, is_known: bool) -> tuple[object, State]:
+    house = shared_application()
+    restore(house, initial_state())
     ports = {"store": house.store, "inbox": house.inbox, "directory": house.directory, "settings": house.settings}
     for name, port in ports.items():
         port.is_down = name == callback.down  # type: ignore[attr-defined]
     try:
-        answer: object = door()(callback.event(is_known=is_known), None)
+        answer: object = load_handler()(callback.event(is_known=is_known), None)
     except Exception as error:
         answer = f"{type(error).__name__} raised"
     return answer, state_of(house)
 
 
-def _constant(status: int) -> dict[str, Any]:
+def _expected_response(status: int) -> dict[str, Any]:
     return {"statusCode": status, "headers": HEADERS, "body": ANSWERS[status]}
 
 
@@ -535,115 +550,115 @@ def _status(answer: object) -> int:
     return int(answer["statusCode"]) if isinstance(answer, dict) else 500
 
 
-def _disallowed(callback: Callback, status: int, after: State, *, is_known: bool) -> list[str]:
-    before, kind = begin(), callback.expected
+def _find_violations(callback: Callback, status: int, after: State, *, is_known: bool) -> list[str]:
+    before, kind = initial_state(), callback.expected
     changed = {part for part, was, now in zip(State._fields, before, after, strict=True) if was != now}
     if kind is None:
-        said = [] if status == 404 else [f"{status} without a token or a place (W6)"]
-        return said + ["something changed without a token or a place (W6)"] * bool(changed)
+        unexpected = [] if status == 404 else [f"{status} without a valid token or path (W6)"]
+        return unexpected + ["a change without a valid token or path (W6)"] * bool(changed)
     may_change = {"kept", "consents", "conversations"} if kind.is_inbound else {"messages", "buffered"}
-    wrong = [f"{part} changed by {callback.kind}" for part in sorted(changed - may_change)]
+    violations = [f"{part} changed by {callback.kind}" for part in sorted(changed - may_change)]
     if status == 404 or (status == 503 and callback.down is None):
-        wrong.append(f"{status} for a good token at a good place")
+        violations.append(f"{status} for a valid token and path")
     if changed and status not in (200, 503):
-        wrong.append(f"something changed by what was answered {status} (W8)")
-    wrong += _moved_otherwise(callback, before, after) + _kept_otherwise(callback, before, after)
-    if callback.is_clean:
-        wrong += _not_taken_in(callback, kind, status, after, is_known=is_known)
-    return wrong
+        violations.append(f"a change by a request with response {status} (W8)")
+    violations += _message_violations(callback, before, after) + _inbound_violations(callback, before, after)
+    if callback.is_valid:
+        violations += _find_missing_effects(callback, kind, status, after, is_known=is_known)
+    return violations
 
 
-def _moved_otherwise(callback: Callback, before: State, after: State) -> list[str]:
+def _message_violations(callback: Callback, before: State, after: State) -> list[str]:
     if after.messages.keys() != before.messages.keys():
-        return ["a report made or removed a message (W2)"]
-    moved = [name for name in before.messages if before.messages[name] != after.messages[name]]
-    wrong = ["one report changed several messages (W8)"] if len(moved) > 1 else []
-    for name in moved:
-        wrong += _wrong_move(callback, before.messages[name], after.messages[name])
+        return ["a report created or removed a message (W2)"]
+    changed_ids = [name for name in before.messages if before.messages[name] != after.messages[name]]
+    violations = ["one report changed several messages (W8)"] if len(changed_ids) > 1 else []
+    for name in changed_ids:
+        violations += _transition_violations(callback, before.messages[name], after.messages[name])
     added = after.buffered.keys() - before.buffered.keys()
     if len(added) > 1 or not all(key.startswith(f"{callback.provider}#") for key in added):
-        wrong.append("a report was parked more than once, or under another vendor (W2)")
-    return wrong
+        violations.append("a report was buffered twice or for another vendor (W2)")
+    return violations
 
 
-def _wrong_move(callback: Callback, was: Message, now: Message) -> list[str]:
-    wrong = []
+def _transition_violations(callback: Callback, was: Message, now: Message) -> list[str]:
+    violations = []
     if now.status.rank < was.status.rank:
-        wrong.append(f"the rank fell from {was.status} to {now.status} (I3)")
+        violations.append(f"the rank fell from {was.status} to {now.status} (I3)")
     if now.status is not was.status and now.history[-1].source is not Source.WEBHOOK:
-        wrong.append("a change of status that is not the webhook's")
+        violations.append("a change of status with another source than the webhook")
     if was.provider != callback.provider:
-        wrong.append("a report changed a message of another vendor (I12)")
-    if _bound(was) != _bound(now):
-        wrong.append("a report changed what was asked for")
-    return wrong
+        violations.append("a report changed a message of another vendor (I12)")
+    if _immutable_fields(was) != _immutable_fields(now):
+        violations.append("a report changed the request")
+    return violations
 
 
-def _bound(message: Message) -> tuple[object, ...]:
-    """Return the part of a message that no report may change."""
+def _immutable_fields(message: Message) -> tuple[object, ...]:
+    """Return the fields of a message that no report may change."""
     return (message.recipient, message.channel, message.route, message.attempt, message.attempt_id, message.fingerprint)
 
 
-def _kept_otherwise(callback: Callback, before: State, after: State) -> list[str]:
-    wrong = []
+def _inbound_violations(callback: Callback, before: State, after: State) -> list[str]:
+    violations = []
     added = after.kept.keys() - before.kept.keys()
     if len(added) > 1 or not all(key.startswith(f"{callback.provider}#") for key in added):
-        wrong.append("an inbound message was kept more than once, or under another vendor (W10)")
+        violations.append("an inbound message was stored twice or for another vendor (W10)")
     if (
         len(after.consents.keys() - before.consents.keys()) > 1
         or len(after.conversations.keys() - before.conversations.keys()) > 1
     ):
-        wrong.append("an inbound message spoke for several numbers or conversations")
-    return wrong
+        violations.append("an inbound message changed several numbers or conversations")
+    return violations
 
 
-def _not_taken_in(callback: Callback, kind: Kind, status: int, after: State, *, is_known: bool) -> list[str]:
-    """Return the missing effects of a valid callback."""
+def _find_missing_effects(callback: Callback, kind: Kind, status: int, after: State, *, is_known: bool) -> list[str]:
+    """Return the effects that are missing after a valid request."""
     if status != 200:
-        return [f"{status} for a callback with nothing wrong in it"]
+        return [f"{status} for a valid request"]
     if kind.is_inbound:
-        return [] if after.kept else ["an inbound message was not kept"]
-    before, fields = begin(), dict(callback.fields)
+        return [] if after.kept else ["an inbound message was not stored"]
+    before, fields = initial_state(), dict(callback.fields)
     provider_message_id, _ = callback.ids(is_known=is_known)
     message = before.messages[callback.message_id]
     reported = kind.status_of(fields["status"])
     is_named = is_known and message.provider == callback.provider and message.provider_message_id == provider_message_id
-    is_referred = (
+    reference_conditions = (
         *(is_known, fields.get("clientReference") == REFERENCE, message.provider == callback.provider),
         *(message.attempt_id is not None, message.provider_message_id is None),
     )
-    if is_named or all(is_referred):
-        wanted = max(message.status, reported or message.status, key=lambda s: s.rank)
+    if is_named or all(reference_conditions):
+        expected_status = max(message.status, reported or message.status, key=lambda s: s.rank)
         now = after.messages[callback.message_id].status
-        return [] if now is wanted else [f"{message.status} became {now}, not {wanted} (I4)"]
+        return [] if now is expected_status else [f"{message.status} became {now}, not {expected_status} (I4)"]
     buffered = after.buffered.get(f"{callback.provider}#{provider_message_id}")
     is_kept = buffered is not None and reported in [report.status for report in buffered.reports]
-    return [] if is_kept else ["a report for nobody was not parked (W1)"]
+    return [] if is_kept else ["a report for an unknown message was not buffered (W1)"]
 
 
-def _leaks(callback: Callback) -> list[str]:
+def _find_leaks(callback: Callback) -> list[str]:
     """Return the private values in the log (I11)."""
-    said = repr(world().telemetry.lines)
+    log = repr(shared_application().telemetry.lines)
     secrets = [*SECRET.webhook_tokens, NUMBER, "Halo", "OR 1=1"]
-    return [f"the log holds {secret!r} (I11)" for secret in secrets if secret in said]
+    return [f"the log contains {secret!r} (I11)" for secret in secrets if secret in log]
 
 
-# --- tests ------------------------------------------------------------------------------------------------------------
+# --- tests ----------------------------------------------------------------------------------------------------------
 
 
 @covers("W2", "W6", "W7", "W8", "W9", "I3", "I11", "I12")
-def test_no_callback_raises_or_reveals_anything_or_has_a_forbidden_effect() -> None:
-    tally = explore(some_callback, check, count=CASES)
+def test_no_webhook_request_raises_leaks_or_changes_unrelated_data() -> None:
+    tally = explore(random_callback, check, count=CASES)
 
-    assert {"200", "400", "404", "503"} <= tally.endings.keys()
-    assert tally.endings["200, with nothing wrong in it"] > CASES / 20
+    assert {"200", "400", "404", "503"} <= tally.outcomes.keys()
+    assert tally.outcomes["200, valid request"] > CASES / 20
     assert tally.violations == {}, "\n".join(tally.lines())
 
 
 @covers("W6", "I12")
 @pytest.mark.parametrize("place", sorted(KINDS), ids="-".join)
 @pytest.mark.parametrize("token", WRONG_TOKENS, ids=[ascii(token[:20]) for token in WRONG_TOKENS])
-def test_similar_token_changes_nothing_and_reveals_nothing(place: tuple[str, str], token: str) -> None:
+def test_a_similar_token_changes_nothing_and_gets_404(place: tuple[str, str], token: str) -> None:
     """W6, I12."""
     provider, kind = place
     fields = tuple((name, values[0]) for name, values in KINDS[place].fields.items())
@@ -660,15 +675,15 @@ def test_similar_token_changes_nothing_and_reveals_nothing(place: tuple[str, str
         down=None,
     )
 
-    assert check(good) == Seen(endings=("200, with nothing wrong in it",))
-    assert check(replace(good, token=token)) == Seen(endings=("404",))
+    assert check(good) == CheckResult(outcomes=("200, valid request",))
+    assert check(replace(good, token=token)) == CheckResult(outcomes=("404",))
 
 
 @covers("W8", "Q4")
 @pytest.mark.parametrize("fault", sorted({*FIELD_FAULTS, *WIRE_FAULTS}))
-def test_every_fault_is_handled_in_every_place(fault: str) -> None:
-    """W8, Q4: each single fault, for each kind and encoding."""
-    seen = set()
+def test_every_fault_is_handled_at_every_path(fault: str) -> None:
+    """W8, Q4: each fault alone, for each kind and each wire format."""
+    result = set()
     for (provider, kind), shape in KINDS.items():
         for wire in WIRES:
             callback = Callback(
@@ -685,6 +700,6 @@ def test_every_fault_is_handled_in_every_place(fault: str) -> None:
             )
             found = check(callback)
             refused = fault in REFUSED or (fault in REFUSED_IN_FIELDS and not shape.is_json)
-            seen.add((found.violations, refused and found.endings != ("400",)))
+            result.add((found.violations, refused and found.outcomes != ("400",)))
 
-    assert seen == {((), False)}
+    assert result == {((), False)}

@@ -30,7 +30,7 @@ POLICY: Final = "least"
 
 TRIES: Final = 2
 """An exercise can fail for another reason than the missing permission, so it is repeated."""
-MAX_INLINE_WAIT_SECONDS: Final = 10.0
+DENIAL_TIMEOUT_SECONDS: Final = 10.0
 EXIT_DETECTION_SECONDS: Final = 0.3
 """Time in which the local AWS detects that a process ended. It loses an invocation that comes earlier."""
 NO_OP_EVENTS: Final = ("send/not-json", "webhook/unknown-kind", "publish/removed", "follow_up/every-minute")
@@ -181,7 +181,7 @@ class IamTest:
             )
 
     def _wait_for_denial(self, deployed: DeployedPermission) -> bool:
-        until = time.monotonic() + MAX_INLINE_WAIT_SECONDS
+        until = time.monotonic() + DENIAL_TIMEOUT_SECONDS
         while not deployed.is_denied(self._proxy.denials):
             if time.monotonic() > until:
                 return False

@@ -1,4 +1,4 @@
-"""Run the simulation: `python -m tests.simulation [-n N] [--seed S] [--jobs J]`, or one run again by `--replay`."""
+"""Run the simulation: `python -m tests.simulation [-n N] [--seed S] [--jobs J]`, or repeat one run with `--replay`."""
 
 import argparse
 import sys
@@ -10,27 +10,27 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2] / "layers" / "sampai"))
 
 from tests.simulation.choices import Choices, from_text
-from tests.simulation.runs import Tally, run, tally_exhaustive, tally_random, told
+from tests.simulation.runs import Tally, describe_run, run, tally_exhaustive, tally_random
 from tests.simulation.scenarios import SCENARIOS
 
 PART = 500
-"""Random runs that one job makes at a time."""
+"""Number of random runs in one job."""
 
 
 def main() -> int:
-    """Make the runs, print what they came to, and return the exit status: 1 if a promise was broken."""
+    """Run the schedules, print the totals, and return the exit status: 1 if a promise was broken."""
     options = _options()
     if options.replay:
         name, script = options.replay
-        made = run(SCENARIOS[name], Choices(from_text(script)))
-        print(told(made))
-        return int(made.broken is not None)
-    began = time.monotonic()
+        result = run(SCENARIOS[name], Choices(from_text(script)))
+        print(describe_run(result))
+        return int(result.violation is not None)
+    started_at = time.monotonic()
     tally = Tally()
     with ProcessPoolExecutor(options.jobs) as pool:
         for part in _parts(pool, seed=options.seed, count=options.n):
             tally.add(part.result())
-    print(_table(tally, seconds=time.monotonic() - began))
+    print(_table(tally, seconds=time.monotonic() - started_at))
     return int(tally.violations > 0)
 
 
@@ -39,7 +39,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("-n", type=int, default=10_000, help="random schedules (default 10000)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the random schedules (default 1)")
     parser.add_argument("--jobs", type=int, default=1, help="processes to share the work (default 1)")
-    parser.add_argument("--replay", nargs=2, metavar=("SCENARIO", "CHOICES"), help="make one run again and show it")
+    parser.add_argument("--replay", nargs=2, metavar=("SCENARIO", "CHOICES"), help="repeat one run and print its steps")
     return parser.parse_args()
 
 
@@ -61,7 +61,7 @@ def _table(tally: Tally, *, seconds: float) -> str:
         *((f"  {fault}", count) for fault, count in tally.faults.most_common()),
         ("violations", tally.violations),
     ]
-    lines = [f"{what:40} {count:>10}" for what, count in rows]
+    lines = [f"{title:40} {count:>10}" for title, count in rows]
     lines += [f"digest {tally.digest:016x}", f"{seconds:.0f} s, {total / seconds:.0f} schedules a second"]
     return "\n".join([*lines, *(f"\n{failure}" for failure in tally.failures)])
 

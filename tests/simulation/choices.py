@@ -1,8 +1,8 @@
-"""Where a run may go one way or another: every such point asks here, so that any run can be made again.
+"""The choices of a run. Every nondeterministic point of a run asks here, so that any run can be repeated.
 
-A point has options; option 0 is what happens on a good day, every other one is a fault (or another process that comes
-in between). A script holds the faults alone, by the number of their point: `17:2,93:1` says that point 17 takes its
-option 2, point 93 its option 1, and all others option 0.
+A point has options. Option 0 has no fault; every other option is a fault, or another process that runs in between. A
+script contains only the faults, by the number of their point: `17:2,93:1` means that point 17 takes option 2, point 93
+takes option 1, and all other points take option 0.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,25 +16,25 @@ MAX_FAULTS: Final = 4
 FEWEST_FAULTS: Final = 2
 
 NEARBY: Final = 12
-"""Points within which a fault may follow close upon another: that is where they meet in one message."""
+"""Largest distance, in points, of faults that are close together. Such faults often affect one message."""
 
 
 class Choices:
-    """Answers by a script and keeps what was asked, so that other scripts can be made from it."""
+    """Chooses by a script and records the points, so that other scripts can be derived."""
 
     def __init__(self, script: Script) -> None:
         self._script = script
         self.counts: list[int] = []
-        """How many options each point had."""
-        self.made: dict[int, int] = {}
+        """The number of options of each point."""
+        self.chosen: dict[int, int] = {}
 
     def choose(self, options: Sequence[str]) -> str:
-        """Return one of the options. Raises IndexError where the script knows of one that is not there."""
+        """Return one of the options. Raise IndexError if the script selects an option that does not exist."""
         point = len(self.counts)
         self.counts.append(len(options))
         pick = self._pick(point, len(options))
         if pick:
-            self.made[point] = pick
+            self.chosen[point] = pick
         return options[pick]
 
     def _pick(self, point: int, count: int) -> int:
@@ -42,7 +42,7 @@ class Choices:
 
 
 class RandomChoices(Choices):
-    """Two to four faults, at points drawn from a run that is about as long as the one without faults."""
+    """Chooses two to four faults at random points. `length` is the number of points of a run without faults."""
 
     def __init__(self, random: Random, *, length: int) -> None:
         super().__init__({})
@@ -54,7 +54,7 @@ class RandomChoices(Choices):
 
 
 def _points(random: Random, length: int) -> set[int]:
-    """Draw points over the whole run, or one after another in a small part of it."""
+    """Draw points over the whole run, or close together."""
     faults = random.randint(FEWEST_FAULTS, MAX_FAULTS)
     reach = max(1, length + length // 4)
     if random.random() < 0.5:
@@ -66,7 +66,7 @@ def _points(random: Random, length: int) -> set[int]:
 def every_script(counts_of: Callable[[Script], Sequence[int]], *, budget: int) -> Iterator[Script]:
     """Yield every script with at most `budget` faults once, depth first.
 
-    `counts_of` makes the run of a script and returns how many options its points had.
+    `counts_of` runs a script and returns the number of options of its points.
     """
     waiting: list[dict[int, int]] = [{}]
     while waiting:
@@ -86,6 +86,6 @@ def to_text(script: Script) -> str:
 
 
 def from_text(text: str) -> Script:
-    """Read what `to_text` wrote. Raises ValueError."""
+    """Parse the output of `to_text`. Raise ValueError."""
     pairs = [part.split(":") for part in text.split(",") if part not in ("", "-")]
     return {int(point): int(pick) for point, pick in pairs}

@@ -1,4 +1,4 @@
-"""The ports as a world has them: each call asks the world how it goes, then does as much as that says."""
+"""Simulated ports: each call asks the world for its outcome and then takes effect accordingly."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -80,7 +80,7 @@ DUE_FAULTS: Final = (NOT_MADE, LAGS, STALE)
 
 
 class SimulatedStore(InMemoryStore):
-    """The fake that is held to the same tests as the real store, with everything that can come between."""
+    """The in-memory store, which passes the tests of the real store, with faults."""
 
     def __init__(self, world: "World") -> None:
         super().__init__()
@@ -113,11 +113,11 @@ class SimulatedStore(InMemoryStore):
         after = self.messages[message_id]
         if after is not before:
             self._world.stream.append((before, after))
-            self._world.checkers.wrote(self._world.running(), before, after)
+            self._world.checkers.check_write(self._world.running(), before, after)
         return written
 
     def overwrite(self, message: Message) -> None:
-        """Store a message whatever stands there: for services that are wrong on purpose."""
+        """Store a message without a condition: for services with a planted defect."""
         self._world.die_if(self._world.step("store.overwrite", ()))
         self._world.running().claims[message.message_id] = message
         self._world.stream.append((self.messages.get(message.message_id), message))
@@ -166,7 +166,7 @@ class SimulatedDirectory(InMemoryDirectory):
             self._world.checkers.opted_out.setdefault(number, self._world.now)
 
     def increment(self, counter: QuotaCounter) -> bool:
-        return self._world.call("directory.count", CHANGE, partial(super().increment, counter))
+        return self._world.call("directory.increment", CHANGE, partial(super().increment, counter))
 
 
 class SimulatedMedia(InMemoryMedia):
@@ -184,13 +184,15 @@ class SimulatedMedia(InMemoryMedia):
         self._world.call("media.delete", CHANGE, partial(super().delete, key))
 
 
-class SimulatedVault(InMemoryEncryptionKeys):
+class SimulatedEncryptionKeys(InMemoryEncryptionKeys):
     def __init__(self, world: "World") -> None:
         super().__init__()
         self._world = world
 
     def get_or_create(self, message: Message, proposed: str) -> str:
-        return self._world.call("vault.key_of", CHANGE, partial(super().get_or_create, message, proposed))
+        return self._world.call(
+            "encryption_keys.get_or_create", CHANGE, partial(super().get_or_create, message, proposed)
+        )
 
 
 class SimulatedRateLimiter(InMemoryRateLimiter):
@@ -200,7 +202,7 @@ class SimulatedRateLimiter(InMemoryRateLimiter):
 
     def reserve(self, name: str, duration: timedelta, *, earliest: datetime, latest: datetime) -> Reservation:
         take = partial(super().reserve, name, duration, earliest=earliest, latest=latest)
-        return self._world.call("limiter.take_turn", CHANGE, take)
+        return self._world.call("limiter.reserve", CHANGE, take)
 
 
 class SimulatedInbox(InMemoryInbox):
@@ -222,7 +224,7 @@ class SimulatedSecret(FixedSecret):
 
 
 class SimulatedQueue(RecordingQueue):
-    """Delivers our own notes to the send function, after their delay."""
+    """Delivers wake-ups to the send function after their delay."""
 
     def __init__(self, world: "World") -> None:
         super().__init__()
@@ -244,7 +246,7 @@ class SimulatedBus(RecordingBus):
         self._world = world
 
     def put(self, events: Sequence[Event]) -> None:
-        """Publish in order; where the bus fails half-way, the first ones are out and will come again."""
+        """Publish in order. If the bus fails half-way, the first events are published and will be repeated."""
         if not events:
             return
         outcome = self._world.step("bus.put", (*CHANGE, FIRST_HALF))
@@ -256,7 +258,7 @@ class SimulatedBus(RecordingBus):
 
 
 class SimulatedTransport:
-    """Brings requests to the vendors, and most of their answers back."""
+    """Delivers requests to the vendors, and most of the responses."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
@@ -271,9 +273,9 @@ class SimulatedTransport:
 
     def _send(self, vendor: Vendor, call: Call) -> HttpResponse | NoResponse:
         world, is_bulk = self._world, len(call.sent) > 1
-        began_at = world.now
+        started_at = world.now
         outcome = world.step(f"{vendor.name}.send", (*SEND_FAULTS, HALF_TAKEN) if is_bulk else SEND_FAULTS)
-        claims = world.checkers.on_the_wire(world.running(), call.sent, world.store.messages, began_at)
+        claims = world.checkers.check_send(world.running(), call.sent, world.store.messages, started_at)
         if outcome == NO_CONNECTION:
             return unreached()
         if outcome in _UNTAKEN:
@@ -309,7 +311,7 @@ class SimulatedTransport:
 
 
 def _refuse(vendor: Vendor, call: Call, outcome: str) -> HttpResponse | NoResponse:
-    """Answer a send of which the vendor took nothing."""
+    """Answer a send that the vendor did not accept."""
     answers: dict[str, HttpResponse | NoResponse] = {
         LOST_UNTAKEN: NoResponse(may_have_been_sent=True, why="reset"),
         REFUSED: vendor.refusal,

@@ -1,4 +1,4 @@
-"""Many runs: every schedule with one fault, and seeded random ones with two to four."""
+"""Run many schedules: all with one fault, and seeded random ones with two to four."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,29 +14,29 @@ from tests.simulation.scenarios import SCENARIOS, Scenario
 from tests.simulation.world import World
 
 MAX_FAILURES: Final = 20
-"""Broken promises that are told in full; further ones are counted."""
+"""Number of broken promises to report in full; further ones are only counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A schedule that broke a promise, with all that it takes to see it again."""
+    """A schedule that broke a promise, with the command that repeats it."""
 
     scenario: str
     script: str
-    what: str
+    violation: str
     seed: str | None = None
 
     def __str__(self) -> str:
         drawn = f"  (seed {self.seed})" if self.seed else ""
-        return f"{self.what}\n  python -m tests.simulation --replay {self.scenario} {self.script}{drawn}"
+        return f"{self.violation}\n  python -m tests.simulation --replay {self.scenario} {self.script}{drawn}"
 
 
 @dataclass(slots=True)
 class Tally:
-    """What many runs came to. Tallies of parts add up to that of the whole, in any order."""
+    """Totals of many runs. Tallies of parts add up to the tally of the whole, in any order."""
 
     schedules: Counter[str] = field(default_factory=Counter)
-    """By kind: exhaustive or random."""
+    """Number of schedules by kind: exhaustive or random."""
     faults: Counter[str] = field(default_factory=Counter)
     steps: int = 0
     messages: int = 0
@@ -54,10 +54,12 @@ class Tally:
         self.messages += len(world.store.messages)
         self.acceptances += world.checkers.acceptances.total()
         self.digest = (self.digest + world.digest()) % 2**64
-        if run.broken is not None:
+        if run.violation is not None:
             self.violations += 1
-            script = to_text(world.choices.made)
-            self.failures.append(Failure(scenario=world.scenario.name, script=script, what=run.broken, seed=seed))
+            script = to_text(world.choices.chosen)
+            self.failures.append(
+                Failure(scenario=world.scenario.name, script=script, violation=run.violation, seed=seed)
+            )
             del self.failures[MAX_FAILURES:]
 
     def add(self, other: "Tally") -> None:
@@ -74,24 +76,24 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A world at its end, and the promise that was broken in it, if any."""
+    """A world after its run, and the broken promise, if any."""
 
     world: World
-    broken: str | None
+    violation: str | None
 
 
 def run(scenario: Scenario, choices: Choices) -> Run:
-    """Make one run of a scenario."""
+    """Run a scenario once."""
     world = World(scenario, choices)
     try:
         world.run()
-    except BrokenPromiseError as broken:
-        return Run(world, str(broken))
+    except BrokenPromiseError as error:
+        return Run(world, str(error))
     return Run(world, None)
 
 
 def exhaustive(scenario: Scenario, *, budget: int = 1) -> Iterator[Run]:
-    """Make every run of a scenario with at most so many faults."""
+    """Run every schedule of a scenario with at most `budget` faults."""
     runs: list[Run] = []
 
     def counts_of(script: Script) -> Sequence[int]:
@@ -102,45 +104,47 @@ def exhaustive(scenario: Scenario, *, budget: int = 1) -> Iterator[Run]:
         yield runs.pop()
 
 
-def at_random(seed: int, number: int) -> Run:
-    """Make the random run with a number under a seed; the scenarios take turns."""
+def run_random(seed: int, number: int) -> Run:
+    """Run the random schedule with a number under a seed. The numbers rotate through the scenarios."""
     names = list(SCENARIOS)
     scenario = SCENARIOS[names[number % len(names)]]
-    random = Random(f"{seed}/{number}")  # noqa: S311 - nobody is to guess it, everybody is to repeat it
+    random = Random(f"{seed}/{number}")  # noqa: S311 - repeatable, not secret
     return run(scenario, RandomChoices(random, length=_length(scenario.name)))
 
 
 @cache
 def _length(name: str) -> int:
-    """Return how many choices the run of a scenario without faults has."""
+    """Return the number of choices in a run without faults."""
     return len(run(SCENARIOS[name], Choices({})).world.choices.counts)
 
 
 def tally_exhaustive(names: Iterable[str]) -> Tally:
-    """Count every run with at most one fault of the scenarios."""
+    """Run and count every schedule with at most one fault of the scenarios."""
     tally = Tally()
     for name in names:
-        for made in exhaustive(SCENARIOS[name]):
-            tally.count("exhaustive", made)
+        for result in exhaustive(SCENARIOS[name]):
+            tally.count("exhaustive", result)
     return tally
 
 
 def tally_random(seed: int, numbers: Iterable[int]) -> Tally:
-    """Count the random runs with these numbers."""
+    """Run and count the random schedules with these numbers."""
     tally = Tally()
     for number in numbers:
-        tally.count("random", at_random(seed, number), seed=f"{seed}/{number}")
+        tally.count("random", run_random(seed, number), seed=f"{seed}/{number}")
     return tally
 
 
-def told(made: Run) -> str:
-    """Return a run step by step, for people."""
-    world = made.world
+def describe_run(result: Run) -> str:
+    """Return the steps of a run as text."""
+    world = result.world
     lines = [
-        f"{(when - START).total_seconds():9.2f}  {name:10} {what:24} {outcome}"
-        for when, name, what, outcome in world.trace
+        f"{(when - START).total_seconds():9.2f}  {name:10} {step:24} {outcome}"
+        for when, name, step, outcome in world.trace
     ]
     lines += [f"{m.message_id}: {' > '.join(e.status for e in m.history)}" for m in world.store.messages.values()]
-    lines += [f"{r.vendor.name} {r.provider_message_id}: {r.message_id}, told {r.told}" for r in world.rows]
-    lines += [f"digest {world.digest():016x}", made.broken or "every promise kept"]
+    lines += [
+        f"{r.vendor.name} {r.provider_message_id}: {r.message_id}, acknowledged {r.acknowledged}" for r in world.rows
+    ]
+    lines += [f"digest {world.digest():016x}", result.violation or "every promise kept"]
     return "\n".join(lines)

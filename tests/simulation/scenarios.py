@@ -1,4 +1,4 @@
-"""What is asked of the house in a run, and which outages no choice can spare it. Times are seconds after the start."""
+"""The requests and fixed outages of each run. Times are seconds after the start."""
 
 import json
 from base64 import b64encode
@@ -16,7 +16,7 @@ from tests.harness.application import RECIPIENTS, SETTINGS, request
 HORIZON_HOURS: Final = 2
 POLL_SECONDS: Final = (15, 60, 300, 1800)
 THAI: Final = "+66812345678"
-"""Its route has two providers: Nomsa, then SMSPoh."""
+"""A number with a route of two providers: Nomsa, then SMSPoh."""
 
 
 NO_JSON: Final = "{"
@@ -24,7 +24,7 @@ NO_JSON: Final = "{"
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Records that the request queue delivers as one batch. The same record twice is a duplicate of the queue's."""
+    """Records that the request queue delivers as one batch. `times` above 1 are duplicate deliveries of the queue."""
 
     at: float
     bodies: tuple[str, ...]
@@ -33,7 +33,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A part of the world that does not answer for a while: every port whose name begins so."""
+    """A period without responses from all ports with this prefix in their name."""
 
     port: str
     since: float
@@ -42,36 +42,36 @@ class Outage:
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """Public facts of a run; everything else is chosen."""
+    """The fixed inputs of a run; choices determine everything else."""
 
     name: str
     deliveries: tuple[Delivery, ...]
     outages: tuple[Outage, ...] = ()
     inbound: tuple[tuple[float, WebhookRequest], ...] = ()
-    """What people write to us by NusaSMS."""
+    """Inbound messages through NusaSMS, with their times."""
     list_lag: float = 0
-    """Seconds for which a message that a vendor took is in no list of it."""
+    """Seconds until an accepted message appears in the list of its vendor."""
     faults_stop: float = 900
-    """From when on everything goes well, but for the outages."""
+    """The end of chosen faults; outages have their own times."""
     redrive_at: float | None = None
-    """When an operator puts the dead letters back into the queue."""
+    """The time at which an operator redrives the dead letters."""
     conflicts: tuple[str, ...] = ()
-    """Message ids under which two different requests come."""
-    most_to_a_number: int | None = None
-    """Messages a day."""
+    """Message ids with two different requests."""
+    max_per_recipient: int | None = None
+    """Quota of messages per recipient and day."""
     nomsa_per_second: float | None = None
 
     @cached_property
     def settings(self) -> FixedSettings:
-        """The settings, read once for all runs: they stand still."""
+        """The settings of all runs of the scenario."""
         times = {"report_horizon_hours": HORIZON_HOURS, "poll_seconds": POLL_SECONDS}
-        allowed = {"limits": {Limit.PER_RECIPIENT_PER_DAY.value: self.most_to_a_number}}
+        allowed = {"limits": {Limit.PER_RECIPIENT_PER_DAY.value: self.max_per_recipient}}
         providers: dict[str, Any] = {**SETTINGS["providers"], "nomsa": {"max_per_second": self.nomsa_per_second}}
         return FixedSettings({**SETTINGS, "providers": providers, **times, **allowed})
 
     @cached_property
-    def asked_for(self) -> tuple[str, ...]:
-        """The ids under which a message must have come to an end: those of requests and of cancels."""
+    def requested(self) -> tuple[str, ...]:
+        """The message ids of all requests and cancels. Each must have a final message or a dead letter."""
         bodies = [body for delivery in self.deliveries for body in delivery.bodies if body != NO_JSON]
         named = (document.get("message_id") or document.get("cancel") for document in map(json.loads, bodies))
         return tuple(dict.fromkeys(name for name in named if name))
@@ -222,7 +222,7 @@ SCENARIOS: Final = {
                 Delivery(0, (request("m-1", "smspoh"),), times=2),
                 Delivery(0.1, (request("m-2", "smspoh", content=_text("Another")),)),
             ),
-            most_to_a_number=1,
+            max_per_recipient=1,
         ),
         Scenario(
             name="paced",

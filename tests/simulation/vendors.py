@@ -8,26 +8,26 @@ from typing import Final
 from sampai.domain.status import Status
 from tests.harness import vendors
 
-JOURNEYS: Final[Mapping[str, tuple[tuple[float, Status], ...]]] = {
+LIFECYCLES: Final[Mapping[str, tuple[tuple[float, Status], ...]]] = {
     "delivered": ((0, Status.ACCEPTED), (4, Status.SENT), (20, Status.DELIVERED)),
     "undelivered": ((0, Status.ACCEPTED), (4, Status.SENT), (20, Status.UNDELIVERED)),
     "late": ((0, Status.ACCEPTED), (70, Status.SENT), (500, Status.DELIVERED)),
-    "never told": ((0, Status.ACCEPTED),),
+    "never reported": ((0, Status.ACCEPTED),),
 }
-"""The statuses of a taken message, each with the seconds after which it begins."""
+"""The statuses of an accepted message, each with its time in seconds after the acceptance."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Row(vendors.Row):
-    journey: tuple[tuple[float, Status], ...]
+    lifecycle: tuple[tuple[float, Status], ...]
     message_id: str
     """Our id, for the checkers only: a vendor knows no more than its request says."""
     reached: Status | None = None
-    """The status of the last receipt; it may be ahead of the journey's times."""
-    told: Status | None = None
+    """The status of the last receipt; it may be ahead of the lifecycle."""
+    acknowledged: Status | None = None
     """The highest status that a receipt reported and that was answered with 200."""
 
     def status_at(self, now: datetime) -> Status:
         age = (now - self.created_at).total_seconds()
-        status = [status for after, status in self.journey if after <= age or after == 0][-1]
+        status = [status for after, status in self.lifecycle if after <= age or after == 0][-1]
         return max(status, self.reached or status, key=lambda known: known.rank)

@@ -1,10 +1,10 @@
 """One run: the real services on a simulated clock, store, queue, bus, vendors and processes, in one thread.
 
-Every port call is one step. Its outcome is chosen: it happens, it does not, it happens and nobody is told, it happens
-in part, it takes long, the process dies after it. Two processes at once are simulated by running one inside a step of
-the other, from its beginning to its end (or death). That gives every interleaving of two processes at the granularity
-of port calls in which the second one ends first; a third process, or two that take turns, does not come about. It is
-what the fence, the claim and the meeting point are about: one process that finds another's work half done.
+Every port call is one step with a chosen outcome: it takes effect; it does not; it takes effect and its response is
+lost; it takes effect in part; it is slow; the process dies after it. A second process runs inside a step of the first,
+from start to end (or death). So the simulation covers every interleaving of two processes, at the granularity of port
+calls, in which the second ends first. It does not cover three processes, or two that alternate. Fencing, claims and
+correlations protect against exactly this: a process that meets the unfinished work of another.
 """
 
 import collections
@@ -37,7 +37,7 @@ from tests.fakes import (
 from tests.harness.application import TOKEN
 from tests.harness.sending import WEBHOOK_BASE_URL, new_sender
 from tests.harness.vendors import Call, Vendor
-from tests.simulation.checkers import BrokenPromiseError, Checkers, Ending, Process, ProcessDiedError, demand
+from tests.simulation.checkers import BrokenPromiseError, Checkers, FinalState, Process, ProcessDiedError, require
 from tests.simulation.choices import Choices
 from tests.simulation.ports import (
     ANSWER_LOST,
@@ -50,6 +50,7 @@ from tests.simulation.ports import (
     SLOW,
     SimulatedBus,
     SimulatedDirectory,
+    SimulatedEncryptionKeys,
     SimulatedInbox,
     SimulatedMedia,
     SimulatedQueue,
@@ -57,10 +58,9 @@ from tests.simulation.ports import (
     SimulatedSecret,
     SimulatedStore,
     SimulatedTransport,
-    SimulatedVault,
 )
 from tests.simulation.scenarios import HORIZON_HOURS, Scenario
-from tests.simulation.vendors import JOURNEYS, Row
+from tests.simulation.vendors import LIFECYCLES, Row
 
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ MAX_RECEIPT_TRIES: Final = 3
 FREEZE: Final = timedelta(minutes=10)
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 SOON: Final = timedelta(seconds=30)
-"""How long after a step that begins now something may happen within it."""
+"""The time within which the next events can run inside a step."""
 
 LIFETIMES: Final = {"send": 30, "webhook": 10, "follow_up": 50, "publish": 30}
 """Seconds, as in the template."""
@@ -99,7 +99,7 @@ def _options(faults: tuple[str, ...], events: int, is_due: bool, may_freeze: boo
 
 @dataclass(slots=True, kw_only=True)
 class QueuedRecord:
-    """One record of the request queue and its way through it."""
+    """One record of the request queue and its state."""
 
     record_id: str
     body: str
@@ -107,26 +107,26 @@ class QueuedRecord:
     receives: int = 0
     is_deleted: bool = False
     reason: str = ""
-    """Why it came back last time."""
+    """The reason of its last return to the queue."""
 
 
 @dataclass(order=True, slots=True)
 class _Event:
     at: datetime
     number: int
-    what: str = field(compare=False)
-    happen: Callable[[], None] = field(compare=False)
+    label: str = field(compare=False)
+    action: Callable[[], None] = field(compare=False)
 
 
 class World:
-    """Everything that there is in one run of one scenario."""
+    """The state of one run of one scenario."""
 
     def __init__(self, scenario: Scenario, choices: Choices) -> None:
         self.scenario = scenario
         self.choices = choices
         self.now = START
         self.process: Process | None = None
-        self.checkers = Checkers(most_to_a_number=scenario.most_to_a_number)
+        self.checkers = Checkers(max_per_recipient=scenario.max_per_recipient)
         self.trace: list[tuple[datetime, str, str, str]] = []
         self.faults: collections.Counter[str] = collections.Counter()
         self.steps = 0
@@ -137,7 +137,7 @@ class World:
         self.store = SimulatedStore(self)
         self.directory = SimulatedDirectory(self)
         self.media = SimulatedMedia(self)
-        self.encryption_keys = SimulatedVault(self)
+        self.encryption_keys = SimulatedEncryptionKeys(self)
         self.limiter = SimulatedRateLimiter(self)
         self.inbox = SimulatedInbox(self)
         self.queue = SimulatedQueue(self)
@@ -166,7 +166,7 @@ class World:
         return (lambda: self.now) if skew is None else (lambda: self.now + skew)
 
     def _sender(self, depth: int) -> SendService:
-        """Return the sandbox that is free: one for each send function that runs at the same time."""
+        """Return the execution environment of this depth: concurrent send functions have different ones."""
         if depth not in self._senders:
             sender = new_sender(
                 self,
@@ -212,32 +212,32 @@ class World:
             new_pool=InlinePool,
         )
 
-    # --- choosing -----------------------------------------------------------------------------------------------------
+    # --- choices ------------------------------------------------------------------------------------------------------
 
-    def choose(self, what: str, options: tuple[str, ...]) -> str:
-        """Return one of the options, the first one once faults have stopped."""
+    def choose(self, label: str, options: tuple[str, ...]) -> str:
+        """Return one of the options: the first one after the faults have stopped."""
         chosen = self.choices.choose(options) if self.now < self._faults_stop else options[0]
         if chosen is not options[0]:
             self.faults[chosen] += 1
-        self.trace.append((self.now, self.process.name if self.process else "world", what, chosen))
+        self.trace.append((self.now, self.process.name if self.process else "world", label, chosen))
         return chosen
 
     def step(self, port: str, faults: tuple[str, ...], *, may_freeze: bool = False) -> str:
-        """Begin a port call of the present process and return its outcome. Raises ProcessDiedError.
+        """Begin a port call of the current process and return its outcome. Raise ProcessDiedError.
 
-        `faults[0]` is what an outage of the port looks like.
+        `faults[0]` is the outcome during an outage of the port.
         """
         process = self.running()
         self.steps += 1
-        demand(self.steps < MAX_STEPS, "I10", "the run does not end")
+        require(self.steps < MAX_STEPS, "I10", "the run does not end")
         self.now += timedelta(seconds=STEP_SECONDS)
         self._require_alive(process)
-        if self._is_out(port):
+        if self._is_unavailable(port):
             self.trace.append((self.now, process.name, port, "outage"))
             return faults[0]
         outcome = self.choose(port, self._options(process, faults, may_freeze=may_freeze))
         if outcome in MEANWHILE:
-            self._happen_early(MEANWHILE.index(outcome))
+            self._run_event_early(MEANWHILE.index(outcome))
         elif outcome == MEANWHILE_FOLLOW_UP:
             self._follow_up()
         elif outcome == FREEZES:
@@ -251,7 +251,7 @@ class World:
         return OK
 
     def call(self, port: str, faults: tuple[str, ...], effect: Callable[[], T]) -> T:
-        """Make a port call that says by UnavailableError that nothing is known of its effect."""
+        """Make a port call. Raise UnavailableError if the effect is unknown to the caller."""
         outcome = self.step(port, faults)
         if outcome == NOT_MADE:
             raise UnavailableError(port)
@@ -283,18 +283,18 @@ class World:
             self.trace.append((self.now, process.name, "time-out", ""))
             raise ProcessDiedError
 
-    def _is_out(self, port: str) -> bool:
+    def _is_unavailable(self, port: str) -> bool:
         since = (self.now - START).total_seconds()
         return any(port.startswith(o.port) and o.since <= since < o.until for o in self.scenario.outages)
 
     # --- processes ----------------------------------------------------------------------------------------------------
 
     def invoke(self, name: str, work: Callable[[], T]) -> T | None:
-        """Run one invocation and return its answer; None if it died or failed."""
+        """Run one invocation and return its result; None if it died or failed."""
         outer = self.process
         self.process = Process(
             name=name,
-            began_at=self.now,
+            started_at=self.now,
             dies_at=self.now + timedelta(seconds=LIFETIMES[name]),
             skew=self._skews.get(name, timedelta(0)),
             depth=1 if outer is None else outer.depth + 1,
@@ -318,8 +318,8 @@ class World:
     def _depth(self) -> int:
         return 0 if self.process is None else self.process.depth
 
-    def _work_through(self, records: Sequence[QueuedRecord]) -> None:
-        """Let the send function work through a batch; what it does not finish comes back after a while."""
+    def _process_batch(self, records: Sequence[QueuedRecord]) -> None:
+        """Run the send function on a batch. Unfinished records return after the visibility timeout."""
         waiting = [record for record in records if not record.is_deleted]
         for record in waiting:
             record.receives += 1
@@ -342,7 +342,7 @@ class World:
                 record.is_deleted = True
         rest = [record for record in batch if not record.is_deleted]
         if rest:
-            self.at(self.now + VISIBILITY, "redelivery", partial(self._work_through, rest))
+            self.at(self.now + VISIBILITY, "redelivery", partial(self._process_batch, rest))
 
     def _follow_up(self) -> None:
         self.invoke("follow_up", lambda: self.follower.run(remaining=self._remaining))
@@ -353,15 +353,15 @@ class World:
         )
 
     def _publish(self) -> None:
-        """Bring what the table's stream holds to the bus; what failed is brought again, all of it."""
+        """Publish the records of the table's stream. After a failure, the whole batch is repeated."""
         batch = list(self.stream)
         if batch and self.invoke("publish", lambda: self.publisher.publish(batch)) is not None:
             del self.stream[: len(batch)]
 
     # --- events -------------------------------------------------------------------------------------------------------
 
-    def at(self, when: datetime, what: str, happen: Callable[[], None]) -> None:
-        heapq.heappush(self._events, _Event(when, next(self._event_numbers), what, happen))
+    def at(self, when: datetime, label: str, action: Callable[[], None]) -> None:
+        heapq.heappush(self._events, _Event(when, next(self._event_numbers), label, action))
 
     def enqueue(self, bodies: Sequence[str], *, when: datetime, times: int = 1) -> None:
         """Put records on the request queue, to be delivered as one batch."""
@@ -374,65 +374,65 @@ class World:
     def _deliver(self, records: list[QueuedRecord]) -> None:
         chosen = self.choose("delivery", DELIVER)
         if chosen == DELIVER[1]:
-            self.at(self.now + timedelta(seconds=200), "delivery", partial(self._work_through, records))
+            self.at(self.now + timedelta(seconds=200), "delivery", partial(self._process_batch, records))
             return
         if chosen == DELIVER[2]:
-            self.at(self.now, "delivery again", partial(self._work_through, records))
-        self._work_through(records)
+            self.at(self.now, "delivery again", partial(self._process_batch, records))
+        self._process_batch(records)
 
     def take(self, vendor: Vendor, call: Call, claims: Sequence[Message], *, is_taken: bool) -> list[Row]:
-        """Put what a vendor took into its ledger, and its receipts on their way."""
+        """Add accepted messages to the ledger of a vendor and schedule its receipts."""
         rows = []
         for sent, claim in zip(call.sent, claims, strict=False):
-            name = self.choose(f"{vendor.name} journey", tuple(JOURNEYS)) if is_taken else "never told"
+            name = self.choose(f"{vendor.name} lifecycle", tuple(LIFECYCLES)) if is_taken else "never reported"
             row = Row(
                 vendor=vendor,
                 provider_message_id=f"{vendor.name}-{next(self._row_numbers)}",
                 sent=sent,
                 created_at=self.now,
                 taken_at=self.now if is_taken else None,
-                journey=JOURNEYS[name],
+                lifecycle=LIFECYCLES[name],
                 message_id=claim.message_id,
             )
             self.rows.append(row)
             rows.append(row)
             if is_taken:
-                self.checkers.taken(claim)
-                self._announce(row)
+                self.checkers.count_acceptance(claim)
+                self._schedule_receipts(row)
         return rows
 
-    def _announce(self, row: Row) -> None:
+    def _schedule_receipts(self, row: Row) -> None:
         if row.vendor.webhook is None:
             return
-        for after, status in row.journey[1:]:
-            bring = partial(self._apply_report, row, status, MAX_RECEIPT_TRIES)
-            self.at(self.now + timedelta(seconds=after), f"receipt {status}", bring)
+        for after, status in row.lifecycle[1:]:
+            deliver = partial(self._start_receipt, row, status, MAX_RECEIPT_TRIES)
+            self.at(self.now + timedelta(seconds=after), f"receipt {status}", deliver)
 
-    def _apply_report(self, row: Row, status: Status, tries: int) -> None:
+    def _start_receipt(self, row: Row, status: Status, tries: int) -> None:
         row.reached = max(row.reached or status, status, key=lambda known: known.rank)
         chosen = self.choose(f"receipt {status}", RECEIPT)
-        again = partial(self._hand_over, row, status, tries)
+        again = partial(self._deliver_receipt, row, status, tries)
         if chosen == RECEIPT[2]:
             self.at(self.now + timedelta(minutes=5), "receipt late", again)
         elif chosen != RECEIPT[1]:
-            self._hand_over(row, status, tries)
+            self._deliver_receipt(row, status, tries)
         if chosen == RECEIPT[3]:
             self.at(self.now + timedelta(seconds=5), "receipt again", again)
 
-    def _hand_over(self, row: Row, status: Status, tries: int) -> None:
-        """Bring a receipt, a bounded number of times until it is answered with 200."""
+    def _deliver_receipt(self, row: Row, status: Status, tries: int) -> None:
+        """Deliver a receipt until it is answered with 200, at most `tries` times."""
         receipt = row.vendor.receipt(row, row.vendor.words[status])
         answer = self._receive(row.vendor.name, row.vendor.webhook or "", receipt)
         if answer is Answer.RECEIVED:
-            row.told = max(row.told or status, status, key=lambda said: said.rank)
+            row.acknowledged = max(row.acknowledged or status, status, key=lambda known: known.rank)
         elif tries > 1:
-            again = partial(self._hand_over, row, status, tries - 1)
+            again = partial(self._deliver_receipt, row, status, tries - 1)
             self.at(self.now + timedelta(seconds=60), "receipt again", again)
 
-    def _write_to_us(self, request: WebhookRequest, tries: int) -> None:
+    def _deliver_inbound(self, request: WebhookRequest, tries: int) -> None:
         answer = self._receive("nusasms", "sms-inbox", request)
         if answer is not Answer.RECEIVED and tries > 1:
-            again = partial(self._write_to_us, request, tries - 1)
+            again = partial(self._deliver_inbound, request, tries - 1)
             self.at(self.now + timedelta(seconds=60), "inbound again", again)
 
     def _redrive(self) -> None:
@@ -440,31 +440,33 @@ class World:
         if letters:
             self.enqueue([letter.body for letter in letters], when=self.now)
 
-    def _happen_early(self, place: int) -> None:
+    def _run_event_early(self, place: int) -> None:
         event = heapq.nsmallest(place + 1, self._events)[place]
         self._events.remove(event)
         heapq.heapify(self._events)
-        event.happen()
+        event.action()
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Run to the end of all time and look whether everything came out as it must. Raises BrokenPromiseError."""
+        """Run until after the horizon and check the final state. Raise BrokenPromiseError."""
         for delivery in self.scenario.deliveries:
             when = START + timedelta(seconds=delivery.at)
             self.enqueue(delivery.bodies, when=when, times=delivery.times)
         for at, request in self.scenario.inbound:
-            self.at(START + timedelta(seconds=at), "inbound", partial(self._write_to_us, request, MAX_RECEIPT_TRIES))
+            self.at(
+                START + timedelta(seconds=at), "inbound", partial(self._deliver_inbound, request, MAX_RECEIPT_TRIES)
+            )
         if self.scenario.redrive_at is not None:
             self.at(START + timedelta(seconds=self.scenario.redrive_at), "redrive", self._redrive)
         try:
             self.run_until(START + timedelta(hours=2 * HORIZON_HOURS + 4))
         except Exception as error:
             raise BrokenPromiseError(f"I9: {type(error).__name__} left a service: {error}") from error
-        self.checkers.at_the_end(self._ending())
+        self.checkers.check_final_state(self._final_state())
 
     def run_until(self, end: datetime) -> None:
-        """Let events happen at their times, a follow-up every minute in which something is due, and the stream flow."""
+        """Run events at their times, the follow-up every minute in which a message is due, and the stream."""
         while True:
             self._publish()
             next_event, tick = self._events[0].at if self._events else NEVER, self._next_tick()
@@ -473,7 +475,7 @@ class World:
                 break
             self.now = max(self.now, when)
             if next_event <= tick:
-                heapq.heappop(self._events).happen()
+                heapq.heappop(self._events).action()
             else:
                 self._last_tick = when
                 self._follow_up()
@@ -482,12 +484,12 @@ class World:
             self._publish()
 
     def _due_from(self) -> datetime:
-        """Return the world's time from which the follow-up finds something due, by its own clock."""
+        """Return the time from which a message is due by the clock of the follow-up."""
         due = [message.due_at for message in self.store.messages.values() if message.due_at is not None]
         return min(due) - self._skews.get("follow_up", timedelta(0)) if due else NEVER
 
     def _next_tick(self) -> datetime:
-        """Return the next whole minute at which a message is due: the runs in between would find nothing."""
+        """Return the next whole minute at which a message is due. Earlier runs would find none."""
         due_from = self._due_from()
         if due_from is NEVER:
             return NEVER
@@ -497,21 +499,21 @@ class World:
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
-    def _ending(self) -> Ending:
-        return Ending(
+    def _final_state(self) -> FinalState:
+        return FinalState(
             messages=self.store.messages,
             correlations=self.store.buffered.values(),
             rows=self.rows,
             events=self.bus.events,
-            dead_letters={_named(record.body): record.reason for record in self.dead_letters},
-            asked_for=self.scenario.asked_for,
+            dead_letters={_message_id_of(record.body): record.reason for record in self.dead_letters},
+            requested=self.scenario.requested,
             conflicts=self.scenario.conflicts,
             now=self.now,
         )
 
     def digest(self) -> int:
-        """Return a number that is the same for the same run, and for hardly any other."""
-        lines = [f"{when.timestamp()} {name} {what} {outcome}" for when, name, what, outcome in self.trace]
+        """Return a hash of the run."""
+        lines = [f"{when.timestamp()} {name} {label} {outcome}" for when, name, label, outcome in self.trace]
         lines += [f"{m.message_id} {m.status} {m.revision}" for m in self.store.messages.values()]
         return int.from_bytes(blake2b("\n".join(lines).encode(), digest_size=8).digest())
 
@@ -521,6 +523,6 @@ def _skews(chosen: str) -> dict[str, timedelta]:
     return {name: timedelta(seconds=int(seconds))} if name in LIFETIMES else {}
 
 
-def _named(body: str) -> str:
+def _message_id_of(body: str) -> str:
     document = json.loads(body)
     return str(document.get("message_id") or document.get("cancel") or document.get("resume"))

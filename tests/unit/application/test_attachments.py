@@ -1,4 +1,4 @@
-"""What belongs to a message and is kept apart from it: its file, and the key under which its text is encrypted."""
+"""The file and the encryption key of a message: stored apart from it, for later attempts and for the caller."""
 
 import json
 from base64 import b64encode
@@ -29,7 +29,7 @@ from tests.harness.application import (
 # --- files ----------------------------------------------------------------------------------------------------------
 
 FILE = b"%PDF-\x00\xff of m-1"
-NOT_KEPT = Failure(reason=Reason.PROVIDER_ERROR, detail="not at hand: gone")
+FILE_MISSING = Failure(reason=Reason.PROVIDER_ERROR, detail="not at hand: gone")
 
 
 def media(message_id: str = "m-1", data: bytes = FILE, **changes: Any) -> str:
@@ -37,7 +37,7 @@ def media(message_id: str = "m-1", data: bytes = FILE, **changes: Any) -> str:
     return request(message_id, **({"home": "nusasms", "channel": "whatsapp", "content": content} | changes))
 
 
-def taken(ref_no: str = "0017") -> HttpResponse:
+def accepted(ref_no: str = "0017") -> HttpResponse:
     return HttpResponse(status=201, body=json.dumps({"error": False, "data": {"ref_no": ref_no}}).encode())
 
 
@@ -49,14 +49,14 @@ def file_in(sent: HttpRequest) -> object:
     return json.loads(sent.body).get("media_base64")
 
 
-def test_a_file_is_kept_before_its_message_is_and_discarded_once_the_vendor_has_it() -> None:
-    house = House(taken())
+def test_a_file_is_stored_before_its_message_and_deleted_after_the_vendor_accepted_it() -> None:
+    house = House(accepted())
     seen: list[tuple[type[Write], list[bytes]]] = []
 
-    def look(writes: Sequence[Write]) -> None:
+    def record_stored(writes: Sequence[Write]) -> None:
         seen.extend((type(write), list(house.media.files.values())) for write in writes)
 
-    house.store.before_commit = look
+    house.store.before_commit = record_stored
 
     assert house.send(media()) == []
 
@@ -65,22 +65,22 @@ def test_a_file_is_kept_before_its_message_is_and_discarded_once_the_vendor_has_
     assert statuses(house.message()) == [Status.SENDING, Status.ACCEPTED]
 
 
-def test_the_first_attempt_sends_the_file_of_the_request_without_fetching_it() -> None:
-    house = House(taken())
+def test_the_first_attempt_sends_the_file_without_loading_it() -> None:
+    house = House(accepted())
 
-    def close(writes: Sequence[Write]) -> None:
+    def stop_media(writes: Sequence[Write]) -> None:
         house.media.is_down = bool(writes)
 
-    house.store.before_commit = close
+    house.store.before_commit = stop_media
 
     assert house.send(media()) == []
 
     assert [file_in(sent) for sent in house.transport.requests] == [b64encode(FILE).decode()]
     assert house.message().status is Status.ACCEPTED
-    assert [what for level, what, _ in house.telemetry.lines if level == "warning"] == ["file not discarded"]
+    assert [event for level, event, _ in house.telemetry.lines if level == "warning"] == ["file not discarded"]
 
 
-def test_a_stored_message_names_the_file_and_does_not_hold_it() -> None:
+def test_a_stored_message_has_the_key_of_the_file_and_not_its_content() -> None:
     house = House(unreached())
 
     house.send(media())
@@ -92,16 +92,16 @@ def test_a_stored_message_names_the_file_and_does_not_hold_it() -> None:
     assert b64encode(FILE).decode() not in json.dumps(to_item(message))
 
 
-LATER = [
-    ("turned away", {}, [throttled(), taken()], 2),
-    ("scheduled", {"send_at": "2026-11-21T10:01:00Z"}, [taken()], 1),
+LATER_ATTEMPTS = [
+    ("throttled", {}, [throttled(), accepted()], 2),
+    ("scheduled", {"send_at": "2026-11-21T10:01:00Z"}, [accepted()], 1),
 ]
 
 
-@pytest.mark.parametrize(("changes", "replies", "calls"), [w[1:] for w in LATER], ids=[w[0] for w in LATER])
-def test_a_message_that_waited_fetches_its_file(
-    changes: dict[str, Any], replies: list[HttpResponse], calls: int
-) -> None:
+@pytest.mark.parametrize(
+    ("changes", "replies", "calls"), [w[1:] for w in LATER_ATTEMPTS], ids=[w[0] for w in LATER_ATTEMPTS]
+)
+def test_a_later_attempt_loads_the_file(changes: dict[str, Any], replies: list[HttpResponse], calls: int) -> None:
     house = House(*replies)
     house.send(media(**changes))
     assert list(house.media.files.values()) == [FILE]
@@ -114,7 +114,7 @@ def test_a_message_that_waited_fetches_its_file(
     assert house.media.files == {}
 
 
-def test_a_file_is_kept_while_it_may_be_needed_again() -> None:
+def test_a_file_is_kept_while_the_message_may_be_resent() -> None:
     house = House(lost())
 
     house.send(media(on_unknown="resend"))
@@ -123,8 +123,8 @@ def test_a_file_is_kept_while_it_may_be_needed_again() -> None:
     assert list(house.media.files.values()) == [FILE]
 
 
-def test_while_files_cannot_be_kept_their_messages_come_back_and_the_others_go_out() -> None:
-    house = House(taken())
+def test_requests_with_a_file_are_returned_while_files_cannot_be_stored() -> None:
+    house = House(accepted())
     house.media.is_down = True
 
     unfinished = house.send(
@@ -144,8 +144,8 @@ def test_while_files_cannot_be_kept_their_messages_come_back_and_the_others_go_o
     assert (house.message().status, house.message("later").status) == (Status.ACCEPTED, Status.SCHEDULED)
 
 
-def test_while_a_file_cannot_be_fetched_its_message_waits_and_nothing_is_sent() -> None:
-    house = House(throttled(), taken())
+def test_a_message_waits_while_its_file_cannot_be_loaded() -> None:
+    house = House(throttled(), accepted())
     house.send(media())
     house.media.is_down = True
 
@@ -162,8 +162,8 @@ def test_while_a_file_cannot_be_fetched_its_message_waits_and_nothing_is_sent() 
     assert house.message().status is Status.ACCEPTED
 
 
-def test_a_message_whose_file_is_gone_is_not_sent_without_it_and_fails_in_the_end() -> None:
-    house = House(throttled(), taken())
+def test_a_message_without_its_file_is_not_sent_and_fails() -> None:
+    house = House(throttled(), accepted())
     house.send(media())
     house.media.files.clear()
 
@@ -173,11 +173,11 @@ def test_a_message_whose_file_is_gone_is_not_sent_without_it_and_fails_in_the_en
         house.resume()
 
     assert len(house.transport.requests) == 1
-    assert (house.message().status, house.message().failure) == (Status.FAILED, NOT_KEPT)
+    assert (house.message().status, house.message().failure) == (Status.FAILED, FILE_MISSING)
 
 
-def test_a_file_that_comes_again_with_its_request_is_sent_once() -> None:
-    house = House(taken())
+def test_a_file_of_a_repeated_request_is_sent_once() -> None:
+    house = House(accepted())
 
     assert [house.send(media(), media()), house.send(media())] == [[], []]
 
@@ -185,8 +185,8 @@ def test_a_file_that_comes_again_with_its_request_is_sent_once() -> None:
     assert house.bus.events == []
 
 
-def test_another_file_under_the_same_id_is_another_request() -> None:
-    house = House(taken())
+def test_a_different_file_under_the_same_id_is_a_conflict() -> None:
+    house = House(accepted())
     house.send(media())
 
     house.send(media(data=b"another"))
@@ -197,7 +197,7 @@ def test_another_file_under_the_same_id_is_another_request() -> None:
     assert len(house.transport.requests) == 1
 
 
-REFUSED = [
+REJECTED = [
     (
         "too large",
         {"data": b"x" * (512 * 1024 + 1)},
@@ -216,9 +216,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "failure"), [r[1:] for r in REFUSED], ids=[r[0] for r in REFUSED])
-def test_the_file_of_a_refused_message_is_not_kept(changes: dict[str, Any], failure: Failure) -> None:
-    house = House(taken())
+@pytest.mark.parametrize(("changes", "failure"), [r[1:] for r in REJECTED], ids=[r[0] for r in REJECTED])
+def test_the_file_of_a_rejected_message_is_not_stored(changes: dict[str, Any], failure: Failure) -> None:
+    house = House(accepted())
 
     assert house.send(media(**changes)) == []
 
@@ -226,8 +226,8 @@ def test_the_file_of_a_refused_message_is_not_kept(changes: dict[str, Any], fail
     assert house.media.files == {}
 
 
-def test_the_largest_file_goes_out_whole() -> None:
-    house = House(taken())
+def test_the_largest_file_is_sent_completely() -> None:
+    house = House(accepted())
     data = bytes(range(256)) * 2048
 
     house.send(media(data=data))
@@ -235,8 +235,8 @@ def test_the_largest_file_goes_out_whole() -> None:
     assert [file_in(sent) for sent in house.transport.requests] == [b64encode(data).decode()]
 
 
-def test_a_file_at_an_address_is_left_to_the_vendor() -> None:
-    house = House(taken())
+def test_a_file_at_a_url_is_fetched_by_the_vendor() -> None:
+    house = House(accepted())
 
     house.send(media(content={"type": "media", "media_url": "https://a.example/f.pdf"}))
 
@@ -253,7 +253,7 @@ def encrypted(message_id: str = "m-1", **changes: Any) -> str:
     return request(message_id, **(ENCRYPTED | changes))
 
 
-def told_key(key: str, reference: str = "m-1") -> HttpResponse:
+def smspoh_answer_with_key(key: str, reference: str = "m-1") -> HttpResponse:
     row = smspoh_row("AA-1", reference) | {"encryptMessage": True, "encryptKey": key}
     return HttpResponse(status=201, body=json.dumps({"messages": [row]}).encode())
 
@@ -262,33 +262,33 @@ def key_in(sent: HttpRequest) -> object:
     return json.loads(sent.body).get("encryptKey")
 
 
-def test_a_key_is_durable_before_the_vendor_sees_it() -> None:
-    kept: list[dict[str, str]] = []
+def test_a_key_is_stored_before_the_vendor_is_called() -> None:
+    stored: list[dict[str, str]] = []
 
-    def look(_: HttpRequest) -> HttpResponse:
-        kept.append(dict(house.encryption_keys.keys))
-        return told_key("key-1")
+    def record_stored(_: HttpRequest) -> HttpResponse:
+        stored.append(dict(house.encryption_keys.keys))
+        return smspoh_answer_with_key("key-1")
 
-    house = House(look)
+    house = House(record_stored)
 
     assert house.send(encrypted()) == []
 
     assert [key_in(sent) for sent in house.transport.requests] == ["key-1"]
-    assert kept == [{"m-1": "key-1"}]
+    assert stored == [{"m-1": "key-1"}]
     assert house.message().status is Status.ACCEPTED
 
 
 ANSWERS = [
-    ("our key", told_key("key-1"), "key-1"),
+    ("our key", smspoh_answer_with_key("key-1"), "key-1"),
     ("no key", smspoh_taken(), "key-1"),
-    ("a key of its own", told_key("the-vendors"), "the-vendors"),
+    ("a key of the vendor", smspoh_answer_with_key("vendor-key"), "vendor-key"),
     ("no answer", lost(), "key-1"),
     ("a refusal", HttpResponse(status=422, body=b"{}"), "key-1"),
 ]
 
 
 @pytest.mark.parametrize(("answer", "key"), [a[1:] for a in ANSWERS], ids=[a[0] for a in ANSWERS])
-def test_the_key_that_is_kept_is_the_one_that_the_vendor_uses(answer: HttpResponse, key: str) -> None:
+def test_the_stored_key_is_the_key_that_the_vendor_uses(answer: HttpResponse, key: str) -> None:
     house = House(answer)
 
     house.send(encrypted())
@@ -296,7 +296,7 @@ def test_the_key_that_is_kept_is_the_one_that_the_vendor_uses(answer: HttpRespon
     assert house.encryption_keys.keys == {"m-1": key}
 
 
-def test_every_message_has_a_key_of_its_own_and_a_plain_one_none() -> None:
+def test_every_encrypted_message_has_its_own_key() -> None:
     house = House(lambda sent: smspoh_taken(f"AA-{key_in(sent)}", json.loads(sent.body)["clientReference"]))
 
     house.send(encrypted("m-1"), request("plain", home="smspoh"), encrypted("m-2"))
@@ -305,7 +305,7 @@ def test_every_message_has_a_key_of_its_own_and_a_plain_one_none() -> None:
     assert house.encryption_keys.keys == {"m-1": "key-1", "m-2": "key-2"}
 
 
-def test_promotional_messages_are_encrypted_one_by_one() -> None:
+def test_encrypted_promotional_messages_share_no_call() -> None:
     house = House(lambda sent: smspoh_taken(f"AA-{key_in(sent)}", json.loads(sent.body)["clientReference"]))
 
     house.send(*(encrypted(f"m-{n}", category="promotional", recipient=f"+95977777771{n}") for n in (1, 2)))
@@ -323,7 +323,7 @@ def test_a_further_attempt_uses_the_key_of_the_first() -> None:
     assert [key_in(sent) for sent in house.transport.requests] == ["key-1", "key-1"]
 
 
-def test_while_no_key_can_be_kept_the_request_comes_back_and_its_neighbours_go_out() -> None:
+def test_a_request_is_returned_while_its_key_cannot_be_stored() -> None:
     house = House(lambda sent: smspoh_taken("AA-1" if key_in(sent) else "AA-2", "m-1" if key_in(sent) else "plain"))
     house.encryption_keys.is_down = True
 
@@ -337,7 +337,7 @@ def test_while_no_key_can_be_kept_the_request_comes_back_and_its_neighbours_go_o
     assert house.encryption_keys.keys == {"m-1": key_in(house.transport.requests[-1])}
 
 
-def test_while_its_key_is_out_of_reach_a_message_waits() -> None:
+def test_a_message_waits_while_its_key_cannot_be_loaded() -> None:
     house = House(HttpResponse(status=429, body=b"{}"), smspoh_taken())
     house.send(encrypted())
     house.encryption_keys.is_down = True
@@ -354,17 +354,17 @@ def test_while_its_key_is_out_of_reach_a_message_waits() -> None:
     assert [key_in(sent) for sent in house.transport.requests] == ["key-1", "key-1"]
 
 
-def test_a_key_that_comes_too_late_sends_nothing() -> None:
+def test_a_message_that_expires_while_its_key_is_loaded_is_not_sent() -> None:
     house = House(HttpResponse(status=429, body=b"{}"), smspoh_taken())
     house.send(encrypted(expires_at="2026-11-21T10:02:00Z"))
     house.clock.advance(minutes=1)
     at_once = house.encryption_keys.get_or_create
 
-    def slow(message: Message, proposed: str) -> str:
+    def load_slowly(message: Message, proposed: str) -> str:
         house.clock.advance(minutes=1)
         return at_once(message, proposed)
 
-    house.encryption_keys.get_or_create = slow  # type: ignore[method-assign]
+    house.encryption_keys.get_or_create = load_slowly  # type: ignore[method-assign]
     house.resume()
 
     assert len(house.transport.requests) == 1
@@ -374,10 +374,10 @@ def test_a_key_that_comes_too_late_sends_nothing() -> None:
     )
 
 
-def test_a_key_of_the_vendor_that_cannot_be_kept_rings() -> None:
+def test_a_key_of_the_vendor_that_cannot_be_stored_raises_an_alarm() -> None:
     def answer(_: HttpRequest) -> HttpResponse:
         house.encryption_keys.is_down = True
-        return told_key("the-vendors")
+        return smspoh_answer_with_key("vendor-key")
 
     house = House(answer)
 
@@ -387,8 +387,10 @@ def test_a_key_of_the_vendor_that_cannot_be_kept_rings() -> None:
     assert house.telemetry.counts["EncryptionKeyLost", "smspoh"] == 1
 
 
-@pytest.mark.parametrize("answer", [told_key("a-vendors-key"), lost(), HttpResponse(status=200, body=b"a-vendors-key")])
-def test_a_key_is_seen_by_the_vendor_and_the_vault_alone(answer: HttpResponse) -> None:
+@pytest.mark.parametrize(
+    "answer", [smspoh_answer_with_key("a-vendors-key"), lost(), HttpResponse(status=200, body=b"a-vendors-key")]
+)
+def test_a_key_appears_only_in_the_key_store_and_the_call(answer: HttpResponse) -> None:
     house = House(answer)
 
     house.send(encrypted())
@@ -398,79 +400,83 @@ def test_a_key_is_seen_by_the_vendor_and_the_vault_alone(answer: HttpResponse) -
 
     assert house.encryption_keys.keys
     stored = [to_item(message) for message in house.store.messages.values()]
-    shown = repr([house.store.messages, house.store.commits, stored, house.store.events, house.bus.events])
-    shown += repr([house.telemetry.lines, house.transport.requests, house.queue.wake_ups])
-    assert [key for key in ("key-1", "a-vendors-key") if key in shown] == []
+    written = repr([house.store.messages, house.store.commits, stored, house.store.events, house.bus.events])
+    written += repr([house.telemetry.lines, house.transport.requests, house.queue.wake_ups])
+    assert [key for key in ("key-1", "a-vendors-key") if key in written] == []
 
 
-# --- keys of the caller's own ---------------------------------------------------------------------------------------
+# --- keys of the caller ----------------------------------------------------------------------------------------
 
-OWN = "the-callers-key"
+CALLERS_KEY = "the-callers-key"
 
 
-def encrypted_with(key: object = OWN, message_id: str = "m-1", **changes: Any) -> str:
+def encrypted_with_key(key: object = CALLERS_KEY, message_id: str = "m-1", **changes: Any) -> str:
     return encrypted(message_id, provider_options={"smspoh": {"encrypt": True, "encryptKey": key}}, **changes)
 
 
-def test_a_key_of_the_caller_is_the_one_that_is_used_and_kept() -> None:
+def test_a_key_of_the_caller_is_used_and_stored() -> None:
     house = House(smspoh_taken())
 
-    house.send(encrypted_with())
+    house.send(encrypted_with_key())
 
-    assert [key_in(sent) for sent in house.transport.requests] == [OWN]
-    assert house.encryption_keys.keys == {"m-1": OWN}
+    assert [key_in(sent) for sent in house.transport.requests] == [CALLERS_KEY]
+    assert house.encryption_keys.keys == {"m-1": CALLERS_KEY}
 
 
-WAITING = [
-    ("turned away", {}, [throttled(), smspoh_taken()]),
+LATER_ATTEMPTS_WITH_KEY = [
+    ("throttled", {}, [throttled(), smspoh_taken()]),
     ("scheduled", {"send_at": "2026-11-21T10:01:00Z"}, [smspoh_taken()]),
 ]
 
 
-@pytest.mark.parametrize(("changes", "replies"), [w[1:] for w in WAITING], ids=[w[0] for w in WAITING])
-def test_a_message_that_waited_has_its_callers_key(changes: dict[str, Any], replies: list[HttpResponse]) -> None:
+@pytest.mark.parametrize(
+    ("changes", "replies"), [w[1:] for w in LATER_ATTEMPTS_WITH_KEY], ids=[w[0] for w in LATER_ATTEMPTS_WITH_KEY]
+)
+def test_a_later_attempt_uses_the_key_of_the_caller(changes: dict[str, Any], replies: list[HttpResponse]) -> None:
     house = House(*replies)
-    house.send(encrypted_with(**changes))
+    house.send(encrypted_with_key(**changes))
     stored = repr([to_item(message) for message in house.store.messages.values()])
-    assert OWN not in stored + repr([house.store.commits, house.store.events, house.telemetry.lines])
+    assert CALLERS_KEY not in stored + repr([house.store.commits, house.store.events, house.telemetry.lines])
 
     house.clock.advance(minutes=1)
     house.resume()
 
-    assert [key_in(sent) for sent in house.transport.requests] == [OWN] * len(replies)
+    assert [key_in(sent) for sent in house.transport.requests] == [CALLERS_KEY] * len(replies)
     assert house.message().status is Status.ACCEPTED
 
 
-def test_while_a_callers_key_cannot_be_kept_its_request_comes_back() -> None:
+def test_a_request_is_returned_while_the_key_of_the_caller_cannot_be_stored() -> None:
     house = House(smspoh_taken("AA-2", "plain"))
     house.encryption_keys.is_down = True
 
-    assert house.send(encrypted_with(), request("plain", home="smspoh")) == ["r-1"]
+    assert house.send(encrypted_with_key(), request("plain", home="smspoh")) == ["r-1"]
 
     assert house.store.messages.keys() == {"plain"}
     house.encryption_keys.is_down = False
     house.transport.replies = [smspoh_taken()]
-    assert house.send(encrypted_with()) == []
+    assert house.send(encrypted_with_key()) == []
     assert house.message().status is Status.ACCEPTED
 
 
-@pytest.mark.parametrize("first", [encrypted, encrypted_with], ids=["our key", "the caller's key"])
-def test_another_key_under_the_same_id_is_another_request_and_changes_nothing(first: Callable[..., str]) -> None:
+@pytest.mark.parametrize("first", [encrypted, encrypted_with_key], ids=["our key", "the caller's key"])
+def test_a_different_key_under_the_same_id_is_a_conflict_and_changes_nothing(first: Callable[..., str]) -> None:
     house = House(smspoh_taken())
     house.send(first(send_at="2026-11-21T10:01:00Z"))
 
-    house.send(encrypted_with("another-key"))
+    house.send(encrypted_with_key("another-key"))
     house.clock.advance(minutes=1)
     house.resume()
 
     assert [event.detail["reason"] for event in house.bus.events] == ["id_conflict"]
-    assert [key_in(sent) for sent in house.transport.requests] == [OWN if first is encrypted_with else "key-1"]
+    assert [key_in(sent) for sent in house.transport.requests] == [
+        CALLERS_KEY if first is encrypted_with_key else "key-1"
+    ]
 
 
-NO_KEYS = [
+INVALID_KEYS = [
     ("a number", 1234, "provider_options.smspoh.encryptKey: wrong type"),
     (
-        "nothing",
+        "empty",
         "",
         "provider_options.smspoh.encryptKey: must be 1 to 200 characters, none of them a control character",
     ),
@@ -482,11 +488,11 @@ NO_KEYS = [
 ]
 
 
-@pytest.mark.parametrize(("key", "detail"), [k[1:] for k in NO_KEYS], ids=[k[0] for k in NO_KEYS])
-def test_what_is_no_key_is_refused_and_not_kept(key: object, detail: str) -> None:
+@pytest.mark.parametrize(("key", "detail"), [k[1:] for k in INVALID_KEYS], ids=[k[0] for k in INVALID_KEYS])
+def test_an_invalid_key_is_rejected_and_not_stored(key: object, detail: str) -> None:
     house = House(smspoh_taken())
 
-    house.send(encrypted_with(key))
+    house.send(encrypted_with_key(key))
 
     assert house.message().failure == Failure(reason=Reason.INVALID_REQUEST, detail=detail)
     assert (house.encryption_keys.keys, house.transport.requests) == ({}, [])
@@ -495,33 +501,33 @@ def test_what_is_no_key_is_refused_and_not_kept(key: object, detail: str) -> Non
 @pytest.mark.parametrize(
     "options",
     [
-        {"smspoh": {"encrypt": True, "encryptKey": OWN}},
+        {"smspoh": {"encrypt": True, "encryptKey": CALLERS_KEY}},
         {"smspoh": {"encryptKey": 1234}},
-        {"smspoh": {"encryptKey": [OWN]}},
+        {"smspoh": {"encryptKey": [CALLERS_KEY]}},
         {"nusasms": {"": 1234}},
     ],
 )
-def test_a_key_for_a_vendor_that_is_not_on_the_route_is_not_kept_anywhere(options: dict[str, Any]) -> None:
+def test_a_key_for_a_vendor_outside_the_route_is_not_stored(options: dict[str, Any]) -> None:
     house = House(unreached())
 
     assert house.send(request(provider_options=options)) == []
 
     assert house.message().status is Status.QUEUED
     assert house.encryption_keys.keys == {}
-    assert OWN not in repr(to_item(house.message()))
+    assert CALLERS_KEY not in repr(to_item(house.message()))
 
 
 def test_a_key_for_a_vendor_of_another_channel_is_not_stored() -> None:
-    house = House(taken())
+    house = House(accepted())
 
-    house.send(media(send_at="2026-11-21T10:10:00Z", provider_options={"smspoh": {"encryptKey": OWN}}))
+    house.send(media(send_at="2026-11-21T10:10:00Z", provider_options={"smspoh": {"encryptKey": CALLERS_KEY}}))
 
     assert house.message().status is Status.SCHEDULED
     assert house.encryption_keys.keys == {}
-    assert OWN not in repr(to_item(house.message()))
+    assert CALLERS_KEY not in repr(to_item(house.message()))
 
 
-def test_a_vendor_that_does_not_encrypt_refuses_the_wish() -> None:
+def test_encryption_is_rejected_for_a_vendor_that_does_not_offer_it() -> None:
     house = House(nusasms_taken())
 
     house.send(request(home="nusasms", provider_options={"nusasms": {"encrypt": True}}))

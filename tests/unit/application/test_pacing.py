@@ -1,4 +1,4 @@
-"""All workers together hand a vendor no more than it takes in a second, and what is urgent goes first."""
+"""The rate limit of a vendor applies to all workers together; urgent messages are sent first."""
 
 import json
 from collections.abc import Sequence
@@ -20,18 +20,18 @@ from tests.fakes import START, statuses
 from tests.harness.application import House, nomsa_taken, request, smspoh_taken
 
 
-def house_at(rate: float | None, **settings: Any) -> tuple[House, list[tuple[str, float]]]:
-    """Return a house whose Nomsa takes so many a second, and a list of what Nomsa gets: the text, and when."""
+def new_application(rate: float | None, **settings: Any) -> tuple[House, list[tuple[str, float]]]:
+    """Return an application with a rate limit for Nomsa, and its calls: the text, and the seconds since START."""
     calls: list[tuple[str, float]] = []
 
-    def answer(sent: HttpRequest) -> HttpResponse:
+    def record_call(sent: HttpRequest) -> HttpResponse:
         if "nomsa" not in sent.host:
             return smspoh_taken(f"AA-{len(calls)}")
         calls.append((json.loads(sent.body)["body"], seconds(house.clock())))
         return nomsa_taken(str(1000 + len(calls)))
 
     providers = {"nomsa": {"max_per_second": rate}, "smspoh": {"sender": "Sampai"}}
-    house = House(answer, settings={"providers": providers, **settings})
+    house = House(record_call, settings={"providers": providers, **settings})
     return house, calls
 
 
@@ -43,12 +43,12 @@ def text(number: int, **changes: Any) -> str:
     return request(f"m-{number}", content={"type": "text", "text": f"text {number}"}, **changes)
 
 
-def expiring(number: int, in_seconds: float, **changes: Any) -> str:
+def expiring_text(number: int, in_seconds: float, **changes: Any) -> str:
     return text(number, expires_at=to_text(START + timedelta(seconds=in_seconds)), **changes)
 
 
-def test_without_a_limit_nobody_asks_for_a_turn() -> None:
-    house, calls = house_at(None)
+def test_without_a_limit_nothing_is_reserved() -> None:
+    house, calls = new_application(None)
 
     house.send(*(text(n) for n in range(10)))
 
@@ -56,19 +56,19 @@ def test_without_a_limit_nobody_asks_for_a_turn() -> None:
     assert {at for _, at in calls} == {0}
 
 
-def test_a_batch_takes_one_turn_and_its_messages_go_out_one_after_the_other_in_it() -> None:
-    house, calls = house_at(20)
+def test_a_batch_makes_one_reservation_and_sends_at_even_intervals() -> None:
+    house, calls = new_application(20)
 
     assert house.send(*(text(n) for n in range(10))) == []
 
     assert house.limiter.reservations == [("nomsa", START + CLAIM_TIME, 0.5)]
-    assert [text for text, _ in calls] == [f"text {n}" for n in range(10)]
+    assert [words for words, _ in calls] == [f"text {n}" for n in range(10)]
     assert [at for _, at in calls] == pytest.approx([0.3 + n / 20 for n in range(10)])
     assert {message.status for message in house.store.messages.values()} == {Status.ACCEPTED}
 
 
-def test_the_next_batch_of_any_worker_goes_on_where_the_last_one_ended() -> None:
-    house, calls = house_at(20)
+def test_the_reservation_of_another_worker_follows_the_previous_one() -> None:
+    house, calls = new_application(20)
     house.send(*(text(n) for n in range(10)))
     house.clock.now = START
 
@@ -77,8 +77,8 @@ def test_the_next_batch_of_any_worker_goes_on_where_the_last_one_ended() -> None
     assert [at for _, at in calls[10:]] == [pytest.approx(0.8 + n / 20) for n in range(10)]
 
 
-def test_a_batch_whose_turn_is_far_ahead_waits_for_it_in_the_function() -> None:
-    house, calls = house_at(20)
+def test_a_batch_waits_a_few_seconds_in_the_function() -> None:
+    house, calls = new_application(20)
     house.limiter.taken_until["nomsa"] = START + timedelta(seconds=6)
 
     assert house.send(text(1)) == []
@@ -88,8 +88,8 @@ def test_a_batch_whose_turn_is_far_ahead_waits_for_it_in_the_function() -> None:
 
 
 @covers("Q11")
-def test_a_batch_that_would_wait_too_long_waits_in_the_table_and_burns_no_receive() -> None:
-    house, calls = house_at(20)
+def test_a_message_that_would_wait_too_long_waits_in_the_table_and_its_record_is_finished() -> None:
+    house, calls = new_application(20)
     house.limiter.taken_until["nomsa"] = START + timedelta(seconds=30)
 
     assert house.send(text(1)) == []
@@ -103,8 +103,8 @@ def test_a_batch_that_would_wait_too_long_waits_in_the_table_and_burns_no_receiv
     assert statuses(house.message("m-1")) == [Status.QUEUED, Status.SENDING, Status.ACCEPTED]
 
 
-def test_a_batch_with_other_vendors_messages_in_it_does_not_keep_them_waiting() -> None:
-    house, calls = house_at(20)
+def test_messages_to_other_vendors_in_the_batch_do_not_wait() -> None:
+    house, calls = new_application(20)
     house.limiter.taken_until["nomsa"] = START + timedelta(seconds=6)
 
     house.send(text(1), request("m-2", "smspoh"))
@@ -114,8 +114,8 @@ def test_a_batch_with_other_vendors_messages_in_it_does_not_keep_them_waiting() 
     assert [house.message(name).status for name in ("m-1", "m-2")] == [Status.QUEUED, Status.ACCEPTED]
 
 
-def test_what_does_not_fit_into_one_turn_waits() -> None:
-    house, _ = house_at(2)
+def test_messages_beyond_the_longest_reservation_wait() -> None:
+    house, _ = new_application(2)
 
     house.send(*(text(n) for n in range(10)))
 
@@ -123,10 +123,10 @@ def test_what_does_not_fit_into_one_turn_waits() -> None:
     assert house.limiter.reservations == [("nomsa", START + CLAIM_TIME, 3.0)]
 
 
-def slow_to_claim(house: House, seconds: float, taken_until: datetime | None = None) -> None:
-    """Have the next commit take so long, and others take the vendor's time until then meanwhile."""
+def delay_next_commit(house: House, seconds: float, taken_until: datetime | None = None) -> None:
+    """Make the next commit slow. With `taken_until`, other workers reserve the vendor meanwhile."""
 
-    def once(writes: Sequence[Write]) -> None:
+    def delay(writes: Sequence[Write]) -> None:
         if not writes:
             return
         house.store.before_commit = None
@@ -134,32 +134,32 @@ def slow_to_claim(house: House, seconds: float, taken_until: datetime | None = N
         if taken_until is not None:
             house.limiter.taken_until["nomsa"] = taken_until
 
-    house.store.before_commit = once
+    house.store.before_commit = delay
 
 
 @pytest.mark.parametrize(
-    ("count", "seconds", "asked", "first_call"),
+    ("count", "seconds", "reservations", "first_call"),
     [(10, 0.39, 1, 0.39), (10, 0.51, 2, 0.8), (10, 1.5, 2, 1.5), (2, 9, 1, 9), (3, 9, 2, 9)],
-    ids=["two late", "five late", "all late", "two in all", "three in all"],
+    ids=["two late", "five late", "all late", "batch of two", "batch of three"],
 )
-def test_a_batch_whose_claim_took_too_long_takes_another_turn(
-    count: int, seconds: float, asked: int, first_call: float
+def test_a_batch_with_a_slow_claim_makes_another_reservation(
+    count: int, seconds: float, reservations: int, first_call: float
 ) -> None:
-    house, calls = house_at(20)
-    slow_to_claim(house, seconds)
+    house, calls = new_application(20)
+    delay_next_commit(house, seconds)
 
     house.send(*(text(n) for n in range(count)))
 
-    assert house.limiter.asked == asked
+    assert house.limiter.asked == reservations
     assert calls[0][1] == pytest.approx(first_call)
-    together = max(sum(begin <= at < begin + 0.1 for _, at in calls) for _, begin in calls)
+    within_a_tenth = max(sum(begin <= at < begin + 0.1 for _, at in calls) for _, begin in calls)
     assert len(calls) == count
-    assert together <= 4
+    assert within_a_tenth <= 4
 
 
-def test_a_batch_that_missed_its_turn_and_gets_no_other_is_tried_again_later() -> None:
-    house, calls = house_at(20)
-    slow_to_claim(house, 2, taken_until=START + timedelta(days=1))
+def test_a_batch_that_gets_no_second_reservation_is_retried_later() -> None:
+    house, calls = new_application(20)
+    delay_next_commit(house, 2, taken_until=START + timedelta(days=1))
 
     assert house.send(*(text(n) for n in range(10))) == []
 
@@ -169,8 +169,8 @@ def test_a_batch_that_missed_its_turn_and_gets_no_other_is_tried_again_later() -
     assert house.telemetry.counts.get(("CircuitOpened", None)) is None
 
 
-def test_a_message_alone_does_not_wait_for_a_turn_that_is_free() -> None:
-    house, calls = house_at(20)
+def test_a_single_message_is_sent_at_once_if_the_rate_allows_it() -> None:
+    house, calls = new_application(20)
 
     house.send(text(1))
 
@@ -178,24 +178,24 @@ def test_a_message_alone_does_not_wait_for_a_turn_that_is_free() -> None:
 
 
 UNITS = [
-    ("short", "a" * 160, 1),
-    ("two parts", "a" * 161, 2),
+    ("one segment", "a" * 160, 1),
+    ("two segments", "a" * 161, 2),
     ("Khmer", "ក" * 70, 1),
     ("long Khmer", "ក" * 135, 3),
 ]
 
 
 @pytest.mark.parametrize(("words", "units"), [each[1:] for each in UNITS], ids=[each[0] for each in UNITS])
-def test_an_sms_counts_by_its_segments(words: str, units: int) -> None:
-    house, _ = house_at(10)
+def test_an_sms_reserves_time_for_each_segment(words: str, units: int) -> None:
+    house, _ = new_application(10)
 
     house.send(request(content={"type": "text", "text": words}))
 
     assert house.limiter.reservations == [("nomsa", START, units / 10)]
 
 
-def test_a_text_longer_than_any_turn_goes_out_all_the_same() -> None:
-    house, calls = house_at(0.2)
+def test_a_text_longer_than_the_longest_reservation_is_sent() -> None:
+    house, calls = new_application(0.2)
 
     house.send(text(1))
 
@@ -203,16 +203,28 @@ def test_a_text_longer_than_any_turn_goes_out_all_the_same() -> None:
     assert calls == [("text 1", 0.0)]
 
 
-def test_passwords_go_first_and_then_what_expires_first() -> None:
-    house, calls = house_at(2)
+def test_one_time_passwords_are_sent_first_and_then_by_expiry() -> None:
+    house, calls = new_application(2)
 
-    house.send(text(1), expiring(2, 900), text(3, category="otp"), expiring(4, 300), expiring(5, 600, category="otp"))
+    house.send(
+        text(1),
+        expiring_text(2, 900),
+        text(3, category="otp"),
+        expiring_text(4, 300),
+        expiring_text(5, 600, category="otp"),
+    )
 
-    assert [words for words, _ in calls] == ["text 5", "text 3", "text 4", "text 2", "text 1"]
+    assert [words for words, _ in calls] == [
+        "text 5",
+        "text 3",
+        "text 4",
+        "text 2",
+        "text 1",
+    ]
 
 
-def test_a_password_waits_for_no_more_than_what_has_been_taken() -> None:
-    house, calls = house_at(20)
+def test_a_one_time_password_starts_at_the_next_free_time() -> None:
+    house, calls = new_application(20)
     house.limiter.taken_until["nomsa"] = START + timedelta(seconds=4)
 
     house.send(text(1, category="otp"))
@@ -221,18 +233,18 @@ def test_a_password_waits_for_no_more_than_what_has_been_taken() -> None:
     assert calls == [("text 1", 4.0)]
 
 
-def test_a_message_that_expires_before_its_turn_is_not_sent() -> None:
-    house, calls = house_at(20)
+def test_a_message_that_expires_before_its_start_is_not_sent() -> None:
+    house, calls = new_application(20)
     house.limiter.taken_until["nomsa"] = START + timedelta(seconds=6)
 
-    house.send(expiring(1, 5))
+    house.send(expiring_text(1, 5))
 
     assert calls == []
     assert house.failure_reason("m-1") is Reason.EXPIRED
 
 
-def test_while_the_limiter_is_down_messages_wait_and_none_is_sent_unpaced() -> None:
-    house, calls = house_at(20)
+def test_messages_wait_while_the_limiter_is_down() -> None:
+    house, calls = new_application(20)
     house.limiter.is_down = True
 
     assert house.send(text(1)) == []
@@ -241,8 +253,8 @@ def test_while_the_limiter_is_down_messages_wait_and_none_is_sent_unpaced() -> N
     assert house.message("m-1").status is Status.QUEUED
 
 
-def test_no_turn_is_taken_without_the_time_to_use_it() -> None:
-    house, calls = house_at(20)
+def test_nothing_is_reserved_without_time_for_a_call() -> None:
+    house, calls = new_application(20)
     house.seconds_left = 15.0
 
     house.send(text(1))
@@ -251,26 +263,33 @@ def test_no_turn_is_taken_without_the_time_to_use_it() -> None:
     assert house.message("m-1").status is Status.QUEUED
 
 
-WAITS = [("new", 0, 15), ("after a minute", 60, 15), ("after ten minutes", 600, 150), ("after an hour", 3600, 300)]
+PAUSES = [
+    ("at first", 0, 15),
+    ("after a minute", 60, 15),
+    ("after ten minutes", 600, 150),
+    ("after an hour", 3600, 300),
+]
 
 
-@pytest.mark.parametrize(("age", "pause"), [each[1:] for each in WAITS], ids=[each[0] for each in WAITS])
-def test_the_longer_a_message_has_waited_the_more_seldom_it_is_looked_at(age: int, pause: int) -> None:
-    house, _ = house_at(20)
+@pytest.mark.parametrize(("age", "pause"), [each[1:] for each in PAUSES], ids=[each[0] for each in PAUSES])
+def test_the_pause_between_attempts_grows_with_the_age_of_the_message(age: int, pause: int) -> None:
+    house, _ = new_application(20)
     house.limiter.taken_until["nomsa"] = START + timedelta(days=1)
     house.send(text(1))
     house.clock.advance(seconds=age)
 
     house.resume() if age else None
 
-    noted = timedelta(seconds=0 if age else 120)  # a new one has a note, and the index for the case that it is lost
-    assert house.message("m-1").due_at == house.clock() + timedelta(seconds=pause) + noted
+    margin = timedelta(
+        seconds=0 if age else 120
+    )  # a new message has a wake-up; its due time is later, in case the wake-up is lost
+    assert house.message("m-1").due_at == house.clock() + timedelta(seconds=pause) + margin
 
 
-def test_what_expires_soon_is_woken_by_notes_and_not_by_the_index() -> None:
-    house, _ = house_at(20)
+def test_a_message_that_expires_soon_is_resumed_by_wake_ups() -> None:
+    house, _ = new_application(20)
     house.limiter.taken_until["nomsa"] = START + timedelta(days=1)
-    house.send(expiring(1, 150), text(2))
+    house.send(expiring_text(1, 150), text(2))
 
     house.clock.advance(seconds=15)
     house.resume()
@@ -278,10 +297,10 @@ def test_what_expires_soon_is_woken_by_notes_and_not_by_the_index() -> None:
     assert [wake_up.message_id for wake_up in house.queue.wake_ups] == ["m-1"]
 
 
-def test_messages_that_go_out_in_one_call_are_as_close_together_as_a_tenth_of_a_second() -> None:
+def test_messages_of_one_call_start_within_a_tenth_of_a_second() -> None:
     bodies: list[int] = []
 
-    def answer(sent: HttpRequest) -> HttpResponse:
+    def record_call(sent: HttpRequest) -> HttpResponse:
         rows = json.loads(sent.body)["messages"]
         bodies.append(len(rows))
         taken = [
@@ -292,7 +311,7 @@ def test_messages_that_go_out_in_one_call_are_as_close_together_as_a_tenth_of_a_
             status=201, headers={"content-type": "application/json"}, body=json.dumps({"messages": taken}).encode()
         )
 
-    house = House(answer, settings={"providers": {"smspoh": {"sender": "Sampai", "max_per_second": 40}}})
+    house = House(record_call, settings={"providers": {"smspoh": {"sender": "Sampai", "max_per_second": 40}}})
     numbers = [f"+9597777777{n:02}" for n in range(10, 20)]
 
     house.send(
@@ -303,8 +322,8 @@ def test_messages_that_go_out_in_one_call_are_as_close_together_as_a_tenth_of_a_
 
 
 @covers("Q11")
-def test_ten_workers_hand_over_no_more_than_the_limit_in_any_second() -> None:
-    house, calls = house_at(20)
+def test_ten_workers_send_at_most_the_limit_in_any_second() -> None:
+    house, calls = new_application(20)
     workers: list[tuple[datetime, SendService]] = [(START, house.new_sender()) for _ in range(10)]
     number = 0
     while seconds(min(at for at, _ in workers)) < 65:
@@ -316,14 +335,14 @@ def test_ten_workers_hand_over_no_more_than_the_limit_in_any_second() -> None:
         workers[place] = (house.clock(), worker)
 
     times = sorted(at for _, at in calls)
-    most = max(sum(begin <= at < begin + 1 for at in times) for begin in times)
-    assert most <= 20
+    highest = max(sum(begin <= at < begin + 1 for at in times) for begin in times)
+    assert highest <= 20
     assert sum(at < 60 for at in times) / 60 >= 19
 
 
 @covers("Q9")
-def test_a_note_carries_the_group_of_its_request() -> None:
-    house, _ = house_at(20)
+def test_a_wake_up_has_the_group_of_its_request() -> None:
+    house, _ = new_application(20)
     house.limiter.is_down = True
 
     house.sender.handle([Record(record_id="r-1", body=text(1), group="shop-a")], remaining=lambda: 30.0)

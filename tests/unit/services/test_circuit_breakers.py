@@ -1,4 +1,4 @@
-"""A vendor that is out of order is left alone, but for one message a minute that tries it."""
+"""A circuit breaker stops calls to a vendor that does not respond; one probe per minute checks for recovery."""
 
 from datetime import timedelta
 from itertools import count
@@ -19,36 +19,38 @@ from tests.harness.application import House, lost, nomsa_taken, request, smspoh_
 MINUTE = timedelta(minutes=1)
 
 
-def refused(scope: FailureScope) -> NotTaken:
+def rejected(scope: FailureScope) -> NotTaken:
     return NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False, scope=scope)
 
 
 OK: Outcome = Taken(provider_message_id="1")
 LOST: Outcome = Unknown(why="timed out")
-UNREACHED, LOCKED_OUT = refused(FailureScope.CONNECTION), refused(FailureScope.PROVIDER)
-BAD_NUMBER, NO_CALL = refused(FailureScope.MESSAGE), refused(FailureScope.INTERNAL)
+UNREACHED, LOCKED_OUT = rejected(FailureScope.CONNECTION), rejected(FailureScope.PROVIDER)
+BAD_NUMBER, NO_CALL = rejected(FailureScope.MESSAGE), rejected(FailureScope.INTERNAL)
 
 
 def nomsa(key: str = "key") -> Nomsa:
     return Nomsa(ProviderConfig(base_url="https://nomsa.example.net", credentials={"api_key": key}))
 
 
-RUNS = [
-    ("nothing has happened", [], True),
-    ("one refusal of the account", [LOCKED_OUT], False),
+HISTORIES = [
+    ("no calls", [], True),
+    ("a rejected account", [LOCKED_OUT], False),
     ("four calls without an answer", [LOST] * 4, True),
-    ("five", [LOST] * 5, False),
-    ("five without a connection", [UNREACHED] * 5, False),
-    ("some of each", [LOST, UNREACHED, LOST, UNREACHED, LOST], False),
-    ("an answer between", [LOST, LOST, LOST, OK, LOST, LOST], True),
-    ("a refusal of a message between", [LOST, LOST, LOST, BAD_NUMBER, LOST, LOST], True),
-    ("calls that were never made", [NO_CALL] * 9, True),
-    ("calls that were never made between", [LOST, LOST, NO_CALL, LOST, LOST, NO_CALL, LOST], False),
+    ("five calls without an answer", [LOST] * 5, False),
+    ("five calls without a connection", [UNREACHED] * 5, False),
+    ("three without an answer and two without a connection", [LOST, UNREACHED, LOST, UNREACHED, LOST], False),
+    ("an answer in between", [LOST, LOST, LOST, OK, LOST, LOST], True),
+    ("a rejected message in between", [LOST, LOST, LOST, BAD_NUMBER, LOST, LOST], True),
+    ("calls that were not made", [NO_CALL] * 9, True),
+    ("calls that were not made in between", [LOST, LOST, NO_CALL, LOST, LOST, NO_CALL, LOST], False),
 ]
 
 
-@pytest.mark.parametrize(("outcomes", "allow_request"), [run[1:] for run in RUNS], ids=[run[0] for run in RUNS])
-def test_a_circuit_opens_after_what_says_that_a_vendor_is_out_of_order(
+@pytest.mark.parametrize(
+    ("outcomes", "allow_request"), [run[1:] for run in HISTORIES], ids=[run[0] for run in HISTORIES]
+)
+def test_a_circuit_opens_after_five_failed_calls_or_a_refused_account(
     outcomes: list[Outcome], allow_request: bool
 ) -> None:
     circuit_breakers = CircuitBreakers()
@@ -59,8 +61,8 @@ def test_a_circuit_opens_after_what_says_that_a_vendor_is_out_of_order(
     assert circuit_breakers.allow_request(nomsa(), now=START) is allow_request
 
 
-@pytest.mark.parametrize("outcome", [LOST, UNREACHED, LOCKED_OUT], ids=["lost", "unreached", "account refused"])
-def test_after_a_minute_one_message_tries_and_the_others_wait_for_what_it_learns(outcome: Outcome) -> None:
+@pytest.mark.parametrize("outcome", [LOST, UNREACHED, LOCKED_OUT], ids=["lost", "unreached", "account rejected"])
+def test_an_open_circuit_allows_one_probe_per_minute(outcome: Outcome) -> None:
     circuit_breakers = CircuitBreakers()
     for _ in range(5):
         circuit_breakers.record_outcome(nomsa(), outcome, now=START)
@@ -74,7 +76,7 @@ def test_after_a_minute_one_message_tries_and_the_others_wait_for_what_it_learns
     assert all(circuit_breakers.allow_request(nomsa(), now=START + 2 * MINUTE) for _ in range(3))
 
 
-def test_a_change_of_the_account_closes_a_circuit() -> None:
+def test_changed_credentials_close_a_circuit() -> None:
     circuit_breakers = CircuitBreakers()
     circuit_breakers.record_outcome(nomsa(), LOCKED_OUT, now=START)
 
@@ -82,15 +84,15 @@ def test_a_change_of_the_account_closes_a_circuit() -> None:
 
 
 @covers("V8")
-def test_a_vendor_that_does_not_answer_costs_no_more_than_five_messages_and_one_a_minute() -> None:
+def test_a_vendor_outage_makes_at_most_five_messages_unknown_and_one_per_minute() -> None:
     house = House(lost())
     house.send(*(request(f"m-{n}", on_unknown="hold") for n in range(5)))
     house.send(*(request(f"m-{n}") for n in range(5, 15)))
     house.clock.advance(seconds=60)
     house.resume()
 
-    found = [message.status for message in house.store.messages.values()]
-    assert (found.count(Status.UNKNOWN), found.count(Status.QUEUED)) == (6, 9)
+    seen = [message.status for message in house.store.messages.values()]
+    assert (seen.count(Status.UNKNOWN), seen.count(Status.QUEUED)) == (6, 9)
 
     house.transport.replies = [lambda _: nomsa_taken(str(len(house.transport.requests)))]
     for _ in range(3):
@@ -102,7 +104,7 @@ def test_a_vendor_that_does_not_answer_costs_no_more_than_five_messages_and_one_
     assert house.telemetry.counts["CircuitOpened", None] == 2
 
 
-def test_many_messages_in_one_call_are_one_failure() -> None:
+def test_a_failed_call_with_many_messages_is_one_failure() -> None:
     house = House(unreached())
 
     house.send(
@@ -114,7 +116,7 @@ def test_many_messages_in_one_call_are_one_failure() -> None:
     assert ("CircuitOpened", None) not in house.telemetry.counts
 
 
-def test_a_message_that_takes_another_provider_uses_up_no_trial() -> None:
+def test_a_message_that_is_sent_by_another_provider_uses_no_probe() -> None:
     def answer(sent: HttpRequest) -> HttpResponse:
         return nomsa_taken(str(next(numbers))) if "nomsa" in sent.host else smspoh_taken("AA-1", "only-smspoh")
 

@@ -1,4 +1,4 @@
-"""The send service: what a batch becomes, and what a vendor sees of it."""
+"""The send service on fakes: the status of each message of a batch, and the calls to the vendor."""
 
 import json
 from dataclasses import replace
@@ -48,21 +48,21 @@ def test_a_message_is_claimed_then_sent_then_accepted() -> None:
 
 
 @covers("I2")
-def test_nothing_reaches_a_vendor_before_the_claim_is_stored() -> None:
+def test_the_claim_is_stored_before_the_vendor_is_called() -> None:
     seen: list[tuple[Status, str | None]] = []
 
-    def look(_: HttpRequest) -> HttpResponse:
+    def record_claim(_: HttpRequest) -> HttpResponse:
         seen.append((house.message().status, house.message().attempt_id))
         return nomsa_taken()
 
-    house = House(look)
+    house = House(record_claim)
 
     house.send(request())
 
     assert seen == [(Status.SENDING, "id-1")]
 
 
-def test_a_good_batch_of_ten_is_two_commits_with_one_meeting_each() -> None:
+def test_ten_accepted_messages_are_stored_in_two_commits() -> None:
     house = House(lambda r: nomsa_taken(f"v-{json.loads(r.body)['body']}"))
 
     house.send(*(request(f"m-{n}", content={"type": "text", "text": str(n)}) for n in range(10)))
@@ -76,7 +76,7 @@ def test_a_good_batch_of_ten_is_two_commits_with_one_meeting_each() -> None:
 
 @covers("Q2", "I1")
 @pytest.mark.parametrize("copies_in_a_batch", [1, 2, 5])
-def test_a_request_that_comes_five_times_is_sent_once(copies_in_a_batch: int) -> None:
+def test_a_request_that_is_delivered_five_times_is_sent_once(copies_in_a_batch: int) -> None:
     house = House()
     batches = [[request()] * copies_in_a_batch for _ in range(5 // copies_in_a_batch or 1)]
 
@@ -89,7 +89,7 @@ def test_a_request_that_comes_five_times_is_sent_once(copies_in_a_batch: int) ->
 
 @covers("Q2", "I8")
 @pytest.mark.parametrize("together", [True, False])
-def test_another_request_under_the_same_id_is_reported_and_changes_nothing(together: bool) -> None:
+def test_a_different_request_under_the_same_id_is_rejected_and_changes_nothing(together: bool) -> None:
     house = House()
     other = request(content={"type": "text", "text": "Another text"})
 
@@ -107,7 +107,7 @@ def test_another_request_under_the_same_id_is_reported_and_changes_nothing(toget
     ]
 
 
-def test_the_same_request_written_differently_is_no_conflict() -> None:
+def test_the_same_request_in_different_json_is_not_a_conflict() -> None:
     house = House()
     plain = json.loads(request(expires_at="2026-11-21T12:00:00Z"))
 
@@ -155,7 +155,7 @@ BAD_REQUESTS = [
         "m-1",
         "send_at: must be an RFC 3339 time with a zone",
     ),
-    ("a number for a time", request(send_at=1), "m-1", "send_at: must be an RFC 3339 time with a zone"),
+    ("number as a time", request(send_at=1), "m-1", "send_at: must be an RFC 3339 time with a zone"),
     (
         "expires before it is sent",
         request(send_at="2026-11-22T10:00:00Z", expires_at="2026-11-22T10:00:00Z"),
@@ -176,7 +176,7 @@ BAD_REQUESTS = [
 @pytest.mark.parametrize(
     ("body", "message_id", "detail"), [c[1:] for c in BAD_REQUESTS], ids=[c[0] for c in BAD_REQUESTS]
 )
-def test_a_bad_request_fails_once_and_leaves_its_neighbours_alone(
+def test_an_invalid_request_fails_once_and_the_rest_of_its_batch_is_sent(
     body: str, message_id: str | None, detail: str
 ) -> None:
     house = House()
@@ -191,11 +191,11 @@ def test_a_bad_request_fails_once_and_leaves_its_neighbours_alone(
     )
     assert house.message("good").status is Status.ACCEPTED
     assert len(house.transport.requests) == 1
-    unread = [] if message_id else [request_rejected("r-2", "invalid_request", detail)]
-    assert house.bus.events == unread
+    rejections = [] if message_id else [request_rejected("r-2", "invalid_request", detail)]
+    assert house.bus.events == rejections
 
 
-REFUSED = [
+UNSUPPORTED = [
     ("no route", {"recipient": "+819012345678"}, Reason.UNROUTABLE, "recipient: no route for its country and channel"),
     ("channel", {"provider": "nomsa", "channel": "whatsapp"}, Reason.UNSUPPORTED, "channel: nomsa does not offer it"),
     (
@@ -214,8 +214,10 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "reason", "detail"), [c[1:] for c in REFUSED], ids=[c[0] for c in REFUSED])
-def test_what_no_provider_can_carry_fails_without_a_call(changes: dict[str, Any], reason: Reason, detail: str) -> None:
+@pytest.mark.parametrize(("changes", "reason", "detail"), [c[1:] for c in UNSUPPORTED], ids=[c[0] for c in UNSUPPORTED])
+def test_a_message_that_no_provider_supports_fails_without_a_call(
+    changes: dict[str, Any], reason: Reason, detail: str
+) -> None:
     house = House()
 
     house.send(request("good"), request("bad", **changes))
@@ -226,7 +228,7 @@ def test_what_no_provider_can_carry_fails_without_a_call(changes: dict[str, Any]
     assert len(house.transport.requests) == 1
 
 
-def test_options_of_a_provider_that_is_not_on_the_route_are_not_its_business() -> None:
+def test_options_of_a_provider_outside_the_route_are_ignored() -> None:
     house = House()
 
     house.send(request(provider_options={"smspoh": {"encrypt": True}}))
@@ -249,7 +251,7 @@ OUTCOMES = [
 
 @covers("V1", "V2", "V3", "V4")
 @pytest.mark.parametrize(("reply", "status"), [c[1:] for c in OUTCOMES], ids=[c[0] for c in OUTCOMES])
-def test_an_answer_decides_what_becomes_of_the_message(reply: HttpResponse | NoResponse, status: Status) -> None:
+def test_the_answer_of_the_vendor_decides_the_status(reply: HttpResponse | NoResponse, status: Status) -> None:
     house = House(reply)
 
     unfinished = house.send(request())
@@ -260,7 +262,7 @@ def test_an_answer_decides_what_becomes_of_the_message(reply: HttpResponse | NoR
 
 
 @covers("V2", "I1")
-def test_an_unknown_outcome_is_never_sent_again_by_redelivery() -> None:
+def test_redelivery_does_not_resend_an_unknown_message() -> None:
     house = House(lost())
     house.send(request())
 
@@ -273,7 +275,7 @@ def test_an_unknown_outcome_is_never_sent_again_by_redelivery() -> None:
 
 
 @covers("Q7")
-def test_a_throttled_message_comes_back_by_a_delayed_note_and_then_goes_out() -> None:
+def test_a_throttled_message_is_retried_by_a_delayed_wake_up() -> None:
     house = House(HttpResponse(status=429, headers={"retry-after": "7"}, body=b"{}"), nomsa_taken())
     house.send(request(category="otp"))
     assert house.queue.wake_ups == [WakeUp(message_id="m-1", attempt=2, is_urgent=True, delay_seconds=7)]
@@ -287,17 +289,17 @@ def test_a_throttled_message_comes_back_by_a_delayed_note_and_then_goes_out() ->
     assert house.sequences() == [1, 2, 3, 4]
 
 
-def test_a_note_about_an_earlier_attempt_resumes_nothing() -> None:
+def test_a_wake_up_for_an_earlier_attempt_is_ignored() -> None:
     house = House(unreached())
     house.send(request())
 
-    house.send('{"resume": "m-1", "attempt": 1}', '{"resume": "nobody", "attempt": 1}')
+    house.send('{"resume": "m-1", "attempt": 1}', '{"resume": "missing", "attempt": 1}')
 
     assert len(house.transport.requests) == 1
 
 
 @covers("I1")
-def test_a_note_that_comes_twice_is_one_attempt() -> None:
+def test_a_duplicate_wake_up_causes_one_attempt() -> None:
     house = House(unreached(), nomsa_taken())
     house.send(request())
     wake_up = house.queue.bodies()[0]
@@ -309,7 +311,7 @@ def test_a_note_that_comes_twice_is_one_attempt() -> None:
 
 
 @covers("V9")
-def test_a_refusal_goes_on_to_the_next_provider_of_the_route_at_once() -> None:
+def test_a_rejected_message_fails_over_to_the_next_provider_at_once() -> None:
     refused = HttpResponse(status=400, body=b'{"code": "invalid_recipient", "message": "-"}')
     house = House(by_host({NOMSA: [refused], SMSPOH: [smspoh_taken()]}))
     house.send(request(recipient="+66812345678"))
@@ -321,7 +323,7 @@ def test_a_refusal_goes_on_to_the_next_provider_of_the_route_at_once() -> None:
     assert [r.host for r in house.transport.requests] == [NOMSA, SMSPOH]
 
 
-def test_a_message_fails_when_every_provider_of_the_route_has_refused_it() -> None:
+def test_a_message_fails_after_every_provider_of_the_route_rejected_it() -> None:
     refused = HttpResponse(status=400, body=b'{"code": "invalid_recipient", "message": "-"}')
     rejected = HttpResponse(status=201, body=b'{"messages": [{"status": false, "message": "Invalid Sender ID"}]}')
     house = House(by_host({NOMSA: [refused], SMSPOH: [rejected]}))
@@ -334,7 +336,7 @@ def test_a_message_fails_when_every_provider_of_the_route_has_refused_it() -> No
 
 
 @covers("V9", "I1")
-def test_an_unknown_outcome_never_moves_on_to_the_next_provider() -> None:
+def test_an_unknown_message_does_not_fail_over() -> None:
     house = House(by_host({NOMSA: [lost()], SMSPOH: [smspoh_taken()]}))
 
     house.send(request(recipient="+66812345678"))
@@ -343,7 +345,7 @@ def test_an_unknown_outcome_never_moves_on_to_the_next_provider() -> None:
     assert [r.host for r in house.transport.requests] == [NOMSA]
 
 
-def test_two_throttling_providers_are_asked_in_turn_and_then_left_alone_for_a_while() -> None:
+def test_after_both_providers_throttle_a_message_it_waits() -> None:
     throttled = HttpResponse(status=429, body=b"{}")
     house = House(by_host({NOMSA: [throttled], SMSPOH: [throttled]}))
     house.send(request(recipient="+66812345678"))
@@ -356,7 +358,7 @@ def test_two_throttling_providers_are_asked_in_turn_and_then_left_alone_for_a_wh
 
 
 @covers("V10")
-def test_a_provider_out_of_order_is_left_alone_until_its_minute_is_over() -> None:
+def test_an_open_circuit_stops_calls_for_a_minute() -> None:
     house = House(unauthorized(), nomsa_taken())
     house.send(request("first"))
 
@@ -377,7 +379,7 @@ def test_a_provider_out_of_order_is_left_alone_until_its_minute_is_over() -> Non
     assert house.message("second").status is Status.ACCEPTED
 
 
-def test_a_message_for_a_provider_out_of_order_takes_the_next_one() -> None:
+def test_a_message_fails_over_from_a_provider_with_an_open_circuit() -> None:
     house = House(by_host({NOMSA: [unauthorized()], SMSPOH: [smspoh_taken(reference="second")]}))
     house.send(request("first"))
 
@@ -387,8 +389,8 @@ def test_a_message_for_a_provider_out_of_order_takes_the_next_one() -> None:
 
 
 @covers("Q1", "I1")
-def test_a_live_claim_of_another_worker_is_left_for_redelivery() -> None:
-    house = House(lambda _: _send_again(house))
+def test_a_message_with_a_live_claim_of_another_worker_is_redelivered() -> None:
+    house = House(lambda _: _deliver_again(house))
 
     house.send(request())
 
@@ -396,16 +398,16 @@ def test_a_live_claim_of_another_worker_is_left_for_redelivery() -> None:
     assert house.message().status is Status.ACCEPTED
 
 
-def _send_again(house: House) -> HttpResponse:
+def _deliver_again(house: House) -> HttpResponse:
     assert house.send(request(), sender=house.new_sender()) == ["r-2"]
     return nomsa_taken()
 
 
 @covers("P6", "I1")
-def test_a_claim_whose_worker_died_becomes_unknown_and_is_not_sent_again() -> None:
+def test_a_message_of_a_crashed_worker_becomes_unknown_and_is_not_resent() -> None:
     house = House()
-    house.transport.replies = [_die]
-    with pytest.raises(_DeathError):
+    house.transport.replies = [_crash]
+    with pytest.raises(_CrashError):
         house.send(request())
     house.transport.replies = [nomsa_taken()]
 
@@ -416,16 +418,16 @@ def test_a_claim_whose_worker_died_becomes_unknown_and_is_not_sent_again() -> No
     assert len(house.transport.requests) == 1
 
 
-class _DeathError(BaseException):
-    """The process is gone."""
+class _CrashError(BaseException):
+    """The process stops, and no handler runs."""
 
 
-def _die(_: HttpRequest) -> HttpResponse:
-    raise _DeathError
+def _crash(_: HttpRequest) -> HttpResponse:
+    raise _CrashError
 
 
 @covers("D1")
-def test_a_lost_claim_answer_leaves_the_message_for_the_lease_to_end() -> None:
+def test_a_message_is_not_sent_if_the_claim_is_not_confirmed() -> None:
     house = House()
     house.store.outages = [Insert]
 
@@ -434,7 +436,7 @@ def test_a_lost_claim_answer_leaves_the_message_for_the_lease_to_end() -> None:
 
 
 @covers("P9", "D1", "I1")
-def test_a_lost_result_is_found_by_the_end_of_the_lease_not_by_a_second_send() -> None:
+def test_a_message_with_a_lost_result_becomes_unknown_after_its_lease() -> None:
     house = House()
     house.store.outages = [Replace]
     assert house.send(request()) == ["r-1"]
@@ -447,12 +449,12 @@ def test_a_lost_result_is_found_by_the_end_of_the_lease_not_by_a_second_send() -
 
 
 @covers("W1", "I4")
-def test_a_receipt_that_was_first_is_applied_when_the_answer_comes() -> None:
-    def receipt_first(_: HttpRequest) -> HttpResponse:
+def test_a_receipt_before_the_answer_is_applied_after_it() -> None:
+    def send_receipt_first(_: HttpRequest) -> HttpResponse:
         house.receive("nusasms", "sms-receipt", query="ref_no=0017&status=DELIVERED&err_code=0")
         return nusasms_taken("0017")
 
-    house = House(receipt_first)
+    house = House(send_receipt_first)
 
     house.send(request(recipient="+6281234567810"))
 
@@ -461,12 +463,12 @@ def test_a_receipt_that_was_first_is_applied_when_the_answer_comes() -> None:
 
 
 @covers("W1", "I3")
-def test_a_receipt_by_reference_overtakes_the_answer_and_stays() -> None:
-    def receipt_first(_: HttpRequest) -> HttpResponse:
+def test_a_receipt_by_reference_before_the_answer_is_kept() -> None:
+    def send_receipt_first(_: HttpRequest) -> HttpResponse:
         house.receive(query="messageId=AA-1&clientReference=m-1&status=Success")
         return smspoh_taken("AA-1")
 
-    house = House(receipt_first)
+    house = House(send_receipt_first)
 
     house.send(request(recipient="+959777777710"))
 
@@ -477,12 +479,12 @@ def test_a_receipt_by_reference_overtakes_the_answer_and_stays() -> None:
 
 @covers("P11", "I6")
 def test_a_superseded_attempt_changes_nothing() -> None:
-    def superseded(_: HttpRequest) -> HttpResponse:
+    def supersede(_: HttpRequest) -> HttpResponse:
         newer = replace(cancel(house.message(), now=house.clock()), attempt_id="id-99")
         house.store.messages["m-1"] = newer
         return nomsa_taken()
 
-    house = House(superseded)
+    house = House(supersede)
 
     house.send(request())
 
@@ -491,7 +493,7 @@ def test_a_superseded_attempt_changes_nothing() -> None:
 
 
 @covers("V5", "I9")
-def test_a_vendor_id_that_belongs_to_another_message_rings_and_spoils_neither() -> None:
+def test_a_reused_vendor_id_raises_an_alarm_and_stays_with_the_first_message() -> None:
     house = House(nomsa_taken("145"))
     house.send(request("first"))
 
@@ -502,18 +504,18 @@ def test_a_vendor_id_that_belongs_to_another_message_rings_and_spoils_neither() 
     assert house.message("second").status is Status.ACCEPTED
 
 
-def test_a_wakeup_never_comes_before_the_scheduled_time() -> None:
+def test_a_wake_up_is_not_due_before_the_scheduled_time() -> None:
     house = House()
     house.send(request(send_at="2026-11-21T10:05:00.400Z"))
 
-    (note,) = house.queue.wake_ups
-    house.clock.advance(seconds=note.delay_seconds)
+    (wake_up,) = house.queue.wake_ups
+    house.clock.advance(seconds=wake_up.delay_seconds)
     house.send(*house.queue.bodies())
 
     assert house.message().status is Status.ACCEPTED
 
 
-def test_a_scheduled_message_waits_and_goes_out_when_it_is_due() -> None:
+def test_a_scheduled_message_is_sent_at_its_time() -> None:
     house = House()
     house.send(request(send_at="2026-11-21T10:05:00Z"))
     assert house.message().status is Status.SCHEDULED
@@ -527,7 +529,7 @@ def test_a_scheduled_message_waits_and_goes_out_when_it_is_due() -> None:
     assert statuses(house.message()) == [Status.SCHEDULED, Status.SENDING, Status.ACCEPTED]
 
 
-def test_a_message_scheduled_for_far_away_is_left_to_the_due_index() -> None:
+def test_a_message_scheduled_weeks_ahead_has_no_wake_up() -> None:
     house = House()
 
     house.send(request(send_at="2026-12-24T10:00:00Z"))
@@ -536,7 +538,7 @@ def test_a_message_scheduled_for_far_away_is_left_to_the_due_index() -> None:
     assert house.message().due_at == house.message().send_at
 
 
-def test_a_cancel_ends_what_has_not_been_sent() -> None:
+def test_a_cancel_stops_a_message_that_was_not_sent() -> None:
     house = House()
     house.send(request(send_at="2026-11-21T10:05:00Z"))
 
@@ -549,7 +551,7 @@ def test_a_cancel_ends_what_has_not_been_sent() -> None:
     assert house.transport.requests == []
 
 
-def test_a_cancel_that_overtakes_its_request_still_holds() -> None:
+def test_a_cancel_before_its_request_cancels_the_message() -> None:
     house = House()
 
     house.send('{"cancel": "m-1"}')
@@ -583,7 +585,7 @@ def test_no_call_starts_after_the_message_has_expired() -> None:
     assert len(house.transport.requests) == 1
 
 
-def test_a_retry_that_would_come_too_late_fails_now() -> None:
+def test_a_message_that_expires_before_its_retry_fails_at_once() -> None:
     house = House(unauthorized())
 
     house.send(request(expires_at="2026-11-21T10:00:30Z"))
@@ -596,7 +598,7 @@ def test_a_retry_that_would_come_too_late_fails_now() -> None:
 
 
 @covers("Q6", "I10")
-def test_a_batch_without_time_for_a_call_makes_none() -> None:
+def test_no_call_starts_without_time_to_finish_it() -> None:
     house = House()
     house.seconds_left = 5.0
 
@@ -607,14 +609,14 @@ def test_a_batch_without_time_for_a_call_makes_none() -> None:
 
 
 @covers("P11", "Q10", "I6")
-def test_a_late_taken_after_the_lease_ended_is_still_learned() -> None:
-    def slow(_: HttpRequest) -> HttpResponse:
+def test_an_acceptance_after_the_lease_expired_is_stored() -> None:
+    def answer_late(_: HttpRequest) -> HttpResponse:
         house.clock.advance(seconds=61)
         house.send(request(), sender=house.new_sender())
         assert house.message().status is Status.UNKNOWN
         return nomsa_taken("145")
 
-    house = House(slow)
+    house = House(answer_late)
 
     house.send(request())
 
@@ -623,7 +625,7 @@ def test_a_late_taken_after_the_lease_ended_is_still_learned() -> None:
 
 
 @covers("P4")
-def test_without_configuration_everything_comes_back_and_nothing_is_claimed() -> None:
+def test_all_records_are_returned_if_the_configuration_cannot_be_read() -> None:
     house = House()
     house.settings.is_down = True
 
@@ -631,7 +633,7 @@ def test_without_configuration_everything_comes_back_and_nothing_is_claimed() ->
     assert house.store.messages == {}
 
 
-def test_a_report_of_the_bus_that_was_not_taken_comes_back() -> None:
+def test_a_rejection_that_is_not_published_returns_its_record() -> None:
     house = House()
     house.bus.is_down = True
 
@@ -639,7 +641,7 @@ def test_a_report_of_the_bus_that_was_not_taken_comes_back() -> None:
 
 
 @covers("P1")
-def test_a_configuration_that_does_not_answer_ahead_of_time_is_asked_again() -> None:
+def test_a_configuration_that_failed_to_preload_is_read_again() -> None:
     house = House()
     house.settings.is_down = True
     house.sender.prepare()
@@ -649,7 +651,7 @@ def test_a_configuration_that_does_not_answer_ahead_of_time_is_asked_again() -> 
     assert house.message().status is Status.ACCEPTED
 
 
-def test_a_queue_that_is_down_loses_no_message() -> None:
+def test_a_message_without_a_queued_wake_up_keeps_its_due_time() -> None:
     house = House(unreached())
     house.queue.is_down = True
 
@@ -665,18 +667,18 @@ def test_no_text_number_or_credential_is_logged() -> None:
     house.send(request("b"))
     house.send(request("c"), request("d", recipient="+85591234510,1"))
 
-    said = repr(house.telemetry.lines) + repr(house.bus.events) + repr(house.store.events)
+    written = repr(house.telemetry.lines) + repr(house.bus.events) + repr(house.store.events)
     for secret in ("Your code", "1234510", "house_v1_nomsa"):
-        assert secret not in said
+        assert secret not in written
 
 
 @covers("W4", "I3")
-def test_a_report_of_delivery_survives_any_outcome() -> None:
-    def receipt_first(_: HttpRequest) -> NoResponse:
+def test_a_delivery_report_is_kept_after_a_lost_answer() -> None:
+    def send_receipt_first(_: HttpRequest) -> NoResponse:
         house.receive(query="messageId=AA-1&clientReference=m-1&status=Success")
         return lost()
 
-    house = House(receipt_first)
+    house = House(send_receipt_first)
 
     house.send(request(recipient="+959777777710"))
 
@@ -684,7 +686,7 @@ def test_a_report_of_delivery_survives_any_outcome() -> None:
 
 
 @covers("Q8")
-def test_a_message_whose_providers_stay_out_of_order_waits_without_feeding_the_queue() -> None:
+def test_a_message_behind_an_open_circuit_waits_without_further_wake_ups() -> None:
     house = House(unauthorized())
     house.send(request("first"))
     house.send(request("second"))
@@ -697,7 +699,7 @@ def test_a_message_whose_providers_stay_out_of_order_waits_without_feeding_the_q
     assert house.message("second").due_at == house.clock() + timedelta(seconds=60)
 
 
-def test_options_too_large_to_be_stored_are_refused() -> None:
+def test_options_that_are_too_large_fail_the_message() -> None:
     house = House()
 
     house.send(request(provider_options={"nomsa": {"colour": "x" * 5000}}))
@@ -707,7 +709,7 @@ def test_options_too_large_to_be_stored_are_refused() -> None:
     )
 
 
-def test_a_bad_request_that_comes_twice_is_no_conflict() -> None:
+def test_an_invalid_request_that_is_delivered_twice_is_not_a_conflict() -> None:
     house = House()
     body = request(colour="red")
 
@@ -719,20 +721,20 @@ def test_a_bad_request_that_comes_twice_is_no_conflict() -> None:
 
 
 @covers("Q5", "I5", "I9")
-def test_a_fault_of_ours_with_one_record_keeps_no_neighbour() -> None:
+def test_an_internal_error_affects_only_its_record() -> None:
     house = House()
     ids = iter(["id-1"])
     faulty = house.new_sender(new_id=lambda: next(ids))
 
-    unfinished = house.send(request("good"), request("unlucky"), sender=faulty)
+    unfinished = house.send(request("first"), request("second"), sender=faulty)
 
     assert unfinished == ["r-2"]
-    assert house.message("good").status is Status.ACCEPTED
-    assert "unlucky" not in house.store.messages
+    assert house.message("first").status is Status.ACCEPTED
+    assert "second" not in house.store.messages
 
 
 @covers("I7")
-def test_no_call_starts_for_a_message_that_expired_while_it_was_claimed() -> None:
+def test_no_call_starts_for_a_message_that_expired_during_its_claim() -> None:
     house = House()
     house.store.before_commit = lambda _: house.clock.advance(seconds=20)
 
@@ -742,12 +744,12 @@ def test_no_call_starts_for_a_message_that_expired_while_it_was_claimed() -> Non
     assert house.message().failure == Failure(reason=Reason.EXPIRED, detail="expires_at: has passed")
 
 
-def test_an_attempt_is_logged_with_facts_and_no_words() -> None:
+def test_an_attempt_is_logged_without_text_and_number() -> None:
     house = House(nomsa_taken("145"))
 
     house.send(request(content={"type": "text", "text": "a" * 161}))
 
-    facts = {
+    fields = {
         "message_id": "m-1",
         "provider": "nomsa",
         "attempt": 1,
@@ -755,14 +757,14 @@ def test_an_attempt_is_logged_with_facts_and_no_words() -> None:
         "outcome": "Taken",
         "provider_message_id": "145",
     }
-    assert ("info", "message attempted", facts) in house.telemetry.lines
+    assert ("info", "message attempted", fields) in house.telemetry.lines
 
 
 RATE_LIMITED = HttpResponse(status=429, headers={"content-type": "application/json"}, body=b'{"code": "rate_limit"}')
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(79, Status.FAILED), (80, Status.FAILED), (81, Status.QUEUED)])
-def test_a_vendor_that_throttles_at_the_horizon_is_not_asked_again(seconds: int, status: Status) -> None:
+def test_a_message_is_not_retried_beyond_the_report_horizon(seconds: int, status: Status) -> None:
     house = House(RATE_LIMITED, settings={"report_horizon_hours": seconds / 3600})
     house.send(request())
 

@@ -1,4 +1,4 @@
-"""One vendor call for several messages: who shares it, and what becomes of each."""
+"""One vendor call for several messages: the messages that share it, and the outcome of each."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ from tests.harness.sending import new_batch
 
 
 class Bulk(SupportsBatchSend):
-    """A vendor that takes three numbers a call, where sender and text are the same. It names each message by its id."""
+    """A vendor that accepts three numbers of one sender in a call, and answers with the id of each message."""
 
     name = "bulk"
     capabilities = Capabilities(
@@ -72,7 +72,7 @@ class Bulk(SupportsBatchSend):
         return [Taken(provider_message_id=name) for name in response.json()]
 
 
-BULK, ITS_TWIN = (Bulk(ProviderConfig(base_url="https://bulk.example", credentials={})) for _ in range(2))
+BULK, OTHER_ACCOUNT = (Bulk(ProviderConfig(base_url="https://bulk.example", credentials={})) for _ in range(2))
 
 
 def attempt(number: int, *, provider: Provider = BULK, **changes: Any) -> BatchItem:
@@ -115,51 +115,59 @@ def dispatch(stage: Dispatcher, items: Sequence[BatchItem], *, seconds_left: flo
 
 
 def calls_of(transport: RecordingTransport) -> list[list[str]]:
-    """Return the messages of each call in order; a call of one by itself is marked as such."""
-    said = [(json.loads(sent.body), sent.url.endswith("/one")) for sent in transport.requests]
-    return [["alone", *names] if is_alone else names for names, is_alone in said]
+    """Return the messages of each call in order. A call for a single message starts with `alone`."""
+    calls = [(json.loads(sent.body), sent.url.endswith("/one")) for sent in transport.requests]
+    return [["alone", *names] if is_alone else names for names, is_alone in calls]
 
 
 SHARED: list[tuple[str, list[BatchItem], list[list[str]]]] = [
-    ("one", [attempt(1)], [["alone", "m-1"]]),
-    ("two", [attempt(1), attempt(2)], [["m-1", "m-2"]]),
-    ("as many as a call takes", [attempt(n) for n in range(3)], [["m-0", "m-1", "m-2"]]),
-    ("one more", [attempt(n) for n in range(4)], [["m-0", "m-1", "m-2"], ["alone", "m-3"]]),
-    ("seven", [attempt(n) for n in range(7)], [["m-0", "m-1", "m-2"], ["m-3", "m-4", "m-5"], ["alone", "m-6"]]),
+    ("one message", [attempt(1)], [["alone", "m-1"]]),
+    ("two messages", [attempt(1), attempt(2)], [["m-1", "m-2"]]),
+    ("a full call", [attempt(n) for n in range(3)], [["m-0", "m-1", "m-2"]]),
+    ("one more than a full call", [attempt(n) for n in range(4)], [["m-0", "m-1", "m-2"], ["alone", "m-3"]]),
     (
-        "two kinds, one after the other in turn",
+        "seven messages",
+        [attempt(n) for n in range(7)],
+        [["m-0", "m-1", "m-2"], ["m-3", "m-4", "m-5"], ["alone", "m-6"]],
+    ),
+    (
+        "two senders in alternation",
         [attempt(n, sender="ab"[n % 2]) for n in range(4)],
         [["m-0", "m-2"], ["m-1", "m-3"]],
     ),
     (
-        "transactional ones",
+        "transactional messages",
         [attempt(n, category=Category.TRANSACTIONAL) for n in (1, 2)],
         [["alone", "m-1"], ["alone", "m-2"]],
     ),
     ("one-time passwords", [attempt(n, category=Category.OTP) for n in (1, 2)], [["alone", "m-1"], ["alone", "m-2"]]),
     ("further attempts", [attempt(n, attempt=2) for n in (1, 2)], [["alone", "m-1"], ["alone", "m-2"]]),
     (
-        "a further attempt among first ones",
+        "a further attempt among first attempts",
         [attempt(1), attempt(2, attempt=2), attempt(3)],
         [["m-1", "m-3"], ["alone", "m-2"]],
     ),
-    ("what the vendor takes alone", [attempt(n, sender="alone") for n in (1, 2)], [["alone", "m-1"], ["alone", "m-2"]]),
     (
-        "one number three times",
+        "messages that the provider sends alone",
+        [attempt(n, sender="alone") for n in (1, 2)],
+        [["alone", "m-1"], ["alone", "m-2"]],
+    ),
+    (
+        "the same number three times",
         [attempt(n, recipient="+85591234510") for n in (1, 2, 3)],
         [["alone", "m-1"], ["alone", "m-2"], ["alone", "m-3"]],
     ),
     (
-        "one number twice among others",
+        "the same number twice among others",
         [attempt(1), attempt(2), attempt(3, recipient="+85591234511"), attempt(4)],
         [["m-1", "m-2"], ["m-3", "m-4"]],
     ),
-    ("two accounts", [attempt(1), attempt(2, provider=ITS_TWIN)], [["alone", "m-1"], ["alone", "m-2"]]),
+    ("two accounts", [attempt(1), attempt(2, provider=OTHER_ACCOUNT)], [["alone", "m-1"], ["alone", "m-2"]]),
 ]
 
 
 @pytest.mark.parametrize(("attempts", "calls"), [s[1:] for s in SHARED], ids=[s[0] for s in SHARED])
-def test_messages_share_a_call_and_each_gets_its_own_outcome(attempts: list[BatchItem], calls: list[list[str]]) -> None:
+def test_messages_share_a_call_and_each_has_its_own_outcome(attempts: list[BatchItem], calls: list[list[str]]) -> None:
     transport = RecordingTransport(echo)
 
     outcomes = dispatch(dispatcher(transport), attempts)
@@ -172,18 +180,18 @@ EXPIRED = NotTaken(reason=Reason.EXPIRED, is_final=True, scope=FailureScope.INTE
 
 
 @pytest.mark.parametrize(
-    ("late", "calls"),
+    ("expired", "calls"),
     [({2}, [["m-1", "m-3"]]), ({1, 3}, [["alone", "m-2"]]), ({1, 2, 3}, [])],
     ids=["one of three", "two of three", "all"],
 )
-def test_what_may_not_be_sent_any_more_is_left_out(late: set[int], calls: list[list[str]]) -> None:
+def test_an_expired_message_is_left_out_of_the_call(expired: set[int], calls: list[list[str]]) -> None:
     transport = RecordingTransport(echo)
-    attempts = [attempt(n, expires_at=START if n in late else None) for n in (1, 2, 3)]
+    attempts = [attempt(n, expires_at=START if n in expired else None) for n in (1, 2, 3)]
 
     outcomes = dispatch(dispatcher(transport), attempts)
 
     assert calls_of(transport) == calls
-    assert outcomes == [EXPIRED if n in late else Taken(provider_message_id=f"m-{n}") for n in (1, 2, 3)]
+    assert outcomes == [EXPIRED if n in expired else Taken(provider_message_id=f"m-{n}") for n in (1, 2, 3)]
 
 
 def not_called(detail: str) -> NotTaken:
@@ -193,7 +201,7 @@ def not_called(detail: str) -> NotTaken:
 NO_CONNECTION = replace(not_called("no connection: refused"), scope=FailureScope.CONNECTION)
 
 
-FAILING: list[tuple[str, Reply, Outcome]] = [
+UNCLEAR: list[tuple[str, Reply, Outcome]] = [
     ("no answer", lost(), Unknown(why="timed out")),
     ("no connection", unreached(), NO_CONNECTION),
     (
@@ -201,24 +209,26 @@ FAILING: list[tuple[str, Reply, Outcome]] = [
         HttpResponse(status=200, body=b"<html>"),
         Unknown(why="unreadable answer, HTTP 200"),
     ),
-    ("an outcome too few", HttpResponse(status=200, body=b'["m-1"]'), Unknown(why="1 outcomes for 2 messages")),
+    ("one outcome too few", HttpResponse(status=200, body=b'["m-1"]'), Unknown(why="1 outcomes for 2 messages")),
     (
-        "an outcome too many",
+        "one outcome too many",
         HttpResponse(status=200, body=b'["1", "2", "3"]'),
         Unknown(why="3 outcomes for 2 messages"),
     ),
-    ("no outcome", HttpResponse(status=200, body=b"[]"), Unknown(why="0 outcomes for 2 messages")),
+    ("no outcomes", HttpResponse(status=200, body=b"[]"), Unknown(why="0 outcomes for 2 messages")),
 ]
 
 
-@pytest.mark.parametrize(("reply", "outcome"), [f[1:] for f in FAILING], ids=[f[0] for f in FAILING])
-def test_what_cannot_be_told_of_a_call_cannot_be_told_of_any_message_in_it(reply: Reply, outcome: Outcome) -> None:
+@pytest.mark.parametrize(("reply", "outcome"), [f[1:] for f in UNCLEAR], ids=[f[0] for f in UNCLEAR])
+def test_a_call_without_a_clear_answer_has_the_same_outcome_for_all_its_messages(
+    reply: Reply, outcome: Outcome
+) -> None:
     outcomes = dispatch(dispatcher(RecordingTransport(reply)), [attempt(1), attempt(2)])
 
     assert outcomes == [outcome, outcome]
 
 
-def test_no_call_is_begun_without_time_to_end_it() -> None:
+def test_no_call_starts_without_time_to_finish_it() -> None:
     transport = RecordingTransport(echo)
 
     outcomes = dispatch(dispatcher(transport), [attempt(1), attempt(2)], seconds_left=14.9)
@@ -227,7 +237,7 @@ def test_no_call_is_begun_without_time_to_end_it() -> None:
     assert outcomes == [not_called("no time was left for a call")] * 2
 
 
-def test_a_request_that_cannot_be_built_is_final_for_nobody() -> None:
+def test_a_request_that_cannot_be_built_fails_no_message() -> None:
     transport, telemetry = RecordingTransport(echo), RecordingTelemetry()
 
     outcomes = dispatch(dispatcher(transport, telemetry), [attempt(n, sender="broken") for n in (1, 2)])
@@ -237,7 +247,7 @@ def test_a_request_that_cannot_be_built_is_final_for_nobody() -> None:
     assert [fields["message_ids"] for _, _, fields in telemetry.lines] == [["m-1", "m-2"]]
 
 
-# --- in the house ---------------------------------------------------------------------------------------------------
+# --- through all services -------------------------------------------------------------------------------------------
 
 
 def promotional(number: int, **changes: Any) -> str:
@@ -255,7 +265,7 @@ def entry(number: int, **changes: Any) -> dict[str, Any]:
     return row | changes
 
 
-def house_of_six(*replies: Reply) -> House:
+def send_six(*replies: Reply) -> House:
     house = House(*replies)
     assert house.send(*(promotional(n) for n in range(6))) == []
     return house
@@ -265,8 +275,8 @@ def states(house: House) -> dict[str, Status]:
     return {message_id: message.status for message_id, message in sorted(house.store.messages.items())}
 
 
-def test_a_batch_of_promotional_messages_is_one_call_that_names_each_of_them() -> None:
-    house = house_of_six(bulk(*(entry(n) for n in range(6))))
+def test_promotional_messages_share_a_call_with_a_reference_each() -> None:
+    house = send_six(bulk(*(entry(n) for n in range(6))))
 
     (sent,) = house.transport.requests
     assert [m["clientReference"] for m in json.loads(sent.body)["messages"]] == [f"m-{n}" for n in range(6)]
@@ -276,21 +286,21 @@ def test_a_batch_of_promotional_messages_is_one_call_that_names_each_of_them() -
 
 
 @covers("I2")
-def test_every_message_of_a_shared_call_is_claimed_before_it() -> None:
+def test_all_messages_of_a_shared_call_are_claimed_before_it() -> None:
     seen: list[set[Status]] = []
 
-    def look(_: HttpRequest) -> HttpResponse:
+    def record_statuses(_: HttpRequest) -> HttpResponse:
         seen.append({message.status for message in house.store.messages.values()})
         return bulk(*(entry(n) for n in range(6)))
 
-    house = House(look)
+    house = House(record_statuses)
     house.send(*(promotional(n) for n in range(6)))
 
     assert seen == [{Status.SENDING}]
 
 
-def test_a_receipt_finds_its_message_among_those_of_a_shared_call() -> None:
-    house = house_of_six(bulk(*(entry(n) for n in range(6))))
+def test_a_receipt_is_applied_to_its_message_of_a_shared_call() -> None:
+    house = send_six(bulk(*(entry(n) for n in range(6))))
 
     house.receive(query="messageId=AA-4&clientReference=m-4&status=Success")
     house.receive(query="messageId=AA-2&status=Expired")
@@ -300,17 +310,17 @@ def test_a_receipt_finds_its_message_among_those_of_a_shared_call() -> None:
 
 
 @covers("I9")
-def test_one_that_is_refused_leaves_its_neighbours_alone() -> None:
+def test_a_rejected_message_does_not_affect_the_others_of_its_call() -> None:
     refusal = {"status": False, "message": "Invalid Sender ID", "to": "959777777713"}
-    house = house_of_six(bulk(*(refusal if n == 3 else entry(n) for n in range(6))))
+    house = send_six(bulk(*(refusal if n == 3 else entry(n) for n in range(6))))
 
     expected = {f"m-{n}": Status.ACCEPTED for n in range(6)}
     assert states(house) == expected | {"m-3": Status.FAILED}
 
 
 @covers("V4", "I1")
-def test_one_without_an_entry_is_unknown_and_is_not_sent_again() -> None:
-    house = house_of_six(bulk(*(entry(n) for n in range(6) if n != 3)))
+def test_a_message_without_an_entry_becomes_unknown_and_is_not_resent() -> None:
+    house = send_six(bulk(*(entry(n) for n in range(6) if n != 3)))
     expected = {f"m-{n}": Status.ACCEPTED for n in range(6)}
     assert states(house) == expected | {"m-3": Status.UNKNOWN}
 
@@ -322,11 +332,11 @@ def test_one_without_an_entry_is_unknown_and_is_not_sent_again() -> None:
 @pytest.mark.parametrize(
     "answer", [HttpResponse(status=422, body=b"{}"), unreached()], ids=["refused", "no connection"]
 )
-def test_after_a_call_that_was_turned_away_each_goes_alone(answer: HttpResponse | NoResponse) -> None:
-    house = house_of_six(answer)
+def test_after_a_rejected_call_each_message_is_sent_alone(answer: HttpResponse | NoResponse) -> None:
+    house = send_six(answer)
     assert set(states(house).values()) == {Status.QUEUED}
 
-    house.transport.replies = [_taken_alone]
+    house.transport.replies = [_accept_one]
     house.clock.advance(minutes=1)
     house.resume()
 
@@ -335,17 +345,17 @@ def test_after_a_call_that_was_turned_away_each_goes_alone(answer: HttpResponse 
     assert {message.attempt for message in house.store.messages.values()} == {2}
 
 
-def _taken_alone(sent: HttpRequest) -> HttpResponse:
+def _accept_one(sent: HttpRequest) -> HttpResponse:
     reference = json.loads(sent.body)["clientReference"]
     return smspoh_taken(f"AA-{reference}", reference)
 
 
-def test_a_bad_neighbour_holds_nobody_up_for_good() -> None:
+def test_an_invalid_message_does_not_block_the_others_of_its_call() -> None:
     def answer(sent: HttpRequest) -> HttpResponse:
         is_bad = b"Offer 3" in sent.body
-        return HttpResponse(status=422, body=b"{}") if is_bad else _taken_alone(sent)
+        return HttpResponse(status=422, body=b"{}") if is_bad else _accept_one(sent)
 
-    house = house_of_six(answer)
+    house = send_six(answer)
     house.clock.advance(minutes=1)
     house.resume()
 
@@ -353,8 +363,8 @@ def test_a_bad_neighbour_holds_nobody_up_for_good() -> None:
 
 
 @pytest.mark.parametrize("listed_reference", [True, False], ids=["with references", "without references"])
-def test_a_lost_answer_is_found_in_the_vendors_list_each_for_its_own_message(listed_reference: bool) -> None:
-    house = house_of_six(lost())
+def test_messages_with_a_lost_answer_are_found_in_the_list_of_the_vendor(listed_reference: bool) -> None:
+    house = send_six(lost())
     assert set(states(house).values()) == {Status.UNKNOWN}
     changes: dict[str, Any] = {} if listed_reference else {"clientReference": None}
     house.transport.replies = [smspoh_history(*(entry(n, **changes) for n in range(5)))]
@@ -366,18 +376,18 @@ def test_a_lost_answer_is_found_in_the_vendors_list_each_for_its_own_message(lis
     assert [house.message(f"m-{n}").provider_message_id for n in range(5)] == [f"AA-{n}" for n in range(5)]
 
 
-WHOLE: list[tuple[str, Callable[[], HttpResponse]]] = [
+UNCLEAR_ANSWERS: list[tuple[str, Callable[[], HttpResponse]]] = [
     ("HTTP 500", lambda: HttpResponse(status=500)),
     ("HTML", lambda: HttpResponse(status=200, body=b"<html>")),
     ("no entries", lambda: bulk()),
-    ("one id for all", lambda: bulk(*(entry(n, messageId="AA") for n in range(6)))),
+    ("the same id for all", lambda: bulk(*(entry(n, messageId="AA") for n in range(6)))),
     ("entries to other numbers", lambda: bulk(*(entry(n, to=f"95988888880{n}") for n in range(6)))),
 ]
 
 
-@pytest.mark.parametrize("answer", [w[1] for w in WHOLE], ids=[w[0] for w in WHOLE])
-def test_an_answer_that_tells_nothing_leaves_every_message_unknown(answer: Callable[[], HttpResponse]) -> None:
-    house = house_of_six(answer())
+@pytest.mark.parametrize("answer", [w[1] for w in UNCLEAR_ANSWERS], ids=[w[0] for w in UNCLEAR_ANSWERS])
+def test_an_unclear_answer_makes_every_message_unknown(answer: Callable[[], HttpResponse]) -> None:
+    house = send_six(answer())
 
     house.clock.advance(hours=1)
     house.send(*(promotional(n) for n in range(6)), sender=house.new_sender())
@@ -387,8 +397,8 @@ def test_an_answer_that_tells_nothing_leaves_every_message_unknown(answer: Calla
     assert len(house.transport.requests) == 1
 
 
-def test_a_refused_account_keeps_all_waiting_and_takes_no_more_calls_for_a_minute() -> None:
-    house = house_of_six(HttpResponse(status=401, body=b"{}"))
+def test_a_refused_account_queues_all_messages_and_stops_calls() -> None:
+    house = send_six(HttpResponse(status=401, body=b"{}"))
 
     house.send(promotional(6), promotional(7))
 
@@ -397,8 +407,8 @@ def test_a_refused_account_keeps_all_waiting_and_takes_no_more_calls_for_a_minut
     assert house.telemetry.counts["CircuitOpened", None] > 0
 
 
-def test_one_time_passwords_pass_a_campaign_by() -> None:
-    house = House(lambda sent: _taken_alone(sent) if sent.url.endswith("/send") else bulk(entry(1), entry(2)))
+def test_a_one_time_password_is_sent_outside_the_shared_call() -> None:
+    house = House(lambda sent: _accept_one(sent) if sent.url.endswith("/send") else bulk(entry(1), entry(2)))
 
     house.send(promotional(1), request("otp", home="smspoh", category="otp"), promotional(2))
 
@@ -410,7 +420,7 @@ def test_one_time_passwords_pass_a_campaign_by() -> None:
 
 
 class StuckPool(InlinePool):
-    """Never finishes a call."""
+    """A pool that never finishes a call."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         future: Future[Any] = Future()
@@ -424,9 +434,9 @@ class StuckPool(InlinePool):
         ([InlinePool], 1, [NotTaken, Unknown]),
         ([StuckPool, InlinePool], 2, [Unknown, Unknown]),
     ],
-    ids=["kept", "stuck"],
+    ids=["finished", "stuck"],
 )
-def test_threads_are_kept_from_batch_to_batch_unless_one_is_stuck(
+def test_threads_are_reused_for_the_next_batch_unless_one_is_stuck(
     pools: list[type[InlinePool]], made: int, outcomes: list[type[Outcome]]
 ) -> None:
     used: list[Executor] = []

@@ -1,4 +1,4 @@
-"""Vendors that refuse the account for a while, and not the message."""
+"""Vendors that reject all messages because of a fault of the account."""
 
 from tests.e2e.conftest import NO_CREDIT, RECIPIENTS, Stack, in_seconds
 
