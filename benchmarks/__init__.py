@@ -1,6 +1,7 @@
-"""What the product needs: calls, time, memory and money, measured beside yardsticks in the same run.
+"""Benchmarks: calls, time, memory and money, measured next to baselines in the same run.
 
-`make bench` prints the figures with floor and goal; `make cost` makes dollars of them.
+`make bench` prints the results with their minimums and goals. `make cost` computes the cost in dollars, `make scale`
+simulates high rates.
 """
 
 import sys

@@ -1,6 +1,6 @@
-"""S1, the smallest ordinary set-up: botocore's client of DynamoDB, urllib3, a JSON log, twenty dataclasses with slots.
+"""The baseline of cold starts: botocore's client of DynamoDB, urllib3, a JSON log, twenty dataclasses with slots.
 
-What a cold start takes is given as a multiple of it.
+Cold starts are measured as multiples of this script, the smallest typical set of imports.
 """
 
 import json
@@ -19,7 +19,7 @@ class JsonFormatter(logging.Formatter):
 
 handler = logging.StreamHandler(sys.stdout)
 handler.setFormatter(JsonFormatter())
-logger = logging.getLogger("ordinary")
+logger = logging.getLogger("baseline")
 logger.addHandler(handler)
 
 fields = [("key", str), ("text", str), ("number", int), ("at", float), ("names", tuple[str, ...])]

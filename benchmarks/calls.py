@@ -1,61 +1,58 @@
-"""What the handlers ask of AWS and of vendors, counted: per send, look and receipt, and for a message's whole life.
+"""The calls of the handlers to AWS and vendors: per send, poll and receipt, and for the whole life of a message.
 
-The real handlers run against a local AWS. What DynamoDB bills is computed from the items before and after each write,
-by its published rules; what Lambda's own pollers ask of SQS and of the stream is added as Lambda's documentation
-has it.
+The real handlers run against a local AWS. The requests of Lambda itself to SQS and CloudWatch Logs are added, according
+to its documentation.
 """
 
-import io
-import json
-import os
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import count
 from math import ceil
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
-from boto3.dynamodb.types import TypeSerializer
-from botocore.client import BaseClient
-from botocore.exceptions import ClientError
 
-from benchmarks.results import Figure
+from benchmarks.billing import (
+    API,
+    EVENT_REQUESTS,
+    EVENTS,
+    ITEM_OVERHEAD,
+    LOG_BYTES,
+    PARAMETERS,
+    PLATFORM_LOG_BYTES,
+    READ_UNITS,
+    REQUESTS,
+    SECRETS,
+    SQS,
+    STORED,
+    VENDOR_BYTES,
+    VENDOR_CALLS,
+    WRITE_UNITS,
+    WRITES,
+    Item,
+    Usage,
+    invocations,
+    json_line_bytes,
+    polling_requests,
+    records_of,
+    size_of,
+    waits,
+)
+from benchmarks.harness import TEXT, batch_of, create_baseline_tables, receipt_event
+from benchmarks.meter import Meter
+from benchmarks.results import Result
+from benchmarks.sandbox import Context as BaselineContext
 from sampai import bootstrap
+from sampai.adapters.store import MAX_STATEMENTS
 from sampai.domain.http import HttpRequest
 from sampai.domain.status import Status
+from sampai.services.follow_up.poller import LOOKUP_THREADS
+from sampai.services.send.dispatch import THREADS
 from tests.emulator import Emulator
 from tests.emulator import running as running_emulator
-from tests.functional.sandbox import ENVIRONMENTS, Context, Deployment, handler_of, new_vendors, read_event
+from tests.functional.sandbox import ENVIRONMENTS, Context, Deployment, handler_of, new_vendors
 from tests.harness.vendors import FakeVendors, base_urls, serving
-
-Use = dict[str, float]
-"""How much of what was used, by the names below."""
-
-REQUESTS: Final = "DynamoDB requests"
-WRITES: Final = "writes made"
-REFUSED: Final = "writes refused"
-WRITE_UNITS: Final = "write units"
-READ_UNITS: Final = "read units"
-STORED: Final = "bytes stored"
-SQS: Final = "SQS requests"
-SECRETS: Final = "secret reads"
-PARAMETERS: Final = "parameter reads"
-EVENTS: Final = "events"
-EVENT_REQUESTS: Final = "PutEvents requests"
-VENDOR_CALLS: Final = "vendor calls"
-VENDOR_BYTES: Final = "bytes to vendors"
-API: Final = "API requests"
-LOG_BYTES: Final = "log bytes"
-PLATFORM_LOG_BYTES: Final = "log bytes of Lambda itself"
-
-CHUNK: Final = 64 * 1024
-"""What SQS and EventBridge bill as one."""
-
-LOG_LINE_OVERHEAD: Final = 26
-"""Bytes that CloudWatch Logs adds to each line."""
 
 _REQUEST_ID: Final = "00000000-0000-4000-8000-000000000000"
 _TIME: Final = "2026-11-21T10:00:00.000Z"
@@ -71,7 +68,7 @@ PLATFORM_LINES: Final = (
         },
     },
 )
-"""What Lambda itself logs of an invocation, with JSON logs at level INFO: its two lines as far as we remember them."""
+"""Lambda's own two log lines per invocation, with JSON logs at level INFO. Not verified: written from memory."""
 
 ACCESS_LINE: Final = {
     "requestId": "AbCdEfGhIjKlMnO=",
@@ -79,420 +76,227 @@ ACCESS_LINE: Final = {
     "status": "200",
     "latency": "25",
 }
-"""The API's line in its access log, as the template formats it."""
-
-ITEM_OVERHEAD: Final = 100
-"""Bytes that DynamoDB adds to each stored item."""
+"""A line of the API's access log, in the template's format."""
 
 DUE: Final = 20
-"""Messages that are due in one run of follow_up."""
+"""Due messages in one run of follow_up."""
 
 BATCH: Final = 10
 LARGE: Final = 100
 SIZES: Final = (1, 5, BATCH)
-"""Messages in a batch: what SendBatchSize may be set to. SQS hands out larger ones too."""
+"""Batch sizes: the values of SendBatchSize. SQS delivers larger batches too."""
 
-THREADS: Final = {"send": 32, "follow_up": 16}
-"""Calls of vendors that a function makes side by side."""
-
-_ids = count(1)
-
-
-def invocations(function: str) -> str:
-    """Return the name under which a function's invocations are counted."""
-    return f"invocations of {function}"
-
-
-def records_of(function: str) -> str:
-    """Return the name under which what a function's invocations worked through is counted."""
-    return f"records of {function}"
-
-
-def waits(function: str, whom: str) -> str:
-    """Return the name under which is counted how often a function waits for AWS or a vendor, one after the other."""
-    return f"{function} waits for {whom}"
-
-
-def added(*uses: Mapping[str, float]) -> Use:
-    total: Use = {}
-    for use in uses:
-        for name, much in use.items():
-            total[name] = total.get(name, 0) + much
-    return total
-
-
-def times(use: Mapping[str, float], factor: float) -> Use:
-    return {name: much * factor for name, much in use.items()}
-
-
-def between(less: Mapping[str, float], more: Mapping[str, float]) -> Use:
-    """Return what the second use has more than the first."""
-    return {name: much for name, much in added(more, times(less, -1)).items() if much}
-
-
-# --- the rules of DynamoDB's bill -------------------------------------------------------------------------------------
-
-Item = Mapping[str, Any]
-"""An item in DynamoDB's own JSON."""
-
-
-def size_of(item: Item) -> int:
-    """Return the bytes of an item that units are counted by: names and values."""
-    return sum(len(name.encode()) + _size_of_value(value) for name, value in item.items())
-
-
-def _size_of_value(value: Mapping[str, Any]) -> int:
-    ((kind, content),) = value.items()
-    match kind:
-        case "S":
-            return len(str(content).encode())
-        case "N":
-            digits = str(content).lstrip("-").replace(".", "").strip("0") or "0"
-            return ceil(len(digits) / 2) + 1 + str(content).startswith("-")
-        case "B":
-            return len(bytes(content))
-        case "L":
-            return 3 + sum(1 + _size_of_value(entry) for entry in content)
-        case "M":
-            return 3 + sum(1 + len(name.encode()) + _size_of_value(entry) for name, entry in content.items())
-    return 1
-
-
-def write_units(before: Item | None, after: Item | None) -> int:
-    """Return the units of a write of one item, from what was there to what is there; also those of a refused one."""
-    larger = max(size_of(before or {}), size_of(after or {}))
-    return max(1, ceil(larger / 1024))
-
-
-def index_units(before: Item | None, after: Item | None, keys: Sequence[str]) -> int:
-    """Return the units that a write costs in a sparse index that holds keys alone: a move is a removal and an entry."""
-    was, now = _entry(before, keys), _entry(after, keys)
-    return 0 if was == now else (was is not None) + (now is not None)
-
-
-def _entry(item: Item | None, keys: Sequence[str]) -> list[Any] | None:
-    return [item[key] for key in keys] if item and all(key in item for key in keys) else None
-
-
-def read_units(items: Sequence[Item], *, asked: int) -> float:
-    """Return the units of a strongly consistent read by key; what does not exist costs one too."""
-    return sum(max(1, ceil(size_of(item) / 4096)) for item in items) + max(0, asked - len(items))
-
-
-def query_units(items: Sequence[Item]) -> float:
-    """Return the units of one eventually consistent query."""
-    return max(1, ceil(sum(size_of(item) for item in items) / 4096)) / 2
-
-
-def polling_requests(bodies: int) -> int:
-    """Return the SQS requests by which Lambda takes a batch of so many bytes and deletes it."""
-    return max(1, ceil(bodies / CHUNK)) + 1
-
-
-def line_bytes(line: str) -> int:
-    """Return what CloudWatch Logs bills for a line."""
-    return len(line.encode()) + LOG_LINE_OVERHEAD
-
-
-def _json_bytes(*lines: Mapping[str, Any]) -> int:
-    return sum(line_bytes(json.dumps(line, separators=(",", ":"))) for line in lines)
-
-
-# --- counting ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(kw_only=True)
-class Meter:
-    """Counts what a handler asks of AWS while it runs in this process."""
-
-    emulator: Emulator
-    news: list[dict[str, Item]] = field(default_factory=list)
-    """What was written to tables that have a stream, as the stream tells it; the reader takes it away."""
-    largest: int = 0
-    """Bytes of the largest item that was written."""
-    metrics: set[str] = field(default_factory=set)
-    """The custom metrics that were written, each with its dimensions."""
-    _use: Use = field(default_factory=dict)
-    _tables: dict[str, dict[str, Any]] = field(default_factory=dict)
-    _printed: io.StringIO = field(default_factory=io.StringIO)
-
-    def __post_init__(self) -> None:
-        self._reader = self.emulator.client("dynamodb")
-
-    def of(self, work: Callable[[], object]) -> Use:
-        """Return what the work used; what it prints are its log lines."""
-        self._use = {}
-        # The one place that a sandbox's logger writes to from its first line on.
-        self._printed.seek(0)
-        self._printed.truncate()
-        patched: Any = BaseClient
-        call = patched._make_api_call
-        meter = self
-
-        def counted(client: Any, operation: str, params: dict[str, Any]) -> Any:
-            if client is meter._reader:
-                return call(client, operation, params)
-            return meter._counted(client, operation, params, lambda: call(client, operation, params))
-
-        with pytest.MonkeyPatch.context() as patch, redirect_stdout(self._printed):
-            patch.setattr(BaseClient, "_make_api_call", counted)
-            work()
-        lines = self._printed.getvalue().splitlines()
-        self._add(LOG_BYTES, sum(line_bytes(line) for line in lines))
-        self.metrics |= {name for line in lines for name in _metrics_in(line)}
-        return self._use
-
-    def _add(self, name: str, much: float) -> None:
-        self._use[name] = self._use.get(name, 0) + much
-
-    def _counted(self, client: Any, operation: str, params: dict[str, Any], call: Callable[[], Any]) -> Any:
-        match client.meta.service_model.service_name:
-            case "dynamodb":
-                return self._dynamodb(operation, params, call)
-            case "sqs":
-                entries = params.get("Entries", ())
-                bodies = sum(len(entry.get("MessageBody", "").encode()) for entry in entries)
-                self._add(SQS, max(1, ceil(bodies / CHUNK)))
-            case "secretsmanager":
-                self._add(SECRETS, 1)
-            case "ssm":
-                self._add(PARAMETERS, 1)
-            case "events":
-                self._add(EVENT_REQUESTS, 1)
-                self._add(EVENTS, sum(ceil(len(entry["Detail"].encode()) / CHUNK) for entry in params["Entries"]))
-        return call()
-
-    def _dynamodb(self, operation: str, params: dict[str, Any], call: Callable[[], Any]) -> Any:
-        self._add(REQUESTS, 1)
-        if operation in _READS:
-            answer = call()
-            self._add(READ_UNITS, _READS[operation](params, answer))
-            return answer
-        places = self._places(operation, params)
-        before = [self._read(*place) for place in places]
-        try:
-            answer = call()
-        except ClientError:
-            self._write_result(places, before, [True] * len(places))
-            raise
-        failed = [bool(response.get("Error")) for response in answer.get("Responses", ())]
-        self._write_result(places, before, failed or [False] * len(places))
-        return answer
-
-    def _write_result(
-        self, places: Sequence[tuple[str, Item]], before: Sequence[Item | None], failed: Sequence[bool]
-    ) -> None:
-        for place, was, is_refused in zip(places, before, failed, strict=True):
-            now = was if is_refused else self._read(*place)
-            self._add(REFUSED if is_refused else WRITES, 1)
-            self._add(WRITE_UNITS, write_units(was, now))
-            self.largest = max(self.largest, size_of(now or {}))
-            for keys in self._indexes(place[0]):
-                self._add(WRITE_UNITS, index_units(was, now, keys))
-            if not is_refused and now is not None and "StreamSpecification" in self._table(place[0]):
-                self.news.append({"NewImage": now, **({"OldImage": was} if was else {})})
-
-    def _read(self, table: str, key: Item) -> Item | None:
-        item: Item | None = self._reader.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
-        return item
-
-    def _places(self, operation: str, params: Mapping[str, Any]) -> list[tuple[str, Item]]:
-        """Return the tables and keys that a request writes to."""
-        if operation == "BatchExecuteStatement":
-            return [self._place(statement) for statement in params["Statements"]]
-        table = params["TableName"]
-        given = _in_json(params["Item"] if operation == "PutItem" else params["Key"])
-        return [(table, {name: given[name] for name in self._keys(table)})]
-
-    def _place(self, statement: Mapping[str, Any]) -> tuple[str, Item]:
-        text, parameters = statement["Statement"], statement["Parameters"]
-        table = text.split('"')[1]
-        (key,) = self._keys(table)
-        if text.startswith("INSERT"):
-            return table, {key: parameters[re.findall(r"'([^']+)': \?", text).index(key)]}
-        head, _, where = text.partition(" WHERE ")
-        place = head.count("?") + where[: where.index(f'"{key}" = ?')].count("?")
-        return table, {key: parameters[place]}
-
-    def _keys(self, table: str) -> list[str]:
-        return [key["AttributeName"] for key in self._table(table)["KeySchema"]]
-
-    def _indexes(self, table: str) -> list[list[str]]:
-        indexes = self._table(table).get("GlobalSecondaryIndexes", ())
-        return [[key["AttributeName"] for key in index["KeySchema"]] for index in indexes]
-
-    def _table(self, table: str) -> dict[str, Any]:
-        if table not in self._tables:
-            self._tables[table] = self._reader.describe_table(TableName=table)["Table"]
-        return self._tables[table]
-
-
-def _metrics_in(line: str) -> Iterator[str]:
-    """Yield the metrics that a line of the embedded metric format makes."""
-    if '"_aws"' not in line:
-        return
-    document = json.loads(line)
-    for directive in document["_aws"]["CloudWatchMetrics"]:
-        for names in directive["Dimensions"]:
-            values = [str(document[name]) for name in names]
-            yield from (" ".join([metric["Name"], *values]) for metric in directive["Metrics"])
-
-
-def _in_json(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values in DynamoDB's JSON; boto3's resources give plain ones."""
-    is_json = all(isinstance(value, dict) and len(value) == 1 and set(value) <= _KINDS for value in values.values())
-    return dict(values) if is_json else {name: TypeSerializer().serialize(value) for name, value in values.items()}
-
-
-def _units_of_batch_get(params: Mapping[str, Any], answer: Mapping[str, Any]) -> float:
-    return sum(
-        read_units(answer["Responses"].get(table, ()), asked=len(wanted["Keys"]))
-        for table, wanted in params["RequestItems"].items()
-    )
-
-
-def _units_of_get(params: Mapping[str, Any], answer: Mapping[str, Any]) -> float:
-    units = read_units([_in_json(answer["Item"])] if "Item" in answer else [], asked=1)
-    return units if params.get("ConsistentRead") else units / 2
-
-
-_KINDS: Final = frozenset({"S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS", "BS"})
-_READS: Final[dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], float]]] = {
-    "BatchGetItem": _units_of_batch_get,
-    "GetItem": _units_of_get,
-    "Query": lambda _, answer: query_units(answer["Items"]),
-}
-
-
-# --- the life of a message --------------------------------------------------------------------------------------------
+CONCURRENT_CALLS: Final = {"send": THREADS, "follow_up": LOOKUP_THREADS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind of message, and how its vendor tells what became of it."""
+    """A kind of message, and the way in which its vendor reports statuses."""
 
     sample: str
-    """Of events/send."""
+    """The name of a file in events/send."""
     receipts: tuple[tuple[str, dict[str, str]], ...] = ()
-    """Samples of events/webhook, with the query that makes them those of a message; none: it is asked about."""
-    is_asked: bool = False
-    """Whether the vendor can be asked about what it has just taken."""
+    """Samples of events/webhook with other query parameters, in order. Without receipts the vendor is polled."""
+    is_polled: bool = False
+    """Whether polls are counted as well."""
     sizes: tuple[int, ...] = SIZES
-    """Batches that are counted."""
 
 
 KINDS: Final = {
-    "nomsa": Kind(sample="send/nomsa", is_asked=True),
-    "smsnoc": Kind(sample="send/smsnoc", is_asked=True),
-    "smspoh": Kind(
-        sample="send/smspoh",
-        sizes=(*SIZES, LARGE),
-        receipts=(("webhook/smspoh-receipt-get", {"messageId": "{vendor_id}", "clientReference": "{message_id}"}),),
-    ),
-    "nusasms": Kind(
-        sample="send/nusasms",
-        receipts=(("webhook/nusasms-receipt-get", {"ref_no": "{vendor_id}"}),),
-    ),
+    "nomsa": Kind(sample="nomsa", is_polled=True),
+    "smsnoc": Kind(sample="smsnoc", is_polled=True),
+    "smspoh": Kind(sample="smspoh", sizes=(*SIZES, LARGE), receipts=(("smspoh-receipt-get", {}),)),
+    "nusasms": Kind(sample="nusasms", receipts=(("nusasms-receipt-get", {}),)),
     "whatsapp": Kind(
-        sample="send/whatsapp-text",
-        is_asked=True,
-        receipts=(
-            ("webhook/nusasms-whatsapp-receipt", {"ref_no": "{vendor_id}", "status": "D"}),
-            ("webhook/nusasms-whatsapp-receipt", {"ref_no": "{vendor_id}", "status": "R"}),
-        ),
+        sample="whatsapp-text",
+        is_polled=True,
+        receipts=(("nusasms-whatsapp-receipt", {"status": "D"}), ("nusasms-whatsapp-receipt", {"status": "R"})),
     ),
 }
-"""The four vendors' plain messages, and WhatsApp. Receipts come before follow_up would look."""
+"""A plain SMS at each of the four vendors, and WhatsApp. Receipts arrive before the first poll."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counted:
-    """What a message uses, step by step, its share of publishing included."""
+class MessageUsage:
+    """The usage of one message, by step. Each step includes its share of publishing."""
 
-    send: dict[int, Use]
-    """By the messages in a batch."""
-    receipts: tuple[Use, ...] = ()
-    repeat: Use = field(default_factory=dict)
-    """A receipt that says what is known."""
-    vain: Use = field(default_factory=dict)
-    """A look that finds nothing new, among `DUE` in one run; the run itself is not in it."""
-    final: Use = field(default_factory=dict)
-    """A look that finds the end."""
-    stored: Use = field(default_factory=dict)
-    """What is kept of the message."""
+    send: dict[int, Usage]
+    """By batch size."""
+    receipts: tuple[Usage, ...] = ()
+    repeat: Usage = field(default_factory=Usage)
+    """A receipt with a known status."""
+    early_poll: Usage = field(default_factory=Usage)
+    """A poll that finds nothing new, among `DUE` in one run, without the run itself."""
+    final_poll: Usage = field(default_factory=Usage)
+    """A poll that finds the final status, counted in the same way."""
+    stored: Usage = field(default_factory=Usage)
     largest: int = 0
-    """Bytes of the item at its largest."""
+    """Size of the largest item in bytes."""
     metrics: frozenset[str] = frozenset()
-    """The custom metrics that came up."""
+    """The custom metrics of these steps, with their dimensions."""
 
-    def life(self, *, batch: int = BATCH, looks: int = 1) -> Use:
-        """Return what a message uses until its end; one that is polled is looked at so often."""
+    def life(self, *, batch: int = BATCH, polls: int = 1) -> Usage:
+        """Return the usage until the final status. `polls` counts only without receipts."""
         if self.receipts:
-            return added(self.send[batch], *self.receipts, self.stored)
-        return added(self.send[batch], times(self.vain, looks - 1), self.final, self.stored)
+            return sum(self.receipts, self.send[batch] + self.stored)
+        return self.send[batch] + self.stored + self.early_poll * (polls - 1) + self.final_poll
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    kinds: Mapping[str, MessageUsage]
+    naive: Mapping[int, Usage]
+    """The usage of one message in the naive baseline, by batch size. The baseline publishes nothing."""
+    configuration: Usage
+    """The reads of a new sandbox of send. It repeats them every minute, except one secret."""
+    idle_run: Usage
+    """A run of follow_up without due messages."""
+
+
+def count_all() -> Counts:
+    """Count every kind of message and the naive baseline."""
+    with ExitStack() as stack:
+        emulator = stack.enter_context(running_emulator())
+        vendors = new_vendors()
+        address = stack.enter_context(serving(vendors))
+
+        def deploy(kind: Kind) -> MeteredDeployment:
+            return stack.enter_context(MeteredDeployment.create(kind, emulator, vendors, address))
+
+        idle = deploy(KINDS["nomsa"])
+        return Counts(
+            configuration=idle.count_configuration(),
+            idle_run=idle.count_follow_up(0),
+            naive=deploy(KINDS["smspoh"]).count_naive(),
+            kinds={name: deploy(kind).count_steps() for name, kind in KINDS.items()},
+        )
 
 
 @dataclass(kw_only=True)
-class Scene:
-    """The template's resources for one kind of message, with a meter."""
+class MeteredDeployment:
+    """The template's resources for one kind of message, with a meter. Its functions run in this process."""
 
     kind: Kind
     deployment: Deployment
     meter: Meter
     vendors: FakeVendors
     _reported: Item | None = None
-    """The message that all receipts are about."""
+    """The message of all receipts."""
 
     @classmethod
     @contextmanager
-    def running(cls, kind: Kind, emulator: Emulator, vendors: FakeVendors, address: str) -> "Iterator[Scene]":
+    def create(
+        cls, kind: Kind, emulator: Emulator, vendors: FakeVendors, address: str
+    ) -> "Iterator[MeteredDeployment]":
         with pytest.MonkeyPatch.context() as patch:
             urls = base_urls(address)
             deployment = Deployment(emulator=emulator, vendors=vendors, base_urls=urls, monkeypatch=patch)
             yield cls(kind=kind, deployment=deployment, meter=Meter(emulator=emulator), vendors=vendors)
 
-    def count(self) -> Counted:
-        """Count every step."""
-        send = {size: self._sent(size) for size in self.kind.sizes}
+    def count_steps(self) -> MessageUsage:
+        send = {size: self._send(size) for size in self.kind.sizes}
         largest = self.meter.largest
-        looks = self._looks() if self.kind.is_asked else ({}, {})
-        receipts = [self._received(receipt) for receipt in self.kind.receipts]
-        repeat = self._received(self.kind.receipts[-1]) if receipts else {}
-        return Counted(
+        early_poll, final_poll = self._poll() if self.kind.is_polled else (Usage(), Usage())
+        receipts = [self._receive(*receipt) for receipt in self.kind.receipts]
+        repeat = self._receive(*self.kind.receipts[-1]) if receipts else Usage()
+        return MessageUsage(
             send=send,
             receipts=tuple(receipts),
             repeat=repeat,
-            vain=looks[0],
-            final=looks[1],
-            stored=self._stored(),
+            early_poll=early_poll,
+            final_poll=final_poll,
+            stored=self._stored_bytes(),
             largest=largest,
             metrics=frozenset(self.meter.metrics),
         )
 
-    def _looks(self) -> tuple[Use, Use]:
-        """Return what a look uses that is in vain, and one that is not."""
-        for _ in range(DUE // BATCH - 1):
-            self._sent(BATCH)
-        rest = self._followed_up(0)
-        with _not_yet(self.vendors):
-            vain = self._followed_up(DUE)
-        return tuple(times(between(rest, run), 1 / DUE) for run in (vain, self._followed_up(DUE)))  # type: ignore[return-value]
-
-    def configuration(self) -> Use:
-        """Return what a fresh sandbox of send reads before it can work, and again every minute but for one secret."""
+    def count_configuration(self) -> Usage:
         self._enter("send")
-        return self.meter.of(self._configured)
+        return self.meter.measure(lambda: self._read_configuration("send"))
 
-    def rest(self) -> Use:
-        """Return what a run of follow_up uses that finds nothing."""
-        return self._followed_up(0)
+    def count_follow_up(self, due: int) -> Usage:
+        """Run follow_up with some due messages and publish the changes. Return the usage of the run."""
+        accepted = self._read_accepted()
+        for item in accepted:
+            self._set_due(item, "2999-01-01T00:00:00.000Z")
+        for item in accepted[:due]:
+            self._set_due(item, "2020-01-01T00:00:00.000Z")
+        run = self._invoke("follow_up", {}) + {records_of("follow_up"): due}
+        return run + self._publish(max(due, 1))
+
+    def count_naive(self) -> dict[int, Usage]:
+        """Run the naive baseline with batches of each size, and return the usage of one message."""
+        from benchmarks.baselines import naive
+
+        self.deployment.enter("send")
+        for name, value in create_baseline_tables(self.deployment).items():
+            self.deployment.monkeypatch.setenv(name, value)
+        usages = {}
+        for size in SIZES:
+            event = batch_of(size, self.kind.sample)
+            batch = self._measure("naive", naive, event, context=BaselineContext()) + _batch_usage("naive", event)
+            (item, *_) = self.deployment.items("BASELINE_TABLE")
+            usages[size] = batch * (1 / size) + {STORED: size_of(item) + ITEM_OVERHEAD}
+        return usages
+
+    def _send(self, size: int) -> Usage:
+        event = batch_of(size, self.kind.sample)
+        batch = self._invoke("send", event) + _batch_usage("send", event) + self._publish(size)
+        return batch * (1 / size)
+
+    def _poll(self) -> tuple[Usage, Usage]:
+        """Return the usage of a poll that finds nothing new, and of a poll that finds the final status."""
+        for _ in range(DUE // BATCH - 1):
+            self._send(BATCH)
+        idle = self.count_follow_up(0)
+        with _hide_deliveries(self.vendors):
+            early = self.count_follow_up(DUE)
+        final = self.count_follow_up(DUE)
+        return (early - idle) * (1 / DUE), (final - idle) * (1 / DUE)
+
+    def _receive(self, sample: str, query: Mapping[str, str]) -> Usage:
+        item = self._reported = self._reported or self._read_accepted()[0]
+        message_id, provider_message_id = item["message_id"]["S"], item["provider_message_id"]["S"]
+        event = receipt_event(sample, message_id=message_id, provider_message_id=provider_message_id, **query)
+        api = {API: 1, LOG_BYTES: json_line_bytes(ACCESS_LINE), records_of("webhook"): 1}
+        return self._invoke("webhook", event) + api + self._publish(1)
+
+    def _publish(self, per_invocation: int) -> Usage:
+        """Publish the changes since the last time."""
+        changes, self.meter.changes = self.meter.changes, []
+        groups = [changes[i : i + per_invocation] for i in range(0, len(changes), per_invocation)]
+        events = [{"Records": [{"dynamodb": images} for images in group]} for group in groups]
+        return self._invoke("publish", *events) + {records_of("publish"): len(changes)}
+
+    def _invoke(self, function: str, *events: Any) -> Usage:
+        """Invoke a warm sandbox of a function, and return the usage."""
+        self._enter(function)
+        if function != "publish":
+            self.meter.measure(lambda: self._read_configuration(function))
+        context = Context(remaining_milliseconds=50_000)
+        return self._measure(function, handler_of(function), *events, context=context)
+
+    def _measure(self, function: str, handler: Callable[[Any, Any], object], *events: Any, context: Any) -> Usage:
+        """Run a handler, and return its usage and that of Lambda for the invocations."""
+        self.vendors.requests.clear()
+        usage = self.meter.measure(lambda: [handler(event, context) for event in events])
+        requests = self.vendors.requests
+        return usage + {
+            invocations(function): len(events),
+            PLATFORM_LOG_BYTES: len(events) * json_line_bytes(*PLATFORM_LINES),
+            waits(function, "DynamoDB"): usage[REQUESTS],
+            waits(function, "EventBridge"): usage[EVENT_REQUESTS],
+            waits(function, "vendor"): ceil(len(requests) / CONCURRENT_CALLS.get(function, 1)),
+            VENDOR_CALLS: len(requests),
+            VENDOR_BYTES: sum(map(_size_of_request, requests)),
+        }
 
     def _enter(self, function: str) -> None:
         self.deployment.enter(function)
         self.deployment.monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "INFO")
 
-    def _configured(self, function: str = "send") -> None:
-        """Have the configuration read, as in any sandbox that has worked before."""
+    def _read_configuration(self, function: str) -> None:
+        """Read the configuration, as every sandbox does before its first work."""
         environment = ENVIRONMENTS[function].load()
         secret = bootstrap._secret(environment)
         secret.current()
@@ -501,75 +305,7 @@ class Scene:
         if function == "send":
             secret.fingerprint_key()
 
-    def _invoked(self, function: str, *events: Any) -> Use:
-        """Return what invocations of a warm sandbox use, with what Lambda adds to each."""
-        self._enter(function)
-        if function != "publish":
-            self.meter.of(lambda: self._configured(function))
-        handler, context = handler_of(function), Context(remaining_milliseconds=50_000)
-        return self.metered(function, handler, *((event, context) for event in events))
-
-    def metered(self, function: str, handler: Callable[[Any, Any], object], *calls: tuple[Any, Any]) -> Use:
-        """Return what calls of a handler use, with what Lambda adds to each."""
-        self.vendors.requests.clear()
-        use = self.meter.of(lambda: [handler(*call) for call in calls])
-        asked = len(self.vendors.requests)
-        lambdas = {
-            invocations(function): len(calls),
-            PLATFORM_LOG_BYTES: len(calls) * _json_bytes(*PLATFORM_LINES),
-            waits(function, "DynamoDB"): use.get(REQUESTS, 0),
-            waits(function, "EventBridge"): use.get(EVENT_REQUESTS, 0),
-            waits(function, "vendor"): ceil(asked / THREADS.get(function, 1)),
-        }
-        return added(use, lambdas, _asked(self.vendors.requests))
-
-    def _published(self, per_invocation: int) -> Use:
-        """Publish what has changed since the last time."""
-        news, self.meter.news = self.meter.news, []
-        groups = [news[i : i + per_invocation] for i in range(0, len(news), per_invocation)]
-        events = [{"Records": [{"dynamodb": images} for images in group]} for group in groups]
-        return added(self._invoked("publish", *events), {records_of("publish"): len(news)})
-
-    def _sent(self, size: int) -> Use:
-        event = self.batch(size)
-        bodies = sum(len(record["body"].encode()) for record in event["Records"])
-        sent = added(self._invoked("send", event), {records_of("send"): size, SQS: polling_requests(bodies)})
-        return times(added(sent, self._published(size)), 1 / size)
-
-    def batch(self, size: int) -> dict[str, Any]:
-        (record,) = read_event(self.kind.sample)["Records"]
-        request = json.loads(record["body"])
-        records = []
-        for number in (next(_ids) for _ in range(size)):
-            # Ids as long as a UUID, and no number that the vendors turn away at first.
-            own = {"message_id": f"00000000-0000-4000-8000-{number:012}", "recipient": _number(request, number)}
-            body = json.dumps({**request, **own, "content": _TEXT, "metadata": {"order": f"{number:08}"}})
-            records.append({**record, "messageId": f"record-{number}", "body": body})
-        return {"Records": records}
-
-    def _received(self, receipt: tuple[str, dict[str, str]]) -> Use:
-        name, query = receipt
-        item = self._reported = self._reported or self._accepted()[0]
-        known = {"message_id": item["message_id"]["S"], "vendor_id": item["provider_message_id"]["S"]}
-        event = read_event(name)
-        event["queryStringParameters"] |= {field: value.format(**known) for field, value in query.items()}
-        event["rawQueryString"] = "&".join(f"{k}={v}" for k, v in event["queryStringParameters"].items())
-        api = {API: 1, LOG_BYTES: _json_bytes(ACCESS_LINE), records_of("webhook"): 1}
-        return added(self._invoked("webhook", event), api, self._published(1))
-
-    def _followed_up(self, due: int) -> Use:
-        """Return what a run uses that finds so many messages due, without its invocation."""
-        accepted = self._accepted()
-        for item in accepted:
-            # Everything else waits for longer than this takes.
-            self._set_due(item, "2999-01-01T00:00:00.000Z")
-        for item in accepted[:due]:
-            self._set_due(item, "2020-01-01T00:00:00.000Z")
-        run = added(self._invoked("follow_up", {}), {records_of("follow_up"): due})
-        published = self._published(max(due, 1))
-        return added(run, published)
-
-    def _accepted(self) -> list[Item]:
+    def _read_accepted(self) -> list[Item]:
         return [i for i in self.deployment.items(self.deployment.messages) if i["status"]["S"] == "accepted"]
 
     def _set_due(self, item: Mapping[str, Any], at: str) -> None:
@@ -580,35 +316,29 @@ class Scene:
             ExpressionAttributeValues={":at": {"S": at}},
         )
 
-    def _stored(self) -> Use:
-        """Return the bytes that are kept of the messages that have come furthest, and of their meeting points."""
+    def _stored_bytes(self) -> Usage:
+        """Return the stored bytes of a message in its last status, and of its correlation."""
         items = self.deployment.items(self.deployment.messages)
         longest = max(size_of(item) for item in items if item["status"]["S"] != "accepted")
         correlations = self.deployment.items(self.deployment.environment("send")["CORRELATIONS_TABLE"])
-        return {STORED: longest + size_of(correlations[0]) + 2 * ITEM_OVERHEAD}
+        return Usage({STORED: longest + size_of(correlations[0]) + 2 * ITEM_OVERHEAD})
 
 
-_TEXT: Final = {"type": "text", "text": "Your code is 1234. It is valid for five minutes. Do not tell it to anybody."}
+def _batch_usage(function: str, event: Mapping[str, Any]) -> Usage:
+    """Return the usage of Lambda for a batch of a queue."""
+    size = sum(len(record["body"].encode()) for record in event["Records"])
+    return Usage({records_of(function): len(event["Records"]), SQS: polling_requests(size)})
 
 
-def _number(request: Mapping[str, Any], number: int) -> str:
-    return f"{request['recipient'][:-5]}{number % 1000:03}51"
-
-
-def _asked(requests: Sequence[HttpRequest]) -> Use:
-    """Return the calls of vendors and their bytes: the line, the headers, the body."""
-    sizes = [
-        len(f"{r.method} {urlsplit(r.url).path} HTTP/1.1\r\n\r\n")
-        + sum(len(name) + len(value) + 4 for name, value in r.headers.items())
-        + len(r.body)
-        for r in requests
-    ]
-    return {VENDOR_CALLS: len(requests), VENDOR_BYTES: sum(sizes)}
+def _size_of_request(request: HttpRequest) -> int:
+    """Return the bytes of a request: its first line without the query, its headers and its body."""
+    headers = sum(len(name) + len(value) + 4 for name, value in request.headers.items())
+    return len(f"{request.method} {urlsplit(request.url).path} HTTP/1.1\r\n\r\n") + headers + len(request.body)
 
 
 @contextmanager
-def _not_yet(vendors: FakeVendors) -> Iterator[None]:
-    """Have no message arrive until the block ends."""
+def _hide_deliveries(vendors: FakeVendors) -> Iterator[None]:
+    """Let the vendors report every message as accepted, not delivered, until the block ends."""
     statuses = [row.status for row in vendors.ledger]
     for row in vendors.ledger:
         row.status = Status.ACCEPTED
@@ -617,152 +347,93 @@ def _not_yet(vendors: FakeVendors) -> Iterator[None]:
         row.status = status
 
 
-@contextmanager
-def counting() -> "Iterator[Callable[[str], Scene]]":
-    """Run a local AWS and vendors until the block ends, and yield what sets a scene for a kind of message."""
-    with ExitStack() as stack:
-        emulator = stack.enter_context(running_emulator())
-        vendors = new_vendors()
-        address = stack.enter_context(serving(vendors))
-        yield lambda name: stack.enter_context(Scene.running(KINDS[name], emulator, vendors, address))
-
-
-def count_naive() -> dict[int, Use]:
-    """Return what the naive yardstick uses for a message, by the messages in a batch. It publishes nothing."""
-    with counting() as scene_of:
-        scene = scene_of("smspoh")
-        scene.deployment.enter("send")
-        for name, key in (("YARDSTICK_TABLE", "message_id"), ("IDEMPOTENCY_TABLE", "id")):
-            scene.deployment.monkeypatch.setenv(name, _new_table(scene.deployment, name, key))
-        scene.deployment.monkeypatch.setenv("VENDOR_URL", f"{scene.deployment.base_urls['smspoh']}/send")
-        from benchmarks.baselines import naive
-
-        return {size: _naive_send(scene, naive, size) for size in SIZES}
-
-
-def _naive_send(scene: Scene, naive: Callable[[Any, Any], object], size: int) -> Use:
-    event = scene.batch(size)
-    bodies = sum(len(record["body"].encode()) for record in event["Records"])
-    sent = scene.metered("naive", naive, (event, _NaiveContext()))
-    stored = {STORED: sum(size_of(item) + ITEM_OVERHEAD for item in _items(scene, "YARDSTICK_TABLE")[:1])}
-    whole = added(sent, {records_of("naive"): size, SQS: polling_requests(bodies)})
-    return added(times(whole, 1 / size), stored)
-
-
-def _items(scene: Scene, variable: str) -> list[Item]:
-    return list(scene.deployment.items(os.environ[variable]))
-
-
-def _new_table(deployment: Deployment, name: str, key: str) -> str:
-    table = f"{name}-{next(_ids)}"
-    deployment.client("dynamodb").create_table(
-        TableName=table,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-    )
-    return table
-
-
-@dataclass(frozen=True)
-class _NaiveContext(Context):
-    function_name: str = "naive"
-    memory_limit_in_mb: int = 512
-    invoked_function_arn: str = "arn:aws:lambda:ap-southeast-1:000000000000:function:naive"
-
-
 # --- the section ------------------------------------------------------------------------------------------------------
 
 
-def count_all() -> dict[str, Counted]:
-    """Count every kind of message."""
-    with counting() as scene_of:
-        return {name: scene_of(name).count() for name in KINDS}
-
-
-def measure() -> list[Figure]:
-    """Count the calls of sends, receipts and looks, and of whole lives."""
-    counted = count_all()
-    with counting() as scene_of:
-        scene = scene_of("nomsa")
-        configuration, rest = scene.configuration(), scene.rest()
-    smspoh, naive = counted["smspoh"], count_naive()
+def measure() -> list[Result]:
+    counts = count_all()
+    smspoh, nusasms, naive = counts.kinds["smspoh"], counts.kinds["nusasms"], counts.naive[BATCH]
+    configuration = _result(
+        "send.config", "reads of secrets and parameters by a new sandbox", counts.configuration, SECRETS, PARAMETERS
+    )
+    idle = _result("follow-up.rest", "DynamoDB requests of a run without due messages", counts.idle_run, REQUESTS)
     return [
-        *_of_sends(smspoh, naive[BATCH]),
-        _figure("send.config", "secrets and parameters that a fresh sandbox reads", configuration, SECRETS, PARAMETERS),
-        *_of_receipts(smspoh, counted["nusasms"]),
-        _figure("follow-up.rest", "DynamoDB requests of a run that finds nothing due", rest, REQUESTS),
-        *_of_looks("list", counted["nomsa"]),
-        *_of_looks("get", counted["whatsapp"]),
-        *(figure for name, each in counted.items() for figure in _of_life(name, each)),
+        *_send_results(smspoh, naive),
+        configuration,
+        *_receipt_results(smspoh, nusasms),
+        idle,
+        *_poll_results("list", counts.kinds["nomsa"]),
+        *_poll_results("get", counts.kinds["whatsapp"]),
+        *(result for name, usage in counts.kinds.items() for result in _life_results(name, usage)),
     ]
 
 
-def _of_sends(counted: Counted, naive: Use) -> Iterator[Figure]:
-    for size, use in counted.send.items():
-        statements = (ceil(size / 25), ceil(2 * size / 25))
-        yield Figure(
+def _send_results(usage: MessageUsage, naive: Usage) -> Iterator[Result]:
+    for size, sent in usage.send.items():
+        statements = (ceil(size / MAX_STATEMENTS), ceil(2 * size / MAX_STATEMENTS))
+        yield Result(
             key=f"calls.send.dynamodb.batch-{size}",
-            what=f"DynamoDB requests for {size} good messages",
-            value=round(use[REQUESTS] * size, 6),
+            label=f"DynamoDB requests for a batch of {size}",
+            value=round(sent[REQUESTS] * size, 6),
             unit="",
             floor=2 * statements[0],
             goal=sum(statements),
             note=f"naive: {naive[REQUESTS] * size:.0f}",
         )
-    sent = counted.send[BATCH]
-    yield _figure("send.write-units", "write units of a send, index included", sent, WRITE_UNITS, floor=4)
-    yield _figure("send.vendor", "vendor calls of a send", sent, VENDOR_CALLS, goal=1)
-    yield _figure("send.sqs.batch-10", "SQS requests of a message, batch of 10", sent, SQS, floor=2 / BATCH)
-    yield _figure("send.events", "events of a send", sent, EVENTS)
-    yield _figure("send.naive.write-units", "write units of a naive send, without an index", naive, WRITE_UNITS)
+    sent = usage.send[BATCH]
+    yield _result("send.write-units", "write units of a send, including the index", sent, WRITE_UNITS, floor=4)
+    yield _result("send.vendor", "vendor calls of a send", sent, VENDOR_CALLS, goal=1)
+    yield _result("send.sqs.batch-10", "SQS requests of a message, batch of 10", sent, SQS, floor=2 / BATCH)
+    yield _result("send.events", "events of a send", sent, EVENTS)
+    yield _result("send.naive.write-units", "write units of a naive send, without an index", naive, WRITE_UNITS)
 
 
-def _of_receipts(by_reference: Counted, by_vendor_id: Counted) -> Iterator[Figure]:
-    (receipt,), (other,) = by_reference.receipts, by_vendor_id.receipts
-    yield _figure("receipt.writes", "writes of a receipt that changes something", other, WRITES, goal=1)
-    yield _figure(
-        "receipt.repeat.writes", "writes of a receipt that changes nothing", by_vendor_id.repeat, WRITES, goal=0
+def _receipt_results(by_reference: MessageUsage, by_vendor_id: MessageUsage) -> Iterator[Result]:
+    (first,), (second,) = by_reference.receipts, by_vendor_id.receipts
+    repeat = by_vendor_id.repeat
+    yield _result("receipt.writes", "writes of a receipt with a new status", second, WRITES, goal=1)
+    yield _result("receipt.repeat.writes", "writes of a receipt with a known status", repeat, WRITES, goal=0)
+    yield _result("receipt.write-units", "write units of a receipt", second, WRITE_UNITS, floor=2)
+    label = "DynamoDB requests of a receipt with"
+    yield _result("receipt.dynamodb.reference", f"{label} our reference", first, REQUESTS)
+    yield _result("receipt.dynamodb.vendor-id", f"{label} only the vendor's id", second, REQUESTS)
+
+
+def _poll_results(how: str, usage: MessageUsage) -> Iterator[Result]:
+    early, label = usage.early_poll, f"a poll without news ({how}, {DUE} due)"
+    yield _result(f"poll.{how}.dynamodb", f"DynamoDB requests of {label}", early, REQUESTS)
+    yield _result(f"poll.{how}.vendor", f"vendor calls of {label}", early, VENDOR_CALLS)
+    yield _result(f"poll.{how}.read-units", f"read units of {label}", early, READ_UNITS)
+    yield _result(f"poll.{how}.write-units", f"write units of {label}", early, WRITE_UNITS)
+    final = "write units of a poll that finds the final status"
+    yield _result(f"poll.{how}.final.write-units", final, usage.final_poll, WRITE_UNITS)
+
+
+def _life_results(name: str, usage: MessageUsage) -> Iterator[Result]:
+    life, label = usage.life(), f"{name}, whole life"
+    for resource in (WRITE_UNITS, READ_UNITS, VENDOR_CALLS, EVENTS):
+        yield _result(f"{name}.{resource.replace(' ', '-')}", f"{label}: {resource}", life, resource)
+    functions = [resource for resource in life if resource.startswith("invocations")]
+    yield _result(f"{name}.invocations", f"{label}: invocations", life, *functions)
+    yield Result(
+        key=f"calls.{name}.log-bytes",
+        label=f"{label}: logged",
+        value=life[LOG_BYTES] + life[PLATFORM_LOG_BYTES],
+        unit="bytes",
+        note=f"{life[PLATFORM_LOG_BYTES]:.0f} of them by Lambda itself",
     )
-    yield _figure("receipt.write-units", "write units of a receipt", other, WRITE_UNITS, floor=2)
-    for name, use in (("our reference", receipt), ("the vendor's id", other)):
-        key = f"receipt.dynamodb.{'reference' if use is receipt else 'vendor-id'}"
-        yield _figure(key, f"DynamoDB requests of a receipt found by {name}", use, REQUESTS)
-
-
-def _of_looks(how: str, counted: Counted) -> Iterator[Figure]:
-    what = f"a look in vain ({how}, {DUE} due)"
-    yield _figure(f"poll.{how}.dynamodb", f"DynamoDB requests of {what}", counted.vain, REQUESTS)
-    yield _figure(f"poll.{how}.vendor", f"vendor calls of {what}", counted.vain, VENDOR_CALLS)
-    yield _figure(f"poll.{how}.read-units", f"read units of {what}", counted.vain, READ_UNITS)
-    yield _figure(f"poll.{how}.write-units", f"write units of {what}", counted.vain, WRITE_UNITS)
-    final = counted.final
-    yield _figure(f"poll.{how}.final.write-units", "write units of a look that finds the end", final, WRITE_UNITS)
-
-
-def _of_life(name: str, counted: Counted) -> Iterator[Figure]:
-    life = counted.life()
-    for key in (WRITE_UNITS, READ_UNITS, VENDOR_CALLS, EVENTS):
-        yield _figure(f"{name}.{key.replace(' ', '-')}", f"{name}, whole life: {key}", life, key)
-    runs = sum(much for key, much in life.items() if key.startswith("invocations"))
-    yield Figure(key=f"calls.{name}.invocations", what=f"{name}, whole life: invocations", value=runs, unit="")
-    logged = life[LOG_BYTES] + life[PLATFORM_LOG_BYTES]
-    note = f"{life[PLATFORM_LOG_BYTES]:.0f} of them Lambda's own"
-    yield Figure(
-        key=f"calls.{name}.log-bytes", what=f"{name}, whole life: logged", value=logged, unit="bytes", note=note
-    )
-    yield Figure(
+    yield Result(
         key=f"calls.{name}.largest-item",
-        what=f"{name}: item at its largest",
-        value=counted.largest,
+        label=f"{name}: largest item",
+        value=usage.largest,
         unit="bytes",
         goal=1024,
-        note=f"with {len(_TEXT['text'])} bytes of text; each write of a larger one costs another unit",
+        note=f"with {len(TEXT)} bytes of text; each write of a larger item costs one more unit",
     )
 
 
-def _figure(
-    key: str, what: str, use: Mapping[str, float], *names: str, floor: float | None = None, goal: float | None = None
-) -> Figure:
-    value = round(sum(use.get(name, 0) for name in names), 6)
-    return Figure(key=f"calls.{key}", what=what, value=value, unit="", floor=floor, goal=goal)
+def _result(
+    key: str, label: str, usage: Usage, *resources: str, floor: float | None = None, goal: float | None = None
+) -> Result:
+    value = round(sum(usage[resource] for resource in resources), 6)
+    return Result(key=f"calls.{key}", label=label, value=value, unit="", floor=floor, goal=goal)

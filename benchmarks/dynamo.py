@@ -1,8 +1,8 @@
-"""A DynamoDB inside this process that counts: for tables so large that the local AWS cannot keep them.
+"""A DynamoDB in memory that counts requests and units, for tables that are too large for the local AWS.
 
-The local AWS sorts and compares a whole partition of an index for each query; with a million items one query takes it
-seconds. Here the index is kept in order, as DynamoDB keeps it, and every request and unit is counted by DynamoDB's
-rules. It takes the requests that the store makes, and no others. The bench holds it to the local AWS at a thousand.
+The local AWS sorts a whole partition of an index for each query: with a million items one query takes seconds. This
+DynamoDB keeps the index sorted, as the real service does. It supports only the requests of `DynamoStore`.
+`benchmarks.growth` compares it with the local AWS.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -12,103 +12,102 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from benchmarks.calls import index_units, query_units, read_units, write_units
+from benchmarks.billing import index_units, query_units, read_units, write_units
 from local.emulator.partiql_proxy import classic_call
 from tests.template import table as template_table
 
 Item = dict[str, Any]
 
 
-class RefusedError(ClientError):
-    """The condition of a write did not hold."""
+class ConditionError(ClientError):
+    """The condition of a write was false."""
 
 
 class _Exceptions:
-    """As the client names it."""
+    """The exceptions of the client, by their names there."""
 
-    ConditionalCheckFailedException = RefusedError
+    ConditionalCheckFailedException = ConditionError
 
 
 class Table:
-    """Items by key, without it, so that a million of them may share one; and the one index, in order."""
+    """Items and their one index. The items are stored without the key, so that many can share one value."""
 
     def __init__(self, logical_id: str) -> None:
-        """Make a table of the template."""
-        described = template_table(logical_id)
-        self.key: str = described["KeySchema"][0]["AttributeName"]
-        indexes = described.get("GlobalSecondaryIndexes", ())
+        """Create a table of the template."""
+        properties = template_table(logical_id)
+        self.key: str = properties["KeySchema"][0]["AttributeName"]
+        indexes = properties.get("GlobalSecondaryIndexes", ())
         self.index: tuple[str, ...] = tuple(key["AttributeName"] for index in indexes for key in index["KeySchema"])
         self._items: dict[str, Item] = {}
-        self._order: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
-
-    def __len__(self) -> int:
-        return len(self._items)
+        self._entries: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+        """Pairs of sort key and item key, by partition of the index."""
 
     def items(self) -> list[Item]:
-        """Return all items in the order of their keys."""
+        """Return all items, sorted by key."""
         return [{self.key: {"S": key}, **self._items[key]} for key in sorted(self._items)]
 
     def get(self, key: str) -> Item | None:
-        rest = self._items.get(key)
-        return None if rest is None else {self.key: {"S": key}, **rest}
+        attributes = self._items.get(key)
+        return None if attributes is None else {self.key: {"S": key}, **attributes}
 
     def put(self, item: Item) -> None:
         key = item[self.key]["S"]
-        self._flush(key)
-        rest = {name: value for name, value in item.items() if name != self.key}
-        self._items[key] = rest
-        if place := self._place(rest):
-            insort(self._order[place[0]], (place[1], key))
+        self._remove_entry(key)
+        attributes = {name: value for name, value in item.items() if name != self.key}
+        self._items[key] = attributes
+        if entry := self._entry(attributes):
+            insort(self._entries[entry[0]], (entry[1], key))
 
-    def load(self, key: str, rest: Item) -> None:
-        """Put an item in whose other attributes may be those of many; `settle` comes after the last one."""
-        self._items[key] = rest
-        if place := self._place(rest):
-            self._order[place[0]].append((place[1], key))
+    def load(self, key: str, attributes: Item) -> None:
+        """Put an item without copying its attributes or sorting the index. Call `sort_index` after the last one."""
+        self._items[key] = attributes
+        if entry := self._entry(attributes):
+            self._entries[entry[0]].append((entry[1], key))
 
-    def settle(self) -> None:
-        for entries in self._order.values():
+    def sort_index(self) -> None:
+        for entries in self._entries.values():
             entries.sort()
 
-    def up_to(self, partition: str, most: str, limit: int) -> list[Item]:
-        """Return the first entries of a partition of the index whose sort key is `most` at most."""
-        entries = self._order[partition]
-        end = bisect_right(entries, (most, "\U0010ffff"))
+    def query_index(self, partition: str, max_sort_key: str, limit: int) -> list[Item]:
+        """Return the first entries of a partition, up to a sort key."""
+        entries = self._entries[partition]
+        end = bisect_right(entries, (max_sort_key, "\U0010ffff"))
         return [
-            {self.index[0]: {"S": partition}, self.index[1]: {"S": sort}, self.key: {"S": key}}
-            for sort, key in entries[: min(end, limit)]
+            {self.index[0]: {"S": partition}, self.index[1]: {"S": sort_key}, self.key: {"S": key}}
+            for sort_key, key in entries[: min(end, limit)]
         ]
 
-    def _place(self, rest: Item) -> tuple[str, str] | None:
-        if not self.index or any(name not in rest for name in self.index):
+    def _entry(self, attributes: Item) -> tuple[str, str] | None:
+        """Return partition and sort key in the index, or None for an item that is not in it."""
+        if not self.index or any(name not in attributes for name in self.index):
             return None
-        return rest[self.index[0]]["S"], rest[self.index[1]]["S"]
+        return attributes[self.index[0]]["S"], attributes[self.index[1]]["S"]
 
-    def _flush(self, key: str) -> None:
-        before = self._items.get(key)
-        if before is not None and (place := self._place(before)):
-            entries = self._order[place[0]]
-            del entries[bisect_left(entries, (place[1], key))]
+    def _remove_entry(self, key: str) -> None:
+        attributes = self._items.get(key)
+        if attributes is not None and (entry := self._entry(attributes)):
+            entries = self._entries[entry[0]]
+            del entries[bisect_left(entries, (entry[1], key))]
 
 
 class CountingDynamo:
-    """Stands where the store's client stands. `requests` counts by operation; units are those of on-demand tables."""
+    """A client for `DynamoStore`. `requests` counts by operation; units are those of on-demand tables."""
 
     exceptions = _Exceptions
 
     def __init__(self, **logical_ids: str) -> None:
-        """Make tables of the template: name of the table to its logical id."""
+        """Create tables of the template: logical ids by table name."""
         self.tables = {name: Table(logical_id) for name, logical_id in logical_ids.items()}
-        self.forget()
+        self.reset_counts()
 
-    def forget(self) -> None:
+    def reset_counts(self) -> None:
         self.requests: Counter[str] = Counter()
         self.read_units = 0.0
         self.write_units = 0
         self.writes = 0
-        """Items that a write was tried on, whether or not its condition held."""
+        """Items, including those of refused writes."""
         self.refused = 0
-        """Those of them whose condition did not hold."""
+        """Items with a false condition."""
 
     def batch_get_item(self, *, RequestItems: Mapping[str, Any]) -> Item:  # noqa: N803 - the client's own name
         self.requests["BatchGetItem"] += 1
@@ -127,7 +126,7 @@ class CountingDynamo:
             raise NotImplementedError(request["KeyConditionExpression"])
         values = request["ExpressionAttributeValues"]
         table = self.tables[request["TableName"]]
-        items = table.up_to(values[":shard"]["S"], values[":now"]["S"], request["Limit"])
+        items = table.query_index(values[":shard"]["S"], values[":now"]["S"], request["Limit"])
         self.read_units += query_units(items)
         return {"Items": items}
 
@@ -150,14 +149,15 @@ class CountingDynamo:
                 self._update(request)
             else:
                 self._insert(request)
-        except RefusedError as refusal:
+        except ConditionError as error:
             code = "DuplicateItem" if operation == "PutItem" else "ConditionalCheckFailed"
-            return {"Error": {"Code": code, **refusal.response}}
+            return {"Error": {"Code": code, **error.response}}
         return {}
 
     def _insert(self, request: Item) -> None:
         table, item = self.tables[request["TableName"]], request["Item"]
-        self._write(table, table.get(item[table.key]["S"]), item, is_allowed=lambda before: before is None, request={})
+        before = table.get(item[table.key]["S"])
+        self._write(table, before, item, is_allowed=before is None)
 
     def _update(self, request: Item) -> Item:
         table = self.tables[request["TableName"]]
@@ -170,23 +170,26 @@ class CountingDynamo:
             after[names.get(name, name)] = values[value]
         for name in removes.split(", ") if removes else ():
             after.pop(names.get(name, name), None)
-
-        def is_allowed(before: Item | None) -> bool:
-            alternatives = request["ConditionExpression"].split(" OR ")
-            return any(_holds(alternative, before or {}, names, values) for alternative in alternatives)
-
-        self._write(table, before, after, is_allowed=is_allowed, request=request)
+        conditions = request["ConditionExpression"].split(" OR ")
+        self._write(
+            table,
+            before,
+            after,
+            is_allowed=any(_holds(condition, before or {}, names, values) for condition in conditions),
+            returns_item=request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
+        )
         return after
 
-    def _write(self, table: Table, before: Item | None, after: Item, *, is_allowed: Any, request: Item) -> None:
+    def _write(
+        self, table: Table, before: Item | None, after: Item, *, is_allowed: bool, returns_item: bool = False
+    ) -> None:
         self.writes += 1
-        if not is_allowed(before):
+        if not is_allowed:
             self.refused += 1
             self.write_units += write_units(before, before)
-            wants_item = request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and before is not None
-            told = {"Item": before} if wants_item else {}
-            error: Any = {"Error": {"Code": "ConditionalCheckFailedException", "Message": ""}, **told}
-            raise RefusedError(error, "UpdateItem")
+            item = {"Item": before} if returns_item and before is not None else {}
+            error: Any = {"Error": {"Code": "ConditionalCheckFailedException", "Message": ""}, **item}
+            raise ConditionError(error, "UpdateItem")
         self.write_units += write_units(before, after)
         if table.index:
             self.write_units += index_units(before, after, table.index)

@@ -1,70 +1,72 @@
-"""A message's whole way: sent, reported as delivered, told of in events; beside a bare POST that does none of it."""
+"""The complete flow of a message: sent, reported as delivered, published as events. Measured next to a bare POST."""
 
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, Final
 
-from benchmarks.harness import TOKEN, YARDSTICKS, Sandbox, Stage, batch_of, medians, staged
-from benchmarks.results import Figure
+from benchmarks.harness import Harness, Sandbox, batch_of, measure_medians, receipt_event, start_harness
+from benchmarks.results import Result, milliseconds
 
 MESSAGES: Final = 100
-"""In a round; a hundred items are read at once."""
+"""Messages per round: as many as one BatchGetItem reads."""
 
 ROUNDS: Final = 7
 
+SEND_BATCH: Final = 10
+STREAM_BATCH: Final = 100
+"""The batch sizes of the template: of requests, and of changes in the stream."""
+
 Item = dict[str, Any]
 
-SEND_BATCH: Final = 10
-"""The template's batch of requests, and of changes in the stream."""
-STREAM_BATCH: Final = 100
 
-
-def measure() -> list[Figure]:
-    with staged() as stage, ExitStack() as stack:
+def measure() -> list[Result]:
+    with start_harness() as harness, ExitStack() as stack:
         flow = Flow(
-            stage,
-            send=stack.enter_context(stage.sandbox("send")),
-            webhook=stack.enter_context(stage.sandbox("webhook")),
-            publish=stack.enter_context(stage.sandbox("publish")),
+            harness,
+            send=stack.enter_context(harness.sandbox("send")),
+            webhook=stack.enter_context(harness.sandbox("webhook")),
+            publish=stack.enter_context(harness.sandbox("publish")),
         )
-        bare = stack.enter_context(stage.sandbox(f"{YARDSTICKS}bare_post"))
-        works = {
+        bare = stack.enter_context(harness.baseline("bare_post"))
+        tasks = {
             "send": flow.send,
             "receipt": flow.receive,
             "event": flow.publish,
-            "bare": lambda: bare.call(batch_of(MESSAGES)).cpu_seconds / MESSAGES,
+            "bare": lambda: bare.invoke(batch_of(MESSAGES)).cpu_seconds / MESSAGES,
         }
-        medians(works, rounds=1)
-        spent = medians(works, rounds=ROUNDS)
+        spent = measure_medians(tasks, rounds=ROUNDS)
     whole = spent["send"] + spent["receipt"] + spent["event"]
-    figure = Figure(
+    result = Result(
         key="flow.cpu",
-        what="CPU of send, receipt and event of a message ÷ bare POST in a session",
+        label="CPU time of send, receipt and event of a message ÷ bare POST in a session",
         value=whole / spent["bare"],
         floor=1.5,
         goal=8.0,
-        note=" · ".join(f"{name} {seconds * 1000:.2f}" for name, seconds in spent.items()) + " ms",
+        note=milliseconds(spent),
     )
-    return [figure, *_parts(spent)]
+    return [result, *_part_results(spent)]
 
 
-def _parts(spent: dict[str, float]) -> Iterator[Figure]:
+def _part_results(spent: dict[str, float]) -> Iterator[Result]:
     notes = {
         "send": f"batches of {SEND_BATCH}",
-        "receipt": "a callback each, of SMSPoh",
+        "receipt": "one callback of SMSPoh for each",
         "event": f"three changes of a message, in batches of {STREAM_BATCH}",
     }
     for name, note in notes.items():
-        what = f"{name} ÷ bare POST"
-        yield Figure(key=f"flow.cpu.{name}", what=what, value=spent[name] / spent["bare"], note=note)
+        label = f"{name} ÷ bare POST"
+        yield Result(key=f"flow.cpu.{name}", label=label, value=spent[name] / spent["bare"], note=note)
 
 
 class Flow:
-    """Sends messages, then reports them, then publishes what has changed: to be done in turn."""
+    """Sends messages, then delivers their receipts, then publishes the changes. Call the methods in this order.
 
-    def __init__(self, stage: Stage, *, send: Sandbox, webhook: Sandbox, publish: Sandbox) -> None:
-        self._stage = stage
+    Each returns the CPU time per message in seconds.
+    """
+
+    def __init__(self, harness: Harness, *, send: Sandbox, webhook: Sandbox, publish: Sandbox) -> None:
+        self._harness = harness
         self._send = send
         self._webhook = webhook
         self._publish = publish
@@ -72,37 +74,39 @@ class Flow:
         self._accepted: dict[str, Item] = {}
 
     def send(self) -> float:
-        """Send some messages and return the CPU seconds of each, as the others do."""
         batches = [batch_of(SEND_BATCH) for _ in range(MESSAGES // SEND_BATCH)]
         self._message_ids = [json.loads(r["body"])["message_id"] for batch in batches for r in batch["Records"]]
-        return self._send.call(*batches).cpu_seconds / MESSAGES
+        return self._send.invoke(*batches).cpu_seconds / MESSAGES
 
     def receive(self) -> float:
-        self._accepted = self._items()
-        receipts = [receipt_of(name, item["provider_message_id"]["S"]) for name, item in self._accepted.items()]
-        spent = self._webhook.call(*receipts)
-        assert [answer["statusCode"] for answer in spent.answers] == [200] * MESSAGES
-        return spent.cpu_seconds / MESSAGES
+        self._accepted = self._read_items()
+        receipts = [
+            receipt_event("smspoh-receipt-get", message_id=name, provider_message_id=item["provider_message_id"]["S"])
+            for name, item in self._accepted.items()
+        ]
+        timing = self._webhook.invoke(*receipts)
+        assert [response["statusCode"] for response in timing.responses] == [200] * MESSAGES
+        return timing.cpu_seconds / MESSAGES
 
     def publish(self) -> float:
-        # The local AWS keeps no stream of what PartiQL writes, so it is made from what stands in the table.
-        delivered = self._items()
+        # The local AWS writes no stream records for PartiQL, so build them from the items.
+        delivered = self._read_items()
         changes = [c for name, item in self._accepted.items() for c in changes_of(item, delivered[name])]
         batches = [{"Records": changes[at : at + STREAM_BATCH]} for at in range(0, len(changes), STREAM_BATCH)]
-        spent = self._publish.call(*batches)
-        assert sum(answer["published"] for answer in spent.answers) == 3 * MESSAGES
-        return spent.cpu_seconds / MESSAGES
+        timing = self._publish.invoke(*batches)
+        assert sum(response["published"] for response in timing.responses) == 3 * MESSAGES
+        return timing.cpu_seconds / MESSAGES
 
-    def _items(self) -> dict[str, Item]:
-        table = self._stage.deployment.messages
+    def _read_items(self) -> dict[str, Item]:
+        table = self._harness.deployment.messages
         keys = [{"message_id": {"S": message_id}} for message_id in self._message_ids]
-        asked = {table: {"Keys": keys, "ConsistentRead": True}}
-        answer = self._stage.deployment.client("dynamodb").batch_get_item(RequestItems=asked)
-        return {item["message_id"]["S"]: item for item in answer["Responses"][table]}
+        request = {table: {"Keys": keys, "ConsistentRead": True}}
+        response = self._harness.deployment.client("dynamodb").batch_get_item(RequestItems=request)
+        return {item["message_id"]["S"]: item for item in response["Responses"][table]}
 
 
 def changes_of(accepted: Item, delivered: Item) -> list[dict[str, Any]]:
-    """Return the changes that the stream of the table tells of a message: claimed, accepted, delivered."""
+    """Return the stream records of a message: claimed, accepted, delivered."""
     history = {"L": accepted["history"]["L"][:1]}
     claimed = {**accepted, "status": {"S": "sending"}, "sequence": {"N": "1"}, "history": history}
     del claimed["provider_message_id"]
@@ -111,16 +115,3 @@ def changes_of(accepted: Item, delivered: Item) -> list[dict[str, Any]]:
         {"eventName": "MODIFY", "dynamodb": {"OldImage": claimed, "NewImage": accepted}},
         {"eventName": "MODIFY", "dynamodb": {"OldImage": accepted, "NewImage": delivered}},
     ]
-
-
-def receipt_of(message_id: str, provider_message_id: str, *, status: str = "Delivered") -> dict[str, Any]:
-    """Return what API Gateway makes of SMSPoh's callback."""
-    return {
-        "version": "2.0",
-        "rawQueryString": f"messageId={provider_message_id}&status={status}&clientReference={message_id}"
-        "&finishedAt=2026-11-21+16%3A30%3A04&updatedAt=2026-11-21+16%3A30%3A04",
-        "headers": {"accept": "*/*", "content-length": "0", "user-agent": "vendor"},
-        "requestContext": {"http": {"method": "GET", "path": "/webhooks/smspoh/receipt"}},
-        "pathParameters": {"provider": "smspoh", "kind": "receipt", "token": TOKEN},
-        "isBase64Encoded": False,
-    }

@@ -1,11 +1,9 @@
-"""What sections share: a local AWS with the template's resources, the vendors, and each handler in its own process.
+"""The harness of the sections: a local AWS with the template's resources, vendors, and a process for each handler.
 
-    with staged() as stage, stage.sandbox("send") as send:
-        send.call(batch_of(10))                        # warms up: the first call is a cold start
-        spent = send.call(*(batch_of(10) for _ in range(20)))
-        spent.cpu_seconds / 200                        # of a message
-
-`medians` runs several such works in turn, so that what else the machine does falls on all of them alike.
+with start_harness() as harness, harness.sandbox("send") as send:
+    send.invoke(batch_of(10))                      # the first call is a cold start
+    timing = send.invoke(*(batch_of(10) for _ in range(20)))
+    timing.cpu_seconds / 200                       # per message
 """
 
 import json
@@ -13,16 +11,15 @@ import os
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any, Final, TypeVar
+from urllib.parse import urlencode, urlsplit
 
 import certifi
 import pytest
@@ -30,207 +27,221 @@ import pytest
 from local.stack.processes import DIRECT
 from tests.emulator import Emulator
 from tests.emulator import running as running_emulator
-from tests.functional.sandbox import SETTINGS, TOKEN, Deployment
+from tests.functional.sandbox import SETTINGS, Deployment, read_event
 from tests.harness.vendors import base_urls
 from tests.template import ROOT
 
-__all__ = ["TOKEN", "Sandbox", "Spent", "Stage", "Vendor", "batch_of", "medians", "staged"]
+TEXT: Final = "Your code is 1234. It is valid for five minutes. Do not tell it to anybody."
 
-LAYER: Final = ROOT / "layers" / "sampai"
-YARDSTICKS: Final = "benchmarks.baselines:"
-"""Begins the names of their handlers."""
-
+_TLS_SETTINGS: Final = "settings-tls"
 _numbers = count(1)
+
+_Name = TypeVar("_Name", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
-    """What the events of one `Sandbox.call` took, and what the handler returned for each."""
+class Timing:
+    """Measurements of one `Sandbox.invoke`, for all its events together."""
 
     cpu_seconds: float
-    """User and system, of all threads."""
+    """User and system time of all threads."""
     wall_seconds: float
-    answers: list[Any]
+    responses: list[Any]
+    """The handler's return values."""
     ca_loads: int
-    """How often the process has read a CA bundle since it began."""
+    """How often the process has read a CA bundle since its start."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Vendor:
-    """The vendors' process. `base_urls` are those of plain HTTP, as `Deployment` wants them."""
+class VendorProcess:
+    """The process of `benchmarks.vendor`."""
 
     http: str
     https: str
     aws: str
-    """The local AWS, over TLS."""
+    """The TLS proxy in front of the local AWS."""
     bundle: Path
-    """Certifi's CAs and the one that vouches for this process: as long to read as any real bundle."""
+    """The CAs of certifi and the CA of this process: as long to read as a production bundle."""
 
     @property
     def base_urls(self) -> dict[str, str]:
         return base_urls(self.http)
 
-    def wait(self, milliseconds: float) -> None:
-        """Answer every call from now on after so long."""
-        self._say("PUT", "/_latency", str(milliseconds).encode())
+    def set_latency(self, milliseconds: float) -> None:
+        """Delay every response from now on."""
+        self._request("PUT", "/_latency", milliseconds)
 
-    def forget(self) -> None:
-        """Begin to count anew."""
-        self._say("DELETE", "/_seen")
+    def set_messages(self, messages: Mapping[str, Any]) -> None:
+        """Replace the messages in the vendors' lists: `{"nomsa": [first number, count, time]}`."""
+        self._request("PUT", "/_messages", messages)
+
+    def reset_counts(self) -> None:
+        self._request("DELETE", "/_counts")
 
     def connections(self) -> int:
-        """Return how many connections made calls since the last `forget`; one that was used before counts no more."""
-        seen: int = self._say("GET", "/_seen")["connections"]
-        return seen
+        """Return the number of connections since `reset_counts`, without those that were used before."""
+        connections: int = self._request("GET", "/_counts")["connections"]
+        return connections
 
-    def calls(self) -> dict[str, int]:
-        """Return how many calls came since the last `forget`, by method and path."""
-        seen: dict[str, int] = self._say("GET", "/_seen")["calls"]
-        return seen
+    def polls(self) -> int:
+        """Return the number of requests for statuses since `reset_counts`."""
+        polls: int = self._request("GET", "/_counts")["polls"]
+        return polls
 
-    def _say(self, method: str, path: str, body: bytes | None = None) -> Any:
-        with DIRECT.open(urllib.request.Request(self.http + path, data=body, method=method)) as answer:
-            return json.load(answer)
+    def _request(self, method: str, path: str, document: Any = None) -> Any:
+        body = json.dumps(document).encode()
+        with DIRECT.open(urllib.request.Request(self.http + path, data=body, method=method)) as response:
+            return json.load(response)
 
 
 class Sandbox:
-    """A handler in a process of its own, which lives until the block ends."""
+    """The process of one handler."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
-    def call(self, *events: Any) -> Spent:
-        """Invoke the handler with each event, one after the other. An exception of the handler ends the bench."""
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def invoke(self, *events: Any) -> Timing:
+        """Invoke the handler with the events, one after another. Raises RuntimeError if the handler raises."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(json.dumps(events), file=self._process.stdin, flush=True)
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the sandbox ended with {self._process.wait()}; its words are on standard error")
-        return Spent(**json.loads(line))
+            raise RuntimeError(f"The sandbox ended with status {self._process.wait()}; see standard error.")
+        return Timing(**json.loads(line))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
+class Harness:
     emulator: Emulator
     deployment: Deployment
-    """The template's resources: `deployment.client("dynamodb")`, `.messages` (table), `.items(table)` …"""
-    vendor: Vendor
-    _tls_settings: str = field(repr=False)
+    vendor: VendorProcess
+    baseline_environment: Mapping[str, str]
 
     @contextmanager
-    def sandbox(
-        self, handler: str, *, tls: bool = False, environment: Mapping[str, str] | None = None
-    ) -> Iterator[Sandbox]:
-        """Start a handler's process: one of the product (`send`), or a yardstick (`benchmarks.baselines:naive`).
+    def sandbox(self, handler: str, *, tls: bool = False) -> Iterator[Sandbox]:
+        """Start the process of a function (`send`) or of another handler (`module:name`), and end it with the block.
 
-        It has the environment that the template gives to the function, laid over with the given one. With `tls`
-        vendors and AWS are both spoken to over TLS. What the process prints to standard error is shown.
+        A function has the environment of the template. With `tls`, calls to vendors and AWS use TLS. Standard error
+        of the process is shown.
         """
-        given = {
+        is_function = ":" not in handler
+        environment = {
             "PATH": os.environ["PATH"],
             "TZ": "UTC",
-            "PYTHONPATH": f"{LAYER}{os.pathsep}{ROOT}",
-            **self.deployment.environment("send" if handler.startswith(YARDSTICKS) else handler),
+            **self.deployment.environment(handler if is_function else "send"),
+            **({} if is_function else self.baseline_environment),
             "POWERTOOLS_LOG_LEVEL": "INFO",
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",  # as Lambda has it while an app is imported
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",  # as in Lambda's init phase
         }
         if tls:
-            given["AWS_ENDPOINT_URL"] = self.vendor.aws
-            given["BENCH_CA_BUNDLE"] = str(self.vendor.bundle)
-            if "SETTINGS_PARAMETER" in given:
-                given["SETTINGS_PARAMETER"] = self._tls_settings
-        if handler.startswith(YARDSTICKS):
-            given |= self._yardstick_environment()
-        command = [sys.executable, "-m", "benchmarks.sandbox", handler]
-        with _process(command, given | dict(environment or {})) as process:
+            environment |= {"AWS_ENDPOINT_URL": self.vendor.aws, "SETTINGS_PARAMETER": _TLS_SETTINGS}
+            environment |= {"BENCHMARK_CA_BUNDLE": str(self.vendor.bundle)}
+        with _start_process("benchmarks.sandbox", handler, environment=environment) as process:
             yield Sandbox(process)
 
-    def _yardstick_environment(self) -> dict[str, str]:
-        return {
-            "YARDSTICK_TABLE": self._new_table("yardstick", "message_id"),
-            "IDEMPOTENCY_TABLE": self._new_table("idempotency", "id"),
-            "VENDOR_URL": f"{self.vendor.base_urls['smspoh']}/send",
-        }
+    def baseline(self, name: str) -> AbstractContextManager[Sandbox]:
+        """Start the process of a handler of `benchmarks.baselines`, and end it with the block."""
+        return self.sandbox(f"benchmarks.baselines:{name}")
 
-    def _new_table(self, name: str, key: str) -> str:
-        name = f"{name}-{next(_numbers)}"
-        self.deployment.client("dynamodb").create_table(
+
+@contextmanager
+def start_harness() -> Iterator[Harness]:
+    """Start a local AWS with the template's resources, and the vendors, on free ports. Stop them with the block."""
+    with ExitStack() as stack:
+        emulator = stack.enter_context(running_emulator())
+        vendor = stack.enter_context(_start_vendor(urlsplit(emulator.endpoint_url).port or 0))
+        # The deployment never patches this process: the sandboxes are other processes.
+        deployment = Deployment(emulator=emulator, base_urls=vendor.base_urls, monkeypatch=pytest.MonkeyPatch())
+        urls = base_urls(vendor.https)
+        settings = {"providers": {name: {"base_url": url, **SETTINGS.get(name, {})} for name, url in urls.items()}}
+        deployment.client("ssm").put_parameter(Name=_TLS_SETTINGS, Value=json.dumps(settings), Type="String")
+        yield Harness(
+            emulator=emulator,
+            deployment=deployment,
+            vendor=vendor,
+            baseline_environment=create_baseline_tables(deployment),
+        )
+
+
+def create_baseline_tables(deployment: Deployment) -> dict[str, str]:
+    """Create the tables of the baselines, and return their environment."""
+    tables = {"BASELINE_TABLE": "message_id", "IDEMPOTENCY_TABLE": "id"}
+    for name, key in tables.items():
+        deployment.client("dynamodb").create_table(
             TableName=name,
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
             KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
         )
-        return name
+    return {**{name: name for name in tables}, "VENDOR_URL": f"{deployment.base_urls['smspoh']}/send"}
 
 
-@contextmanager
-def staged() -> Iterator[Stage]:
-    """Run a local AWS with the template's tables, secrets, settings, queues and bus, and the vendors, on free ports."""
-    with ExitStack() as stack:
-        emulator = stack.enter_context(running_emulator())
-        vendor = stack.enter_context(_vendor(urlsplit(emulator.endpoint_url).port or 0))
-        # The sandboxes are processes: nothing is ever patched in this one.
-        deployment = Deployment(emulator=emulator, base_urls=vendor.base_urls, monkeypatch=pytest.MonkeyPatch())
-        tls_settings = f"settings-tls-{next(_numbers)}"
-        urls = base_urls(vendor.https)
-        document = {"providers": {name: {"base_url": url, **SETTINGS.get(name, {})} for name, url in urls.items()}}
-        deployment.client("ssm").put_parameter(Name=tls_settings, Value=json.dumps(document), Type="String")
-        yield Stage(emulator=emulator, deployment=deployment, vendor=vendor, _tls_settings=tls_settings)
+def batch_of(size: int, sample: str = "smspoh", **fields: Any) -> dict[str, Any]:
+    """Return an SQS event with requests like a sample of events/send, each with a new id. `fields` replace theirs."""
+    (record,) = read_event(f"send/{sample}")["Records"]
+    request = json.loads(record["body"]) | {"content": {"type": "text", "text": TEXT}} | fields
+    records = []
+    for number in (next(_numbers) for _ in range(size)):
+        body = {
+            **request,
+            "message_id": f"00000000-0000-4000-8000-{number:012}",
+            "recipient": f"{request['recipient'][:-5]}{number % 10_000:04}1",  # the vendors throttle some other endings
+            "metadata": {"order": f"{number:08}"},
+        }
+        records.append({**record, "messageId": f"10000000-0000-4000-8000-{number:012}", "body": json.dumps(body)})
+    return {"Records": records}
 
 
-def batch_of(size: int, *, provider: str = "smspoh", **fields: Any) -> dict[str, Any]:
-    """Return an SQS batch of so many requests to send a short text, each with an id that no other has.
+def receipt_event(sample: str, *, message_id: str, provider_message_id: str, **query: str) -> dict[str, Any]:
+    """Return a sample of events/webhook as the receipt of a message. `query` replaces other parameters."""
+    event: dict[str, Any] = read_event(f"webhook/{sample}")
+    parameters = event["queryStringParameters"]
+    ids = {"clientReference": message_id, "messageId": provider_message_id, "ref_no": provider_message_id}
+    parameters |= {name: value for name, value in ids.items() if name in parameters} | query
+    event["rawQueryString"] = urlencode(parameters)
+    return event
 
-    `fields` are laid over each request.
+
+def measure_medians(tasks: Mapping[_Name, Callable[[], float]], *, rounds: int) -> dict[_Name, float]:
+    """Run the tasks in turn, and return the median result of each. An additional first round warms up.
+
+    Other load on the machine slows all tasks alike, because they take turns.
     """
-    recipient = {"nomsa": "+85591234", "smsnoc": "+88017111", "smspoh": "+95942000", "nusasms": "+62812000"}[provider]
-    return {"Records": [_record(next(_numbers), recipient, fields) for _ in range(size)]}
-
-
-def _record(number: int, prefix: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    request = {
-        "message_id": f"bench-{os.getpid()}-{number}",
-        # No number that the vendors turn away at first.
-        "recipient": f"{prefix}{number % 10_000:04}1",
-        "content": {"type": "text", "text": "Your code is 1234. Do not tell it to anybody."},
-        "metadata": {"order": str(number)},
-    }
-    return {
-        "messageId": f"00000000-0000-4000-8000-{number:012}",
-        "receiptHandle": "bench",
-        "body": json.dumps(request | dict(fields)),
-        "attributes": {"SentTimestamp": "1795255200000"},
-        "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:ap-southeast-1:000000000000:send",
-    }
-
-
-def medians(works: Mapping[str, Callable[[], float]], *, rounds: int) -> dict[str, float]:
-    """Return the median of what each work returns; in every round each is done once, in turn."""
-    found: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(rounds):
-        for name, work in works.items():
-            found[name].append(work())
-    return {name: median(values) for name, values in found.items()}
+    results: dict[_Name, list[float]] = {name: [] for name in tasks}
+    for _ in range(1 + rounds):
+        for name, task in tasks.items():
+            results[name].append(task())
+    return {name: median(values[1:]) for name, values in results.items()}
 
 
 @contextmanager
-def _vendor(aws_port: int) -> Iterator[Vendor]:
-    with TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "benchmarks.vendor", folder, "--forward", str(aws_port)]
-        with _process(command, {**os.environ, "PYTHONPATH": str(ROOT)}) as process:
-            assert process.stdout is not None
-            places = json.loads(process.stdout.readline())
-            bundle = Path(folder) / "bundle.pem"
-            bundle.write_text(Path(certifi.where()).read_text() + Path(places.pop("ca")).read_text())
-            yield Vendor(bundle=bundle, **places)
+def _start_vendor(aws_port: int) -> Iterator[VendorProcess]:
+    with (
+        TemporaryDirectory() as folder,
+        _start_process("benchmarks.vendor", folder, str(aws_port), environment=os.environ) as process,
+    ):
+        assert process.stdout is not None
+        addresses = json.loads(process.stdout.readline())
+        bundle = Path(folder) / "bundle.pem"
+        bundle.write_text(Path(certifi.where()).read_text() + Path(addresses.pop("ca")).read_text())
+        yield VendorProcess(bundle=bundle, **addresses)
 
 
 @contextmanager
-def _process(command: list[str], environment: Mapping[str, str]) -> "Iterator[subprocess.Popen[str]]":
-    start = partial(subprocess.Popen, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    process = start(command, cwd=ROOT, env=environment)
+def _start_process(module: str, *arguments: str, environment: Mapping[str, str]) -> "Iterator[subprocess.Popen[str]]":
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     try:
         yield process
     finally:

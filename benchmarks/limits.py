@@ -1,9 +1,9 @@
-"""What the local stack sends in a second, beside what the simulation says, and what limits and queues do under load.
+"""The throughput of the local stack next to the simulation, and the effect of limits and queues under load.
 
-The stack is the unchanged template on the local AWS, whose bottleneck is this machine. There its functions, tables and
-queues share the processors, and one thread hands out batches: it waits for each invocation of publish, whatever
-`ParallelizationFactor` says. So the simulation is told how much work a batch is, measured with other sizes of batches
-and other latencies than it then has to predict.
+The stack runs the unchanged template on the local AWS. Its bottleneck is this machine: functions, tables and queues
+share the processors, and one thread delivers the batches. That thread waits for each invocation of publish, whatever
+`ParallelizationFactor` is. So the simulation gets the work of a batch as an input, measured with other batch sizes and
+latencies than those of the prediction.
 """
 
 import json
@@ -17,46 +17,44 @@ from typing import Any, Final
 
 from benchmarks.cpu import Reading
 from benchmarks.model import Plan, Simulation
-from benchmarks.results import Figure
+from benchmarks.results import Result
 from local import stack
 from local.demo.caller import Caller
 from local.demo.messages import SEND, URGENT
 from local.stack.deployment import SENDERS, SIMULATORS, client
 from local.stack.processes import DIRECT
 
-NOMSA: Final = "+855912{:04d}{}"
-SMSNOC: Final = "+880174{:05d}{}"
-SLOW: Final = "26"
-"""The last digits that make a vendor take its time before it answers; `10` is answered at once."""
-AT_ONCE: Final = "10"
+# Numbers of recipients. The simulators respond late to numbers that end with 26, and at once to those with 10.
+NOMSA_SLOW: Final = "+855912{:04d}26"
+SMSNOC_FAST: Final = "+880174{:05d}10"
 
 ROUNDS: Final = 3
 SMALL, LARGE = 1, 8
-"""Sizes of the batches by which the machine is measured. What is predicted has ten."""
-UNHURRIED: Final = 0.5
-"""Seconds that the vendor takes while it is measured how long a batch takes when the machine has time for it."""
+"""Batch sizes that measure the machine. The predicted batches have ten messages."""
+IDLE_VENDOR_SECONDS: Final = 0.5
+"""The vendor's latency in runs that leave the processors idle most of the time."""
 
 PROMOTIONAL: Final = 5000
 ONE_TIME: Final = 20
-TURNS: Final = 5
+OTP_ROUNDS: Final = 5
 UNDER_WAY: Final = 400
-"""So many of the campaign are out before the one-time passwords come."""
+"""Accepted messages of the campaign before the first one-time passwords."""
 
 MAX_PER_SECOND: Final = 20
 MINUTE: Final = 60.0
 LIMITED: Final = 1300
-"""A bit more than a minute of the limited vendor's time."""
+"""Messages for a bit more than a minute at `MAX_PER_SECOND`."""
 
-PATIENCE: Final = 120.0
-QUIET: Final = 0.7
-"""Nothing is under way if no vendor is called for so long."""
+TIMEOUT_SECONDS: Final = 120.0
+QUIET_SECONDS: Final = 0.7
+"""After so long without a vendor call, no message is under way."""
 
-READ_AT_ONCE: Final = 100
+KEYS_PER_READ: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """How a number of messages is sent: how many in a batch and how many batches at a time, at which latency."""
+    """The number of messages of a run, and how they are sent."""
 
     messages: int
     batch: int
@@ -67,21 +65,22 @@ class Setting:
 CALIBRATIONS: Final = (
     Setting(messages=50, batch=SMALL, concurrency=10, vendor_seconds=0.0),
     Setting(messages=240, batch=LARGE, concurrency=10, vendor_seconds=0.0),
-    Setting(messages=96, batch=LARGE, concurrency=2, vendor_seconds=UNHURRIED),
+    Setting(messages=96, batch=LARGE, concurrency=2, vendor_seconds=IDLE_VENDOR_SECONDS),
 )
-TARGETS: Final = {
+PREDICTIONS: Final = {
     "machine": Setting(messages=500, batch=10, concurrency=10, vendor_seconds=0.2),
     "vendor": Setting(messages=100, batch=10, concurrency=2, vendor_seconds=1.0),
 }
+"""Settings of the predicted runs, by their bottleneck."""
 
 
-def measure() -> list[Figure]:
-    """Bring a local stack up, measure, and take it down. Raises StackError if there is one already."""
+def measure() -> list[Result]:
+    """Start a local stack, measure, and stop it. Raises StackError if one is already running."""
     if any(server.pid() for server in stack.SERVERS):
-        raise stack.StackError("The local stack is already up. The bench wants one of its own: `make down` first.")
+        raise stack.StackError("The local stack is already up. This benchmark needs its own: run `make down` first.")
     try:
         load = Load(stack.up())
-        return [*_throughput(load), *_one_time_passwords(load), *_limit(load)]
+        return [*_measure_throughput(load), *_measure_one_time_passwords(load), *_measure_rate_limit(load)]
     finally:
         stack.down()
 
@@ -90,145 +89,148 @@ def measure() -> list[Figure]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """What one setting came to on this machine."""
+class Run:
+    """Measurements of one run on this machine."""
 
-    pace: float
-    """Messages a second."""
-    work: float
-    """Seconds of processor time for a batch."""
+    per_second: float
+    """Messages per second."""
+    batch_cpu_seconds: float
     used: float
-    left: float
-    """Processors that the stack used, and that others left to it."""
+    available: float
+    """Processors that the stack used, and that other programs left to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """What a batch costs on this machine, in seconds."""
+class BatchWork:
+    """The work of a batch on this machine."""
 
-    fixed: float
-    each: float
-    """Processor time for a batch, and for each message in it."""
-    waits: float
-    """How long a batch waits for others, other than for a processor and the vendor."""
-    most: float
-    """Processors that the stack can use, if they are left to it: much of it is one process."""
+    fixed_seconds: float
+    message_seconds: float
+    """CPU time of a batch, and of each message in it."""
+    wait_seconds: float
+    """The time that a batch waits, except for a processor and the vendor."""
+    max_processors: float
+    """Processors that the stack can use. It is a small number, because much of the stack is one process."""
 
     def __str__(self) -> str:
-        return f"n take {self.fixed * 1000:.0f} + {self.each * 1000:.1f} n ms, {self.most:.2f} processors at most"
+        return (
+            f"n messages take {self.fixed_seconds * 1000:.0f} + {self.message_seconds * 1000:.1f} n ms, "
+            f"at most {self.max_processors:.2f} processors"
+        )
 
 
-def _throughput(load: "Load") -> list[Figure]:
-    """Measure and simulate in turns.
+def _measure_throughput(load: "Load") -> list[Result]:
+    """Measure and simulate in turns, because other load on the machine changes the throughput.
 
-    Other work on the machine makes all slower. So the simulation is told in seconds of processor time what a batch
-    takes, and how many processors others left meanwhile.
+    The inputs of the simulation are independent of that load: CPU time, and the number of available processors.
     """
-    load.measure(TARGETS["machine"])  # starts the functions' processes
-    calibrated: list[list[Measured]] = [[] for _ in CALIBRATIONS]
-    measured: dict[str, list[Measured]] = {name: [] for name in TARGETS}
+    load.run(PREDICTIONS["machine"])  # starts the processes of the functions
+    calibrations: list[list[Run]] = [[] for _ in CALIBRATIONS]
+    measured: dict[str, list[Run]] = {name: [] for name in PREDICTIONS}
     for _ in range(ROUNDS):
-        for found, setting in zip(calibrated, CALIBRATIONS, strict=True):
-            found.append(load.measure(setting))
-        for name, setting in TARGETS.items():
-            measured[name].append(load.measure(setting))
-    work = work_of(*calibrated)
-    what = {
-        "machine": "messages a second, simulated ÷ measured, where the machine is the limit",
-        "vendor": "messages a second, simulated ÷ measured, where two workers and the vendor are",
-    }
-    figures = []
-    for name, setting in TARGETS.items():
-        simulated = [simulated_pace(setting, work, left=found.left) for found in measured[name]]
-        found_paces = [found.pace for found in measured[name]]
-        ratio = median(said / found for said, found in zip(simulated, found_paces, strict=True))
-        pairs = ", ".join(f"{said:.0f} and {found:.0f}" for said, found in zip(simulated, found_paces, strict=True))
-        figures.append(
-            Figure(
+        for runs, setting in zip(calibrations, CALIBRATIONS, strict=True):
+            runs.append(load.run(setting))
+        for name, setting in PREDICTIONS.items():
+            measured[name].append(load.run(setting))
+    work = work_of(*calibrations)
+    bottlenecks = {"machine": "the machine", "vendor": "two workers and the vendor"}
+    results = []
+    for name, setting in PREDICTIONS.items():
+        pairs = [(simulate_rate(setting, work, available=run.available), run.per_second) for run in measured[name]]
+        shown = ", ".join(f"{simulated:.0f} and {per_second:.0f}" for simulated, per_second in pairs)
+        results.append(
+            Result(
                 key=f"limits.throughput.{name}",
-                what=what[name],
-                value=abs(ratio - 1),
+                label=f"messages per second, simulated ÷ measured; the bottleneck is {bottlenecks[name]}",
+                value=abs(median(simulated / per_second for simulated, per_second in pairs) - 1),
                 unit="off",
                 goal=0.2,
-                note=f"{pairs}; {work}",
+                note=f"{shown}; {work}",
             )
         )
-    return figures
+    return results
 
 
-def work_of(small: Sequence[Measured], large: Sequence[Measured], unhurried: Sequence[Measured]) -> Work:
-    """Return what a batch costs, from runs in small batches, in large ones, and in large ones unhurried."""
-    of_small, of_large = (median(found.work for found in each) for each in (small, large))
-    each = max(0.0, (of_large - of_small) / (LARGE - SMALL))
-    most = max(found.used for found in large)
-    lasts = [CALIBRATIONS[2].concurrency * LARGE / found.pace - UNHURRIED for found in unhurried]
-    waits = median(last - of_large / min(most, found.left) for last, found in zip(lasts, unhurried, strict=True))
-    return Work(fixed=of_small - each * SMALL, each=each, waits=max(0.0, waits), most=most)
+def work_of(small: Sequence[Run], large: Sequence[Run], idle: Sequence[Run]) -> BatchWork:
+    """Return the work of a batch, from runs with small batches, with large ones, and with large ones and idle time."""
+    of_small, of_large = (median(run.batch_cpu_seconds for run in runs) for runs in (small, large))
+    message_seconds = max(0.0, (of_large - of_small) / (LARGE - SMALL))
+    max_processors = max(run.used for run in large)
+    durations = [CALIBRATIONS[2].concurrency * LARGE / run.per_second - IDLE_VENDOR_SECONDS for run in idle]
+    waits = median(
+        duration - of_large / min(max_processors, run.available) for duration, run in zip(durations, idle, strict=True)
+    )
+    return BatchWork(
+        fixed_seconds=of_small - message_seconds * SMALL,
+        message_seconds=message_seconds,
+        wait_seconds=max(0.0, waits),
+        max_processors=max_processors,
+    )
 
 
-def simulated_pace(setting: Setting, work: Work, *, left: float) -> float:
-    """Return the messages a second that the simulation makes of a setting while so many processors are left."""
+def simulate_rate(setting: Setting, work: BatchWork, *, available: float) -> float:
+    """Return the simulated messages per second of a setting, with so many available processors."""
     plan = Plan(
         backlog=setting.messages,
-        seconds=PATIENCE,
+        seconds=TIMEOUT_SECONDS,
         batch=setting.batch,
         concurrency=setting.concurrency,
         pollers=setting.concurrency,
-        fixed_seconds=work.fixed,
-        message_seconds=work.each,
-        call_seconds=work.waits / 2,
-        machine=min(work.most, left),
+        fixed_seconds=work.fixed_seconds,
+        message_seconds=work.message_seconds,
+        call_seconds=work.wait_seconds / 2,
+        processors=min(work.max_processors, available),
         vendor_seconds=setting.vendor_seconds,
         vendor_spread=0.0,
     )
     run = Simulation(plan).run()
-    return pace(setting, run.first_at, run.finished_at, run.accepted)
+    return rate(setting, run.first_at, run.finished_at, run.accepted)
 
 
-def pace(setting: Setting, first_at: float, last_at: float, accepted: int) -> float:
-    """Return the messages a second between the first acceptance and the last; the first batch is not counted."""
+def rate(setting: Setting, first_at: float, last_at: float, accepted: int) -> float:
+    """Return the messages per second between the first acceptance and the last, without the first batch."""
     return (accepted - setting.batch) / (last_at - first_at)
 
 
 # --- one-time passwords behind a campaign -----------------------------------------------------------------------------
 
 
-def _one_time_passwords(load: "Load") -> list[Figure]:
-    load.begin(batch=10, concurrency=10, vendor_seconds=0.2)
-    load.switch(SEND, is_on=False)
-    campaign = load.put(PROMOTIONAL, "promotional", SEND, NOMSA, SLOW)
-    load.switch(SEND, is_on=True)
-    load.put(ONE_TIME, "otp", URGENT, NOMSA, SLOW)  # the first ones wait for processes to start, as after a quiet night
+def _measure_one_time_passwords(load: "Load") -> list[Result]:
+    load.reset(batch=10, concurrency=10, vendor_seconds=0.2)
+    load.enable_queue(SEND, is_enabled=False)
+    campaign = load.put(PROMOTIONAL, "promotional", SEND, NOMSA_SLOW)
+    load.enable_queue(SEND, is_enabled=True)
+    load.put(ONE_TIME, "otp", URGENT, NOMSA_SLOW)  # not measured: the function's processes start
     load.await_accepted(UNDER_WAY)
-    found = [_urgent_turn(load, campaign) for _ in range(TURNS)]
-    waiting = load.waiting(SEND)
+    rounds = [_send_one_time_passwords(load, campaign) for _ in range(OTP_ROUNDS)]
+    waiting = load.count_waiting(SEND)
     load.purge(SEND)
-    shown = ", ".join(f"{lasted:.2f}/{batch:.2f}" for lasted, batch in found)
+    shown = ", ".join(f"{duration:.2f}/{batch:.2f}" for duration, batch in rounds)
     return [
-        Figure(
+        Result(
             key="limits.otp",
-            what=f"{ONE_TIME} one-time passwords behind {PROMOTIONAL:,} promotional ones, put to accepted ÷ a batch",
-            value=median(lasted / batch for lasted, batch in found),
+            label=f"{ONE_TIME} one-time passwords behind {PROMOTIONAL:,} promotional ones, put to accepted ÷ a batch",
+            value=median(duration / batch for duration, batch in rounds),
             goal=2.0,
-            note=f"seconds {shown}; {waiting:,} of the campaign still waited",
+            note=f"seconds {shown}; {waiting:,} of the campaign were still waiting",
         )
     ]
 
 
-def _urgent_turn(load: "Load", campaign: Sequence[str]) -> tuple[float, float]:
-    """Return the seconds until one-time passwords are all accepted, and those of a batch of the campaign meanwhile."""
-    urgent = load.put(ONE_TIME, "otp", URGENT, NOMSA, SLOW)
-    put_at = time.time()  # from here on all of them are on the queue
+def _send_one_time_passwords(load: "Load", campaign: Sequence[str]) -> tuple[float, float]:
+    """Send one-time passwords. Return the seconds until all are accepted, and those of a campaign's batch meanwhile."""
+    urgent = load.put(ONE_TIME, "otp", URGENT, NOMSA_SLOW)
+    put_at = time.time()
     accepted_at = max(history["accepted"] for history in load.await_histories(urgent))
-    lasted = accepted_at - put_at
-    batches = batch_seconds(load.histories(campaign), since=put_at - lasted, until=accepted_at)
-    return lasted, median(batches)
+    duration = accepted_at - put_at
+    batches = batch_seconds(load.read_histories(campaign), since=put_at - duration, until=accepted_at)
+    return duration, median(batches)
 
 
 def batch_seconds(histories: Iterable[Mapping[str, float]], *, since: float, until: float) -> list[float]:
-    """Return how long each batch took from its claim to the last acceptance, of those claimed in this time.
+    """Return the duration of each batch that was claimed in an interval, from the claim to the last acceptance.
 
-    Messages that were claimed at the same instant are a batch.
+    Messages with the same time of their claim are a batch.
     """
     ends: dict[float, float] = {}
     for history in histories:
@@ -238,26 +240,26 @@ def batch_seconds(histories: Iterable[Mapping[str, float]], *, since: float, unt
     return [accepted_at - claimed_at for claimed_at, accepted_at in ends.items()]
 
 
-# --- the limit of a vendor --------------------------------------------------------------------------------------------
+# --- the rate limit of a vendor ---------------------------------------------------------------------------------------
 
 
-def _limit(load: "Load") -> list[Figure]:
-    load.begin(batch=10, concurrency=10, vendor_seconds=0.0)
-    load.put(LIMITED, "transactional", SEND, SMSNOC, AT_ONCE)
+def _measure_rate_limit(load: "Load") -> list[Result]:
+    load.reset(batch=10, concurrency=10, vendor_seconds=0.0)
+    load.put(LIMITED, "transactional", SEND, SMSNOC_FAST)
     times = load.await_accepted(LIMITED)
     note = f"{len(times):,} messages in {times[-1] - times[0]:.1f} s, max_per_second {MAX_PER_SECOND}, 10 workers"
     return [
-        Figure(
+        Result(
             key="limits.rate.most",
-            what="acceptances in any one second over a minute, at most",
-            value=most_within(times, 1.0),
+            label="acceptances in any second of a minute, maximum",
+            value=max_within(times, 1.0),
             unit="",
             goal=22,
             note=note,
         ),
-        Figure(
+        Result(
             key="limits.rate.mean",
-            what="acceptances a second over that minute",
+            label="acceptances per second in that minute, mean",
             value=mean_rate(times, MINUTE),
             unit="",
             goal=18,
@@ -266,18 +268,18 @@ def _limit(load: "Load") -> list[Figure]:
     ]
 
 
-def most_within(times: Sequence[float], seconds: float) -> int:
-    """Return how many of the times, which are in order, lie within any one span, its end not included."""
-    most = first = 0
+def max_within(times: Sequence[float], seconds: float) -> int:
+    """Return the maximum number of the sorted times in any interval of this length, without its end."""
+    maximum = first = 0
     for place, at in enumerate(times):
         while at - times[first] >= seconds:
             first += 1
-        most = max(most, place - first + 1)
-    return most
+        maximum = max(maximum, place - first + 1)
+    return maximum
 
 
 def mean_rate(times: Sequence[float], seconds: float) -> float:
-    """Return the mean number a second over the first so many seconds; over all of it, if it did not last as long."""
+    """Return the mean number per second in the first `seconds` of the sorted times, or in all if these are shorter."""
     span = min(seconds, times[-1] - times[0])
     return sum(at - times[0] < span for at in times) / span
 
@@ -286,7 +288,7 @@ def mean_rate(times: Sequence[float], seconds: float) -> float:
 
 
 class Load:
-    """Puts messages on the queues of a stack that is up, and reads what became of them."""
+    """Puts messages on the queues of the running stack, and reads their acceptances and histories."""
 
     def __init__(self, outputs: Mapping[str, Any]) -> None:
         self._outputs = outputs
@@ -296,27 +298,27 @@ class Load:
         self._puts = 0
         providers: dict[str, dict[str, Any]] = {n: {"base_url": u, **SENDERS[n]} for n, u in SIMULATORS.items()}
         providers["smsnoc"]["max_per_second"] = MAX_PER_SECOND
-        # Nobody is asked what became of the messages: that is not what is measured.
+        # No polls during a run: they are not part of the measurement.
         self._caller.change_settings({"poll_seconds": [3600], "providers": providers})
 
-    def measure(self, setting: Setting) -> Measured:
-        """Send as a setting says, and tell what it came to."""
-        self.begin(batch=setting.batch, concurrency=setting.concurrency, vendor_seconds=setting.vendor_seconds)
-        before = Reading.of(stack.SERVERS)
-        self.put(setting.messages, "transactional", SEND, NOMSA, SLOW)
+    def run(self, setting: Setting) -> Run:
+        """Send messages with a setting, wait until all are accepted, and return the measurements."""
+        self.reset(batch=setting.batch, concurrency=setting.concurrency, vendor_seconds=setting.vendor_seconds)
+        before = Reading.read(stack.SERVERS)
+        self.put(setting.messages, "transactional", SEND, NOMSA_SLOW)
         times = self.await_accepted(setting.messages)
-        after = Reading.of(stack.SERVERS)
+        after = Reading.read(stack.SERVERS)
         self.await_quiet()
-        work = (Reading.of(stack.SERVERS).own - before.own) / (setting.messages / setting.batch)
-        return Measured(
-            pace=pace(setting, times[0], times[-1], len(times)),
-            work=work,
+        cpu_seconds = Reading.read(stack.SERVERS).servers - before.servers
+        return Run(
+            per_second=rate(setting, times[0], times[-1], len(times)),
+            batch_cpu_seconds=cpu_seconds / (setting.messages / setting.batch),
             used=before.used_until(after),
-            left=before.left_until(after),
+            available=before.available_until(after),
         )
 
-    def begin(self, *, batch: int, concurrency: int, vendor_seconds: float) -> None:
-        """Start anew with an empty ledger, once nothing is under way."""
+    def reset(self, *, batch: int, concurrency: int, vendor_seconds: float) -> None:
+        """Wait until no message is under way, empty the ledger, and apply a setting."""
         self.await_quiet()
         self._post("_reset", {})
         self._post("_config", {"slow_answer_seconds": vendor_seconds})
@@ -325,22 +327,22 @@ class Load:
             self._functions.update_event_source_mapping(UUID=mapping, BatchSize=batch, ScalingConfig=scaling)
 
     def await_quiet(self) -> None:
-        """Wait until no vendor is called any more."""
+        """Wait until there are no vendor calls for `QUIET_SECONDS`."""
         before = -1
-        while (now := self._count()) > before:
+        while (now := self._count_sends()) > before:
             before = now
-            time.sleep(QUIET)
+            time.sleep(QUIET_SECONDS)
 
-    def put(self, messages: int, category: str, queue: str, recipient: str, ending: str) -> list[str]:
-        """Put as many messages on a queue and return their ids."""
+    def put(self, messages: int, category: str, queue: str, recipient: str) -> list[str]:
+        """Put messages on a queue and return their ids. `recipient` is a format with a place for a number."""
         self._puts += 1
-        ids = [f"bench-{self._puts}-{number}" for number in range(messages)]
+        ids = [f"benchmark-{self._puts}-{number}" for number in range(messages)]
         bodies = [
             json.dumps(
                 {
                     "message_id": message_id,
-                    "recipient": recipient.format(number, ending),
-                    "content": {"type": "text", "text": f"Bench {message_id}"},
+                    "recipient": recipient.format(number),
+                    "content": {"type": "text", "text": f"Benchmark {message_id}"},
                     "category": category,
                 }
             )
@@ -349,52 +351,51 @@ class Load:
         self._caller.put(bodies, queue=queue)
         return ids
 
-    def switch(self, queue: str, *, is_on: bool) -> None:
-        self._functions.update_event_source_mapping(UUID=self._mappings[queue], Enabled=is_on)
+    def enable_queue(self, queue: str, *, is_enabled: bool) -> None:
+        self._functions.update_event_source_mapping(UUID=self._mappings[queue], Enabled=is_enabled)
 
-    def waiting(self, queue: str) -> int:
+    def count_waiting(self, queue: str) -> int:
         names = ["ApproximateNumberOfMessages"]
-        found = self._sqs.get_queue_attributes(QueueUrl=self._outputs[queue], AttributeNames=names)
-        return int(found["Attributes"][names[0]])
+        response = self._sqs.get_queue_attributes(QueueUrl=self._outputs[queue], AttributeNames=names)
+        return int(response["Attributes"][names[0]])
 
     def purge(self, queue: str) -> None:
         self._sqs.purge_queue(QueueUrl=self._outputs[queue])
 
     def await_accepted(self, messages: int) -> list[float]:
-        """Wait until the vendors have taken so many, or patience is over. Return when they took each, in order."""
-        until = time.monotonic() + PATIENCE
-        while self._count() < messages and time.monotonic() < until:
+        """Wait until the vendors have accepted so many messages, or for the timeout. Return the sorted times."""
+        until = time.monotonic() + TIMEOUT_SECONDS
+        while self._count_sends() < messages and time.monotonic() < until:
             time.sleep(0.2)
-        with DIRECT.open(f"{self._outputs['simulators']['control']}/_ledger", timeout=30) as answer:
-            return sorted(datetime.fromisoformat(row["accepted_at"]).timestamp() for row in json.load(answer))
+        with DIRECT.open(f"{self._outputs['simulators']['control']}/_ledger", timeout=30) as response:
+            return sorted(datetime.fromisoformat(row["accepted_at"]).timestamp() for row in json.load(response))
 
     def await_histories(self, ids: Sequence[str]) -> list[dict[str, float]]:
-        """Wait until each of these messages is accepted, and return their histories. Raises TimeoutError."""
-        until = time.monotonic() + PATIENCE
+        """Wait until all these messages are accepted, and return their histories. Raises TimeoutError."""
+        until = time.monotonic() + TIMEOUT_SECONDS
         while time.monotonic() < until:
-            found = self.histories(ids)
-            if len(found) == len(ids) and all("accepted" in history for history in found):
-                return found
+            histories = self.read_histories(ids)
+            if len(histories) == len(ids) and all("accepted" in history for history in histories):
+                return histories
             time.sleep(0.2)
-        raise TimeoutError("not all were accepted")
+        raise TimeoutError("not all messages were accepted")
 
-    def histories(self, ids: Sequence[str]) -> list[dict[str, float]]:
-        """Return for each message that is stored when it first came to each of its statuses."""
-        table, found = self._outputs["MessagesTableName"], []
-        for first in range(0, len(ids), READ_AT_ONCE):
-            keys = [{"message_id": {"S": message_id}} for message_id in ids[first : first + READ_AT_ONCE]]
-            answer = self._dynamodb.batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": True}})
-            found += [item["history"]["L"] for item in answer["Responses"][table]]
-        return [_moments([entry["M"] for entry in history]) for history in found]
+    def read_histories(self, ids: Sequence[str]) -> list[dict[str, float]]:
+        """Return the first time of each status, for each stored message."""
+        table, histories = self._outputs["MessagesTableName"], []
+        for first in range(0, len(ids), KEYS_PER_READ):
+            keys = [{"message_id": {"S": message_id}} for message_id in ids[first : first + KEYS_PER_READ]]
+            response = self._dynamodb.batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": True}})
+            histories += [item["history"]["L"] for item in response["Responses"][table]]
+        return [_first_times([entry["M"] for entry in history]) for history in histories]
 
-    def _count(self) -> int:
-        """Return how many sends the vendors have seen."""
-        return sum(count for calls in self._caller.calls().values() for name, count in calls.items() if name == "send")
+    def _count_sends(self) -> int:
+        return sum(calls.get("send", 0) for calls in self._caller.calls().values())
 
     def _find_mappings(self) -> dict[str, str]:
-        """Return the ids of the mappings that feed the send function, by queue."""
-        found = self._functions.list_event_source_mappings()["EventSourceMappings"]
-        by_queue = {mapping["EventSourceArn"].rpartition(":")[2]: mapping["UUID"] for mapping in found}
+        """Return the ids of the event source mappings of the send function, by queue."""
+        mappings = self._functions.list_event_source_mappings()["EventSourceMappings"]
+        by_queue = {mapping["EventSourceArn"].rpartition(":")[2]: mapping["UUID"] for mapping in mappings}
         return {queue: by_queue[self._outputs[queue].rpartition("/")[2]] for queue in (SEND, URGENT)}
 
     def _post(self, page: str, document: Mapping[str, Any]) -> None:
@@ -402,8 +403,8 @@ class Load:
         DIRECT.open(urllib.request.Request(url, data=json.dumps(document).encode()), timeout=5).close()
 
 
-def _moments(history: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    moments: dict[str, float] = {}
+def _first_times(history: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    times: dict[str, float] = {}
     for entry in history:
-        moments.setdefault(entry["status"]["S"], datetime.fromisoformat(entry["at"]["S"]).timestamp())
-    return moments
+        times.setdefault(entry["status"]["S"], datetime.fromisoformat(entry["at"]["S"]).timestamp())
+    return times

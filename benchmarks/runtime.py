@@ -1,4 +1,4 @@
-"""Lambda's own runtime without Docker: the emulator of its interface that aws-sam-cli ships, and awslambdaric."""
+"""Lambda's runtime without Docker: the runtime interface emulator from aws-sam-cli, and awslambdaric, its client."""
 
 import importlib.util
 import json
@@ -17,33 +17,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.cpu import cpu_seconds, peak_mb
 from local.stack.config import LOCAL, ROOT
 from local.stack.processes import DIRECT, children_of
 
 INTERPRETER: Final = str(Path(sys.executable).resolve())
-"""Without a virtual environment: a function has its layers and nothing else."""
+"""The interpreter without its virtual environment: a function has no packages except its layers."""
 
 _REQUIREMENTS: Final = ROOT / "requirements" / "bench.txt"
 _CLIENT: Final = LOCAL / "bench" / "awslambdaric"
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColdStart:
-    """What the first invocation of a new sandbox took, from its process on."""
+    """The usage of the first invocation in a new sandbox, including the start of its process."""
 
     cpu_seconds: float
     wall_seconds: float
-    peak_kib: int
+    peak_mb: float
 
 
 def is_available() -> bool:
-    """Whether the emulator runs on this machine: it is a program for Linux."""
+    """Return whether the emulator runs on this machine: it is a program for Linux."""
     return sys.platform == "linux" and _emulator().exists()
 
 
 def install() -> None:
-    """Put the pinned client of the runtime interface into .local, unless it is there."""
+    """Install the pinned client of the runtime interface into .local, unless it is already there."""
     pins = _CLIENT / "pins"
     if pins.exists() and pins.read_text() == _REQUIREMENTS.read_text():
         return
@@ -55,33 +55,19 @@ def install() -> None:
 
 
 def start_cold(folders: Sequence[Path], event: Any, environment: Mapping[str, str]) -> ColdStart:
-    """Invoke `app.handler`, which is in the first of the folders, in a new sandbox. RuntimeError if it fails."""
-    with _emulated(folders, environment) as (emulator, port):
-        began = time.perf_counter()
-        answer = _invoke(port, event)
-        wall = time.perf_counter() - began
-        if isinstance(answer, dict) and ("errorMessage" in answer or answer.get("batchItemFailures")):
-            raise RuntimeError(f"{folders[0]}: {answer}")
-        (pid,) = children_of(emulator.pid)
-        return ColdStart(
-            cpu_seconds=cpu_ticks_in(Path(f"/proc/{pid}/stat").read_text()) / _TICKS,
-            wall_seconds=wall,
-            peak_kib=peak_kib_in(Path(f"/proc/{pid}/status").read_text()),
-        )
-
-
-def cpu_ticks_in(stat: str) -> int:
-    """Return the clock ticks, user's and system's, in a process's /proc/PID/stat. Its name may hold blanks."""
-    fields = stat.rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
-
-
-def peak_kib_in(status: str) -> int:
-    """Return the most memory that a process has had, of its /proc/PID/status."""
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
+    """Invoke `app.handler` of the first folder in a new sandbox. Raises RuntimeError if the handler fails."""
+    with _start_emulator(folders, environment) as (emulator_pid, port):
+        started_at = time.perf_counter()
+        response = _invoke(port, event)
+        wall_seconds = time.perf_counter() - started_at
+        if isinstance(response, dict) and ("errorMessage" in response or response.get("batchItemFailures")):
+            raise RuntimeError(f"{folders[0]}: {response}")
+        (pid,) = children_of(emulator_pid)
+        return ColdStart(cpu_seconds=cpu_seconds(pid), wall_seconds=wall_seconds, peak_mb=peak_mb(pid))
 
 
 def _emulator() -> Path:
+    """Return the path of the emulator for this machine."""
     package = importlib.util.find_spec("samcli")
     assert package is not None
     assert package.origin is not None
@@ -90,10 +76,9 @@ def _emulator() -> Path:
 
 
 @contextmanager
-def _emulated(
-    folders: Sequence[Path], environment: Mapping[str, str]
-) -> "Iterator[tuple[subprocess.Popen[bytes], int]]":
-    port, own_port = _free_ports()
+def _start_emulator(folders: Sequence[Path], environment: Mapping[str, str]) -> Iterator[tuple[int, int]]:
+    """Start the emulator for `app.handler`, and yield its process id and port. Kill it with the block."""
+    port, own_port = _find_free_ports()
     addresses = [
         *("--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
         *("--runtime-api-address", f"127.0.0.1:{own_port}"),
@@ -103,7 +88,7 @@ def _emulated(
         "PYTHONPATH": os.pathsep.join(map(str, [*folders, _CLIENT])),
         "LAMBDA_TASK_ROOT": str(folders[0]),
         "_HANDLER": "app.handler",
-        "AWS_LAMBDA_FUNCTION_NAME": "bench",
+        "AWS_LAMBDA_FUNCTION_NAME": "benchmark",
         "AWS_LAMBDA_FUNCTION_TIMEOUT": "60",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
         **environment,
@@ -119,7 +104,7 @@ def _emulated(
     )
     try:
         _wait_for(port)
-        yield process, port
+        yield process.pid, port
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -128,14 +113,14 @@ def _emulated(
 
 def _invoke(port: int, event: Any) -> Any:
     url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
-    with DIRECT.open(urllib.request.Request(url, data=json.dumps(event).encode()), timeout=60) as answer:
-        return json.load(answer)
+    with DIRECT.open(urllib.request.Request(url, data=json.dumps(event).encode()), timeout=60) as response:
+        return json.load(response)
 
 
-def _free_ports() -> list[int]:
-    with socket.socket() as one, socket.socket() as other:
+def _find_free_ports() -> list[int]:
+    with socket.socket() as first, socket.socket() as second:
         ports = []
-        for probe in (one, other):
+        for probe in (first, second):
             probe.bind(("127.0.0.1", 0))
             ports.append(probe.getsockname()[1])
         return ports

@@ -1,8 +1,9 @@
-"""A function's process: `python -m benchmarks.sandbox HANDLER`, spoken to in lines of JSON.
+"""The process of one handler: `python -m benchmarks.sandbox HANDLER`.
 
-HANDLER is a function of the product (`send`) or a module's attribute (`benchmarks.baselines:client_seq`). Each line
-on standard input holds a list of events; the answer tells what handling them, one after the other, has taken. What
-the handler prints goes nowhere. With BENCH_CA_BUNDLE everybody who asks certifi for its bundle gets that one.
+HANDLER is a function of the product (`send`) or an attribute of a module (`benchmarks.baselines:naive`). Each line on
+standard input contains a list of events as JSON. The process invokes the handler with one event after another, and
+prints a line of JSON with the fields of `benchmarks.harness.Timing`. Output of the handler is discarded. The
+environment variable BENCHMARK_CA_BUNDLE replaces the bundle of certifi.
 """
 
 import importlib
@@ -23,33 +24,33 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Context:
-    """What handlers, the yardsticks' among them, use of Lambda's context."""
+    """The part of Lambda's context that the handlers and the baselines use."""
 
     aws_request_id: str = "00000000-0000-4000-8000-000000000000"
-    function_name: str = "bench"
+    function_name: str = "benchmark"
     memory_limit_in_mb: int = 512
-    invoked_function_arn: str = "arn:aws:lambda:ap-southeast-1:000000000000:function:bench"
+    invoked_function_arn: str = "arn:aws:lambda:ap-southeast-1:000000000000:function:benchmark"
 
     def get_remaining_time_in_millis(self) -> int:
         return 30_000
 
 
-class Loads:
-    """Counts how often this process reads a CA bundle."""
+class LoadCounter:
+    """Counts the CA bundles that this process reads, by a patch of the ssl module."""
 
     def __init__(self) -> None:
         self.count = 0
         load = ssl.SSLContext.load_verify_locations
 
-        def counted(context: ssl.SSLContext, *args: Any, **options: Any) -> None:
+        def count_load(context: ssl.SSLContext, *args: Any, **options: Any) -> None:
             self.count += 1
             load(context, *args, **options)
 
         patched: Any = ssl.SSLContext
-        patched.load_verify_locations = counted
+        patched.load_verify_locations = count_load
 
 
-def handler_of(name: str) -> Callable[[Any, Any], Any]:
+def import_handler(name: str) -> Callable[[Any, Any], Any]:
     module, _, attribute = name.partition(":")
     if attribute:
         handler: Callable[[Any, Any], Any] = getattr(importlib.import_module(module), attribute)
@@ -64,26 +65,26 @@ def handler_of(name: str) -> Callable[[Any, Any], Any]:
 
 
 def cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
 
 
 def main(name: str) -> None:
-    answers = os.fdopen(os.dup(1), "w")
+    timings = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    loads = Loads()
-    if bundle := os.environ.get("BENCH_CA_BUNDLE"):
+    loads = LoadCounter()
+    if bundle := os.environ.get("BENCHMARK_CA_BUNDLE"):
         import certifi
 
         certifi.where = lambda: bundle
-    handler, context = handler_of(name), Context()
+    handler, context = import_handler(name), Context()
     for line in sys.stdin:
         events = json.loads(line)
         cpu, wall = cpu_seconds(), time.perf_counter()
-        returned = [handler(event, context) for event in events]
+        responses = [handler(event, context) for event in events]
         cpu, wall = cpu_seconds() - cpu, time.perf_counter() - wall
-        usage = {"cpu_seconds": cpu, "wall_seconds": wall, "answers": returned}
-        print(json.dumps({**usage, "ca_loads": loads.count}), file=answers, flush=True)
+        timing = {"cpu_seconds": cpu, "wall_seconds": wall, "responses": responses, "ca_loads": loads.count}
+        print(json.dumps(timing), file=timings, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,20 @@
-"""`python -m benchmarks.scale`: what is in the way at 10, 1,000 and 100,000 messages a second, and what moves it.
+"""`python -m benchmarks.scale`: the bottlenecks at 10, 1,000 and 100,000 messages per second, and how to remove them.
 
-For each rate the simulation runs twice: with everything as it is deployed, which tells what goes out and what waits;
-and with what is moved, which tells how much of each resource the rate wants. The one divided by the other is how hot a
-resource gets. What the product's code or template says is read there; what AWS says stands in `QUOTAS`.
+For each rate the simulation runs twice. The first run, as deployed, shows the throughput and the waiting messages. The
+second run, with changed settings, shows the needed amount of each resource; needed ÷ available is the share in use. The
+values as deployed come from the product's code and template, the limits of AWS from `QUOTAS`.
 """
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Final
 
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks import model
 from benchmarks.model import Plan, Run, Simulation
+from benchmarks.results import new_console, new_table
 from sampai.adapters.items import DUE_SHARDS
 from sampai.services.follow_up.service import PASS_SECONDS, PASS_SIZE
 from sampai.services.send.dispatch import THREADS
@@ -23,102 +22,77 @@ from sampai.services.send.pacer import AHEAD, MAX_INLINE_WAIT_SECONDS
 from tests.template import default, template
 
 READ_ON: Final = "2026-11-21"
-"""When the pages of AWS were looked up, in stored copies. Service Quotas of your account has the last word."""
+"""The date of the quotas, which come from stored copies of the AWS pages. The valid values are in Service Quotas."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Quota:
-    """A limit of AWS, for an account in ap-southeast-1 unless the name says otherwise."""
+    """A limit of AWS in ap-southeast-1: of an account, or as the name says."""
 
     name: str
     value: float
     page: str
-    """The title of the page of AWS's documentation that has it."""
+    """The title of its page in the AWS documentation."""
     can_be_raised: bool = True
 
 
+_SQS_SCALING: Final = "Lambda: Configuring scaling behavior for SQS event source mappings"
+
 QUOTAS: Final[Mapping[str, Quota]] = {
-    "pollers": Quota(
-        name="batches of a queue at a time, to begin with",
-        value=5,
-        page="Lambda: Configuring scaling behavior for SQS event source mappings",
-        can_be_raised=False,
-    ),
+    "pollers": Quota("concurrent batches of a queue, at first", 5, _SQS_SCALING, can_be_raised=False),
     "pollers_per_minute": Quota(
-        name="batches of a queue at a time, more in each minute",
-        value=300,
-        page="Lambda: Configuring scaling behavior for SQS event source mappings",
-        can_be_raised=False,
+        "concurrent batches of a queue, more per minute", 300, _SQS_SCALING, can_be_raised=False
     ),
-    "mapping": Quota(
-        name="batches of a queue at a time, in all (MaximumConcurrency: 1,000)",
-        value=1250,
-        page="Lambda: Configuring scaling behavior for SQS event source mappings",
-    ),
-    "concurrency": Quota(name="Lambda: concurrent executions (new accounts: fewer)", value=1000, page="Lambda quotas"),
+    "mapping": Quota("concurrent batches of a queue, in total (MaximumConcurrency: 1,000)", 1250, _SQS_SCALING),
+    "concurrency": Quota("Lambda: concurrent executions (new accounts: fewer)", 1000, "Lambda quotas"),
     "burst": Quota(
-        name="Lambda: environments of a function, more in each 10 s",
-        value=1000,
-        page="Lambda scaling behavior",
-        can_be_raised=False,
+        "Lambda: new environments of a function per 10 s", 1000, "Lambda scaling behavior", can_be_raised=False
     ),
-    "in_flight": Quota(
-        name="SQS: messages of a queue in flight", value=120_000, page="Amazon SQS standard queue quotas"
-    ),
+    "in_flight": Quota("SQS: messages of a queue in flight", 120_000, "Amazon SQS standard queue quotas"),
     "partition": Quota(
-        name="DynamoDB: write units of a partition a second (read units: 3,000)",
-        value=1000,
-        page="DynamoDB: Understanding warm throughput in different scenarios",
+        "DynamoDB: write units of a partition per second (read units: 3,000)",
+        1000,
+        "DynamoDB: Understanding warm throughput in different scenarios",
         can_be_raised=False,
     ),
     "new_table": Quota(
-        name="DynamoDB: write units of a new on-demand table a second",
-        value=4000,
-        page="DynamoDB on-demand capacity mode",
+        "DynamoDB: write units of a new on-demand table per second", 4000, "DynamoDB on-demand capacity mode"
     ),
-    "table": Quota(name="DynamoDB: write units of a table a second", value=40_000, page="Quotas in Amazon DynamoDB"),
-    "lanes": Quota(
-        name="Lambda: batches of a stream's shard at a time (ParallelizationFactor; default 1)",
-        value=10,
-        page="Lambda: Using AWS Lambda with Amazon DynamoDB",
+    "table": Quota("DynamoDB: write units of a table per second", 40_000, "Quotas in Amazon DynamoDB"),
+    "parallelization": Quota(
+        "Lambda: concurrent batches of a stream's shard (ParallelizationFactor; default 1)",
+        10,
+        "Lambda: Using AWS Lambda with Amazon DynamoDB",
         can_be_raised=False,
     ),
     "readers": Quota(
-        name="DynamoDB Streams: readers of a shard",
-        value=2,
-        page="DynamoDB: Change data capture for DynamoDB Streams",
+        "DynamoDB Streams: readers of a shard",
+        2,
+        "DynamoDB: Change data capture for DynamoDB Streams",
         can_be_raised=False,
     ),
-    "put_events": Quota(
-        name="EventBridge: PutEvents requests a second", value=1200, page="Amazon EventBridge endpoints and quotas"
-    ),
-    "deliveries": Quota(
-        name="EventBridge: deliveries to targets a second", value=2250, page="Amazon EventBridge quotas"
-    ),
-    "api": Quota(name="API Gateway: requests a second", value=10_000, page="Amazon API Gateway quotas"),
+    "put_events": Quota("EventBridge: PutEvents requests per second", 1200, "Amazon EventBridge endpoints and quotas"),
+    "deliveries": Quota("EventBridge: deliveries to targets per second", 2250, "Amazon EventBridge quotas"),
+    "api": Quota("API Gateway: requests per second", 10_000, "Amazon API Gateway quotas"),
     "secret": Quota(
-        name="Secrets Manager: GetSecretValue a second",
-        value=10_000,
-        page="What's New: Secrets Manager increases API requests per second (March 2025)",
+        "Secrets Manager: GetSecretValue per second",
+        10_000,
+        "What's New: Secrets Manager increases API requests per second (March 2025)",
         can_be_raised=False,
     ),
     "parameter": Quota(
-        name="Parameter Store: GetParameter a second, standard throughput",
-        value=40,
-        page="AWS Systems Manager endpoints and quotas",
+        "Parameter Store: GetParameter per second, standard throughput", 40, "AWS Systems Manager endpoints and quotas"
     ),
 }
 
 HOT: Final = 0.8
-"""From this share on a resource is hot: what is left is for the uneven seconds."""
+"""A resource is hot above this share of its capacity. The rest is for bursts."""
 
 
-def deployed(per_second: float) -> Plan:
-    """Return the plan of a stack as the template makes it, at so many messages a second."""
+def deployed_plan(per_second: float) -> Plan:
+    """Return the plan of a stack with the template's defaults, at some messages per second."""
     parameters, resources = template()["Parameters"], template()["Resources"]
-    throttle = parameters["WebhookRateLimit"]["Default"]
     changes = resources["PublishFunction"]["Properties"]["Events"]["Changes"]["Properties"]
-    follow_up = resources["FollowUpFunction"]["Properties"]["Timeout"]
     return Plan(
         per_second=per_second,
         seconds=180.0,
@@ -132,38 +106,39 @@ def deployed(per_second: float) -> Plan:
         index_units=DUE_SHARDS * QUOTAS["partition"].value,
         due_shards=DUE_SHARDS,
         shards=round(QUOTAS["new_table"].value / QUOTAS["partition"].value),
-        lanes=int(default(changes["ParallelizationFactor"])),
-        records=changes["BatchSize"],
+        parallelization=int(default(changes["ParallelizationFactor"])),
+        stream_batch=changes["BatchSize"],
         puts_per_second=QUOTAS["put_events"].value,
         deliveries_per_second=QUOTAS["deliveries"].value,
-        webhooks_per_second=throttle,
+        webhooks_per_second=parameters["WebhookRateLimit"]["Default"],
         pass_size=PASS_SIZE,
-        follow_up_seconds=follow_up - PASS_SECONDS,
+        follow_up_seconds=resources["FollowUpFunction"]["Properties"]["Timeout"] - PASS_SECONDS,
         ahead=AHEAD.total_seconds(),
-        patience=MAX_INLINE_WAIT_SECONDS,
-        turns_per_second=QUOTAS["partition"].value,
+        max_inline_wait=MAX_INLINE_WAIT_SECONDS,
+        reservations_per_second=QUOTAS["partition"].value,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """A rate, over how many stacks it is spread, and what is moved in each of them."""
+    """A rate, the number of stacks that share it, and the changes in each of them."""
 
     per_second: int
     stacks: int = 1
-    moved: Mapping[str, float]
+    changes: Mapping[str, float]
+    """Fields of the plan."""
     quotas: Mapping[str, float]
-    """Quotas of the account that are raised: concurrency, parameter."""
+    """Raised quotas of the account: concurrency, parameter."""
 
 
 SCALES: Final = (
-    Scale(per_second=10, moved={}, quotas={}),
+    Scale(per_second=10, changes={}, quotas={}),
     Scale(
         per_second=1000,
-        moved={
+        changes={
             "concurrency": 60,
             "webhooks_per_second": 2500,
-            "lanes": 4,
+            "parallelization": 4,
             "table_units": 8000,
             "shards": 8,
             "deliveries_per_second": 5000,
@@ -173,10 +148,10 @@ SCALES: Final = (
     Scale(
         per_second=100_000,
         stacks=10,
-        moved={
+        changes={
             "concurrency": 500,
             "webhooks_per_second": 20_000,
-            "lanes": 10,
+            "parallelization": 10,
             "table_units": 80_000,
             "shards": 80,
             "index_units": 64_000,
@@ -188,7 +163,7 @@ SCALES: Final = (
     ),
 )
 
-MOVERS: Final[Mapping[str, str]] = {
+REMEDIES: Final[Mapping[str, str]] = {
     model.WORKERS: "`SendConcurrency`",
     model.FUNCTIONS: "quota: Lambda concurrent executions",
     model.TABLE: "warm throughput of the table; its quota",
@@ -197,123 +172,104 @@ MOVERS: Final[Mapping[str, str]] = {
     model.PUTS: "quota: EventBridge PutEvents",
     model.DELIVERIES: "quota: EventBridge invocations",
     model.WEBHOOKS: "`WebhookRateLimit`",
-    model.FOLLOW_UP: "`poll_seconds`; vendors that report",
-    model.TURNS: "no `max_per_second`; more vendors",
+    model.FOLLOW_UP: "`poll_seconds`; vendors with webhooks",
+    model.RESERVATIONS: "no `max_per_second`; more vendors",
     model.SETTINGS: "Parameter Store: higher throughput",
 }
-"""What moves each resource."""
+"""The setting or quota that changes the capacity of each resource."""
 
 
 def capacities(plan: Plan, quotas: Mapping[str, float]) -> dict[str, float]:
-    """Return how much there is of each resource, in its own unit."""
+    """Return the capacity of each resource, in its own unit."""
     return {
         model.WORKERS: plan.concurrency,
         model.FUNCTIONS: quotas.get("concurrency", QUOTAS["concurrency"].value),
         model.TABLE: plan.table_units,
         model.INDEX: plan.index_units,
-        model.PUBLISH: plan.shards * plan.lanes,
+        model.PUBLISH: plan.shards * plan.parallelization,
         model.PUTS: plan.puts_per_second,
         model.DELIVERIES: plan.deliveries_per_second,
         model.WEBHOOKS: plan.webhooks_per_second,
         model.FOLLOW_UP: plan.follow_up_seconds,
-        model.TURNS: plan.turns_per_second,
+        model.RESERVATIONS: plan.reservations_per_second,
         model.SETTINGS: quotas.get("parameter", QUOTAS["parameter"].value),
     }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One resource at one rate: how much is wanted, how much there is as deployed and when moved."""
+    """One resource at one rate: its needed amount, and its capacity as deployed and after the changes."""
 
     name: str
-    wanted: float
-    there: float
-    moved: float
-    per_second: float
-    """The rate at which so much is wanted."""
+    needed: float
+    capacity: float
+    changed_capacity: float
 
     @property
     def used(self) -> float:
-        return self.wanted / self.there
-
-    @property
-    def hot_from(self) -> float:
-        """From how many messages a second on it is hot as deployed, if it is wanted in proportion."""
-        return HOT * self.per_second / self.used
-
-    @property
-    def used_then(self) -> float:
-        return self.wanted / self.moved
+        return self.needed / self.capacity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What was found at one rate; the lines are in order, the hottest first."""
+    """The result for one rate. The lines are sorted, the hottest first."""
 
     scale: Scale
     lines: list[Line]
     as_deployed: Run
-    moved: Run
+    changed: Run
 
 
-def look_at(scale: Scale, seed: int = 1) -> Finding:
-    """Simulate a rate, as deployed and with what is moved."""
-    plan = deployed(scale.per_second)
-    before = Simulation(plan, seed).run()
-    fields = {name: int(value) if name in WHOLE else value for name, value in scale.moved.items()}
-    share = replace(plan, per_second=scale.per_second / scale.stacks, seconds=240.0, warm_up=180.0, **fields)  # type: ignore[arg-type]
-    after = Simulation(share, seed).run()
-    there, then = capacities(plan, {}), capacities(share, scale.quotas)
+def simulate(scale: Scale, seed: int = 1) -> Finding:
+    """Simulate a rate, as deployed and with the changes."""
+    plan = deployed_plan(scale.per_second)
+    as_deployed = Simulation(plan, seed).run()
+    changes = {"per_second": scale.per_second / scale.stacks, "seconds": 240.0, "warm_up": 180.0, **scale.changes}
+    share = replace(plan, **changes)  # type: ignore[arg-type]
+    changed = Simulation(share, seed).run()
+    before, after = capacities(plan, {}), capacities(share, scale.quotas)
     lines = [
         Line(
             name=name,
-            wanted=wanted * scale.stacks,
-            there=there[name],
-            moved=then[name] * scale.stacks,
-            per_second=scale.per_second,
+            needed=needed * scale.stacks,
+            capacity=before[name],
+            changed_capacity=after[name] * scale.stacks,
         )
-        for name, wanted in after.asked.items()
+        for name, needed in changed.needed.items()
     ]
     lines.sort(key=lambda line: -line.used)
-    return Finding(scale=scale, lines=lines, as_deployed=before, moved=after)
+    return Finding(scale=scale, lines=lines, as_deployed=as_deployed, changed=changed)
 
 
-WHOLE: Final = ("concurrency", "lanes", "shards", "due_shards")
-
-
-def report(finding: Finding) -> Table:
-    """Return what was found as a table."""
-    scale, before, after = finding.scale, finding.as_deployed, finding.moved
+def finding_table(finding: Finding) -> Table:
+    scale, before, after = finding.scale, finding.as_deployed, finding.changed
     stacks = f" in {scale.stacks} stacks" if scale.stacks > 1 else ""
-    waits = f"{before.left:,} wait after three minutes" if before.left > scale.per_second else "none waits"
+    waiting = f"{before.waiting:,} wait after three minutes" if before.waiting > scale.per_second else "none wait"
     title = (
-        f"{scale.per_second:,} messages a second. As deployed {before.per_second:,.0f} go out, {waits}. "
-        f"Moved{stacks}: {after.per_second * scale.stacks:,.0f}, half within {after.waited_median:.1f} s, "
-        f"99 % within {after.waited_99:.1f} s."
+        f"{scale.per_second:,} messages per second. As deployed, {before.per_second:,.0f} are sent and {waiting}. "
+        f"After the changes{stacks}: {after.per_second * scale.stacks:,.0f} are sent, half within "
+        f"{after.wait_median:.1f} s, 99 % within {after.wait_99:.1f} s."
     )
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for heading in ("resource", "wanted", "there", "used", "hot from", "moved by", "to", "used then"):
-        table.add_column(heading, justify="left" if heading in ("resource", "moved by") else "right")
+    columns = ("resource", "needed", "available", "used", "hot from", "change", "to", "then used")
+    table = new_table(title, *columns, left=("change",))
     for line in finding.lines:
-        is_moved = line.moved != line.there
+        is_changed = line.changed_capacity != line.capacity
         table.add_row(
             line.name,
-            _number(line.wanted),
-            _number(line.there),
+            _number(line.needed),
+            _number(line.capacity),
             f"[{'red' if line.used > HOT else 'green'}]{_share(line.used)}[/]",
-            _number(line.hot_from),
-            MOVERS[line.name] if line.used > HOT or is_moved else "",
-            _number(line.moved) if is_moved else "",
-            _share(line.used_then) if is_moved else "",
+            _number(HOT * scale.per_second / line.used),  # the need is proportional to the rate
+            REMEDIES[line.name] if line.used > HOT or is_changed else "",
+            _number(line.changed_capacity) if is_changed else "",
+            _share(line.needed / line.changed_capacity) if is_changed else "",
         )
     return table
 
 
-def quotas() -> Table:
-    """Return the quotas of AWS that the simulation knows."""
-    table = Table(title=f"Quotas of AWS, as read on {READ_ON}", title_justify="left", title_style="bold")
-    for heading in ("quota", "value", "can be raised", "page"):
-        table.add_column(heading, justify="right" if heading == "value" else "left")
+def quota_table() -> Table:
+    columns = ("quota", "value", "can be raised", "page")
+    table = new_table(f"Quotas of AWS, read on {READ_ON}", *columns, left=("can be raised", "page"))
     for quota in QUOTAS.values():
         table.add_row(quota.name, _number(quota.value), "yes" if quota.can_be_raised else "no", quota.page)
     return table
@@ -329,14 +285,12 @@ def _share(value: float) -> str:
     return f"{value:,.0%}" if value < 10 else f"{value:,.0f} ×"
 
 
-def main() -> int:
-    """Print the tables. Returns the exit status."""
-    console = Console(width=170) if not sys.stdout.isatty() else Console()
+def main() -> None:
+    console = new_console(170)
     for scale in SCALES:
-        console.print(report(look_at(scale)))
-    console.print(quotas())
-    return 0
+        console.print(finding_table(simulate(scale)))
+    console.print(quota_table())
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,133 +1,127 @@
-"""Send: the CPU of a message beside what others would write, the wall of a batch, connections and CA bundles."""
+"""Send: CPU time of a message next to the baselines, wall time of a batch, connections, reads of CA bundles."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from math import ceil
 from typing import Final
 
-from benchmarks.harness import YARDSTICKS, Sandbox, Stage, batch_of, medians, staged
-from benchmarks.results import Figure
-
-THREADS: Final = 32
-"""Calls that send makes side by side."""
+from benchmarks.harness import Harness, Sandbox, batch_of, measure_medians, start_harness
+from benchmarks.results import Result, milliseconds
+from sampai.services.send.dispatch import THREADS
 
 LATENCY_MS: Final = 200
 
 MESSAGES: Final = 200
-"""In a round, of each handler."""
+"""Messages of each handler per round."""
 
 ROUNDS: Final = 7
 COLD_STARTS: Final = 5
 WARM_BATCHES: Final = 3
-"""In each of the processes."""
+"""Batches after each cold start."""
 
 GOALS: Final = {10: (0.40, 0.50), 100: (0.29, 0.45)}
-"""Floor and goal of the CPU ÷ `client_seq`, by messages in a batch."""
+"""Floor and goal of the CPU time ÷ `baselines.sequential`, by batch size."""
 
 WARM_GOALS: Final = {10: 1.15, 100: 1.30}
 COLD_GOAL: Final = 1.30
-"""Of the wall ÷ the vendor's latency."""
+"""Goals of the wall time ÷ the vendor's latency."""
 
 
-def measure() -> list[Figure]:
-    with staged() as stage:
-        return [*_cpu(stage), *_walls(stage)]
+def measure() -> list[Result]:
+    with start_harness() as harness:
+        return [*_measure_cpu(harness), *_measure_wall(harness)]
 
 
-# --- CPU ------------------------------------------------------------------------------------------------------------
+# --- CPU time -------------------------------------------------------------------------------------------------------
 
 
-def _cpu(stage: Stage) -> Iterator[Figure]:
-    """Vendor at 0 ms over plain HTTP; every handler warm."""
+def _measure_cpu(harness: Harness) -> Iterator[Result]:
+    """Measure warm handlers. The vendor responds at once, over plain HTTP."""
     with ExitStack() as stack:
-        ours = stack.enter_context(stage.sandbox("send"))
-        careful = stack.enter_context(stage.sandbox(f"{YARDSTICKS}client_seq"))
-        naive = stack.enter_context(stage.sandbox(f"{YARDSTICKS}naive"))
+        sandboxes = {
+            "ours": stack.enter_context(harness.sandbox("send")),
+            "sequential": stack.enter_context(harness.baseline("sequential")),
+            "naive": stack.enter_context(harness.baseline("naive")),
+        }
         for size, (floor, goal) in GOALS.items():
-            works = {"ours": _work(ours, size), "careful": _work(careful, size), "naive": _work(naive, size)}
-            medians(works, rounds=1)
-            spent = medians(works, rounds=ROUNDS)
-            note = " · ".join(f"{name} {seconds * 1000:.2f}" for name, seconds in spent.items()) + " ms"
-            yield Figure(
+            tasks = {name: _task(sandbox, size) for name, sandbox in sandboxes.items()}
+            spent = measure_medians(tasks, rounds=ROUNDS)
+            yield Result(
                 key=f"send.cpu.batch-{size}",
-                what=f"CPU of a message, batch of {size} ÷ client calls in sequence, on urllib3",
-                value=spent["ours"] / spent["careful"],
+                label=f"CPU time of a message, batch of {size} ÷ client calls in sequence, on urllib3",
+                value=spent["ours"] / spent["sequential"],
                 floor=floor,
                 goal=goal,
-                note=note,
+                note=milliseconds(spent),
             )
-            yield Figure(
+            yield Result(
                 key=f"send.cpu-naive.batch-{size}",
-                what=f"CPU of a message, batch of {size} ÷ naive",
+                label=f"CPU time of a message, batch of {size} ÷ naive",
                 value=spent["ours"] / spent["naive"],
             )
 
 
-def _work(sandbox: Sandbox, size: int) -> Callable[[], float]:
-    """Return what sends some batches and tells the CPU seconds of a message."""
-    batches = MESSAGES // size
+def _task(sandbox: Sandbox, size: int) -> Callable[[], float]:
+    """Return a task that sends `MESSAGES` in batches, and returns the CPU time per message in seconds."""
 
-    def work() -> float:
-        return sandbox.call(*(batch_of(size) for _ in range(batches))).cpu_seconds / (batches * size)
+    def send() -> float:
+        return sandbox.invoke(*(batch_of(size) for _ in range(MESSAGES // size))).cpu_seconds / MESSAGES
 
-    return work
-
-
-# --- wall -----------------------------------------------------------------------------------------------------------
+    return send
 
 
-def _walls(stage: Stage) -> Iterator[Figure]:
-    """Vendor at 200 ms, over TLS, AWS too."""
-    stage.vendor.wait(LATENCY_MS)
-    try:
-        for size in GOALS:
-            yield from _wall(stage, size)
-    finally:
-        stage.vendor.wait(0)
+# --- wall time ------------------------------------------------------------------------------------------------------
 
 
-def _wall(stage: Stage, size: int) -> Iterator[Figure]:
+def _measure_wall(harness: Harness) -> Iterator[Result]:
+    """Measure with a vendor that responds after `LATENCY_MS`. All calls use TLS, also those to AWS."""
+    harness.vendor.set_latency(LATENCY_MS)
+    for size in GOALS:
+        yield from _measure_batch(harness, size)
+
+
+def _measure_batch(harness: Harness, size: int) -> Iterator[Result]:
     cold, warm, connections, loads = [], [], [], 0
     for _ in range(COLD_STARTS):
-        with stage.sandbox("send", tls=True) as send:
-            send.call()  # answers once the app is imported
-            stage.vendor.forget()
-            cold.append(send.call(batch_of(size)).wall_seconds)
-            connections.append(stage.vendor.connections())
+        with harness.sandbox("send", tls=True) as send:
+            send.invoke()  # returns after the import of the app
+            harness.vendor.reset_counts()
+            cold.append(send.invoke(batch_of(size)).wall_seconds)
+            connections.append(harness.vendor.connections())
             for _ in range(WARM_BATCHES):
-                spent = send.call(batch_of(size))
-                warm.append(spent.wall_seconds)
-                loads = max(loads, spent.ca_loads)
-    # The least of several: whatever else the machine does can only add to a wall.
+                timing = send.invoke(batch_of(size))
+                warm.append(timing.wall_seconds)
+                loads = max(loads, timing.ca_loads)
+    # Other load on the machine can only add to a wall time, so take the minimum.
     shortest, cold_shortest = min(warm), min(cold)
     least = ceil(size / THREADS) * LATENCY_MS / 1000
-    what = f"wall of a batch of {size} ÷ {least * 1000:.0f} ms"
-    yield Figure(
+    label = f"wall time of a batch of {size} ÷ {least * 1000:.0f} ms"
+    yield Result(
         key=f"send.wall-warm.batch-{size}",
-        what=f"{what}, warm",
+        label=f"{label}, warm",
         value=shortest / least,
         floor=1.05,
         goal=WARM_GOALS[size],
-        note=f"least of {len(warm)}: {shortest * 1000:.0f} ms, TLS to vendor and AWS",
+        note=f"minimum of {len(warm)}: {shortest * 1000:.0f} ms, TLS to vendor and AWS",
     )
-    yield Figure(
+    yield Result(
         key=f"send.wall-cold.batch-{size}",
-        what=f"{what}, cold",
+        label=f"{label}, cold",
         value=cold_shortest / least,
         floor=1.05,
         goal=COLD_GOAL,
-        note=f"least of {COLD_STARTS}: {cold_shortest * 1000:.0f} ms, from the first event after the import of the app",
+        note=f"minimum of {COLD_STARTS}: {cold_shortest * 1000:.0f} ms, after the import of the app",
     )
-    yield Figure(
+    yield Result(
         key=f"send.connections.batch-{size}",
-        what=f"connections to the vendor, batch of {size}, cold",
+        label=f"connections to the vendor, batch of {size}, cold",
         value=max(connections),
         unit="",
         goal=min(THREADS, size),
     )
-    yield Figure(
+    yield Result(
         key=f"send.ca-loads.batch-{size}",
-        what=f"CA bundle loaded, process with {1 + WARM_BATCHES} batches of {size}",
+        label=f"reads of a CA bundle, process with {1 + WARM_BATCHES} batches of {size}",
         value=loads,
         unit="times",
         goal=2,

@@ -1,6 +1,6 @@
-"""Cold start: instructions beside an ordinary set-up, time beside a handler that does nothing, memory, byte-code.
+"""Cold start: instructions next to the baseline imports, time next to an empty handler, memory, byte-code.
 
-What is measured is what `sam build` makes, in the interpreter that the local stack has its functions in.
+The measured code is the output of `sam build`, in the interpreter of the local stack's functions.
 """
 
 import os
@@ -9,8 +9,10 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -18,8 +20,8 @@ from typing import Any, Final
 import pytest
 
 from benchmarks import runtime
-from benchmarks.harness import Stage, batch_of, staged
-from benchmarks.results import Figure
+from benchmarks.harness import Harness, batch_of, measure_medians, start_harness
+from benchmarks.results import Result
 from benchmarks.runtime import INTERPRETER, ColdStart
 from local.stack import deployment
 from local.stack.config import LOCAL, REGION, ROOT
@@ -32,58 +34,55 @@ GOALS: Final[Mapping[str, float | None]] = {
     "follow_up": 1.70,
     "monitor": None,
 }
-MADE: Final = {
+SERVICES: Final = {
     "webhook": ("webhook_service", "dynamodb"),
     "publish": ("publish_service", "events"),
     "send": ("send_service", "dynamodb"),
     "follow_up": ("follow_up_service", "dynamodb"),
     "monitor": ("monitor_service", "dynamodb"),
 }
-"""What a function has the bootstrap make before its first work, and the client that it then uses first."""
+"""The object that the bootstrap creates for a function before its first work, and the first AWS client that it uses."""
 
 ROUNDS: Final = 5
 FOLDER: Final = LOCAL / "bench"
-BUILT: Final = LOCAL / "build"
-"""Where the local stack builds."""
-DATA: Final = Path(sysconfig.get_path("purelib")) / "botocore" / "data"
-"""Botocore's, of the same version as in the layer and as it comes."""
-ORDINARY: Final = Path(__file__).with_name("ordinary.py")
+BUILD: Final = LOCAL / "build"
+"""The build folder of the local stack."""
+BOTOCORE_DATA: Final = Path(sysconfig.get_path("purelib")) / "botocore" / "data"
+"""The complete data of botocore, in the layer's version."""
+BASELINE: Final = Path(__file__).with_name("baseline_imports.py")
 
-_COUNT: Final = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
+_VALGRIND: Final = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
 _READY: Final = (
     "import app; from sampai import bootstrap; bootstrap.telemetry(); bootstrap.{}(); bootstrap._aws().client('{}')"
 )
 
 
-def measure() -> list[Figure]:
-    """Build for the local stack and for Lambda, and measure. Without valgrind instructions become CPU time."""
+def measure() -> list[Result]:
+    """Build for the local stack and for Lambda, and measure. Without valgrind, CPU time replaces instructions."""
     FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)
     deployment.build()
-    figures = list(_byte_code())
-    with staged() as stage:
-        figures += _imports(stage)
+    results = list(_count_missing_byte_code())
+    with start_harness() as harness:
+        results += _measure_imports(harness)
         if runtime.is_available():
             runtime.install()
-            figures += _cold_starts(stage)
+            results += _measure_cold_starts(harness)
         else:
-            figures += [Figure(key="start.cold", what="cold start", value=0, unit="", note="not measured: no Linux")]
-    return figures
+            results += [Result(key="start.cold", label="cold start", value=0, unit="", note="not measured: no Linux")]
+    return results
 
 
-def layers_of(built: Path) -> list[Path]:
-    """Return the folders of a build's layers that are on a function's path."""
-    return [built / "DependenciesLayer" / "python", built / "SampaiLayer" / "python"]
-
-
-def function_in(built: Path, name: str) -> Path:
-    return built / f"{name.title().replace('_', '')}Function"
+def function_path(build: Path, name: str) -> list[Path]:
+    """Return the folders on the path of a function: its own and those of the layers."""
+    function = build / f"{name.title().replace('_', '')}Function"
+    return [function, build / "DependenciesLayer" / "python", build / "SampaiLayer" / "python"]
 
 
 # --- byte-code ------------------------------------------------------------------------------------------------------
 
 
-def without_byte_code(folder: Path, tag: str) -> list[Path]:
-    """Return the modules in a folder that have no .pyc of a version, such as `cpython-313`."""
+def modules_without_byte_code(folder: Path, tag: str) -> list[Path]:
+    """Return the modules in a folder without a .pyc of a Python version, for example `cpython-313`."""
     return [
         source
         for source in sorted(folder.rglob("*.py"))
@@ -91,33 +90,38 @@ def without_byte_code(folder: Path, tag: str) -> list[Path]:
     ]
 
 
-def _byte_code() -> Iterator[Figure]:
-    tag = sys.implementation.cache_tag
-    yield _lacking("local", "modules without byte-code, built for the local stack", BUILT, str(tag))
-    built = FOLDER / "build"
-    _build_for_lambda(built)
-    yield _lacking("lambda", "modules without byte-code, plain `sam build`", built, "cpython-313")
+def _count_missing_byte_code() -> Iterator[Result]:
+    for_lambda = FOLDER / "build"
+    _build_for_lambda(for_lambda)
+    builds = {
+        "local": ("built for the local stack", BUILD, str(sys.implementation.cache_tag)),
+        "lambda": ("built by a plain `sam build`", for_lambda, "cpython-313"),
+    }
+    for key, (label, build, tag) in builds.items():
+        yield Result(
+            key=f"start.pyc.{key}",
+            label=f"modules without byte-code, {label}",
+            value=len(modules_without_byte_code(build, tag)),
+            unit="",
+            goal=0,
+            note=f"of {len(list(build.rglob('*.py')))}",
+        )
 
 
-def _lacking(key: str, what: str, built: Path, tag: str) -> Figure:
-    modules = len(list(built.rglob("*.py")))
-    lacking = len(without_byte_code(built, tag))
-    return Figure(key=f"start.pyc.{key}", what=what, value=lacking, unit="", goal=0, note=f"of {modules}")
-
-
-def _build_for_lambda(built: Path) -> None:
-    """Build as whoever deploys does: with no word about Python's version or place."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAMPAI_", "PYTHON"))}
-    # Before this program's own virtual environment, whose Python is whatever was there.
-    path = ours["PATH"].removeprefix(f"{Path(sys.executable).parent}{os.pathsep}")
+def _build_for_lambda(build: Path) -> None:
+    """Build as for a deployment, with default settings. Raises RuntimeError with the output of sam."""
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAMPAI_", "PYTHON"))
+    }
     environment = {
-        **ours,
-        "PATH": path,
+        **inherited,
+        # Without this program's virtual environment, so that sam finds the Python of the machine.
+        "PATH": inherited["PATH"].removeprefix(f"{Path(sys.executable).parent}{os.pathsep}"),
         "AWS_DEFAULT_REGION": REGION,
         "SAM_CLI_TELEMETRY": "0",
         "__SAM_CLI_APP_DIR": str(LOCAL / "sam"),
     }
-    command = [str(Path(sys.executable).with_name("sam")), "build", "--build-dir", str(built), "--parallel"]
+    command = [str(Path(sys.executable).with_name("sam")), "build", "--build-dir", str(build), "--parallel"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"sam build: {done.stderr[-2000:]}")
@@ -126,145 +130,146 @@ def _build_for_lambda(built: Path) -> None:
 # --- imports --------------------------------------------------------------------------------------------------------
 
 
-def instructions_in(told: str) -> int:
-    """Return the instructions that valgrind tells of: `==1== I   refs:      893,459,575`."""
-    found = re.search(r"^==\d+== I\s+refs:\s+([\d,]+)$", told, re.MULTILINE)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A Python program with nothing but some folders on its path."""
+
+    folders: Sequence[Path]
+    source: str
+    environment: Mapping[str, str]
+
+    def run(self, *, wrapper: Sequence[str] = (), prefix: str = "") -> str:
+        """Run the program, with code before it or in a wrapper such as valgrind, and return its standard error.
+
+        Python writes no byte-code, because /var/task is read-only on Lambda.
+        """
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.pathsep.join(map(str, self.folders)),
+            "PYTHONHASHSEED": "0",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **self.environment,
+        }
+        command = [*wrapper, INTERPRETER, "-S", "-c", prefix + self.source]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stderr
+
+
+def instructions_in(output: str) -> int:
+    """Return the instructions in the output of valgrind: `==1== I   refs:      893,459,575`."""
+    found = re.search(r"^==\d+== I\s+refs:\s+([\d,]+)$", output, re.MULTILINE)
     if found is None:
-        raise RuntimeError(f"valgrind: {told[-2000:]}")
+        raise RuntimeError(f"valgrind: {output[-2000:]}")
     return int(found[1].replace(",", ""))
 
 
-def _imports(stage: Stage) -> Iterator[Figure]:
-    dependencies, _ = layers_of(BUILT)
-    environment = stage.deployment.environment("send")
-    works: dict[str, tuple[Sequence[Path], tuple[str, ...], Mapping[str, str]]] = {
-        "ordinary": ([_untrimmed(dependencies), dependencies], (str(ORDINARY),), environment),
-        "trimmed": ([dependencies], (str(ORDINARY),), environment),
+def _measure_imports(harness: Harness) -> Iterator[Result]:
+    _, dependencies, _ = function_path(BUILD, "send")
+    environment, source = harness.deployment.environment("send"), BASELINE.read_text()
+    complete = [_copy_complete_botocore(dependencies), dependencies]
+    programs = {
+        "baseline": Program(folders=complete, source=source, environment=environment),
+        "trimmed": Program(folders=[dependencies], source=source, environment=environment),
     }
-    for name, made in MADE.items():
-        folders = [function_in(BUILT, name), *layers_of(BUILT)]
-        environment = stage.deployment.environment(name)
-        works[f"import {name}"] = (folders, ("-c", "import app"), environment)
-        works[f"ready {name}"] = (folders, ("-c", _READY.format(*made)), environment)
+    for name, created in SERVICES.items():
+        folders, environment = function_path(BUILD, name), harness.deployment.environment(name)
+        ready = _READY.format(*created)
+        programs[f"import {name}"] = Program(folders=folders, source="import app", environment=environment)
+        programs[f"ready {name}"] = Program(folders=folders, source=ready, environment=environment)
 
-    costs = _instructions(works) if shutil.which("valgrind") else _cpu_seconds(works)
-    s1 = costs["ordinary"]
-    if isinstance(s1, int):
-        note = f"S1: {s1 / 1e6:,.0f} million instructions"
+    if shutil.which("valgrind"):
+        costs: Mapping[str, float] = _count_instructions(programs)
+        note = f"baseline: {costs['baseline'] / 1e6:,.0f} million instructions"
     else:
-        note = f"CPU time, because valgrind is missing; S1: {s1 * 1000:.0f} ms"
-    yield Figure(
-        key="start.s1-on-layer",
-        what="S1 on the layer's trimmed botocore ÷ S1",
-        value=costs["trimmed"] / s1,
+        costs = _measure_cpu_seconds(programs)
+        note = f"CPU time, because valgrind is missing; baseline: {costs['baseline'] * 1000:.0f} ms"
+    yield Result(
+        key="start.baseline-on-layer",
+        label="baseline imports with the layer's trimmed botocore ÷ baseline imports",
+        value=costs["trimmed"] / costs["baseline"],
         note=note,
     )
     for name, goal in GOALS.items():
-        alone = costs[f"import {name}"] / s1
-        yield Figure(
+        yield Result(
             key=f"start.ready.{name}",
-            what=f"{name}: import and service made ÷ S1",
-            value=costs[f"ready {name}"] / s1,
+            label=f"{name}: import and creation of the service ÷ baseline imports",
+            value=costs[f"ready {name}"] / costs["baseline"],
             floor=1.0,
             goal=goal,
-            note=f"import alone {alone:.2f}",
+            note=f"import alone {costs[f'import {name}'] / costs['baseline']:.2f}",
         )
 
 
-def _untrimmed(dependencies: Path) -> Path:
-    """Return a folder with botocore as it is in the layer, byte-code and all, and its services' data as they come.
+def _copy_complete_botocore(dependencies: Path) -> Path:
+    """Copy the layer's botocore, with the untrimmed data of its services, and return the folder.
 
-    Only of those: the list of all services alone, which botocore reads for each client, would double S1.
+    Without other services: botocore reads the list of all services for each client, which would double the baseline.
     """
-    folder = FOLDER / "ordinary"
+    folder = FOLDER / "baseline"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(dependencies / "botocore", folder / "botocore")
-    for path in (folder / "botocore" / "data").rglob("*.json*"):
-        shutil.copyfile(DATA / path.relative_to(folder / "botocore" / "data"), path)
+    data = folder / "botocore" / "data"
+    for path in data.rglob("*.json*"):
+        shutil.copyfile(BOTOCORE_DATA / path.relative_to(data), path)
     return folder
 
 
-def _instructions(works: Mapping[str, tuple[Sequence[Path], tuple[str, ...], Mapping[str, str]]]) -> dict[str, int]:
-    # Instructions stay the same, whatever else the machine does: as many at a time as it likes.
+def _count_instructions(programs: Mapping[str, Program]) -> dict[str, int]:
+    # Other load does not change the number of instructions, so use all processors.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        told = pool.map(lambda work: _python(_COUNT, *work).stderr, works.values())
-        return dict(zip(works, map(instructions_in, told), strict=True))
+        outputs = pool.map(lambda program: program.run(wrapper=_VALGRIND), programs.values())
+        return dict(zip(programs, map(instructions_in, outputs), strict=True))
 
 
-def _cpu_seconds(works: Mapping[str, tuple[Sequence[Path], tuple[str, ...], Mapping[str, str]]]) -> dict[str, float]:
-    tell = "import atexit, os, sys; atexit.register(lambda: print(sum(os.times()[:2]), file=sys.stderr));"
-    found: dict[str, list[float]] = {name: [] for name in works}
+def _measure_cpu_seconds(programs: Mapping[str, Program]) -> dict[str, float]:
+    prefix = "import atexit, os, sys; atexit.register(lambda: print(sum(os.times()[:2]), file=sys.stderr))\n"
+
+    def run(program: Program) -> float:
+        return float(program.run(prefix=prefix).splitlines()[-1])
+
+    tasks: dict[str, Callable[[], float]] = {name: partial(run, program) for name, program in programs.items()}
+    return measure_medians(tasks, rounds=ROUNDS)
+
+
+# --- complete cold starts -------------------------------------------------------------------------------------------
+
+
+def _measure_cold_starts(harness: Harness) -> Iterator[Result]:
+    """Start each function in Lambda's runtime and give it a typical event, in turn with an empty handler."""
+    empty = FOLDER / "empty"
+    empty.mkdir(exist_ok=True)
+    (empty / "app.py").write_text("def handler(event, context):\n    return None\n")
+
+    # follow_up has other tables, without due messages.
+    urls = harness.vendor.base_urls
+    idle = Deployment(emulator=harness.emulator, base_urls=urls, monkeypatch=pytest.MonkeyPatch())
+    starts: dict[str, list[ColdStart]] = {name: [] for name in ("empty", *GOALS)}
     for _ in range(ROUNDS):
-        for name, (folders, code, environment) in works.items():
-            source = code[1] if code[0] == "-c" else f"import runpy; runpy.run_path({code[0]!r})"
-            told = _python((), folders, ("-c", f"{tell} {source}"), environment).stderr
-            found[name].append(float(told.splitlines()[-1]))
-    return {name: median(values) for name, values in found.items()}
-
-
-def _python(
-    before: Sequence[str], folders: Sequence[Path], code: Sequence[str], environment: Mapping[str, str]
-) -> "subprocess.CompletedProcess[str]":
-    """Run Python with nothing but these folders on its path. It writes no byte-code: /var/task is read-only."""
-    own = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.pathsep.join(map(str, folders)),
-        "PYTHONHASHSEED": "0",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        **environment,
-    }
-    return subprocess.run([*before, INTERPRETER, "-S", *code], env=own, capture_output=True, text=True, check=True)
-
-
-# --- the whole cold start -------------------------------------------------------------------------------------------
-
-
-def _cold_starts(stage: Stage) -> Iterator[Figure]:
-    """Have each function start and do its usual work in Lambda's own runtime, in turn with one that does nothing."""
-    nothing = FOLDER / "nothing"
-    nothing.mkdir(exist_ok=True)
-    (nothing / "app.py").write_text("def handler(event, context):\n    return None\n")
-
-    # Tables of its own, so that nothing is ever due.
-    quiet = Deployment(emulator=stage.emulator, base_urls=stage.vendor.base_urls, monkeypatch=pytest.MonkeyPatch())
-    deployments = {name: quiet if name == "follow_up" else stage.deployment for name in GOALS}
-    found: dict[str, list[ColdStart]] = {name: [] for name in ("nothing", *GOALS)}
-    for _ in range(ROUNDS):
-        found["nothing"].append(runtime.start_cold([nothing], {}, {}))
-        for name, deployed in deployments.items():
-            folders = [function_in(BUILT, name), *layers_of(BUILT)]
-            # Byte-code comes with the build or not at all, as where the task root is read-only.
+        starts["empty"].append(runtime.start_cold([empty], {}, {}))
+        for name in GOALS:
+            deployed = idle if name == "follow_up" else harness.deployment
+            # Without byte-code of an earlier start, because the task root is read-only on Lambda.
             environment = {**deployed.environment(name), "PYTHONDONTWRITEBYTECODE": "1"}
-            found[name].append(runtime.start_cold(folders, _event_of(name), environment))
+            starts[name].append(runtime.start_cold(function_path(BUILD, name), _typical_event(name), environment))
 
-    nothing_takes = {kind: median(getattr(each, kind) for each in found["nothing"]) for kind in _KINDS}
+    cpu = {name: median(start.cpu_seconds for start in each) for name, each in starts.items()}
+    wall = {name: median(start.wall_seconds for start in each) for name, each in starts.items()}
     for name in GOALS:
-        takes = {kind: median(getattr(each, kind) for each in found[name]) for kind in _KINDS}
-        yield Figure(
+        yield Result(
             key=f"start.cold.{name}",
-            what=f"{name}: CPU of a cold start with its first work ÷ one that does nothing",
-            value=takes["cpu_seconds"] / nothing_takes["cpu_seconds"],
-            note=f"{takes['cpu_seconds'] * 1000:.0f} ms; by the wall × "
-            f"{takes['wall_seconds'] / nothing_takes['wall_seconds']:.1f}",
+            label=f"{name}: CPU time of a cold start with its first event ÷ an empty handler",
+            value=cpu[name] / cpu["empty"],
+            note=f"{cpu[name] * 1000:.0f} ms; wall time × {wall[name] / wall['empty']:.1f}",
         )
     for name in GOALS:
-        peak = median(each.peak_kib for each in found[name]) / 1024
-        yield Figure(
-            key=f"start.memory.{name}", what=f"{name}: most memory, cold start and first work", value=peak, unit="MiB"
-        )
+        peak = median(start.peak_mb for start in starts[name])
+        yield Result(key=f"start.memory.{name}", label=f"{name}: peak memory, cold start", value=peak, unit="MiB")
 
 
-_KINDS: Final = ("cpu_seconds", "wall_seconds")
-
-
-def _event_of(name: str) -> Any:
-    match name:
-        case "send":
-            return batch_of(10)
-        case "webhook":
-            return read_event("webhook/smspoh-receipt-get")
-        case "publish":
-            return read_event("publish/life-of-a-message")
-        case "follow_up":
-            return read_event("follow_up/every-minute")
-    return read_event("monitor/every-quarter-hour")
+def _typical_event(name: str) -> Any:
+    samples = {
+        "webhook": "webhook/smspoh-receipt-get",
+        "publish": "publish/life-of-a-message",
+        "follow_up": "follow_up/every-minute",
+        "monitor": "monitor/every-quarter-hour",
+    }
+    return read_event(samples[name]) if name in samples else batch_of(10)

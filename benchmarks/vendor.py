@@ -1,64 +1,78 @@
-"""The vendors in a process of their own, so that nobody pays for them: `python -m benchmarks.vendor FOLDER`.
+"""The vendors in a process of their own, so that their CPU time is in no result: `benchmarks.harness` starts it.
 
-They answer as `tests.harness.vendors` has them, after a latency that may be set, over HTTP and HTTPS. The process
-prints its addresses as a line of JSON; the CA that vouches for it is left in the folder. `PUT /_latency` with
-milliseconds in the body sets the latency, `GET /_seen` tells connections and calls, `DELETE /_seen` forgets them.
+`python -m benchmarks.vendor FOLDER AWS_PORT` responds like `tests.harness.vendors`, over HTTP and HTTPS. It is also
+a TLS proxy for the local AWS on that port, which offers plain HTTP only. It prints its addresses as a line of JSON, and
+writes the CA of its certificate to the folder.
 
-With `--forward PORT` it also is a TLS front for the local AWS on that port, which speaks plain HTTP alone.
+Control requests: `PUT /_latency` sets the delay of a response, in milliseconds. `PUT /_messages` sets the messages in
+the vendors' lists; from then on `benchmarks.listing_vendor` responds to GET requests. `GET /_counts` returns the
+numbers of connections and of polls, `DELETE /_counts` resets them.
 """
 
-import argparse
 import asyncio
 import json
 import ssl
-from collections import Counter
+import sys
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from cryptography import x509
 
+from benchmarks.listing_vendor import ListingVendors
 from sampai.domain.http import HttpRequest, HttpResponse
+from sampai.domain.times import from_text
 from tests.functional.sandbox import new_vendors
-from tests.harness.vendors import FakeVendors, json_response
+from tests.harness.vendors import json_response
 from tests.servers import Authority
 
 HOST: Final = "127.0.0.1"
 
 
-class _Seen:
-    """What came in since somebody last said to forget it."""
+class _Vendors:
+    """The vendors, their latency, and the counts of connections and polls."""
 
-    def __init__(self, vendors: FakeVendors) -> None:
-        self.vendors = vendors
-        self.latency_seconds = 0.0
+    def __init__(self) -> None:
         self.connections = 0
+        self._latency_seconds = 0.0
+        self._vendors = new_vendors()
+        self._lists = ListingVendors()
 
-    def answer(self, request: HttpRequest) -> tuple[float, HttpResponse]:
-        """Return the answer, and after how many seconds to give it."""
-        match request.method, urlsplit(request.url).path:
+    def respond(self, request: HttpRequest) -> tuple[float, HttpResponse]:
+        """Return the delay in seconds, and a response."""
+        path = urlsplit(request.url).path
+        if path.startswith("/_"):
+            return 0, json_response(200, self._control(request.method, path, request.body))
+        if request.method == "GET" and self._lists.messages:
+            return self._latency_seconds, self._lists.call(request, deadline_seconds=0)
+        response = self._vendors(request)
+        assert isinstance(response, HttpResponse)
+        return self._latency_seconds, response
+
+    def _control(self, method: str, path: str, body: bytes) -> Any:
+        match method, path:
             case "PUT", "/_latency":
-                self.latency_seconds = float(request.body) / 1000
-                return 0, json_response(200, {})
-            case "GET", "/_seen":
-                return 0, json_response(200, {"connections": self.connections, "calls": Counter(self.vendors.calls)})
-            case "DELETE", "/_seen":
+                self._latency_seconds = json.loads(body) / 1000
+            case "PUT", "/_messages":
+                self._lists.messages = {
+                    vendor: [(from_text(at), f"{vendor}-{number}") for number in range(first, first + count)]
+                    for vendor, (first, count, at) in json.loads(body).items()
+                }
+            case "DELETE", "/_counts":
                 self.connections = 0
-                self.vendors.calls.clear()
-                self.vendors.requests.clear()
-                return 0, json_response(200, {})
-        answer = self.vendors(request)
-        assert isinstance(answer, HttpResponse)
-        return self.latency_seconds, answer
+                self._lists.calls.clear()
+                self._vendors.calls.clear()
+                self._vendors.requests.clear()
+        return {"connections": self.connections, "polls": self._lists.calls.total()}
 
 
 class _Connection(asyncio.Protocol):
-    """One client: requests come in one after the other, each with a Content-Length or without a body."""
+    """A connection of a client that sends one request after another, with a Content-Length or without a body."""
 
-    def __init__(self, seen: _Seen) -> None:
-        self._seen = seen
+    def __init__(self, vendors: _Vendors) -> None:
+        self._vendors = vendors
         self._received = b""
         self._is_counted = False
 
@@ -77,23 +91,24 @@ class _Connection(asyncio.Protocol):
         if len(rest) < length:
             return
         self._received = rest[length:]
-        method, address, _ = first.split(" ")
-        if not self._is_counted and not address.startswith("/_"):
+        method, target, _ = first.split(" ")
+        if not self._is_counted and not target.startswith("/_"):
             self._is_counted = True
-            self._seen.connections += 1
-        request = HttpRequest(method=method, url=f"http://{HOST}{address}", headers=headers, body=rest[:length])
-        after, answer = self._seen.answer(request)
-        start = f"HTTP/1.1 {answer.status} OK\r\nContent-Type: application/json\r\nContent-Length: {len(answer.body)}"
-        asyncio.get_running_loop().call_later(after, self._transport.write, f"{start}\r\n\r\n".encode() + answer.body)
+            self._vendors.connections += 1
+        request = HttpRequest(method=method, url=f"http://{HOST}{target}", headers=headers, body=rest[:length])
+        delay, response = self._vendors.respond(request)
+        length = len(response.body)
+        header = f"HTTP/1.1 {response.status} OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        asyncio.get_running_loop().call_later(delay, self._transport.write, header.encode() + response.body)
 
 
 async def _forward(port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Carry a connection on to a port of this machine, both ways."""
+    """Forward a connection to a port of this machine, in both directions."""
     to_reader, to_writer = await asyncio.open_connection(HOST, port)
-    await asyncio.gather(_pour(reader, to_writer), _pour(to_reader, writer))
+    await asyncio.gather(_copy(reader, to_writer), _copy(to_reader, writer))
 
 
-async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with suppress(ConnectionError):
         while data := await reader.read(65536):
             writer.write(data)
@@ -101,30 +116,23 @@ async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
-def _port(server: asyncio.Server) -> int:
-    port: int = server.sockets[0].getsockname()[1]
-    return port
+def _address(scheme: str, server: asyncio.Server) -> str:
+    return f"{scheme}://{HOST}:{server.sockets[0].getsockname()[1]}"
 
 
-async def main(folder: Path, forward_to: int | None) -> None:
-    """Serve until the process is ended."""
+async def main(folder: Path, aws_port: int) -> None:
+    """Serve until the process is killed."""
     authority = Authority(folder)
     tls: ssl.SSLContext = authority.server_context(x509.IPAddress(ip_address(HOST)))
     loop = asyncio.get_running_loop()
-    seen = _Seen(new_vendors())
-    plain = await loop.create_server(lambda: _Connection(seen), HOST, 0, backlog=512)
-    secure = await loop.create_server(lambda: _Connection(seen), HOST, 0, ssl=tls, backlog=512)
-    places = {"http": f"http://{HOST}:{_port(plain)}", "https": f"https://{HOST}:{_port(secure)}"}
-    if forward_to is not None:
-        front = await asyncio.start_server(lambda r, w: _forward(forward_to, r, w), HOST, 0, ssl=tls)
-        places["aws"] = f"https://{HOST}:{_port(front)}"
-    print(json.dumps({**places, "ca": str(authority.bundle)}), flush=True)
+    vendors = _Vendors()
+    http = await loop.create_server(lambda: _Connection(vendors), HOST, 0, backlog=512)
+    https = await loop.create_server(lambda: _Connection(vendors), HOST, 0, ssl=tls, backlog=512)
+    aws = await asyncio.start_server(lambda r, w: _forward(aws_port, r, w), HOST, 0, ssl=tls)
+    addresses = {"http": _address("http", http), "https": _address("https", https), "aws": _address("https", aws)}
+    print(json.dumps({**addresses, "ca": str(authority.bundle)}), flush=True)
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--forward", type=int)
-    given = parser.parse_args()
-    asyncio.run(main(given.folder, given.forward))
+    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))

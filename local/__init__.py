@@ -1,1 +1,1 @@
-"""The local stack: what runs Sampai on one computer, without an AWS account and without a vendor's account."""
+"""The local stack: runs Sampai on one computer, without an AWS account and without accounts at vendors."""

@@ -1,9 +1,9 @@
-"""The functions' way to the local DynamoDB, which writes no stream record for what PartiQL changes.
+"""A proxy between the functions and the local DynamoDB, which writes no stream records for PartiQL writes.
 
-The local AWS (ministack 1.5.33) executes PartiQL writes faithfully, condition by condition, but only the classic calls
-reach the table's stream there; on AWS both do. So the functions of the local stack find DynamoDB here: a batch of
-PartiQL writes is made by the classic calls that mean the same, one for each statement, and answered as a batch.
-Everything else is passed on as it came. Callers, tests and operators talk to the local AWS itself.
+The local AWS (ministack 1.5.33) executes PartiQL writes correctly, with their conditions, but only the classic
+operations reach the table's stream there; on AWS both do. So the functions of the local stack use this proxy as their
+DynamoDB endpoint. It replaces a batch of PartiQL writes by equivalent classic calls, one for each statement, and
+responds with a batch. It forwards every other request unchanged. Callers, tests and operators use the local AWS itself.
 """
 
 import argparse
@@ -30,7 +30,7 @@ Answer = tuple[int, bytes]
 
 
 def classic_call(statement: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    """Return the operation and request that mean the same as a PartiQL write of ours, or None for any other."""
+    """Return the classic operation and request that do the same as a PartiQL write of the store, or None for others."""
     text, parameters = statement["Statement"], statement["Parameters"]
     if found := _INSERT.fullmatch(text):
         return _put(found, parameters)
@@ -71,12 +71,12 @@ def _update(
             ":guard": guard,
         },
     }
-    consent = "ReturnValuesOnConditionCheckFailure"
-    return "UpdateItem", request | ({consent: statement[consent]} if consent in statement else {})
+    on_failure = "ReturnValuesOnConditionCheckFailure"
+    return "UpdateItem", request | ({on_failure: statement[on_failure]} if on_failure in statement else {})
 
 
 def batch_response(operation: str, answer: Answer) -> dict[str, Any]:
-    """Return what a batch says of a statement that was made by a classic call."""
+    """Return the entry of a batch response for a statement that a classic call executed."""
     status, body = answer
     if status == 200:
         return {}
@@ -84,8 +84,8 @@ def batch_response(operation: str, answer: Answer) -> dict[str, Any]:
     code = str(error.get("__type", "InternalServerError")).rpartition("#")[2]
     if code == "ConditionalCheckFailedException":
         code = "DuplicateItem" if operation == "PutItem" else "ConditionalCheckFailed"
-    said = {"Code": code, "Message": error.get("message", "")}
-    return {"Error": said | ({"Item": error["Item"]} if "Item" in error else {})}
+    error_fields = {"Code": code, "Message": error.get("message", "")}
+    return {"Error": error_fields | ({"Item": error["Item"]} if "Item" in error else {})}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -98,20 +98,20 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", "0")))
         operation = self.headers.get("x-amz-target", "").removeprefix(_TARGET)
-        made = self._made_one_by_one(json.loads(body)) if operation == "BatchExecuteStatement" else None
-        status, answer = made or self._pass_on(operation, body)
+        translated = self._execute_classic_calls(json.loads(body)) if operation == "BatchExecuteStatement" else None
+        status, answer = translated or self._forward(operation, body)
         self._answer(status, answer)
 
-    def _made_one_by_one(self, batch: Mapping[str, Any]) -> Answer | None:
+    def _execute_classic_calls(self, batch: Mapping[str, Any]) -> Answer | None:
         calls = [classic_call(statement) for statement in batch["Statements"]]
         if not all(calls):
             return None
         responses = [
-            batch_response(call[0], self._pass_on(call[0], json.dumps(call[1]).encode())) for call in calls if call
+            batch_response(call[0], self._forward(call[0], json.dumps(call[1]).encode())) for call in calls if call
         ]
         return 200, json.dumps({"Responses": responses}).encode()
 
-    def _pass_on(self, operation: str, body: bytes) -> Answer:
+    def _forward(self, operation: str, body: bytes) -> Answer:
         kept = {name: value for name, value in self.headers.items() if name.lower() in ("authorization", "x-amz-date")}
         headers = {**kept, "content-type": "application/x-amz-json-1.0", "x-amz-target": f"{_TARGET}{operation}"}
         upstream = HTTPConnection(self.server.upstream, timeout=30)
@@ -130,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *args: Any) -> None:
-        """Write nothing: what passes here is private."""
+        """Write nothing: the requests are private."""
 
 
 class LocalDynamoDb(ThreadingHTTPServer):

@@ -4,16 +4,13 @@ from typing import Any
 
 import pytest
 
-from benchmarks.calls import (
+from benchmarks.billing import (
     EVENTS,
-    KINDS,
     LOG_BYTES,
     READ_UNITS,
     STORED,
     WRITE_UNITS,
-    Counted,
-    added,
-    between,
+    Usage,
     index_units,
     invocations,
     polling_requests,
@@ -21,11 +18,11 @@ from benchmarks.calls import (
     read_units,
     records_of,
     size_of,
-    times,
     waits,
     write_units,
 )
-from benchmarks.cost import Cpu, choice_of, dollars, duration_ms, floor_of, looks, prices, scores
+from benchmarks.calls import KINDS, MessageUsage
+from benchmarks.cost import Cpu, choose_memory, count_polls, dollars, duration_ms, floor_of, prices, scores
 
 Item = dict[str, Any]
 
@@ -106,50 +103,61 @@ def test_a_batch_is_received_in_chunks_and_deleted_at_once(size: int, requests: 
     assert polling_requests(size) == requests
 
 
-def test_uses_are_added_and_subtracted() -> None:
-    rest, run = {"a": 1.0, "b": 2.0}, {"a": 1.0, "b": 5.0, "c": 1.0}
+def test_usages_are_added_subtracted_and_multiplied() -> None:
+    idle, run = Usage(a=1.0, b=2.0), Usage(a=1.0, b=5.0, c=1.0)
 
-    assert between(rest, run) == {"b": 3.0, "c": 1.0}
-    assert added(rest, times(between(rest, run), 2)) == {"a": 1.0, "b": 8.0, "c": 2.0}
+    assert run - idle == {"a": 0.0, "b": 3.0, "c": 1.0}
+    assert idle + (run - idle) * 2 == {"a": 1.0, "b": 8.0, "c": 2.0}
+    assert idle["missing"] == 0
 
 
 @pytest.mark.parametrize(
-    ("counted", "number", "life"),
+    ("usage", "number", "life"),
     [
         (
-            Counted(send={10: {"s": 1}}, receipts=({"r": 1}, {"r": 1}), stored={"kept": 1}),
+            MessageUsage(send={10: Usage(s=1)}, receipts=(Usage(r=1), Usage(r=1)), stored=Usage(kept=1)),
             3,
             {"s": 1, "r": 2, "kept": 1},
         ),
-        (Counted(send={10: {"s": 1}}, vain={"v": 1}, final={"f": 1}), 1, {"s": 1, "v": 0, "f": 1}),
-        (Counted(send={10: {"s": 1}}, vain={"v": 1}, final={"f": 1}), 4, {"s": 1, "v": 3, "f": 1}),
+        (
+            MessageUsage(send={10: Usage(s=1)}, early_poll=Usage(v=1), final_poll=Usage(f=1)),
+            1,
+            {"s": 1, "v": 0, "f": 1},
+        ),
+        (
+            MessageUsage(send={10: Usage(s=1)}, early_poll=Usage(v=1), final_poll=Usage(f=1)),
+            4,
+            {"s": 1, "v": 3, "f": 1},
+        ),
     ],
     ids=["reported", "asked once", "asked four times"],
 )
 def test_life_of_a_message_is_a_send_and_its_receipts_or_polls(
-    counted: Counted, number: int, life: dict[str, float]
+    usage: MessageUsage, number: int, life: dict[str, float]
 ) -> None:
-    assert counted.life(looks=number) == life
+    assert usage.life(polls=number) == life
 
 
 @pytest.mark.parametrize(
     ("known_after", "number"), [(0, 1), (30, 1), (45, 1), (46, 2), (135, 2), (136, 3), (466, 4), (86_400, 9)]
 )
 def test_polls_follow_the_schedule_and_the_minute(known_after: float, number: int) -> None:
-    assert looks((15, 60, 300, 1800, 7200, 21600), known_after) == number
+    assert count_polls((15, 60, 300, 1800, 7200, 21600), known_after) == number
 
 
 @pytest.mark.parametrize(("memory", "milliseconds"), [(1769, 20 + 216), (3538, 20 + 216), (512, 20 * 1769 / 512 + 216)])
 def test_less_memory_slows_work_but_not_waiting(memory: int, milliseconds: float) -> None:
-    use = {
-        invocations("send"): 1.0,
-        records_of("send"): 10.0,
-        waits("send", "DynamoDB"): 2.0,
-        waits("send", "vendor"): 1.0,
-        waits("publish", "EventBridge"): 7.0,
-    }
+    usage = Usage(
+        {
+            invocations("send"): 1.0,
+            records_of("send"): 10.0,
+            waits("send", "DynamoDB"): 2.0,
+            waits("send", "vendor"): 1.0,
+            waits("publish", "EventBridge"): 7.0,
+        }
+    )
 
-    assert duration_ms("send", use, Cpu(fixed_ms=5, record_ms=1.5), memory) == pytest.approx(milliseconds)
+    assert duration_ms("send", usage, Cpu(fixed_ms=5, record_ms=1.5), memory) == pytest.approx(milliseconds)
 
 
 @pytest.mark.parametrize(
@@ -168,15 +176,17 @@ def test_line_through_two_measurements_is_never_negative(
 
 def test_a_use_is_paid_for_by_service() -> None:
     million = 1_000_000
-    use = {
-        WRITE_UNITS: 2 * million,
-        READ_UNITS: million,
-        EVENTS: 3 * million,
-        invocations("send"): million,
-        waits("send", "vendor"): million,
-        LOG_BYTES: 10**9,
-    }
-    bill = {service: round(cost, 3) for service, cost in dollars(use, {"send": Cpu(fixed_ms=0, record_ms=0)}).items()}
+    usage = Usage(
+        {
+            WRITE_UNITS: 2 * million,
+            READ_UNITS: million,
+            EVENTS: 3 * million,
+            invocations("send"): million,
+            waits("send", "vendor"): million,
+            LOG_BYTES: 10**9,
+        }
+    )
+    bill = {service: round(cost, 3) for service, cost in dollars(usage, {"send": Cpu(fixed_ms=0, record_ms=0)}).items()}
 
     assert {service: cost for service, cost in bill.items() if cost} == {
         "DynamoDB: writes": 1.42,
@@ -189,8 +199,8 @@ def test_a_use_is_paid_for_by_service() -> None:
 
 
 def test_arm_costs_a_fifth_less_time_and_nothing_else() -> None:
-    use, cpus = {waits("send", "vendor"): 1000.0, EVENTS: 1.0}, {"send": Cpu(fixed_ms=0, record_ms=0)}
-    x86, arm = (dollars(use, cpus, architecture=architecture) for architecture in ("x86_64", "arm64"))
+    usage, cpus = Usage({waits("send", "vendor"): 1000.0, EVENTS: 1.0}), {"send": Cpu(fixed_ms=0, record_ms=0)}
+    x86, arm = (dollars(usage, cpus, architecture=architecture) for architecture in ("x86_64", "arm64"))
 
     assert arm["Lambda: time"] / x86["Lambda: time"] == pytest.approx(0.8, abs=0.001)
     assert {**arm, "Lambda: time": 0} == {**x86, "Lambda: time": 0}
@@ -198,8 +208,8 @@ def test_arm_costs_a_fifth_less_time_and_nothing_else() -> None:
 
 @pytest.mark.parametrize(("name", "units"), [("nomsa", (6, 1)), ("smspoh", (6, 0)), ("whatsapp", (7, 2))])
 def test_minimum_writes_each_guarantee_once(name: str, units: tuple[int, int]) -> None:
-    counted = Counted(send={10: {}}, receipts=tuple({} for _ in KINDS[name].receipts))
-    floor = floor_of(name, counted, {WRITE_UNITS: 99.0, LOG_BYTES: 99.0, STORED: 7.0, EVENTS: 3.0})
+    usage = MessageUsage(send={10: Usage()}, receipts=tuple(Usage() for _ in KINDS[name].receipts))
+    floor = floor_of(name, usage, Usage({WRITE_UNITS: 99.0, LOG_BYTES: 99.0, STORED: 7.0, EVENTS: 3.0}))
 
     assert (floor[WRITE_UNITS], floor[READ_UNITS]) == units
     assert (floor[LOG_BYTES], floor[STORED], floor[EVENTS]) == (0, 7, 3)
@@ -213,7 +223,7 @@ def test_a_score_weighs_cost_and_time_alike() -> None:
     ("found", "memory"), [({256: 2.4, 512: 2.18, 1024: 2.10, 1769: 2.09}, 512), ({256: 2.0, 512: 2.5}, 256)]
 )
 def test_smallest_memory_among_the_best_is_chosen(found: dict[int, float], memory: int) -> None:
-    assert choice_of(found) == memory
+    assert choose_memory(found) == memory
 
 
 def test_every_price_has_a_unit_and_a_source() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks.dynamo import CountingDynamo
-from benchmarks.growth import TABLES, accepted, followed_up
+from benchmarks.growth import TABLES, accepted_message, run_follow_up
 from benchmarks.listing_vendor import Crowd, ListingVendors
 from benchmarks.receive import CASES, count_case
 from sampai.adapters.items import due_shard_of, to_item
@@ -33,7 +33,7 @@ def _store() -> tuple[CountingDynamo, DynamoStore]:
 
 def test_cost_of_a_message_is_counted() -> None:
     client, store = _store()
-    message = accepted("m-1", "nomsa", at=START, due_at=START)
+    message = accepted_message("m-1", "nomsa", at=START, due_at=START)
 
     store.commit([Insert(message=message)])
     store.commit([Insert(message=message)])
@@ -51,7 +51,8 @@ def test_cost_of_a_message_is_counted() -> None:
 def test_query_returns_the_longest_due_and_costs_no_more() -> None:
     client, store = _store()
     messages = [
-        accepted(f"m-{n}", "nomsa", at=START, due_at=START + timedelta(seconds=n - 50)) for n in reversed(range(100))
+        accepted_message(f"m-{n}", "nomsa", at=START, due_at=START + timedelta(seconds=n - 50))
+        for n in reversed(range(100))
     ]
     for message in messages:
         client.tables["messages"].put(to_item(message))
@@ -63,11 +64,11 @@ def test_query_returns_the_longest_due_and_costs_no_more() -> None:
 def test_many_items_may_share_one_due_time() -> None:
     client, store = _store()
     table = client.tables["messages"]
-    item = to_item(accepted("m-0", "nomsa", at=START, due_at=START))
+    item = to_item(accepted_message("m-0", "nomsa", at=START, due_at=START))
     same = [name for name in (f"m-{n}" for n in range(1000)) if due_shard_of(name) == due_shard_of("m-0")][:3]
     for name in reversed(same):
         table.load(name, {key: value for key, value in item.items() if key != "message_id"})
-    table.settle()
+    table.sort_index()
 
     assert store.due(START, 2) == same[:2]
     assert set(store.read(same)) == set(same)
@@ -76,7 +77,7 @@ def test_many_items_may_share_one_due_time() -> None:
 @pytest.mark.parametrize(("vendor", "pages"), [("nomsa", 3), ("smsnoc", 9), ("smspoh", 3)])
 def test_list_has_all_rows_in_pages_newest_first(vendor: str, pages: int) -> None:
     vendors = ListingVendors(
-        known={vendor: [(START, f"{vendor}-{n}") for n in range(10)]},
+        messages={vendor: [(START, f"{vendor}-{n}") for n in range(10)]},
         crowds={vendor: Crowd(name="crowd", count=200, since=START - timedelta(minutes=1), until=START)},
     )
 
@@ -120,24 +121,24 @@ def _rows(vendors: ListingVendors, vendor: str, page: int) -> list[str]:
 
 
 def test_run_costs_the_same_for_any_number_in_flight() -> None:
-    assert followed_up(10, is_apart=True) == followed_up(2_000, is_apart=True)
+    assert run_follow_up(10, is_separate=True) == run_follow_up(2_000, is_separate=True)
 
 
 GET, UPDATE, BATCH = "BatchGetItem", "UpdateItem", "BatchExecuteStatement"
 
 
 def test_each_receipt_makes_these_requests_to_dynamodb() -> None:
-    counted = {case.what: count_case(case) for case in CASES}
+    counted = {case.name: count_case(case) for case in CASES}
 
-    assert {what: (sorted(client.requests.elements()), client.writes) for what, client in counted.items()} == {
-        "by our reference": ([BATCH, GET], 1),
-        "by our reference, again": ([GET], 0),
-        "by our reference, overtaken": ([GET], 0),
-        "by our reference, stronger": ([BATCH, GET], 1),
-        "by our reference, before the vendor's answer": ([BATCH, GET, UPDATE], 2),
-        "by the vendor's id": ([BATCH, GET, GET], 1),
-        "by the vendor's id, again": ([GET, GET], 0),
-        "by the vendor's id, nobody's yet": ([GET, UPDATE], 1),
-        "by the vendor's id, nobody's yet, again": ([GET], 0),
+    assert {name: (sorted(client.requests.elements()), client.writes) for name, client in counted.items()} == {
+        "our reference": ([BATCH, GET], 1),
+        "our reference, repeated": ([GET], 0),
+        "our reference, older status": ([GET], 0),
+        "our reference, newer status": ([BATCH, GET], 1),
+        "our reference, before the vendor's response": ([BATCH, GET, UPDATE], 2),
+        "vendor's id": ([BATCH, GET, GET], 1),
+        "vendor's id, repeated": ([GET, GET], 0),
+        "unknown vendor's id": ([GET, UPDATE], 1),
+        "unknown vendor's id, repeated": ([GET], 0),
     }
     assert all(client.refused == 0 for client in counted.values())

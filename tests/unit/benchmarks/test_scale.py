@@ -5,35 +5,35 @@ from math import inf
 
 import pytest
 
-from benchmarks.cpu import COUNT, Reading
+from benchmarks.cpu import PROCESSORS, Reading
 from benchmarks.limits import (
+    IDLE_VENDOR_SECONDS,
     LARGE,
-    UNHURRIED,
-    Measured,
+    BatchWork,
+    Run,
     Setting,
-    Work,
     batch_seconds,
+    max_within,
     mean_rate,
-    most_within,
-    simulated_pace,
+    simulate_rate,
     work_of,
 )
 from benchmarks.model import (
     DELIVERIES,
     FOLLOW_UP,
     INDEX,
+    RESERVATIONS,
     TABLE,
-    TURNS,
     WEBHOOKS,
     WORKERS,
     Meter,
     Plan,
     Queue,
+    RateLimiter,
     Simulation,
-    TurnClock,
     pass_seconds,
 )
-from benchmarks.scale import MOVERS, QUOTAS, SCALES, capacities, deployed, look_at
+from benchmarks.scale import QUOTAS, REMEDIES, SCALES, capacities, deployed_plan, simulate
 
 STEADY = Plan(
     per_second=100.0,
@@ -61,7 +61,7 @@ def test_busy_workers_are_the_invocations_per_second_times_their_duration(change
     seconds = plan.seconds - plan.warm_up
     messages = run.accepted / run.invocations
     lasts = plan.fixed_seconds + plan.message_seconds * messages + 2 * plan.call_seconds + plan.vendor_seconds
-    assert run.workers_busy == pytest.approx(run.invocations / seconds * lasts, rel=0.02)
+    assert run.busy_workers == pytest.approx(run.invocations / seconds * lasts, rel=0.02)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_busy_workers_are_the_invocations_per_second_times_their_duration(change
             {"per_second": 1000.0, "index_units": 150.0, "reported": 0.0, "concurrency": 10},
             50,
         ),  # the index: three units
-        ({"per_second": 1000.0, "machine": 1.0}, 10 / 0.07),  # the machine
+        ({"per_second": 1000.0, "processors": 1.0}, 10 / 0.07),  # the machine
         ({"per_second": 1000.0, "batch": 100, "threads": 10, "concurrency": 3}, 3 * 100 / 2.536),  # the threads
     ],
 )
@@ -92,37 +92,39 @@ def test_demand_on_each_resource_follows_from_the_messages() -> None:
     run = Simulation(replace(STEADY, per_second=400.0, reported=1.0)).run()
 
     # For each message: claim and result, two receipts; in the index one, two and one.
-    assert {name: round(run.asked[name] / run.per_second, 1) for name in (TABLE, INDEX, WEBHOOKS, DELIVERIES)} == {
+    assert {name: round(run.needed[name] / run.per_second, 1) for name in (TABLE, INDEX, WEBHOOKS, DELIVERIES)} == {
         TABLE: 4.0,
         INDEX: 4.0,
         WEBHOOKS: 2.0,
         DELIVERIES: 4.0,
     }
-    assert run.asked[FOLLOW_UP] == 0
-    assert run.left < 10
+    assert run.needed[FOLLOW_UP] == 0
+    assert run.waiting < 10
 
 
 def test_no_message_is_lost() -> None:
     run = Simulation(Plan(backlog=5000, max_per_second=50.0, concurrency=80, pollers=80, seconds=600.0)).run()
 
-    assert (run.accepted, run.left) == (5000, 0)
-    assert run.held > 0
+    assert (run.accepted, run.waiting) == (5000, 0)
+    assert run.deferred > 0
 
 
 def test_queue_grows_if_the_workers_are_too_slow() -> None:
-    run = Simulation(deployed(1000.0)).run()
+    run = Simulation(deployed_plan(1000.0)).run()
 
-    assert run.left == pytest.approx(180 * (1000 - run.per_second), rel=0.05)
+    assert run.waiting == pytest.approx(180 * (1000 - run.per_second), rel=0.05)
 
 
 @pytest.mark.parametrize(("lanes", "unpublished"), [(1, 12_000 - 60 * 100), (2, 0)])
 def test_a_shard_publishes_a_hundred_records_at_a_time_in_each_lane(lanes: int, unpublished: int) -> None:
-    plan = replace(STEADY, reported=0.0, first_look=1000.0, shards=1, lanes=lanes, publish_seconds=1.0, put_seconds=0.0)
+    plan = replace(
+        STEADY, reported=0.0, first_poll=1000.0, shards=1, parallelization=lanes, publish_seconds=1.0, put_seconds=0.0
+    )
 
     assert Simulation(plan).run().unpublished == pytest.approx(unpublished, abs=500)
 
 
-@pytest.mark.parametrize("plan", [STEADY, replace(STEADY, max_per_second=20.0), deployed(200.0)])
+@pytest.mark.parametrize("plan", [STEADY, replace(STEADY, max_per_second=20.0), deployed_plan(200.0)])
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(plan: Plan) -> None:
     plan = replace(plan, vendor_spread=0.2, seconds=40.0, warm_up=0.0)
 
@@ -133,7 +135,7 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(plan: Plan) -
 def test_pollers_increase_by_three_hundred_a_minute() -> None:
     plan = replace(STEADY, per_second=20_000.0, concurrency=1000, pollers=5, seconds=60.0, warm_up=59.0)
 
-    assert Simulation(plan).run().workers_busy == pytest.approx(5 + 300, rel=0.05)
+    assert Simulation(plan).run().busy_workers == pytest.approx(5 + 300, rel=0.05)
 
 
 # --- the parts --------------------------------------------------------------------------------------------------------
@@ -142,13 +144,13 @@ def test_pollers_increase_by_three_hundred_a_minute() -> None:
 def test_meter_delays_requests_above_its_rate() -> None:
     meter = Meter(10.0)
 
-    assert [meter.take(now, 5) for now in (0.0, 0.0, 0.5, 9.0)] == [0.5, 1.0, 1.0, 0.5]
-    assert meter.asked == 20
-    assert Meter(inf).take(3.0, 1e9) == 0.0
+    assert [meter.request(now, 5) for now in (0.0, 0.0, 0.5, 9.0)] == [0.5, 1.0, 1.0, 0.5]
+    assert meter.requested == 20
+    assert Meter(inf).request(3.0, 1e9) == 0.0
 
 
 def test_schedule_of_a_vendor_grants_reservations_until_they_are_too_late() -> None:
-    clock = TurnClock(per_second=10.0, ahead=1.0)
+    clock = RateLimiter(per_second=10.0, ahead=1.0)
 
     turns = [clock.reserve(now, 8) for now in (5.0, 5.0, 5.0, 6.0)]
 
@@ -186,18 +188,18 @@ def test_follow_up_lists_as_much_as_possible_and_looks_up_the_rest(per_second: f
 
 
 def test_plan_of_the_stack_has_the_values_of_template_and_code() -> None:
-    plan = deployed(10.0)
+    plan = deployed_plan(10.0)
 
-    assert (plan.batch, plan.concurrency, plan.lanes, plan.webhooks_per_second) == (10, 10, 1, 1000)
+    assert (plan.batch, plan.concurrency, plan.parallelization, plan.webhooks_per_second) == (10, 10, 1, 1000)
     assert (plan.due_shards, plan.index_units, plan.pass_size, plan.follow_up_seconds) == (8, 8000, 200, 30)
 
 
 def test_small_rate_leaves_every_resource_with_room() -> None:
-    finding = look_at(SCALES[0])
+    finding = simulate(SCALES[0])
 
     assert [line.name for line in finding.lines if line.used > 0.8] == []
-    assert {line.name for line in finding.lines} == MOVERS.keys() == capacities(deployed(1.0), {}).keys()
-    assert {WORKERS, TURNS} <= MOVERS.keys()
+    assert {line.name for line in finding.lines} == REMEDIES.keys() == capacities(deployed_plan(1.0), {}).keys()
+    assert {WORKERS, RESERVATIONS} <= REMEDIES.keys()
 
 
 def test_every_quota_names_its_page() -> None:
@@ -209,15 +211,17 @@ def test_every_quota_names_its_page() -> None:
 
 def test_work_of_a_batch_is_computed_from_three_kinds_of_runs() -> None:
     of_small, of_large, left, most = 0.064, 0.092, 1.6, 0.8
-    lasts = of_large / most + 0.1 + UNHURRIED
+    lasts = of_large / most + 0.1 + IDLE_VENDOR_SECONDS
 
     work = work_of(
-        [Measured(pace=1.0, work=of_small, used=0.8, left=left)],
-        [Measured(pace=1.0, work=of_large, used=most, left=left)],
-        [Measured(pace=2 * LARGE / lasts, work=of_large, used=0.3, left=left)],
+        [Run(per_second=1.0, batch_cpu_seconds=of_small, used=0.8, available=left)],
+        [Run(per_second=1.0, batch_cpu_seconds=of_large, used=most, available=left)],
+        [Run(per_second=2 * LARGE / lasts, batch_cpu_seconds=of_large, used=0.3, available=left)],
     )
 
-    assert (work.fixed, work.each, work.waits, work.most) == pytest.approx((0.06, 0.004, 0.1, most))
+    assert (work.fixed_seconds, work.message_seconds, work.wait_seconds, work.max_processors) == pytest.approx(
+        (0.06, 0.004, 0.1, most)
+    )
 
 
 @pytest.mark.parametrize(
@@ -228,16 +232,16 @@ def test_work_of_a_batch_is_computed_from_three_kinds_of_runs() -> None:
     ],
 )
 def test_the_machine_or_the_vendor_decides_the_pace(setting: Setting, per_second: float) -> None:
-    work = Work(fixed=0.06, each=0.004, waits=0.1, most=1.0)
+    work = BatchWork(fixed_seconds=0.06, message_seconds=0.004, wait_seconds=0.1, max_processors=1.0)
 
-    assert simulated_pace(setting, work, left=2.0) == pytest.approx(per_second, rel=0.1)
+    assert simulate_rate(setting, work, available=2.0) == pytest.approx(per_second, rel=0.1)
 
 
 def test_time_left_by_others_excludes_the_servers() -> None:
-    before = Reading(at=10.0, own=3.0, everybodys=100.0)
-    after = Reading(at=14.0, own=5.0, everybodys=103.0)
+    before = Reading(at=10.0, servers=3.0, machine=100.0)
+    after = Reading(at=14.0, servers=5.0, machine=103.0)
 
-    assert (before.used_until(after), before.left_until(after)) == (0.5, COUNT - 0.25)
+    assert (before.used_until(after), before.available_until(after)) == (0.5, PROCESSORS - 0.25)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +249,7 @@ def test_time_left_by_others_excludes_the_servers() -> None:
     [([0.0], 1), ([0.0, 0.5, 0.999], 3), ([0.0, 0.5, 1.0], 2), ([0.0, 5.0, 5.1, 5.2, 6.15], 3)],
 )
 def test_maximum_per_second_does_not_depend_on_the_start_of_seconds(times: list[float], most: int) -> None:
-    assert most_within(times, 1.0) == most
+    assert max_within(times, 1.0) == most
 
 
 @pytest.mark.parametrize(("times", "mean"), [([0.0, 1.0, 2.0], 1.0), ([n / 20 for n in range(1300)], 20.0)])

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.runtime import cpu_ticks_in, peak_kib_in
-from benchmarks.start import instructions_in, without_byte_code
+from benchmarks.cpu import cpu_ticks_in, peak_kib_in
+from benchmarks.start import BASELINE, GOALS, SERVICES, instructions_in, modules_without_byte_code
+from sampai import bootstrap
 
 VALGRIND = """==8480== Cachegrind, a cache and branch-prediction profiler
 --8480-- warning: L3 cache found, using its data for the LL simulation.
@@ -43,4 +44,10 @@ def test_module_without_byte_code_of_the_version_is_found(tmp_path: Path) -> Non
     (compiled / "good.cpython-313.pyc").touch()
     (compiled / "other_version.cpython-311.pyc").touch()
 
-    assert without_byte_code(tmp_path, "cpython-313") == [package / "none.py", package / "other_version.py"]
+    assert modules_without_byte_code(tmp_path, "cpython-313") == [package / "none.py", package / "other_version.py"]
+
+
+def test_every_measured_function_names_a_service_of_the_bootstrap_and_the_baseline_exists() -> None:
+    assert SERVICES.keys() == GOALS.keys()
+    assert [name for name, _ in SERVICES.values() if not hasattr(bootstrap, name)] == []
+    assert BASELINE.is_file()

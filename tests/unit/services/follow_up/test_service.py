@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from benchmarks.growth import accepted
+from benchmarks.growth import accepted_message
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Message
 from sampai.domain.status import Source, Status
@@ -129,8 +129,11 @@ def run_with(in_flight: int) -> tuple[list[tuple[str, int, int]], list[int], int
     house, store = House(nomsa_list()), CountingStore()
     now = house.clock()
     messages = [
-        *(accepted(f"due-{n}", "nomsa", at=now - timedelta(seconds=n), due_at=now) for n in range(DUE)),
-        *(accepted(f"flight-{n}", "nomsa", at=now, due_at=now + timedelta(seconds=1 + n)) for n in range(in_flight)),
+        *(accepted_message(f"due-{n}", "nomsa", at=now - timedelta(seconds=n), due_at=now) for n in range(DUE)),
+        *(
+            accepted_message(f"flight-{n}", "nomsa", at=now, due_at=now + timedelta(seconds=1 + n))
+            for n in range(in_flight)
+        ),
     ]
     store.messages = {message.message_id: message for message in messages}
     service = FollowUpService(

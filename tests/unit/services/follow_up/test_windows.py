@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from benchmarks.growth import accepted
+from benchmarks.growth import accepted_message
 from sampai.domain.message import Message
 from sampai.providers.features import Window
 from sampai.services.follow_up.windows import MAX_EARLY, MAX_LATE, group_by_window
@@ -10,7 +10,7 @@ from tests.fakes import START
 
 
 def attempted(message_id: str, minutes: int) -> Message:
-    return accepted(message_id, "nomsa", at=START + timedelta(minutes=minutes), due_at=START)
+    return accepted_message(message_id, "nomsa", at=START + timedelta(minutes=minutes), due_at=START)
 
 
 def test_no_message_has_no_window() -> None:
