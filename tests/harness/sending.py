@@ -93,6 +93,7 @@ def new_sender(
         ),
         transport=ports.transport,
         limiter=ports.limiter,
+        queue=ports.queue,
         outbox=Outbox(queue=ports.queue, bus=ports.bus, telemetry=ports.telemetry),
         runtime=Runtime(
             clock=clock,
