@@ -425,19 +425,21 @@ def _die(_: HttpRequest) -> HttpResponse:
 
 
 @covers("D1")
-def test_a_lost_claim_answer_leaves_the_message_for_the_lease_to_end() -> None:
+def test_a_claim_without_an_answer_is_made_again() -> None:
     house = House()
     house.store.outages = [Insert]
 
-    assert house.send(request()) == ["r-1"]
-    assert house.transport.requests == []
+    assert house.send(request()) == []
+    assert house.message().status is Status.ACCEPTED
+    assert len(house.transport.requests) == 1
 
 
 @covers("P9", "D1", "I1")
 def test_a_lost_result_is_found_by_the_end_of_the_lease_not_by_a_second_send() -> None:
-    house = House()
-    house.store.outages = [Replace]
+    house = House(lost())
+    house.store.outages = [Replace] * 100
     assert house.send(request()) == ["r-1"]
+    house.store.outages = []
 
     house.clock.advance(seconds=61)
     house.send(request(), sender=house.new_sender())
