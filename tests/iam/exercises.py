@@ -122,6 +122,7 @@ PROOFS: Final[Mapping[Permission, Work]] = {
 
 _LOGS: Final = "the local AWS writes down what a function says whatever its role allows"
 _POLLED: Final = "the local AWS empties queues and streams for a function whatever its role allows"
+_OUTAGE: Final = "only an outage of AWS needs it; without the right, the visibility timeout applies"
 _GIVEN_UP: Final = "Lambda itself sends it, with the function's role; the local AWS asks nobody"
 
 NOT_ENFORCED: Final[Mapping[Permission, str]] = {
@@ -135,6 +136,7 @@ NOT_ENFORCED: Final[Mapping[Permission, str]] = {
         for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
         for queue in ("SendQueue", "UrgentQueue")
     },
+    **{Permission("SendRole", "sqs:ChangeMessageVisibility", queue): _OUTAGE for queue in ("SendQueue", "UrgentQueue")},
     **{
         Permission("PublishRole", action, f"{table}/stream"): _POLLED
         for action in ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")

@@ -75,9 +75,9 @@ class WritesUnfenced(Results):
     """Store the outcome of an attempt over any newer revision of its message."""
 
     def _confirm_stored(
-        self, batch: Batch, item: BatchItem, outcome: Outcome, message: Message, written: WriteResult
+        self, batch: Batch, item: BatchItem, outcome: Outcome, message: Message, written: WriteResult | None
     ) -> Message:
-        if written.done or not isinstance(written.current, Message):
+        if written is None or written.done or not isinstance(written.current, Message):
             return super()._confirm_stored(batch, item, outcome, message, written)
         settings = batch.configuration.settings
         return change(
