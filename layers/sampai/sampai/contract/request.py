@@ -29,7 +29,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError, from_json
 
 from sampai.domain.failure import Reason
 from sampai.domain.message import MESSAGE_ID, Category, Channel, OnUnknown
-from sampai.domain.outcome import FailureScope, NotTaken, Taken
+from sampai.domain.outcome import NO_CALL, FailureScope, NotTaken, Taken
 from sampai.domain.phone import E164, has_trunk_zero
 from sampai.domain.template import InvalidTemplateError, parse_parameters
 from sampai.domain.times import to_text
@@ -381,6 +381,7 @@ class NotTakenOutcome(_Document):
             reason=self.reason,
             is_final=self.is_final,
             scope=self.scope,
+            detail=NO_CALL if self.scope is FailureScope.INTERNAL else None,
             provider_code=self.provider_code,
             retry_after_seconds=self.retry_after_seconds,
         )
