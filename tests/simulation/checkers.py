@@ -44,6 +44,8 @@ class Process:
     """What it claimed, by message id."""
     spent: set[str] = field(default_factory=set)
     """Ids of attempts with which it has called a vendor."""
+    is_cut_off: bool = False
+    """Whether the queue has refused a message of it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,6 +75,8 @@ class Checkers:
         self.acceptances: Counter[str] = Counter()
         self.opted_out: dict[str, datetime] = {}
         """When a number's wish to be left alone was durable."""
+        self.uncalled: set[str] = set()
+        """Attempts that ended without a call, of workers that lived to say so."""
 
     # --- after every step -------------------------------------------------------------------------------------------
 
@@ -121,6 +125,12 @@ class Checkers:
         if claim.category is Category.PROMOTIONAL and opted_out_at is not None:
             demand(process.began_at < opted_out_at, "opt-out", f"{claim.message_id} goes to who opted out")
 
+    def ended(self, process: Process) -> None:
+        """Record the attempts that a process has ended without a call."""
+        if not process.is_cut_off:
+            claimed = {claim.attempt_id for claim in process.claims.values() if claim.attempt_id is not None}
+            self.uncalled |= claimed - process.spent
+
     def taken(self, claim: Message) -> None:
         """Count an acceptance: I1, I13."""
         self.acceptances[claim.message_id] += 1
@@ -139,6 +149,8 @@ class Checkers:
         for message in ending.messages.values():
             demand(message.status.is_final, "E1", f"{message.message_id} is {message.status} for ever")
             demand(message.due_at is None, "E3", f"{message.message_id} is final and still due")
+            is_lost = message.status is Status.UNCONFIRMED and message.attempt_id in self.uncalled
+            demand(not is_lost, "I4", f"{message.message_id} is unconfirmed, and its worker knew that it made no call")
         for message_id in ending.asked_for:
             is_accounted = message_id in ending.messages or ending.dead_letters.get(message_id)
             demand(bool(is_accounted), "I5", f"{message_id} is neither stored nor a dead letter with a reason")

@@ -20,6 +20,7 @@ from sampai.services.follow_up.wake_ups import WakeUps
 from sampai.services.ports.messages import WriteResult
 from sampai.services.reports import Reports, change
 from sampai.services.send.batch import Batch, BatchItem
+from sampai.services.send.carried_outcomes import CarriedOutcomes
 from sampai.services.send.claims import Claims
 from sampai.services.send.dispatch import Dispatcher
 from sampai.services.send.quotas import Quotas
@@ -62,6 +63,15 @@ class ForgetsExpiry(Dispatcher):
         super().dispatch(batch)
         for item in batch.items:
             item.message = claimed[id(item)]
+
+
+class KeepsOutcomes(CarriedOutcomes):
+    """Leave a claim without a call to the end of its lease if the store does not answer."""
+
+    def queue(self, batch: Batch) -> None:
+        for item in batch.items:
+            if item.outcome is not None and item.stored is None:
+                batch.unfinished.update(item.record_ids)
 
 
 class CountsNothing(Quotas):
@@ -176,6 +186,7 @@ DEFECTS: Final = {
     "expired lease claimed again": ("polling", Services(follower=ReclaimsExpiredLease), "I1"),
     "unfenced result": ("resend-lagging", Services(stages={"results": WritesUnfenced}), "I6"),
     "expiry forgotten before the call": ("expiry", Services(stages={"dispatcher": ForgetsExpiry}), "I7"),
+    "outcome not carried": ("silent-store", Services(stages={"carried_outcomes": KeepsOutcomes}), "I4"),
     "limits forgotten": ("limits", Services(stages={"quotas": CountsNothing}), "I13"),
     "no parking": ("receipts-without-reference", Services(receiver=ParksNothing), "I4"),
     "answered before it is durable": ("receipts-without-reference", Services(receiver=AnswersBeforeItIsDurable), "I4"),

@@ -229,8 +229,13 @@ class SimulatedQueue(RecordingQueue):
         self._world = world
 
     def put(self, messages: Sequence[QueueMessage]) -> None:
-        if messages:
+        if not messages:
+            return
+        try:
             self._world.call("queue.put", CHANGE, partial(self._put, messages))
+        except UnavailableError:
+            self._world.running().is_cut_off = True
+            raise
 
     def _put(self, messages: Sequence[QueueMessage]) -> None:
         self.wake_ups = list(messages)

@@ -314,7 +314,9 @@ class World:
             depth=1 if outer is None else outer.depth + 1,
         )
         try:
-            return work()
+            answer = work()
+            self.checkers.ended(self.process)
+            return answer
         except ProcessDiedError:
             self.trace.append((self.now, name, "died", ""))
             return None
