@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from sampai.contract.settings import Settings
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Message
 from sampai.domain.status import Status
@@ -222,12 +223,19 @@ def stop_settings(house: House) -> None:
     house.settings.is_down = True
 
 
+def break_settings(house: House) -> None:
+    def break_down() -> Settings:
+        raise ZeroDivisionError
+
+    house.settings.current = break_down  # type: ignore[method-assign]
+
+
 def stop_tables(house: House) -> None:
     house.store.is_down = house.directory.is_down = house.media.is_down = True
 
 
 @pytest.mark.parametrize("queue", QUEUES)
-@pytest.mark.parametrize("stop", [stop_settings, stop_tables])
+@pytest.mark.parametrize("stop", [stop_settings, break_settings, stop_tables])
 def test_fifteen_minutes_without_settings_or_tables_make_no_dead_letter(
     stop: Callable[[House], None], queue: str
 ) -> None:

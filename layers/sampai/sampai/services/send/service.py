@@ -67,8 +67,9 @@ class SendService:
         """
         try:
             configuration = self._configuration.load()
-        except UnavailableError as error:
-            self._telemetry.error("no configuration", error=str(error))
+        except Exception as error:  # a bug, too, must not turn the whole queue into dead letters
+            text = str(error) if isinstance(error, UnavailableError) else type(error).__name__
+            self._telemetry.error("no configuration", error=text)
             self._redelivery.postpone(records)
             return [record.record_id for record in records]
         batch = self._prepare_batch(records, configuration, Deadline(remaining))
