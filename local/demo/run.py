@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.live import Live
@@ -30,6 +30,11 @@ TICK_SECONDS: Final = 0.25
 HEARTBEAT_SECONDS: Final = 15.0
 
 Show = Callable[[list[tuple[Track, News]]], None]
+
+
+def operators_settings(slowness: float = 1.0) -> dict[str, Any]:
+    """Return the changes to the settings for a computer with this slowness."""
+    return {"report_horizon_hours": HORIZON_SECONDS * slowness / 3600, "poll_seconds": list(POLL_SECONDS)}
 
 
 def slowness_of(probe_seconds: float) -> float:
@@ -56,9 +61,9 @@ class Demo:
     def run(self) -> bool:
         """Send all rows and wait for their ends, up to the deadline. Return whether all ended as expected."""
         slowness = slowness_of(self._caller.check_accounts())
-        self._caller.change_settings(
-            {"report_horizon_hours": HORIZON_SECONDS * slowness / 3600, "poll_seconds": list(POLL_SECONDS)}
-        )
+        self._caller.change_settings(operators_settings(slowness))
+        if slowness > 1:
+            self._console.print(f"This computer is busy. All waits are {slowness:.1f} times as long as usual.")
         deadline = self._seconds + DEADLINE_SECONDS * slowness
         with self._open_screen() as show:
             while not self._watch.is_over and self._seconds < deadline:

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from local.demo.caller import Caller
-from local.demo.run import OPERATORS_SETTINGS, Demo
+from local.demo.run import Demo, operators_settings
 from local.stack import EMULATOR
 from local.stack.config import DYNAMODB_PORT, ROOT, STACK_NAME
 from local.stack.deployment import client
@@ -116,7 +116,7 @@ class Privileges:
     def flows(self) -> list[str]:
         """Send one message of every kind with all rights, and return what is not as it should be."""
         caller = Caller(self._outputs)
-        caller.change_settings(OPERATORS_SETTINGS)  # before a function reads them, for a minute
+        caller.change_settings(operators_settings())  # before a function reads them, for a minute
         self._calm()
         self._witness.forget()
         is_green = Demo(caller, Console(highlight=False)).run()
