@@ -9,6 +9,7 @@ from hashlib import sha256
 from itertools import count
 from typing import Any
 
+from sampai.adapters.queue import to_body
 from sampai.adapters.rate_limiter import MAX_LEAD
 from sampai.contract.events import Event, status_changed
 from sampai.contract.settings import Settings, parse_settings
@@ -23,7 +24,7 @@ from sampai.services.ports.configuration import Secret
 from sampai.services.ports.correlations import Correlation, LinkCorrelation
 from sampai.services.ports.eligibility import EligibilityData
 from sampai.services.ports.messages import Insert, Replace, UnreadableItem, Write, WriteResult
-from sampai.services.ports.queue import WakeUp
+from sampai.services.ports.queue import QueueMessage, Receipt
 from sampai.services.ports.rate_limiter import Reservation
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.ports.transport import NoResponse
@@ -317,17 +318,24 @@ class InMemoryRateLimiter:
 
 class RecordingQueue:
     def __init__(self) -> None:
-        self.wake_ups: list[WakeUp] = []
+        self.wake_ups: list[QueueMessage] = []
+        self.postponed: dict[str, int] = {}
+        """Seconds by receipt handle."""
         self.is_down = False
 
-    def put(self, wake_ups: Sequence[WakeUp]) -> None:
-        if self.is_down and wake_ups:
+    def put(self, messages: Sequence[QueueMessage]) -> None:
+        if self.is_down and messages:
             raise UnavailableError("down")
-        self.wake_ups += wake_ups
+        self.wake_ups += messages
+
+    def postpone(self, receipts: Sequence[Receipt], *, seconds: int) -> None:
+        if self.is_down and receipts:
+            raise UnavailableError("down")
+        self.postponed |= {receipt.handle: seconds for receipt in receipts}
 
     def bodies(self) -> list[str]:
         """Return the wake-ups as the bodies that the send function gets from its queue."""
-        return [json.dumps({"resume": wake_up.message_id, "attempt": wake_up.attempt}) for wake_up in self.wake_ups]
+        return [to_body(message) for message in self.wake_ups]
 
 
 class RecordingBus:

@@ -1,6 +1,7 @@
 """The actions of a caller, an operator and an observer on the running stack."""
 
 import json
+import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -62,13 +63,15 @@ class Caller:
         """Send a message from a phone to the stack."""
         self._request_page("_inbound", inbound)
 
-    def check_accounts(self) -> None:
-        """Run the monitor now; its schedule runs it four times an hour."""
+    def check_accounts(self) -> float:
+        """Run the monitor now, and return the seconds that it took. Its schedule runs it four times an hour."""
         resource = client("cloudformation").describe_stack_resource(
             StackName=STACK_NAME, LogicalResourceId="MonitorFunction"
         )
         name = resource["StackResourceDetail"]["PhysicalResourceId"]
+        began = time.monotonic()
         client("lambda").invoke(FunctionName=name, Payload=b"{}")
+        return time.monotonic() - began
 
     def _request_page(self, name: str, document: Mapping[str, str] | None = None) -> Any:
         """Return the JSON of a control page of the simulators. With a document, POST it to the page."""

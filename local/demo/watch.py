@@ -11,6 +11,10 @@ AT_SENDER: Final = frozenset({"scheduled", "queued", "sending"})
 """Statuses of a message that is still at the send function or in a queue before it."""
 
 
+NO_CALL: Final = "no call was made"
+"""Begins the detail of an attempt that ended before its call. The demo does not import the product."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
     """One event of a message. `seconds` is the time of its receipt, on the clock of `Track.put_seconds`."""
@@ -57,7 +61,9 @@ class Track:
 
     @property
     def attempts(self) -> int:
-        return sum(news.status == "sending" for news in self.heard.values())
+        """The attempts with a call. A slow computer may leave no time for one; the message is then queued again."""
+        claims = sum(news.status == "sending" for news in self.heard.values())
+        return claims - sum(news.status == "queued" and news.detail.startswith(NO_CALL) for news in self.heard.values())
 
     @property
     def seconds(self) -> float | None:

@@ -15,7 +15,7 @@ from sampai.domain.message import Message, Text
 from sampai.providers.base import Provider
 from sampai.providers.nomsa.sms import Nomsa
 from sampai.providers.registry import PROVIDERS, load
-from sampai.services.ports.queue import WakeUp
+from sampai.services.ports.queue import QueueMessage
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.send.batch import Batch
 from tests.canary.app import (
@@ -258,7 +258,7 @@ def _raise_with_a_text(application: CanaryApplication) -> None:
 
 
 def _raise_unavailable_error(application: CanaryApplication) -> None:
-    def put(wake_ups: Sequence[WakeUp]) -> None:
+    def put(messages: Sequence[QueueMessage]) -> None:
         raise UnavailableError(f"not queued: {value('text')}")
 
     application.queue.put = put  # type: ignore[method-assign]

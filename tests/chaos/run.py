@@ -180,7 +180,7 @@ class Chaos:
         while letters := self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for letter in letters:
                 body = json.loads(letter["Body"])
-                yield body.get("message_id") or body["resume"]
+                yield body.get("message_id") or body.get("resume") or body["outcome_of"]
                 self._sqs.delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])
 
     def _queue_depths(self) -> dict[str, int]:

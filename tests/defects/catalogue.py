@@ -35,6 +35,7 @@ from sampai.services.send import (
     admission,
     admitter,
     attachments,
+    carried_outcomes,
     claims,
     dispatch,
     eligibility,
@@ -409,6 +410,16 @@ def _(planter: Planter) -> None:
     from sampai.services.send.batch import Batch
 
     planter.replace(Batch, "redeliver", lambda _: lambda self, item: self.items.remove(item))
+
+
+@defect("an outcome is not carried by the queue if the store is silent", scenario="silent-store", promise="I4")
+def _(planter: Planter) -> None:
+    def keep(self: Any, batch: Any) -> None:
+        for item in batch.items:
+            if item.outcome is not None and item.stored is None:
+                batch.unfinished.update(item.record_ids)
+
+    planter.replace(carried_outcomes.CarriedOutcomes, "queue", lambda _: keep)
 
 
 @defect("expires_at is not checked before the call", "unit/services/send/service", scenario="expiry", promise="I7")

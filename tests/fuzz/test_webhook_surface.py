@@ -22,7 +22,7 @@ from sampai.providers.nusasms.sms import STATUSES as SMS_STATUSES
 from sampai.providers.nusasms.whatsapp import STATUSES as WHATSAPP_STATUSES
 from sampai.providers.smspoh import STATUSES as SMSPOH_STATUSES
 from sampai.services.ports.correlations import Correlation
-from sampai.services.ports.queue import WakeUp
+from sampai.services.ports.queue import QueueMessage
 from tests.covers import covers
 from tests.fakes import START
 from tests.fuzz.explore import POISON, CheckResult, explore
@@ -74,7 +74,7 @@ class State(NamedTuple):
     catalogues: dict[str, Any]
     files: dict[str, bytes]
     keys: dict[str, str]
-    wake_ups: list[WakeUp]
+    wake_ups: list[QueueMessage]
     rejected: list[Event]
     calls: int
 

@@ -172,7 +172,10 @@ class House:
     def send(self, *bodies: str, sender: SendService | None = None) -> list[str]:
         """Deliver a batch and return the ids of the records that must come back: `r-1`, `r-2` … over all batches."""
         records = [Record(record_id=f"r-{next(self._record_ids)}", body=body) for body in bodies]
-        return (sender or self.sender).handle(records, remaining=lambda: self.seconds_left)
+        started_at = self.clock.now
+        return (sender or self.sender).handle(
+            records, remaining=lambda: self.seconds_left - (self.clock.now - started_at).total_seconds()
+        )
 
     def resume(self) -> list[str]:
         """Deliver the queued wake-ups."""

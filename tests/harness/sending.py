@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 from sampai.contract.request import parse_request
 from sampai.services.deadline import Deadline
 from sampai.services.ports.configuration import Secret, SecretSource, SettingsSource
-from sampai.services.ports.runtime import Clock, NewId, Sleep
+from sampai.services.ports.runtime import Clock, NewId, Remaining, Sleep
 from sampai.services.ports.telemetry import Telemetry
 from sampai.services.ports.transport import Transport
 from sampai.services.routing import Routing
@@ -93,6 +93,7 @@ def new_sender(
         ),
         transport=ports.transport,
         limiter=ports.limiter,
+        queue=ports.queue,
         outbox=Outbox(queue=ports.queue, bus=ports.bus, telemetry=ports.telemetry),
         runtime=Runtime(
             clock=clock,
@@ -106,7 +107,11 @@ def new_sender(
 
 
 def new_batch(
-    *bodies: str, items: Iterable[BatchItem] = (), seconds_left: float = 30.0, settings: dict[str, Any] | None = None
+    *bodies: str,
+    items: Iterable[BatchItem] = (),
+    seconds_left: float = 30.0,
+    remaining: Remaining | None = None,
+    settings: dict[str, Any] | None = None,
 ) -> Batch:
     """Return a batch of the records `r-1`, `r-2` …, or one with items, for the test of a stage."""
     current = FixedSettings(SETTINGS | (settings or {})).current()
@@ -119,7 +124,7 @@ def new_batch(
             fingerprint_key=b"fingerprint-key-of-the-tests",
             lease=LEASE,
         ),
-        deadline=Deadline(lambda: seconds_left),
+        deadline=Deadline(remaining or (lambda: seconds_left)),
         started_at=START,
         items=list(items),
     )

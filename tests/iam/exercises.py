@@ -129,6 +129,7 @@ EXERCISES: Final[Mapping[Permission, Exercise]] = {
 _LOGS_UNCHECKED: Final = "the local AWS writes logs of a function without checking its role"
 _POLLING_UNCHECKED: Final = "the local AWS polls queues and streams for a function without checking its role"
 _FAILURES_UNCHECKED: Final = "Lambda sends it with the role of the function; the local AWS does not check the role"
+_OUTAGE_ONLY: Final = "only an outage of AWS needs it; without the permission, the visibility timeout applies"
 
 NOT_ENFORCED: Final[Mapping[Permission, str]] = {
     **{
@@ -139,6 +140,10 @@ NOT_ENFORCED: Final[Mapping[Permission, str]] = {
     **{
         Permission("SendRole", action, queue): _POLLING_UNCHECKED
         for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+        for queue in ("SendQueue", "UrgentQueue")
+    },
+    **{
+        Permission("SendRole", "sqs:ChangeMessageVisibility", queue): _OUTAGE_ONLY
         for queue in ("SendQueue", "UrgentQueue")
     },
     **{

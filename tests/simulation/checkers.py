@@ -45,6 +45,8 @@ class Process:
     """Its claims, by message id."""
     spent: set[str] = field(default_factory=set)
     """Attempt ids that it used in a call to a vendor."""
+    is_cut_off: bool = False
+    """Whether the queue has refused a message of it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,6 +76,8 @@ class Checkers:
         self.acceptances: Counter[str] = Counter()
         self.opted_out: dict[str, datetime] = {}
         """Times at which opt-outs became durable, by number."""
+        self.uncalled: set[str] = set()
+        """Attempts that ended without a call, of workers that lived to say so."""
 
     # --- after every step ---------------------------------------------------------------------------------------------
 
@@ -126,6 +130,12 @@ class Checkers:
                 process.started_at < opted_out_at, "opt-out", f"{claim.message_id} is sent to a number that opted out"
             )
 
+    def ended(self, process: Process) -> None:
+        """Record the attempts that a process has ended without a call."""
+        if not process.is_cut_off:
+            claimed = {claim.attempt_id for claim in process.claims.values() if claim.attempt_id is not None}
+            self.uncalled |= claimed - process.spent
+
     def count_acceptance(self, claim: Message) -> None:
         """Count an acceptance and check the limits: I1, I13."""
         self.acceptances[claim.message_id] += 1
@@ -144,6 +154,8 @@ class Checkers:
         for message in final.messages.values():
             require(message.status.is_final, "E1", f"{message.message_id} is {message.status} for ever")
             require(message.due_at is None, "E3", f"{message.message_id} is final and still due")
+            is_lost = message.status is Status.UNCONFIRMED and message.attempt_id in self.uncalled
+            require(not is_lost, "I4", f"{message.message_id} is unconfirmed, and its worker knew that it made no call")
         for message_id in final.requested:
             is_accounted = message_id in final.messages or final.dead_letters.get(message_id)
             require(bool(is_accounted), "I5", f"{message_id} is neither stored nor a dead letter with a reason")

@@ -16,7 +16,7 @@ from sampai.services.ports.configuration import Secret
 from sampai.services.ports.correlations import Correlation, LinkCorrelation
 from sampai.services.ports.eligibility import EligibilityData
 from sampai.services.ports.messages import Write, WriteResult
-from sampai.services.ports.queue import WakeUp
+from sampai.services.ports.queue import QueueMessage, Receipt
 from sampai.services.ports.rate_limiter import Reservation
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.ports.transport import NoResponse
@@ -230,14 +230,23 @@ class SimulatedQueue(RecordingQueue):
         super().__init__()
         self._world = world
 
-    def put(self, wake_ups: Sequence[WakeUp]) -> None:
-        if wake_ups:
-            self._world.call("queue.put", CHANGE, partial(self._put, wake_ups))
+    def put(self, messages: Sequence[QueueMessage]) -> None:
+        if not messages:
+            return
+        try:
+            self._world.call("queue.put", CHANGE, partial(self._put, messages))
+        except UnavailableError:
+            self._world.running().is_cut_off = True
+            raise
 
-    def _put(self, wake_ups: Sequence[WakeUp]) -> None:
-        self.wake_ups = list(wake_ups)
-        for wake_up, body in zip(wake_ups, self.bodies(), strict=True):
-            self._world.enqueue([body], when=self._world.now + timedelta(seconds=wake_up.delay_seconds))
+    def _put(self, messages: Sequence[QueueMessage]) -> None:
+        self.wake_ups = list(messages)
+        for message, body in zip(messages, self.bodies(), strict=True):
+            self._world.enqueue([body], when=self._world.now + timedelta(seconds=message.delay_seconds))
+
+    def postpone(self, receipts: Sequence[Receipt], *, seconds: int) -> None:
+        if receipts:
+            self._world.call("queue.postpone", CHANGE, partial(super().postpone, receipts, seconds=seconds))
 
 
 class SimulatedBus(RecordingBus):

@@ -246,6 +246,11 @@ SCENARIOS: Final = {
             outages=(Outage("store", 0.3, 200),),
         ),
         Scenario(
+            name="silent-store",
+            deliveries=(Delivery(0, (request("m-1", "smspoh"), request("m-2", "nomsa"))),),
+            outages=(Outage("store", 0.025, 25),),
+        ),
+        Scenario(
             name="vendor-down",
             deliveries=(Delivery(0, (request("m-1", "nomsa"), request("m-2", recipient=THAI))),),
             outages=(Outage("nomsa", 0, 840),),

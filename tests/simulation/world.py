@@ -22,6 +22,7 @@ from sampai.domain.http import WebhookRequest
 from sampai.domain.message import Message
 from sampai.domain.status import Status
 from sampai.services.follow_up.service import FollowUpService
+from sampai.services.ports.queue import Receipt
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.publish import PublishService
 from sampai.services.send.batch import Record
@@ -300,7 +301,9 @@ class World:
             depth=1 if outer is None else outer.depth + 1,
         )
         try:
-            return work()
+            answer = work()
+            self.checkers.ended(self.process)
+            return answer
         except ProcessDiedError:
             self.trace.append((self.now, name, "died", ""))
             return None
@@ -329,7 +332,7 @@ class World:
         if not batch:
             return
         depth = self._depth()
-        envelope = [Record(record_id=r.record_id, body=r.body, sent_at=r.sent_at) for r in batch]
+        envelope = [self._receive_record(record) for record in batch]
         sender = self._sender(depth)
         unfinished = self.invoke("send", lambda: sender.handle(envelope, remaining=self._remaining))
         if unfinished is None:
@@ -340,9 +343,28 @@ class World:
                 record.reason = "died" if unfinished is None else "came back"
             else:
                 record.is_deleted = True
-        rest = [record for record in batch if not record.is_deleted]
-        if rest:
-            self.at(self.now + VISIBILITY, "redelivery", partial(self._process_batch, rest))
+        self._redeliver([record for record in batch if not record.is_deleted])
+
+    def _receive_record(self, record: QueuedRecord) -> Record:
+        """Return a record as the send function gets it. Its visibility timeout begins again."""
+        self.queue.postponed.pop(record.record_id, None)
+        return Record(
+            record_id=record.record_id,
+            body=record.body,
+            sent_at=record.sent_at,
+            receipt=Receipt(queue_name="requests", handle=record.record_id),
+            receives=record.receives,
+        )
+
+    def _redeliver(self, records: Sequence[QueuedRecord]) -> None:
+        """Deliver records again after the visibility timeout, or after the pause that the function has set."""
+        rest: dict[timedelta, list[QueuedRecord]] = {}
+        for record in records:
+            postponed = self.queue.postponed.get(record.record_id)
+            pause = VISIBILITY if postponed is None else timedelta(seconds=postponed)
+            rest.setdefault(pause, []).append(record)
+        for pause, together in rest.items():
+            self.at(self.now + pause, "redelivery", partial(self._process_batch, together))
 
     def _follow_up(self) -> None:
         self.invoke("follow_up", lambda: self.follower.run(remaining=self._remaining))
@@ -525,4 +547,5 @@ def _skews(chosen: str) -> dict[str, timedelta]:
 
 def _message_id_of(body: str) -> str:
     document = json.loads(body)
-    return str(document.get("message_id") or document.get("cancel") or document.get("resume"))
+    names = (document.get(field) for field in ("message_id", "cancel", "resume", "outcome_of"))
+    return str(next((name for name in names if name), None))

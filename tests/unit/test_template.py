@@ -424,7 +424,7 @@ def sending() -> set[tuple[str, str]]:
 
 
 def receiving() -> set[tuple[str, str]]:
-    actions = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+    actions = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility")
     return pairs("SendQueue.Arn", *actions) | pairs("UrgentQueue.Arn", *actions)
 
 

@@ -97,6 +97,7 @@ def send_service() -> "SendService":
         per_recipient=pipeline.RecipientStores(eligibility=directory, suppression_list=directory, quotas=directory),
         transport=HttpTransport(),
         limiter=DynamoRateLimiter(dynamodb, table=environment.directory_table),
+        queue=_queue(environment),
         outbox=Outbox(queue=_queue(environment), bus=_event_bus(environment), telemetry=telemetry()),
         runtime=pipeline.Runtime(
             clock=clock,

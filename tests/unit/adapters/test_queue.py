@@ -8,9 +8,13 @@ import pytest
 from botocore.stub import Stubber
 
 from sampai.adapters.aws import Aws
-from sampai.adapters.queue import SqsQueue
-from sampai.services.ports.queue import WakeUp
+from sampai.adapters.queue import SqsQueue, to_body
+from sampai.contract.request import OutcomeRequest, parse_request
+from sampai.domain.failure import Reason
+from sampai.domain.outcome import FailureScope, NotTaken, Taken
+from sampai.services.ports.queue import CarriedOutcome, Receipt, WakeUp
 from sampai.services.ports.runtime import UnavailableError
+from tests.fakes import START
 from tests.unit.adapters.calls import Calls, watch
 
 
@@ -140,3 +144,50 @@ def test_outage_is_a_refusal_of_every_wake_up(queues: Queues) -> None:
         queues.put(wake_ups(12))
 
     assert queues.batch_sizes() == [10, 2]
+
+
+OUTCOMES: list[Taken | NotTaken] = [
+    Taken(provider_message_id="v-1", provider_status="UNSENT"),
+    Taken(provider_message_id="v-1", encryption_key="a key of the vendor"),
+    NotTaken(reason=Reason.RATE_LIMITED, is_final=False, provider_code="429", retry_after_seconds=7.5),
+    NotTaken(reason=Reason.EXPIRED, is_final=True, scope=FailureScope.INTERNAL, detail="to +85591234510"),
+]
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES, ids=str)
+def test_an_outcome_in_the_queue_is_read_as_it_was_written_without_keys_and_the_text_of_the_vendor(
+    outcome: Taken | NotTaken,
+) -> None:
+    carried = CarriedOutcome(message_id="m-1", attempt_id="a-1", outcome=outcome, is_urgent=False, delay_seconds=5)
+
+    request = parse_request(to_body(carried), now=START)
+
+    assert isinstance(request, OutcomeRequest)
+    assert (request.outcome_of, request.attempt_id) == ("m-1", "a-1")
+    if isinstance(outcome, Taken):
+        assert request.outcome() == replace(outcome, encryption_key=None)
+    else:
+        was_called = outcome.scope is not FailureScope.INTERNAL
+        assert request.outcome() == replace(outcome, detail=None if was_called else "no call was made")
+
+
+def test_received_messages_are_postponed_on_their_own_queue(queues: Queues) -> None:
+    SqsQueue(queues.client, send_url=queues.send_url, urgent_url=queues.urgent_url).put(wake_ups(12))
+    handles = [message["ReceiptHandle"] for message in queues.messages(queues.send_url)]
+    changes = watch(queues.client, "ChangeMessageVisibilityBatch")
+    receipts = [Receipt(queue_name="send", handle=handle) for handle in handles]
+    other = Receipt(queue_name="another", handle="h")
+
+    SqsQueue(queues.client, send_url=queues.send_url, urgent_url=queues.urgent_url).postpone(
+        [*receipts, other], seconds=0
+    )
+
+    assert [len(entries) for entries in changes.values("Entries")] == [10, 2]
+    assert len(queues.messages(queues.send_url)) == 12
+
+
+def test_a_message_that_cannot_be_postponed_is_unavailable(queues: Queues) -> None:
+    queue = SqsQueue(queues.client, send_url=queues.send_url, urgent_url=queues.urgent_url)
+
+    with pytest.raises(UnavailableError, match="1 not postponed"):
+        queue.postpone([Receipt(queue_name="urgent", handle="not a handle")], seconds=30)

@@ -130,9 +130,9 @@ POINTS: list[tuple[str, Break, Status | None, int, Status]] = [
     (
         "P3: the answer to the claim is lost",
         at_commit(CLAIM, commit_without_an_answer),
-        Status.SENDING,
-        0,
-        Status.UNCONFIRMED,
+        Status.ACCEPTED,
+        1,
+        Status.DELIVERED,
     ),
     ("P4: dead after the claim", at_commit(CLAIM, die_after), Status.SENDING, 0, Status.UNCONFIRMED),
     ("P5, P6: dead before the vendor accepts", die_in_call("before"), Status.SENDING, 1, Status.UNCONFIRMED),

@@ -12,11 +12,13 @@ from rich.console import Console, RenderableType
 
 from local.demo import screen
 from local.demo.messages import CASES, OPERATIONS, RECEIVED, REJECTED, Case, Moment, written
-from local.demo.watch import AT_SENDER, FINAL, Track, Watch, objections
+from local.demo.run import MAX_SLOWNESS, PROBE_SECONDS, slowness_of
+from local.demo.watch import AT_SENDER, FINAL, NO_CALL, Track, Watch, objections
 from local.simulators.outcomes import OUTCOMES
 from local.simulators.registry import VENDORS, load_vendors
 from local.simulators.server import Simulators
 from sampai.contract.request import InvalidRequest, SendRequest, parse_request
+from sampai.domain import outcome
 from sampai.domain.phone import country_of
 from sampai.domain.status import Status
 
@@ -464,3 +466,24 @@ def test_picture_shows_the_table_and_the_verdict_and_loads_nothing() -> None:
     assert "Every message ended as it should, and none was taken twice." in texts
     assert "nomsa" not in texts
     assert re.findall(r"url\((?!#)|href=|@import", drawing) == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "slowness"), [(0.1, 1.0), (PROBE_SECONDS, 1.0), (2 * PROBE_SECONDS, 2.0), (600.0, MAX_SLOWNESS)]
+)
+def test_the_waits_grow_with_the_time_of_the_probe_within_bounds(seconds: float, slowness: float) -> None:
+    assert slowness_of(seconds) == slowness
+
+
+def test_an_attempt_without_a_call_is_not_counted() -> None:
+    watch = Watch([PLAIN])
+    released = {"reason": "provider_error", "provider_code": None, "detail": f"{NO_CALL}: no time was left"}
+    for event in [
+        change(PLAIN, 1, "sending", None),
+        change(PLAIN, 2, "queued", "sending", failure=released),
+        change(PLAIN, 3, "sending", "queued"),
+    ]:
+        watch.hear(event, seconds=1.0)
+
+    assert watch.tracks[0].attempts == 1
+    assert outcome.NO_CALL == NO_CALL

@@ -3,16 +3,19 @@
 import json
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sampai.adapters.aws import unavailable
-from sampai.services.ports.queue import WakeUp
+from sampai.domain.outcome import NotTaken, Taken
+from sampai.services.ports.queue import CarriedOutcome, QueueMessage, Receipt
 from sampai.services.ports.runtime import UnavailableError
 
 MAX_BATCH_SIZE: Final = 10
-"""The limit of SendMessageBatch."""
+"""The limit of SendMessageBatch and ChangeMessageVisibilityBatch."""
 
 MAX_DELAY_SECONDS: Final = 900
+
+T = TypeVar("T")
 
 
 class SqsQueue:
@@ -22,19 +25,29 @@ class SqsQueue:
         self._client = client
         self._urls = {False: send_url, True: urgent_url}
 
-    def put(self, wake_ups: Sequence[WakeUp]) -> None:
-        """Queue the wake-ups. Raise UnavailableError if some were refused, after all batches were tried."""
+    def put(self, messages: Sequence[QueueMessage]) -> None:
+        """Queue the messages. Raise UnavailableError if some were refused, after all batches were tried."""
         refused = sum(
             self._send(url, batch)
             for is_urgent, url in self._urls.items()
-            for batch in _batches([r for r in wake_ups if r.is_urgent is is_urgent])
+            for batch in _batches([message for message in messages if message.is_urgent is is_urgent])
         )
         if refused:
             raise UnavailableError(f"queue: {refused} not accepted")
 
-    def _send(self, url: str, batch: Sequence[WakeUp]) -> int:
-        """Send a batch, and return the number of refused wake-ups."""
-        entries = [_to_entry(str(index), wake_up) for index, wake_up in enumerate(batch)]
+    def postpone(self, receipts: Sequence[Receipt], *, seconds: int) -> None:
+        """Set the visibility timeout of received messages. Raise UnavailableError if some were refused."""
+        refused = sum(
+            self._change_visibility(url, batch, seconds)
+            for url in self._urls.values()
+            for batch in _batches([receipt for receipt in receipts if receipt.queue_name == url.rpartition("/")[2]])
+        )
+        if refused:
+            raise UnavailableError(f"queue: {refused} not postponed")
+
+    def _send(self, url: str, batch: Sequence[QueueMessage]) -> int:
+        """Send a batch, and return the number of refused messages."""
+        entries = [_to_entry(str(index), message) for index, message in enumerate(batch)]
         try:
             with unavailable("queue"):
                 answer = self._client.send_message_batch(QueueUrl=url, Entries=entries)
@@ -42,17 +55,54 @@ class SqsQueue:
             return len(batch)
         return len(answer.get("Failed", []))
 
+    def _change_visibility(self, url: str, batch: Sequence[Receipt], seconds: int) -> int:
+        """Change a batch, and return the number of refused changes."""
+        entries = [
+            {"Id": str(index), "ReceiptHandle": receipt.handle, "VisibilityTimeout": seconds}
+            for index, receipt in enumerate(batch)
+        ]
+        try:
+            with unavailable("queue"):
+                answer = self._client.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+        except UnavailableError:
+            return len(batch)
+        return len(answer.get("Failed", []))
 
-def _to_entry(entry_id: str, wake_up: WakeUp) -> dict[str, Any]:
+
+def to_body(message: QueueMessage) -> str:
+    """Return the body of a queue message, as `contract.request` parses it."""
+    if isinstance(message, CarriedOutcome):
+        outcome = {"attempt_id": message.attempt_id, **_to_outcome(message.outcome)}
+        return json.dumps({"outcome_of": message.message_id, **outcome})
+    return json.dumps({"resume": message.message_id, "attempt": message.attempt})
+
+
+def _to_outcome(outcome: Taken | NotTaken) -> dict[str, Any]:
+    """Return an outcome without the vendor's own text, which may repeat a number, and without an encryption key."""
+    fields: dict[str, Any]
+    if isinstance(outcome, Taken):
+        fields = {"provider_message_id": outcome.provider_message_id, "provider_status": outcome.provider_status}
+        return {"taken": fields}
+    fields = {
+        "reason": outcome.reason,
+        "is_final": outcome.is_final,
+        "scope": outcome.scope.value,
+        "provider_code": outcome.provider_code,
+        "retry_after_seconds": outcome.retry_after_seconds,
+    }
+    return {"not_taken": fields}
+
+
+def _to_entry(entry_id: str, message: QueueMessage) -> dict[str, Any]:
     entry = {
         "Id": entry_id,
-        "MessageBody": json.dumps({"resume": wake_up.message_id, "attempt": wake_up.attempt}),
-        "DelaySeconds": min(max(wake_up.delay_seconds, 0), MAX_DELAY_SECONDS),
+        "MessageBody": to_body(message),
+        "DelaySeconds": min(max(message.delay_seconds, 0), MAX_DELAY_SECONDS),
     }
-    return entry if wake_up.group is None else entry | {"MessageGroupId": wake_up.group}
+    return entry if message.group is None else entry | {"MessageGroupId": message.group}
 
 
-def _batches(wake_ups: Sequence[WakeUp]) -> Iterator[list[WakeUp]]:
-    rest = iter(wake_ups)
+def _batches(entries: Sequence[T]) -> Iterator[list[T]]:
+    rest = iter(entries)
     while batch := list(islice(rest, MAX_BATCH_SIZE)):
         yield batch

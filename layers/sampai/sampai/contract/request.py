@@ -27,7 +27,9 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError, from_json
 
+from sampai.domain.failure import Reason
 from sampai.domain.message import MESSAGE_ID, Category, Channel, OnUnknown
+from sampai.domain.outcome import NO_CALL, FailureScope, NotTaken, Taken
 from sampai.domain.phone import E164, has_trunk_zero
 from sampai.domain.template import InvalidTemplateError, parse_parameters
 from sampai.domain.times import to_text
@@ -352,6 +354,60 @@ class ResumeRequest(_Document):
     attempt: Annotated[int, Field(ge=0)]
 
 
+class TakenOutcome(_Document):
+    """The vendor accepted the message."""
+
+    provider_message_id: Annotated[str, StringConstraints(min_length=1)]
+    provider_status: str | None = None
+
+    def outcome(self) -> Taken:
+        return Taken(provider_message_id=self.provider_message_id, provider_status=self.provider_status)
+
+
+class NotTakenOutcome(_Document):
+    """The vendor certainly did not accept the message, or was not called."""
+
+    # The enumerations come as texts.
+    model_config = ConfigDict(strict=False)
+
+    reason: Reason
+    is_final: bool
+    scope: FailureScope
+    provider_code: str | None = None
+    retry_after_seconds: float | None = None
+
+    def outcome(self) -> NotTaken:
+        return NotTaken(
+            reason=self.reason,
+            is_final=self.is_final,
+            scope=self.scope,
+            detail=NO_CALL if self.scope is FailureScope.INTERNAL else None,
+            provider_code=self.provider_code,
+            retry_after_seconds=self.retry_after_seconds,
+        )
+
+
+class OutcomeRequest(_Document):
+    """Our own note of an outcome that the store did not take. Only the worker and the store know the attempt id."""
+
+    outcome_of: MessageId
+    attempt_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    taken: TakenOutcome | None = None
+    not_taken: NotTakenOutcome | None = None
+
+    @model_validator(mode="after")
+    def _is_one_outcome(self) -> "OutcomeRequest":
+        if (self.taken is None) is (self.not_taken is None):
+            raise PydanticCustomError("outcome", "must have either taken or not_taken")
+        return self
+
+    def outcome(self) -> Taken | NotTaken:
+        """Return the outcome of the attempt."""
+        carried = self.taken or self.not_taken
+        assert carried is not None  # noqa: S101 - the validator requires it
+        return carried.outcome()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvalidRequest:
     """A body that is not a valid request. `message_id` is None if the body has no readable id."""
@@ -360,15 +416,23 @@ class InvalidRequest:
     detail: str
 
 
-Request = SendRequest | CancelRequest | OptOutRequest | OptInRequest | ResumeRequest | InvalidRequest
+Request = SendRequest | CancelRequest | OptOutRequest | OptInRequest | ResumeRequest | OutcomeRequest | InvalidRequest
 
-_Model = type[SendRequest] | type[CancelRequest] | type[OptOutRequest] | type[OptInRequest] | type[ResumeRequest]
+_Model = (
+    type[SendRequest]
+    | type[CancelRequest]
+    | type[OptOutRequest]
+    | type[OptInRequest]
+    | type[ResumeRequest]
+    | type[OutcomeRequest]
+)
 
 _MODELS: Final[dict[str, _Model]] = {
     "cancel": CancelRequest,
     "opt_out": OptOutRequest,
     "opt_in": OptInRequest,
     "resume": ResumeRequest,
+    "outcome_of": OutcomeRequest,
 }
 """The kind of a request by its distinctive field. A body without any of these fields is a send request."""
 

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final
 
 from sampai.domain.failure import Reason
+
+NO_CALL: Final = "no call was made"
+"""Detail of an attempt that ended before its call."""
 
 
 class FailureScope(Enum):

@@ -92,12 +92,15 @@ def is_past_horizon(message: Message, *, now: datetime, settings: Settings) -> b
 def _retry_or_fail(message: Message, outcome: NotTaken, *, now: datetime, settings: Settings) -> Message:
     failure = Failure(reason=outcome.reason, provider_code=outcome.provider_code, detail=outcome.detail)
     others = tuple(name for name in message.route if name != message.provider)
-    route = others if outcome.is_final else (*others, message.provider or "")
+    # A provider that was not called keeps its place.
+    keeps_place = outcome.scope is FailureScope.INTERNAL and not outcome.is_final
+    rotated = others if outcome.is_final else (*others, message.provider or "")
+    route = message.route if keeps_place else rotated
     if message.is_expired(now) and outcome.reason is Reason.EXPIRED:
         return fail(message, failure, now=now, source=Source.SEND)
     if not route or has_waited_past_horizon(message, now=now, settings=settings):
         return fail(message, failure, now=now, source=Source.SEND)
-    at = now + _retry_delay(message, outcome, untried=len(others))
+    at = now + _retry_delay(message, outcome, untried=0 if keeps_place else len(others))
     if message.is_expired(at):
         late = f"expires_at: passes before a further attempt; last refusal: {outcome.reason}"
         expired = Failure(reason=Reason.EXPIRED, provider_code=outcome.provider_code, detail=late)

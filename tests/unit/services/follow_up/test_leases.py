@@ -4,14 +4,15 @@ from sampai.domain.status import Status
 from sampai.services.ports.messages import Replace
 from tests.covers import covers
 from tests.fakes import statuses
-from tests.harness.application import House, nomsa_list, nomsa_row, nomsa_taken, request
+from tests.harness.application import House, lost, nomsa_list, nomsa_row, request
 
 
 @covers("P9", "E3")
 def test_an_expired_lease_makes_the_message_unknown() -> None:
-    house = House(nomsa_taken("145"), nomsa_list(nomsa_row("145")))
-    house.store.outages = [Replace]
+    house = House(lost(), nomsa_list(nomsa_row("145")))
+    house.store.outages = [Replace] * 100
     house.send(request())
+    house.store.outages = []
 
     house.clock.advance(seconds=61)
     house.follow_up()

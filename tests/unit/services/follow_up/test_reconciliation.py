@@ -81,8 +81,9 @@ def test_two_unknown_sends_that_look_alike_stay_unknown() -> None:
 @covers("W1", "I4", "E3")
 def test_an_open_correlation_is_completed() -> None:
     house = House(nusasms_taken("0017"))
-    house.store.outages = [LinkCorrelation]
+    house.store.outages = [LinkCorrelation] * 100
     house.send(request(home="nusasms"))
+    house.store.outages = []
     house.receive("nusasms", "sms-receipt", query="ref_no=0017&status=DELIVERED")
     assert house.message().status is Status.ACCEPTED
 

@@ -176,5 +176,5 @@ def test_a_bug_in_one_request_leaves_the_others_alone() -> None:
     assert batch.unfinished == {"r-1"}
     assert [item.message.message_id for item in batch.items] == ["m-2"]
     assert stage.telemetry.lines == [
-        ("error", "request not admitted", {"record_id": "r-1", "error": "ZeroDivisionError"})
+        ("error", "request not admitted", {"record_ids": ["r-1"], "error": "ZeroDivisionError"})
     ]

@@ -1,5 +1,6 @@
 """The claim stage: only a message that this batch has stored is sent by it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,11 +9,14 @@ import pytest
 from sampai.contract.events import request_rejected
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import Attachments, Media, Message, fail, mark_unknown
+from sampai.domain.outcome import Outcome
 from sampai.domain.status import Source, Status
-from sampai.services.ports.messages import Insert, Replace
+from sampai.services.ports.messages import Insert, Replace, Write, WriteResult
 from sampai.services.send.attachments import AttachmentStore
 from sampai.services.send.batch import Batch, BatchItem
 from sampai.services.send.claims import Claims
+from sampai.services.send.commits import Commits
+from sampai.services.send.provider_calls import NO_TIME
 from tests.fakes import (
     START,
     FixedClock,
@@ -43,10 +47,20 @@ class Stage:
             new_key=lambda: "key",
             telemetry=self.telemetry,
         )
-        self.claims = Claims(messages=self.store, attachments=attachments, clock=self.clock, telemetry=self.telemetry)
+        self.claims = Claims(
+            messages=self.store,
+            commits=Commits(messages=self.store, sleep=self.sleep, telemetry=self.telemetry),
+            attachments=attachments,
+            clock=self.clock,
+            telemetry=self.telemetry,
+        )
+
+    def sleep(self, seconds: float) -> None:
+        self.clock.advance(seconds=seconds)
 
     def claim(self, *items: BatchItem) -> Batch:
-        batch = new_batch(items=items)
+        ends_at = self.clock.now + timedelta(seconds=30)
+        batch = new_batch(items=items, remaining=lambda: (ends_at - self.clock.now).total_seconds())
         self.claims.store(batch)
         return batch
 
@@ -112,7 +126,7 @@ def test_an_expired_lease_that_cannot_be_stored_comes_back() -> None:
 
 
 def test_a_different_request_under_the_same_id_is_rejected() -> None:
-    stage = Stage(claimed(fingerprint="another digest"))
+    stage = Stage(claimed(fingerprint="another digest", attempt_id="a-2"))
 
     batch = stage.claim(sending_item())
 
@@ -132,13 +146,78 @@ def test_a_waiting_message_that_another_worker_has_claimed_is_left_alone() -> No
     assert stage.store.messages["m-1"].attempt_id == "a-2"
 
 
-def test_a_claim_without_an_answer_comes_back_and_is_not_sent() -> None:
+def test_a_claim_without_an_answer_is_repeated_alone() -> None:
     stage = Stage()
     stage.store.outages.append(Insert)
 
     batch = stage.claim(sending_item("m-1"), sending_item("m-2"))
 
-    assert (names(batch), batch.unfinished) == (["m-2"], {"r-1"})
+    assert (names(batch), batch.unfinished) == (["m-1", "m-2"], set())
+    assert [[write.message.message_id for write in commit] for commit in stage.store.commits] == [  # type: ignore[union-attr]
+        ["m-1", "m-2"],
+        ["m-1"],
+    ]
+
+
+def test_a_claim_that_the_store_never_answers_is_not_sent_and_keeps_no_other_from_it() -> None:
+    stage = Stage()
+    commit = stage.store.commit
+
+    def lose_the_first(writes: Sequence[Write]) -> list[WriteResult]:
+        written = commit(writes)
+        lost = WriteResult(done=False)
+        return [
+            lost if isinstance(write, Insert) and write.message.message_id == "m-1" else result
+            for write, result in zip(writes, written, strict=True)
+        ]
+
+    stage.store.commit = lose_the_first  # type: ignore[method-assign]
+
+    first, second, scheduled = sending_item("m-1"), sending_item("m-2"), item_of(draft("m-1"), queued("m-1"))
+    batch = stage.claim(first, second)
+
+    assert (first.provider, first.outcome, first.is_claim_confirmed) == (None, NO_TIME, False)
+    assert (second.outcome, second.is_claim_confirmed) == (None, True)
+    assert batch.unfinished == set()
+    assert batch.deadline.has_time_for_call()
+    assert stage.claim(scheduled).affected_by_outage == {"r-1"}
+
+
+OWN = [
+    ("with its lease", claimed(), None),
+    ("after its lease", mark_unknown(claimed(), now=START, due_at=START, source=Source.SWEEP), NO_TIME),
+]
+
+
+@pytest.mark.parametrize(("current", "outcome"), [o[1:] for o in OWN], ids=[o[0] for o in OWN])
+def test_an_own_claim_is_recognised_by_its_attempt_whatever_else_was_stored(
+    current: Message, outcome: Outcome | None
+) -> None:
+    stored = replace(current, metadata={"of": "a later release"}, attachments=Attachments())
+    stage = Stage(stored)
+
+    item = sending_item()
+    batch = stage.claim(item)
+
+    assert (names(batch), batch.unfinished) == (["m-1"], set())
+    assert (item.message, item.outcome) == (stored, outcome)
+
+
+@pytest.mark.parametrize("record_count", [1, 3])
+def test_a_write_that_raises_comes_back_and_leaves_the_others(record_count: int) -> None:
+    stage = Stage()
+
+    def refuse_the_first(writes: Sequence[Write]) -> None:
+        if any(isinstance(write, Insert) and write.message.message_id == "m-1" for write in writes):
+            raise OverflowError
+
+    stage.store.before_commit = refuse_the_first
+
+    batch = stage.claim(*(sending_item(f"m-{number}") for number in range(1, record_count + 1)))
+
+    assert names(batch) == ["m-2", "m-3"][: record_count - 1]
+    assert (batch.unfinished, batch.affected_by_outage) == ({"r-1"}, set())
+    assert ("error", "write failed", {"kind": "Insert", "error": "OverflowError"}) in stage.telemetry.lines
 
 
 def test_a_message_comes_back_unclaimed_if_its_file_cannot_be_stored() -> None:

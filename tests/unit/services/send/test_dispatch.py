@@ -92,7 +92,10 @@ class Stage:
 
 
 NO_TIME = NotTaken(
-    reason=Reason.PROVIDER_ERROR, is_final=False, scope=FailureScope.INTERNAL, detail="no time was left for a call"
+    reason=Reason.PROVIDER_ERROR,
+    is_final=False,
+    scope=FailureScope.INTERNAL,
+    detail="no call was made: no time was left",
 )
 EXPIRED = NotTaken(reason=Reason.EXPIRED, is_final=True, scope=FailureScope.INTERNAL, detail="expires_at: has passed")
 

@@ -86,7 +86,7 @@ def test_a_message_that_cannot_be_counted_comes_back_with_those_after_it() -> No
     assert batch.unfinished == {"r-2", "r-3"}
 
 
-@pytest.mark.parametrize(("seconds_left", "unfinished"), [(15.0, set()), (14.9, {"r-1"})])
+@pytest.mark.parametrize(("seconds_left", "unfinished"), [(18.0, set()), (17.9, {"r-1"})])
 def test_nothing_is_counted_when_it_is_too_late_for_a_call(seconds_left: float, unfinished: set[str]) -> None:
     stage = Stage()
 

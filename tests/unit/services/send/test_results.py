@@ -1,5 +1,6 @@
 """The result stage: every outcome is stored, also over a newer revision of its message."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,11 +13,12 @@ from sampai.domain.outcome import NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
 from sampai.services.ports.correlations import Correlation, LinkCorrelation
-from sampai.services.ports.messages import Replace
+from sampai.services.ports.messages import Replace, Write
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.reports import Reports
 from sampai.services.send.attachments import AttachmentStore
 from sampai.services.send.batch import Batch, BatchItem
+from sampai.services.send.commits import Commits
 from sampai.services.send.results import Results
 from tests.fakes import (
     START,
@@ -44,10 +46,12 @@ class Stage:
         self.store.messages = {item.message.message_id: item.message for item in items}
         self.media = InMemoryMedia()
         self.telemetry = RecordingTelemetry()
-        self.batch = new_batch(items=items)
+        self.seconds_left = 20.0
+        self.batch = new_batch(items=items, remaining=lambda: self.seconds_left)
         clock = FixedClock()
         self.results = Results(
             messages=self.store,
+            commits=Commits(messages=self.store, sleep=self.sleep, telemetry=self.telemetry),
             reports=Reports(messages=self.store, correlations=self.store, clock=clock, telemetry=self.telemetry),
             attachments=AttachmentStore(
                 media=self.media,
@@ -58,6 +62,9 @@ class Stage:
             clock=clock,
             telemetry=self.telemetry,
         )
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds_left -= seconds
 
     def finish(self) -> Batch:
         self.results.store(self.batch)
@@ -162,14 +169,40 @@ def test_an_outcome_that_is_applied_twice_plans_one_wake_up() -> None:
     assert stage.message().due_at == START + timedelta(seconds=7 + 120)
 
 
-def test_an_outcome_that_is_not_stored_comes_back_and_leaves_the_others() -> None:
+def test_an_outcome_without_an_answer_is_repeated_alone() -> None:
     items = [sending_item("m-1", outcome=TAKEN), sending_item("m-2", outcome=LOST)]
     stage = Stage(*items)
     stage.store.outages.append(Replace)
 
+    stage.finish()
+
+    assert [item.stored for item in items] == [stage.store.messages["m-1"], stage.store.messages["m-2"]]
+    assert [len(commit) for commit in stage.store.commits] == [3, 1]
+
+
+def test_outcomes_are_repeated_until_only_the_time_to_queue_them_is_left() -> None:
+    item = sending_item(outcome=TAKEN)
+    stage = Stage(item)
+    stage.store.is_down = True
+
     batch = stage.finish()
 
-    assert batch.unfinished == {"r-1"}
+    assert (item.stored, batch.unfinished) == (None, set())
+    assert 6 <= stage.seconds_left < 7
+
+
+def test_an_outcome_that_raises_leaves_the_others() -> None:
+    items = [sending_item("m-1", outcome=THROTTLED), sending_item("m-2", outcome=LOST)]
+    stage = Stage(*items)
+
+    def refuse_the_first(writes: Sequence[Write]) -> None:
+        if any(isinstance(write, Replace) and write.message.message_id == "m-1" for write in writes):
+            raise OverflowError
+
+    stage.store.before_commit = refuse_the_first
+
+    stage.finish()
+
     assert [item.stored for item in items] == [None, stage.store.messages["m-2"]]
 
 

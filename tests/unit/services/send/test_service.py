@@ -427,19 +427,21 @@ def _crash(_: HttpRequest) -> HttpResponse:
 
 
 @covers("D1")
-def test_a_message_is_not_sent_if_the_claim_is_not_confirmed() -> None:
+def test_a_claim_without_an_answer_is_made_again() -> None:
     house = House()
     house.store.outages = [Insert]
 
-    assert house.send(request()) == ["r-1"]
-    assert house.transport.requests == []
+    assert house.send(request()) == []
+    assert house.message().status is Status.ACCEPTED
+    assert len(house.transport.requests) == 1
 
 
 @covers("P9", "D1", "I1")
-def test_a_message_with_a_lost_result_becomes_unknown_after_its_lease() -> None:
-    house = House()
-    house.store.outages = [Replace]
+def test_a_lost_result_is_found_by_the_end_of_the_lease_not_by_a_second_send() -> None:
+    house = House(lost())
+    house.store.outages = [Replace] * 100
     assert house.send(request()) == ["r-1"]
+    house.store.outages = []
 
     house.clock.advance(seconds=61)
     house.send(request(), sender=house.new_sender())

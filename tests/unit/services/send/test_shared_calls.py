@@ -234,7 +234,7 @@ def test_no_call_starts_without_time_to_finish_it() -> None:
     outcomes = dispatch(dispatcher(transport), [attempt(1), attempt(2)], seconds_left=14.9)
 
     assert transport.requests == []
-    assert outcomes == [not_called("no time was left for a call")] * 2
+    assert outcomes == [not_called("no call was made: no time was left")] * 2
 
 
 def test_a_request_that_cannot_be_built_fails_no_message() -> None:

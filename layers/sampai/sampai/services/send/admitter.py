@@ -50,9 +50,15 @@ class Admitter:
         )
         self._admit_new(batch, context)
         for item in waiting:
-            if batch.unfinished.isdisjoint(item.record_ids):
+            if not batch.unfinished.isdisjoint(item.record_ids):
+                continue
+            try:
                 message = end_hold(item.before, now=context.now) if context.is_sending else item.before
                 item.decide(start(message, attempt_id=self._new_id(), context=context))
+            except Exception as error:
+                self._report_bug(item.record_ids, error)
+                batch.unfinished.update(item.record_ids)
+            else:
                 batch.items.append(item)
         self._report_providers(batch)
 
@@ -67,7 +73,7 @@ class Admitter:
         try:
             messages = self._messages.read(attempts.keys())
         except UnavailableError:
-            batch.unfinished.update(record_id for by_record in attempts.values() for record_id in by_record)
+            batch.redeliver_after_outage(record_id for by_record in attempts.values() for record_id in by_record)
             return []
         return [
             BatchItem(record_ids=list(attempts[message_id]), before=message)
@@ -86,7 +92,9 @@ class Admitter:
         try:
             return load_eligibility(self._eligibility, [query for _, query in queries])
         except UnavailableError:
-            batch.unfinished.update(record_id for record_ids, query in queries if query for record_id in record_ids)
+            batch.redeliver_after_outage(
+                record_id for record_ids, query in queries if query for record_id in record_ids
+            )
             return EligibilityData()
 
     def _report_providers(self, batch: Batch) -> None:
@@ -105,9 +113,12 @@ class Admitter:
             try:
                 self._admit_request(batch, record, request, context)
             except Exception as error:
-                # A bug of ours must not stop the other records. The record comes back, and ends as a dead letter.
-                self._telemetry.error("request not admitted", record_id=record.record_id, error=type(error).__name__)
+                self._report_bug([record.record_id], error)
                 batch.unfinished.add(record.record_id)
+
+    def _report_bug(self, record_ids: Sequence[str], error: Exception) -> None:
+        """Log an error of ours. It must not stop the other records; these come back, and end as dead letters."""
+        self._telemetry.error("request not admitted", record_ids=list(record_ids), error=type(error).__name__)
 
     def _admit_request(
         self, batch: Batch, record: Record, request: SendRequest | InvalidRequest, context: AdmissionContext

@@ -11,7 +11,7 @@ from sampai.domain.outcome import Outcome
 from sampai.providers.base import Provider
 from sampai.services.deadline import Deadline
 from sampai.services.ports.messages import Insert, Replace
-from sampai.services.ports.queue import WakeUp
+from sampai.services.ports.queue import Receipt, WakeUp
 from sampai.services.send.admission import Decision
 from sampai.services.send.configuration import Configuration
 
@@ -26,6 +26,10 @@ class Record:
     """Time at which it was put on the queue."""
     group: str | None = None
     """Message group that the caller chose."""
+    receipt: Receipt | None = field(default=None, repr=False)
+    """This delivery of the message."""
+    receives: int = 1
+    """Deliveries so far, this one included."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -48,6 +52,10 @@ class BatchItem:
     """Set once the provider was to be called."""
     stored: Message | None = None
     """The message as stored after its outcome. None if the store did not confirm it."""
+    is_claim_confirmed: bool = True
+    """False: the store did not answer the claim. The message is not sent in this batch."""
+    is_carried: bool = False
+    """Whether the outcome is that of another worker, and came with a record."""
 
     def __post_init__(self) -> None:
         self.message = self.before
@@ -81,6 +89,8 @@ class Batch:
     """Messages still in the pipeline. A stage removes those that the later stages must not see."""
     unfinished: set[str] = field(default_factory=set)
     """Ids of records that the queue must deliver again."""
+    affected_by_outage: set[str] = field(default_factory=set)
+    """The unfinished records that an outage of AWS stopped. They come back later each time."""
     rejected: list[Event] = field(default_factory=list)
     """Events about requests that became no message of their own."""
     rejected_records: set[str] = field(default_factory=set)
@@ -93,8 +103,28 @@ class Batch:
 
     def redeliver(self, item: BatchItem) -> None:
         """Remove an item and have its records delivered again."""
-        self.items.remove(item)
+        if item in self.items:
+            self.items.remove(item)
         self.unfinished.update(item.record_ids)
+
+    def redeliver_after_outage(self, record_ids: Iterable[str]) -> None:
+        """Have records delivered again that an outage of AWS stopped."""
+        record_ids = set(record_ids)
+        self.unfinished |= record_ids
+        self.affected_by_outage |= record_ids
+
+    def remove_after_outage(self, item: BatchItem) -> None:
+        """Remove an item that an outage of AWS stopped, and have its records delivered again."""
+        self.items.remove(item)
+        self.redeliver_after_outage(item.record_ids)
+
+    def add(self, other: "Batch") -> None:
+        """Add the items and results of another batch with the same configuration and deadline."""
+        self.items += other.items
+        self.unfinished |= other.unfinished
+        self.affected_by_outage |= other.affected_by_outage
+        self.rejected += other.rejected
+        self.rejected_records |= other.rejected_records
 
     def reject(self, record_ids: Iterable[str], event: Event) -> None:
         """Publish an event about records at the end of the batch."""

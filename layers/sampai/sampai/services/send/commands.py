@@ -47,7 +47,7 @@ class Commands:
             try:
                 self._cancel_stored(message_id, written)
             except UnavailableError:
-                batch.unfinished.update(canceled[message_id])
+                batch.redeliver_after_outage(canceled[message_id])
 
     def _cancel_stored(self, message_id: str, written: WriteResult) -> None:
         """Cancel the stored message if the insert found one. Raises UnavailableError."""
@@ -73,6 +73,6 @@ class Commands:
         try:
             self._suppression_list.set_opt_out(number, is_out=is_out, at=wished_at)
         except UnavailableError:
-            batch.unfinished.add(record.record_id)
+            batch.redeliver_after_outage([record.record_id])
         else:
             self._telemetry.count("OptedOut" if is_out else "OptedIn")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from sampai.domain.message import Message
 from sampai.domain.outcome import Outcome, Unknown
 from sampai.providers.base import Provider
 from sampai.providers.features import SupportsBatchSend
@@ -65,7 +66,7 @@ class Dispatcher:
         if not calls:
             return
         pool = self._pool or self._new_pool(THREADS)
-        futures = [(call, pool.submit(self._make, call, batch.deadline)) for call in calls]
+        futures = [(call, self._submit(pool, call, batch.deadline)) for call in calls]
         _, unfinished = wait_for([future for _, future in futures], timeout=batch.deadline.seconds_for_calls())
         # Threads are expensive to start, so the pool is kept. A stuck thread must not be waited for again.
         self._pool = None if unfinished else pool
@@ -75,6 +76,16 @@ class Dispatcher:
             outcomes = _outcomes_of(call, future)
             for item in call.items:
                 item.outcome = outcomes[item.message.message_id]
+
+    def _submit(self, pool: Executor, call: Call, deadline: Deadline) -> "Future[dict[str, Outcome]]":
+        """Start a call. If no thread can be started, the call counts as canceled."""
+        try:
+            return pool.submit(self._make, call, deadline)
+        except Exception:
+            canceled: Future[dict[str, Outcome]] = Future()
+            canceled.cancel()
+            canceled.set_running_or_notify_cancel()
+            return canceled
 
     def _make(self, call: Call, deadline: Deadline) -> dict[str, Outcome]:
         """Make one call and return the outcomes by message id. Messages that have expired are left out of it."""
@@ -108,7 +119,7 @@ def group_into_calls(items: Sequence[BatchItem]) -> list[Call]:
     for item in sorted(items, key=_start_of):
         if item.provider is None:
             continue
-        shared = item.provider.batch_key(item.message) if isinstance(item.provider, SupportsBatchSend) else None
+        shared = _batch_key(item.provider, item.message)
         key = (id(item.provider), shared or "")
         call = open_calls.get(key) if shared is not None else None
         if call is not None and call.has_room_for(item):
@@ -119,6 +130,14 @@ def group_into_calls(items: Sequence[BatchItem]) -> list[Call]:
         if shared is not None:
             open_calls[key] = call
     return calls
+
+
+def _batch_key(provider: Provider, message: Message) -> str | None:
+    """Return the key of the calls that a message may share, or None if it is sent by itself."""
+    try:
+        return provider.batch_key(message) if isinstance(provider, SupportsBatchSend) else None
+    except Exception:
+        return None
 
 
 def _start_of(item: BatchItem) -> datetime:

@@ -22,4 +22,4 @@ class Outbox:
         try:
             self._bus.put(batch.rejected)
         except UnavailableError:
-            batch.unfinished |= batch.rejected_records
+            batch.redeliver_after_outage(batch.rejected_records)

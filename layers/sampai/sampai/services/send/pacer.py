@@ -76,10 +76,8 @@ class Pacer:
         behind = {name for name, count in gone.items() if name and count > max(MAX_LATE, rates[name] * LATE_SHARE)}
         late = [item for item in paced if item.message.provider in behind]
         for item in late:
-            item.starts_at = None
+            item.starts_at = _NEVER
         self._reserve(late, rates, batch.deadline, may_wait=True, claim_time=timedelta(0))
-        for item in late:
-            item.starts_at = item.starts_at or _NEVER
 
     def _reserve(
         self,

@@ -9,6 +9,7 @@ from sampai.services.ports.eligibility import EligibilityReader
 from sampai.services.ports.encryption_keys import EncryptionKeyStore
 from sampai.services.ports.media import MediaStore
 from sampai.services.ports.messages import Messages
+from sampai.services.ports.queue import Queue
 from sampai.services.ports.quotas import QuotaCounters
 from sampai.services.ports.rate_limiter import RateLimiter
 from sampai.services.ports.runtime import Clock, NewId, NewPool, Sleep
@@ -18,15 +19,19 @@ from sampai.services.ports.transport import Transport
 from sampai.services.reports import Reports
 from sampai.services.send.admitter import Admitter
 from sampai.services.send.attachments import AttachmentStore
+from sampai.services.send.carried_outcomes import CarriedOutcomes
 from sampai.services.send.circuits import CircuitRecorder
 from sampai.services.send.claims import Claims
 from sampai.services.send.commands import Commands
+from sampai.services.send.commits import Commits
 from sampai.services.send.configuration import ConfigurationLoader
 from sampai.services.send.dispatch import Dispatcher
 from sampai.services.send.outbox import Outbox
 from sampai.services.send.pacer import Pacer
 from sampai.services.send.provider_calls import ProviderCalls
 from sampai.services.send.quotas import Quotas
+from sampai.services.send.redelivery import Redelivery
+from sampai.services.send.releases import Releases
 from sampai.services.send.results import Results
 from sampai.services.send.service import SendService, Stages
 
@@ -71,6 +76,7 @@ def build_send_service(
     per_recipient: RecipientStores,
     transport: Transport,
     limiter: RateLimiter,
+    queue: Queue,
     outbox: Outbox,
     runtime: Runtime,
 ) -> SendService:
@@ -84,7 +90,17 @@ def build_send_service(
     )
     calls = ProviderCalls(transport=transport, attachments=attachments, clock=clock, telemetry=telemetry)
     reports = Reports(messages=messages, correlations=per_message.correlations, clock=clock, telemetry=telemetry)
+    commits = Commits(messages=messages, sleep=runtime.sleep, telemetry=telemetry)
+    results = Results(
+        messages=messages,
+        commits=commits,
+        reports=reports,
+        attachments=attachments,
+        clock=clock,
+        telemetry=telemetry,
+    )
     stages = Stages(
+        carried_outcomes=CarriedOutcomes(messages=messages, queue=queue, telemetry=telemetry),
         commands=Commands(
             messages=messages, suppression_list=per_recipient.suppression_list, clock=clock, telemetry=telemetry
         ),
@@ -98,10 +114,17 @@ def build_send_service(
         ),
         quotas=Quotas(messages=messages, counters=per_recipient.quotas, clock=clock),
         pacer=Pacer(limiter=limiter, clock=clock, sleep=runtime.sleep, telemetry=telemetry),
-        claims=Claims(messages=messages, attachments=attachments, clock=clock, telemetry=telemetry),
+        claims=Claims(messages=messages, commits=commits, attachments=attachments, clock=clock, telemetry=telemetry),
         dispatcher=Dispatcher(calls=calls, clock=clock, sleep=runtime.sleep, new_pool=runtime.new_pool),
         circuits=CircuitRecorder(circuit_breakers=circuit_breakers, secret=secret, clock=clock, telemetry=telemetry),
-        results=Results(messages=messages, reports=reports, attachments=attachments, clock=clock, telemetry=telemetry),
+        results=results,
+        releases=Releases(messages=messages, results=results, sleep=runtime.sleep),
         outbox=outbox,
     )
-    return SendService(configuration=configuration, stages=stages, clock=clock, telemetry=telemetry)
+    return SendService(
+        configuration=configuration,
+        stages=stages,
+        redelivery=Redelivery(queue=queue, telemetry=telemetry),
+        clock=clock,
+        telemetry=telemetry,
+    )

@@ -6,7 +6,7 @@ from typing import Final
 from sampai.domain.failure import Reason
 from sampai.domain.http import HttpResponse
 from sampai.domain.message import Message
-from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Unknown
+from sampai.domain.outcome import NO_CALL, FailureScope, NotTaken, Outcome, Unknown
 from sampai.providers.base import Provider
 from sampai.providers.features import SupportsBatchSend
 from sampai.providers.responses import with_refused_address
@@ -22,7 +22,7 @@ def _outcome_without_call(reason: Reason, detail: str, *, is_final: bool = False
 
 
 EXPIRED: Final = _outcome_without_call(Reason.EXPIRED, "expires_at: has passed", is_final=True)
-NO_TIME: Final = _outcome_without_call(Reason.PROVIDER_ERROR, "no time was left for a call")
+NO_TIME: Final = _outcome_without_call(Reason.PROVIDER_ERROR, f"{NO_CALL}: no time was left")
 
 
 class ProviderCalls:

@@ -31,7 +31,7 @@ class Quotas:
         if not limits or not new:
             return
         for item in new[self._count_in_turn(new, limits, batch) :]:
-            batch.redeliver(item)
+            batch.remove_after_outage(item)
 
     def _count_in_turn(self, new: list[BatchItem], limits: Mapping[Limit, int], batch: Batch) -> int:
         """Count the messages in their order and return how many were counted. Stop at the first outage.
