@@ -178,8 +178,9 @@ def test_publish_skips_an_unreadable_record_and_reads_no_former_status_from_an_u
 
 
 def test_send_and_monitor_work_beside_unreadable_entries_of_the_directory(deployment: Deployment) -> None:
-    entry = {"changed_at": PAST, "ttl": {"N": "1"}}
-    put(deployment, deployment.directory, directory_key={"S": "number#+85591234510"}, **entry)
+    deployment.call("send", batch({"opt_in": "+85591234510"}))
+    (opt_in,) = deployment.items(deployment.directory)
+    put(deployment, deployment.directory, **{name: value for name, value in opt_in.items() if name != "opted_out"})
     put(deployment, deployment.directory, directory_key={"S": "catalogue#nusasms"}, templates={"S": "[]"})
     put(deployment, deployment.directory, directory_key={"S": "policy#kh"}, rules={"S": "{}"})
 
