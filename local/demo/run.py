@@ -22,6 +22,12 @@ POLL_SECONDS: Final = (15, 30)
 
 DEADLINE_SECONDS: Final = 150.0
 
+VISIBILITY_SECONDS: Final = 180.0
+"""As in the template."""
+
+BATCHED_OPERATIONS: Final = frozenset({"send_bulk"})
+"""Calls that need several messages in one batch. On a slow computer the queue may deliver each by itself."""
+
 PROBE_SECONDS: Final = 2.0
 """How long a computer with two idle cores takes for the first run of the monitor. It starts a function."""
 
@@ -34,7 +40,13 @@ Show = Callable[[list[tuple[Track, News]]], None]
 
 def operators_settings(slowness: float = 1.0) -> dict[str, Any]:
     """Return the changes to the settings for a computer with this slowness."""
-    return {"report_horizon_hours": HORIZON_SECONDS * slowness / 3600, "poll_seconds": list(POLL_SECONDS)}
+    horizon = HORIZON_SECONDS * slowness + redelivery_seconds(slowness)
+    return {"report_horizon_hours": horizon / 3600, "poll_seconds": list(POLL_SECONDS)}
+
+
+def redelivery_seconds(slowness: float) -> float:
+    """Return the time until the records of a worker that ran out of time come back: none on a fast computer."""
+    return VISIBILITY_SECONDS if slowness > 1 else 0.0
 
 
 def slowness_of(probe_seconds: float) -> float:
@@ -53,6 +65,7 @@ class Demo:
         self._watch = Watch(CASES)
         self._acceptances: Counter[Acceptance] = Counter()
         self._spoke_at = 0.0
+        self._slowness = 1.0
 
     @property
     def _seconds(self) -> float:
@@ -60,11 +73,11 @@ class Demo:
 
     def run(self) -> bool:
         """Send all rows and wait for their ends, up to the deadline. Return whether all ended as expected."""
-        slowness = slowness_of(self._caller.check_accounts())
+        slowness = self._slowness = slowness_of(self._caller.check_accounts())
         self._caller.change_settings(operators_settings(slowness))
         if slowness > 1:
             self._console.print(f"This computer is busy. All waits are {slowness:.1f} times as long as usual.")
-        deadline = self._seconds + DEADLINE_SECONDS * slowness
+        deadline = self._seconds + DEADLINE_SECONDS * slowness + redelivery_seconds(slowness)
         with self._open_screen() as show:
             while not self._watch.is_over and self._seconds < deadline:
                 self._put_due_requests()
@@ -98,7 +111,8 @@ class Demo:
         self._receive_news()
         stored = self._caller.statuses({track.message_id for track in self._watch.tracks if track.message_id})
         calls = self._caller.calls()
-        verdict = self._watch.verdict(self._acceptances, stored, calls)
+        optional = BATCHED_OPERATIONS if self._slowness > 1 else frozenset[str]()
+        verdict = self._watch.verdict(self._acceptances, stored, calls, optional=optional)
         width = self._console.width
         self._console.print(screen.conclusion(self._watch, self._acceptances, calls, verdict, width))
         if self._picture:

@@ -27,6 +27,9 @@ ALLOWED: Final[Mapping[str, frozenset[Kind]]] = {
 
 ALLOWED_NAMES: Final[Mapping[str, frozenset[str]]] = {
     "body to nusasms": frozenset({"nusasms user", "nusasms password"}),
+    # A reply goes to the number that wrote last in its conversation.
+    "message that is final, in its table": frozenset({"inbound number"}),
+    "message that is not final, in its table": frozenset({"inbound number"}),
     "body to smspoh": frozenset({"first token"}),  # in the URL for receipts
     **{f"headers to {c.vendor}": frozenset() for c in CANARIES.values() if c.vendor},
 }

@@ -1,6 +1,7 @@
 """The cases of NusaSMS, SMS v3. Answers and callbacks are from its page, with the stars in numbers filled in."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -159,7 +160,7 @@ CODES: tuple[tuple[str, Outcome], ...] = (
     ("-34", final(Reason.INVALID_SENDER, "-34", "SENDER_NOT_ALLOWED")),
     ("-35", final(Reason.INVALID_SENDER, "-35", "SENDER_NOT_REGISTERED")),
     ("-36", final(Reason.INVALID_SENDER, "-36", "SENDER_NOT_SET")),
-    ("-40", out_of_order(Reason.AUTHENTICATION, "-40", "IP_ADDRESS_FORBIDDEN")),
+    ("-40", replace(out_of_order(Reason.AUTHENTICATION, "-40", "IP_ADDRESS_FORBIDDEN"), is_address_refused=True)),
     ("-55", final(Reason.INVALID_RECIPIENT, "-55", "audience: no such group, or nobody in it")),
     ("-77", final(Reason.RATE_LIMITED, "-77", "SPAM_PATTERN")),
     ("-78", final(Reason.RATE_LIMITED, "-78", "LIMIT REACHED FOR DESTINATION NUMBER")),
@@ -207,7 +208,7 @@ ANSWERS = (
     Answer(
         title="a code under 401: the code decides",
         response=result("-40", http=401),
-        outcome=out_of_order(Reason.AUTHENTICATION, "-40", "IP_ADDRESS_FORBIDDEN"),
+        outcome=replace(out_of_order(Reason.AUTHENTICATION, "-40", "IP_ADDRESS_FORBIDDEN"), is_address_refused=True),
     ),
     Answer(title="a code that says little, under 400", response=result("-99", http=400), outcome=Unknown(why="")),
     Answer(title="a code that nobody has described", response=result("-56"), outcome=Unknown(why="")),

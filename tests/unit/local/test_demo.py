@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 
 from local.demo import screen
 from local.demo.messages import CASES, OPERATIONS, RECEIVED, REJECTED, Case, Moment, written
-from local.demo.run import MAX_SLOWNESS, PROBE_SECONDS, slowness_of
+from local.demo.run import BATCHED_OPERATIONS, MAX_SLOWNESS, PROBE_SECONDS, operators_settings, slowness_of
 from local.demo.watch import AT_SENDER, FINAL, NO_CALL, Track, Watch, objections
 from local.simulators.outcomes import OUTCOMES
 from local.simulators.registry import VENDORS, load_vendors
@@ -487,3 +487,15 @@ def test_an_attempt_without_a_call_is_not_counted() -> None:
 
     assert watch.tracks[0].attempts == 1
     assert outcome.NO_CALL == NO_CALL
+
+
+@pytest.mark.parametrize(("slowness", "seconds"), [(1.0, 40.0), (2.0, 260.0)])
+def test_a_slow_computer_gives_a_redelivery_time_before_the_report_horizon(slowness: float, seconds: float) -> None:
+    assert operators_settings(slowness)["report_horizon_hours"] * 3600 == pytest.approx(seconds)
+
+
+def test_a_call_for_several_messages_is_optional_on_a_slow_computer() -> None:
+    calls = {vendor: {name: 1 for name in names if name != "send_bulk"} for vendor, names in OPERATIONS.items()}
+
+    assert Watch(()).verdict({}, {}, calls) == ["smspoh: nobody called send_bulk"]
+    assert Watch(()).verdict({}, {}, calls, optional=BATCHED_OPERATIONS) == []
