@@ -8,12 +8,26 @@ import logging
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from sampai.adapters import aws, rate_limiter, store, telemetry, transport
+from sampai.adapters import (
+    aws,
+    directory,
+    dynamo,
+    inbox,
+    items,
+    media,
+    rate_limiter,
+    reading,
+    store,
+    telemetry,
+    transport,
+)
 from sampai.contract import request as contract
 from sampai.domain import message as messages
 from sampai.domain import status as statuses
@@ -26,9 +40,9 @@ from sampai.domain.status import Source
 from sampai.providers import features, responses, smsnoc, smspoh
 from sampai.providers.nomsa import sms as nomsa
 from sampai.providers.nusasms import sms as nusasms
-from sampai.services import attempt, circuit_breakers
+from sampai.services import attempt, circuit_breakers, publish
 from sampai.services.deadline import Deadline
-from sampai.services.follow_up import leases, next_state, reconciliation, wake_ups
+from sampai.services.follow_up import leases, next_state, reader, reconciliation, wake_ups
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.reports import Reports, change
 from sampai.services.send import (
@@ -37,6 +51,7 @@ from sampai.services.send import (
     attachments,
     carried_outcomes,
     claims,
+    commands,
     dispatch,
     eligibility,
     pacer,
@@ -700,3 +715,163 @@ def _(planter: Planter) -> None:
         return trusting
 
     planter.replace(transport.HttpTransport, "__init__", make)
+
+
+# --- items and their lifetime -----------------------------------------------------------------------------------------
+
+
+@defect("an unreadable item stops the reading of all others", "ports/store")
+def _(planter: Planter) -> None:
+    planter.replace(reading, "read_item", lambda _: lambda item, parse, **_options: parse(item))
+
+
+@defect("a write that cannot be serialised stops all others", "ports/store")
+def _(planter: Planter) -> None:
+    def make(to_statement: Any) -> Any:
+        def raise_past_the_guard(self: Any, write: Any) -> Any:
+            try:
+                return to_statement(self, write)
+            except Exception as error:
+                raise SystemExit("not serialised") from error
+
+        return raise_past_the_guard
+
+    planter.replace(store.DynamoStore, "_to_statement", make)
+
+
+@defect("a call that DynamoDB refuses is not repeated write by write", "ports/store")
+def _(planter: Planter) -> None:
+    planter.replace(store, "_REFUSED", lambda _: frozenset())
+
+
+@defect("an item with an old send_at expires early", "unit/adapters/items", "ports/media")
+def _(planter: Planter) -> None:
+    def early(message: Message, retention: Any = items.RETENTION) -> Any:
+        return dynamo.to_ttl(message.send_at or message.created_at, retention)
+
+    planter.replace(items, "ttl_of", lambda _: early)
+
+
+def _shift_lifetimes(module: Any, days: int) -> Callable[[Planter], None]:
+    """Return a defect that changes every time to live that a module writes."""
+
+    def plant(planter: Planter) -> None:
+        planter.replace(
+            module, "to_ttl", lambda original: lambda now, retention: original(now, retention + timedelta(days=days))
+        )
+
+    return plant
+
+
+defect("correlations expire before their messages", "ports/store")(_shift_lifetimes(store, -1))
+defect("inbound messages are kept too long", "ports/inbox")(_shift_lifetimes(inbox, 1))
+defect("entries of the directory expire too early", "ports/directory")(_shift_lifetimes(directory, -1))
+
+
+@defect("files expire too early", "ports/media")
+def _(planter: Planter) -> None:
+    planter.replace(
+        media, "ttl_of", lambda original: lambda message, retention: original(message, retention - timedelta(days=1))
+    )
+
+
+@defect("tables are read without strong consistency", "ports/store")
+def _(planter: Planter) -> None:
+    def make(get: Any) -> Any:
+        def eventual(client: Any, *arguments: Any) -> Any:
+            return get(_EventuallyConsistent(client), *arguments)
+
+        return eventual
+
+    planter.replace(dynamo, "_get", make)
+
+
+class _EventuallyConsistent:
+    """A client of DynamoDB that reads without `ConsistentRead`."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def batch_get_item(self, *, RequestItems: dict[str, dict[str, Any]]) -> Any:  # noqa: N803 - the name of AWS
+        relaxed = {table: {**keys, "ConsistentRead": False} for table, keys in RequestItems.items()}
+        return self._client.batch_get_item(RequestItems=relaxed)
+
+
+@defect("only the first part of a file is deleted", "ports/media")
+def _(planter: Planter) -> None:
+    def make(delete: Any) -> Any:
+        def first_part(self: Any, key: str) -> None:
+            self._client.delete_item(TableName=self._table, Key={"media_key": {"S": next(media._part_keys(key))}})
+
+        return first_part
+
+    planter.replace(media.DynamoMedia, "delete", make)
+
+
+@defect("the history grows without a limit", "unit/domain/status", "unit/services/send/service")
+def _(planter: Planter) -> None:
+    planter.replace(messages, "HISTORY_LIMIT", lambda limit: 10 * limit)
+
+
+@defect("the file of an ended message is kept", "unit/services/publish")
+def _(planter: Planter) -> None:
+    planter.replace(publish.PublishService, "_discard", _constant(None))
+
+
+@defect("due messages in the shards of a higher count are not found", "ports/store")
+def _(planter: Planter) -> None:
+    def make(due: Any) -> Any:
+        def in_the_first_shards(self: Any, *arguments: Any) -> Any:
+            shards, self._due_shards = self._due_shards, items.DUE_SHARDS
+            try:
+                return due(self, *arguments)
+            finally:
+                self._due_shards = shards
+
+        return in_the_first_shards
+
+    planter.replace(store.DynamoStore, "due", make)
+
+
+@defect("a failed cancel is not delivered again", "unit/services/send/commands")
+def _(planter: Planter) -> None:
+    planter.replace(commands.Commands, "_cancel_stored", _constant(None))
+
+
+@defect("a vendor id is put into a URL without quoting", "conformance/provider_contract", "unit/providers/smsnoc_many")
+def _(planter: Planter) -> None:
+    planter.replace(smsnoc, "quote", lambda _: lambda text, safe="": text)
+
+
+@defect("a look-up begins without time for it", "unit/services/follow_up/reader", "unit/services/follow_up/poller")
+def _(planter: Planter) -> None:
+    planter.replace(Deadline, "has_time_for_call", _constant(True))
+
+
+@defect("a refused look-up counts as not found", "unit/services/follow_up/poller", "unit/services/follow_up/service")
+def _(planter: Planter) -> None:
+    def make(look_up: Any) -> Any:
+        def forgiving(self: Any, provider: Any, message: Message) -> Any:
+            try:
+                return look_up(self, provider, message)
+            except reader.PollFailedError:
+                return None
+
+        return forgiving
+
+    planter.replace(reader.VendorReader, "look_up", make)
+
+
+@defect("pages that repeat are read again and again", "unit/services/follow_up/reader")
+def _(planter: Planter) -> None:
+    def make(pages: Any) -> Any:
+        def all_pages(self: Any, provider: Any, window: Any) -> Any:
+            for number in range(reader.MAX_PAGES):
+                yield self._read(provider.build_list(window, number), partial(provider.parse_list, page=number))
+
+        return all_pages
+
+    planter.replace(reader.VendorReader, "pages", make)
