@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from benchmarks.harness import TOKEN, YARDSTICKS, Sandbox, Stage, batch_of, medians, staged
 from benchmarks.results import Figure
+from sampai.domain.webhook_token import webhook_token
 
 MESSAGES: Final = 100
 """In a round; a hundred items are read at once."""
@@ -121,6 +122,6 @@ def receipt_of(message_id: str, provider_message_id: str, *, status: str = "Deli
         "&finishedAt=2026-11-21+16%3A30%3A04&updatedAt=2026-11-21+16%3A30%3A04",
         "headers": {"accept": "*/*", "content-length": "0", "user-agent": "vendor"},
         "requestContext": {"http": {"method": "GET", "path": "/webhooks/smspoh/receipt"}},
-        "pathParameters": {"provider": "smspoh", "kind": "receipt", "token": TOKEN},
+        "pathParameters": {"provider": "smspoh", "kind": "receipt", "token": webhook_token(TOKEN, "smspoh")},
         "isBase64Encoded": False,
     }

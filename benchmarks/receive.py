@@ -35,7 +35,7 @@ from sampai.services.webhook.service import Answer, WebhookService
 from tests.fakes import START, FixedClock, FixedSecret, RecordingTelemetry
 from tests.functional.sandbox import SETTINGS, read_event
 from tests.functional.vendors import ROOTS
-from tests.harness.application import SECRET, TOKEN
+from tests.harness.application import SECRET, token_of
 from tests.template import ROOT
 
 RECEIPTS: Final = 200
@@ -123,7 +123,7 @@ def count_case(case: Case) -> CountingDynamo:
     for query in (*case.before, case.query):
         client.forget()
         request = WebhookRequest(method="GET", query=query)
-        answer = service.handle(provider=case.provider, kind=kind, token=TOKEN, request=request)
+        answer = service.handle(provider=case.provider, kind=kind, token=token_of(case.provider), request=request)
         if answer is not Answer.RECEIVED:
             raise AssertionError(f"{case.what}: {answer}")
     return client

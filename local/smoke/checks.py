@@ -26,6 +26,7 @@ from sampai.adapters.store import DynamoStore
 from sampai.domain.failure import Reason
 from sampai.domain.message import HistoryEntry, Message
 from sampai.domain.status import Source, Status
+from sampai.domain.webhook_token import webhook_token
 from sampai.services.ports.correlations import correlation_key
 from sampai.services.ports.messages import Insert, Replace
 from sampai.services.ports.runtime import UnavailableError
@@ -112,7 +113,7 @@ class Smoke:
     def _check_receipts(self) -> str:
         secret_id = self._target.outputs["ProviderSecretArn"]
         secret = self._target.client("secretsmanager").get_secret_value(SecretId=secret_id)["SecretString"]
-        token = json.loads(secret)["webhook_tokens"][0]
+        token = webhook_token(json.loads(secret)["webhook_tokens"][0], PROVIDER)
         self._created.callback(
             self._delete, "CorrelationsTable", "correlation_key", correlation_key(PROVIDER, self._id)
         )

@@ -62,9 +62,9 @@ def test_a_good_life_says_nothing_and_reaches_every_place() -> None:
 
     assert outside.leaks() == []
     sent = canaries_in("".join(outside.text(place) for place in outside.places() if " to " in place))
-    unsent = {Kind.FINGERPRINT_KEY, Kind.INBOUND, Kind.MISPLACED}
-    never = {"second token", "wrong token", "vendor's key", "promotional text"}
-    assert {c.name for c in CANARIES.values() if c.kind not in unsent} - never <= sent
+    unsent = {Kind.FINGERPRINT_KEY, Kind.INBOUND, Kind.MISPLACED, Kind.TOKEN}
+    never = {"vendor's key", "promotional text"}
+    assert {c.name for c in CANARIES.values() if c.kind not in unsent} - never | {"first smspoh token"} <= sent
     assert canaries_in(outside.text("event Message Received")) == {"inbound text", "inbound number"}
     assert outside.places() >= ALLOWED.keys() | {"log", "telemetry", "queue", "event", "standard output", "meeting"}
     assert {f"answer of {f}" for f in ("send", "webhook", "follow_up", "monitor", "publish")} <= outside.places()
@@ -305,7 +305,7 @@ LEAKS: Final[dict[str, Callable[[Estate], None]]] = {
     "nomsa api_key: repr of Call": _show_credentials,
     "text: exception that left follow_up": _raise_with_a_text,
     "text: exception of ours": _raise_ours,
-    "first token: answer of webhook": _answer_with_the_token,
+    "first smspoh token: answer of webhook": _answer_with_the_token,
     "Cambodian number: event": _tell_the_recipient,
     "text: message that is final, in its table": _keep_the_text,
     "smspoh api_secret: headers to nomsa": _change_requests(headers={"X-Key": value("smspoh api_secret")}),

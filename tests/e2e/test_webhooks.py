@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from sampai.domain.webhook_token import webhook_token
 from tests.e2e.conftest import Stack, client
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -37,7 +38,7 @@ def buffered(stack: Stack, key: str) -> object:
 def token(local_stack: Stack) -> str:
     secret = client("secretsmanager").get_secret_value(SecretId=local_stack.outputs["ProviderSecretArn"])
     tokens: list[str] = json.loads(secret["SecretString"])["webhook_tokens"]
-    return tokens[0]
+    return webhook_token(tokens[0], "smspoh")
 
 
 def test_unknown_places_get_one_constant_answer(local_stack: Stack, token: str) -> None:
@@ -48,6 +49,7 @@ def test_unknown_places_get_one_constant_answer(local_stack: Stack, token: str) 
         f"/webhooks/acme/receipt/{token}",
         f"/webhooks/smspoh/inbox/{token}",
         f"/webhooks/nomsa/receipt/{token}",
+        f"/webhooks/nusasms/sms-receipt/{token}",
     ]
 
     answers = {call(local_stack, "GET", place + query) for place in places}

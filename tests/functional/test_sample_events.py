@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.functional.sandbox import EVENTS, FUNCTIONS, Deployment, environment_of, leaks, read_event
+from sampai.domain.webhook_token import webhook_token
+from tests.functional.sandbox import EVENTS, FUNCTIONS, TOKEN, Deployment, environment_of, leaks, read_event
 from tests.template import template
 
 DONE: dict[str, list[str]] = {"batchItemFailures": []}
@@ -368,7 +369,7 @@ def test_a_function_runs_with_the_environment_of_the_template_and_no_more(
         "to +85591234510",
         "to 85591234510",
         'sent {"text": "Your parcel is at the post office"}',
-        "/webhooks/smspoh/receipt/local-webhook-token",
+        f"/webhooks/smspoh/receipt/{webhook_token(TOKEN, 'smspoh')}",
         "Bearer functional_v1_nomsa",
         "APIKey: functional-api-key",
         "caption=Undangan+rapat+warga",

@@ -27,8 +27,8 @@ from sampai.services.send.batch import Record
 from sampai.services.webhook.service import Answer
 from tests.covers import covers
 from tests.fuzz.vendors import MOODS, WORDS, DeathError, Entry, FakeVendors
+from tests.harness.application import SECRET, House, token_of
 from tests.harness.application import SETTINGS as HOUSE_SETTINGS
-from tests.harness.application import TOKEN, House
 
 COUNTRIES: Final = {"nomsa": "+855912345", "smsnoc": "+880174497", "smspoh": "+959777777", "nusasms": "+628123456"}
 BOTH: Final = "+66812345"
@@ -229,7 +229,7 @@ class Application(RuleBasedStateMachine):
     @rule(
         pick=picks,
         status=st.sampled_from([None, Status.ACCEPTED, Status.SENT, Status.DELIVERED, Status.UNDELIVERED]),
-        token=st.sampled_from([TOKEN, "the-token-before"]),
+        token=st.sampled_from(SECRET.webhook_tokens),
     )
     def receive_a_receipt(self, pick: int, status: Status | None, token: str) -> None:
         """The present status, or any other: late, early, again."""
@@ -259,7 +259,7 @@ class Application(RuleBasedStateMachine):
         word, token = WORDS[entry.provider][Status.DELIVERED], self.house.secret.secret.webhook_tokens[0]
         match fault:
             case "forged":
-                answer = self._receive(entry, word, token=f"{TOKEN}?")
+                answer = self._receive(entry, word, token="a-forged-token")
             case "unknown":
                 answer = self._receive(replace(entry, provider_message_id="X-1", reference="X-1"), word, token=token)
             case "malformed":
@@ -278,6 +278,8 @@ class Application(RuleBasedStateMachine):
         return any(m.provider_message_id == entry.provider_message_id for m in self.house.store.messages.values())
 
     def _receive(self, entry: Entry, word: str, *, token: str) -> Answer:
+        """`token` is a token of the secret, or any other text."""
+        token = token_of(entry.provider, token)
         if entry.provider == "smspoh":
             fields = {"messageId": entry.provider_message_id, "status": word}
             fields |= {"clientReference": entry.reference or ""} if self.is_echoed else {}
@@ -290,7 +292,8 @@ class Application(RuleBasedStateMachine):
         """Numbers of messages that were asked for write back."""
         number = f"{COUNTRIES['nusasms']}{pick % (self.numbers + 1):04}"
         query = urlencode({"id": f"in-{pick}", "originator": number[1:], "msg": text})
-        self.house.receive("nusasms", "sms-inbox", self.house.secret.secret.webhook_tokens[0], query=query)
+        token = token_of("nusasms", self.house.secret.secret.webhook_tokens[0])
+        self.house.receive("nusasms", "sms-inbox", token, query=query)
 
     # --- time and operators -----------------------------------------------------------------------------------------
 
@@ -386,7 +389,7 @@ class Application(RuleBasedStateMachine):
         said = repr(self.house.telemetry.lines)
         told = [
             secret
-            for secret in ("Your word", "Another word", TOKEN, "2|another", *COUNTRIES.values())
+            for secret in ("Your word", "Another word", *SECRET.webhook_tokens, "2|another", *COUNTRIES.values())
             if secret in said
         ]
         assert told == [], "I11"

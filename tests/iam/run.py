@@ -21,6 +21,8 @@ from local.stack import EMULATOR
 from local.stack.config import DYNAMODB_PORT, ROOT, STACK_NAME
 from local.stack.deployment import client
 from local.stack.processes import DIRECT, Server, children_of, function_of, kill
+from sampai.domain.webhook_token import webhook_token
+from sampai.providers.registry import PROVIDERS
 from tests.iam.exercises import NOT_ENFORCED, PROOFS, Step, Work
 from tests.iam.permissions import Pair, Permission, document_of, enforced, name_of, pairs_of, physical_name
 from tests.iam.recording_proxy import Refusal, Witness, access_keys
@@ -246,10 +248,14 @@ def _line(permission: Permission) -> str:
 
 
 def payload(step: Step, number: int, token: str) -> str:
-    """Return the sample event of a step with its changes, a valid token, and ids that nobody has used."""
-    event = json.loads(
-        (ROOT / "events" / f"{step.event}.json").read_text(encoding="utf-8").replace(SAMPLE_TOKEN, token)
-    )
+    """Return the sample event of a step with its changes, a valid token, and ids that nobody has used.
+
+    `token` is a webhook token of the secret.
+    """
+    text = (ROOT / "events" / f"{step.event}.json").read_text(encoding="utf-8")
+    for provider in PROVIDERS:
+        text = text.replace(webhook_token(SAMPLE_TOKEN, provider), webhook_token(token, provider))
+    event = json.loads(text)
     for record in event.get("Records", []):
         for before, after in step.changes:
             record["body"] = record["body"].replace(before, after)

@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.flow import changes_of, receipt_of
 from benchmarks.harness import TOKEN, batch_of, medians
+from sampai.domain.webhook_token import webhook_token
 
 
 @pytest.mark.parametrize("provider", ["nomsa", "smsnoc", "smspoh", "nusasms"])
@@ -37,7 +38,11 @@ def test_works_are_done_in_turn_and_their_medians_taken() -> None:
 def test_a_receipt_names_message_vendor_id_and_token() -> None:
     receipt = receipt_of("m-1", "smspoh-1")
 
-    assert receipt["pathParameters"] == {"provider": "smspoh", "kind": "receipt", "token": TOKEN}
+    assert receipt["pathParameters"] == {
+        "provider": "smspoh",
+        "kind": "receipt",
+        "token": webhook_token(TOKEN, "smspoh"),
+    }
     assert receipt["rawQueryString"].startswith("messageId=smspoh-1&status=Delivered&clientReference=m-1&")
 
 

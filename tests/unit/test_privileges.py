@@ -11,6 +11,7 @@ import pytest
 
 from local.stack.config import ROOT
 from local.stack.processes import DIRECT
+from sampai.domain.webhook_token import webhook_token
 from tests.iam.exercises import NOT_ENFORCED, PROOFS, Step
 from tests.iam.permissions import Permission, document_of, enforced, name_of, pairs_of
 from tests.iam.recording_proxy import TARGET, Refusal, Witness, access_keys, refusal_in
@@ -118,7 +119,7 @@ def test_a_sample_is_changed_before_its_ids_are(step: Step, bodies: list[dict[st
 def test_a_sample_of_a_callback_has_the_token_that_is_valid() -> None:
     event = json.loads(payload(Step("webhook/nusasms-receipt-get"), 7, "a-token"))
 
-    assert event["pathParameters"]["token"] == "a-token"
+    assert event["pathParameters"]["token"] == webhook_token("a-token", "nusasms")
 
 
 @pytest.mark.parametrize("permission", PROOFS, ids=str)

@@ -10,7 +10,7 @@ from sampai.domain.status import Source, Status
 from sampai.services.webhook.service import Answer
 from tests.covers import covers
 from tests.fakes import statuses
-from tests.harness.application import House, lost, nusasms_taken, request, smspoh_history, smspoh_taken
+from tests.harness.application import House, lost, nusasms_taken, request, smspoh_history, smspoh_taken, token_of
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -49,7 +49,7 @@ def test_a_receipt_changes_the_status_of_its_message(webhook: dict[str, Any]) ->
 def test_a_webhook_with_the_previous_token_is_received() -> None:
     house = sent_by_smspoh()
 
-    answer = house.receive(token="the-token-before", query="messageId=AA-1&status=Success")
+    answer = house.receive(token=token_of("smspoh", "the-token-before"), query="messageId=AA-1&status=Success")
 
     assert answer is Answer.RECEIVED
     assert house.message().status is Status.DELIVERED
