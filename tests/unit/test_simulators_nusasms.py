@@ -979,7 +979,7 @@ def test_an_official_inbound_message_comes_as_json_with_its_room(wired: Simulato
         "sender_number": NUMBER + "10",
     }
     path = "/webhooks/nusasms/whatsapp-official-inbox"
-    assert receiver.take(1) == [("POST application/json", f"{path}/t", fields)]
+    assert receiver.take(1) == [("POST application/json", f"{path}/{webhook_token('t', 'nusasms')}", fields)]
     shown = {"method": "POST", "path": path, "content_type": "application/json", "fields": fields}
     assert answer.document == shown
 
