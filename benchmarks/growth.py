@@ -201,7 +201,7 @@ def accepted(message_id: str, provider: str, *, at: datetime, due_at: datetime) 
 
 def correlation_of(message: Message) -> dict[str, Any]:
     """Return the item that says whose a vendor's id is, once the message has claimed it."""
-    key = correlation_key(message.provider or "", message.provider_message_id or "")
+    key = correlation_key(message.provider or "", message.channel, message.provider_message_id or "")
     return {"correlation_key": {"S": key}, "message_id": {"S": message.message_id}, "ttl": {"N": "1803031200"}}
 
 

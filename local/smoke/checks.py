@@ -24,7 +24,7 @@ from local.smoke.target import Target
 from local.stack.processes import DIRECT
 from sampai.adapters.store import DynamoStore
 from sampai.domain.failure import Reason
-from sampai.domain.message import HistoryEntry, Message
+from sampai.domain.message import Channel, HistoryEntry, Message
 from sampai.domain.status import Source, Status
 from sampai.domain.webhook_token import webhook_token
 from sampai.services.ports.correlations import correlation_key
@@ -115,7 +115,7 @@ class Smoke:
         secret = self._target.client("secretsmanager").get_secret_value(SecretId=secret_id)["SecretString"]
         token = webhook_token(json.loads(secret)["webhook_tokens"][0], PROVIDER)
         self._created.callback(
-            self._delete, "CorrelationsTable", "correlation_key", correlation_key(PROVIDER, self._id)
+            self._delete, "CorrelationsTable", "correlation_key", correlation_key(PROVIDER, Channel.SMS, self._id)
         )
         for sent, expected in ((uuid4().hex, 404), (token, 200)):
             if (status := self._report(sent)) != expected:

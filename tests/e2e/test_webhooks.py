@@ -95,10 +95,10 @@ def test_other_methods_change_nothing(local_stack: Stack, token: str, method: st
     status, _, _ = call(local_stack, method, f"/webhooks/smspoh/receipt/{token}?messageId=BY-{method}&status=Sent")
 
     assert 200 <= status < 500
-    assert buffered(local_stack, f"smspoh#BY-{method}") is None
+    assert buffered(local_stack, f"smspoh#sms#BY-{method}") is None
 
 
 def test_a_report_that_nobody_claims_is_kept(local_stack: Stack, token: str) -> None:
     call(local_stack, "POST", f"/webhooks/smspoh/receipt/{token}?messageId=BY-POST&status=Sent")
 
-    assert buffered(local_stack, "smspoh#BY-POST") is not None
+    assert buffered(local_stack, "smspoh#sms#BY-POST") is not None

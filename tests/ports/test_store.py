@@ -145,7 +145,7 @@ def test_an_id_is_taken_once(store: DynamoStore | InMemoryStore) -> None:
 
 @covers("D2")
 def test_a_write_of_ones_own_that_comes_twice_counts_as_done(store: DynamoStore | InMemoryStore) -> None:
-    writes: list[Write] = [Insert(message=claimed()), LinkCorrelation(key="nomsa#145", message_id="m-1")]
+    writes: list[Write] = [Insert(message=claimed()), LinkCorrelation(key="nomsa#145", message_id="m-1", attempt=1)]
     store.commit(writes)
     over = Replace(before=claimed(), message=accepted(claimed()))
     store.commit([over])
@@ -211,11 +211,13 @@ def test_due_messages_come_longest_due_first_and_no_others(store: DynamoStore | 
 
 
 def test_the_sender_may_be_first_at_the_meeting_point(store: DynamoStore | InMemoryStore) -> None:
-    store.commit([LinkCorrelation(key="nomsa#145", message_id="m-1")])
+    store.commit([LinkCorrelation(key="nomsa#145", message_id="m-1", attempt=1)])
 
-    assert store.buffer_report("nomsa#145", report(), START) == Correlation(key="nomsa#145", message_id="m-1")
+    assert store.buffer_report("nomsa#145", report(), START) == Correlation(
+        key="nomsa#145", message_id="m-1", attempt=1
+    )
     assert store.find_correlations(["nomsa#145", "nomsa#9"]) == {
-        "nomsa#145": Correlation(key="nomsa#145", message_id="m-1")
+        "nomsa#145": Correlation(key="nomsa#145", message_id="m-1", attempt=1)
     }
 
 
@@ -223,7 +225,7 @@ def test_the_sender_may_be_first_at_the_meeting_point(store: DynamoStore | InMem
 def test_the_report_may_be_first_at_the_meeting_point(store: DynamoStore | InMemoryStore) -> None:
     assert store.buffer_report("nomsa#145", report(), START) is None
 
-    written = store.commit([LinkCorrelation(key="nomsa#145", message_id="m-1")])
+    written = store.commit([LinkCorrelation(key="nomsa#145", message_id="m-1", attempt=1)])
 
     assert written == [WriteResult(done=False, current=Correlation(key="nomsa#145", reports=(report(),)))]
     met = Correlation(key="nomsa#145", message_id="m-1", reports=(report(),))
@@ -234,6 +236,22 @@ def test_the_report_may_be_first_at_the_meeting_point(store: DynamoStore | InMem
 
 def test_a_meeting_point_that_nobody_wrote_can_be_adopted(store: DynamoStore | InMemoryStore) -> None:
     assert store.claim("nomsa#145", "m-1") == Correlation(key="nomsa#145", message_id="m-1")
+    assert store.claim("nomsa#145", "m-1", 2) == Correlation(key="nomsa#145", message_id="m-1", attempt=2)
+    assert store.claim("nomsa#145", "m-1") == Correlation(key="nomsa#145", message_id="m-1", attempt=2)
+
+
+def test_a_vendor_id_is_reused_only_after_another_message_has_it(store: DynamoStore | InMemoryStore) -> None:
+    store.mark_reused("nomsa#145", "m-1")
+    store.claim("nomsa#145", "m-1")
+    store.mark_reused("nomsa#145", "m-1")
+    unmarked = store.find_correlations(["nomsa#145"])["nomsa#145"]
+
+    store.mark_reused("nomsa#145", "m-2")
+
+    assert unmarked == Correlation(key="nomsa#145", message_id="m-1")
+    assert store.find_correlations(["nomsa#145"]) == {
+        "nomsa#145": Correlation(key="nomsa#145", message_id="m-1", is_reused=True)
+    }
 
 
 @covers("W2", "I10")
@@ -328,8 +346,11 @@ def test_statements_throttled_in_every_round_are_not_done(emulator: Emulator) ->
 def test_conflict_that_cannot_be_read_is_reported_without_the_stored_item(emulator: Emulator) -> None:
     client = emulator.client("dynamodb")
     store = _dynamo(emulator, client)
-    store.commit([Insert(message=claimed(attempt_id="a-1")), LinkCorrelation(key="k", message_id="m-1")])
-    refused: list[Write] = [Insert(message=claimed(attempt_id="a-2")), LinkCorrelation(key="k", message_id="m-2")]
+    store.commit([Insert(message=claimed(attempt_id="a-1")), LinkCorrelation(key="k", message_id="m-1", attempt=1)])
+    refused: list[Write] = [
+        Insert(message=claimed(attempt_id="a-2")),
+        LinkCorrelation(key="k", message_id="m-2", attempt=1),
+    ]
 
     client.meta.events.register("before-call.dynamodb.BatchGetItem", _cut_off)
 
@@ -346,6 +367,7 @@ OPERATIONS: dict[str, Callable[[DynamoStore], object]] = {
     "find_correlations": lambda store: store.find_correlations(["nomsa#1"]),
     "buffer_report": lambda store: store.buffer_report("nomsa#1", report(), START),
     "claim_correlation": lambda store: store.claim("nomsa#1", "m-1"),
+    "mark_reused": lambda store: store.mark_reused("nomsa#1", "m-1"),
 }
 
 

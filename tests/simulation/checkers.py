@@ -243,12 +243,16 @@ def _check_meeting(correlation: Correlation, ending: Ending) -> None:
 
 
 def _key_of(message: Message) -> str:
-    return correlation_key(message.provider or "", message.provider_message_id or "")
+    return correlation_key(message.provider or "", message.channel, message.provider_message_id or "")
+
+
+def _key_of_row(row: Row) -> str:
+    return correlation_key(row.vendor.name, row.vendor.channel, row.provider_message_id)
 
 
 def _evidence(row: Row, message: Message, owners: Mapping[str, str | None], ending: Ending) -> Status | None:
     """Return what the house was told, or could have learned by asking, of a row that it knows to be the message's."""
-    key = correlation_key(row.vendor.name, row.provider_message_id)
+    key = _key_of_row(row)
     is_named = key == _key_of(message) or owners.get(key) == message.message_id
     is_former = message.provider_message_id is not None and key != _key_of(message)
     is_told = is_named or row.sent.reference == message.message_id
@@ -281,9 +285,7 @@ def _was_lost(message: Message) -> bool:
 
 def _mistakable(message: Message, ending: Ending) -> list[Row]:
     """Return the row that a message has for its own, where nothing tells it from that of another one just like it."""
-    named = [
-        row for row in ending.rows if correlation_key(row.vendor.name, row.provider_message_id) == _key_of(message)
-    ]
+    named = [row for row in ending.rows if _key_of_row(row) == _key_of(message)]
     return [row for row in named if row.sent.reference is None and f"+{row.sent.number}" == message.recipient]
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sampai.contract.settings import Settings
 from sampai.domain.failure import Reason
 from sampai.domain.http import WebhookRequest
-from sampai.domain.message import Message, mark_unknown, requeue
+from sampai.domain.message import Channel, Message, mark_unknown, requeue
 from sampai.domain.outcome import NotTaken, Outcome, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Source
@@ -17,6 +17,7 @@ from sampai.services.follow_up.reconciliation import Reconciliation
 from sampai.services.follow_up.results import PollResults
 from sampai.services.follow_up.service import FollowUpService
 from sampai.services.follow_up.wake_ups import WakeUps
+from sampai.services.ports.correlations import Correlation, correlation_key
 from sampai.services.ports.messages import WriteResult
 from sampai.services.reports import Reports, change
 from sampai.services.send.batch import Batch, BatchItem
@@ -126,11 +127,9 @@ class WakesNobody(FollowUpService):
 
 
 class _UnbufferedReceipts(Receipts):
-    def _find_or_buffer(self, provider: str, report: Report) -> Message | None:
-        key = f"{provider}#{report.provider_message_id}"
-        correlation = self._correlations.find_correlations([key]).get(key)
-        owner = correlation.message_id if correlation else None
-        return self._messages.read([owner]).get(owner) if owner else None
+    def _find_or_buffer(self, provider: str, channel: Channel, report: Report) -> Correlation | None:
+        key = correlation_key(provider, channel, report.provider_message_id)
+        return self._correlations.find_correlations([key]).get(key)
 
 
 class ParksNothing(WebhookService):
@@ -150,7 +149,9 @@ class AnswersBeforeItIsDurable(WebhookService):
 
 
 class _LastWins(Reports):
-    def apply(self, message: Message, reports: Sequence[Report], *, source: Source) -> Message:
+    def apply(
+        self, message: Message, reports: Sequence[Report], *, source: Source, is_superseded: bool = False
+    ) -> Message:
         status = reports[-1].status
 
         def overwritten(current: Message) -> Message:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
+from sampai.domain.message import Channel
 from sampai.domain.status import Status
 from tests.harness.application import nomsa_list, nomsa_row, nusasms_taken, smspoh_history, smspoh_row
 
@@ -78,6 +79,7 @@ class Vendor:
     lockout = _json(401, {"code": "unauthenticated", "message": "…"})
     webhook: str | None = None
     """The kind of its receipts."""
+    channel = Channel.SMS
     keeps_bare_rows = False
     """Whether it shows a row for what it did not take in the end."""
 
@@ -233,6 +235,7 @@ class NusaSmsVendor(Vendor):
 class NusaSmsWhatsAppVendor(NusaSmsVendor):
     refusal = _json(422, {"detail": [{"loc": ["body", "destination"], "msg": "…"}]})
     webhook = "whatsapp-receipt"
+    channel = Channel.WHATSAPP
 
     def read(self, request: HttpRequest) -> Call:
         if request.method == "POST":

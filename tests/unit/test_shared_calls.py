@@ -272,7 +272,7 @@ def test_a_batch_of_promotional_messages_is_one_call_that_names_each_of_them() -
     assert [m["clientReference"] for m in json.loads(sent.body)["messages"]] == [f"m-{n}" for n in range(6)]
     assert states(house) == {f"m-{n}": Status.ACCEPTED for n in range(6)}
     assert [house.message(f"m-{n}").provider_message_id for n in range(6)] == [f"AA-{n}" for n in range(6)]
-    assert house.store.buffered.keys() == {f"smspoh#AA-{n}" for n in range(6)}
+    assert house.store.buffered.keys() == {f"smspoh#sms#AA-{n}" for n in range(6)}
 
 
 @covers("I2")

@@ -214,6 +214,8 @@ def to_correlation(item: Mapping[str, Any]) -> Correlation:
     return Correlation(
         key=item["correlation_key"]["S"],
         message_id=owner["S"] if owner else None,
+        attempt=int(item["attempt"]["N"]) if "attempt" in item else None,
+        is_reused="reused_by" in item,
         reports=tuple(_from_report(fields) for fields in buffered),
     )
 

@@ -38,7 +38,7 @@ def test_an_unknown_send_is_found_in_the_list(home: str, history: HttpResponse, 
 
     assert statuses(house.message()) == [Status.SENDING, Status.UNKNOWN, Status.DELIVERED]
     assert house.message().provider_message_id == provider_message_id
-    assert house.store.buffered[f"{home}#{provider_message_id}"].message_id == "m-1"
+    assert house.store.buffered[f"{home}#sms#{provider_message_id}"].message_id == "m-1"
     assert house.sequences() == [1, 2, 3]
 
 
@@ -90,4 +90,4 @@ def test_an_open_correlation_is_completed() -> None:
     house.follow_up()
 
     assert house.message().status is Status.DELIVERED
-    assert house.store.buffered["nusasms#0017"].message_id == "m-1"
+    assert house.store.buffered["nusasms#sms#0017"].message_id == "m-1"

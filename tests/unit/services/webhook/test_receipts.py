@@ -191,9 +191,9 @@ def test_a_buffered_report_is_not_written_again() -> None:
     house = House(lost())
     house.send(request(home="nusasms"))
     house.receive("nusasms", "sms-receipt", query="ref_no=0017&status=DELIVERED")
-    before = house.store.buffered["nusasms#0017"]
+    before = house.store.buffered["nusasms#sms#0017"]
 
     house.receive("nusasms", "sms-receipt", query="ref_no=0017&status=DELIVERED")
 
     # The store creates a new value for every correlation that it writes.
-    assert house.store.buffered["nusasms#0017"] is before
+    assert house.store.buffered["nusasms#sms#0017"] is before

@@ -42,7 +42,7 @@ def test_a_webhook_with_a_wrong_path_changes_nothing(place: dict[str, str]) -> N
 
     assert answer is Answer.NOT_FOUND
     assert house.message() == before
-    assert list(house.store.buffered) == ["smspoh#AA-1"]
+    assert list(house.store.buffered) == ["smspoh#sms#AA-1"]
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ class WebhookService:
             if isinstance(item, Inbound):
                 self._inbound_service().receive(item)
             else:
-                self._receipts.apply_report(provider.name, item)
+                self._receipts.apply_report(provider.name, provider.capabilities.channel, item)
         return Answer.RECEIVED
 
     def _malformed(self, provider: type[SupportsWebhooks], kind: str, why: str) -> Answer:
