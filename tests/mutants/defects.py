@@ -214,8 +214,8 @@ DEFECTS: Final = (
         "unit/services/webhook/receipts unit/services/follow_up/reconciliation",
         _edit(
             "services/webhook/receipts.py",
-            "correlation = self._correlations.buffer_report(key, report, self._clock())",
-            "correlation = None",
+            "return self._correlations.buffer_report(key, report, self._clock())",
+            "return None",
         ),
     ),
     _defect(
@@ -428,14 +428,167 @@ DEFECTS: Final = (
             "            pass\n        return True\n",
         ),
     ),
+    # --- evidence of the right message ------------------------------------------------------------------------------
+    _defect(
+        "markup is stripped from the listed text as well",
+        "unit/services/follow_up/matching",
+        _edit(
+            "services/follow_up/matching.py",
+            "return _fold(listed) in map(_fold, forms)",
+            "return any(_fold(form) in map(_fold, provider.listed_texts(listed)) for form in forms)  # type: ignore",
+        ),
+    ),
+    _defect(
+        "any angle brackets are markup",
+        "unit/services/follow_up/matching",
+        _edit("providers/nomsa/sms.py", 're.compile(r"</?[A-Za-z][^<>]*>")', 're.compile(r"<[^<>]*>")'),
+    ),
+    _defect(
+        "a superseded attempt moves the message",
+        "unit/services/webhook/receipts",
+        _edit("domain/message.py", "if is_superseded and not report.proves_delivery:", "if False:"),
+    ),
+    _defect(
+        "an attempt in flight is named after an earlier one",
+        "unit/services/webhook/receipts",
+        _edit(
+            "services/webhook/receipts.py",
+            "is_superseded = message.provider != provider or correlation.attempt not in (None, message.attempt)",
+            "is_superseded = message.provider != provider",
+        ),
+    ),
+    _defect(
+        "a reference ends a message that was resent",
+        "unit/services/webhook/receipts",
+        _edit("services/webhook/receipts.py", "        if message.was_resent:\n", "        if False:\n"),
+    ),
+    _defect(
+        "a reference alone ends a message that waits",
+        "unit/services/webhook/receipts",
+        _edit(
+            "services/webhook/receipts.py",
+            "has_attempt = message.status not in (Status.SCHEDULED, Status.QUEUED)",
+            "has_attempt = True",
+        ),
+    ),
+    _defect(
+        "one id space for all channels of a vendor",
+        "unit/services/webhook/receipts",
+        _edit(
+            "services/ports/correlations.py",
+            'return f"{provider}#{channel}#{provider_message_id}"',
+            'return f"{provider}##{provider_message_id}"',
+        ),
+    ),
+    _defect(
+        "items under the former key are not found",
+        "unit/services/webhook/receipts",
+        _edit("services/webhook/receipts.py", "        if former is not None:\n", "        if False:\n"),
+    ),
+    _defect(
+        "an item under the former key moves a message of another channel",
+        "unit/services/webhook/receipts",
+        _edit(
+            "services/webhook/receipts.py", "message is not None and message.channel is channel", "message is not None"
+        ),
+    ),
+    _defect(
+        "a reused vendor id moves the older message",
+        "unit/services/webhook/receipts",
+        _edit("services/webhook/receipts.py", "        if correlation.is_reused:\n", "        if False:\n"),
+    ),
+    _defect(
+        "a vendor is asked about a reused id",
+        "unit/services/webhook/receipts",
+        _edit(
+            "services/follow_up/service.py",
+            "[message for message in group if message.message_id not in reused]",
+            "list(group)",
+        ),
+    ),
+    _defect(
+        "reports of a correlation are applied to another message",
+        "unit/services/webhook/receipts unit/services/follow_up/reconciliation",
+        _edit(
+            "services/reports.py",
+            "if correlation.message_id != message.message_id or correlation.is_reused:",
+            "if correlation.is_reused:",
+        ),
+    ),
+    _defect(
+        "resend waits for look-ups that are not possible",
+        "unit/services/follow_up/next_state",
+        _edit("services/follow_up/poller.py", " and message.provider_message_id is not None\n", "\n"),
+    ),
+    _defect(
+        "resend has no limit of attempts",
+        "unit/services/follow_up/next_state",
+        _edit("services/follow_up/next_state.py", "        and message.attempt < MAX_ATTEMPTS\n", ""),
+    ),
+    _defect(
+        "a refused poll counts as not found",
+        "unit/services/follow_up/next_state",
+        _edit(
+            "services/follow_up/poller.py",
+            '            self._record_failure(provider, "list", error)\n            return\n',
+            '            self._record_failure(provider, "list", error)\n',
+        ),
+    ),
+    _defect(
+        "a refused look-up counts as not found",
+        "unit/services/follow_up/poller",
+        _edit(
+            "services/follow_up/poller.py",
+            '                self._record_failure(provider, "look-up", error)\n                continue\n',
+            '                self._record_failure(provider, "look-up", error)\n                report = None\n',
+        ),
+    ),
+    _defect(
+        "a poll begins without time left",
+        "unit/services/follow_up/poller",
+        _edit("services/follow_up/reader.py", "if not Deadline(self._remaining).has_time_for_call():", "if False:"),
+    ),
+    _defect(
+        "pages that repeat are read to the limit",
+        "unit/services/follow_up/poller",
+        _edit("services/follow_up/reader.py", "if page.is_last or (ids and ids <= seen):", "if page.is_last:"),
+    ),
+    _defect(
+        "a look-up that answers about another id is evidence",
+        "unit/services/follow_up/poller",
+        _edit(
+            "services/follow_up/reader.py",
+            'report.provider_message_id in (asked, "")',
+            "report.provider_message_id",
+        ),
+    ),
     # --- nothing leaked -------------------------------------------------------------------------------------------
     _defect(
         "the beginning of a webhook token is enough",
         "unit/services/webhook/tokens unit/services/webhook/service",
         _edit(
-            "services/webhook/tokens.py",
-            "matches = [hmac.compare_digest(given, sha256(other.encode()).digest()) for other in valid]",
-            "matches = [len(given) > 0 and other.startswith(token) for other in valid]",
+            "domain/webhook_token.py",
+            "matches = [hmac.compare_digest(text, webhook_token(token, provider).encode()) for token in secret_tokens]",
+            "matches = [len(given) > 0 and webhook_token(token, provider).startswith(given) for token in secret_tokens]",
+        ),
+    ),
+    _defect(
+        "a webhook token of one provider opens another",
+        "unit/domain/webhook_token unit/services/webhook/service",
+        _edit("domain/webhook_token.py", "provider.encode(), sha256)", 'b"", sha256)'),
+    ),
+    _defect(
+        "vendors get the oldest token of a rotation",
+        "unit/services/routing",
+        _edit("services/routing.py", "webhook_token(tokens[0], name)", "webhook_token(tokens[-1], name)"),
+    ),
+    _defect(
+        "a wrong webhook token is not counted",
+        "unit/services/webhook/service",
+        _edit(
+            "services/webhook/service.py",
+            '        self._telemetry.count("WebhookTokenRejected", provider=provider)\n',
+            "",
         ),
     ),
     _defect(

@@ -621,6 +621,7 @@ def test_an_alarm_rings_for_everything_that_nobody_would_see_otherwise() -> None
         ("Sampai/${AWS::StackName}", "SecretBroken", ""),
         ("Sampai/${AWS::StackName}", "AddressRefused", ""),
         ("Sampai/${AWS::StackName}", "OldestDueAge", ""),
+        ("Sampai/${AWS::StackName}", "WebhookTokenRejected", ""),
         ("AWS/Lambda", "Invocations", "FollowUpFunction"),
     }
 

@@ -18,6 +18,7 @@ from tests.harness.application import (
     nusasms_taken,
     request,
     smspoh_row,
+    unauthorized,
     unreached,
 )
 
@@ -163,3 +164,13 @@ def test_a_look_up_that_answers_about_another_id_is_no_evidence(answer: str, sta
 
     assert house.message().status is status
     assert house.telemetry.counts.get(("StatusPollFailed", "nomsa"), 0) == (answer != "145")
+
+
+def test_a_refused_look_up_does_not_count_as_not_found() -> None:
+    house = House(nomsa_taken("145"), nomsa_list(), unauthorized())
+    house.send(request())
+    house.clock.advance(seconds=15)
+
+    house.follow_up()
+
+    assert (house.message().lookups, house.message().not_found_count) == (1, 0)
