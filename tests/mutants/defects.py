@@ -569,7 +569,7 @@ DEFECTS: Final = (
         _edit(
             "domain/webhook_token.py",
             "matches = [hmac.compare_digest(text, webhook_token(token, provider).encode()) for token in secret_tokens]",
-            "matches = [len(given) > 0 and webhook_token(token, provider).startswith(given) for token in secret_tokens]",
+            "matches = [given and webhook_token(token, provider).startswith(given) for token in secret_tokens]",
         ),
     ),
     _defect(
