@@ -453,8 +453,8 @@ DEFECTS: Final = (
         "unit/services/webhook/receipts",
         _edit(
             "services/webhook/receipts.py",
-            "is_superseded = message.provider != provider or correlation.attempt not in (None, message.attempt)",
-            "is_superseded = message.provider != provider",
+            "attempt = correlation.attempt if message.provider == provider else 0",
+            "attempt = None",
         ),
     ),
     _defect(

@@ -150,7 +150,7 @@ class AnswersBeforeItIsDurable(WebhookService):
 
 class _LastWins(Reports):
     def apply(
-        self, message: Message, reports: Sequence[Report], *, source: Source, is_superseded: bool = False
+        self, message: Message, reports: Sequence[Report], *, source: Source, attempt: int | None = None
     ) -> Message:
         status = reports[-1].status
 

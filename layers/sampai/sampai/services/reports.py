@@ -47,15 +47,16 @@ class Reports:
         self._telemetry = telemetry
 
     def apply(
-        self, message: Message, reports: Sequence[Report], *, source: Source, is_superseded: bool = False
+        self, message: Message, reports: Sequence[Report], *, source: Source, attempt: int | None = None
     ) -> Message:
         """Apply reports to a message and return it as stored. Raises UnavailableError.
 
-        `is_superseded`: the reports are about an earlier attempt.
+        The reports are about `attempt`, by default the present one. Another attempt may supersede it meanwhile.
         """
         if not reports:
             return message
         report = strongest(reports)
+        about = message.attempt if attempt is None else attempt
         if report.status is None:
             self._telemetry.warning(
                 "unknown provider status", message_id=message.message_id, provider=message.provider, source=source
@@ -65,7 +66,7 @@ class Reports:
             self._messages,
             message,
             lambda current: apply_report(
-                current, report, now=self._clock(), source=source, is_superseded=is_superseded
+                current, report, now=self._clock(), source=source, is_superseded=current.attempt != about
             ),
         )
 
@@ -88,8 +89,7 @@ class Reports:
             self.mark_reused(message, correlation)
         if correlation.message_id != message.message_id or correlation.is_reused:
             return message
-        is_superseded = correlation.attempt not in (None, message.attempt)
-        return self.apply(message, correlation.reports, source=Source.WEBHOOK, is_superseded=is_superseded)
+        return self.apply(message, correlation.reports, source=Source.WEBHOOK, attempt=correlation.attempt)
 
     def mark_reused(self, message: Message, correlation: Correlation) -> None:
         """Record that a vendor gave a message the id of another message, and report it. Raises UnavailableError.

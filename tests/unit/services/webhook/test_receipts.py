@@ -1,6 +1,7 @@
 """Reports from receipts: the message that each applies to, and the status that results."""
 
 import json
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -277,6 +278,22 @@ def test_an_attempt_in_flight_is_not_named_after_an_earlier_one() -> None:
     assert (house.message().status, house.message().provider_message_id) == (Status.ACCEPTED, "AA-2")
 
 
+def test_a_report_that_is_stored_after_the_next_attempt_began_does_not_end_it() -> None:
+    house = House(lost())
+    house.send(request(home="smspoh", on_unknown="resend"))
+    attempted = house.message()
+
+    def begin_next_attempt(_: object) -> None:
+        house.store.before_commit = None
+        newer = replace(attempted, attempt=2, attempt_id="id-2", revision=attempted.revision + 1)
+        house.store.messages["m-1"] = newer
+
+    house.store.before_commit = begin_next_attempt
+    house.receive(query="messageId=AA-1&clientReference=m-1&status=Error")
+
+    assert (house.message().attempt, house.message().status) == (2, Status.UNKNOWN)
+
+
 # --- our reference alone --------------------------------------------------------------------------------------------
 
 
@@ -435,9 +452,13 @@ def test_a_correlation_without_a_channel_is_found_for_the_channel_of_its_message
     assert house.message().status is status
 
 
-def test_reports_that_the_previous_release_buffered_are_applied_by_the_follow_up() -> None:
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_reports_that_the_previous_release_buffered_are_applied_by_the_follow_up(is_linked: bool) -> None:
     report = Report(provider_message_id="0017", status=Status.DELIVERED, provider_status="D")
-    house = with_former_key(sent_by_nusasms(), None, report)
+    house = sent_by_nusasms()
+    linked = house.store.buffered["nusasms#sms#0017"]
+    with_former_key(house, None, report)
+    house.store.buffered |= {linked.key: linked} if is_linked else {}
     house.clock.advance(seconds=15)
 
     house.follow_up()

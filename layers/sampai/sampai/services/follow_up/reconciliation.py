@@ -31,12 +31,12 @@ class Reconciliation:
         Raises UnavailableError.
         """
         keys = [(_key_of(provider, m, m.provider_message_id), m) for m in group if m.provider_message_id is not None]
-        known = self._correlations.find_correlations({key for key, _ in keys})
-        known |= self._claim_open(provider, [(key, m) for key, m in keys if not _has_owner(known, key)])
+        formers = {key: former_correlation_key(provider, m.provider_message_id or "") for key, m in keys}
+        known = self._correlations.find_correlations({*formers, *formers.values()})
         current = {message.message_id: message for message in group}
         reused: set[str] = set()
         for key, message in keys:
-            correlation = known[key]
+            correlation = self._claim_if_open(key, message, known, former=known.get(formers[key]))
             is_own = correlation.message_id == message.message_id
             if correlation.is_reused or not is_own:
                 reused.add(message.message_id)
@@ -44,21 +44,19 @@ class Reconciliation:
                 current[message.message_id] = self._reports.apply_buffered(message, correlation)
         return [message for message in current.values() if not message.status.is_final], reused
 
-    def _claim_open(self, provider: str, keys: Sequence[tuple[str, Message]]) -> dict[str, Correlation]:
-        """Claim vendor ids that no message has claimed, and return their correlations with all buffered reports.
+    def _claim_if_open(
+        self, key: str, message: Message, known: Mapping[str, Correlation], *, former: Correlation | None
+    ) -> Correlation:
+        """Return the correlation of a key, claimed for the message if no message has claimed it.
 
-        The previous release may have buffered reports under its own key.
+        It has all buffered reports: the previous release may have buffered some under its own key.
         """
-        formers = {key: former_correlation_key(provider, m.provider_message_id or "") for key, m in keys}
-        buffered = self._correlations.find_correlations(formers.values()) if formers else {}
-        claimed = {}
-        for key, message in keys:
+        correlation = known.get(key)
+        if correlation is None or correlation.message_id is None:
             correlation = self._correlations.claim(key, message.message_id)
-            former = buffered.get(formers[key])
-            if former is not None and former.message_id in (None, message.message_id):
-                correlation = replace(correlation, reports=(*correlation.reports, *former.reports))
-            claimed[key] = correlation
-        return claimed
+        if former is None or former.message_id not in (None, message.message_id):
+            return correlation
+        return replace(correlation, reports=(*correlation.reports, *former.reports))
 
     def reconcile(self, provider: Provider, group: Sequence[Message], results: PollResults) -> None:
         """Claim a candidate for each message without a vendor id, and add its report to the results.
@@ -106,10 +104,6 @@ def _keys_of(provider: str, message: Message, report: Report) -> tuple[str, str]
     """Return the keys under which another message may have claimed the vendor's id of a report."""
     provider_message_id = report.provider_message_id
     return _key_of(provider, message, provider_message_id), former_correlation_key(provider, provider_message_id)
-
-
-def _has_owner(known: Mapping[str, Correlation], key: str) -> bool:
-    return key in known and known[key].message_id is not None
 
 
 def _best(reports: Sequence[Report]) -> Report:

@@ -102,11 +102,12 @@ class Receipts:
             return
         message = self._messages.read([message_id]).get(message_id)
         if message is not None:
-            is_superseded = message.provider != provider or correlation.attempt not in (None, message.attempt)
-            self._apply(message, [report], is_superseded=is_superseded)
+            # With another provider, the message went on to a further attempt.
+            attempt = correlation.attempt if message.provider == provider else 0
+            self._apply(message, [report], attempt=attempt)
 
-    def _apply(self, message: Message, reports: Sequence[Report], *, is_superseded: bool = False) -> None:
-        self._reports.apply(message, reports, source=Source.WEBHOOK, is_superseded=is_superseded)
+    def _apply(self, message: Message, reports: Sequence[Report], *, attempt: int | None = None) -> None:
+        self._reports.apply(message, reports, source=Source.WEBHOOK, attempt=attempt)
         self._telemetry.info(
             "report received", message_id=message.message_id, provider=message.provider, status=reports[0].status
         )
