@@ -1,6 +1,9 @@
 """The answers of the webhook service."""
 
+import json
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -64,6 +67,20 @@ def test_a_wrong_token_is_counted_for_a_known_provider_and_kind(
     house.receive(provider, kind, token, query="messageId=AA-1&status=Success")
 
     assert house.telemetry.counts.get(("WebhookTokenRejected", provider), 0) == count
+
+
+@pytest.mark.parametrize("secret_token", ["abc/def+gh=", "a b?c#d%2F", "ក"])
+def test_a_token_of_any_characters_makes_an_address_that_works(secret_token: str) -> None:
+    house = House(smspoh_taken("AA-1"))
+    house.secret.secret = replace(SECRET, webhook_tokens=(secret_token,))
+    house.send(request(home="smspoh"))
+
+    address = json.loads(house.transport.requests[0].body)["deliveryReceiptUrl"]
+    provider, kind, token = urlsplit(address).path.removeprefix("/webhooks/").split("/")
+    answer = house.receive(provider, kind, token, query="messageId=AA-1&status=Success")
+
+    assert answer is Answer.RECEIVED
+    assert house.message().status is Status.DELIVERED
 
 
 MALFORMED: list[tuple[str, dict[str, Any]]] = [
