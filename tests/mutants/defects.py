@@ -483,7 +483,11 @@ DEFECTS: Final = (
     _defect(
         "items under the former key are not found",
         "unit/services/webhook/receipts",
-        _edit("services/webhook/receipts.py", "        if former is not None:\n", "        if False:\n"),
+        _edit(
+            "services/webhook/receipts.py",
+            "if former is not None and self._is_on_channel(former, channel):",
+            "if False:",
+        ),
     ),
     _defect(
         "an item under the former key moves a message of another channel",

@@ -76,24 +76,23 @@ class Receipts:
     def _find_or_buffer(self, provider: str, channel: Channel, report: Report) -> Correlation | None:
         """Return the correlation of the vendor's id, or buffer the report under it if no message has claimed it."""
         key = correlation_key(provider, channel, report.provider_message_id)
-        correlation = self._correlations.find_correlations([key]).get(key)
+        former_key = former_correlation_key(provider, report.provider_message_id)
+        known = self._correlations.find_correlations([key, former_key])
+        correlation, former = known.get(key), known.get(former_key)
         if correlation is not None and correlation.message_id is not None:
             return correlation
-        former = self._find_former(provider, channel, report)
-        if former is not None:
+        if former is not None and self._is_on_channel(former, channel):
             return former
         if correlation is not None and report in correlation.reports:
             return None
         return self._correlations.buffer_report(key, report, self._clock())
 
-    def _find_former(self, provider: str, channel: Channel, report: Report) -> Correlation | None:
-        """Return the correlation that the previous release wrote for a message on this channel, if any."""
-        key = former_correlation_key(provider, report.provider_message_id)
-        correlation = self._correlations.find_correlations([key]).get(key)
-        if correlation is None or correlation.message_id is None:
-            return None
-        message = self._messages.read([correlation.message_id]).get(correlation.message_id)
-        return correlation if message is not None and message.channel is channel else None
+    def _is_on_channel(self, former: Correlation, channel: Channel) -> bool:
+        """Return whether the message of a correlation that the previous release wrote is on a channel."""
+        if former.message_id is None:
+            return False
+        message = self._messages.read([former.message_id]).get(former.message_id)
+        return message is not None and message.channel is channel
 
     def _apply_by_correlation(self, correlation: Correlation, message_id: str, provider: str, report: Report) -> None:
         if correlation.is_reused:
