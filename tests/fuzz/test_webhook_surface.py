@@ -15,14 +15,14 @@ import pytest
 
 from sampai.contract.events import Event
 from sampai.domain.inbound import Conversation, Inbound
-from sampai.domain.message import Message
+from sampai.domain.message import Channel, Message
 from sampai.domain.status import Source, Status
 from sampai.providers.nusasms.official import STATUSES as OFFICIAL_STATUSES
 from sampai.providers.nusasms.sms import STATUSES as SMS_STATUSES
 from sampai.providers.nusasms.whatsapp import STATUSES as WHATSAPP_STATUSES
 from sampai.providers.registry import PROVIDERS
 from sampai.providers.smspoh import STATUSES as SMSPOH_STATUSES
-from sampai.services.ports.correlations import Correlation
+from sampai.services.ports.correlations import Correlation, correlation_key
 from sampai.services.ports.queue import WakeUp
 from tests.covers import covers
 from tests.fakes import START
@@ -407,6 +407,12 @@ class Callback:
         return kind if is_open else None
 
     @property
+    def channel(self) -> Channel:
+        """Return the channel that reports of this kind are about."""
+        medium = self.kind.rpartition("-")[0].replace("-", "_")
+        return Channel(medium) if medium else Channel.SMS
+
+    @property
     def is_clean(self) -> bool:
         """Whether there is nothing wrong with it."""
         kind = self.expected
@@ -614,16 +620,17 @@ def _not_taken_in(callback: Callback, kind: Kind, status: int, after: State, *, 
     provider_message_id, _ = callback.ids(is_known=is_known)
     message = before.messages[callback.message_id]
     reported = kind.status_of(fields["status"])
-    is_named = is_known and message.provider == callback.provider and message.provider_message_id == provider_message_id
+    is_there = is_known and (message.provider, message.channel) == (callback.provider, callback.channel)
+    is_named = is_there and message.provider_message_id == provider_message_id
     is_referred = (
-        *(is_known, fields.get("clientReference") == REFERENCE, message.provider == callback.provider),
-        *(message.attempt_id is not None, message.provider_message_id is None),
+        *(is_there, fields.get("clientReference") == REFERENCE, message.provider_message_id is None),
+        *(message.attempt_id is not None, message.status not in (Status.SCHEDULED, Status.QUEUED)),
     )
     if is_named or all(is_referred):
         wanted = max(message.status, reported or message.status, key=lambda s: s.rank)
         now = after.messages[callback.message_id].status
         return [] if now is wanted else [f"{message.status} became {now}, not {wanted} (I4)"]
-    buffered = after.buffered.get(f"{callback.provider}#{provider_message_id}")
+    buffered = after.buffered.get(correlation_key(callback.provider, callback.channel, provider_message_id))
     is_kept = buffered is not None and reported in [report.status for report in buffered.reports]
     return [] if is_kept else ["a report for nobody was not parked (W1)"]
 
