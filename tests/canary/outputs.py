@@ -27,7 +27,7 @@ ALLOWED: Final[Mapping[str, frozenset[Kind]]] = {
 
 ALLOWED_NAMES: Final[Mapping[str, frozenset[str]]] = {
     "body to nusasms": frozenset({"nusasms user", "nusasms password"}),
-    "body to smspoh": frozenset({"first token"}),  # in the URL for receipts
+    "body to smspoh": frozenset({"first smspoh token"}),  # in the URL for receipts
     **{f"headers to {c.vendor}": frozenset() for c in CANARIES.values() if c.vendor},
 }
 
