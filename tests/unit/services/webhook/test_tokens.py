@@ -32,7 +32,14 @@ def test_every_token_of_the_secret_is_valid_during_a_rotation(secret_token: str,
 
 @pytest.mark.parametrize(
     "token",
-    ["", "current-token", webhook_token("current-token", "nusasms"), webhook_token("other", "smspoh"), "half \ud83d"],
+    [
+        "",
+        "current-token",
+        webhook_token("current-token", "smspoh")[:-1],
+        webhook_token("current-token", "nusasms"),
+        webhook_token("other", "smspoh"),
+        "half \ud83d",
+    ],
 )
 def test_another_text_is_not_a_valid_token(token: str) -> None:
     assert not is_valid_token(token, "smspoh", RotatedSecret(OLD))
