@@ -524,42 +524,6 @@ def _(planter: Planter) -> None:
     planter.replace(reader.VendorReader, "pages", make)
 
 
-@defect("a refused look-up counts as not found", "unit/services/follow_up/poller")
-def _(planter: Planter) -> None:
-    def make(look_up: Any) -> Any:
-        def find_nothing(self: Any, *arguments: Any) -> Any:
-            try:
-                return look_up(self, *arguments)
-            except reader.PollFailedError:
-                return None
-
-        return find_nothing
-
-    planter.replace(reader.VendorReader, "look_up", make)
-
-
-@defect("a poll begins without time for it", "unit/services/follow_up/poller")
-def _(planter: Planter) -> None:
-    def make(start: Any) -> Any:
-        return lambda self, *, transport, remaining: start(self, transport=transport, remaining=lambda: 900.0)
-
-    planter.replace(reader.VendorReader, "__init__", make)
-
-
-@defect("pages that repeat are read to the limit", "unit/services/follow_up/poller")
-def _(planter: Planter) -> None:
-    def read_all(self: Any, provider: Any, window: Any) -> Iterator[Any]:
-        for number in range(reader.MAX_PAGES):
-            page = self._read(
-                provider.build_list(window, number), lambda response, n=number: provider.parse_list(response, page=n)
-            )
-            yield page
-            if page.is_last:
-                return
-
-    planter.replace(reader.VendorReader, "pages", lambda _: read_all)
-
-
 @defect("a look-up that answers about another id is evidence", "unit/services/follow_up/poller")
 def _(planter: Planter) -> None:
     def believe(self: Any, provider: Any, message: Message) -> Any:
