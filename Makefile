@@ -22,7 +22,7 @@ EMULATOR := .venv-emulator/.installed
 AUDIT := .venv-audit/.installed
 PIP_INSTALL := -m pip install -qq --no-deps --require-hashes --requirement
 
-.PHONY: help demo up down test check simulate fuzz mutants chaos iam bench cost scale audit docs format hooks sizes deploy smoke erase consent sam-local lock release-notes clean
+.PHONY: help demo up down test check simulate fuzz mutants chaos iam bench cost scale audit docs format hooks sizes deploy smoke webhooks erase consent sam-local lock release-notes clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -116,6 +116,9 @@ deploy: $(DEV) ## build a stage and deploy it to AWS: make deploy STAGE=dev|stag
 
 smoke: $(DEV) ## check a deployed stage, without a vendor: make smoke STAGE=dev|staging|prod|local
 	@$(BIN)/python -m local.smoke $(STAGE)
+
+webhooks: $(DEV) ## print the webhook addresses of a deployed stage, with their tokens: make webhooks STAGE=dev|staging|prod|local
+	@$(BIN)/python -m local.webhooks $(STAGE)
 
 # Without STAGE these two work on the local stack: nobody erases a person from a stage by accident. NUMBER and YES reach
 # the program through its environment, to which make adds the variables of its command line.

@@ -200,7 +200,7 @@ def accepted_message(message_id: str, provider: str, *, at: datetime, due_at: da
 
 def correlation_of(message: Message) -> dict[str, Any]:
     """Return the item that maps the vendor's id to the message."""
-    key = correlation_key(message.provider or "", message.provider_message_id or "")
+    key = correlation_key(message.provider or "", message.channel, message.provider_message_id or "")
     return {"correlation_key": {"S": key}, "message_id": {"S": message.message_id}, "ttl": {"N": "1803031200"}}
 
 

@@ -22,7 +22,7 @@ from sampai.domain.status import Status
 from sampai.domain.times import to_text
 from sampai.services.webhook.service import Answer, WebhookService
 from tests.fakes import START, FixedClock, FixedSecret, RecordingTelemetry
-from tests.harness.application import SECRET, TOKEN
+from tests.harness.application import SECRET, token_of
 
 RECEIPTS: Final = 200
 """Receipts of each kind per round."""
@@ -104,7 +104,7 @@ def count_case(case: Case) -> CountingDynamo:
     for query in (*case.before, case.query):
         client.reset_counts()
         request = WebhookRequest(method="GET", query=query)
-        answer = service.handle(provider=case.provider, kind=kind, token=TOKEN, request=request)
+        answer = service.handle(provider=case.provider, kind=kind, token=token_of(case.provider), request=request)
         if answer is not Answer.RECEIVED:
             raise AssertionError(f"{case.name}: {answer}")
     return client

@@ -115,12 +115,19 @@ class InMemoryStore:
         self.buffered[key] = replace(correlation, reports=_in_order(kept.values()))
         return None
 
-    def claim(self, key: str, message_id: str) -> Correlation:
+    def claim(self, key: str, message_id: str, attempt: int | None = None) -> Correlation:
         self._require_up()
         correlation = self.buffered.get(key, Correlation(key=key))
-        if correlation.message_id is None:
-            correlation = self.buffered[key] = replace(correlation, message_id=message_id)
+        if correlation.message_id in (None, message_id):
+            attempt = attempt if attempt is not None else correlation.attempt
+            correlation = self.buffered[key] = replace(correlation, message_id=message_id, attempt=attempt)
         return correlation
+
+    def mark_reused(self, key: str, message_id: str) -> None:
+        self._require_up()
+        correlation = self.buffered.get(key)
+        if correlation is not None and correlation.message_id not in (None, message_id):
+            self.buffered[key] = replace(correlation, is_reused=True)
 
     def _commit(self, write: Write) -> WriteResult:
         if self.is_down:
@@ -146,7 +153,7 @@ class InMemoryStore:
     def _meet(self, write: LinkCorrelation) -> WriteResult:
         correlation = self.buffered.get(write.key)
         if correlation is None:
-            self.buffered[write.key] = Correlation(key=write.key, message_id=write.message_id)
+            self.buffered[write.key] = Correlation(key=write.key, message_id=write.message_id, attempt=write.attempt)
             return WriteResult(done=True)
         is_ours = correlation.message_id == write.message_id
         return WriteResult(done=True) if is_ours else WriteResult(done=False, current=correlation)

@@ -25,7 +25,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local.simulators", description=__doc__)
     parser.add_argument("--port", type=int, default=4580, help="port on 127.0.0.1 (default 4580; 0: any free one)")
     parser.add_argument("--webhook-base", default="", help="base address of /webhooks/…")
-    parser.add_argument("--webhook-token", default="", help="last part of the webhook addresses")
+    parser.add_argument("--webhook-token", default="", help="token of the secret, under which each vendor has its own")
     parser.add_argument("--state", type=Path, help="file that preserves the ledger across restarts")
     return parser
 

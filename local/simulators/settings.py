@@ -1,5 +1,6 @@
 """The settings that can be changed while the simulators run (POST /_config)."""
 
+import hmac
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -42,7 +43,10 @@ class Settings:
     def webhook_url(self, vendor: str, kind: str) -> str:
         """Return the address registered for a kind of callback, or an empty string."""
         base = self.webhook_base.rstrip("/")
-        return f"{base}/webhooks/{vendor}/{kind}/{self.webhook_token}" if base else ""
+        return f"{base}/webhooks/{vendor}/{kind}/{self._token_of(vendor)}" if base else ""
+
+    def _token_of(self, vendor: str) -> str:
+        return hmac.new(self.webhook_token.encode(), vendor.encode(), "sha256").hexdigest()
 
     def shown(self) -> dict[str, Any]:
         """Return the settings without the webhook token."""

@@ -4,7 +4,6 @@ No vendor is called, whatever the settings: the test message has no recipient an
 it is scheduled for.
 """
 
-import json
 import time
 import urllib.request
 from collections.abc import Callable
@@ -22,11 +21,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.listener import Event, Listener, listening
 from local.smoke.target import Target
 from local.stack.processes import DIRECT
+from sampai.adapters.secret import parse_secret
 from sampai.adapters.store import DynamoStore
 from sampai.adapters.telemetry import PowertoolsTelemetry
 from sampai.domain.failure import Reason
-from sampai.domain.message import HistoryEntry, Message
+from sampai.domain.message import Channel, HistoryEntry, Message
 from sampai.domain.status import Source, Status
+from sampai.domain.webhook_token import webhook_token
 from sampai.services.ports.correlations import correlation_key
 from sampai.services.ports.messages import Insert, Replace
 from sampai.services.ports.runtime import UnavailableError
@@ -113,9 +114,9 @@ class Smoke:
     def _check_receipts(self) -> str:
         secret_id = self._target.outputs["ProviderSecretArn"]
         secret = self._target.client("secretsmanager").get_secret_value(SecretId=secret_id)["SecretString"]
-        token = json.loads(secret)["webhook_tokens"][0]
+        token = webhook_token(parse_secret(secret).webhook_tokens[0], PROVIDER)
         self._created.callback(
-            self._delete, "CorrelationsTable", "correlation_key", correlation_key(PROVIDER, self._id)
+            self._delete, "CorrelationsTable", "correlation_key", correlation_key(PROVIDER, Channel.SMS, self._id)
         )
         for sent, expected in ((uuid4().hex, 404), (token, 200)):
             if (status := self._report(sent)) != expected:

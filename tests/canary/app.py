@@ -435,11 +435,12 @@ def callback(
     provider: str,
     kind: str,
     *,
-    token: str = value("first token"),
+    token: str | None = None,
     query: str = "",
     body: str = "",
     media_type: str = "",
 ) -> dict[str, Any]:
+    token = value(f"first {provider} token") if token is None else token
     path = f"/webhooks/{quote(provider)}/{quote(kind)}/{quote(token)}"
     return {
         "version": "2.0",
@@ -455,7 +456,7 @@ def callback(
 
 _TEXT: Final = value("inbound text")
 _SENDER: Final = value("inbound number")
-_THEIRS: Final = {"message": value("text"), "to": value("Burmese number"), "note": value("second token")}
+_THEIRS: Final = {"message": value("text"), "to": value("Burmese number"), "note": value("second smspoh token")}
 _FORM: Final = urlencode({"id": "1", "originator": _SENDER[1:], "msg": _TEXT, "gateway_number": "62001"})
 _INBOX: Final = {
     "room_id": CONVERSATION,
@@ -485,7 +486,10 @@ def callbacks() -> list[dict[str, Any]]:
         callback("smspoh", "receipt", body=json.dumps({**receipt, "status": "Redirected"}), media_type=_JSON),
         callback("nusasms", "sms-receipt", query=report),
         callback(
-            "nusasms", "whatsapp-receipt", query=report.replace("nusasms-1", "nusasms-9"), token=value("second token")
+            "nusasms",
+            "whatsapp-receipt",
+            query=report.replace("nusasms-1", "nusasms-9"),
+            token=value("second nusasms token"),
         ),
         callback("nusasms", "sms-inbox", body=_FORM),
         callback("nusasms", "sms-inbox", body=_FORM.replace("id=1&", "")),
@@ -507,9 +511,11 @@ def astray_callbacks() -> list[dict[str, Any]]:
     return [
         callback("smspoh", "receipt", token=value("wrong token"), query=receipt),
         callback("smspoh", "receipt", token="", query=receipt),
-        callback(value("first token"), "receipt", token="smspoh"),
-        callback("smspoh", value("first token"), token="receipt"),
-        callback(value("first token"), value("second token")),
+        callback("nusasms", "sms-receipt", token=value("first smspoh token"), query=receipt),
+        callback("smspoh", "receipt", token=value("first token"), query=receipt),
+        callback(value("first smspoh token"), "receipt", token="smspoh"),
+        callback("smspoh", value("first smspoh token"), token="receipt"),
+        callback(value("first smspoh token"), "receipt", token=value("second smspoh token")),
         {**callback("nusasms", "sms-inbox", body=f"{_TEXT} no base64"), "isBase64Encoded": True},
     ]
 

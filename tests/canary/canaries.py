@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import quote
 
 from sampai.domain.phone import calling_code_of
+from sampai.domain.webhook_token import webhook_token
 
 
 class Kind(Enum):
@@ -54,6 +55,12 @@ def _canaries(kind: Kind, *names: str, shape: str = "{}") -> Iterator[Canary]:
     return (Canary(name=name, kind=kind, value=shape.format(_derive_letters(name))) for name in names)
 
 
+def _webhook_token(place: str, vendor: str) -> Canary:
+    """Return the token of a vendor under the first or the second token of the secret."""
+    token = webhook_token(_derive_letters(f"{place} token"), vendor)
+    return Canary(name=f"{place} {vendor} token", kind=Kind.TOKEN, value=token)
+
+
 def _number(kind: Kind, name: str, start: str) -> Canary:
     return Canary(name=name, kind=kind, value=start + _derive_letters(name, DIGITS, 8))
 
@@ -69,6 +76,7 @@ CANARIES: Final[Mapping[str, Canary]] = {
         _credential("nusasms", "user"),
         _credential("nusasms", "password"),
         *_canaries(Kind.TOKEN, "first token", "second token", "wrong token"),
+        *(_webhook_token(place, vendor) for place in ("first", "second") for vendor in ("smspoh", "nusasms")),
         *_canaries(Kind.FINGERPRINT_KEY, "fingerprint key"),
         *_canaries(Kind.ENCRYPTION_KEY, "our key", "caller's key", "vendor's key"),
         *_canaries(Kind.CONTENT, "text", "promotional text", "caption", "reply", shape='{} "ok" é+/'),

@@ -30,7 +30,7 @@ ALLOWED_NAMES: Final[Mapping[str, frozenset[str]]] = {
     # A reply goes to the number that wrote last in its conversation.
     "message that is final, in its table": frozenset({"inbound number"}),
     "message that is not final, in its table": frozenset({"inbound number"}),
-    "body to smspoh": frozenset({"first token"}),  # in the URL for receipts
+    "body to smspoh": frozenset({"first smspoh token"}),  # in the URL for receipts
     **{f"headers to {c.vendor}": frozenset() for c in CANARIES.values() if c.vendor},
 }
 

@@ -18,6 +18,7 @@ from local.stack import DYNAMODB, EMULATOR, SIMULATORS
 from local.stack.config import LOCAL, STACK_NAME
 from local.stack.deployment import client
 from local.stack.processes import DIRECT, Server
+from sampai.domain.webhook_token import webhook_token
 from tests.chaos.load import RECIPIENTS, LoadMessage, build_load, plan_waves
 from tests.chaos.nemesis import KILL_PERIOD_SECONDS, Nemesis, Target, plan_kills
 from tests.chaos.verdict import ChaosResult
@@ -129,7 +130,7 @@ class Chaos:
             "receive_date": "2026-11-21 17:00:00",
             "msg": text,
         }
-        url = f"{self._outputs['WebhookBaseUrl']}/webhooks/nusasms/sms-inbox/{self._token}"
+        url = f"{self._outputs['WebhookBaseUrl']}/webhooks/nusasms/sms-inbox/{webhook_token(self._token, 'nusasms')}"
         headers = {"content-type": "application/x-www-form-urlencoded"}
         for _ in range(INBOUND_TRIES):
             try:

@@ -5,8 +5,9 @@ A defect with a scenario must also break a promise in the simulation.
 
 import json
 import logging
+import re
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -31,6 +32,7 @@ from sampai.adapters import (
 from sampai.contract import request as contract
 from sampai.domain import message as messages
 from sampai.domain import status as statuses
+from sampai.domain import webhook_token as webhook_tokens
 from sampai.domain.failure import Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Category, Message, OnUnknown, queue, requeue
@@ -42,9 +44,12 @@ from sampai.providers.nomsa import sms as nomsa
 from sampai.providers.nusasms import sms as nusasms
 from sampai.services import attempt, circuit_breakers, publish
 from sampai.services.deadline import Deadline
-from sampai.services.follow_up import leases, next_state, reader, reconciliation, wake_ups
+from sampai.services.follow_up import leases, matching, next_state, poller, reader, reconciliation, wake_ups
+from sampai.services.ports import correlations
+from sampai.services.ports.correlations import Correlation
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.reports import Reports, change
+from sampai.services.routing import Routing
 from sampai.services.send import (
     admission,
     admitter,
@@ -332,7 +337,9 @@ def _(planter: Planter) -> None:
 
 @defect("the last report wins", "unit/domain/status", scenario="receipts", promise="I3")
 def _(planter: Planter) -> None:
-    def overwrite(self: Any, message: Message, reports: Sequence[Report], *, source: Source) -> Message:
+    def overwrite(
+        self: Any, message: Message, reports: Sequence[Report], *, source: Source, attempt: int | None = None
+    ) -> Message:
         status = reports[-1].status
 
         def make(current: Message) -> Message:
@@ -395,6 +402,150 @@ def _(planter: Planter) -> None:
 @defect("unknown sends are not reconciled", "unit/services/follow_up/reconciliation", scenario="polling", promise="I4")
 def _(planter: Planter) -> None:
     planter.replace(reconciliation.Reconciliation, "reconcile", _constant(None))
+
+
+# --- evidence of the right message ------------------------------------------------------------------------------------
+
+
+@defect("markup is removed from the listed text as well", "unit/services/follow_up/matching")
+def _(planter: Planter) -> None:
+    def compare_stripped(provider: Any, listed: str, ours: str) -> bool:
+        forms = [matching._fold(form) for form in provider.listed_texts(ours)]
+        return any(matching._fold(form) in forms for form in provider.listed_texts(listed))
+
+    planter.replace(matching, "_is_listed_text", lambda _: compare_stripped)
+
+
+@defect("any angle brackets are markup", "unit/services/follow_up/matching")
+def _(planter: Planter) -> None:
+    planter.replace(nomsa, "_HTML_TAG", lambda _: re.compile(r"<[^<>]*>"))
+
+
+@defect("a superseded attempt moves the message", "unit/services/webhook/receipts")
+def _(planter: Planter) -> None:
+    def make(apply_report: Any) -> Any:
+        def apply_any(message: Message, report: Report, *, is_superseded: bool = False, **options: Any) -> Message:
+            own = message.provider_message_id or report.provider_message_id
+            changed: Message = apply_report(message, replace(report, provider_message_id=own), **options)
+            return changed
+
+        return apply_any
+
+    planter.replace(messages, "apply_report", make)
+
+
+def _changed_correlation(**fields: Any) -> Callable[[Any], Any]:
+    """Return a replacement of `Receipts._apply_by_correlation` that reads other fields."""
+    return lambda original: (
+        lambda self, correlation, *arguments: original(self, replace(correlation, **fields), *arguments)
+    )
+
+
+@defect("an attempt in flight takes the vendor id of an earlier one", "unit/services/webhook/receipts")
+def _(planter: Planter) -> None:
+    planter.replace(receipts.Receipts, "_apply_by_correlation", _changed_correlation(attempt=None))
+
+
+@defect("a reused vendor id moves the older message", "unit/services/webhook/receipts")
+def _(planter: Planter) -> None:
+    planter.replace(receipts.Receipts, "_apply_by_correlation", _changed_correlation(is_reused=False))
+
+
+@defect("a reference ends a message that was resent", "unit/services/webhook/receipts")
+def _(planter: Planter) -> None:
+    planter.replace(Message, "was_resent", lambda _: property(lambda self: False))
+
+
+@defect("a reference alone ends a message that waits", "unit/services/webhook/receipts")
+def _(planter: Planter) -> None:
+    def make(find: Any) -> Any:
+        def find_waiting(self: Any, provider: str, channel: Any, report: Report) -> Message | None:
+            found: Message | None = find(self, provider, channel, report)
+            message: Message | None = self._messages.read([report.reference or ""]).get(report.reference)
+            if found is not None or message is None or (message.provider, message.channel) != (provider, channel):
+                return found
+            return message if message.provider_message_id is None and not message.was_resent else None
+
+        return find_waiting
+
+    planter.replace(receipts.Receipts, "_find_by_reference", make)
+
+
+@defect("all channels of a vendor share their ids", "unit/services/webhook/receipts")
+def _(planter: Planter) -> None:
+    planter.replace(
+        correlations,
+        "correlation_key",
+        lambda _: lambda provider, _channel, provider_message_id: f"{provider}##{provider_message_id}",
+    )
+
+
+@defect("items under the former key are not found", "unit/services/webhook/receipts")
+def _(planter: Planter) -> None:
+    planter.replace(receipts.Receipts, "_is_on_channel", _constant(False))
+
+
+@defect("an item under the former key moves a message of another channel", "unit/services/webhook/receipts")
+def _(planter: Planter) -> None:
+    def is_linked(_self: Any, former: Correlation, _channel: Any) -> bool:
+        return former.message_id is not None
+
+    planter.replace(receipts.Receipts, "_is_on_channel", lambda _: is_linked)
+
+
+@defect("a vendor is asked about a reused id", "unit/services/webhook/receipts")
+def _(planter: Planter) -> None:
+    planter.replace(
+        reconciliation.Reconciliation,
+        "resolve_correlations",
+        lambda original: lambda self, *arguments: (original(self, *arguments)[0], set()),
+    )
+
+
+@defect("reports of a correlation are applied to another message", "unit/services/webhook/receipts")
+def _(planter: Planter) -> None:
+    def make(apply_buffered: Any) -> Any:
+        def apply_to_any(self: Any, message: Message, correlation: Correlation) -> Message:
+            stored: Message = apply_buffered(self, message, correlation)
+            if correlation.is_reused or correlation.message_id == message.message_id:
+                return stored
+            moved: Message = self.apply(stored, correlation.reports, source=Source.WEBHOOK)
+            return moved
+
+        return apply_to_any
+
+    planter.replace(Reports, "apply_buffered", make)
+
+
+@defect("resend waits for look-ups that are not possible", "unit/services/follow_up/next_state")
+def _(planter: Planter) -> None:
+    def offers_any(provider: Any, message: Message) -> bool:
+        can_be_asked = isinstance(provider, features.SupportsListing | features.SupportsLookup)
+        return can_be_asked and provider.is_trackable(message)
+
+    planter.replace(poller, "_can_be_asked", lambda _: offers_any)
+
+
+@defect("a refused list counts as one without the message", "unit/services/follow_up/next_state")
+def _(planter: Planter) -> None:
+    def make(pages: Any) -> Any:
+        def end_at_refusal(self: Any, *arguments: Any) -> Iterator[Any]:
+            try:
+                yield from pages(self, *arguments)
+            except reader.PollFailedError:
+                return
+
+        return end_at_refusal
+
+    planter.replace(reader.VendorReader, "pages", make)
+
+
+@defect("a look-up that answers about another id is evidence", "unit/services/follow_up/poller")
+def _(planter: Planter) -> None:
+    def believe(self: Any, provider: Any, message: Message) -> Any:
+        return self._read(provider.build_lookup(message.provider_message_id), provider.parse_lookup)
+
+    planter.replace(reader.VendorReader, "look_up", lambda _: believe)
 
 
 # --- no message forgotten, no message late ----------------------------------------------------------------------------
@@ -571,18 +722,69 @@ def _(planter: Planter) -> None:
 
 @defect("the beginning of a webhook token is enough", "unit/services/webhook/tokens", "unit/services/webhook/service")
 def _(planter: Planter) -> None:
-    from sampai.domain import webhook_token
-
     planter.replace(
-        webhook_token,
+        webhook_tokens,
         "is_webhook_token",
         lambda _: (
             lambda given, provider, secret_tokens: (
                 bool(given)
-                and any(webhook_token.webhook_token(token, provider).startswith(given) for token in secret_tokens)
+                and any(webhook_tokens.webhook_token(token, provider).startswith(given) for token in secret_tokens)
             )
         ),
     )
+
+
+@defect("a webhook token of one provider opens another", "unit/domain/webhook_token", "unit/services/webhook/service")
+def _(planter: Planter) -> None:
+    planter.replace(
+        webhook_tokens, "webhook_token", lambda original: lambda secret_token, _provider: original(secret_token, "")
+    )
+
+
+@defect("vendors get the oldest token of a rotation", "unit/services/routing")
+def _(planter: Planter) -> None:
+    def make(receipt_url: Any) -> Any:
+        def with_the_oldest(self: Any, name: str) -> Any:
+            secret = self._secret
+            self._secret = replace(secret, webhook_tokens=secret.webhook_tokens[-1:])
+            try:
+                return receipt_url(self, name)
+            finally:
+                self._secret = secret
+
+        return with_the_oldest
+
+    planter.replace(Routing, "_receipt_url", make)
+
+
+@defect("a wrong webhook token is not counted", "unit/services/webhook/service")
+def _(planter: Planter) -> None:
+    def make(handle: Any) -> Any:
+        def uncounted(self: Any, **options: Any) -> Any:
+            telemetry_in_use = self._telemetry
+            self._telemetry = _WithoutRejections(telemetry_in_use)
+            try:
+                return handle(self, **options)
+            finally:
+                self._telemetry = telemetry_in_use
+
+        return uncounted
+
+    planter.replace(webhook.WebhookService, "handle", make)
+
+
+class _WithoutRejections:
+    """Telemetry that does not count rejected tokens."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def count(self, metric: str, **dimensions: Any) -> None:
+        if metric != "WebhookTokenRejected":
+            self._inner.count(metric, **dimensions)
 
 
 @defect("the encryption key is stored after the call", "unit/application/attachments")

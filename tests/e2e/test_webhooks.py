@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from sampai.domain.webhook_token import webhook_token
 from tests.e2e.conftest import Stack, client
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -37,7 +38,7 @@ def buffered(stack: Stack, key: str) -> object:
 def token(local_stack: Stack) -> str:
     secret = client("secretsmanager").get_secret_value(SecretId=local_stack.outputs["ProviderSecretArn"])
     tokens: list[str] = json.loads(secret["SecretString"])["webhook_tokens"]
-    return tokens[0]
+    return webhook_token(tokens[0], "smspoh")
 
 
 def test_unknown_paths_get_one_constant_response(local_stack: Stack, token: str) -> None:
@@ -48,6 +49,7 @@ def test_unknown_paths_get_one_constant_response(local_stack: Stack, token: str)
         f"/webhooks/acme/receipt/{token}",
         f"/webhooks/smspoh/inbox/{token}",
         f"/webhooks/nomsa/receipt/{token}",
+        f"/webhooks/nusasms/sms-receipt/{token}",
     ]
 
     answers = {call(local_stack, "GET", place + query) for place in places}
@@ -93,10 +95,10 @@ def test_other_methods_change_nothing(local_stack: Stack, token: str, method: st
     status, _, _ = call(local_stack, method, f"/webhooks/smspoh/receipt/{token}?messageId=BY-{method}&status=Sent")
 
     assert 200 <= status < 500
-    assert buffered(local_stack, f"smspoh#BY-{method}") is None
+    assert buffered(local_stack, f"smspoh#sms#BY-{method}") is None
 
 
 def test_a_report_without_a_message_is_buffered(local_stack: Stack, token: str) -> None:
     call(local_stack, "POST", f"/webhooks/smspoh/receipt/{token}?messageId=BY-POST&status=Sent")
 
-    assert buffered(local_stack, "smspoh#BY-POST") is not None
+    assert buffered(local_stack, "smspoh#sms#BY-POST") is not None

@@ -21,6 +21,7 @@ import pytest
 from local.stack.config import REGION
 from sampai import bootstrap
 from sampai.domain.times import to_text
+from sampai.domain.webhook_token import webhook_token
 from sampai.environment import FollowUpEnvironment, MonitorEnvironment, SendEnvironment, WebhookEnvironment
 from tests.emulator import Emulator
 from tests.harness.vendors import CREDENTIALS, FakeVendors, deliver
@@ -313,7 +314,13 @@ PRIVATE = frozenset(
 @cache
 def private_values() -> frozenset[str]:
     """Return every text, file, number, token and credential of the sample events and of the deployment."""
-    secrets = {TOKEN, "not-the-token", FINGERPRINT_KEY, *(v for c in CREDENTIALS.values() for v in c.values())}
+    secrets = {
+        TOKEN,
+        *(webhook_token(TOKEN, name) for name in CREDENTIALS),
+        "not-the-token",
+        FINGERPRINT_KEY,
+        *(v for c in CREDENTIALS.values() for v in c.values()),
+    }
     files = [file.read_text() for file in EVENTS.rglob("*.json")]
     texts = {text for file in files for text in _texts(json.loads(file)) if text}
     numbers = {number for file in files for number in re.findall(r"\+[1-9][0-9]{6,14}", file)}

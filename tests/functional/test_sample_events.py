@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from sampai.domain.phone import keyed_digest
+from sampai.domain.webhook_token import webhook_token
 from tests.functional.sandbox import (
     EVENTS,
     FINGERPRINT_KEY,
     FUNCTIONS,
+    TOKEN,
     Deployment,
     environment_of,
     leaks,
@@ -377,7 +379,7 @@ def test_function_has_exactly_the_environment_of_the_template(function: str, dep
         "to +85591234510",
         "to 85591234510",
         'sent {"text": "Your parcel is at the post office"}',
-        "/webhooks/smspoh/receipt/local-webhook-token",
+        f"/webhooks/smspoh/receipt/{webhook_token(TOKEN, 'smspoh')}",
         "Bearer functional_v1_nomsa",
         "APIKey: functional-api-key",
         "caption=Undangan+rapat+warga",

@@ -26,8 +26,8 @@ from sampai.services.ports.runtime import UnavailableError
 from sampai.services.send.batch import Record
 from sampai.services.webhook.service import Answer
 from tests.covers import covers
+from tests.harness.application import SECRET, House, token_of
 from tests.harness.application import SETTINGS as HOUSE_SETTINGS
-from tests.harness.application import TOKEN, House
 from tests.harness.vendors import MOODS, WORDS, DeathError, FakeVendors, Row
 
 COUNTRIES: Final = {"nomsa": "+855912345", "smsnoc": "+880174497", "smspoh": "+959777777", "nusasms": "+628123456"}
@@ -229,7 +229,7 @@ class ApplicationMachine(RuleBasedStateMachine):
     @rule(
         pick=picks,
         status=st.sampled_from([None, Status.ACCEPTED, Status.SENT, Status.DELIVERED, Status.UNDELIVERED]),
-        token=st.sampled_from([TOKEN, "the-token-before"]),
+        token=st.sampled_from(SECRET.webhook_tokens),
     )
     def receive_a_receipt(self, pick: int, status: Status | None, token: str) -> None:
         """Deliver a receipt with the current status or any other: late, early or repeated."""
@@ -259,7 +259,7 @@ class ApplicationMachine(RuleBasedStateMachine):
         word, token = WORDS[entry.vendor.name][Status.DELIVERED], self.house.secret.secret.webhook_tokens[0]
         match fault:
             case "forged":
-                answer = self._receive(entry, word, token=f"{TOKEN}?")
+                answer = self._receive(entry, word, token="a-forged-token")
             case "unknown":
                 answer = self._receive(
                     replace(entry, provider_message_id="X-1", sent=replace(entry.sent, reference="X-1")),
@@ -282,16 +282,20 @@ class ApplicationMachine(RuleBasedStateMachine):
         return any(m.provider_message_id == entry.provider_message_id for m in self.house.store.messages.values())
 
     def _receive(self, entry: Row, word: str, *, token: str) -> Answer:
+        """Deliver a receipt. `token` is a token of the secret, or any other text."""
         shown = entry if self.echoes_reference else replace(entry, sent=replace(entry.sent, reference=None))
         query = entry.vendor.receipt(shown, word).query
-        return self.house.receive(entry.vendor.name, entry.vendor.webhook or "", token, query=query)
+        return self.house.receive(
+            entry.vendor.name, entry.vendor.webhook or "", token_of(entry.vendor.name, token), query=query
+        )
 
     @rule(pick=picks, text=st.sampled_from(["STOP", "START", "Halo"]))
     def receive_an_inbound_message(self, pick: int, text: str) -> None:
         """Receive an inbound message from the recipient of a message."""
         number = f"{COUNTRIES['nusasms']}{pick % (self.message_count + 1):04}"
         query = urlencode({"id": f"in-{pick}", "originator": number[1:], "msg": text})
-        self.house.receive("nusasms", "sms-inbox", self.house.secret.secret.webhook_tokens[0], query=query)
+        token = token_of("nusasms", self.house.secret.secret.webhook_tokens[0])
+        self.house.receive("nusasms", "sms-inbox", token, query=query)
 
     # --- time and operators -----------------------------------------------------------------------------------------
 
@@ -387,9 +391,8 @@ class ApplicationMachine(RuleBasedStateMachine):
         self.events_are_numbered_without_gaps()
         self.no_violation_was_recorded()
         log = repr(self.house.telemetry.lines)
-        leaked = [
-            secret for secret in ("Your word", "Another word", TOKEN, "2|another", *COUNTRIES.values()) if secret in log
-        ]
+        private = ("Your word", "Another word", *SECRET.webhook_tokens, "2|another", *COUNTRIES.values())
+        leaked = [secret for secret in private if secret in log]
         assert leaked == [], "I11"
 
     def run_until_final(self) -> None:

@@ -9,24 +9,25 @@ from dataclasses import dataclass, replace
 from functools import cache
 from random import Random
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote_plus
 
 import pytest
 
 from sampai.contract.events import Event
 from sampai.domain.inbound import Conversation, Inbound
-from sampai.domain.message import Message
+from sampai.domain.message import Channel, Message
 from sampai.domain.status import Source, Status
 from sampai.providers.nusasms.official import STATUSES as OFFICIAL_STATUSES
 from sampai.providers.nusasms.sms import STATUSES as SMS_STATUSES
 from sampai.providers.nusasms.whatsapp import STATUSES as WHATSAPP_STATUSES
+from sampai.providers.registry import PROVIDERS
 from sampai.providers.smspoh import STATUSES as SMSPOH_STATUSES
-from sampai.services.ports.correlations import Correlation
+from sampai.services.ports.correlations import Correlation, correlation_key
 from sampai.services.ports.queue import QueueMessage
 from tests.covers import covers
 from tests.fakes import START
 from tests.fuzz.explore import POISON, CheckResult, explore
-from tests.harness.application import SECRET, TOKEN, House, request
+from tests.harness.application import SECRET, House, request, token_of
 from tests.harness.vendors import FakeVendors
 from tests.template import ROOT
 
@@ -246,9 +247,10 @@ UNKNOWN_PATHS: Final = (
     *(("acme", "receipt"), ("SMSPOH", "receipt"), ("smspoh", "Receipt"), ("smspoh", ""), ("", ""), ("..", "..")),
     *(("\ud800", "receipt"), ("smspoh\x00", "receipt"), ("__class__", "capabilities")),
 )
+TOKEN: Final = token_of("smspoh")
 WRONG_TOKENS: Final = (
     *("", TOKEN[:-1], TOKEN[:10], f"{TOKEN}x", f" {TOKEN}", f"{TOKEN}\n", f"{TOKEN}\x00", f"{TOKEN},{TOKEN}"),
-    *(TOKEN.upper(), quote(TOKEN).replace("-", "%2D"), TOKEN.replace("-", "\u2010"), f"{TOKEN}\u200b"),
+    *(TOKEN.upper(), TOKEN.replace("a", "%61"), TOKEN.replace("a", "\u0430"), f"{TOKEN}\u200b"),
     "".join(chr(ord(c) + 0xFEE0) for c in TOKEN),  # full-width: the same under NFKC
     *(
         "\ud800",
@@ -259,7 +261,8 @@ WRONG_TOKENS: Final = (
         "house",
         "house_v1_nomsa",
         "the-token",
-        SECRET.webhook_tokens[1][1:],
+        *SECRET.webhook_tokens,
+        token_of("nomsa"),
     ),
 )
 
@@ -414,7 +417,15 @@ class Callback:
     @property
     def expected(self) -> Kind | None:
         """The kind, if the request may have an effect."""
-        return KINDS.get((self.provider, self.kind)) if self.token in SECRET.webhook_tokens else None
+        kind = KINDS.get((self.provider, self.kind))
+        is_authorized = kind and self.token in [token_of(self.provider, text) for text in SECRET.webhook_tokens]
+        return kind if is_authorized else None
+
+    @property
+    def channel(self) -> Channel:
+        """The channel of the reports of this kind."""
+        medium = self.kind.rpartition("-")[0].replace("-", "_")
+        return Channel(medium) if medium else Channel.SMS
 
     @property
     def is_valid(self) -> bool:
@@ -487,7 +498,9 @@ def _sample_few(names: Mapping[str, Any], random: Random) -> list[str]:
 
 def random_callback(random: Random) -> Callback:
     provider, kind = random.choice(sorted(KINDS) if random.random() < 0.9 else UNKNOWN_PATHS)
-    token = random.choice(SECRET.webhook_tokens if random.random() < 0.8 else WRONG_TOKENS)
+    has_valid_token = provider in PROVIDERS and random.random() < 0.8
+    tokens = [token_of(provider, text) for text in SECRET.webhook_tokens] if has_valid_token else WRONG_TOKENS
+    token = random.choice(tokens)
     shape = KINDS.get((provider, kind), KINDS["smspoh", "receipt"])
     own = "p" if provider == "smspoh" else {"sms": "s", "whatsapp": "w"}.get(kind.rpartition("-")[0], "o")
     messages = sorted(initial_state().messages)
@@ -622,16 +635,17 @@ def _find_missing_effects(callback: Callback, kind: Kind, status: int, after: St
     provider_message_id, _ = callback.ids(is_known=is_known)
     message = before.messages[callback.message_id]
     reported = kind.status_of(fields["status"])
-    is_named = is_known and message.provider == callback.provider and message.provider_message_id == provider_message_id
+    is_addressed = is_known and (message.provider, message.channel) == (callback.provider, callback.channel)
+    is_named = is_addressed and message.provider_message_id == provider_message_id
     reference_conditions = (
-        *(is_known, fields.get("clientReference") == REFERENCE, message.provider == callback.provider),
-        *(message.attempt_id is not None, message.provider_message_id is None),
+        *(is_addressed, fields.get("clientReference") == REFERENCE, message.provider_message_id is None),
+        *(message.attempt_id is not None, message.status not in (Status.SCHEDULED, Status.QUEUED)),
     )
     if is_named or all(reference_conditions):
         expected_status = max(message.status, reported or message.status, key=lambda s: s.rank)
         now = after.messages[callback.message_id].status
         return [] if now is expected_status else [f"{message.status} became {now}, not {expected_status} (I4)"]
-    buffered = after.buffered.get(f"{callback.provider}#{provider_message_id}")
+    buffered = after.buffered.get(correlation_key(callback.provider, callback.channel, provider_message_id))
     is_kept = buffered is not None and reported in [report.status for report in buffered.reports]
     return [] if is_kept else ["a report for an unknown message was not buffered (W1)"]
 
@@ -639,7 +653,8 @@ def _find_missing_effects(callback: Callback, kind: Kind, status: int, after: St
 def _find_leaks(callback: Callback) -> list[str]:
     """Return the private values in the log (I11)."""
     log = repr(shared_application().telemetry.lines)
-    secrets = [*SECRET.webhook_tokens, NUMBER, "Halo", "OR 1=1"]
+    tokens = [token_of(name, text) for text in SECRET.webhook_tokens for name in PROVIDERS]
+    secrets = [*SECRET.webhook_tokens, *tokens, NUMBER, "Halo", "OR 1=1"]
     return [f"the log contains {secret!r} (I11)" for secret in secrets if secret in log]
 
 
@@ -665,7 +680,7 @@ def test_a_similar_token_changes_nothing_and_gets_404(place: tuple[str, str], to
     good = Callback(
         provider=provider,
         kind=kind,
-        token=TOKEN,
+        token=token_of(provider),
         method="POST",
         message_id="p-accepted",
         wire="JSON",
@@ -689,7 +704,7 @@ def test_every_fault_is_handled_at_every_path(fault: str) -> None:
             callback = Callback(
                 provider=provider,
                 kind=kind,
-                token=TOKEN,
+                token=token_of(provider),
                 method="POST",
                 message_id="p-accepted",
                 wire=wire,

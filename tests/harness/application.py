@@ -8,6 +8,7 @@ from typing import Any
 from sampai.domain.failure import Reason
 from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
 from sampai.domain.message import Message
+from sampai.domain.webhook_token import webhook_token
 from sampai.services.follow_up.service import FollowUpService
 from sampai.services.monitor import MonitorService
 from sampai.services.ports.runtime import NewId
@@ -55,7 +56,6 @@ __all__ = [
     "RECIPIENTS",
     "SECRET",
     "SETTINGS",
-    "TOKEN",
     "House",
     "by_host",
     "lost",
@@ -67,11 +67,16 @@ __all__ = [
     "smspoh_history",
     "smspoh_row",
     "smspoh_taken",
+    "token_of",
     "unauthorized",
     "unreached",
 ]
 
-TOKEN = SECRET.webhook_tokens[0]
+
+def token_of(provider: str, secret_token: str = SECRET.webhook_tokens[0]) -> str:
+    """Return the token in the webhook addresses of a provider."""
+    return webhook_token(secret_token, provider)
+
 
 RECIPIENTS = {
     "nomsa": "+85591234510",
@@ -185,10 +190,12 @@ class House:
     def follow_up(self) -> int:
         return self.follower.run(remaining=lambda: 50.0)
 
-    def receive(self, provider: str = "smspoh", kind: str = "receipt", token: str = TOKEN, **request: Any) -> Answer:
-        return self.receiver.handle(
-            provider=provider, kind=kind, token=token, request=WebhookRequest(**{"method": "GET"} | request)
-        )
+    def receive(
+        self, provider: str = "smspoh", kind: str = "receipt", token: str | None = None, **request: Any
+    ) -> Answer:
+        webhook = WebhookRequest(**{"method": "GET"} | request)
+        given = token_of(provider) if token is None else token
+        return self.receiver.handle(provider=provider, kind=kind, token=given, request=webhook)
 
     def message(self, message_id: str = "m-1") -> Message:
         return self.store.messages[message_id]

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
+from sampai.domain.message import Channel
 from sampai.domain.status import Status
 from sampai.domain.times import to_text
 from sampai.providers.registry import PROVIDERS
@@ -171,6 +172,7 @@ class Vendor:
     """Refuses a message for good."""
     webhook: ClassVar[str | None] = None
     """The kind of its receipts."""
+    channel: ClassVar[Channel] = Channel.SMS
     keeps_bare_rows: ClassVar[bool] = False
     """Whether it lists a message that it did not take in the end."""
 
@@ -372,6 +374,7 @@ class NusaSms(Vendor):
 class NusaSmsWhatsApp(NusaSms):
     refusal = json_response(422, {"detail": [{"loc": ["body", "destination"], "msg": "…"}]})
     webhook = "whatsapp-receipt"
+    channel = Channel.WHATSAPP
 
     def read(self, request: HttpRequest) -> Call:
         if request.method == "GET":

@@ -21,6 +21,8 @@ from local.stack import EMULATOR
 from local.stack.config import DYNAMODB_PORT, ROOT, STACK_NAME
 from local.stack.deployment import client
 from local.stack.processes import DIRECT, Server, children_of, function_of, kill
+from sampai.domain.webhook_token import webhook_token
+from sampai.providers.registry import PROVIDERS
 from tests.iam.exercises import EXERCISES, NOT_ENFORCED, Exercise, Step
 from tests.iam.permissions import Pair, Permission, build_policy, logical_name, physical_name, read_pairs, to_local_pair
 from tests.iam.recording_proxy import Denial, RecordingProxy, derive_access_keys
@@ -251,10 +253,14 @@ def _line(permission: Permission) -> str:
 
 
 def payload(step: Step, number: int, token: str) -> str:
-    """Return the sample event of a step with its changes, a valid token and new ids."""
-    event = json.loads(
-        (ROOT / "events" / f"{step.event}.json").read_text(encoding="utf-8").replace(SAMPLE_TOKEN, token)
-    )
+    """Return the sample event of a step with its changes, a valid token and new ids.
+
+    `token` is a webhook token of the secret.
+    """
+    text = (ROOT / "events" / f"{step.event}.json").read_text(encoding="utf-8")
+    for provider in PROVIDERS:
+        text = text.replace(webhook_token(SAMPLE_TOKEN, provider), webhook_token(token, provider))
+    event = json.loads(text)
     for record in event.get("Records", []):
         for before, after in step.changes:
             record["body"] = record["body"].replace(before, after)

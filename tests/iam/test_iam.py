@@ -11,6 +11,7 @@ import pytest
 
 from local.stack.config import ROOT
 from local.stack.processes import DIRECT
+from sampai.domain.webhook_token import webhook_token
 from tests.iam.exercises import EXERCISES, NOT_ENFORCED, Step
 from tests.iam.permissions import Permission, build_policy, logical_name, read_pairs, to_local_pair
 from tests.iam.recording_proxy import TARGET, Denial, RecordingProxy, derive_access_keys, parse_denial
@@ -119,7 +120,7 @@ def test_changes_apply_before_new_ids(step: Step, bodies: list[dict[str, Any]]) 
 def test_a_sample_webhook_gets_the_valid_token() -> None:
     event = json.loads(payload(Step("webhook/nusasms-receipt-get"), 7, "a-token"))
 
-    assert event["pathParameters"]["token"] == "a-token"
+    assert event["pathParameters"]["token"] == webhook_token("a-token", "nusasms")
 
 
 @pytest.mark.parametrize("permission", EXERCISES, ids=str)

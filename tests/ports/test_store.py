@@ -151,7 +151,7 @@ def test_id_can_be_inserted_once(store: DynamoStore | InMemoryStore) -> None:
 
 @covers("D2")
 def test_repeated_write_counts_as_done(store: DynamoStore | InMemoryStore) -> None:
-    writes: list[Write] = [Insert(message=claimed()), LinkCorrelation(key="nomsa#145", message_id="m-1")]
+    writes: list[Write] = [Insert(message=claimed()), LinkCorrelation(key="nomsa#145", message_id="m-1", attempt=1)]
     store.commit(writes)
     over = Replace(before=claimed(), message=accepted(claimed()))
     store.commit([over])
@@ -217,11 +217,13 @@ def test_due_messages_are_listed_oldest_first(store: DynamoStore | InMemoryStore
 
 
 def test_sender_may_link_the_correlation_first(store: DynamoStore | InMemoryStore) -> None:
-    store.commit([LinkCorrelation(key="nomsa#145", message_id="m-1")])
+    store.commit([LinkCorrelation(key="nomsa#145", message_id="m-1", attempt=1)])
 
-    assert store.buffer_report("nomsa#145", report(), START) == Correlation(key="nomsa#145", message_id="m-1")
+    assert store.buffer_report("nomsa#145", report(), START) == Correlation(
+        key="nomsa#145", message_id="m-1", attempt=1
+    )
     assert store.find_correlations(["nomsa#145", "nomsa#9"]) == {
-        "nomsa#145": Correlation(key="nomsa#145", message_id="m-1")
+        "nomsa#145": Correlation(key="nomsa#145", message_id="m-1", attempt=1)
     }
 
 
@@ -229,7 +231,7 @@ def test_sender_may_link_the_correlation_first(store: DynamoStore | InMemoryStor
 def test_report_may_arrive_before_the_correlation_is_linked(store: DynamoStore | InMemoryStore) -> None:
     assert store.buffer_report("nomsa#145", report(), START) is None
 
-    written = store.commit([LinkCorrelation(key="nomsa#145", message_id="m-1")])
+    written = store.commit([LinkCorrelation(key="nomsa#145", message_id="m-1", attempt=1)])
 
     assert written == [WriteResult(done=False, current=Correlation(key="nomsa#145", reports=(report(),)))]
     met = Correlation(key="nomsa#145", message_id="m-1", reports=(report(),))
@@ -240,6 +242,22 @@ def test_report_may_arrive_before_the_correlation_is_linked(store: DynamoStore |
 
 def test_correlation_that_does_not_exist_can_be_claimed(store: DynamoStore | InMemoryStore) -> None:
     assert store.claim("nomsa#145", "m-1") == Correlation(key="nomsa#145", message_id="m-1")
+    assert store.claim("nomsa#145", "m-1", 2) == Correlation(key="nomsa#145", message_id="m-1", attempt=2)
+    assert store.claim("nomsa#145", "m-1") == Correlation(key="nomsa#145", message_id="m-1", attempt=2)
+
+
+def test_a_vendor_id_is_reused_only_after_another_message_has_it(store: DynamoStore | InMemoryStore) -> None:
+    store.mark_reused("nomsa#145", "m-1")
+    store.claim("nomsa#145", "m-1")
+    store.mark_reused("nomsa#145", "m-1")
+    unmarked = store.find_correlations(["nomsa#145"])["nomsa#145"]
+
+    store.mark_reused("nomsa#145", "m-2")
+
+    assert unmarked == Correlation(key="nomsa#145", message_id="m-1")
+    assert store.find_correlations(["nomsa#145"]) == {
+        "nomsa#145": Correlation(key="nomsa#145", message_id="m-1", is_reused=True)
+    }
 
 
 @covers("W2", "I10")
@@ -334,8 +352,11 @@ def test_statements_throttled_in_every_round_are_not_done(emulator: Emulator) ->
 def test_conflict_that_cannot_be_read_is_reported_without_the_stored_item(emulator: Emulator) -> None:
     client = emulator.client("dynamodb")
     store = _dynamo(emulator, client)
-    store.commit([Insert(message=claimed(attempt_id="a-1")), LinkCorrelation(key="k", message_id="m-1")])
-    refused: list[Write] = [Insert(message=claimed(attempt_id="a-2")), LinkCorrelation(key="k", message_id="m-2")]
+    store.commit([Insert(message=claimed(attempt_id="a-1")), LinkCorrelation(key="k", message_id="m-1", attempt=1)])
+    refused: list[Write] = [
+        Insert(message=claimed(attempt_id="a-2")),
+        LinkCorrelation(key="k", message_id="m-2", attempt=1),
+    ]
 
     client.meta.events.register("before-call.dynamodb.BatchGetItem", _cut_off)
 
@@ -352,6 +373,7 @@ OPERATIONS: dict[str, Callable[[DynamoStore], object]] = {
     "find_correlations": lambda store: store.find_correlations(["nomsa#1"]),
     "buffer_report": lambda store: store.buffer_report("nomsa#1", report(), START),
     "claim_correlation": lambda store: store.claim("nomsa#1", "m-1"),
+    "mark_reused": lambda store: store.mark_reused("nomsa#1", "m-1"),
 }
 
 
@@ -605,7 +627,7 @@ def test_retention_is_that_of_the_store(emulator: Emulator) -> None:
     store = _dynamo(emulator, retention=timedelta(days=62))
     store.commit([Insert(message=claimed(send_at=START - timedelta(days=100)))])
     store.claim("nomsa#1", "m-1")
-    store.commit([LinkCorrelation(key="nomsa#2", message_id="m-1")])
+    store.commit([LinkCorrelation(key="nomsa#2", message_id="m-1", attempt=1)])
     store.buffer_report("nomsa#3", report(), START)
 
     correlations = emulator.client("dynamodb").scan(TableName=store._correlations)["Items"]

@@ -79,8 +79,9 @@ class Script:
             "find_correlations": self._correlations,
             "buffer_report": self._buffer_report,
             "claim": self._claim,
+            "mark_reused": self._mark_reused,
         }
-        name = self._random.choices(tuple(makes), weights=(6, 1, 1, 1, 2, 1))[0]
+        name = self._random.choices(tuple(makes), weights=(6, 1, 1, 1, 2, 1, 1))[0]
         return name, makes[name]()
 
     def _commit(self) -> Operation:
@@ -88,7 +89,7 @@ class Script:
         ids = self._random.sample(IDS, self._random.choice((1, 1, 2, 5, 27)))
         writes: list[Write] = [self._write(message_id) for message_id in ids]
         writes += [
-            LinkCorrelation(key=key, message_id=self._random.choice(IDS))
+            LinkCorrelation(key=key, message_id=self._random.choice(IDS), attempt=self._random.choice((1, 2)))
             for key in self._random.sample(KEYS, self._random.choice((0, 0, 1, 3)))
         ]
         return lambda store: store.commit(writes)
@@ -195,7 +196,12 @@ class Script:
 
     def _claim(self) -> Operation:
         key, message_id = self._random.choice(KEYS), self._random.choice(IDS)
-        return lambda store: store.claim(key, message_id)
+        attempt = self._random.choice((None, 1, 3))
+        return lambda store: store.claim(key, message_id, attempt)
+
+    def _mark_reused(self) -> Operation:
+        key, message_id = self._random.choice(KEYS), self._random.choice(IDS)
+        return lambda store: store.mark_reused(key, message_id)
 
 
 def _dynamo(emulator: Emulator) -> DynamoStore:

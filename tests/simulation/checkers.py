@@ -263,12 +263,16 @@ def _check_correlation(correlation: Correlation, final: FinalState) -> None:
 
 
 def _key_of(message: Message) -> str:
-    return correlation_key(message.provider or "", message.provider_message_id or "")
+    return correlation_key(message.provider or "", message.channel, message.provider_message_id or "")
+
+
+def _key_of_row(row: Row) -> str:
+    return correlation_key(row.vendor.name, row.vendor.channel, row.provider_message_id)
 
 
 def _known_status(row: Row, message: Message, owners: Mapping[str, str | None], final: FinalState) -> Status | None:
     """Return the highest status that the product received or could poll for a row of the message."""
-    key = correlation_key(row.vendor.name, row.provider_message_id)
+    key = _key_of_row(row)
     is_named = key == _key_of(message) or owners.get(key) == message.message_id
     is_former = message.provider_message_id is not None and key != _key_of(message)
     is_linked = is_named or row.sent.reference == message.message_id
@@ -301,7 +305,7 @@ def _was_unknown(message: Message) -> bool:
 
 def _ambiguous_rows(message: Message, final: FinalState) -> list[Row]:
     """Return the row of a message if it cannot be distinguished from the row of an equal message."""
-    named = [row for row in final.rows if correlation_key(row.vendor.name, row.provider_message_id) == _key_of(message)]
+    named = [row for row in final.rows if _key_of_row(row) == _key_of(message)]
     return [row for row in named if row.sent.reference is None and f"+{row.sent.number}" == message.recipient]
 
 

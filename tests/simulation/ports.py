@@ -142,8 +142,11 @@ class SimulatedStore(InMemoryStore):
     def buffer_report(self, key: str, report: Report, now: datetime) -> Correlation | None:
         return self._world.call("store.buffer_report", CHANGE, partial(super().buffer_report, key, report, now))
 
-    def claim(self, key: str, message_id: str) -> Correlation:
-        return self._world.call("store.claim", CHANGE, partial(super().claim, key, message_id))
+    def claim(self, key: str, message_id: str, attempt: int | None = None) -> Correlation:
+        return self._world.call("store.claim", CHANGE, partial(super().claim, key, message_id, attempt))
+
+    def mark_reused(self, key: str, message_id: str) -> None:
+        self._world.call("store.mark_reused", CHANGE, partial(super().mark_reused, key, message_id))
 
 
 class SimulatedDirectory(InMemoryDirectory):

@@ -35,7 +35,7 @@ from tests.fakes import (
     InlinePool,
     RecordingTelemetry,
 )
-from tests.harness.application import TOKEN
+from tests.harness.application import token_of
 from tests.harness.sending import WEBHOOK_BASE_URL, new_sender
 from tests.harness.vendors import Call, Vendor
 from tests.simulation.checkers import BrokenPromiseError, Checkers, FinalState, Process, ProcessDiedError, require
@@ -371,7 +371,8 @@ class World:
 
     def _receive(self, provider: str, kind: str, request: WebhookRequest) -> Answer | None:
         return self.invoke(
-            "webhook", lambda: self.receiver.handle(provider=provider, kind=kind, token=TOKEN, request=request)
+            "webhook",
+            lambda: self.receiver.handle(provider=provider, kind=kind, token=token_of(provider), request=request),
         )
 
     def _publish(self) -> None:

@@ -629,6 +629,7 @@ def test_an_alarm_rings_for_everything_that_nobody_would_see_otherwise() -> None
         ("Sampai/${AWS::StackName}", "ProviderUnusable", ""),
         ("Sampai/${AWS::StackName}", "ProviderNotConfigured", ""),
         ("Sampai/${AWS::StackName}", "OldestDueAge", ""),
+        ("Sampai/${AWS::StackName}", "WebhookTokenRejected", ""),
         ("AWS/Lambda", "Invocations", "FollowUpFunction"),
     }
 

@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.flow import changes_of
 from benchmarks.harness import batch_of, measure_medians, receipt_event
+from sampai.domain.webhook_token import webhook_token
 from tests.functional.sandbox import TOKEN
 
 
@@ -38,7 +39,11 @@ def test_tasks_take_turns_and_the_first_round_does_not_count() -> None:
 def test_a_receipt_names_message_vendor_id_and_token() -> None:
     receipt = receipt_event("smspoh-receipt-get", message_id="m-1", provider_message_id="smspoh-1")
 
-    assert receipt["pathParameters"] == {"provider": "smspoh", "kind": "receipt", "token": TOKEN}
+    assert receipt["pathParameters"] == {
+        "provider": "smspoh",
+        "kind": "receipt",
+        "token": webhook_token(TOKEN, "smspoh"),
+    }
     assert receipt["rawQueryString"].startswith("messageId=smspoh-1&status=Delivered&clientReference=m-1&")
 
 

@@ -22,6 +22,7 @@ from local.simulators.outcomes import OUTCOMES
 from local.simulators.segments import segments
 from local.simulators.server import Simulators
 from local.simulators.settings import Settings
+from sampai.domain.webhook_token import webhook_token
 from tests.template import ROOT
 
 TEXT = "Your parcel is on its way"
@@ -892,8 +893,10 @@ def test_receipts_without_their_own_address_go_to_that_of_the_account(fast: Simu
     send_nusasms(fast, "6281234567811")
     nusasms = receiver.take(2)
 
-    assert {path for _, path, _ in smspoh} == {"/webhooks/smspoh/receipt/t"}
-    assert [(dialect, path) for dialect, path, _ in nusasms] == [("GET", "/webhooks/nusasms/sms-receipt/t")] * 2
+    assert {path for _, path, _ in smspoh} == {f"/webhooks/smspoh/receipt/{webhook_token('t', 'smspoh')}"}
+    assert [(dialect, path) for dialect, path, _ in nusasms] == [
+        ("GET", f"/webhooks/nusasms/sms-receipt/{webhook_token('t', 'nusasms')}")
+    ] * 2
     last = nusasms[-1][2]
     assert last == {
         "ref_no": ledger(fast, "nusasms")[0]["provider_message_id"],

@@ -11,6 +11,7 @@ import pytest
 from local.simulators.ledger import text_sha256
 from local.simulators.server import Simulators
 from local.simulators.settings import Settings
+from sampai.domain.webhook_token import webhook_token
 from tests.unit.local.test_simulators import (
     BROKEN,
     FAST,
@@ -294,8 +295,8 @@ def test_bulk_can_ignore_references_and_addresses(fast: Simulators, receiver: Re
 
     assert (bulk["clientReference"], single["clientReference"]) == ("", "a")
     assert [(path, fields["clientReference"]) for _, path, fields in arrived] == [
-        ("/webhooks/smspoh/receipt/t", ""),
-        ("/webhooks/smspoh/receipt/t", ""),
+        (f"/webhooks/smspoh/receipt/{webhook_token('t', 'smspoh')}", ""),
+        (f"/webhooks/smspoh/receipt/{webhook_token('t', 'smspoh')}", ""),
     ]
 
 

@@ -16,6 +16,7 @@ import pytest
 from local.simulators.ledger import text_sha256
 from local.simulators.server import Simulators
 from local.simulators.settings import Settings
+from sampai.domain.webhook_token import webhook_token
 from tests.unit.local.test_simulators import (
     BROKEN,
     FAST,
@@ -915,7 +916,9 @@ def test_whatsapp_receipts_are_queries_with_a_letter(
 
     arrived = receiver.take(len(letters))
     ref_no = ledger(wired, "nusasms")[0]["provider_message_id"]
-    assert {(how, path) for how, path, _ in arrived} == {("GET", "/webhooks/nusasms/whatsapp-receipt/t")}
+    assert {(how, path) for how, path, _ in arrived} == {
+        ("GET", f"/webhooks/nusasms/whatsapp-receipt/{webhook_token('t', 'nusasms')}")
+    }
     assert [fields["status"] for _, _, fields in arrived] == letters
     last = arrived[-1][2]
     error = "27" if digits == "11" else "0"
@@ -939,7 +942,7 @@ def test_official_receipts_are_json_with_a_word(
 
     arrived = receiver.take(len(words))
     ref_no = ledger(wired, "nusasms")[0]["provider_message_id"]
-    path = "/webhooks/nusasms/whatsapp-official-receipt/t"
+    path = f"/webhooks/nusasms/whatsapp-official-receipt/{webhook_token('t', 'nusasms')}"
     assert {(how, where) for how, where, _ in arrived} == {("POST application/json", path)}
     assert [fields["status"] for _, _, fields in arrived] == words
     last = arrived[-1][2]
@@ -959,7 +962,7 @@ def test_an_inbound_message_comes_as_a_form(wired: Simulators, receiver: Receive
         "msg": "Berhenti & selesai",
     }
     form = "application/x-www-form-urlencoded"
-    assert receiver.take(1) == [(f"POST {form}", f"/webhooks/nusasms/{kind}/t", fields)]
+    assert receiver.take(1) == [(f"POST {form}", f"/webhooks/nusasms/{kind}/{webhook_token('t', 'nusasms')}", fields)]
     shown = {"method": "POST", "path": f"/webhooks/nusasms/{kind}", "content_type": form, "fields": fields}
     assert (answer.status, answer.document) == (200, shown)
 
@@ -976,7 +979,7 @@ def test_an_official_inbound_message_comes_as_json_with_its_room(wired: Simulato
         "sender_number": NUMBER + "10",
     }
     path = "/webhooks/nusasms/whatsapp-official-inbox"
-    assert receiver.take(1) == [("POST application/json", f"{path}/t", fields)]
+    assert receiver.take(1) == [("POST application/json", f"{path}/{webhook_token('t', 'nusasms')}", fields)]
     shown = {"method": "POST", "path": path, "content_type": "application/json", "fields": fields}
     assert answer.document == shown
 

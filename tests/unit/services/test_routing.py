@@ -10,6 +10,7 @@ from sampai.contract.settings import parse_settings
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import Channel, Message, Text
 from sampai.domain.status import Status
+from sampai.domain.webhook_token import webhook_token
 from sampai.services.ports.configuration import Secret
 from sampai.services.routing import Routing
 from tests.fakes import START
@@ -132,3 +133,14 @@ def test_providers_that_the_secret_does_not_name(
     settings: dict[str, Any], secret: Secret, expected: tuple[str, ...]
 ) -> None:
     assert routing(settings=settings, secret=secret).unnamed(MESSAGE) == expected
+
+
+def test_receipt_address_has_the_provider_s_token_under_the_first_token_of_the_secret() -> None:
+    secret = replace(SECRET, webhook_tokens=("new", "old"))
+    configured = Routing(parse_settings("{}"), secret, webhook_base_url="https://hooks.example.net")
+
+    provider = configured.provider("smspoh", Channel.SMS)
+
+    assert provider is not None
+    expected = f"https://hooks.example.net/webhooks/smspoh/receipt/{webhook_token('new', 'smspoh')}"
+    assert provider.config.receipt_url == expected

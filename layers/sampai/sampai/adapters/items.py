@@ -281,6 +281,8 @@ def to_correlation(
     return Correlation(
         key=item["correlation_key"]["S"],
         message_id=owner["S"] if owner else None,
+        attempt=int(item["attempt"]["N"]) if "attempt" in item else None,
+        is_reused="reused_by" in item,
         reports=tuple(report for report in reports if report is not None),
     )
 

@@ -6,6 +6,7 @@ even if some statements were throttled or failed. This module repeats those, bec
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
@@ -148,6 +149,7 @@ class DynamoStore:
                 item = {
                     "correlation_key": {"S": write.key},
                     "message_id": {"S": write.message_id},
+                    "attempt": {"N": str(write.attempt)},
                     "ttl": to_ttl(self._clock(), self._retention),
                 }
                 return _to_insert(self._correlations, item)
@@ -218,17 +220,19 @@ class DynamoStore:
             self._client.batch_execute_statement(Statements=statements)
 
     @_unavailable_if_failed
-    def claim(self, key: str, message_id: str) -> Correlation:
+    def claim(self, key: str, message_id: str, attempt: int | None = None) -> Correlation:
+        given = {":attempt": {"N": str(attempt)}} if attempt is not None else {}
         try:
             answer = self._client.update_item(
                 TableName=self._correlations,
                 Key={"correlation_key": {"S": key}},
-                UpdateExpression="SET message_id = :message_id, #ttl = :ttl",
+                UpdateExpression="SET message_id = :message_id, #ttl = :ttl" + ", attempt = :attempt" * len(given),
                 ConditionExpression="attribute_not_exists(message_id) OR message_id = :message_id",
                 ExpressionAttributeNames={"#ttl": "ttl"},
                 ExpressionAttributeValues={
                     ":message_id": {"S": message_id},
                     ":ttl": to_ttl(self._clock(), self._retention),
+                    **given,
                 },
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -236,6 +240,17 @@ class DynamoStore:
         except self._client.exceptions.ConditionalCheckFailedException as refusal:
             return self._read_correlation(refusal.response["Item"])
         return self._read_correlation(answer["Attributes"])
+
+    @_unavailable_if_failed
+    def mark_reused(self, key: str, message_id: str) -> None:
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.update_item(
+                TableName=self._correlations,
+                Key={"correlation_key": {"S": key}},
+                UpdateExpression="SET reused_by = :message_id",
+                ConditionExpression="attribute_exists(message_id) AND message_id <> :message_id",
+                ExpressionAttributeValues={":message_id": {"S": message_id}},
+            )
 
     # --- reads ------------------------------------------------------------------------------------------------------
 

@@ -153,6 +153,11 @@ class Message:
     occurred_at: datetime
     history: tuple[HistoryEntry, ...] = ()
 
+    @property
+    def was_resent(self) -> bool:
+        """Return whether a further attempt followed one with an unknown outcome: each may have reached the handset."""
+        return any(entry.status is Status.QUEUED and entry.source is Source.SWEEP for entry in self.history)
+
     def is_expired(self, now: datetime) -> bool:
         return self.expires_at is not None and now >= self.expires_at
 
@@ -313,13 +318,19 @@ def defer(message: Message, *, now: datetime, due_at: datetime) -> Message:
     return replace(message, revision=message.revision + 1, updated_at=now, due_at=due_at)
 
 
-def apply_report(message: Message, report: Report, *, now: datetime, source: Source) -> Message:
+def apply_report(
+    message: Message, report: Report, *, now: datetime, source: Source, is_superseded: bool = False
+) -> Message:
     """Return the message after one report, or the same object if the report adds nothing.
 
     Only a status of a higher rank replaces the current one, so the final status does not depend on the order of the
-    reports. An unknown status of the vendor is stored in `provider_status` and changes nothing else.
+    reports. An unknown status of the vendor is stored in `provider_status` and changes nothing else. A report of a
+    superseded attempt, which has another vendor id or is marked by `is_superseded`, counts only if it proves delivery.
     """
-    named = replace(message, provider_message_id=message.provider_message_id or report.provider_message_id)
+    is_superseded = is_superseded or message.provider_message_id not in (None, report.provider_message_id)
+    if is_superseded and not report.proves_delivery:
+        return message
+    named = message if is_superseded else replace(message, provider_message_id=report.provider_message_id)
     status = advance(message.status, report.status)
     if status is message.status:
         is_news = report.status is None and report.provider_status != message.provider_status

@@ -22,3 +22,7 @@ class Report:
     reason: Reason | None = None
     provider_code: str | None = None
     occurred_at: datetime | None = None
+
+    @property
+    def proves_delivery(self) -> bool:
+        return self.status is not None and self.status.rank >= Status.DELIVERED.rank

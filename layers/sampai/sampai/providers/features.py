@@ -74,6 +74,10 @@ class SupportsListing(Provider):
         Raise UnreadableAnswerError (or any other exception) if it has no list.
         """
 
+    def listed_texts(self, text: str) -> tuple[str, ...]:
+        """Return the forms in which the vendor may list a text that we sent: as it is, and as the vendor changes it."""
+        return (text,)
+
 
 class SupportsReferences(Provider):
     """The vendor returns our reference in lists and reports, so a reference alone identifies a message."""

@@ -46,39 +46,62 @@ class Reports:
         self._clock = clock
         self._telemetry = telemetry
 
-    def apply(self, message: Message, reports: Sequence[Report], *, source: Source) -> Message:
-        """Apply reports to a message and return it as stored. Raises UnavailableError."""
+    def apply(
+        self, message: Message, reports: Sequence[Report], *, source: Source, attempt: int | None = None
+    ) -> Message:
+        """Apply reports to a message and return it as stored. Raises UnavailableError.
+
+        The reports are about `attempt`, by default the present one. Another attempt may supersede it meanwhile.
+        """
         if not reports:
             return message
         report = strongest(reports)
+        about = message.attempt if attempt is None else attempt
         if report.status is None:
             self._telemetry.warning(
                 "unknown provider status", message_id=message.message_id, provider=message.provider, source=source
             )
             self._telemetry.count("UnknownProviderStatus", provider=message.provider)
         return change(
-            self._messages, message, lambda current: apply_report(current, report, now=self._clock(), source=source)
+            self._messages,
+            message,
+            lambda current: apply_report(
+                current, report, now=self._clock(), source=source, is_superseded=current.attempt != about
+            ),
         )
 
     def correlate(self, message: Message) -> Message:
         """Claim the vendor's id of a message, if any, and apply the buffered reports. Raises UnavailableError."""
         if message.provider is None or message.provider_message_id is None:
             return message
-        return self.claim(message, correlation_key(message.provider, message.provider_message_id))
+        return self.claim(message, correlation_key(message.provider, message.channel, message.provider_message_id))
 
-    def claim(self, message: Message, key: str) -> Message:
-        """Claim a correlation key for a message and apply the buffered reports. Raises UnavailableError."""
-        return self.apply_buffered(message, self._correlations.claim(key, message.message_id))
+    def claim(self, message: Message, key: str, *, attempt: int | None = None) -> Message:
+        """Claim a correlation key for a message and apply the buffered reports. Raises UnavailableError.
+
+        `attempt` is the attempt that got the vendor's id, if it is known.
+        """
+        return self.apply_buffered(message, self._correlations.claim(key, message.message_id, attempt))
 
     def apply_buffered(self, message: Message, correlation: Correlation) -> Message:
-        """Apply the reports of a correlation, unless it belongs to another message. Raises UnavailableError."""
+        """Apply the reports of a correlation, unless its id belongs to two messages. Raises UnavailableError."""
         if correlation.message_id != message.message_id:
-            self._telemetry.error(
-                "vendor id belongs to two messages",
-                message_id=message.message_id,
-                other_message_id=correlation.message_id,
-                provider=message.provider,
-            )
-            self._telemetry.count("ProviderMessageIdReused", provider=message.provider)
+            self.mark_reused(message, correlation)
+        if correlation.message_id != message.message_id or correlation.is_reused:
             return message
-        return self.apply(message, correlation.reports, source=Source.WEBHOOK)
+        return self.apply(message, correlation.reports, source=Source.WEBHOOK, attempt=correlation.attempt)
+
+    def mark_reused(self, message: Message, correlation: Correlation) -> None:
+        """Record that a vendor gave a message the id of another message, and report it. Raises UnavailableError.
+
+        From then on, no report under that id moves either message.
+        """
+        self._telemetry.error(
+            "vendor id belongs to two messages",
+            message_id=message.message_id,
+            other_message_id=correlation.message_id,
+            provider=message.provider,
+        )
+        self._telemetry.count("ProviderMessageIdReused", provider=message.provider)
+        if not correlation.is_reused:
+            self._correlations.mark_reused(correlation.key, message.message_id)

@@ -7,6 +7,7 @@ from sampai.contract.settings import Settings
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import Channel, Message
 from sampai.domain.phone import country_of
+from sampai.domain.webhook_token import webhook_token
 from sampai.providers.base import Provider, ProviderConfig
 from sampai.providers.registry import PROVIDERS, on_channel
 from sampai.services.ports.configuration import Secret
@@ -135,7 +136,9 @@ class Routing:
 
     def _receipt_url(self, name: str) -> str | None:
         tokens = self._secret.webhook_tokens
-        return f"{self._webhook_base_url}/webhooks/{name}/receipt/{tokens[0]}" if tokens else None
+        if not tokens:
+            return None
+        return f"{self._webhook_base_url}/webhooks/{name}/receipt/{webhook_token(tokens[0], name)}"
 
 
 def report_unusable(routing: Routing, telemetry: Telemetry) -> None:

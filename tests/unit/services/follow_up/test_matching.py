@@ -31,6 +31,38 @@ def test_a_row_that_differs_does_not_match(row: dict[str, object]) -> None:
     assert house.message().status is Status.UNKNOWN
 
 
+CODE_2222 = "Your code is <2222>"
+DELIVERED = {"status": "DELIVERED", "delivered_at": "2026-11-21T10:00:05.000Z"}
+
+
+@pytest.mark.parametrize(
+    ("ours", "listed", "is_ours"),
+    [
+        (CODE_2222, CODE_2222, True),
+        (CODE_2222, "Your code is <1111>", False),
+        (CODE_2222, "Your code is", False),
+        (CODE_2222, "Your code is &lt;2222&gt;", True),
+        ("Your code is <b>2222</b>", "Your code is 2222", True),
+        ("Your code is 2222", "Your code is <b>2222</b>", False),
+        ("Your code is 2222 <mine>", "Your code is 2222 <yours>", False),
+        ("a &lt; b", "a < b", False),
+        ("Caf\u00e9", "Cafe\u0301", True),
+        ("Your  code\nis 2222", "Your code is 2222", True),
+        ("Your code is 2222", "your code is 2222", False),
+    ],
+)
+def test_a_listed_text_is_ours_only_if_the_vendor_may_have_made_it_from_ours(
+    ours: str, listed: str, is_ours: bool
+) -> None:
+    house = House(lost(), nomsa_list(nomsa_row("145", body=listed, **DELIVERED)))
+    house.send(request(content={"type": "text", "text": ours}))
+    house.clock.advance(seconds=15)
+
+    house.follow_up()
+
+    assert house.message().status is (Status.DELIVERED if is_ours else Status.UNKNOWN)
+
+
 @pytest.mark.parametrize(("age", "status"), [(5, Status.UNKNOWN), (89, Status.UNKNOWN), (90, Status.DELIVERED)])
 def test_a_row_that_may_be_a_send_in_flight_does_not_match_yet(age: int, status: Status) -> None:
     later = START + timedelta(minutes=5)

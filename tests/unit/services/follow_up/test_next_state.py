@@ -1,11 +1,24 @@
 """The decision after a poll: new evidence, the next poll, a second send, or the end."""
 
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from sampai.domain.status import Source, Status
 from tests.covers import covers
 from tests.fakes import statuses
-from tests.harness.application import House, lost, nomsa_list, nomsa_row, nomsa_taken, request, unreached
+from tests.harness.application import (
+    House,
+    lost,
+    nomsa_list,
+    nomsa_row,
+    nomsa_taken,
+    request,
+    smspoh_history,
+    unauthorized,
+    unreached,
+)
 
 DELIVERED = {"status": "DELIVERED", "delivered_at": "2026-11-21T10:00:05.000Z"}
 
@@ -114,9 +127,39 @@ def test_one_poll_that_does_not_find_an_unknown_send_only_schedules_the_next() -
     assert house.message().due_at == house.clock() + timedelta(seconds=60)
 
 
+@pytest.mark.parametrize(
+    ("home", "channel"), [("nomsa", "sms"), ("smspoh", "sms"), ("nusasms", "sms"), ("nusasms", "whatsapp")]
+)
+def test_resend_works_with_a_list_with_look_ups_only_and_without_both(home: str, channel: str) -> None:
+    lists = {"nomsa": nomsa_list(), "smspoh": smspoh_history()}
+    replies = [lists[home], lists[home]] if home in lists else []
+    house = House(lost(), *replies, lost())
+    house.send(request(home=home, channel=channel, on_unknown="resend"))
+    for seconds in (15, 60):
+        house.clock.advance(seconds=seconds)
+        house.follow_up()
+
+    house.resume()
+
+    assert (house.message().attempt, house.message().status) == (2, Status.UNKNOWN)
+
+
+def test_resend_ends_after_the_maximum_of_attempts() -> None:
+    house = House(lost())
+    house.send(request(home="nusasms", on_unknown="resend"))
+    for _ in range(20):
+        house.clock.advance(hours=2)
+        house.follow_up()
+        house.resume()
+
+    assert len(house.transport.requests) == house.message().attempt == 5
+    assert house.message().status is Status.UNKNOWN
+
+
 @covers("L2", "I1")
-def test_a_failed_poll_does_not_count_as_not_found() -> None:
-    house = House(lost(), unreached())
+@pytest.mark.parametrize("answer", [unreached(), unauthorized()])
+def test_a_failed_poll_does_not_count_as_not_found(answer: Any) -> None:
+    house = House(lost(), answer)
     house.send(request(on_unknown="resend"))
 
     for _ in range(5):

@@ -18,6 +18,7 @@ from tests.harness.application import (
     nusasms_taken,
     request,
     smspoh_row,
+    unauthorized,
     unreached,
 )
 
@@ -128,3 +129,48 @@ def test_a_vendor_without_a_list_and_look_ups_is_not_called() -> None:
 
     assert len(house.transport.requests) == 1
     assert house.message().due_at == house.clock() + timedelta(seconds=60)
+
+
+def test_no_look_up_begins_without_time_left() -> None:
+    house = House(nomsa_taken("145"), nomsa_list())
+    house.send(request())
+    house.clock.advance(seconds=15)
+    seconds = iter([50.0, 13.0])
+
+    house.follower.run(remaining=lambda: next(seconds, 12.0))
+
+    assert [r.method for r in house.transport.requests] == ["POST"]
+    assert house.message().status is Status.ACCEPTED
+
+
+def test_pages_that_repeat_end_the_list() -> None:
+    page = json.dumps({"has_more": True, "data": [nomsa_row("others-1"), nomsa_row("others-2")]}).encode()
+    house = House(lost(), HttpResponse(status=200, body=page))
+    house.send(request(content={"type": "text", "text": "Another text"}))
+    house.clock.advance(seconds=15)
+
+    house.follow_up()
+
+    assert len(house.transport.requests) == 1 + 2
+
+
+@pytest.mark.parametrize(("answer", "status"), [("145", Status.DELIVERED), ("999", Status.ACCEPTED)])
+def test_a_look_up_that_answers_about_another_id_is_no_evidence(answer: str, status: Status) -> None:
+    house = House(nomsa_taken("145"), nomsa_list(), nomsa_taken(answer, **DELIVERED))
+    house.send(request())
+    house.clock.advance(seconds=15)
+
+    house.follow_up()
+
+    assert house.message().status is status
+    assert house.telemetry.counts.get(("StatusPollFailed", "nomsa"), 0) == (answer != "145")
+
+
+def test_a_refused_look_up_does_not_count_as_not_found() -> None:
+    house = House(nomsa_taken("145"), nomsa_list(), unauthorized())
+    house.send(request())
+    house.clock.advance(seconds=15)
+
+    house.follow_up()
+
+    assert (house.message().lookups, house.message().not_found_count) == (1, 0)

@@ -38,7 +38,7 @@ def test_an_unknown_send_is_found_in_the_list(home: str, history: HttpResponse, 
 
     assert statuses(house.message()) == [Status.SENDING, Status.UNKNOWN, Status.DELIVERED]
     assert house.message().provider_message_id == provider_message_id
-    assert house.store.buffered[f"{home}#{provider_message_id}"].message_id == "m-1"
+    assert house.store.buffered[f"{home}#sms#{provider_message_id}"].message_id == "m-1"
     assert house.sequences() == [1, 2, 3]
 
 
@@ -67,8 +67,9 @@ def test_the_only_unclaimed_row_is_claimed() -> None:
     assert house.message("second").provider_message_id == "146"
 
 
-def test_two_unknown_sends_that_look_alike_stay_unknown() -> None:
-    house = House(lost(), lost(), nomsa_list(nomsa_row("145"), nomsa_row("146")))
+@pytest.mark.parametrize("listed", [["145"], ["145", "146"]], ids=["one row", "two rows"])
+def test_two_unknown_sends_that_look_alike_stay_unknown(listed: list[str]) -> None:
+    house = House(lost(), lost(), nomsa_list(*map(nomsa_row, listed)))
     house.send(request("first"))
     house.send(request("second"))
     house.clock.advance(seconds=15)
@@ -91,4 +92,4 @@ def test_an_open_correlation_is_completed() -> None:
     house.follow_up()
 
     assert house.message().status is Status.DELIVERED
-    assert house.store.buffered["nusasms#0017"].message_id == "m-1"
+    assert house.store.buffered["nusasms#sms#0017"].message_id == "m-1"

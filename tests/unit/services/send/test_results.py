@@ -116,7 +116,7 @@ def test_all_outcomes_and_links_are_stored_in_one_commit() -> None:
     assert [[type(write) for write in commit] for commit in stage.store.commits] == [
         [Replace, Replace, LinkCorrelation]
     ]
-    assert stage.store.buffered == {"nomsa#v-1": Correlation(key="nomsa#v-1", message_id="m-1")}
+    assert stage.store.buffered == {"nomsa#sms#v-1": Correlation(key="nomsa#sms#v-1", message_id="m-1", attempt=1)}
 
 
 def test_an_item_that_was_not_sent_is_left_alone() -> None:
@@ -208,19 +208,19 @@ def test_an_outcome_that_raises_leaves_the_others() -> None:
 
 def test_reports_that_arrived_first_are_applied() -> None:
     stage = Stage(sending_item(outcome=TAKEN))
-    stage.store.buffered["nomsa#v-1"] = Correlation(key="nomsa#v-1", reports=(DELIVERED,))
+    stage.store.buffered["nomsa#sms#v-1"] = Correlation(key="nomsa#sms#v-1", reports=(DELIVERED,))
 
     stage.finish()
 
     assert stage.message().status is Status.DELIVERED
-    assert stage.store.buffered["nomsa#v-1"].message_id == "m-1"
+    assert stage.store.buffered["nomsa#sms#v-1"].message_id == "m-1"
 
 
 def test_a_correlation_that_fails_is_logged_and_left_to_the_follow_up() -> None:
     stage = Stage(sending_item(outcome=TAKEN))
-    stage.store.buffered["nomsa#v-1"] = Correlation(key="nomsa#v-1", reports=(DELIVERED,))
+    stage.store.buffered["nomsa#sms#v-1"] = Correlation(key="nomsa#sms#v-1", reports=(DELIVERED,))
 
-    def be_unavailable(key: str, message_id: str) -> Correlation:
+    def be_unavailable(key: str, message_id: str, attempt: int | None = None) -> Correlation:
         raise UnavailableError("down")
 
     stage.store.claim = be_unavailable  # type: ignore[method-assign]

@@ -476,7 +476,7 @@ def test_a_receipt_by_reference_before_the_answer_is_kept() -> None:
 
     assert statuses(house.message()) == [Status.SENDING, Status.DELIVERED]
     assert house.message().provider_message_id == "AA-1"
-    assert house.store.buffered["smspoh#AA-1"] == Correlation(key="smspoh#AA-1", message_id="m-1")
+    assert house.store.buffered["smspoh#sms#AA-1"] == Correlation(key="smspoh#sms#AA-1", message_id="m-1")
 
 
 @covers("P11", "I6")
@@ -501,7 +501,7 @@ def test_a_reused_vendor_id_raises_an_alarm_and_stays_with_the_first_message() -
 
     house.send(request("second"))
 
-    assert house.store.buffered["nomsa#145"].message_id == "first"
+    assert house.store.buffered["nomsa#sms#145"].message_id == "first"
     assert house.telemetry.counts["ProviderMessageIdReused", "nomsa"] == 1
     assert house.message("second").status is Status.ACCEPTED
 

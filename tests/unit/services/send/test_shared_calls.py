@@ -282,7 +282,7 @@ def test_promotional_messages_share_a_call_with_a_reference_each() -> None:
     assert [m["clientReference"] for m in json.loads(sent.body)["messages"]] == [f"m-{n}" for n in range(6)]
     assert states(house) == {f"m-{n}": Status.ACCEPTED for n in range(6)}
     assert [house.message(f"m-{n}").provider_message_id for n in range(6)] == [f"AA-{n}" for n in range(6)]
-    assert house.store.buffered.keys() == {f"smspoh#AA-{n}" for n in range(6)}
+    assert house.store.buffered.keys() == {f"smspoh#sms#AA-{n}" for n in range(6)}
 
 
 @covers("I2")

@@ -201,8 +201,8 @@ def test_an_inbound_message_changes_no_message_of_ours() -> None:
         receive(house, kind)
 
     assert house.message().status is Status.ACCEPTED
-    assert house.store.buffered.keys() == {"nusasms#0017"}
-    assert house.store.buffered["nusasms#0017"].reports == ()
+    assert house.store.buffered.keys() == {"nusasms#sms#0017"}
+    assert house.store.buffered["nusasms#sms#0017"].reports == ()
 
 
 def test_a_conversation_is_recorded_and_its_keyword_honoured() -> None:

@@ -1,13 +1,16 @@
 """The answers of the webhook service."""
 
+import json
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from sampai.domain.status import Status
 from sampai.services.webhook.service import Answer
 from tests.covers import covers
-from tests.harness.application import TOKEN, House, nusasms_taken, request, smspoh_taken
+from tests.harness.application import SECRET, House, nusasms_taken, request, smspoh_taken, token_of
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -24,8 +27,10 @@ NOT_FOUND = [
     ("unknown kind", {"kind": "inbox"}),
     ("wrong token", {"token": "wrong"}),
     ("empty token", {"token": ""}),
-    ("half of the token", {"token": TOKEN[:10]}),
-    ("token in another case", {"token": TOKEN.upper()}),
+    ("half of the token", {"token": token_of("smspoh")[:32]}),
+    ("token in another case", {"token": token_of("smspoh").upper()}),
+    ("token of another provider", {"token": token_of("nusasms")}),
+    ("token of the secret", {"token": SECRET.webhook_tokens[0]}),
     ("token beyond ASCII", {"token": "tökén"}),
 ]
 
@@ -40,7 +45,42 @@ def test_a_webhook_with_a_wrong_path_changes_nothing(place: dict[str, str]) -> N
 
     assert answer is Answer.NOT_FOUND
     assert house.message() == before
-    assert list(house.store.buffered) == ["smspoh#AA-1"]
+    assert list(house.store.buffered) == ["smspoh#sms#AA-1"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "kind", "token", "count"),
+    [
+        ("smspoh", "receipt", "wrong", 1),
+        ("smspoh", "receipt", token_of("nusasms"), 1),
+        ("nusasms", "sms-inbox", token_of("smspoh"), 1),
+        ("smspoh", "receipt", token_of("smspoh"), 0),
+        ("smspoh", "inbox", "wrong", 0),
+        ("acme", "receipt", "wrong", 0),
+    ],
+)
+def test_a_wrong_token_is_counted_for_a_known_provider_and_kind(
+    provider: str, kind: str, token: str, count: int
+) -> None:
+    house = House()
+
+    house.receive(provider, kind, token, query="messageId=AA-1&status=Success")
+
+    assert house.telemetry.counts.get(("WebhookTokenRejected", provider), 0) == count
+
+
+@pytest.mark.parametrize("secret_token", ["abc/def+gh=", "a b?c#d%2F", "ក"])
+def test_a_token_of_any_characters_makes_an_address_that_works(secret_token: str) -> None:
+    house = House(smspoh_taken("AA-1"))
+    house.secret.secret = replace(SECRET, webhook_tokens=(secret_token,))
+    house.send(request(home="smspoh"))
+
+    address = json.loads(house.transport.requests[0].body)["deliveryReceiptUrl"]
+    provider, kind, token = urlsplit(address).path.removeprefix("/webhooks/").split("/")
+    answer = house.receive(provider, kind, token, query="messageId=AA-1&status=Success")
+
+    assert answer is Answer.RECEIVED
+    assert house.message().status is Status.DELIVERED
 
 
 MALFORMED: list[tuple[str, dict[str, Any]]] = [

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sampai.domain.webhook_token import webhook_token
 from sampai.services.ports.configuration import Secret
 from sampai.services.webhook.tokens import is_valid_token
 from tests.fakes import FixedSecret
@@ -19,20 +20,30 @@ class RotatedSecret(FixedSecret):
 
 
 @pytest.mark.parametrize(
-    ("token", "refreshes"), [("current-token", 0), ("previous-token", 0), ("new-token", 1)], ids=str
+    ("secret_token", "refreshes"), [("current-token", 0), ("previous-token", 0), ("new-token", 1)], ids=str
 )
-def test_every_token_of_the_secret_is_valid_during_a_rotation(token: str, refreshes: int) -> None:
+def test_every_token_of_the_secret_is_valid_during_a_rotation(secret_token: str, refreshes: int) -> None:
     secret = RotatedSecret(OLD)
 
-    assert is_valid_token(token, secret)
+    assert is_valid_token(webhook_token(secret_token, "smspoh"), "smspoh", secret)
 
     assert secret.refreshed == refreshes
 
 
-@pytest.mark.parametrize("token", ["", "current", "current-token-", "CURRENT-TOKEN", "tökén", "half \ud83d"])
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "current-token",
+        webhook_token("current-token", "smspoh")[:-1],
+        webhook_token("current-token", "nusasms"),
+        webhook_token("other", "smspoh"),
+        "half \ud83d",
+    ],
+)
 def test_another_text_is_not_a_valid_token(token: str) -> None:
-    assert not is_valid_token(token, RotatedSecret(OLD))
+    assert not is_valid_token(token, "smspoh", RotatedSecret(OLD))
 
 
 def test_without_tokens_no_token_is_valid() -> None:
-    assert not is_valid_token("", FixedSecret(Secret()))
+    assert not is_valid_token("", "smspoh", FixedSecret(Secret()))

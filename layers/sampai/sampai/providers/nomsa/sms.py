@@ -1,5 +1,6 @@
 """Nomsa: SMS. Facts, guesses and quirks: docs/reference/providers/nomsa.md."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
@@ -52,6 +53,8 @@ FAILURES: Final = {
     "not_found": Reason.PROVIDER_ERROR,
     "rate_limit": Reason.RATE_LIMITED,
 }
+
+_HTML_TAG: Final = re.compile(r"</?[A-Za-z][^<>]*>")
 
 _REFUSALS: Final = {
     400: Reason.PROVIDER_ERROR,
@@ -106,6 +109,14 @@ class Nomsa(SupportsLookup, SupportsListing):
             "created_at[lte]": to_text(window.until),
         }
         return HttpRequest.get(self._sms_url, query=query, headers=self._headers, response_limit=PAGE_LIMIT_BYTES)
+
+    def listed_texts(self, text: str) -> tuple[str, ...]:
+        """Return the text, and the text as Postman, the software with the same API, sanitises it before it stores it.
+
+        It removes HTML tags and escapes other angle brackets. `<1234>` is no HTML tag.
+        """
+        without_tags = _HTML_TAG.sub("", text)
+        return text, without_tags, without_tags.replace("<", "&lt;").replace(">", "&gt;")
 
     def parse_list(self, response: HttpResponse, page: int) -> ListPage:
         """Parse one page of the list. A row without a valid id is left out, and the other rows remain."""

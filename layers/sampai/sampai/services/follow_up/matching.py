@@ -1,15 +1,14 @@
 """Decide which message a row of a vendor's list belongs to."""
 
-import re
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from html import unescape
 from typing import Final
 
 from sampai.domain.message import Message, text_of_content
 from sampai.domain.report import Report
 from sampai.providers.base import Provider
-from sampai.providers.features import ListedMessage, SupportsBatchSend, SupportsReferences
+from sampai.providers.features import ListedMessage, SupportsBatchSend, SupportsListing, SupportsReferences
 from sampai.services.deadline import CALL_SECONDS
 from sampai.services.follow_up.results import PollResults
 from sampai.services.follow_up.windows import MAX_EARLY, MAX_LATE
@@ -52,7 +51,7 @@ def _matches(provider: Provider, row: ListedMessage, report: Report, message: Me
     return (
         _digits(row.recipient) == _digits(message.recipient or "")
         and message.content is not None
-        and _plain_text(row.text) == _plain_text(text_of_content(message.content))
+        and _is_listed_text(provider, row.text, text_of_content(message.content))
         and _is_near(row.created_at, message.attempted_at)
     )
 
@@ -74,6 +73,12 @@ def _digits(number: str) -> str:
     return "".join(c for c in number if c.isascii() and c.isdigit())
 
 
-def _plain_text(text: str) -> str:
-    """Return a text without markup and with single spaces: vendors strip the first and fold the second."""
-    return " ".join(re.sub(r"<[^<>]*>", "", unescape(text)).split())
+def _is_listed_text(provider: Provider, listed: str, ours: str) -> bool:
+    """Return whether a listed text is ours, or ours as the vendor changes it. The listed text itself is not changed."""
+    forms = provider.listed_texts(ours) if isinstance(provider, SupportsListing) else (ours,)
+    return _fold(listed) in map(_fold, forms)
+
+
+def _fold(text: str) -> str:
+    """Return a text in Unicode's composed form and with single spaces: neither changes its meaning."""
+    return " ".join(unicodedata.normalize("NFC", text).split())

@@ -35,8 +35,7 @@ class StatusPoller:
     ) -> PollResults:
         """Ask one vendor about messages that it accepted or may have accepted. A failed call is logged and counted."""
         results = PollResults()
-        can_be_asked = isinstance(provider, SupportsListing | SupportsLookup)
-        trackable = [m for m in messages if can_be_asked and provider.is_trackable(m)]
+        trackable = [m for m in messages if _can_be_asked(provider, m)]
         results.answered.update(m.message_id for m in messages if m not in trackable)
         reader = VendorReader(transport=self._transport, remaining=remaining)
         if isinstance(provider, SupportsListing):
@@ -98,3 +97,9 @@ class StatusPoller:
     def _record_failure(self, provider: Provider, operation: str, error: PollFailedError) -> None:
         self._telemetry.warning("status poll failed", provider=provider.name, operation=operation, why=str(error))
         self._telemetry.count("StatusPollFailed", provider=provider.name)
+
+
+def _can_be_asked(provider: Provider, message: Message) -> bool:
+    """Return whether a list or a look-up can report on a message. A look-up needs the vendor's id."""
+    can_look_up = isinstance(provider, SupportsLookup) and message.provider_message_id is not None
+    return (isinstance(provider, SupportsListing) or can_look_up) and provider.is_trackable(message)

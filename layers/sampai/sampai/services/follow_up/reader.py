@@ -1,6 +1,7 @@
 """Read statuses from one vendor: pages of its list, and look-ups by id."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
 
@@ -53,9 +54,15 @@ class VendorReader:
             seen |= ids
 
     def look_up(self, provider: SupportsLookup, message: Message) -> Report | None:
-        """Return the vendor's report on a message, or None if the vendor does not know it. Raises PollFailedError."""
-        request = provider.build_lookup(message.provider_message_id or "")
-        return self._read(request, provider.parse_lookup)
+        """Return the vendor's report on a message, or None if the vendor does not know it.
+
+        Raises PollFailedError, also if the answer is about another id.
+        """
+        asked = message.provider_message_id or ""
+        report = self._read(provider.build_lookup(asked), provider.parse_lookup)
+        if report is None or report.provider_message_id in (asked, ""):
+            return report and replace(report, provider_message_id=asked)
+        raise PollFailedError("answer about another id")
 
     def _read(self, request: HttpRequest, parse: Callable[[HttpResponse], Parsed]) -> Parsed:
         if self._is_silent:

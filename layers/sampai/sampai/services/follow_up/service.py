@@ -136,11 +136,13 @@ class FollowUpService:
         self, name: str, provider: Provider | None, group: Sequence[Message], settings: Settings, remaining: Remaining
     ) -> None:
         """Poll one vendor for its messages, if its provider is turned on; if not, they wait for the report horizon."""
-        group = self._reconciliation.resolve_correlations(name, group)
+        group, reused = self._reconciliation.resolve_correlations(name, group)
+        asked = [message for message in group if message.message_id not in reused]
         results = PollResults()
         if provider is not None:
-            results = self._poller.poll(provider, group, now=self._clock(), remaining=remaining)
-            self._reconciliation.reconcile(provider, group, results)
+            results = self._poller.poll(provider, asked, now=self._clock(), remaining=remaining)
+            self._reconciliation.reconcile(provider, asked, results)
+        results.answered.update(reused)
         self._store_results(group, results, settings)
 
     def _store_results(self, group: Sequence[Message], results: PollResults, settings: Settings) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from sampai.domain.message import Channel
 from sampai.domain.report import Report
 
 
@@ -13,11 +14,14 @@ class Correlation:
     """The item that links a vendor's message id to our message, or buffers reports until that link is known.
 
     The sender writes the message id, the webhook writes reports. Either may come first; the second completes the work.
-    The key is `{provider}#{provider_message_id}`.
     """
 
     key: str
     message_id: str | None = None
+    attempt: int | None = None
+    """The attempt that got the vendor's id, if the sender wrote the link."""
+    is_reused: bool = False
+    """Whether the vendor gave its id to a second message: reports under it may belong to either."""
     reports: tuple[Report, ...] = ()
     """Reports that arrived before the message id was known."""
 
@@ -28,9 +32,16 @@ class LinkCorrelation:
 
     key: str
     message_id: str
+    attempt: int
 
 
-def correlation_key(provider: str, provider_message_id: str) -> str:
+def correlation_key(provider: str, channel: Channel, provider_message_id: str) -> str:
+    """Return the key of a vendor's message id. A vendor may use one id for messages on several channels."""
+    return f"{provider}#{channel}#{provider_message_id}"
+
+
+def former_correlation_key(provider: str, provider_message_id: str) -> str:
+    """Return the key that the previous release wrote, without the channel."""
     return f"{provider}#{provider_message_id}"
 
 
@@ -53,8 +64,15 @@ class Correlations(Protocol):
         """
         ...
 
-    def claim(self, key: str, message_id: str) -> Correlation:
+    def claim(self, key: str, message_id: str, attempt: int | None = None) -> Correlation:
         """Claim a vendor's id for a message, unless another message has it, and return the stored correlation.
+
+        `attempt` is the attempt that got the id, if it is known. Raises UnavailableError.
+        """
+        ...
+
+    def mark_reused(self, key: str, message_id: str) -> None:
+        """Record that the vendor gave an id, which another message has claimed, to this message as well.
 
         Raises UnavailableError.
         """

@@ -132,7 +132,7 @@ class Results:
         if written is None or written.done or item.stored is None or not isinstance(written.current, Correlation):
             return
         try:
-            self._reports.claim(item.stored, link.key)
+            self._reports.claim(item.stored, link.key, attempt=link.attempt)
         except UnavailableError:
             self._telemetry.warning("correlation incomplete", message_id=link.message_id)
 
@@ -148,8 +148,8 @@ def outcome_fields(outcome: Outcome) -> dict[str, Any]:
 
 
 def _link(message: Message) -> LinkCorrelation:
-    key = correlation_key(message.provider or "", message.provider_message_id or "")
-    return LinkCorrelation(key=key, message_id=message.message_id)
+    key = correlation_key(message.provider or "", message.channel, message.provider_message_id or "")
+    return LinkCorrelation(key=key, message_id=message.message_id, attempt=message.attempt)
 
 
 def _log_fields(message: Message, outcome: Outcome) -> dict[str, Any]:

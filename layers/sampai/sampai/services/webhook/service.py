@@ -55,12 +55,17 @@ class WebhookService:
 
         The answer is `RECEIVED` only if the whole content is durable.
         """
+        parser = for_webhook(provider, kind)
+        if parser is None:
+            return Answer.NOT_FOUND
         try:
-            parser = for_webhook(provider, kind) if is_valid_token(token, self._secret) else None
-            return Answer.NOT_FOUND if parser is None else self._process(parser, kind, request)
+            if is_valid_token(token, provider, self._secret):
+                return self._process(parser, kind, request)
         except UnavailableError as error:
-            self._telemetry.error("webhook not stored", provider=_known_name(provider, kind), error=str(error))
+            self._telemetry.error("webhook not stored", provider=provider, error=str(error))
             return Answer.UNAVAILABLE
+        self._telemetry.count("WebhookTokenRejected", provider=provider)
+        return Answer.NOT_FOUND
 
     def _process(self, provider: type[SupportsWebhooks], kind: str, request: WebhookRequest | None) -> Answer:
         if request is None:
@@ -78,7 +83,7 @@ class WebhookService:
             if isinstance(item, Inbound):
                 self._inbound_service().receive(item)
             else:
-                self._receipts.apply_report(provider.name, item)
+                self._receipts.apply_report(provider.name, provider.capabilities.channel, item)
         return Answer.RECEIVED
 
     def _malformed(self, provider: type[SupportsWebhooks], kind: str, why: str) -> Answer:
@@ -86,9 +91,3 @@ class WebhookService:
         self._telemetry.warning("malformed webhook", provider=provider.name, kind=kind, why=why)
         self._telemetry.count("WebhookMalformed", provider=provider.name)
         return Answer.MALFORMED
-
-
-def _known_name(provider: str, kind: str) -> str | None:
-    """Return the name of a known provider, else None: a mistaken URL may contain the token in its place."""
-    known = for_webhook(provider, kind)
-    return None if known is None else known.name
