@@ -1,6 +1,7 @@
 """Every sample event goes through the real handler and adapters, with the result in the table."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -318,7 +319,8 @@ def _records(event: Any) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", [name for name in ROWS if name.startswith("send/")])
 def test_an_sqs_record_has_the_digest_of_its_body(name: str) -> None:
-    records = read_event(name)["Records"]
+    # Not by `read_event`, which changes the `send_at` of a body.
+    records = json.loads((EVENTS / f"{name}.json").read_text())["Records"]
 
     digests = [hashlib.md5(record["body"].encode(), usedforsecurity=False).hexdigest() for record in records]
 
