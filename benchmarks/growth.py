@@ -22,7 +22,7 @@ from sampai.services.follow_up.service import FollowUpService
 from sampai.services.ports.correlations import correlation_key
 from tests.emulator import running as running_emulator
 from tests.fakes import START, FixedClock, FixedSecret, FixedSettings, InlinePool, RecordingQueue, RecordingTelemetry
-from tests.harness.application import RECIPIENTS, SECRET, House, request, smspoh_taken
+from tests.harness.application import RECIPIENTS, SECRET, Application, request, smspoh_taken
 from tests.template import table
 
 SIZES: Final = (1_000, 10_000, 100_000, 1_000_000)
@@ -302,7 +302,7 @@ def _send_batch(in_table: int) -> Work:
     """Send a batch with so many other messages in the table."""
     client = CountingDynamo(**TABLES)
     _fill(client, in_table, until=START)
-    application = House(*(smspoh_taken(f"AA-{number}", f"new-{number}") for number in range(BATCH)))
+    application = Application(*(smspoh_taken(f"AA-{number}", f"new-{number}") for number in range(BATCH)))
     store = new_store(client, application.clock, application.telemetry)
     application.store = store  # type: ignore[assignment]
     bodies = [request(f"new-{number}", home="smspoh") for number in range(BATCH)]

@@ -24,7 +24,7 @@ from tests.canary.canaries import value
 from tests.canary.outputs import Outputs
 from tests.fakes import START, RecordingTelemetry
 from tests.functional.sandbox import Context
-from tests.harness.application import House
+from tests.harness.application import Application
 from tests.harness.vendors import APPROVED, CHANNEL, CREDENTIALS, DOCUMENT, FakeVendors, base_urls, deliver
 from tests.template import ROOT
 
@@ -84,7 +84,7 @@ class TeeTelemetry:
         getattr(self.real, level)(line, **fields)
 
 
-class CanaryApplication(House):
+class CanaryApplication(Application):
     """An application with canaries as its secrets and recipients, used only through the handlers of its functions."""
 
     def __init__(

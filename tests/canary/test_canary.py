@@ -34,7 +34,7 @@ from tests.canary.canaries import CANARIES, Kind, find_canaries, value
 from tests.canary.outputs import ALLOWED, Outputs, recording
 from tests.covers import covers
 from tests.fakes import InMemoryEncryptionKeys
-from tests.harness.application import House, request
+from tests.harness.application import Application, request
 
 
 def find_leaks(run: Callable[[CanaryApplication], None], reply: Any = None, **options: Any) -> list[str]:
@@ -76,10 +76,10 @@ def test_a_run_without_faults_reveals_nothing_and_covers_every_place() -> None:
 def test_the_fingerprint_of_a_one_time_password_depends_on_the_key() -> None:
     digests = set()
     for key in (b"one key", b"another key"):
-        house = House()
-        house.secret.fingerprint_key = lambda key=key: key  # type: ignore[method-assign, misc]
-        house.send(request("m-1"))
-        digests.add(house.message("m-1").fingerprint)
+        app = Application()
+        app.secret.fingerprint_key = lambda key=key: key  # type: ignore[method-assign, misc]
+        app.send(request("m-1"))
+        digests.add(app.message("m-1").fingerprint)
 
     assert len(digests) == 2
 

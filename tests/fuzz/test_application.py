@@ -26,7 +26,7 @@ from sampai.services.ports.runtime import UnavailableError
 from sampai.services.send.batch import Record
 from sampai.services.webhook.service import Answer
 from tests.covers import covers
-from tests.harness.application import SECRET, House, token_of
+from tests.harness.application import SECRET, Application, token_of
 from tests.harness.application import SETTINGS as HOUSE_SETTINGS
 from tests.harness.vendors import MOODS, WORDS, DeathError, FakeVendors, Row
 
@@ -61,9 +61,9 @@ class ApplicationMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.vendors = FakeVendors(
-            clock=lambda: self.house.clock(), on_send=self._check_send, on_taken=self._send_early_receipt
+            clock=lambda: self.app.clock(), on_send=self._check_send, on_taken=self._send_early_receipt
         )
-        self.house = House(self.vendors)
+        self.app = Application(self.vendors)
         self.queue: list[tuple[str, str]] = []
         """Records in the queue, as id and body."""
         self.requests: list[str] = []
@@ -114,13 +114,13 @@ class ApplicationMachine(RuleBasedStateMachine):
     ) -> None:
         """Request a message. Deliver it after `delay` seconds, with all vendors in `mood`, or leave it in the queue."""
         times = {"send_at": starts, "expires_at": None if ends is None else (starts or 0) + ends}
-        now = self.house.clock()
+        now = self.app.clock()
         bounds = {name: (now + timedelta(seconds=s)).isoformat() for name, s in times.items() if s is not None}
         self._request_message(home, on_unknown=on_unknown, category=category, **bounds)
         if mood is not None:
             self.vendors.moods = dict.fromkeys(COUNTRIES, mood)
         if delay is not None:
-            self.house.clock.advance(seconds=delay)
+            self.app.clock.advance(seconds=delay)
             self._deliver_and_delete(self.queue[-1:])
 
     def _request_message(self, home: str, **more: Any) -> None:
@@ -172,9 +172,9 @@ class ApplicationMachine(RuleBasedStateMachine):
 
     @rule()
     def deliver_wake_ups(self) -> None:
-        for body in self.house.queue.bodies():
+        for body in self.app.queue.bodies():
             self._enqueue(body)
-        self.house.queue.wake_ups = []
+        self.app.queue.wake_ups = []
         self.deliver_all()
 
     @rule()
@@ -193,7 +193,7 @@ class ApplicationMachine(RuleBasedStateMachine):
 
     def _deliver(self, batch: list[tuple[str, str]], *, in_new_sandbox: bool) -> set[str]:
         """Deliver records and return the ids of those to deliver again: all of them if the worker dies."""
-        sender = self.house.new_sender() if in_new_sandbox else self.house.sender
+        sender = self.app.new_sender() if in_new_sandbox else self.app.sender
         records = [Record(record_id=record_id, body=body) for record_id, body in batch]
         try:
             return set(sender.handle(records, remaining=lambda: 30.0))
@@ -204,10 +204,10 @@ class ApplicationMachine(RuleBasedStateMachine):
     def _check_send(self, provider: str, text: str) -> None:
         """Check the stored message when a vendor reads the request."""
         message_id = _message_id_in(text)
-        message = self.house.store.messages.get(message_id)
+        message = self.app.store.messages.get(message_id)
         if message is None or message.status is not Status.SENDING or message.provider != provider:
             self.violations.append(f"{message_id} was sent without a stored claim (I2)")
-        elif message.is_expired(self.house.clock()):
+        elif message.is_expired(self.app.clock()):
             self.violations.append(f"{message_id} was sent after it had expired (I7)")
 
     # --- vendors ----------------------------------------------------------------------------------------------------
@@ -238,10 +238,10 @@ class ApplicationMachine(RuleBasedStateMachine):
 
     def _send_early_receipt(self, entry: Row) -> None:
         if self.reports_early and entry in self._entries_with_receipts():
-            self._deliver_receipt(entry, Status.DELIVERED, token=self.house.secret.secret.webhook_tokens[0])
+            self._deliver_receipt(entry, Status.DELIVERED, token=self.app.secret.secret.webhook_tokens[0])
 
     def _deliver_receipt(self, entry: Row, status: Status, *, token: str) -> None:
-        is_known = token in self.house.secret.secret.webhook_tokens
+        is_known = token in self.app.secret.secret.webhook_tokens
         answer = self._receive(entry, WORDS[entry.vendor.name][status], token=token)
         if answer is Answer.RECEIVED and is_known:
             reported = self.reported.get(entry.provider_message_id, status)
@@ -255,8 +255,8 @@ class ApplicationMachine(RuleBasedStateMachine):
         entry = self._pick(self._entries_with_receipts(), pick)
         if fault == "unknown status" and not self._is_linked(entry):
             return  # it may link earlier reports to their message
-        before = {name: message.status for name, message in self.house.store.messages.items()}
-        word, token = WORDS[entry.vendor.name][Status.DELIVERED], self.house.secret.secret.webhook_tokens[0]
+        before = {name: message.status for name, message in self.app.store.messages.items()}
+        word, token = WORDS[entry.vendor.name][Status.DELIVERED], self.app.secret.secret.webhook_tokens[0]
         match fault:
             case "forged":
                 answer = self._receive(entry, word, token="a-forged-token")
@@ -270,7 +270,7 @@ class ApplicationMachine(RuleBasedStateMachine):
                 answer = self._receive(entry, "", token=token)
             case _:
                 answer = self._receive(entry, "Levitating", token=token)
-        if before != {name: message.status for name, message in self.house.store.messages.items()}:
+        if before != {name: message.status for name, message in self.app.store.messages.items()}:
             self.violations.append(f"a receipt changed a status: {fault} (W2, W6, W8, W9)")
         if fault == "forged" and answer is not Answer.NOT_FOUND:
             self.violations.append(f"a forged receipt was answered {answer} (W6)")
@@ -279,13 +279,13 @@ class ApplicationMachine(RuleBasedStateMachine):
         return [entry for entry in self.vendors.ledger if entry.vendor.name in ("smspoh", "nusasms")]
 
     def _is_linked(self, entry: Row) -> bool:
-        return any(m.provider_message_id == entry.provider_message_id for m in self.house.store.messages.values())
+        return any(m.provider_message_id == entry.provider_message_id for m in self.app.store.messages.values())
 
     def _receive(self, entry: Row, word: str, *, token: str) -> Answer:
         """Deliver a receipt. `token` is a token of the secret, or any other text."""
         shown = entry if self.echoes_reference else replace(entry, sent=replace(entry.sent, reference=None))
         query = entry.vendor.receipt(shown, word).query
-        return self.house.receive(
+        return self.app.receive(
             entry.vendor.name, entry.vendor.webhook or "", token_of(entry.vendor.name, token), query=query
         )
 
@@ -294,39 +294,39 @@ class ApplicationMachine(RuleBasedStateMachine):
         """Receive an inbound message from the recipient of a message."""
         number = f"{COUNTRIES['nusasms']}{pick % (self.message_count + 1):04}"
         query = urlencode({"id": f"in-{pick}", "originator": number[1:], "msg": text})
-        token = token_of("nusasms", self.house.secret.secret.webhook_tokens[0])
-        self.house.receive("nusasms", "sms-inbox", token, query=query)
+        token = token_of("nusasms", self.app.secret.secret.webhook_tokens[0])
+        self.app.receive("nusasms", "sms-inbox", token, query=query)
 
     # --- time and operators -----------------------------------------------------------------------------------------
 
     @rule(seconds=st.sampled_from([1, 5, 16, 61, 130, 901, 3_601, 86_400, 8 * 86_400]))
     def wait(self, seconds: int) -> None:
-        self.house.clock.advance(seconds=seconds)
+        self.app.clock.advance(seconds=seconds)
 
     @rule()
     def follow_up(self) -> None:
         try:
-            self.house.follow_up()
+            self.app.follow_up()
         except UnavailableError:
-            assert self.house.store.is_down or self.house.settings.is_down
+            assert self.app.store.is_down or self.app.settings.is_down
 
     @rule(provider=st.sampled_from([None, *COUNTRIES]))
     def rotate_a_secret(self, provider: str | None) -> None:
-        secret = self.house.secret.secret
+        secret = self.app.secret.secret
         if provider is None:
-            new = f"token-{self.house.clock():%d%H%M%S}"
-            self.house.secret.secret = replace(secret, webhook_tokens=(new, secret.webhook_tokens[0]))
+            new = f"token-{self.app.clock():%d%H%M%S}"
+            self.app.secret.secret = replace(secret, webhook_tokens=(new, secret.webhook_tokens[0]))
         else:
             changed = {**secret.credentials, provider: CREDENTIALS[provider]}
-            self.house.secret.secret = replace(secret, credentials=changed)
+            self.app.secret.secret = replace(secret, credentials=changed)
 
     @rule(document=st.sampled_from(OTHER_SETTINGS))
     def change_the_settings(self, document: dict[str, Any]) -> None:
-        self.house.settings.settings = parse_settings(json.dumps(document))
+        self.app.settings.settings = parse_settings(json.dumps(document))
 
     @rule(port=st.sampled_from(PORTS), is_down=st.booleans())
     def set_port_outage(self, port: str, is_down: bool) -> None:
-        getattr(self.house, port).is_down = is_down
+        getattr(self.app, port).is_down = is_down
 
     # --- promises ---------------------------------------------------------------------------------------------------
 
@@ -340,12 +340,12 @@ class ApplicationMachine(RuleBasedStateMachine):
         for entry in self.vendors.ledger:
             taken[_message_id_in(entry.sent.text)] += 1
         for message_id, times in taken.items():
-            message = self.house.store.messages[message_id]
+            message = self.app.store.messages[message_id]
             assert times <= (MAX_ATTEMPTS if message.on_unknown is OnUnknown.RESEND else 1), "I1"
 
     @invariant()
     def no_rank_has_fallen_within_an_attempt(self) -> None:
-        for message_id, message in self.house.store.messages.items():
+        for message_id, message in self.app.store.messages.items():
             stored_message = (message.attempt, message.status.rank)
             assert stored_message >= self.highest.get(message_id, stored_message), (
                 f"{message_id}: {message.status} (I3)"
@@ -354,43 +354,43 @@ class ApplicationMachine(RuleBasedStateMachine):
 
     @invariant()
     def messages_that_are_not_final_are_due(self) -> None:
-        for message in self.house.store.messages.values():
+        for message in self.app.store.messages.values():
             assert message.status.is_final is (message.due_at is None), "E1"
 
     @invariant()
     def an_id_belongs_to_one_request(self) -> None:
-        for message_id, message in self.house.store.messages.items():
+        for message_id, message in self.app.store.messages.items():
             if message.fingerprint is not None:
                 assert self.fingerprints.setdefault(message_id, message.fingerprint) == message.fingerprint, "I8"
 
     @invariant()
     def final_messages_are_redacted(self) -> None:
-        for message in self.house.store.messages.values():
+        for message in self.app.store.messages.values():
             assert message.attachments.file is None
             assert not message.status.is_final or (message.content, message.provider_options) == (None, {}), "I11"
 
     @invariant()
     def events_are_numbered_without_gaps(self) -> None:
         counts: dict[str, int] = defaultdict(int)
-        for event in self.house.store.events:
+        for event in self.app.store.events:
             counts[event.detail["message_id"]] += 1
             assert event.detail["sequence"] == counts[event.detail["message_id"]], "E2"
 
     def teardown(self) -> None:
         """End all faults, advance beyond the horizon, and check the final states."""
         for port in PORTS:
-            getattr(self.house, port).is_down = False
+            getattr(self.app, port).is_down = False
         self.vendors.moods = {}
         self.change_the_settings(SETTINGS)
         self.run_until_final()
-        for message in self.house.store.messages.values():
+        for message in self.app.store.messages.values():
             assert message.status.is_final, f"{message.message_id} is still {message.status} (E1)"
             self._check_reported_status(message)
         self.no_message_was_accepted_twice()
         self.no_rank_has_fallen_within_an_attempt()
         self.events_are_numbered_without_gaps()
         self.no_violation_was_recorded()
-        log = repr(self.house.telemetry.lines)
+        log = repr(self.app.telemetry.lines)
         private = ("Your word", "Another word", *SECRET.webhook_tokens, "2|another", *COUNTRIES.values())
         leaked = [secret for secret in private if secret in log]
         assert leaked == [], "I11"
@@ -398,9 +398,9 @@ class ApplicationMachine(RuleBasedStateMachine):
     def run_until_final(self) -> None:
         for _ in range(30):
             self.deliver_wake_ups()
-            self.house.follow_up()
+            self.app.follow_up()
             self.deliver_wake_ups()
-            self.house.clock.advance(hours=6)
+            self.app.clock.advance(hours=6)
         assert self.queue == [], "a record is redelivered for ever (I5)"
 
     def _check_reported_status(self, message: Message) -> None:

@@ -21,7 +21,7 @@ from sampai.services.send.batch import Record
 from tests.covers import covers
 from tests.fakes import START
 from tests.fuzz.explore import POISON, CheckResult, explore, places_in
-from tests.harness.application import House, request
+from tests.harness.application import Application, request
 from tests.harness.vendors import FakeVendors
 
 CASES: Final = 800
@@ -330,55 +330,55 @@ def _random_body(
 
 
 @cache
-def shared_application() -> tuple[House, FakeVendors]:
+def shared_application() -> tuple[Application, FakeVendors]:
     """Return an application with a throttled, a scheduled and an accepted message, and an open conversation."""
     vendors = FakeVendors(clock=lambda: START)
-    house = House(vendors)
-    house.directory.conversations[CONVERSATION] = Conversation(
+    app = Application(vendors)
+    app.directory.conversations[CONVERSATION] = Conversation(
         room_id=CONVERSATION, number=f"+62{SECRET}010", last_inbound_at=START
     )
-    house.send(request("later", send_at=LATER), request("taken"))
+    app.send(request("later", send_at=LATER), request("taken"))
     vendors.moods = {"nomsa": "throttles"}
-    house.send(request("waits"))
-    return house, vendors
+    app.send(request("waits"))
+    return app, vendors
 
 
-def _new_house() -> tuple[House, FakeVendors]:
+def _new_app() -> tuple[Application, FakeVendors]:
     """Return a copy of the shared application and its vendors."""
     shared, shared_vendors = shared_application()
     vendors = FakeVendors(clock=lambda: START, ledger=list(shared_vendors.ledger))
-    house = House(vendors)
-    house.store.messages, house.store.buffered = dict(shared.store.messages), dict(shared.store.buffered)
-    house.directory.conversations = dict(shared.directory.conversations)
-    return house, vendors
+    app = Application(vendors)
+    app.store.messages, app.store.buffered = dict(shared.store.messages), dict(shared.store.buffered)
+    app.directory.conversations = dict(shared.directory.conversations)
+    return app, vendors
 
 
 def check(batch: Batch) -> CheckResult:
     """Deliver a batch, deliver the returned records again, and check every record."""
-    house, vendors = _new_house()
+    app, vendors = _new_app()
     records = [Record(record_id=f"record-{n}", body=body.text) for n, body in enumerate(batch.bodies)]
     ports: dict[str, Any] = {
-        "store": house.store,
-        "queue": house.queue,
-        "bus": house.bus,
-        "directory": house.directory,
-        "media": house.media,
-        "encryption_keys": house.encryption_keys,
-        "settings": house.settings,
+        "store": app.store,
+        "queue": app.queue,
+        "bus": app.bus,
+        "directory": app.directory,
+        "media": app.media,
+        "encryption_keys": app.encryption_keys,
+        "settings": app.settings,
     }
     try:
         if batch.down is not None:
             ports[batch.down].is_down = True
-        unfinished = house.sender.handle(records, remaining=lambda: 30.0)
+        unfinished = app.sender.handle(records, remaining=lambda: 30.0)
         if batch.down is not None:
             ports[batch.down].is_down = False
         returned = [record for record in records if record.record_id in unfinished]
-        again = house.sender.handle(returned, remaining=lambda: 30.0)
+        again = app.sender.handle(returned, remaining=lambda: 30.0)
     except Exception as error:
         return CheckResult(violations=(f"{type(error).__name__} raised (Q4)",))
     violations = _return_violations(batch, records, unfinished, again)
-    violations += _send_violations(batch, house, vendors) + _find_leaks(house)
-    outcomes = [_outcome(house, record) for record in records]
+    violations += _send_violations(batch, app, vendors) + _find_leaks(app)
+    outcomes = [_outcome(app, record) for record in records]
     violations += [
         f"the outcome of a record is: {outcome} (I5)" for outcome in outcomes if outcome in ("not stored", "stuck")
     ]
@@ -418,7 +418,7 @@ def _return_violations(
     return violations
 
 
-def _send_violations(batch: Batch, house: House, vendors: FakeVendors) -> list[str]:
+def _send_violations(batch: Batch, app: Application, vendors: FakeVendors) -> list[str]:
     violations = []
     for body in batch.bodies:
         times = sum(body.mark in entry.sent.text for entry in vendors.ledger) if body.mark else 0
@@ -426,34 +426,34 @@ def _send_violations(batch: Batch, house: House, vendors: FakeVendors) -> list[s
             violations.append("a message was accepted twice (I1)")
         elif body.times is not None and times != body.times:
             violations.append(f"a valid request was accepted {times} times instead of {body.times} (I9)")
-    stored_ids = sorted(m.provider_message_id for m in house.store.messages.values() if m.provider_message_id)
+    stored_ids = sorted(m.provider_message_id for m in app.store.messages.values() if m.provider_message_id)
     if stored_ids != sorted(entry.provider_message_id for entry in vendors.ledger):
         violations.append("the ledger of the vendors differs from the stored messages (I2)")
     return violations
 
 
-def _find_leaks(house: House) -> list[str]:
-    failures = [m.failure.detail for m in house.store.messages.values() if m.failure]
+def _find_leaks(app: Application) -> list[str]:
+    failures = [m.failure.detail for m in app.store.messages.values() if m.failure]
     texts = {
-        "the log": repr(house.telemetry.lines),
+        "the log": repr(app.telemetry.lines),
         "a failure": repr(failures),
-        "an event": repr([event.detail for event in house.bus.events]),
+        "an event": repr([event.detail for event in app.bus.events]),
     }
     return [f"{place} contains a private value of a request (I11)" for place, text in texts.items() if SECRET in text]
 
 
-def _outcome(house: House, record: Record) -> str:
+def _outcome(app: Application, record: Record) -> str:
     document = _document(record.body)
     if _is_control(document, "cancel", MESSAGE_ID):
-        return "control" if document["cancel"] in house.store.messages else "not stored"
+        return "control" if document["cancel"] in app.store.messages else "not stored"
     if _is_control(document, "opt_out", E164) or _is_control(document, "opt_in", E164):
-        return "control" if set(document.values()) <= house.directory.consents.keys() else "not stored"
+        return "control" if set(document.values()) <= app.directory.consents.keys() else "not stored"
     if (
         document.keys() == {"resume", "attempt"}
         and type(parse_request(record.body, now=START)).__name__ == "ResumeRequest"
     ):
         return "control"
-    found = (house.store.messages.get(message_id) for message_id in _possible_ids(record))
+    found = (app.store.messages.get(message_id) for message_id in _possible_ids(record))
     message = next((message for message in found if message is not None), None)
     return "not stored" if message is None else _state(message)
 

@@ -27,7 +27,7 @@ from sampai.services.ports.queue import QueueMessage
 from tests.covers import covers
 from tests.fakes import START
 from tests.fuzz.explore import POISON, CheckResult, explore
-from tests.harness.application import SECRET, House, request, token_of
+from tests.harness.application import SECRET, Application, request, token_of
 from tests.harness.vendors import FakeVendors
 from tests.template import ROOT
 
@@ -41,27 +41,27 @@ NUMBER: Final = "6281234567810"
 
 
 @cache
-def shared_application() -> House:
+def shared_application() -> Application:
     """Return an application with messages in every status, at vendors with and without receipts."""
     vendors = FakeVendors(clock=lambda: START)
-    house = House(vendors)
-    house.directory.conversations[CONVERSATION] = Conversation(
+    app = Application(vendors)
+    app.directory.conversations[CONVERSATION] = Conversation(
         room_id=CONVERSATION, number=f"+{NUMBER}", last_inbound_at=START
     )
     for message_id, word in {"p-accepted": None, "p-sent": "Sent", "p-arrived": "Success", "p-dead": "Expired"}.items():
-        house.send(request(message_id, home="smspoh"))
+        app.send(request(message_id, home="smspoh"))
         if word is not None:
-            house.receive(query=f"messageId={house.message(message_id).provider_message_id}&status={word}")
+            app.receive(query=f"messageId={app.message(message_id).provider_message_id}&status={word}")
     for message_id, mood in {"p-lost": "swallows the request", "p-waits": "throttles", "p-no": "refuses"}.items():
         vendors.moods = {"smspoh": mood}
-        house.send(request(message_id, home="smspoh"))
+        app.send(request(message_id, home="smspoh"))
     vendors.moods = {}
-    house.send(request("p-later", home="smspoh", send_at="2026-11-22T10:00:00Z"), '{"cancel": "p-never"}')
-    house.send(request("n-accepted", home="nomsa"), request("s-accepted", home="nusasms"))
-    house.send(request("w-accepted", home="nusasms", channel="whatsapp"))
-    house.send(request("o-accepted", recipient=None, room_id=CONVERSATION, channel="whatsapp_official"))
-    house.receive(query="messageId=V-early&status=Sent")
-    return house
+    app.send(request("p-later", home="smspoh", send_at="2026-11-22T10:00:00Z"), '{"cancel": "p-never"}')
+    app.send(request("n-accepted", home="nomsa"), request("s-accepted", home="nusasms"))
+    app.send(request("w-accepted", home="nusasms", channel="whatsapp"))
+    app.send(request("o-accepted", recipient=None, room_id=CONVERSATION, channel="whatsapp_official"))
+    app.receive(query="messageId=V-early&status=Sent")
+    return app
 
 
 class State(NamedTuple):
@@ -80,27 +80,27 @@ class State(NamedTuple):
     calls: int
 
 
-def state_of(house: House) -> State:
+def state_of(app: Application) -> State:
     return State(
-        messages=dict(house.store.messages),
-        buffered=dict(house.store.buffered),
-        kept=dict(house.inbox.kept),
-        consents=dict(house.directory.consents),
-        conversations=dict(house.directory.conversations),
-        catalogues=dict(house.directory.catalogues),
-        files=dict(house.media.files),
-        keys=dict(house.encryption_keys.keys),
-        wake_ups=list(house.queue.wake_ups),
-        rejected=list(house.bus.events),
-        calls=len(house.transport.requests),
+        messages=dict(app.store.messages),
+        buffered=dict(app.store.buffered),
+        kept=dict(app.inbox.kept),
+        consents=dict(app.directory.consents),
+        conversations=dict(app.directory.conversations),
+        catalogues=dict(app.directory.catalogues),
+        files=dict(app.media.files),
+        keys=dict(app.encryption_keys.keys),
+        wake_ups=list(app.queue.wake_ups),
+        rejected=list(app.bus.events),
+        calls=len(app.transport.requests),
     )
 
 
-def restore(house: House, state: State) -> None:
-    house.store.messages, house.store.buffered = dict(state.messages), dict(state.buffered)
-    house.inbox.kept = dict(state.kept)
-    house.directory.consents, house.directory.conversations = dict(state.consents), dict(state.conversations)
-    house.store.events, house.store.commits, house.telemetry.lines = [], [], []
+def restore(app: Application, state: State) -> None:
+    app.store.messages, app.store.buffered = dict(state.messages), dict(state.buffered)
+    app.inbox.kept = dict(state.kept)
+    app.directory.consents, app.directory.conversations = dict(state.consents), dict(state.conversations)
+    app.store.events, app.store.commits, app.telemetry.lines = [], [], []
 
 
 @cache
@@ -543,16 +543,16 @@ def check(callback: Callback) -> CheckResult:
 
 
 def _deliver(callback: Callback, *, is_known: bool) -> tuple[object, State]:
-    house = shared_application()
-    restore(house, initial_state())
-    ports = {"store": house.store, "inbox": house.inbox, "directory": house.directory, "settings": house.settings}
+    app = shared_application()
+    restore(app, initial_state())
+    ports = {"store": app.store, "inbox": app.inbox, "directory": app.directory, "settings": app.settings}
     for name, port in ports.items():
         port.is_down = name == callback.down  # type: ignore[attr-defined]
     try:
         answer: object = load_handler()(callback.event(is_known=is_known), None)
     except Exception as error:
         answer = f"{type(error).__name__} raised"
-    return answer, state_of(house)
+    return answer, state_of(app)
 
 
 def _expected_response(status: int) -> dict[str, Any]:

@@ -56,7 +56,7 @@ __all__ = [
     "RECIPIENTS",
     "SECRET",
     "SETTINGS",
-    "House",
+    "Application",
     "by_host",
     "lost",
     "nomsa_list",
@@ -96,7 +96,7 @@ def request(message_id: str | None = "m-1", home: str = "nomsa", **changes: Any)
     return json.dumps({name: value for name, value in (document | changes).items() if value is not None})
 
 
-class House:
+class Application:
     """The services over the same fakes."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The house: imports point one way, and a vendor has one home."""
+"""The application: imports point one way, and a vendor has one home."""
 
 import ast
 import re

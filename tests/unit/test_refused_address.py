@@ -10,7 +10,7 @@ from sampai.domain.message import Channel
 from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Unknown
 from sampai.domain.status import Status
 from sampai.providers.responses import refuses_address, with_refused_address
-from tests.harness.application import House, request
+from tests.harness.application import Application, request
 from tests.harness.sending import new_batch
 
 FINAL = NotTaken(reason=Reason.PROVIDER_ERROR, is_final=True)
@@ -63,9 +63,9 @@ def test_nusasms_has_a_code_for_it() -> None:
 
 
 def test_message_to_a_vendor_that_refuses_our_address_waits_and_an_alarm_rings() -> None:
-    house = House(response(403, {"message": "Your IP is not whitelisted"}))
+    app = Application(response(403, {"message": "Your IP is not whitelisted"}))
 
-    house.send(request())
+    app.send(request())
 
-    assert house.message().status is Status.QUEUED
-    assert house.telemetry.counts["AddressRefused", "nomsa"] == 1
+    assert app.message().status is Status.QUEUED
+    assert app.telemetry.counts["AddressRefused", "nomsa"] == 1

@@ -8,7 +8,7 @@ from typing import Any
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from tests.fakes import FixedSettings
-from tests.harness.application import House
+from tests.harness.application import Application
 
 CONVERSATION = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
 NEW_CONVERSATION = "1c7a2d2f-8b63-4b8a-9e1e-3a7a6a4b0d12"
@@ -33,9 +33,9 @@ PROVIDERS: dict[str, Any] = {
 }
 
 
-def new_application(*replies: Callable[[HttpRequest], HttpResponse], **settings: Any) -> House:
+def new_application(*replies: Callable[[HttpRequest], HttpResponse], **settings: Any) -> Application:
     """Return an application under these settings. By default the vendors accept every message."""
-    return House(*(replies or (accept_all(),)), settings={"providers": PROVIDERS} | settings)
+    return Application(*(replies or (accept_all(),)), settings={"providers": PROVIDERS} | settings)
 
 
 def accept_all() -> Callable[[HttpRequest], HttpResponse]:
@@ -55,9 +55,9 @@ def accept_all() -> Callable[[HttpRequest], HttpResponse]:
     return reply
 
 
-def change_settings(house: House, **settings: Any) -> None:
+def change_settings(app: Application, **settings: Any) -> None:
     """Replace the settings. `PROVIDERS` stay unless others are given."""
-    house.settings.settings = FixedSettings({"providers": PROVIDERS} | settings).settings
+    app.settings.settings = FixedSettings({"providers": PROVIDERS} | settings).settings
 
 
 def numbers_with_different_prefixes(how_many: int) -> list[str]:

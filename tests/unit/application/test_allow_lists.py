@@ -11,7 +11,7 @@ from sampai.domain.inbound import Conversation
 from sampai.domain.quotas import Limit
 from sampai.domain.status import Status
 from tests.fakes import START, statuses
-from tests.harness.application import House, request
+from tests.harness.application import Application, request
 from tests.unit.application.providers import (
     BY_WHATSAPP,
     CONVERSATION,
@@ -70,31 +70,31 @@ COUNTRIES: list[tuple[str, Sequence[str] | None, dict[str, Any], Failure | None]
 def test_a_number_outside_the_allowed_countries_fails_without_a_call(
     allowed: Sequence[str] | None, changes: dict[str, Any], failure: Failure | None
 ) -> None:
-    house = House(accept_all(), settings={"providers": PROVIDERS, "routes": {}, "allowed_countries": allowed})
-    house.directory.record_conversation(
+    app = Application(accept_all(), settings={"providers": PROVIDERS, "routes": {}, "allowed_countries": allowed})
+    app.directory.record_conversation(
         Conversation(room_id=CONVERSATION, number="+6281234567810", last_inbound_at=START)
     )
-    house.directory.record_conversation(Conversation(room_id=NEW_CONVERSATION, last_inbound_at=START))
+    app.directory.record_conversation(Conversation(room_id=NEW_CONVERSATION, last_inbound_at=START))
 
-    unfinished = house.send(request(**changes))
+    unfinished = app.send(request(**changes))
 
     assert unfinished == []
-    assert house.message().failure == failure
-    assert statuses(house.message()) == ([Status.FAILED] if failure else [Status.SENDING, Status.ACCEPTED])
-    assert len(house.transport.requests) == (0 if failure else 1)
-    assert house.telemetry.counts.get(("MessageBlocked", None)) == (1 if failure == COUNTRY_NOT_ALLOWED else None)
+    assert app.message().failure == failure
+    assert statuses(app.message()) == ([Status.FAILED] if failure else [Status.SENDING, Status.ACCEPTED])
+    assert len(app.transport.requests) == (0 if failure else 1)
+    assert app.telemetry.counts.get(("MessageBlocked", None)) == (1 if failure == COUNTRY_NOT_ALLOWED else None)
 
 
 def test_a_waiting_message_fails_if_its_country_is_no_longer_allowed() -> None:
-    house = new_application(sending_enabled=False)
-    house.send(request("to-cambodia"), request("to-indonesia", home="nusasms", channel="whatsapp"))
-    change_settings(house, allowed_countries=["ID"])
+    app = new_application(sending_enabled=False)
+    app.send(request("to-cambodia"), request("to-indonesia", home="nusasms", channel="whatsapp"))
+    change_settings(app, allowed_countries=["ID"])
 
-    house.resume()
+    app.resume()
 
-    assert house.message("to-cambodia").failure == COUNTRY_NOT_ALLOWED
-    assert house.message("to-indonesia").status is Status.ACCEPTED
-    assert house.telemetry.counts["MessageBlocked", None] == 1
+    assert app.message("to-cambodia").failure == COUNTRY_NOT_ALLOWED
+    assert app.message("to-indonesia").status is Status.ACCEPTED
+    assert app.telemetry.counts["MessageBlocked", None] == 1
 
 
 # --- senders --------------------------------------------------------------------------------------------------------
@@ -125,12 +125,12 @@ SENDERS: list[tuple[str, Sequence[str] | None, str | None, bool]] = [
 def test_a_requested_sender_must_equal_an_allowed_one_exactly(
     allowed: Sequence[str] | None, sender: str | None, is_allowed: bool
 ) -> None:
-    house = new_application(providers=PROVIDERS | {"smspoh": {"sender": "Sampai", "allowed_senders": allowed}})
+    app = new_application(providers=PROVIDERS | {"smspoh": {"sender": "Sampai", "allowed_senders": allowed}})
 
-    house.send(request(home="smspoh", sender=sender))
+    app.send(request(home="smspoh", sender=sender))
 
-    assert house.message().failure == (None if is_allowed else SENDER_NOT_ALLOWED)
-    assert [json.loads(sent.body)["from"] for sent in house.transport.requests] == (
+    assert app.message().failure == (None if is_allowed else SENDER_NOT_ALLOWED)
+    assert [json.loads(sent.body)["from"] for sent in app.transport.requests] == (
         [sender or "Sampai"] if is_allowed else []
     )
 
@@ -151,54 +151,54 @@ def test_a_requested_sender_must_equal_an_allowed_one_exactly(
     ],
 )
 def test_a_sender_must_be_printable_ascii(sender: str) -> None:
-    house = new_application()
+    app = new_application()
 
-    house.send(request(home="smspoh", sender=sender))
+    app.send(request(home="smspoh", sender=sender))
 
-    (failed,) = house.store.messages.values()
+    (failed,) = app.store.messages.values()
     assert failed.failure is not None
     assert failed.failure.reason is Reason.INVALID_REQUEST
-    assert house.transport.requests == []
+    assert app.transport.requests == []
 
 
 @pytest.mark.parametrize(("sender", "is_allowed"), [("6281100000090", True), ("6281100000091", False)])
 def test_the_default_sender_of_the_channel_is_allowed(sender: str, is_allowed: bool) -> None:
     nusasms = PROVIDERS["nusasms"] | {"sender": "6281100000091", "allowed_senders": []}
-    house = new_application(providers=PROVIDERS | {"nusasms": nusasms})
+    app = new_application(providers=PROVIDERS | {"nusasms": nusasms})
 
-    house.send(request(home="nusasms", channel="whatsapp", sender=sender))
+    app.send(request(home="nusasms", channel="whatsapp", sender=sender))
 
-    assert house.message().failure == (None if is_allowed else SENDER_NOT_ALLOWED)
+    assert app.message().failure == (None if is_allowed else SENDER_NOT_ALLOWED)
 
 
 def test_the_route_continues_with_a_provider_that_allows_the_sender() -> None:
-    house = new_application(
+    app = new_application(
         routes={"sms": {"TH": ["nomsa", "smspoh"]}},
         providers=PROVIDERS | {"nomsa": {"allowed_senders": []}},
     )
 
-    house.send(request(recipient=THAI, sender="MyBank"))
+    app.send(request(recipient=THAI, sender="MyBank"))
 
-    assert (house.message().provider, house.message().status) == ("smspoh", Status.ACCEPTED)
+    assert (app.message().provider, app.message().status) == ("smspoh", Status.ACCEPTED)
 
 
 def test_a_scheduled_message_fails_at_once_if_its_sender_is_not_allowed() -> None:
-    house = new_application(providers=PROVIDERS | {"nomsa": {"allowed_senders": []}})
+    app = new_application(providers=PROVIDERS | {"nomsa": {"allowed_senders": []}})
 
-    house.send(request(sender="MyBank", send_at="2026-11-21T11:00:00Z"))
+    app.send(request(sender="MyBank", send_at="2026-11-21T11:00:00Z"))
 
-    assert (statuses(house.message()), house.message().failure) == ([Status.FAILED], SENDER_NOT_ALLOWED)
+    assert (statuses(app.message()), app.message().failure) == ([Status.FAILED], SENDER_NOT_ALLOWED)
 
 
 def test_a_waiting_message_fails_if_its_sender_is_no_longer_allowed() -> None:
-    house = new_application(sending_enabled=False)
-    house.send(request("m-1", sender="MyBank"), request("m-2"))
-    change_settings(house, providers=PROVIDERS | {"nomsa": {"allowed_senders": []}})
+    app = new_application(sending_enabled=False)
+    app.send(request("m-1", sender="MyBank"), request("m-2"))
+    change_settings(app, providers=PROVIDERS | {"nomsa": {"allowed_senders": []}})
 
-    house.resume()
+    app.resume()
 
-    assert house.message("m-1").failure == SENDER_NOT_ALLOWED
-    assert house.message("m-2").status is Status.ACCEPTED
+    assert app.message("m-1").failure == SENDER_NOT_ALLOWED
+    assert app.message("m-2").status is Status.ACCEPTED
 
 
 # --- recipients -----------------------------------------------------------------------------------------------------
@@ -239,11 +239,11 @@ def test_a_waiting_message_fails_if_its_sender_is_no_longer_allowed() -> None:
     ],
 )
 def test_a_recipient_must_be_one_ascii_number_or_the_request_is_invalid_and_not_counted(recipient: str) -> None:
-    house = new_application(limits={limit: 1 for limit in Limit}, allowed_countries=["KH"])
+    app = new_application(limits={limit: 1 for limit in Limit}, allowed_countries=["KH"])
 
-    house.send(request(recipient=recipient))
+    app.send(request(recipient=recipient))
 
     detail = "recipient: must be exactly one E.164 number: + and 7 to 15 ASCII digits"
-    assert house.message().failure == Failure(reason=Reason.INVALID_REQUEST, detail=detail)
-    assert house.transport.requests == []
-    assert house.directory.counts == {}
+    assert app.message().failure == Failure(reason=Reason.INVALID_REQUEST, detail=detail)
+    assert app.transport.requests == []
+    assert app.directory.counts == {}

@@ -16,7 +16,7 @@ from sampai.domain.status import Status
 from sampai.services.ports.messages import Insert, Replace, Write
 from tests.fakes import statuses
 from tests.harness.application import (
-    House,
+    Application,
     lost,
     nusasms_taken,
     request,
@@ -50,43 +50,43 @@ def file_in(sent: HttpRequest) -> object:
 
 
 def test_a_file_is_stored_before_its_message_and_deleted_after_the_vendor_accepted_it() -> None:
-    house = House(accepted())
+    app = Application(accepted())
     seen: list[tuple[type[Write], list[bytes]]] = []
 
     def record_stored(writes: Sequence[Write]) -> None:
-        seen.extend((type(write), list(house.media.files.values())) for write in writes)
+        seen.extend((type(write), list(app.media.files.values())) for write in writes)
 
-    house.store.before_commit = record_stored
+    app.store.before_commit = record_stored
 
-    assert house.send(media()) == []
+    assert app.send(media()) == []
 
     assert seen[:2] == [(Insert, [FILE]), (Replace, [FILE])]
-    assert house.media.files == {}
-    assert statuses(house.message()) == [Status.SENDING, Status.ACCEPTED]
+    assert app.media.files == {}
+    assert statuses(app.message()) == [Status.SENDING, Status.ACCEPTED]
 
 
 def test_the_first_attempt_sends_the_file_without_loading_it() -> None:
-    house = House(accepted())
+    app = Application(accepted())
 
     def stop_media(writes: Sequence[Write]) -> None:
-        house.media.is_down = bool(writes)
+        app.media.is_down = bool(writes)
 
-    house.store.before_commit = stop_media
+    app.store.before_commit = stop_media
 
-    assert house.send(media()) == []
+    assert app.send(media()) == []
 
-    assert [file_in(sent) for sent in house.transport.requests] == [b64encode(FILE).decode()]
-    assert house.message().status is Status.ACCEPTED
-    assert [event for level, event, _ in house.telemetry.lines if level == "warning"] == ["file not discarded"]
+    assert [file_in(sent) for sent in app.transport.requests] == [b64encode(FILE).decode()]
+    assert app.message().status is Status.ACCEPTED
+    assert [event for level, event, _ in app.telemetry.lines if level == "warning"] == ["file not discarded"]
 
 
 def test_a_stored_message_has_the_key_of_the_file_and_not_its_content() -> None:
-    house = House(unreached())
+    app = Application(unreached())
 
-    house.send(media())
+    app.send(media())
 
-    message = house.message()
-    (key,) = house.media.files
+    message = app.message()
+    (key,) = app.media.files
     assert message.content == Media(media_key=key, file_name="bill.pdf", size=len(FILE), caption="Bill")
     assert message.attachments == Attachments()
     assert b64encode(FILE).decode() not in json.dumps(to_item(message))
@@ -102,99 +102,99 @@ LATER_ATTEMPTS = [
     ("changes", "replies", "calls"), [w[1:] for w in LATER_ATTEMPTS], ids=[w[0] for w in LATER_ATTEMPTS]
 )
 def test_a_later_attempt_loads_the_file(changes: dict[str, Any], replies: list[HttpResponse], calls: int) -> None:
-    house = House(*replies)
-    house.send(media(**changes))
-    assert list(house.media.files.values()) == [FILE]
+    app = Application(*replies)
+    app.send(media(**changes))
+    assert list(app.media.files.values()) == [FILE]
 
-    house.clock.advance(minutes=1)
-    assert house.resume() == []
+    app.clock.advance(minutes=1)
+    assert app.resume() == []
 
-    assert [file_in(sent) for sent in house.transport.requests] == [b64encode(FILE).decode()] * calls
-    assert house.message().status is Status.ACCEPTED
-    assert house.media.files == {}
+    assert [file_in(sent) for sent in app.transport.requests] == [b64encode(FILE).decode()] * calls
+    assert app.message().status is Status.ACCEPTED
+    assert app.media.files == {}
 
 
 def test_a_file_is_kept_while_the_message_may_be_resent() -> None:
-    house = House(lost())
+    app = Application(lost())
 
-    house.send(media(on_unknown="resend"))
+    app.send(media(on_unknown="resend"))
 
-    assert house.message().status is Status.UNKNOWN
-    assert list(house.media.files.values()) == [FILE]
+    assert app.message().status is Status.UNKNOWN
+    assert list(app.media.files.values()) == [FILE]
 
 
 def test_requests_with_a_file_are_returned_while_files_cannot_be_stored() -> None:
-    house = House(accepted())
-    house.media.is_down = True
+    app = Application(accepted())
+    app.media.is_down = True
 
-    unfinished = house.send(
+    unfinished = app.send(
         media(),
         request("text", home="nusasms", channel="whatsapp"),
         media("url", content={"type": "media", "media_url": "https://a.example/f.pdf"}),
         media("later", send_at="2026-11-21T10:10:00Z"),
     )
     assert unfinished == ["r-1", "r-4"]
-    assert {name: message.status for name, message in house.store.messages.items()} == {
+    assert {name: message.status for name, message in app.store.messages.items()} == {
         "text": Status.ACCEPTED,
         "url": Status.ACCEPTED,
     }
 
-    house.media.is_down = False
-    assert house.send(media(), media("later", send_at="2026-11-21T10:10:00Z")) == []
-    assert (house.message().status, house.message("later").status) == (Status.ACCEPTED, Status.SCHEDULED)
+    app.media.is_down = False
+    assert app.send(media(), media("later", send_at="2026-11-21T10:10:00Z")) == []
+    assert (app.message().status, app.message("later").status) == (Status.ACCEPTED, Status.SCHEDULED)
 
 
 def test_a_message_waits_while_its_file_cannot_be_loaded() -> None:
-    house = House(throttled(), accepted())
-    house.send(media())
-    house.media.is_down = True
+    app = Application(throttled(), accepted())
+    app.send(media())
+    app.media.is_down = True
 
-    house.clock.advance(minutes=1)
-    house.resume()
-    waiting = house.message()
+    app.clock.advance(minutes=1)
+    app.resume()
+    waiting = app.message()
     assert (waiting.status, waiting.attempt) == (Status.QUEUED, 3)
     assert waiting.failure == Failure(reason=Reason.PROVIDER_ERROR, detail="not at hand: down")
-    assert len(house.transport.requests) == 1
+    assert len(app.transport.requests) == 1
 
-    house.media.is_down = False
-    house.clock.advance(minutes=1)
-    house.resume()
-    assert house.message().status is Status.ACCEPTED
+    app.media.is_down = False
+    app.clock.advance(minutes=1)
+    app.resume()
+    assert app.message().status is Status.ACCEPTED
 
 
 def test_a_message_without_its_file_is_not_sent_and_fails() -> None:
-    house = House(throttled(), accepted())
-    house.send(media())
-    house.media.files.clear()
+    app = Application(throttled(), accepted())
+    app.send(media())
+    app.media.files.clear()
 
     for _ in range(200):
-        house.clock.advance(hours=1)
-        house.follow_up()
-        house.resume()
+        app.clock.advance(hours=1)
+        app.follow_up()
+        app.resume()
 
-    assert len(house.transport.requests) == 1
-    assert (house.message().status, house.message().failure) == (Status.FAILED, FILE_MISSING)
+    assert len(app.transport.requests) == 1
+    assert (app.message().status, app.message().failure) == (Status.FAILED, FILE_MISSING)
 
 
 def test_a_file_of_a_repeated_request_is_sent_once() -> None:
-    house = House(accepted())
+    app = Application(accepted())
 
-    assert [house.send(media(), media()), house.send(media())] == [[], []]
+    assert [app.send(media(), media()), app.send(media())] == [[], []]
 
-    assert len(house.transport.requests) == 1
-    assert house.bus.events == []
+    assert len(app.transport.requests) == 1
+    assert app.bus.events == []
 
 
 def test_a_different_file_under_the_same_id_is_a_conflict() -> None:
-    house = House(accepted())
-    house.send(media())
+    app = Application(accepted())
+    app.send(media())
 
-    house.send(media(data=b"another"))
+    app.send(media(data=b"another"))
 
-    assert house.bus.events == [
+    assert app.bus.events == [
         request_rejected("m-1", "id_conflict", "message_id: already stands for a different request")
     ]
-    assert len(house.transport.requests) == 1
+    assert len(app.transport.requests) == 1
 
 
 REJECTED = [
@@ -218,30 +218,30 @@ REJECTED = [
 
 @pytest.mark.parametrize(("changes", "failure"), [r[1:] for r in REJECTED], ids=[r[0] for r in REJECTED])
 def test_the_file_of_a_rejected_message_is_not_stored(changes: dict[str, Any], failure: Failure) -> None:
-    house = House(accepted())
+    app = Application(accepted())
 
-    assert house.send(media(**changes)) == []
+    assert app.send(media(**changes)) == []
 
-    assert house.message().failure == failure
-    assert house.media.files == {}
+    assert app.message().failure == failure
+    assert app.media.files == {}
 
 
 def test_the_largest_file_is_sent_completely() -> None:
-    house = House(accepted())
+    app = Application(accepted())
     data = bytes(range(256)) * 2048
 
-    house.send(media(data=data))
+    app.send(media(data=data))
 
-    assert [file_in(sent) for sent in house.transport.requests] == [b64encode(data).decode()]
+    assert [file_in(sent) for sent in app.transport.requests] == [b64encode(data).decode()]
 
 
 def test_a_file_at_a_url_is_fetched_by_the_vendor() -> None:
-    house = House(accepted())
+    app = Application(accepted())
 
-    house.send(media(content={"type": "media", "media_url": "https://a.example/f.pdf"}))
+    app.send(media(content={"type": "media", "media_url": "https://a.example/f.pdf"}))
 
-    assert json.loads(house.transport.requests[0].body)["media_url"] == "https://a.example/f.pdf"
-    assert house.media.files == {}
+    assert json.loads(app.transport.requests[0].body)["media_url"] == "https://a.example/f.pdf"
+    assert app.media.files == {}
 
 
 # --- keys -----------------------------------------------------------------------------------------------------------
@@ -266,16 +266,16 @@ def test_a_key_is_stored_before_the_vendor_is_called() -> None:
     stored: list[dict[str, str]] = []
 
     def record_stored(_: HttpRequest) -> HttpResponse:
-        stored.append(dict(house.encryption_keys.keys))
+        stored.append(dict(app.encryption_keys.keys))
         return smspoh_answer_with_key("key-1")
 
-    house = House(record_stored)
+    app = Application(record_stored)
 
-    assert house.send(encrypted()) == []
+    assert app.send(encrypted()) == []
 
-    assert [key_in(sent) for sent in house.transport.requests] == ["key-1"]
+    assert [key_in(sent) for sent in app.transport.requests] == ["key-1"]
     assert stored == [{"m-1": "key-1"}]
-    assert house.message().status is Status.ACCEPTED
+    assert app.message().status is Status.ACCEPTED
 
 
 ANSWERS = [
@@ -289,86 +289,86 @@ ANSWERS = [
 
 @pytest.mark.parametrize(("answer", "key"), [a[1:] for a in ANSWERS], ids=[a[0] for a in ANSWERS])
 def test_the_stored_key_is_the_key_that_the_vendor_uses(answer: HttpResponse, key: str) -> None:
-    house = House(answer)
+    app = Application(answer)
 
-    house.send(encrypted())
+    app.send(encrypted())
 
-    assert house.encryption_keys.keys == {"m-1": key}
+    assert app.encryption_keys.keys == {"m-1": key}
 
 
 def test_every_encrypted_message_has_its_own_key() -> None:
-    house = House(lambda sent: smspoh_taken(f"AA-{key_in(sent)}", json.loads(sent.body)["clientReference"]))
+    app = Application(lambda sent: smspoh_taken(f"AA-{key_in(sent)}", json.loads(sent.body)["clientReference"]))
 
-    house.send(encrypted("m-1"), request("plain", home="smspoh"), encrypted("m-2"))
+    app.send(encrypted("m-1"), request("plain", home="smspoh"), encrypted("m-2"))
 
-    assert [key_in(sent) for sent in house.transport.requests] == ["key-1", None, "key-2"]
-    assert house.encryption_keys.keys == {"m-1": "key-1", "m-2": "key-2"}
+    assert [key_in(sent) for sent in app.transport.requests] == ["key-1", None, "key-2"]
+    assert app.encryption_keys.keys == {"m-1": "key-1", "m-2": "key-2"}
 
 
 def test_encrypted_promotional_messages_share_no_call() -> None:
-    house = House(lambda sent: smspoh_taken(f"AA-{key_in(sent)}", json.loads(sent.body)["clientReference"]))
+    app = Application(lambda sent: smspoh_taken(f"AA-{key_in(sent)}", json.loads(sent.body)["clientReference"]))
 
-    house.send(*(encrypted(f"m-{n}", category="promotional", recipient=f"+95977777771{n}") for n in (1, 2)))
+    app.send(*(encrypted(f"m-{n}", category="promotional", recipient=f"+95977777771{n}") for n in (1, 2)))
 
-    assert [key_in(sent) for sent in house.transport.requests] == ["key-1", "key-2"]
+    assert [key_in(sent) for sent in app.transport.requests] == ["key-1", "key-2"]
 
 
 def test_a_further_attempt_uses_the_key_of_the_first() -> None:
-    house = House(HttpResponse(status=429, body=b"{}"), smspoh_taken())
-    house.send(encrypted())
+    app = Application(HttpResponse(status=429, body=b"{}"), smspoh_taken())
+    app.send(encrypted())
 
-    house.clock.advance(minutes=1)
-    house.resume()
+    app.clock.advance(minutes=1)
+    app.resume()
 
-    assert [key_in(sent) for sent in house.transport.requests] == ["key-1", "key-1"]
+    assert [key_in(sent) for sent in app.transport.requests] == ["key-1", "key-1"]
 
 
 def test_a_request_is_returned_while_its_key_cannot_be_stored() -> None:
-    house = House(lambda sent: smspoh_taken("AA-1" if key_in(sent) else "AA-2", "m-1" if key_in(sent) else "plain"))
-    house.encryption_keys.is_down = True
+    app = Application(lambda sent: smspoh_taken("AA-1" if key_in(sent) else "AA-2", "m-1" if key_in(sent) else "plain"))
+    app.encryption_keys.is_down = True
 
-    assert house.send(encrypted(), request("plain", home="smspoh")) == ["r-1"]
-    assert {name: message.status for name, message in house.store.messages.items()} == {"plain": Status.ACCEPTED}
-    assert [key_in(sent) for sent in house.transport.requests] == [None]
+    assert app.send(encrypted(), request("plain", home="smspoh")) == ["r-1"]
+    assert {name: message.status for name, message in app.store.messages.items()} == {"plain": Status.ACCEPTED}
+    assert [key_in(sent) for sent in app.transport.requests] == [None]
 
-    house.encryption_keys.is_down = False
-    house.send(encrypted())
-    assert house.message().status is Status.ACCEPTED
-    assert house.encryption_keys.keys == {"m-1": key_in(house.transport.requests[-1])}
+    app.encryption_keys.is_down = False
+    app.send(encrypted())
+    assert app.message().status is Status.ACCEPTED
+    assert app.encryption_keys.keys == {"m-1": key_in(app.transport.requests[-1])}
 
 
 def test_a_message_waits_while_its_key_cannot_be_loaded() -> None:
-    house = House(HttpResponse(status=429, body=b"{}"), smspoh_taken())
-    house.send(encrypted())
-    house.encryption_keys.is_down = True
-    house.clock.advance(minutes=1)
+    app = Application(HttpResponse(status=429, body=b"{}"), smspoh_taken())
+    app.send(encrypted())
+    app.encryption_keys.is_down = True
+    app.clock.advance(minutes=1)
 
-    assert house.resume() == []
-    assert (house.message().status, len(house.transport.requests)) == (Status.QUEUED, 1)
-    assert house.message().failure == Failure(reason=Reason.PROVIDER_ERROR, detail="not at hand: down")
+    assert app.resume() == []
+    assert (app.message().status, len(app.transport.requests)) == (Status.QUEUED, 1)
+    assert app.message().failure == Failure(reason=Reason.PROVIDER_ERROR, detail="not at hand: down")
 
-    house.encryption_keys.is_down = False
-    house.clock.advance(minutes=1)
-    house.resume()
-    assert house.message().status is Status.ACCEPTED
-    assert [key_in(sent) for sent in house.transport.requests] == ["key-1", "key-1"]
+    app.encryption_keys.is_down = False
+    app.clock.advance(minutes=1)
+    app.resume()
+    assert app.message().status is Status.ACCEPTED
+    assert [key_in(sent) for sent in app.transport.requests] == ["key-1", "key-1"]
 
 
 def test_a_message_that_expires_while_its_key_is_loaded_is_not_sent() -> None:
-    house = House(HttpResponse(status=429, body=b"{}"), smspoh_taken())
-    house.send(encrypted(expires_at="2026-11-21T10:02:00Z"))
-    house.clock.advance(minutes=1)
-    at_once = house.encryption_keys.get_or_create
+    app = Application(HttpResponse(status=429, body=b"{}"), smspoh_taken())
+    app.send(encrypted(expires_at="2026-11-21T10:02:00Z"))
+    app.clock.advance(minutes=1)
+    at_once = app.encryption_keys.get_or_create
 
     def load_slowly(message: Message, proposed: str) -> str:
-        house.clock.advance(minutes=1)
+        app.clock.advance(minutes=1)
         return at_once(message, proposed)
 
-    house.encryption_keys.get_or_create = load_slowly  # type: ignore[method-assign]
-    house.resume()
+    app.encryption_keys.get_or_create = load_slowly  # type: ignore[method-assign]
+    app.resume()
 
-    assert len(house.transport.requests) == 1
-    assert (house.message().status, house.message().failure) == (
+    assert len(app.transport.requests) == 1
+    assert (app.message().status, app.message().failure) == (
         Status.FAILED,
         Failure(reason=Reason.EXPIRED, detail="expires_at: has passed"),
     )
@@ -376,32 +376,32 @@ def test_a_message_that_expires_while_its_key_is_loaded_is_not_sent() -> None:
 
 def test_a_key_of_the_vendor_that_cannot_be_stored_raises_an_alarm() -> None:
     def answer(_: HttpRequest) -> HttpResponse:
-        house.encryption_keys.is_down = True
+        app.encryption_keys.is_down = True
         return smspoh_answer_with_key("vendor-key")
 
-    house = House(answer)
+    app = Application(answer)
 
-    assert house.send(encrypted()) == []
+    assert app.send(encrypted()) == []
 
-    assert house.message().status is Status.ACCEPTED
-    assert house.telemetry.counts["EncryptionKeyLost", "smspoh"] == 1
+    assert app.message().status is Status.ACCEPTED
+    assert app.telemetry.counts["EncryptionKeyLost", "smspoh"] == 1
 
 
 @pytest.mark.parametrize(
     "answer", [smspoh_answer_with_key("a-vendors-key"), lost(), HttpResponse(status=200, body=b"a-vendors-key")]
 )
 def test_a_key_appears_only_in_the_key_store_and_the_call(answer: HttpResponse) -> None:
-    house = House(answer)
+    app = Application(answer)
 
-    house.send(encrypted())
-    house.transport.replies = [smspoh_history(smspoh_row("AA-1", "m-1") | {"encryptKey": "a-vendors-key"})]
-    house.clock.advance(minutes=1)
-    house.follow_up()
+    app.send(encrypted())
+    app.transport.replies = [smspoh_history(smspoh_row("AA-1", "m-1") | {"encryptKey": "a-vendors-key"})]
+    app.clock.advance(minutes=1)
+    app.follow_up()
 
-    assert house.encryption_keys.keys
-    stored = [to_item(message) for message in house.store.messages.values()]
-    written = repr([house.store.messages, house.store.commits, stored, house.store.events, house.bus.events])
-    written += repr([house.telemetry.lines, house.transport.requests, house.queue.wake_ups])
+    assert app.encryption_keys.keys
+    stored = [to_item(message) for message in app.store.messages.values()]
+    written = repr([app.store.messages, app.store.commits, stored, app.store.events, app.bus.events])
+    written += repr([app.telemetry.lines, app.transport.requests, app.queue.wake_ups])
     assert [key for key in ("key-1", "a-vendors-key") if key in written] == []
 
 
@@ -415,12 +415,12 @@ def encrypted_with_key(key: object = CALLERS_KEY, message_id: str = "m-1", **cha
 
 
 def test_a_key_of_the_caller_is_used_and_stored() -> None:
-    house = House(smspoh_taken())
+    app = Application(smspoh_taken())
 
-    house.send(encrypted_with_key())
+    app.send(encrypted_with_key())
 
-    assert [key_in(sent) for sent in house.transport.requests] == [CALLERS_KEY]
-    assert house.encryption_keys.keys == {"m-1": CALLERS_KEY}
+    assert [key_in(sent) for sent in app.transport.requests] == [CALLERS_KEY]
+    assert app.encryption_keys.keys == {"m-1": CALLERS_KEY}
 
 
 LATER_ATTEMPTS_WITH_KEY = [
@@ -433,42 +433,42 @@ LATER_ATTEMPTS_WITH_KEY = [
     ("changes", "replies"), [w[1:] for w in LATER_ATTEMPTS_WITH_KEY], ids=[w[0] for w in LATER_ATTEMPTS_WITH_KEY]
 )
 def test_a_later_attempt_uses_the_key_of_the_caller(changes: dict[str, Any], replies: list[HttpResponse]) -> None:
-    house = House(*replies)
-    house.send(encrypted_with_key(**changes))
-    stored = repr([to_item(message) for message in house.store.messages.values()])
-    assert CALLERS_KEY not in stored + repr([house.store.commits, house.store.events, house.telemetry.lines])
+    app = Application(*replies)
+    app.send(encrypted_with_key(**changes))
+    stored = repr([to_item(message) for message in app.store.messages.values()])
+    assert CALLERS_KEY not in stored + repr([app.store.commits, app.store.events, app.telemetry.lines])
 
-    house.clock.advance(minutes=1)
-    house.resume()
+    app.clock.advance(minutes=1)
+    app.resume()
 
-    assert [key_in(sent) for sent in house.transport.requests] == [CALLERS_KEY] * len(replies)
-    assert house.message().status is Status.ACCEPTED
+    assert [key_in(sent) for sent in app.transport.requests] == [CALLERS_KEY] * len(replies)
+    assert app.message().status is Status.ACCEPTED
 
 
 def test_a_request_is_returned_while_the_key_of_the_caller_cannot_be_stored() -> None:
-    house = House(smspoh_taken("AA-2", "plain"))
-    house.encryption_keys.is_down = True
+    app = Application(smspoh_taken("AA-2", "plain"))
+    app.encryption_keys.is_down = True
 
-    assert house.send(encrypted_with_key(), request("plain", home="smspoh")) == ["r-1"]
+    assert app.send(encrypted_with_key(), request("plain", home="smspoh")) == ["r-1"]
 
-    assert house.store.messages.keys() == {"plain"}
-    house.encryption_keys.is_down = False
-    house.transport.replies = [smspoh_taken()]
-    assert house.send(encrypted_with_key()) == []
-    assert house.message().status is Status.ACCEPTED
+    assert app.store.messages.keys() == {"plain"}
+    app.encryption_keys.is_down = False
+    app.transport.replies = [smspoh_taken()]
+    assert app.send(encrypted_with_key()) == []
+    assert app.message().status is Status.ACCEPTED
 
 
 @pytest.mark.parametrize("first", [encrypted, encrypted_with_key], ids=["our key", "the caller's key"])
 def test_a_different_key_under_the_same_id_is_a_conflict_and_changes_nothing(first: Callable[..., str]) -> None:
-    house = House(smspoh_taken())
-    house.send(first(send_at="2026-11-21T10:01:00Z"))
+    app = Application(smspoh_taken())
+    app.send(first(send_at="2026-11-21T10:01:00Z"))
 
-    house.send(encrypted_with_key("another-key"))
-    house.clock.advance(minutes=1)
-    house.resume()
+    app.send(encrypted_with_key("another-key"))
+    app.clock.advance(minutes=1)
+    app.resume()
 
-    assert [event.detail["reason"] for event in house.bus.events] == ["id_conflict"]
-    assert [key_in(sent) for sent in house.transport.requests] == [
+    assert [event.detail["reason"] for event in app.bus.events] == ["id_conflict"]
+    assert [key_in(sent) for sent in app.transport.requests] == [
         CALLERS_KEY if first is encrypted_with_key else "key-1"
     ]
 
@@ -490,12 +490,12 @@ INVALID_KEYS = [
 
 @pytest.mark.parametrize(("key", "detail"), [k[1:] for k in INVALID_KEYS], ids=[k[0] for k in INVALID_KEYS])
 def test_an_invalid_key_is_rejected_and_not_stored(key: object, detail: str) -> None:
-    house = House(smspoh_taken())
+    app = Application(smspoh_taken())
 
-    house.send(encrypted_with_key(key))
+    app.send(encrypted_with_key(key))
 
-    assert house.message().failure == Failure(reason=Reason.INVALID_REQUEST, detail=detail)
-    assert (house.encryption_keys.keys, house.transport.requests) == ({}, [])
+    assert app.message().failure == Failure(reason=Reason.INVALID_REQUEST, detail=detail)
+    assert (app.encryption_keys.keys, app.transport.requests) == ({}, [])
 
 
 @pytest.mark.parametrize(
@@ -508,31 +508,31 @@ def test_an_invalid_key_is_rejected_and_not_stored(key: object, detail: str) -> 
     ],
 )
 def test_a_key_for_a_vendor_outside_the_route_is_not_stored(options: dict[str, Any]) -> None:
-    house = House(unreached())
+    app = Application(unreached())
 
-    assert house.send(request(provider_options=options)) == []
+    assert app.send(request(provider_options=options)) == []
 
-    assert house.message().status is Status.QUEUED
-    assert house.encryption_keys.keys == {}
-    assert CALLERS_KEY not in repr(to_item(house.message()))
+    assert app.message().status is Status.QUEUED
+    assert app.encryption_keys.keys == {}
+    assert CALLERS_KEY not in repr(to_item(app.message()))
 
 
 def test_a_key_for_a_vendor_of_another_channel_is_not_stored() -> None:
-    house = House(accepted())
+    app = Application(accepted())
 
-    house.send(media(send_at="2026-11-21T10:10:00Z", provider_options={"smspoh": {"encryptKey": CALLERS_KEY}}))
+    app.send(media(send_at="2026-11-21T10:10:00Z", provider_options={"smspoh": {"encryptKey": CALLERS_KEY}}))
 
-    assert house.message().status is Status.SCHEDULED
-    assert house.encryption_keys.keys == {}
-    assert CALLERS_KEY not in repr(to_item(house.message()))
+    assert app.message().status is Status.SCHEDULED
+    assert app.encryption_keys.keys == {}
+    assert CALLERS_KEY not in repr(to_item(app.message()))
 
 
 def test_encryption_is_rejected_for_a_vendor_that_does_not_offer_it() -> None:
-    house = House(nusasms_taken())
+    app = Application(nusasms_taken())
 
-    house.send(request(home="nusasms", provider_options={"nusasms": {"encrypt": True}}))
+    app.send(request(home="nusasms", provider_options={"nusasms": {"encrypt": True}}))
 
-    assert house.message().failure == Failure(
+    assert app.message().failure == Failure(
         reason=Reason.UNSUPPORTED, detail="provider_options.nusasms.encrypt: option not offered"
     )
-    assert (house.transport.requests, house.encryption_keys.keys) == ([], {})
+    assert (app.transport.requests, app.encryption_keys.keys) == ([], {})

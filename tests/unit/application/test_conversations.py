@@ -14,7 +14,7 @@ from sampai.domain.status import Status
 from sampai.domain.template import Catalogue, TemplateInfo
 from sampai.services.webhook.service import Answer
 from tests.fakes import START, statuses
-from tests.harness.application import House, request, unauthorized
+from tests.harness.application import Application, request, unauthorized
 
 CONVERSATION = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
 OTHER_ROOM = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c02"
@@ -51,8 +51,8 @@ def _json(status: int, document: Any) -> HttpResponse:
     return HttpResponse(status=status, body=json.dumps(document).encode())
 
 
-def house_with(*replies: HttpResponse) -> House:
-    return House(*(replies or (taken(),)), settings=SETTINGS)
+def app_with(*replies: HttpResponse) -> Application:
+    return Application(*(replies or (taken(),)), settings=SETTINGS)
 
 
 def reply(message_id: str = "m-1", **changes: Any) -> str:
@@ -60,11 +60,11 @@ def reply(message_id: str = "m-1", **changes: Any) -> str:
     return request(message_id, **(document | changes))
 
 
-def hear(house: House, text: str = "Halo", **changes: str) -> Answer:
+def hear(app: Application, text: str = "Halo", **changes: str) -> Answer:
     """Receive an inbound message of the conversation."""
-    said = {"room_id": CONVERSATION, "ref_no": f"in-{len(house.inbox.kept)}", "text": text, "sender_number": NUMBER[1:]}
+    said = {"room_id": CONVERSATION, "ref_no": f"in-{len(app.inbox.kept)}", "text": text, "sender_number": NUMBER[1:]}
     body = json.dumps(said | changes).encode()
-    return house.receive("nusasms", "whatsapp-official-inbox", method="POST", body=body)
+    return app.receive("nusasms", "whatsapp-official-inbox", method="POST", body=body)
 
 
 def operation(sent: HttpRequest) -> str:
@@ -75,38 +75,38 @@ def operation(sent: HttpRequest) -> str:
 
 
 def test_an_inbound_message_opens_its_conversation_for_a_reply() -> None:
-    house = house_with()
-    assert hear(house) is Answer.RECEIVED
+    app = app_with()
+    assert hear(app) is Answer.RECEIVED
 
-    assert house.send(reply()) == []
+    assert app.send(reply()) == []
 
-    (sent,) = house.transport.requests
-    assert statuses(house.message()) == [Status.SENDING, Status.ACCEPTED]
-    assert (house.message().room_id, house.message().recipient) == (CONVERSATION, NUMBER)
+    (sent,) = app.transport.requests
+    assert statuses(app.message()) == [Status.SENDING, Status.ACCEPTED]
+    assert (app.message().room_id, app.message().recipient) == (CONVERSATION, NUMBER)
     assert operation(sent) == "reply"
     assert f'name="room_id"\r\n\r\n{CONVERSATION}\r\n'.encode() in sent.body
 
 
 @pytest.mark.parametrize("recipient", [NUMBER, "+6281234567811"])
 def test_a_reply_fails_unless_its_number_is_that_of_the_conversation(recipient: str) -> None:
-    house = house_with()
-    hear(house)
+    app = app_with()
+    hear(app)
 
-    house.send(reply(recipient=recipient))
+    app.send(reply(recipient=recipient))
 
     is_same = recipient == NUMBER
     other = Failure(reason=Reason.INVALID_RECIPIENT, detail="recipient: is not the number of the conversation")
-    assert house.message().failure == (None if is_same else other)
-    assert len(house.transport.requests) == is_same
+    assert app.message().failure == (None if is_same else other)
+    assert len(app.transport.requests) == is_same
 
 
 def test_a_conversation_without_a_known_number_is_open() -> None:
-    house = house_with()
-    house.directory.record_conversation(Conversation(room_id=CONVERSATION, last_inbound_at=START))
+    app = app_with()
+    app.directory.record_conversation(Conversation(room_id=CONVERSATION, last_inbound_at=START))
 
-    house.send(reply())
+    app.send(reply())
 
-    assert (house.message().status, house.message().recipient) == (Status.ACCEPTED, None)
+    assert (app.message().status, app.message().recipient) == (Status.ACCEPTED, None)
 
 
 AGES = [
@@ -119,26 +119,26 @@ AGES = [
 
 @pytest.mark.parametrize(("age", "is_open"), [a[1:] for a in AGES], ids=[a[0] for a in AGES])
 def test_a_conversation_is_open_for_24_hours(age: timedelta, is_open: bool) -> None:
-    house = house_with()
-    hear(house)
-    house.clock.now += age
+    app = app_with()
+    hear(app)
+    app.clock.now += age
 
-    assert house.send(reply()) == []
+    assert app.send(reply()) == []
 
-    assert house.message().status is (Status.ACCEPTED if is_open else Status.FAILED)
-    assert house.message().failure == (None if is_open else CLOSED)
-    assert len(house.transport.requests) == (1 if is_open else 0)
+    assert app.message().status is (Status.ACCEPTED if is_open else Status.FAILED)
+    assert app.message().failure == (None if is_open else CLOSED)
+    assert len(app.transport.requests) == (1 if is_open else 0)
 
 
 def test_an_unknown_conversation_is_closed() -> None:
-    house = house_with()
-    hear(house)
+    app = app_with()
+    hear(app)
 
-    house.send(reply(room_id=OTHER_ROOM), reply("m-2"))
+    app.send(reply(room_id=OTHER_ROOM), reply("m-2"))
 
-    assert house.message().failure == CLOSED
-    assert house.message("m-2").status is Status.ACCEPTED
-    assert len(house.transport.requests) == 1
+    assert app.message().failure == CLOSED
+    assert app.message("m-2").status is Status.ACCEPTED
+    assert len(app.transport.requests) == 1
 
 
 CLOCKS = [
@@ -150,24 +150,24 @@ CLOCKS = [
 
 @pytest.mark.parametrize(("inbox_date", "opened"), [c[1:] for c in CLOCKS], ids=[c[0] for c in CLOCKS])
 def test_the_24_hours_begin_at_the_vendors_time_or_ours_if_that_is_earlier(inbox_date: str, opened: timedelta) -> None:
-    house = house_with()
+    app = app_with()
 
-    hear(house, inbox_date=inbox_date)
+    hear(app, inbox_date=inbox_date)
 
-    assert house.directory.conversations == {
+    assert app.directory.conversations == {
         CONVERSATION: Conversation(room_id=CONVERSATION, number=NUMBER, last_inbound_at=START + opened)
     }
 
 
 def test_another_inbound_message_opens_a_closed_conversation() -> None:
-    house = house_with()
-    hear(house)
-    house.clock.now += DAY
-    hear(house)
+    app = app_with()
+    hear(app)
+    app.clock.now += DAY
+    hear(app)
 
-    house.send(reply())
+    app.send(reply())
 
-    assert house.message().status is Status.ACCEPTED
+    assert app.message().status is Status.ACCEPTED
 
 
 # --- a template in place of a reply ---------------------------------------------------------------------------------
@@ -175,37 +175,37 @@ def test_another_inbound_message_opens_a_closed_conversation() -> None:
 
 @pytest.mark.parametrize("content", [None, {"type": "media", "media_base64": "AAEC", "file_name": "f.pdf"}])
 def test_in_a_closed_conversation_the_named_template_is_sent(content: object) -> None:
-    house = house_with()
-    hear(house)
-    house.clock.now += DAY
+    app = app_with()
+    hear(app)
+    app.clock.now += DAY
     named: dict[str, Any] = {"content": content} if content else {}
 
-    assert house.send(reply(provider_options=INSTEAD, **named)) == []
+    assert app.send(reply(provider_options=INSTEAD, **named)) == []
 
-    (sent,) = house.transport.requests
+    (sent,) = app.transport.requests
     assert (operation(sent), json.loads(sent.body)) == ("broadcast", BROADCAST)
-    message = house.message()
+    message = app.message()
     assert (message.status, message.recipient, message.room_id) == (Status.ACCEPTED, NUMBER, None)
-    assert house.media.files == {}
+    assert app.media.files == {}
 
 
 def test_in_an_open_conversation_the_reply_is_sent() -> None:
-    house = house_with()
-    hear(house)
+    app = app_with()
+    hear(app)
 
-    house.send(reply(provider_options=INSTEAD))
+    app.send(reply(provider_options=INSTEAD))
 
-    assert [operation(sent) for sent in house.transport.requests] == ["reply"]
+    assert [operation(sent) for sent in app.transport.requests] == ["reply"]
 
 
 @pytest.mark.parametrize("number", [None, NUMBER], ids=["without a number", "with the number of the request"])
 def test_in_an_unknown_conversation_a_template_needs_a_number(number: str | None) -> None:
-    house = house_with()
+    app = app_with()
 
-    house.send(reply(provider_options=INSTEAD, recipient=number))
+    app.send(reply(provider_options=INSTEAD, recipient=number))
 
-    assert house.message().failure == (None if number else CLOSED)
-    assert [operation(sent) for sent in house.transport.requests] == (["broadcast"] if number else [])
+    assert app.message().failure == (None if number else CLOSED)
+    assert [operation(sent) for sent in app.transport.requests] == (["broadcast"] if number else [])
 
 
 CATALOGUES = [
@@ -227,93 +227,93 @@ CATALOGUES = [
 def test_a_template_in_place_of_a_reply_is_checked_against_the_catalogue(
     catalogue: Catalogue, failure: Failure | None
 ) -> None:
-    house = house_with()
-    hear(house)
-    house.clock.now += DAY
-    house.directory.store_catalogue("nusasms", catalogue)
+    app = app_with()
+    hear(app)
+    app.clock.now += DAY
+    app.directory.store_catalogue("nusasms", catalogue)
 
-    house.send(reply(provider_options=INSTEAD))
+    app.send(reply(provider_options=INSTEAD))
 
-    assert house.message().failure == failure
-    assert len(house.transport.requests) == (0 if failure else 1)
+    assert app.message().failure == failure
+    assert len(app.transport.requests) == (0 if failure else 1)
 
 
 def test_a_template_in_place_of_a_reply_needs_a_sender() -> None:
-    house = House(taken())
-    hear(house)
-    house.clock.now += DAY
+    app = Application(taken())
+    hear(app)
+    app.clock.now += DAY
 
-    house.send(reply(provider_options=INSTEAD))
+    app.send(reply(provider_options=INSTEAD))
 
-    assert house.message().failure == Failure(
+    assert app.message().failure == Failure(
         reason=Reason.INVALID_SENDER, detail="sender: none given and none in the settings"
     )
-    assert house.transport.requests == []
+    assert app.transport.requests == []
 
 
 # --- waiting replies ------------------------------------------------------------------------------------------------
 
 
 def test_a_waiting_reply_is_sent_while_the_conversation_is_open() -> None:
-    house = house_with(throttled(), taken())
-    hear(house)
-    house.send(reply())
-    assert house.message().status is Status.QUEUED
+    app = app_with(throttled(), taken())
+    hear(app)
+    app.send(reply())
+    assert app.message().status is Status.QUEUED
 
-    house.clock.advance(minutes=1)
-    house.resume()
+    app.clock.advance(minutes=1)
+    app.resume()
 
-    assert statuses(house.message()) == [Status.SENDING, Status.QUEUED, Status.SENDING, Status.ACCEPTED]
-    assert [operation(sent) for sent in house.transport.requests] == ["reply", "reply"]
+    assert statuses(app.message()) == [Status.SENDING, Status.QUEUED, Status.SENDING, Status.ACCEPTED]
+    assert [operation(sent) for sent in app.transport.requests] == ["reply", "reply"]
 
 
 @pytest.mark.parametrize("options", [{}, INSTEAD], ids=["no template named", "a template named"])
 def test_a_waiting_reply_is_not_sent_as_a_reply_after_the_conversation_closes(options: dict[str, Any]) -> None:
-    house = house_with(throttled(), taken())
-    hear(house)
-    house.clock.now += DAY - MILLISECOND
-    house.send(reply(provider_options=options))
+    app = app_with(throttled(), taken())
+    hear(app)
+    app.clock.now += DAY - MILLISECOND
+    app.send(reply(provider_options=options))
 
-    house.clock.advance(minutes=1)
-    house.resume()
+    app.clock.advance(minutes=1)
+    app.resume()
 
-    assert [operation(sent) for sent in house.transport.requests] == ["reply", *(["broadcast"] if options else [])]
-    assert house.message().failure == (None if options else CLOSED)
+    assert [operation(sent) for sent in app.transport.requests] == ["reply", *(["broadcast"] if options else [])]
+    assert app.message().failure == (None if options else CLOSED)
 
 
 def test_a_scheduled_reply_needs_an_open_conversation_at_its_time() -> None:
-    house = house_with()
-    house.send(reply("early", send_at="2026-11-21T10:10:00Z"), reply("late", send_at="2026-11-22T10:05:00Z"))
-    assert {house.message(name).status for name in ("early", "late")} == {Status.SCHEDULED}
-    house.clock.advance(minutes=5)
-    hear(house)
+    app = app_with()
+    app.send(reply("early", send_at="2026-11-21T10:10:00Z"), reply("late", send_at="2026-11-22T10:05:00Z"))
+    assert {app.message(name).status for name in ("early", "late")} == {Status.SCHEDULED}
+    app.clock.advance(minutes=5)
+    hear(app)
 
-    house.clock.advance(minutes=5)
-    house.resume()
-    house.clock.now = START + DAY + timedelta(minutes=5)
-    house.follow_up()
-    house.resume()
+    app.clock.advance(minutes=5)
+    app.resume()
+    app.clock.now = START + DAY + timedelta(minutes=5)
+    app.follow_up()
+    app.resume()
 
-    assert statuses(house.message("early")) == [Status.SCHEDULED, Status.SENDING, Status.ACCEPTED]
-    assert statuses(house.message("late")) == [Status.SCHEDULED, Status.FAILED]
-    assert house.message("late").failure == CLOSED
+    assert statuses(app.message("early")) == [Status.SCHEDULED, Status.SENDING, Status.ACCEPTED]
+    assert statuses(app.message("late")) == [Status.SCHEDULED, Status.FAILED]
+    assert app.message("late").failure == CLOSED
 
 
 def test_a_reply_behind_an_open_circuit_waits_unchanged() -> None:
-    house = house_with(unauthorized(), taken())
-    hear(house)
-    house.send(reply("first"))
+    app = app_with(unauthorized(), taken())
+    hear(app)
+    app.send(reply("first"))
 
-    house.send(reply("second", provider_options=INSTEAD))
-    assert (house.message("second").status, house.message("second").room_id) == (Status.QUEUED, CONVERSATION)
+    app.send(reply("second", provider_options=INSTEAD))
+    assert (app.message("second").status, app.message("second").room_id) == (Status.QUEUED, CONVERSATION)
 
-    house.clock.now += DAY
-    house.resume()
-    house.clock.advance(minutes=1)
-    house.follow_up()
-    house.resume()
-    assert house.message("second").status is Status.ACCEPTED
-    assert json.loads(house.transport.requests[-1].body) == BROADCAST
+    app.clock.now += DAY
+    app.resume()
+    app.clock.advance(minutes=1)
+    app.follow_up()
+    app.resume()
+    assert app.message("second").status is Status.ACCEPTED
+    assert json.loads(app.transport.requests[-1].body) == BROADCAST
 
 
 # --- promotional replies --------------------------------------------------------------------------------------------
@@ -324,56 +324,56 @@ def test_a_reply_behind_an_open_circuit_waits_unchanged() -> None:
 def test_a_promotional_reply_honours_an_opt_out_of_the_conversations_number(
     recipient: str | None, age: timedelta
 ) -> None:
-    house = house_with()
-    hear(house, "STOP")
-    house.clock.now += age
+    app = app_with()
+    hear(app, "STOP")
+    app.clock.now += age
 
-    house.send(
+    app.send(
         reply(category="promotional", recipient=recipient, provider_options=INSTEAD),
         reply("m-2", provider_options=INSTEAD),
     )
 
     by_number = Failure(reason=Reason.OPTED_OUT, detail="recipient: asked for no promotional messages")
-    assert house.message().failure == (by_number if recipient else OPTED_OUT)
-    assert house.message("m-2").status is Status.ACCEPTED
-    assert len(house.transport.requests) == 1
+    assert app.message().failure == (by_number if recipient else OPTED_OUT)
+    assert app.message("m-2").status is Status.ACCEPTED
+    assert len(app.transport.requests) == 1
 
 
 def test_an_opt_out_in_another_conversation_does_not_block_a_promotional_reply() -> None:
-    house = house_with()
-    hear(house)
-    hear(house, "STOP", room_id=OTHER_ROOM, sender_number="6281234567899")
+    app = app_with()
+    hear(app)
+    hear(app, "STOP", room_id=OTHER_ROOM, sender_number="6281234567899")
 
-    house.send(reply(category="promotional"))
+    app.send(reply(category="promotional"))
 
-    assert house.message().status is Status.ACCEPTED
+    assert app.message().status is Status.ACCEPTED
 
 
 # --- other messages of the batch ------------------------------------------------------------------------------------
 
 
 def test_a_directory_outage_returns_replies_and_sends_the_other_messages() -> None:
-    house = House(taken(), settings=SETTINGS)
-    hear(house)
-    house.directory.is_down = True
+    app = Application(taken(), settings=SETTINGS)
+    hear(app)
+    app.directory.is_down = True
 
-    unfinished = house.send(reply(), request("m-2", home="nusasms", channel="whatsapp"))
+    unfinished = app.send(reply(), request("m-2", home="nusasms", channel="whatsapp"))
 
     assert unfinished == ["r-1"]
-    assert house.store.messages.keys() == {"m-2"}
+    assert app.store.messages.keys() == {"m-2"}
 
-    house.directory.is_down = False
-    assert house.send(reply()) == []
-    assert house.message().status is Status.ACCEPTED
+    app.directory.is_down = False
+    assert app.send(reply()) == []
+    assert app.message().status is Status.ACCEPTED
 
 
 def test_a_reply_with_a_file_carries_the_file() -> None:
-    house = house_with()
-    hear(house)
+    app = app_with()
+    hear(app)
     content = {"type": "media", "media_base64": b64encode(b"%PDF-\x00\xff").decode(), "file_name": "bill.pdf"}
 
-    house.send(reply(content=content | {"caption": "Your bill"}))
+    app.send(reply(content=content | {"caption": "Your bill"}))
 
-    (sent,) = house.transport.requests
-    assert house.message().status is Status.ACCEPTED
+    (sent,) = app.transport.requests
+    assert app.message().status is Status.ACCEPTED
     assert b'filename="bill.pdf"\r\nContent-Type: application/pdf\r\n\r\n%PDF-\x00\xff\r\n' in sent.body

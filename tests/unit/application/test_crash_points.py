@@ -20,7 +20,7 @@ from sampai.services.ports.transport import NoResponse
 from tests.covers import covers
 from tests.fakes import START, statuses
 from tests.harness.application import (
-    House,
+    Application,
     by_host,
     lost,
     nomsa_list,
@@ -67,19 +67,19 @@ def die(*_: object) -> NoReturn:
 # --- one interrupted send -------------------------------------------------------------------------------------------
 
 Commit = Callable[[Sequence[Write]], list[WriteResult]]
-Break = Callable[[House, Vendor], None]
+Break = Callable[[Application, Vendor], None]
 
 
 def at_commit(number: int, instead: Callable[[Commit, Sequence[Write]], list[WriteResult]]) -> Break:
     """Return a break that replaces the commit with this number, counted from 1; empty commits do not count."""
 
-    def breaks(house: House, _: Vendor) -> None:
-        commit, numbers = house.store.commit, count(1)
+    def breaks(app: Application, _: Vendor) -> None:
+        commit, numbers = app.store.commit, count(1)
 
         def broken(writes: Sequence[Write]) -> list[WriteResult]:
             return instead(commit, writes) if writes and next(numbers) == number else commit(writes)
 
-        house.store.commit = broken  # type: ignore[method-assign]
+        app.store.commit = broken  # type: ignore[method-assign]
 
     return breaks
 
@@ -103,21 +103,21 @@ def commit_without_an_answer(commit: Commit, writes: Sequence[Write]) -> list[Wr
 
 
 def die_in_call(when: str) -> Break:
-    def breaks(_: House, vendor: Vendor) -> None:
+    def breaks(_: Application, vendor: Vendor) -> None:
         setattr(vendor, when, die)
 
     return breaks
 
 
 def answer_lost_then(instead: Callable[[Commit, Sequence[Write]], list[WriteResult]]) -> Break:
-    def breaks(house: House, vendor: Vendor) -> None:
+    def breaks(app: Application, vendor: Vendor) -> None:
         vendor.after = lost
-        at_commit(2, instead)(house, vendor)
+        at_commit(2, instead)(app, vendor)
 
     return breaks
 
 
-def nothing_breaks(_: House, __: Vendor) -> None:
+def nothing_breaks(_: Application, __: Vendor) -> None:
     pass
 
 
@@ -162,50 +162,50 @@ def test_an_interrupted_send_is_never_repeated_and_reaches_a_final_status(
     breaks: Break, status: Status | None, calls: int, end: Status, is_delivered_again: bool
 ) -> None:
     vendor = Vendor()
-    house = House(vendor)
-    breaks(house, vendor)
+    app = Application(vendor)
+    breaks(app, vendor)
     body = request(home="smspoh")
 
     with suppress(DeathError):
-        house.send(body)
-    assert (house.message().status if house.store.messages else None) is status
+        app.send(body)
+    assert (app.message().status if app.store.messages else None) is status
 
     vendor.before = vendor.after = lambda: None
     for _ in range(3):
         if is_delivered_again or status is None:
-            house.send(body, sender=house.new_sender())
-        house.clock.advance(seconds=61)
-    _until_the_end(house)
+            app.send(body, sender=app.new_sender())
+        app.clock.advance(seconds=61)
+    _until_the_end(app)
 
-    assert (len(vendor.calls), house.message().status) == (calls, end)
-    assert house.message().due_at is None
-    assert house.sequences() == list(range(1, house.message().sequence + 1))
+    assert (len(vendor.calls), app.message().status) == (calls, end)
+    assert app.message().due_at is None
+    assert app.sequences() == list(range(1, app.message().sequence + 1))
 
 
-def _until_the_end(house: House) -> None:
+def _until_the_end(app: Application) -> None:
     for _ in range(30):
-        house.follow_up()
-        house.resume()
-        house.clock.advance(hours=6)
-    house.follow_up()
+        app.follow_up()
+        app.resume()
+        app.clock.advance(hours=6)
+    app.follow_up()
 
 
 @covers("P14", "I1", "I9")
 def test_each_message_of_an_interrupted_batch_ends_by_its_own_evidence() -> None:
     vendor = Vendor()
-    house = House(vendor)
+    app = Application(vendor)
     bodies = [request(name, home="smspoh") for name in ("first", "second", "third")]
     vendor.after = lambda: die() if len(vendor.calls) == 2 else None
 
     with pytest.raises(DeathError):
-        house.send(*bodies)
+        app.send(*bodies)
     vendor.after = lambda: None
-    house.clock.advance(seconds=61)
-    house.send(*bodies, sender=house.new_sender())
-    _until_the_end(house)
+    app.clock.advance(seconds=61)
+    app.send(*bodies, sender=app.new_sender())
+    _until_the_end(app)
 
     assert vendor.calls == ["first", "second"]
-    assert {name: message.status for name, message in house.store.messages.items()} == {
+    assert {name: message.status for name, message in app.store.messages.items()} == {
         "first": Status.DELIVERED,
         "second": Status.DELIVERED,
         "third": Status.UNCONFIRMED,
@@ -217,83 +217,83 @@ def test_each_message_of_an_interrupted_batch_ends_by_its_own_evidence() -> None
 
 @covers("Q3", "I1")
 def test_a_dead_letter_that_is_redriven_days_later_is_not_sent_again() -> None:
-    house = House()
-    house.send(request())
-    before = house.message()
+    app = Application()
+    app.send(request())
+    before = app.message()
 
-    house.clock.advance(days=13)
-    unfinished = house.send(request(), sender=house.new_sender())
+    app.clock.advance(days=13)
+    unfinished = app.send(request(), sender=app.new_sender())
 
-    assert (unfinished, len(house.transport.requests)) == ([], 1)
-    assert house.message() == before
+    assert (unfinished, len(app.transport.requests)) == ([], 1)
+    assert app.message() == before
 
 
 @covers("Q3", "I7")
 def test_an_expired_dead_letter_is_not_sent() -> None:
-    house = House()
-    house.store.is_down = True
+    app = Application()
+    app.store.is_down = True
     body = request(category="otp", expires_at="2026-11-21T10:05:00Z")
-    assert house.send(body) == ["r-1"]
+    assert app.send(body) == ["r-1"]
 
-    house.store.is_down = False
-    house.clock.advance(days=3)
-    house.send(body)
+    app.store.is_down = False
+    app.clock.advance(days=3)
+    app.send(body)
 
-    assert house.transport.requests == []
-    failure = house.message().failure
+    assert app.transport.requests == []
+    failure = app.message().failure
     assert failure is not None
     assert failure.reason is Reason.EXPIRED
 
 
 @covers("Q6", "I10")
 def test_messages_without_time_for_a_call_wait_in_the_table_and_not_in_the_queue() -> None:
-    house = House()
-    house.seconds_left = 14.0
+    app = Application()
+    app.seconds_left = 14.0
 
-    unfinished = house.send(request("a"), request("b"))
-    assert (unfinished, house.transport.requests) == ([], [])
+    unfinished = app.send(request("a"), request("b"))
+    assert (unfinished, app.transport.requests) == ([], [])
 
-    house.seconds_left = 30.0
-    house.clock.advance(seconds=10)
-    house.transport.replies = [nomsa_taken("1"), nomsa_taken("2")]
-    house.resume()
+    app.seconds_left = 30.0
+    app.clock.advance(seconds=10)
+    app.transport.replies = [nomsa_taken("1"), nomsa_taken("2")]
+    app.resume()
 
-    assert {m.status for m in house.store.messages.values()} == {Status.ACCEPTED}
+    assert {m.status for m in app.store.messages.values()} == {Status.ACCEPTED}
 
 
 @covers("Q7", "Q8")
 def test_long_throttling_ends_the_wake_ups_and_leaves_the_message_to_the_due_index() -> None:
     """Lambda stops a function that feeds its own queue for sixteen rounds; follow-up starts a new count of rounds."""
-    house = House(HttpResponse(status=429, body=b"{}"))
-    assert house.send(request()) == []
+    app = Application(HttpResponse(status=429, body=b"{}"))
+    assert app.send(request()) == []
     rounds = 0
-    while house.queue.wake_ups:
-        house.clock.advance(hours=1)
-        assert house.resume() == []
+    while app.queue.wake_ups:
+        app.clock.advance(hours=1)
+        assert app.resume() == []
         rounds += 1
 
     assert rounds < 15
-    assert house.message().status is Status.QUEUED
-    house.transport.replies = [nomsa_taken()]
-    house.clock.advance(hours=1)
-    house.follow_up()
-    house.resume()
-    assert house.message().status is Status.ACCEPTED
+    assert app.message().status is Status.QUEUED
+    app.transport.replies = [nomsa_taken()]
+    app.clock.advance(hours=1)
+    app.follow_up()
+    app.resume()
+    assert app.message().status is Status.ACCEPTED
 
 
 @covers("P1")
 def test_a_message_without_a_queued_wake_up_is_found_by_the_due_index(monkeypatch: pytest.MonkeyPatch) -> None:
-    house = House()
+    app = Application()
 
     with monkeypatch.context() as dying:
-        dying.setattr(house.queue, "put", die)
+        dying.setattr(app.queue, "put", die)
         with pytest.raises(DeathError):
-            house.send(request(send_at="2026-11-21T10:05:00Z"))
-    house.clock.advance(minutes=8)
-    house.follow_up()
-    house.resume()
+            app.send(request(send_at="2026-11-21T10:05:00Z"))
+    app.clock.advance(minutes=8)
+    app.follow_up()
+    app.resume()
 
-    assert statuses(house.message()) == [Status.SCHEDULED, Status.SENDING, Status.ACCEPTED]
+    assert statuses(app.message()) == [Status.SCHEDULED, Status.SENDING, Status.ACCEPTED]
 
 
 # --- follow-up ------------------------------------------------------------------------------------------------------
@@ -315,14 +315,14 @@ def test_a_follow_up_that_dies_leaves_the_rest_to_the_next_run(
     port: str, step: str, number: int, is_made: bool
 ) -> None:
     vendor = Vendor()
-    house = House(vendor)
+    app = Application(vendor)
     vendor.after = lost
-    house.send(request("lost", home="smspoh"))
+    app.send(request("lost", home="smspoh"))
     vendor.after = lambda: None
-    house.send(request("taken", home="smspoh"), request("later", home="smspoh", send_at="2026-11-21T10:00:10Z"))
-    house.queue.wake_ups.clear()
-    house.clock.advance(minutes=10)
-    dying, numbers = getattr(house, port), count(1)
+    app.send(request("taken", home="smspoh"), request("later", home="smspoh", send_at="2026-11-21T10:00:10Z"))
+    app.queue.wake_ups.clear()
+    app.clock.advance(minutes=10)
+    dying, numbers = getattr(app, port), count(1)
     make = getattr(dying, step)
 
     def die_at_it(*args: object) -> object:
@@ -334,42 +334,42 @@ def test_a_follow_up_that_dies_leaves_the_rest_to_the_next_run(
 
     setattr(dying, step, die_at_it)
     with pytest.raises(DeathError):
-        house.follow_up()
+        app.follow_up()
     setattr(dying, step, make)
-    _until_the_end(house)
+    _until_the_end(app)
 
     assert sorted(vendor.calls) == ["later", "lost", "taken"]
-    assert {m.status for m in house.store.messages.values()} == {Status.DELIVERED}
+    assert {m.status for m in app.store.messages.values()} == {Status.DELIVERED}
 
 
 @covers("D5")
 @pytest.mark.parametrize("stale", [["done"], ["early"], ["gone"], ["done", "early", "gone", "done"]])
 def test_a_stale_due_index_causes_no_write_wake_up_or_call(stale: list[str]) -> None:
-    house = House(nusasms_taken("0017"), nomsa_taken("145"))
-    house.send(request("done", home="nusasms"))
-    house.receive("nusasms", "sms-receipt", query="ref_no=0017&status=DELIVERED")
-    house.send(request("early"))
-    before = dict(house.store.messages)
-    house.store.due = lambda now, limit: stale  # type: ignore[method-assign]
+    app = Application(nusasms_taken("0017"), nomsa_taken("145"))
+    app.send(request("done", home="nusasms"))
+    app.receive("nusasms", "sms-receipt", query="ref_no=0017&status=DELIVERED")
+    app.send(request("early"))
+    before = dict(app.store.messages)
+    app.store.due = lambda now, limit: stale  # type: ignore[method-assign]
 
-    house.follow_up()
+    app.follow_up()
 
-    assert (house.store.messages, house.queue.wake_ups) == (before, [])
-    assert len(house.transport.requests) == 2
+    assert (app.store.messages, app.queue.wake_ups) == (before, [])
+    assert len(app.transport.requests) == 2
 
 
 @covers("D5", "E1")
 def test_a_message_that_the_due_index_shows_late_is_followed_up_late() -> None:
-    house = House(nomsa_taken("145"), nomsa_list())
-    house.send(request())
-    due, house.store.due = house.store.due, lambda now, limit: []  # type: ignore[method-assign]
-    house.clock.advance(hours=73)
-    assert house.follow_up() == 0
+    app = Application(nomsa_taken("145"), nomsa_list())
+    app.send(request())
+    due, app.store.due = app.store.due, lambda now, limit: []  # type: ignore[method-assign]
+    app.clock.advance(hours=73)
+    assert app.follow_up() == 0
 
-    house.store.due = due  # type: ignore[method-assign]
-    house.follow_up()
+    app.store.due = due  # type: ignore[method-assign]
+    app.follow_up()
 
-    assert house.message().status is Status.UNCONFIRMED
+    assert app.message().status is Status.UNCONFIRMED
 
 
 @covers("D6")
@@ -402,13 +402,13 @@ ITEM_LIMIT = 400 * 1024
     ids=["text", "media", "template"],
 )
 def test_the_largest_message_with_the_longest_history_fits_into_an_item(content: dict[str, object]) -> None:
-    house = House(unreached())
+    app = Application(unreached())
     channel, sender = "whatsapp", "6281100000090"
     if content["type"] == "template":
         channel, sender = "whatsapp_official", "c0000000-0000-4000-8000-000000000001"
     metadata = {f"{n}" * 64: "😀" * 512 for n in range(10)}
-    house.send(request("m" * 64, "nusasms", channel=channel, content=content, sender=sender, metadata=metadata))
-    message = house.message("m" * 64)
+    app.send(request("m" * 64, "nusasms", channel=channel, content=content, sender=sender, metadata=metadata))
+    message = app.message("m" * 64)
     assert message.status is Status.QUEUED
 
     waited = replace(message, history=message.history * 25)
@@ -418,28 +418,28 @@ def test_the_largest_message_with_the_longest_history_fits_into_an_item(content:
 
 @covers("D7", "Q4")
 def test_a_text_of_a_megabyte_fails_and_is_not_stored() -> None:
-    house = House()
+    app = Application()
 
-    assert house.send(request("good"), request("large", content={"type": "text", "text": "a" * 2**20})) == []
+    assert app.send(request("good"), request("large", content={"type": "text", "text": "a" * 2**20})) == []
 
-    assert house.message("good").status is Status.ACCEPTED
-    assert house.message("large").status is Status.FAILED
-    assert len(json.dumps(to_item(house.message("large")))) < 2000
+    assert app.message("good").status is Status.ACCEPTED
+    assert app.message("large").status is Status.FAILED
+    assert len(json.dumps(to_item(app.message("large")))) < 2000
 
 
 @covers("L3", "I10")
 def test_a_run_out_of_time_leaves_the_shortest_due_messages_to_the_next_run() -> None:
-    house = House(unreached())
+    app = Application(unreached())
     for number in range(450):
-        house.clock.advance(seconds=0.1)
-        house.send(request(f"m-{number:03}"))
-    house.clock.advance(minutes=10)
-    house.queue.wake_ups.clear()
+        app.clock.advance(seconds=0.1)
+        app.send(request(f"m-{number:03}"))
+    app.clock.advance(minutes=10)
+    app.queue.wake_ups.clear()
     seconds = iter([50.0, 10.0])
 
-    first = house.follower.run(remaining=lambda: next(seconds))
-    woken = [wake_up.message_id for wake_up in house.queue.wake_ups]
-    rest = house.follow_up()
+    first = app.follower.run(remaining=lambda: next(seconds))
+    woken = [wake_up.message_id for wake_up in app.queue.wake_ups]
+    rest = app.follow_up()
 
     assert (first, rest) == (200, 250)
     assert woken == [f"m-{number:03}" for number in range(200)]
@@ -450,26 +450,24 @@ def test_a_run_out_of_time_leaves_the_shortest_due_messages_to_the_next_run() ->
 
 @covers("V8", "I9")
 def test_a_vendor_outage_delays_only_its_own_messages() -> None:
-    house = House(by_host({NOMSA: [unreached()], SMSPOH: [smspoh_taken(reference="other")]}))
-    house.send(
-        request("patient"), request("urgent", expires_at="2026-11-21T10:30:00Z"), request("other", home="smspoh")
-    )
+    app = Application(by_host({NOMSA: [unreached()], SMSPOH: [smspoh_taken(reference="other")]}))
+    app.send(request("patient"), request("urgent", expires_at="2026-11-21T10:30:00Z"), request("other", home="smspoh"))
     for _ in range(20):
-        house.clock.advance(minutes=3)
-        house.follow_up()
-        house.resume()
-    assert {name: m.status for name, m in house.store.messages.items() if name != "other"} == {
+        app.clock.advance(minutes=3)
+        app.follow_up()
+        app.resume()
+    assert {name: m.status for name, m in app.store.messages.items() if name != "other"} == {
         "patient": Status.QUEUED,
         "urgent": Status.FAILED,
     }
-    assert house.message("other").attempt == 1
+    assert app.message("other").attempt == 1
 
-    house.transport.replies = [nomsa_taken()]
-    house.clock.advance(hours=1)
-    house.follow_up()
-    house.resume()
+    app.transport.replies = [nomsa_taken()]
+    app.clock.advance(hours=1)
+    app.follow_up()
+    app.resume()
 
-    assert house.message("patient").status is Status.ACCEPTED
+    assert app.message("patient").status is Status.ACCEPTED
 
 
 # --- reports and clocks ---------------------------------------------------------------------------------------------
@@ -478,36 +476,36 @@ def test_a_vendor_outage_delays_only_its_own_messages() -> None:
 @covers("W5")
 @pytest.mark.parametrize("days", [1, 89])
 def test_a_receipt_that_is_replayed_days_later_changes_nothing(days: int) -> None:
-    house = House(smspoh_taken("AA-1"))
-    house.send(request(home="smspoh"))
+    app = Application(smspoh_taken("AA-1"))
+    app.send(request(home="smspoh"))
     receipts = [f"messageId=AA-1&clientReference=m-1&status={word}" for word in ("Sent", "Success")]
     for receipt in receipts:
-        house.receive(query=receipt)
-    before = house.message()
+        app.receive(query=receipt)
+    before = app.message()
 
-    house.clock.advance(days=days)
+    app.clock.advance(days=days)
     for receipt in receipts:
-        house.receive(query=receipt)
+        app.receive(query=receipt)
 
-    assert house.message() == before
+    assert app.message() == before
 
 
 @covers("Q10")
 @pytest.mark.parametrize("seconds", [-300, -30, 30, 300])
 def test_a_wrong_clock_causes_no_second_send(seconds: int) -> None:
     def meanwhile(_: HttpRequest) -> HttpResponse:
-        house.clock.advance(seconds=seconds)
-        house.follow_up()
-        house.send(request(), sender=house.new_sender())
-        house.clock.now = START
+        app.clock.advance(seconds=seconds)
+        app.follow_up()
+        app.send(request(), sender=app.new_sender())
+        app.clock.now = START
         return nomsa_taken("145")
 
-    house = House(meanwhile, nomsa_list())
+    app = Application(meanwhile, nomsa_list())
 
-    house.send(request())
+    app.send(request())
 
-    assert sum(r.method == "POST" for r in house.transport.requests) == 1
-    assert (house.message().status, house.message().provider_message_id) == (Status.ACCEPTED, "145")
+    assert sum(r.method == "POST" for r in app.transport.requests) == 1
+    assert (app.message().status, app.message().provider_message_id) == (Status.ACCEPTED, "145")
 
 
 @covers("L3", "I9")
@@ -519,12 +517,12 @@ def test_a_vendor_that_does_not_respond_leaves_time_for_the_others() -> None:
         seconds -= 10
         return lost()
 
-    house = House(*(nomsa_taken(str(number)) for number in range(5)), smspoh_taken("AA-1", "other"))
-    house.send(*(request(f"m-{number}") for number in range(5)), request("other", home="smspoh"))
+    app = Application(*(nomsa_taken(str(number)) for number in range(5)), smspoh_taken("AA-1", "other"))
+    app.send(*(request(f"m-{number}") for number in range(5)), request("other", home="smspoh"))
     history = smspoh_history(smspoh_row("AA-1", "other", "Success"))
-    house.transport.replies = [by_host({NOMSA: [silent], SMSPOH: [history]})]
-    house.clock.advance(minutes=1)
+    app.transport.replies = [by_host({NOMSA: [silent], SMSPOH: [history]})]
+    app.clock.advance(minutes=1)
 
-    house.follower.run(remaining=lambda: seconds)
+    app.follower.run(remaining=lambda: seconds)
 
-    assert house.message("other").status is Status.DELIVERED
+    assert app.message("other").status is Status.DELIVERED

@@ -15,7 +15,7 @@ from sampai.domain.status import Status
 from sampai.services.send.batch import Record
 from sampai.services.webhook.service import Answer
 from tests.fakes import START, statuses
-from tests.harness.application import RECIPIENTS, House, nusasms_taken, request, smspoh_taken
+from tests.harness.application import RECIPIENTS, Application, nusasms_taken, request, smspoh_taken
 
 NUMBER = RECIPIENTS["nusasms"]
 OPTED_OUT = Failure(reason=Reason.OPTED_OUT, detail="recipient: asked for no promotional messages")
@@ -23,24 +23,24 @@ OPTED_OUT = Failure(reason=Reason.OPTED_OUT, detail="recipient: asked for no pro
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
-def house_in_jakarta(settings: dict[str, Any] | None = None) -> House:
-    return House(nusasms_taken(), settings=settings)
+def app_in_jakarta(settings: dict[str, Any] | None = None) -> Application:
+    return Application(nusasms_taken(), settings=settings)
 
 
 def promotional(message_id: str = "m-1", **changes: Any) -> str:
     return request(message_id, home="nusasms", category="promotional", **changes)
 
 
-def hear(house: House, text: str, kind: str = "sms-inbox", **changes: str) -> Answer:
+def hear(app: Application, text: str, kind: str = "sms-inbox", **changes: str) -> Answer:
     """Receive an inbound message by NusaSMS."""
-    fields = {"id": f"in-{len(house.inbox.kept)}", "gateway_number": "6281000", "originator": NUMBER[1:], "msg": text}
-    return house.receive("nusasms", kind, method="POST", headers=FORM, body=urlencode({**fields, **changes}).encode())
+    fields = {"id": f"in-{len(app.inbox.kept)}", "gateway_number": "6281000", "originator": NUMBER[1:], "msg": text}
+    return app.receive("nusasms", kind, method="POST", headers=FORM, body=urlencode({**fields, **changes}).encode())
 
 
-def deliver(house: House, *records: tuple[str, datetime | None]) -> list[str]:
+def deliver(app: Application, *records: tuple[str, datetime | None]) -> list[str]:
     """Deliver records to the send function, each a body and the time at which it was queued."""
     batch = [Record(record_id=f"r-{n}", body=body, sent_at=sent_at) for n, (body, sent_at) in enumerate(records)]
-    return house.sender.handle(batch, remaining=lambda: 30.0)
+    return app.sender.handle(batch, remaining=lambda: 30.0)
 
 
 def opt_out(number: str = NUMBER) -> str:
@@ -60,40 +60,40 @@ def at(minutes: float) -> datetime:
 
 @pytest.mark.parametrize("category", Category)
 def test_stop_blocks_promotional_messages_and_no_others(category: Category) -> None:
-    house = house_in_jakarta()
-    assert hear(house, "STOP") is Answer.RECEIVED
+    app = app_in_jakarta()
+    assert hear(app, "STOP") is Answer.RECEIVED
 
-    unfinished = house.send(request(home="nusasms", category=category))
+    unfinished = app.send(request(home="nusasms", category=category))
 
     is_refused = category is Category.PROMOTIONAL
     assert unfinished == []
-    assert statuses(house.message()) == ([Status.FAILED] if is_refused else [Status.SENDING, Status.ACCEPTED])
-    assert house.message().failure == (OPTED_OUT if is_refused else None)
-    assert len(house.transport.requests) == (0 if is_refused else 1)
+    assert statuses(app.message()) == ([Status.FAILED] if is_refused else [Status.SENDING, Status.ACCEPTED])
+    assert app.message().failure == (OPTED_OUT if is_refused else None)
+    assert len(app.transport.requests) == (0 if is_refused else 1)
 
 
 def test_start_allows_promotional_messages_again() -> None:
-    house = house_in_jakarta()
-    hear(house, "STOP")
-    house.clock.advance(seconds=1)
-    hear(house, "START")
+    app = app_in_jakarta()
+    hear(app, "STOP")
+    app.clock.advance(seconds=1)
+    hear(app, "START")
 
-    house.send(promotional())
+    app.send(promotional())
 
-    assert house.message().status is Status.ACCEPTED
-    assert house.telemetry.counts["OptedOut", "nusasms"] == 1
-    assert house.telemetry.counts["OptedIn", "nusasms"] == 1
+    assert app.message().status is Status.ACCEPTED
+    assert app.telemetry.counts["OptedOut", "nusasms"] == 1
+    assert app.telemetry.counts["OptedIn", "nusasms"] == 1
 
 
 def test_any_other_text_changes_nothing() -> None:
-    house = house_in_jakarta()
-    hear(house, "please stop")
-    hear(house, "")
+    app = app_in_jakarta()
+    hear(app, "please stop")
+    hear(app, "")
 
-    house.send(promotional())
+    app.send(promotional())
 
-    assert house.message().status is Status.ACCEPTED
-    assert house.directory.consents == {}
+    assert app.message().status is Status.ACCEPTED
+    assert app.directory.consents == {}
 
 
 # --- by a request ---------------------------------------------------------------------------------------------------
@@ -117,122 +117,122 @@ QUEUED: list[tuple[str, list[tuple[str, datetime | None]], bool]] = [
 def test_the_request_that_was_sent_last_wins_in_any_order_of_arrival(
     records: list[tuple[str, datetime | None]], is_out: bool, together: bool
 ) -> None:
-    house = house_in_jakarta()
+    app = app_in_jakarta()
     for batch in [records] if together else [[record] for record in records]:
-        assert deliver(house, *batch) == []
+        assert deliver(app, *batch) == []
 
-    house.send(promotional())
+    app.send(promotional())
 
-    assert house.message().failure == (OPTED_OUT if is_out else None)
-    assert len(house.transport.requests) == (0 if is_out else 1)
+    assert app.message().failure == (OPTED_OUT if is_out else None)
+    assert len(app.transport.requests) == (0 if is_out else 1)
 
 
 def test_the_later_of_an_inbound_message_and_a_request_wins() -> None:
-    house = house_in_jakarta()
-    hear(house, "STOP")
-    deliver(house, (opt_in(), at(-1)))
-    assert house.directory.consents == {NUMBER: (at(0), True)}
+    app = app_in_jakarta()
+    hear(app, "STOP")
+    deliver(app, (opt_in(), at(-1)))
+    assert app.directory.consents == {NUMBER: (at(0), True)}
 
-    deliver(house, (opt_in(), at(1)))
-    assert house.directory.consents == {NUMBER: (at(1), False)}
+    deliver(app, (opt_in(), at(1)))
+    assert app.directory.consents == {NUMBER: (at(1), False)}
 
 
 @pytest.mark.parametrize("bodies", [(opt_out(), promotional()), (promotional(), opt_out())], ids=["before", "behind"])
 def test_an_opt_out_is_applied_before_any_message_of_its_batch_is_sent(bodies: Sequence[str]) -> None:
-    house = house_in_jakarta()
+    app = app_in_jakarta()
 
-    house.send(*bodies)
+    app.send(*bodies)
 
-    assert house.message().failure == OPTED_OUT
-    assert house.transport.requests == []
+    assert app.message().failure == OPTED_OUT
+    assert app.transport.requests == []
 
 
 def test_an_opt_out_request_creates_no_message() -> None:
-    house = house_in_jakarta()
+    app = app_in_jakarta()
 
-    assert house.send(opt_out(), opt_in("+6281234567811")) == []
+    assert app.send(opt_out(), opt_in("+6281234567811")) == []
 
-    assert house.store.messages == {}
-    assert (house.store.events, house.bus.events) == ([], [])
-    assert (house.telemetry.counts["OptedOut", None], house.telemetry.counts["OptedIn", None]) == (1, 1)
+    assert app.store.messages == {}
+    assert (app.store.events, app.bus.events) == ([], [])
+    assert (app.telemetry.counts["OptedOut", None], app.telemetry.counts["OptedIn", None]) == (1, 1)
 
 
 # --- messages that wait ---------------------------------------------------------------------------------------------
 
 
 def test_a_scheduled_message_honours_an_opt_out_before_its_time() -> None:
-    house = house_in_jakarta()
-    house.send(promotional(send_at="2026-11-21T10:10:00Z"))
-    assert house.message().status is Status.SCHEDULED
-    hear(house, "STOP")
+    app = app_in_jakarta()
+    app.send(promotional(send_at="2026-11-21T10:10:00Z"))
+    assert app.message().status is Status.SCHEDULED
+    hear(app, "STOP")
 
-    house.clock.advance(minutes=10)
-    assert house.resume() == []
+    app.clock.advance(minutes=10)
+    assert app.resume() == []
 
-    assert statuses(house.message()) == [Status.SCHEDULED, Status.FAILED]
-    assert house.message().failure == OPTED_OUT
-    assert house.transport.requests == []
+    assert statuses(app.message()) == [Status.SCHEDULED, Status.FAILED]
+    assert app.message().failure == OPTED_OUT
+    assert app.transport.requests == []
 
 
 def test_a_scheduled_message_is_sent_after_an_opt_in() -> None:
-    house = house_in_jakarta()
-    hear(house, "STOP")
-    house.send(promotional(send_at="2026-11-21T10:10:00Z"))
-    house.clock.advance(minutes=1)
-    hear(house, "START")
+    app = app_in_jakarta()
+    hear(app, "STOP")
+    app.send(promotional(send_at="2026-11-21T10:10:00Z"))
+    app.clock.advance(minutes=1)
+    hear(app, "START")
 
-    house.clock.advance(minutes=9)
-    house.resume()
+    app.clock.advance(minutes=9)
+    app.resume()
 
-    assert house.message().status is Status.ACCEPTED
+    assert app.message().status is Status.ACCEPTED
 
 
 def test_a_message_that_waits_for_another_attempt_honours_an_opt_out() -> None:
-    house = House(HttpResponse(status=429, body=b"{}"), nusasms_taken())
-    house.send(promotional())
-    assert house.message().status is Status.QUEUED
-    hear(house, "STOP")
+    app = Application(HttpResponse(status=429, body=b"{}"), nusasms_taken())
+    app.send(promotional())
+    assert app.message().status is Status.QUEUED
+    hear(app, "STOP")
 
-    house.clock.advance(minutes=1)
-    house.resume()
+    app.clock.advance(minutes=1)
+    app.resume()
 
-    assert statuses(house.message()) == [Status.SENDING, Status.QUEUED, Status.FAILED]
-    assert house.message().failure == OPTED_OUT
-    assert len(house.transport.requests) == 1
+    assert statuses(app.message()) == [Status.SENDING, Status.QUEUED, Status.FAILED]
+    assert app.message().failure == OPTED_OUT
+    assert len(app.transport.requests) == 1
 
 
 # --- other messages of the batch ------------------------------------------------------------------------------------
 
 
 def test_an_opted_out_recipient_does_not_block_the_others_of_a_shared_call() -> None:
-    house = House(smspoh_taken("AA-2", reference="m-2"))
-    house.send(opt_out("+959777777711"))
+    app = Application(smspoh_taken("AA-2", reference="m-2"))
+    app.send(opt_out("+959777777711"))
 
-    house.send(
+    app.send(
         request("m-1", home="smspoh", category="promotional", recipient="+959777777711"),
         request("m-2", home="smspoh", category="promotional"),
     )
 
-    assert [house.message(name).status for name in ("m-1", "m-2")] == [Status.FAILED, Status.ACCEPTED]
-    assert [json.loads(r.body)["to"] for r in house.transport.requests] == [RECIPIENTS["smspoh"]]
+    assert [app.message(name).status for name in ("m-1", "m-2")] == [Status.FAILED, Status.ACCEPTED]
+    assert [json.loads(r.body)["to"] for r in app.transport.requests] == [RECIPIENTS["smspoh"]]
 
 
 def test_the_directory_is_read_once_per_batch_and_only_if_a_message_depends_on_it() -> None:
-    house = house_in_jakarta()
+    app = app_in_jakarta()
 
-    house.send(*(request(f"otp-{n}", home="nusasms", category="otp") for n in range(5)))
-    assert house.directory.asked == 0
+    app.send(*(request(f"otp-{n}", home="nusasms", category="otp") for n in range(5)))
+    assert app.directory.asked == 0
 
-    house.send(*(promotional(f"p-{n}", recipient=f"+628123456781{n}") for n in range(5)))
-    assert house.directory.asked == 1
+    app.send(*(promotional(f"p-{n}", recipient=f"+628123456781{n}") for n in range(5)))
+    assert app.directory.asked == 1
 
 
 def test_a_directory_outage_returns_only_the_records_that_depend_on_it() -> None:
-    house = house_in_jakarta()
-    house.send(promotional("due-p", send_at="2026-11-21T10:10:00Z"))
-    house.send(request("due-t", home="nusasms", send_at="2026-11-21T10:10:00Z"))
-    house.clock.advance(minutes=10)
-    promotional_wake_up, other_wake_up = house.queue.bodies()
+    app = app_in_jakarta()
+    app.send(promotional("due-p", send_at="2026-11-21T10:10:00Z"))
+    app.send(request("due-t", home="nusasms", send_at="2026-11-21T10:10:00Z"))
+    app.clock.advance(minutes=10)
+    promotional_wake_up, other_wake_up = app.queue.bodies()
     batch = [
         (promotional("p"), None),
         (request("otp", home="nusasms", category="otp"), None),
@@ -244,9 +244,9 @@ def test_a_directory_outage_returns_only_the_records_that_depend_on_it() -> None
         (json.dumps({"cancel": "c"}), None),
     ]
 
-    house.directory.is_down = True
-    assert deliver(house, *batch) == ["r-0", "r-3", "r-4"]
-    states = {message_id: message.status for message_id, message in house.store.messages.items()}
+    app.directory.is_down = True
+    assert deliver(app, *batch) == ["r-0", "r-3", "r-4"]
+    states = {message_id: message.status for message_id, message in app.store.messages.items()}
     assert states == {
         "otp": Status.ACCEPTED,
         "t": Status.ACCEPTED,
@@ -255,21 +255,21 @@ def test_a_directory_outage_returns_only_the_records_that_depend_on_it() -> None
         "bad": Status.FAILED,
         "c": Status.CANCELED,
     }
-    assert len(house.transport.requests) == 3
+    assert len(app.transport.requests) == 3
 
-    house.directory.is_down = False
-    assert deliver(house, *batch) == []
-    assert {house.message(name).status for name in ("p", "due-p")} == {Status.ACCEPTED}
-    assert len(house.transport.requests) == 5
+    app.directory.is_down = False
+    assert deliver(app, *batch) == []
+    assert {app.message(name).status for name in ("p", "due-p")} == {Status.ACCEPTED}
+    assert len(app.transport.requests) == 5
 
 
 def test_the_log_does_not_contain_the_number_that_opted_out() -> None:
-    house = house_in_jakarta()
+    app = app_in_jakarta()
 
-    hear(house, "STOP")
-    house.send(promotional(), opt_in())
-    house.directory.is_down = True
-    hear(house, "STOP")
-    house.send(promotional("m-2"), opt_out())
+    hear(app, "STOP")
+    app.send(promotional(), opt_in())
+    app.directory.is_down = True
+    hear(app, "STOP")
+    app.send(promotional("m-2"), opt_out())
 
-    assert NUMBER[1:] not in repr([house.telemetry.lines, house.store.events, house.bus.events, house.message()])
+    assert NUMBER[1:] not in repr([app.telemetry.lines, app.store.events, app.bus.events, app.message()])

@@ -16,7 +16,7 @@ from sampai.services.ports.runtime import UnavailableError
 from sampai.services.ports.transport import NoResponse
 from sampai.services.send.batch import Batch, Record
 from tests.fakes import statuses
-from tests.harness.application import House, nomsa_taken, request
+from tests.harness.application import Application, nomsa_taken, request
 from tests.template import template
 
 SILENT_CALL_SECONDS: Final = 4.6
@@ -25,15 +25,15 @@ SILENT_CALL_SECONDS: Final = 4.6
 THROTTLED: Final = HttpResponse(status=429, headers={"retry-after": "7"}, body=b"{}")
 
 
-def silence_store(house: House, seconds: float, *, keeps_writes: bool) -> None:
+def silence_store(app: Application, seconds: float, *, keeps_writes: bool) -> None:
     """Let the store answer nothing for some seconds from now. `keeps_writes`: it makes the writes all the same."""
-    until = house.clock.now.timestamp() + seconds
-    commit, read = house.store.commit, house.store.read
+    until = app.clock.now.timestamp() + seconds
+    commit, read = app.store.commit, app.store.read
 
     def is_silent() -> bool:
-        if house.clock.now.timestamp() >= until:
+        if app.clock.now.timestamp() >= until:
             return False
-        house.clock.advance(seconds=SILENT_CALL_SECONDS)
+        app.clock.advance(seconds=SILENT_CALL_SECONDS)
         return True
 
     def commit_in_silence(writes: Sequence[Write]) -> list[WriteResult]:
@@ -48,17 +48,17 @@ def silence_store(house: House, seconds: float, *, keeps_writes: bool) -> None:
             raise UnavailableError("silent")
         return read(message_ids)
 
-    house.store.commit = commit_in_silence  # type: ignore[method-assign]
-    house.store.read = read_in_silence  # type: ignore[method-assign, assignment]
+    app.store.commit = commit_in_silence  # type: ignore[method-assign]
+    app.store.read = read_in_silence  # type: ignore[method-assign, assignment]
 
 
 def then_silence(
-    house: House, reply: HttpResponse, seconds: float, *, keeps_writes: bool = False
+    app: Application, reply: HttpResponse, seconds: float, *, keeps_writes: bool = False
 ) -> Callable[[HttpRequest], HttpResponse | NoResponse]:
     """Return a reply of the vendor after which the store is silent."""
 
     def answer(_: HttpRequest) -> HttpResponse:
-        silence_store(house, seconds, keeps_writes=keeps_writes)
+        silence_store(app, seconds, keeps_writes=keeps_writes)
         return reply
 
     return answer
@@ -66,74 +66,74 @@ def then_silence(
 
 @pytest.mark.parametrize("keeps_writes", [True, False])
 def test_a_message_is_sent_once_after_the_store_was_silent_for_nine_seconds(keeps_writes: bool) -> None:
-    house = House()
-    silence_store(house, 9, keeps_writes=keeps_writes)
+    app = Application()
+    silence_store(app, 9, keeps_writes=keeps_writes)
 
-    assert house.send(request("m-1"), request("m-2", "smspoh")) == []
+    assert app.send(request("m-1"), request("m-2", "smspoh")) == []
 
-    assert statuses(house.message("m-1"))[:2] == [Status.SENDING, Status.ACCEPTED]
-    assert len(house.transport.requests) == 2
+    assert statuses(app.message("m-1"))[:2] == [Status.SENDING, Status.ACCEPTED]
+    assert len(app.transport.requests) == 2
 
 
 def test_a_claim_is_released_if_the_store_answers_too_late_for_a_call() -> None:
-    house = House()
-    silence_store(house, 15, keeps_writes=True)
+    app = Application()
+    silence_store(app, 15, keeps_writes=True)
 
-    assert house.send(request()) == []
-    assert statuses(house.message()) == [Status.SENDING, Status.QUEUED]
-    house.clock.advance(seconds=6)
+    assert app.send(request()) == []
+    assert statuses(app.message()) == [Status.SENDING, Status.QUEUED]
+    app.clock.advance(seconds=6)
 
-    assert house.resume() == []
-    assert statuses(house.message()) == [Status.SENDING, Status.QUEUED, Status.SENDING, Status.ACCEPTED]
-    assert len(house.transport.requests) == 1
+    assert app.resume() == []
+    assert statuses(app.message()) == [Status.SENDING, Status.QUEUED, Status.SENDING, Status.ACCEPTED]
+    assert len(app.transport.requests) == 1
 
 
 def test_a_request_comes_back_if_its_claim_was_never_stored() -> None:
-    house = House()
-    silence_store(house, 15, keeps_writes=False)
+    app = Application()
+    silence_store(app, 15, keeps_writes=False)
 
-    assert house.send(request()) == ["r-1"]
-    assert house.store.messages == {}
-    assert house.resume() == []  # the outcome of a claim that does not exist
+    assert app.send(request()) == ["r-1"]
+    assert app.store.messages == {}
+    assert app.resume() == []  # the outcome of a claim that does not exist
 
-    house.send(request())
-    assert statuses(house.message()) == [Status.SENDING, Status.ACCEPTED]
+    app.send(request())
+    assert statuses(app.message()) == [Status.SENDING, Status.ACCEPTED]
 
 
 @pytest.mark.parametrize("lease_ends_first", [True, False])
 def test_a_silent_store_leaves_a_claim_to_the_next_worker_which_knows_that_nothing_was_sent(
     lease_ends_first: bool,
 ) -> None:
-    house = House()
-    silence_store(house, 29, keeps_writes=True)
-    assert house.send(request()) == ["r-1"]
-    assert [json.loads(body)["outcome_of"] for body in house.queue.bodies()] == ["m-1"]
-    carried = house.queue.bodies()
-    house.clock.advance(seconds=61)
+    app = Application()
+    silence_store(app, 29, keeps_writes=True)
+    assert app.send(request()) == ["r-1"]
+    assert [json.loads(body)["outcome_of"] for body in app.queue.bodies()] == ["m-1"]
+    carried = app.queue.bodies()
+    app.clock.advance(seconds=61)
     if lease_ends_first:
-        house.follow_up()
-        assert house.message().status is Status.UNKNOWN
+        app.follow_up()
+        assert app.message().status is Status.UNKNOWN
 
-    assert house.send(*carried, *carried) == []
-    assert house.message().status is Status.QUEUED
-    house.queue.wake_ups = [wake_up for wake_up in house.queue.wake_ups if not isinstance(wake_up, CarriedOutcome)]
-    house.clock.advance(seconds=6)
-    house.resume()
+    assert app.send(*carried, *carried) == []
+    assert app.message().status is Status.QUEUED
+    app.queue.wake_ups = [wake_up for wake_up in app.queue.wake_ups if not isinstance(wake_up, CarriedOutcome)]
+    app.clock.advance(seconds=6)
+    app.resume()
 
-    assert house.message().status is Status.ACCEPTED
-    assert len(house.transport.requests) == 1
-    assert (Status.UNKNOWN in statuses(house.message())) is lease_ends_first
+    assert app.message().status is Status.ACCEPTED
+    assert len(app.transport.requests) == 1
+    assert (Status.UNKNOWN in statuses(app.message())) is lease_ends_first
 
 
 @pytest.mark.parametrize("keeps_writes", [True, False])
 def test_a_refusal_is_stored_after_nine_seconds_without_the_store(keeps_writes: bool) -> None:
-    house = House()
-    house.transport.replies = [then_silence(house, THROTTLED, 9, keeps_writes=keeps_writes)]
+    app = Application()
+    app.transport.replies = [then_silence(app, THROTTLED, 9, keeps_writes=keeps_writes)]
 
-    assert house.send(request()) == []
+    assert app.send(request()) == []
 
-    assert statuses(house.message()) == [Status.SENDING, Status.QUEUED]
-    assert [wake_up.message_id for wake_up in house.queue.wake_ups] == ["m-1"]
+    assert statuses(app.message()) == [Status.SENDING, Status.QUEUED]
+    assert [wake_up.message_id for wake_up in app.queue.wake_ups] == ["m-1"]
 
 
 CARRIED = [
@@ -149,46 +149,46 @@ CARRIED = [
 def test_a_known_outcome_reaches_a_store_that_stays_silent_through_the_queue(
     reply: HttpResponse, status: Status, provider_message_id: str | None, lease_ends_first: bool
 ) -> None:
-    house = House()
-    house.transport.replies = [then_silence(house, reply, 60)]
-    assert house.send(request()) == []
-    (body,) = house.queue.bodies()
+    app = Application()
+    app.transport.replies = [then_silence(app, reply, 60)]
+    assert app.send(request()) == []
+    (body,) = app.queue.bodies()
     assert not [text for text in ("Your code", "85591234510") if text in body]
-    house.clock.advance(seconds=61)
+    app.clock.advance(seconds=61)
     if lease_ends_first:
-        house.follow_up()
+        app.follow_up()
 
-    assert house.resume() == []
+    assert app.resume() == []
 
-    assert (house.message().status, house.message().provider_message_id) == (status, provider_message_id)
-    assert [request.method for request in house.transport.requests].count("POST") == 1
+    assert (app.message().status, app.message().provider_message_id) == (status, provider_message_id)
+    assert [request.method for request in app.transport.requests].count("POST") == 1
 
 
 def test_a_carried_outcome_of_another_attempt_changes_nothing() -> None:
-    house = House()
-    house.send(request())
-    before = house.message()
+    app = Application()
+    app.send(request())
+    before = app.message()
     forged = {"outcome_of": "m-1", "attempt_id": "guessed", "taken": {"provider_message_id": "v-9"}}
 
-    assert house.send(json.dumps(forged)) == []
-    assert house.message() == before
+    assert app.send(json.dumps(forged)) == []
+    assert app.message() == before
 
 
 def test_a_carried_outcome_comes_back_while_the_store_is_silent_and_is_not_queued_again() -> None:
-    house = House()
-    house.transport.replies = [then_silence(house, THROTTLED, 60)]
-    house.send(request())
+    app = Application()
+    app.transport.replies = [then_silence(app, THROTTLED, 60)]
+    app.send(request())
 
-    assert house.resume() == ["r-2"]
-    assert house.queue.wake_ups == []
+    assert app.resume() == ["r-2"]
+    assert app.queue.wake_ups == []
 
 
 def test_a_record_comes_back_if_neither_the_store_nor_the_queue_takes_its_outcome() -> None:
-    house = House()
-    house.transport.replies = [then_silence(house, THROTTLED, 60)]
-    house.queue.is_down = True
+    app = Application()
+    app.transport.replies = [then_silence(app, THROTTLED, 60)]
+    app.queue.is_down = True
 
-    assert house.send(request()) == ["r-1"]
+    assert app.send(request()) == ["r-1"]
 
 
 # --- no dead letters ------------------------------------------------------------------------------------------------
@@ -197,52 +197,52 @@ QUEUES: Final = {name: template()["Resources"][name]["Properties"] for name in (
 OUTAGE_SECONDS: Final = 15 * 60
 
 
-def deliveries(house: House, queue: str, until: float) -> list[float]:
+def deliveries(app: Application, queue: str, until: float) -> list[float]:
     """Deliver a request as a queue of the template does, until it is done, a dead letter or it is late."""
     visibility = QUEUES[queue]["VisibilityTimeout"]
     maximum = QUEUES[queue]["RedrivePolicy"]["maxReceiveCount"]
-    started, times = house.clock.now, []
+    started, times = app.clock.now, []
     for receives in range(1, maximum + 1):
-        times.append((house.clock.now - started).total_seconds())
+        times.append((app.clock.now - started).total_seconds())
         record = Record(
             record_id="r-1", body=request(), receipt=Receipt(queue_name=queue, handle="h-1"), receives=receives
         )
-        house.queue.postponed.clear()
-        began = house.clock.now
-        unfinished = house.sender.handle(
+        app.queue.postponed.clear()
+        began = app.clock.now
+        unfinished = app.sender.handle(
             [record],
-            remaining=lambda began=began: 30 - (house.clock.now - began).total_seconds(),  # type: ignore[misc]
+            remaining=lambda began=began: 30 - (app.clock.now - began).total_seconds(),  # type: ignore[misc]
         )
         if not unfinished or times[-1] > until:
             return times
-        house.clock.advance(seconds=house.queue.postponed.get("h-1", visibility))
-    return [*times, (house.clock.now - started).total_seconds()]
+        app.clock.advance(seconds=app.queue.postponed.get("h-1", visibility))
+    return [*times, (app.clock.now - started).total_seconds()]
 
 
-def stop_settings(house: House) -> None:
-    house.settings.is_down = True
+def stop_settings(app: Application) -> None:
+    app.settings.is_down = True
 
 
-def break_settings(house: House) -> None:
+def break_settings(app: Application) -> None:
     def break_down() -> Settings:
         raise ZeroDivisionError
 
-    house.settings.current = break_down  # type: ignore[method-assign]
+    app.settings.current = break_down  # type: ignore[method-assign]
 
 
-def stop_tables(house: House) -> None:
-    house.store.is_down = house.directory.is_down = house.media.is_down = True
+def stop_tables(app: Application) -> None:
+    app.store.is_down = app.directory.is_down = app.media.is_down = True
 
 
 @pytest.mark.parametrize("queue", QUEUES)
 @pytest.mark.parametrize("stop", [stop_settings, break_settings, stop_tables])
 def test_fifteen_minutes_without_settings_or_tables_make_no_dead_letter(
-    stop: Callable[[House], None], queue: str
+    stop: Callable[[Application], None], queue: str
 ) -> None:
-    house = House()
-    stop(house)
+    app = Application()
+    stop(app)
 
-    times = deliveries(house, queue, until=OUTAGE_SECONDS)
+    times = deliveries(app, queue, until=OUTAGE_SECONDS)
 
     assert times[-1] > OUTAGE_SECONDS
     assert len(times) <= QUEUES[queue]["RedrivePolicy"]["maxReceiveCount"]
@@ -251,14 +251,14 @@ def test_fifteen_minutes_without_settings_or_tables_make_no_dead_letter(
 
 @pytest.mark.parametrize("queue", QUEUES)
 def test_a_record_that_breaks_the_code_is_a_dead_letter_within_half_an_hour(queue: str) -> None:
-    house = House()
+    app = Application()
 
     def break_down(_: Sequence[Write]) -> None:
         raise OverflowError
 
-    house.store.before_commit = break_down
+    app.store.before_commit = break_down
 
-    times = deliveries(house, queue, until=24 * 3600)
+    times = deliveries(app, queue, until=24 * 3600)
 
     assert len(times) == QUEUES[queue]["RedrivePolicy"]["maxReceiveCount"] + 1
     assert times[-1] <= 30 * 60
@@ -269,21 +269,21 @@ def test_a_record_that_breaks_the_code_is_a_dead_letter_within_half_an_hour(queu
 NAMES: Final = [f"m-{number}" for number in range(1, 11)]
 
 
-def break_store(house: House) -> None:
+def break_store(app: Application) -> None:
     """Let the item of the fifth message break every commit that holds it, as a date that cannot be stored does."""
 
     def refuse(writes: Sequence[Write]) -> None:
         if any(isinstance(write, Insert) and write.message.message_id == "m-5" for write in writes):
             raise OverflowError
 
-    house.store.before_commit = refuse
+    app.store.before_commit = refuse
 
 
-def break_stage(name: str, method: str) -> Callable[[House], None]:
+def break_stage(name: str, method: str) -> Callable[[Application], None]:
     """Let the fifth message break a stage before the claim."""
 
-    def breaks(house: House) -> None:
-        stage = getattr(house.sender.stages, name)
+    def breaks(app: Application) -> None:
+        stage = getattr(app.sender.stages, name)
         work = getattr(stage, method)
 
         def broken(batch: Batch) -> None:
@@ -306,17 +306,17 @@ BREAKS: Final = [
 
 
 @pytest.mark.parametrize("breaks", [b[1] for b in BREAKS], ids=[b[0] for b in BREAKS])
-def test_nine_neighbours_of_a_record_that_breaks_something_are_sent(breaks: Callable[[House], None]) -> None:
-    house = House(*(nomsa_taken(f"v-{number}") for number in range(1, 10)))
-    breaks(house)
+def test_nine_neighbours_of_a_record_that_breaks_something_are_sent(breaks: Callable[[Application], None]) -> None:
+    app = Application(*(nomsa_taken(f"v-{number}") for number in range(1, 10)))
+    breaks(app)
 
-    unfinished = house.send(*map(request, NAMES))
+    unfinished = app.send(*map(request, NAMES))
 
     assert unfinished == ["r-5"]
-    assert {name: message.status for name, message in house.store.messages.items()} == {
+    assert {name: message.status for name, message in app.store.messages.items()} == {
         name: Status.ACCEPTED for name in NAMES if name != "m-5"
     }
-    assert len(house.transport.requests) == 9
+    assert len(app.transport.requests) == 9
 
 
 AFTER_CLAIM: Final = [("pacer", "renew"), ("circuits", "record"), ("releases", "store"), ("outbox", "flush")]
@@ -324,16 +324,16 @@ AFTER_CLAIM: Final = [("pacer", "renew"), ("circuits", "record"), ("releases", "
 
 @pytest.mark.parametrize(("stage", "method"), AFTER_CLAIM)
 def test_a_stage_that_breaks_after_the_claim_keeps_no_outcome_from_the_store(stage: str, method: str) -> None:
-    house = House()
+    app = Application()
 
     def break_down(_: Batch) -> None:
         raise ZeroDivisionError
 
-    setattr(getattr(house.sender.stages, stage), method, break_down)
+    setattr(getattr(app.sender.stages, stage), method, break_down)
 
-    assert house.send(request()) == ["r-1"]
+    assert app.send(request()) == ["r-1"]
 
-    assert house.message().status is Status.ACCEPTED
-    assert [fields["error"] for _, line, fields in house.telemetry.lines if line == "stage failed"] == [
+    assert app.message().status is Status.ACCEPTED
+    assert [fields["error"] for _, line, fields in app.telemetry.lines if line == "stage failed"] == [
         "ZeroDivisionError"
     ]

@@ -17,22 +17,22 @@ from sampai.services.send.pacer import CLAIM_TIME
 from sampai.services.send.service import SendService
 from tests.covers import covers
 from tests.fakes import START, statuses
-from tests.harness.application import House, nomsa_taken, request, smspoh_taken
+from tests.harness.application import Application, nomsa_taken, request, smspoh_taken
 
 
-def new_application(rate: float | None, **settings: Any) -> tuple[House, list[tuple[str, float]]]:
+def new_application(rate: float | None, **settings: Any) -> tuple[Application, list[tuple[str, float]]]:
     """Return an application with a rate limit for Nomsa, and its calls: the text, and the seconds since START."""
     calls: list[tuple[str, float]] = []
 
     def record_call(sent: HttpRequest) -> HttpResponse:
         if "nomsa" not in sent.host:
             return smspoh_taken(f"AA-{len(calls)}")
-        calls.append((json.loads(sent.body)["body"], seconds(house.clock())))
+        calls.append((json.loads(sent.body)["body"], seconds(app.clock())))
         return nomsa_taken(str(1000 + len(calls)))
 
     providers = {"nomsa": {"max_per_second": rate}, "smspoh": {"sender": "Sampai"}}
-    house = House(record_call, settings={"providers": providers, **settings})
-    return house, calls
+    app = Application(record_call, settings={"providers": providers, **settings})
+    return app, calls
 
 
 def seconds(instant: datetime) -> float:
@@ -48,93 +48,93 @@ def expiring_text(number: int, in_seconds: float, **changes: Any) -> str:
 
 
 def test_without_a_limit_nothing_is_reserved() -> None:
-    house, calls = new_application(None)
+    app, calls = new_application(None)
 
-    house.send(*(text(n) for n in range(10)))
+    app.send(*(text(n) for n in range(10)))
 
-    assert house.limiter.asked == 0
+    assert app.limiter.asked == 0
     assert {at for _, at in calls} == {0}
 
 
 def test_a_batch_makes_one_reservation_and_sends_at_even_intervals() -> None:
-    house, calls = new_application(20)
+    app, calls = new_application(20)
 
-    assert house.send(*(text(n) for n in range(10))) == []
+    assert app.send(*(text(n) for n in range(10))) == []
 
-    assert house.limiter.reservations == [("nomsa", START + CLAIM_TIME, 0.5)]
+    assert app.limiter.reservations == [("nomsa", START + CLAIM_TIME, 0.5)]
     assert [words for words, _ in calls] == [f"text {n}" for n in range(10)]
     assert [at for _, at in calls] == pytest.approx([0.3 + n / 20 for n in range(10)])
-    assert {message.status for message in house.store.messages.values()} == {Status.ACCEPTED}
+    assert {message.status for message in app.store.messages.values()} == {Status.ACCEPTED}
 
 
 def test_the_reservation_of_another_worker_follows_the_previous_one() -> None:
-    house, calls = new_application(20)
-    house.send(*(text(n) for n in range(10)))
-    house.clock.now = START
+    app, calls = new_application(20)
+    app.send(*(text(n) for n in range(10)))
+    app.clock.now = START
 
-    house.send(*(text(n) for n in range(10, 20)), sender=house.new_sender())
+    app.send(*(text(n) for n in range(10, 20)), sender=app.new_sender())
 
     assert [at for _, at in calls[10:]] == [pytest.approx(0.8 + n / 20) for n in range(10)]
 
 
 def test_a_batch_waits_a_few_seconds_in_the_function() -> None:
-    house, calls = new_application(20)
-    house.limiter.taken_until["nomsa"] = START + timedelta(seconds=6)
+    app, calls = new_application(20)
+    app.limiter.taken_until["nomsa"] = START + timedelta(seconds=6)
 
-    assert house.send(text(1)) == []
+    assert app.send(text(1)) == []
 
     assert calls == [("text 1", 6.0)]
-    assert statuses(house.message("m-1")) == [Status.SENDING, Status.ACCEPTED]
+    assert statuses(app.message("m-1")) == [Status.SENDING, Status.ACCEPTED]
 
 
 @covers("Q11")
 def test_a_message_that_would_wait_too_long_waits_in_the_table_and_its_record_is_finished() -> None:
-    house, calls = new_application(20)
-    house.limiter.taken_until["nomsa"] = START + timedelta(seconds=30)
+    app, calls = new_application(20)
+    app.limiter.taken_until["nomsa"] = START + timedelta(seconds=30)
 
-    assert house.send(text(1)) == []
+    assert app.send(text(1)) == []
 
     assert calls == []
-    assert statuses(house.message("m-1")) == [Status.QUEUED]
-    assert [(wake_up.message_id, wake_up.delay_seconds) for wake_up in house.queue.wake_ups] == [("m-1", 15)]
+    assert statuses(app.message("m-1")) == [Status.QUEUED]
+    assert [(wake_up.message_id, wake_up.delay_seconds) for wake_up in app.queue.wake_ups] == [("m-1", 15)]
 
-    house.clock.advance(seconds=30)
-    house.resume()
-    assert statuses(house.message("m-1")) == [Status.QUEUED, Status.SENDING, Status.ACCEPTED]
+    app.clock.advance(seconds=30)
+    app.resume()
+    assert statuses(app.message("m-1")) == [Status.QUEUED, Status.SENDING, Status.ACCEPTED]
 
 
 def test_messages_to_other_vendors_in_the_batch_do_not_wait() -> None:
-    house, calls = new_application(20)
-    house.limiter.taken_until["nomsa"] = START + timedelta(seconds=6)
+    app, calls = new_application(20)
+    app.limiter.taken_until["nomsa"] = START + timedelta(seconds=6)
 
-    house.send(text(1), request("m-2", "smspoh"))
+    app.send(text(1), request("m-2", "smspoh"))
 
-    assert seconds(house.clock()) == 0
+    assert seconds(app.clock()) == 0
     assert calls == []
-    assert [house.message(name).status for name in ("m-1", "m-2")] == [Status.QUEUED, Status.ACCEPTED]
+    assert [app.message(name).status for name in ("m-1", "m-2")] == [Status.QUEUED, Status.ACCEPTED]
 
 
 def test_messages_beyond_the_longest_reservation_wait() -> None:
-    house, _ = new_application(2)
+    app, _ = new_application(2)
 
-    house.send(*(text(n) for n in range(10)))
+    app.send(*(text(n) for n in range(10)))
 
-    assert [house.message(f"m-{n}").status is Status.ACCEPTED for n in range(10)] == [True] * 6 + [False] * 4
-    assert house.limiter.reservations == [("nomsa", START + CLAIM_TIME, 3.0)]
+    assert [app.message(f"m-{n}").status is Status.ACCEPTED for n in range(10)] == [True] * 6 + [False] * 4
+    assert app.limiter.reservations == [("nomsa", START + CLAIM_TIME, 3.0)]
 
 
-def delay_next_commit(house: House, seconds: float, taken_until: datetime | None = None) -> None:
+def delay_next_commit(app: Application, seconds: float, taken_until: datetime | None = None) -> None:
     """Make the next commit slow. With `taken_until`, other workers reserve the vendor meanwhile."""
 
     def delay(writes: Sequence[Write]) -> None:
         if not writes:
             return
-        house.store.before_commit = None
-        house.clock.advance(seconds=seconds)
+        app.store.before_commit = None
+        app.clock.advance(seconds=seconds)
         if taken_until is not None:
-            house.limiter.taken_until["nomsa"] = taken_until
+            app.limiter.taken_until["nomsa"] = taken_until
 
-    house.store.before_commit = delay
+    app.store.before_commit = delay
 
 
 @pytest.mark.parametrize(
@@ -145,12 +145,12 @@ def delay_next_commit(house: House, seconds: float, taken_until: datetime | None
 def test_a_batch_with_a_slow_claim_makes_another_reservation(
     count: int, seconds: float, reservations: int, first_call: float
 ) -> None:
-    house, calls = new_application(20)
-    delay_next_commit(house, seconds)
+    app, calls = new_application(20)
+    delay_next_commit(app, seconds)
 
-    house.send(*(text(n) for n in range(count)))
+    app.send(*(text(n) for n in range(count)))
 
-    assert house.limiter.asked == reservations
+    assert app.limiter.asked == reservations
     assert calls[0][1] == pytest.approx(first_call)
     within_a_tenth = max(sum(begin <= at < begin + 0.1 for _, at in calls) for _, begin in calls)
     assert len(calls) == count
@@ -158,21 +158,21 @@ def test_a_batch_with_a_slow_claim_makes_another_reservation(
 
 
 def test_a_batch_that_gets_no_second_reservation_is_retried_later() -> None:
-    house, calls = new_application(20)
-    delay_next_commit(house, 2, taken_until=START + timedelta(minutes=2))
+    app, calls = new_application(20)
+    delay_next_commit(app, 2, taken_until=START + timedelta(minutes=2))
 
-    assert house.send(*(text(n) for n in range(10))) == []
+    assert app.send(*(text(n) for n in range(10))) == []
 
     assert calls == []
-    assert {message.status for message in house.store.messages.values()} == {Status.QUEUED}
-    assert {wake_up.delay_seconds for wake_up in house.queue.wake_ups} == {5}
-    assert house.telemetry.counts.get(("CircuitOpened", None)) is None
+    assert {message.status for message in app.store.messages.values()} == {Status.QUEUED}
+    assert {wake_up.delay_seconds for wake_up in app.queue.wake_ups} == {5}
+    assert app.telemetry.counts.get(("CircuitOpened", None)) is None
 
 
 def test_a_single_message_is_sent_at_once_if_the_rate_allows_it() -> None:
-    house, calls = new_application(20)
+    app, calls = new_application(20)
 
-    house.send(text(1))
+    app.send(text(1))
 
     assert calls == [("text 1", 0.0)]
 
@@ -187,26 +187,26 @@ UNITS = [
 
 @pytest.mark.parametrize(("words", "units"), [each[1:] for each in UNITS], ids=[each[0] for each in UNITS])
 def test_an_sms_reserves_time_for_each_segment(words: str, units: int) -> None:
-    house, _ = new_application(10)
+    app, _ = new_application(10)
 
-    house.send(request(content={"type": "text", "text": words}))
+    app.send(request(content={"type": "text", "text": words}))
 
-    assert house.limiter.reservations == [("nomsa", START, units / 10)]
+    assert app.limiter.reservations == [("nomsa", START, units / 10)]
 
 
 def test_a_text_longer_than_the_longest_reservation_is_sent() -> None:
-    house, calls = new_application(0.2)
+    app, calls = new_application(0.2)
 
-    house.send(text(1))
+    app.send(text(1))
 
-    assert house.limiter.reservations == [("nomsa", START, 5.0)]
+    assert app.limiter.reservations == [("nomsa", START, 5.0)]
     assert calls == [("text 1", 0.0)]
 
 
 def test_one_time_passwords_are_sent_first_and_then_by_expiry() -> None:
-    house, calls = new_application(2)
+    app, calls = new_application(2)
 
-    house.send(
+    app.send(
         text(1),
         expiring_text(2, 900),
         text(3, category="otp"),
@@ -224,43 +224,43 @@ def test_one_time_passwords_are_sent_first_and_then_by_expiry() -> None:
 
 
 def test_a_one_time_password_starts_at_the_next_free_time() -> None:
-    house, calls = new_application(20)
-    house.limiter.taken_until["nomsa"] = START + timedelta(seconds=4)
+    app, calls = new_application(20)
+    app.limiter.taken_until["nomsa"] = START + timedelta(seconds=4)
 
-    house.send(text(1, category="otp"))
+    app.send(text(1, category="otp"))
 
-    assert house.limiter.asked == 1
+    assert app.limiter.asked == 1
     assert calls == [("text 1", 4.0)]
 
 
 def test_a_message_that_expires_before_its_start_is_not_sent() -> None:
-    house, calls = new_application(20)
-    house.limiter.taken_until["nomsa"] = START + timedelta(seconds=6)
+    app, calls = new_application(20)
+    app.limiter.taken_until["nomsa"] = START + timedelta(seconds=6)
 
-    house.send(expiring_text(1, 5))
+    app.send(expiring_text(1, 5))
 
     assert calls == []
-    assert house.failure_reason("m-1") is Reason.EXPIRED
+    assert app.failure_reason("m-1") is Reason.EXPIRED
 
 
 def test_messages_wait_while_the_limiter_is_down() -> None:
-    house, calls = new_application(20)
-    house.limiter.is_down = True
+    app, calls = new_application(20)
+    app.limiter.is_down = True
 
-    assert house.send(text(1)) == []
+    assert app.send(text(1)) == []
 
     assert calls == []
-    assert house.message("m-1").status is Status.QUEUED
+    assert app.message("m-1").status is Status.QUEUED
 
 
 def test_nothing_is_reserved_without_time_for_a_call() -> None:
-    house, calls = new_application(20)
-    house.seconds_left = 15.0
+    app, calls = new_application(20)
+    app.seconds_left = 15.0
 
-    house.send(text(1))
+    app.send(text(1))
 
-    assert (house.limiter.reservations, calls) == ([], [])
-    assert house.message("m-1").status is Status.QUEUED
+    assert (app.limiter.reservations, calls) == ([], [])
+    assert app.message("m-1").status is Status.QUEUED
 
 
 PAUSES = [
@@ -273,28 +273,28 @@ PAUSES = [
 
 @pytest.mark.parametrize(("age", "pause"), [each[1:] for each in PAUSES], ids=[each[0] for each in PAUSES])
 def test_the_pause_between_attempts_grows_with_the_age_of_the_message(age: int, pause: int) -> None:
-    house, _ = new_application(20)
-    house.limiter.is_busy = True
-    house.send(text(1))
-    house.clock.advance(seconds=age)
+    app, _ = new_application(20)
+    app.limiter.is_busy = True
+    app.send(text(1))
+    app.clock.advance(seconds=age)
 
-    house.resume() if age else None
+    app.resume() if age else None
 
     margin = timedelta(
         seconds=0 if age else 120
     )  # a new message has a wake-up; its due time is later, in case the wake-up is lost
-    assert house.message("m-1").due_at == house.clock() + timedelta(seconds=pause) + margin
+    assert app.message("m-1").due_at == app.clock() + timedelta(seconds=pause) + margin
 
 
 def test_a_message_that_expires_soon_is_resumed_by_wake_ups() -> None:
-    house, _ = new_application(20)
-    house.limiter.is_busy = True
-    house.send(expiring_text(1, 150), text(2))
+    app, _ = new_application(20)
+    app.limiter.is_busy = True
+    app.send(expiring_text(1, 150), text(2))
 
-    house.clock.advance(seconds=15)
-    house.resume()
+    app.clock.advance(seconds=15)
+    app.resume()
 
-    assert [wake_up.message_id for wake_up in house.queue.wake_ups] == ["m-1"]
+    assert [wake_up.message_id for wake_up in app.queue.wake_ups] == ["m-1"]
 
 
 def test_messages_of_one_call_start_within_a_tenth_of_a_second() -> None:
@@ -311,10 +311,10 @@ def test_messages_of_one_call_start_within_a_tenth_of_a_second() -> None:
             status=201, headers={"content-type": "application/json"}, body=json.dumps({"messages": taken}).encode()
         )
 
-    house = House(record_call, settings={"providers": {"smspoh": {"sender": "Sampai", "max_per_second": 40}}})
+    app = Application(record_call, settings={"providers": {"smspoh": {"sender": "Sampai", "max_per_second": 40}}})
     numbers = [f"+9597777777{n:02}" for n in range(10, 20)]
 
-    house.send(
+    app.send(
         *(request(f"m-{n}", "smspoh", recipient=number, category="promotional") for n, number in enumerate(numbers))
     )
 
@@ -323,16 +323,16 @@ def test_messages_of_one_call_start_within_a_tenth_of_a_second() -> None:
 
 @covers("Q11")
 def test_ten_workers_send_at_most_the_limit_in_any_second() -> None:
-    house, calls = new_application(20)
-    workers: list[tuple[datetime, SendService]] = [(START, house.new_sender()) for _ in range(10)]
+    app, calls = new_application(20)
+    workers: list[tuple[datetime, SendService]] = [(START, app.new_sender()) for _ in range(10)]
     number = 0
     while seconds(min(at for at, _ in workers)) < 65:
         place = min(range(10), key=lambda i: workers[i][0])
         free_at, worker = workers[place]
-        house.clock.now = free_at
-        assert house.send(*(text(number + n) for n in range(10)), sender=worker) == []
+        app.clock.now = free_at
+        assert app.send(*(text(number + n) for n in range(10)), sender=worker) == []
         number += 10
-        workers[place] = (house.clock(), worker)
+        workers[place] = (app.clock(), worker)
 
     times = sorted(at for _, at in calls)
     highest = max(sum(begin <= at < begin + 1 for at in times) for begin in times)
@@ -342,11 +342,11 @@ def test_ten_workers_send_at_most_the_limit_in_any_second() -> None:
 
 @covers("Q9")
 def test_a_wake_up_has_the_group_of_its_request() -> None:
-    house, _ = new_application(20)
-    house.limiter.is_down = True
+    app, _ = new_application(20)
+    app.limiter.is_down = True
 
-    house.sender.handle([Record(record_id="r-1", body=text(1), group="shop-a")], remaining=lambda: 30.0)
-    house.clock.advance(minutes=10)
-    house.follow_up()
+    app.sender.handle([Record(record_id="r-1", body=text(1), group="shop-a")], remaining=lambda: 30.0)
+    app.clock.advance(minutes=10)
+    app.follow_up()
 
-    assert [wake_up.group for wake_up in house.queue.wake_ups] == ["shop-a", "shop-a"]
+    assert [wake_up.group for wake_up in app.queue.wake_ups] == ["shop-a", "shop-a"]

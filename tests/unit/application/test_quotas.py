@@ -15,7 +15,7 @@ from sampai.domain.quotas import Limit, QuotaCounter, quota_counters_of
 from sampai.domain.status import Status
 from sampai.services.ports.messages import Write
 from tests.fakes import START, InMemoryStore, statuses
-from tests.harness.application import RECIPIENTS, House, nomsa_taken, request, unreached
+from tests.harness.application import RECIPIENTS, Application, nomsa_taken, request, unreached
 from tests.unit.application.providers import (
     BY_WHATSAPP,
     CONVERSATION,
@@ -33,9 +33,9 @@ def exceeded(limit: str) -> Failure:
     return Failure(reason=Reason.BLOCKED, detail=f"limits.{limit}: reached")
 
 
-def failures(house: House) -> list[Failure | None]:
+def failures(app: Application) -> list[Failure | None]:
     """Return the failure of each message in the order of the ids `m-0`, `m-1` …"""
-    return [house.message(f"m-{n}").failure for n in range(len(house.store.messages))]
+    return [app.message(f"m-{n}").failure for n in range(len(app.store.messages))]
 
 
 SAME_NUMBER = ["+85591234510"] * 4
@@ -61,19 +61,19 @@ OVER: list[tuple[str, str, list[str], list[bool]]] = [
 def test_a_message_beyond_a_limit_of_two_is_blocked(
     limit: str, recipients: list[str], is_within: list[bool], together: bool
 ) -> None:
-    house = new_application(limits={limit: 2})
+    app = new_application(limits={limit: 2})
     bodies = [request(f"m-{n}", recipient=recipient) for n, recipient in enumerate(recipients)]
 
-    unfinished = house.send(*bodies) if together else [i for body in bodies for i in house.send(body)]
+    unfinished = app.send(*bodies) if together else [i for body in bodies for i in app.send(body)]
 
     assert unfinished == []
-    assert failures(house) == [None if is_in else exceeded(limit) for is_in in is_within]
-    assert [statuses(message) == [Status.FAILED] for message in house.store.messages.values()] == [
+    assert failures(app) == [None if is_in else exceeded(limit) for is_in in is_within]
+    assert [statuses(message) == [Status.FAILED] for message in app.store.messages.values()] == [
         not i for i in is_within
     ]
-    assert len(house.transport.requests) == sum(is_within)
-    assert house.telemetry.counts.get(("MessageBlocked", None), 0) == is_within.count(False)
-    assert house.queue.wake_ups == []
+    assert len(app.transport.requests) == sum(is_within)
+    assert app.telemetry.counts.get(("MessageBlocked", None), 0) == is_within.count(False)
+    assert app.queue.wake_ups == []
 
 
 PERIODS = [
@@ -88,13 +88,13 @@ PERIODS = [
 def test_a_limit_applies_from_the_first_to_the_last_instant_of_its_period(
     limit: str, first: str, last: str, next_: str
 ) -> None:
-    house = new_application(limits={limit: 1})
+    app = new_application(limits={limit: 1})
 
     for n, instant in enumerate((first, last, next_)):
-        house.clock.now = datetime.fromisoformat(instant)
-        house.send(request(f"m-{n}"))
+        app.clock.now = datetime.fromisoformat(instant)
+        app.send(request(f"m-{n}"))
 
-    assert failures(house) == [None, exceeded(limit), None]
+    assert failures(app) == [None, exceeded(limit), None]
 
 
 COUNTS_AS_ONE: list[tuple[str, list[str]]] = [
@@ -106,83 +106,83 @@ COUNTS_AS_ONE: list[tuple[str, list[str]]] = [
 
 @pytest.mark.parametrize("bodies", [c[1] for c in COUNTS_AS_ONE], ids=[c[0] for c in COUNTS_AS_ONE])
 def test_messages_of_every_kind_are_counted_together(bodies: list[str]) -> None:
-    house = new_application(limits={"per_recipient_per_hour": 1})
+    app = new_application(limits={"per_recipient_per_hour": 1})
 
-    house.send(*bodies)
+    app.send(*bodies)
 
-    assert failures(house) == [None, exceeded("per_recipient_per_hour")]
+    assert failures(app) == [None, exceeded("per_recipient_per_hour")]
 
 
 def test_messages_are_counted_before_they_wait_for_sending_to_be_on_again() -> None:
-    house = new_application(limits={"per_recipient_per_hour": 2}, sending_enabled=False)
+    app = new_application(limits={"per_recipient_per_hour": 2}, sending_enabled=False)
 
-    house.send(*(request(f"m-{n}") for n in range(4)))
-    change_settings(house, limits={"per_recipient_per_hour": 2})
-    house.clock.advance(minutes=1)
-    house.resume()
+    app.send(*(request(f"m-{n}") for n in range(4)))
+    change_settings(app, limits={"per_recipient_per_hour": 2})
+    app.clock.advance(minutes=1)
+    app.resume()
 
-    assert failures(house) == [None, None, *[exceeded("per_recipient_per_hour")] * 2]
-    assert len(house.transport.requests) == 2
+    assert failures(app) == [None, None, *[exceeded("per_recipient_per_hour")] * 2]
+    assert len(app.transport.requests) == 2
 
 
 def test_messages_without_a_number_count_only_towards_the_daily_limit() -> None:
-    house = new_application(limits={limit: 1 for limit in Limit if limit is not Limit.PER_DAY} | {Limit.PER_DAY: 2})
-    house.directory.record_conversation(Conversation(room_id=NEW_CONVERSATION, last_inbound_at=START))
+    app = new_application(limits={limit: 1 for limit in Limit if limit is not Limit.PER_DAY} | {Limit.PER_DAY: 2})
+    app.directory.record_conversation(Conversation(room_id=NEW_CONVERSATION, last_inbound_at=START))
     to_list: dict[str, Any] = {"recipient": None, "audience": {"lists": ["a"]}, "provider": "smsnoc"}
 
-    house.send(
+    app.send(
         request("m-0", **to_list), request("m-1", **REPLY | {"room_id": NEW_CONVERSATION}), request("m-2", **to_list)
     )
 
-    assert failures(house) == [None, None, exceeded("per_day")]
+    assert failures(app) == [None, None, exceeded("per_day")]
 
 
 def test_a_reply_counts_towards_the_number_of_its_conversation() -> None:
-    house = new_application(limits={"per_recipient_per_hour": 1})
-    house.directory.record_conversation(
+    app = new_application(limits={"per_recipient_per_hour": 1})
+    app.directory.record_conversation(
         Conversation(room_id=CONVERSATION, number="+6281234567810", last_inbound_at=START)
     )
 
-    house.send(request("m-0", **REPLY), request("m-1", home="nusasms", **BY_WHATSAPP))
+    app.send(request("m-0", **REPLY), request("m-1", home="nusasms", **BY_WHATSAPP))
 
-    assert failures(house) == [None, exceeded("per_recipient_per_hour")]
+    assert failures(app) == [None, exceeded("per_recipient_per_hour")]
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["in a batch", "one request at a time"])
 def test_a_repeated_request_is_counted_once(together: bool) -> None:
-    house = new_application(limits={limit: 1 for limit in Limit})
+    app = new_application(limits={limit: 1 for limit in Limit})
     bodies = [request("m-0")] * 5
 
-    unfinished = house.send(*bodies) if together else [i for body in bodies for i in house.send(body)]
+    unfinished = app.send(*bodies) if together else [i for body in bodies for i in app.send(body)]
 
     assert unfinished == []
-    assert house.message("m-0").status is Status.ACCEPTED
-    assert set(house.directory.counts.values()) == {1}
-    assert len(house.transport.requests) == 1
+    assert app.message("m-0").status is Status.ACCEPTED
+    assert set(app.directory.counts.values()) == {1}
+    assert len(app.transport.requests) == 1
 
 
 def test_a_blocked_message_stays_blocked_and_can_be_requested_under_another_id() -> None:
-    house = new_application(limits={"per_recipient_per_hour": 1})
-    house.send(request("m-0"), request("m-1"))
+    app = new_application(limits={"per_recipient_per_hour": 1})
+    app.send(request("m-0"), request("m-1"))
 
-    house.clock.advance(hours=1)
-    house.send(request("m-1"), request("m-2"))
+    app.clock.advance(hours=1)
+    app.send(request("m-1"), request("m-2"))
 
-    assert failures(house) == [None, exceeded("per_recipient_per_hour"), None]
-    assert house.bus.events == []
+    assert failures(app) == [None, exceeded("per_recipient_per_hour"), None]
+    assert app.bus.events == []
 
 
 def test_further_attempts_are_not_counted() -> None:
-    house = new_application(limits={limit: 1 for limit in Limit})
-    house.transport.replies = [unreached(), unreached(), nomsa_taken()]
-    house.send(request("m-0"))
+    app = new_application(limits={limit: 1 for limit in Limit})
+    app.transport.replies = [unreached(), unreached(), nomsa_taken()]
+    app.send(request("m-0"))
 
     for _ in range(2):
-        house.clock.advance(minutes=1)
-        house.resume()
+        app.clock.advance(minutes=1)
+        app.resume()
 
-    assert (house.message("m-0").attempt, house.message("m-0").status) == (3, Status.ACCEPTED)
-    assert set(house.directory.counts.values()) == {1}
+    assert (app.message("m-0").attempt, app.message("m-0").status) == (3, Status.ACCEPTED)
+    assert set(app.directory.counts.values()) == {1}
 
 
 @pytest.mark.parametrize(
@@ -197,42 +197,42 @@ def test_further_attempts_are_not_counted() -> None:
     ],
 )
 def test_a_message_that_fails_for_another_reason_is_not_counted(refused: str) -> None:
-    house = new_application(
+    app = new_application(
         limits={limit: 1 for limit in Limit},
         allowed_countries=["KH"],
         providers=PROVIDERS | {"nomsa": {"allowed_senders": []}},
     )
-    house.directory.set_opt_out(RECIPIENTS["nomsa"], is_out=True, at=START)
+    app.directory.set_opt_out(RECIPIENTS["nomsa"], is_out=True, at=START)
 
-    house.send(refused)
+    app.send(refused)
 
-    assert house.message("m-0").status is Status.FAILED
-    assert house.directory.counts == {}
+    assert app.message("m-0").status is Status.FAILED
+    assert app.directory.counts == {}
 
 
 def test_a_message_blocked_by_a_narrow_limit_is_not_counted_by_a_wider_one() -> None:
-    house = new_application(limits={"per_recipient_per_hour": 1, "per_prefix_per_hour": 3, "per_day": 3})
+    app = new_application(limits={"per_recipient_per_hour": 1, "per_prefix_per_hour": 3, "per_day": 3})
 
-    house.send(*(request(f"m-{n}", recipient=number) for n, number in enumerate([*SAME_NUMBER, *SAME_PREFIX[2:]])))
+    app.send(*(request(f"m-{n}", recipient=number) for n, number in enumerate([*SAME_NUMBER, *SAME_PREFIX[2:]])))
 
     blocked = exceeded("per_recipient_per_hour")
-    assert failures(house) == [None, blocked, blocked, blocked, None, None]
-    assert house.directory.counts["all#2026-11-21"] == 3
+    assert failures(app) == [None, blocked, blocked, blocked, None, None]
+    assert app.directory.counts["all#2026-11-21"] == 3
 
 
 def test_a_changed_limit_applies_to_the_next_message() -> None:
-    house = new_application(limits={"per_day": 1})
-    house.send(*(request(f"m-{n}") for n in range(5)))
+    app = new_application(limits={"per_day": 1})
+    app.send(*(request(f"m-{n}") for n in range(5)))
 
-    change_settings(house, limits={"per_day": 3})
-    house.send(*(request(f"m-{n}") for n in range(5, 8)))
-    change_settings(house, limits={"per_day": 2})
-    house.send(request("m-8"))
-    change_settings(house, limits={"per_day": None})
-    house.send(request("m-9"))
+    change_settings(app, limits={"per_day": 3})
+    app.send(*(request(f"m-{n}") for n in range(5, 8)))
+    change_settings(app, limits={"per_day": 2})
+    app.send(request("m-8"))
+    change_settings(app, limits={"per_day": None})
+    app.send(request("m-9"))
 
     blocked = exceeded("per_day")
-    assert failures(house) == [None, *[blocked] * 4, None, None, blocked, blocked, None]
+    assert failures(app) == [None, *[blocked] * 4, None, None, blocked, blocked, None]
 
 
 # --- outages and races -----------------------------------------------------------------------------------
@@ -252,33 +252,33 @@ class CountingStore(InMemoryStore):
     ("limits", "reads"), [({}, []), (dict.fromkeys(Limit), []), ({"per_day": 10}, [{"m-0", "m-1"}])]
 )
 def test_without_a_limit_no_message_is_read_or_counted(limits: dict[str, int | None], reads: list[set[str]]) -> None:
-    house = new_application(limits=limits)
-    house.store = store = CountingStore()
-    house.directory.is_down = not reads
+    app = new_application(limits=limits)
+    app.store = store = CountingStore()
+    app.directory.is_down = not reads
 
-    unfinished = house.send(request("m-0"), request("m-1"), sender=house.new_sender())
+    unfinished = app.send(request("m-0"), request("m-1"), sender=app.new_sender())
 
     assert unfinished == []
     assert store.reads == reads
-    assert house.directory.counts == ({"all#2026-11-21": 2} if reads else {})
-    assert len(house.transport.requests) == 2
+    assert app.directory.counts == ({"all#2026-11-21": 2} if reads else {})
+    assert len(app.transport.requests) == 2
 
 
 @pytest.mark.parametrize("down", ["directory", "store"])
 def test_a_message_that_cannot_be_counted_is_redelivered_and_the_others_continue(down: str) -> None:
-    house = new_application(limits={"per_recipient_per_hour": 1})
-    house.send(request("m-0", send_at="2026-11-21T10:05:00Z"))
-    house.clock.advance(minutes=5)
-    (wake_up,) = house.queue.bodies()
+    app = new_application(limits={"per_recipient_per_hour": 1})
+    app.send(request("m-0", send_at="2026-11-21T10:05:00Z"))
+    app.clock.advance(minutes=5)
+    (wake_up,) = app.queue.bodies()
 
     if down == "directory":
-        house.directory.is_down = True
+        app.directory.is_down = True
     else:
-        house.store = StoreWithoutMisses(house.store)
-    unfinished = house.send(request("m-1"), wake_up, request("m-2", colour="red"), sender=house.new_sender())
+        app.store = StoreWithoutMisses(app.store)
+    unfinished = app.send(request("m-1"), wake_up, request("m-2", colour="red"), sender=app.new_sender())
 
     assert unfinished == ["r-2"]
-    assert {i: m.status for i, m in house.store.messages.items()} == {"m-0": Status.ACCEPTED, "m-2": Status.FAILED}
+    assert {i: m.status for i, m in app.store.messages.items()} == {"m-0": Status.ACCEPTED, "m-2": Status.FAILED}
 
 
 class StoreWithoutMisses(InMemoryStore):
@@ -297,77 +297,77 @@ class StoreWithoutMisses(InMemoryStore):
 
 
 def test_messages_without_time_for_a_call_are_not_counted() -> None:
-    house = new_application(limits={"per_day": 10})
+    app = new_application(limits={"per_day": 10})
 
     def spend_time(_: QuotaCounter) -> None:
-        house.seconds_left -= 6
+        app.seconds_left -= 6
 
-    house.directory.before_count = spend_time
-    unfinished = house.send(*(request(f"m-{n}") for n in range(5)))
+    app.directory.before_count = spend_time
+    unfinished = app.send(*(request(f"m-{n}") for n in range(5)))
 
     assert unfinished == ["r-4", "r-5"]
-    assert house.directory.counts == {"all#2026-11-21": 3}
-    assert house.store.messages.keys() == {"m-0", "m-1", "m-2"}
+    assert app.directory.counts == {"all#2026-11-21": 3}
+    assert app.store.messages.keys() == {"m-0", "m-1", "m-2"}
 
 
 def test_a_batch_that_crashes_after_counting_is_counted_again() -> None:
-    house = new_application(limits={"per_recipient_per_hour": 3})
+    app = new_application(limits={"per_recipient_per_hour": 3})
 
     def die(_: Sequence[Write]) -> None:
-        if house.directory.counts:
+        if app.directory.counts:
             raise KeyboardInterrupt
 
-    house.store.before_commit = die
+    app.store.before_commit = die
     with pytest.raises(KeyboardInterrupt):
-        house.send(request("m-0"), request("m-1"))
-    house.store.before_commit = None
-    house.send(request("m-0"), request("m-1"))
+        app.send(request("m-0"), request("m-1"))
+    app.store.before_commit = None
+    app.send(request("m-0"), request("m-1"))
 
-    assert failures(house) == [None, exceeded("per_recipient_per_hour")]
-    assert len(house.transport.requests) == 1
+    assert failures(app) == [None, exceeded("per_recipient_per_hour")]
+    assert len(app.transport.requests) == 1
 
 
 @pytest.mark.parametrize("turn", range(1, 11))
 @pytest.mark.parametrize("limit", Limit)
 def test_two_interleaved_workers_do_not_exceed_a_limit(limit: Limit, turn: int) -> None:
-    house = new_application(limits={limit: 5})
+    app = new_application(limits={limit: 5})
     turns = count(1)
 
     def interleave(_: QuotaCounter) -> None:
         if next(turns) == turn:
-            house.directory.before_count = None
-            house.send(*(request(f"b-{n}") for n in range(4)), sender=house.new_sender())
+            app.directory.before_count = None
+            app.send(*(request(f"b-{n}") for n in range(4)), sender=app.new_sender())
 
-    house.directory.before_count = interleave
-    house.send(*(request(f"a-{n}") for n in range(10)))
+    app.directory.before_count = interleave
+    app.send(*(request(f"a-{n}") for n in range(10)))
 
-    assert len(house.transport.requests) == 5
-    assert [m.failure for m in house.store.messages.values() if m.failure] == [exceeded(limit)] * 9
-    assert list(house.directory.counts.values()) == [5]
+    assert len(app.transport.requests) == 5
+    assert [m.failure for m in app.store.messages.values() if m.failure] == [exceeded(limit)] * 9
+    assert list(app.directory.counts.values()) == [5]
 
 
 def test_a_request_at_two_workers_is_sent_once_and_counted_at_most_twice() -> None:
-    house = new_application(limits={"per_day": 5})
+    app = new_application(limits={"per_day": 5})
 
     def overtake(_: Sequence[Write]) -> None:
-        if house.directory.counts:
-            house.store.before_commit = None
-            house.send(request("m-0"), sender=house.new_sender())
+        if app.directory.counts:
+            app.store.before_commit = None
+            app.send(request("m-0"), sender=app.new_sender())
 
-    house.store.before_commit = overtake
-    house.send(request("m-0"))
+    app.store.before_commit = overtake
+    app.send(request("m-0"))
 
-    assert len(house.transport.requests) == 1
-    assert house.message("m-0").status is Status.ACCEPTED
-    assert house.directory.counts == {"all#2026-11-21": 2}
+    assert len(app.transport.requests) == 1
+    assert app.message("m-0").status is Status.ACCEPTED
+    assert app.directory.counts == {"all#2026-11-21": 2}
 
 
 def test_a_blocked_message_is_logged_with_its_limit_and_without_its_number() -> None:
-    house = new_application(limits={"per_prefix_per_hour": 1})
+    app = new_application(limits={"per_prefix_per_hour": 1})
 
-    house.send(request("m-0"), request("m-1"))
+    app.send(request("m-0"), request("m-1"))
 
-    (line,) = [line for line in house.telemetry.lines if line[1] == "message rejected"]
+    (line,) = [line for line in app.telemetry.lines if line[1] == "message rejected"]
     assert line[2] == {
         "message_id": "m-1",
         "reason": Reason.BLOCKED,

@@ -22,7 +22,7 @@ from sampai.domain.http import HttpResponse
 from sampai.domain.message import Channel
 from sampai.domain.status import Status
 from tests.fakes import START, Reply, statuses
-from tests.harness.application import House, lost, request
+from tests.harness.application import Application, lost, request
 
 VALUE = "8412-secret"
 """A value that no answer may show."""
@@ -282,31 +282,31 @@ BAD_WISHES: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("body", "detail"), [b[1:] for b in BAD], ids=[b[0] for b in BAD])
 def test_invalid_request_fails_with_the_name_of_its_field_and_alone(body: str, detail: str) -> None:
-    house = House()
+    app = Application()
 
-    unfinished = house.send(request("before"), body, request("after"))
+    unfinished = app.send(request("before"), body, request("after"))
 
     assert unfinished == []
-    assert (house.message().status, house.message().failure) == (
+    assert (app.message().status, app.message().failure) == (
         Status.FAILED,
         Failure(reason=Reason.INVALID_REQUEST, detail=detail),
     )
-    assert [house.message(name).status for name in ("before", "after")] == [Status.ACCEPTED] * 2
-    assert len(house.transport.requests) == 2
-    assert VALUE not in repr([house.message(), house.store.events, house.bus.events, house.telemetry.lines])
+    assert [app.message(name).status for name in ("before", "after")] == [Status.ACCEPTED] * 2
+    assert len(app.transport.requests) == 2
+    assert VALUE not in repr([app.message(), app.store.events, app.bus.events, app.telemetry.lines])
 
 
 @pytest.mark.parametrize(("consent", "detail"), [b[1:] for b in BAD_WISHES], ids=[b[0] for b in BAD_WISHES])
 def test_invalid_opt_out_changes_nothing_and_is_rejected(consent: dict[str, Any], detail: str) -> None:
-    house = House()
+    app = Application()
 
-    unfinished = house.send(request("before"), json.dumps(consent), request("after"))
+    unfinished = app.send(request("before"), json.dumps(consent), request("after"))
 
     assert unfinished == []
-    assert house.directory.consents == {}
-    assert house.bus.events == [request_rejected("r-2", "invalid_request", detail)]
-    assert [house.message(name).status for name in ("before", "after")] == [Status.ACCEPTED] * 2
-    assert "8412" not in repr([house.message("r-2"), house.store.events, house.bus.events, house.telemetry.lines])
+    assert app.directory.consents == {}
+    assert app.bus.events == [request_rejected("r-2", "invalid_request", detail)]
+    assert [app.message(name).status for name in ("before", "after")] == [Status.ACCEPTED] * 2
+    assert "8412" not in repr([app.message("r-2"), app.store.events, app.bus.events, app.telemetry.lines])
 
 
 # --- audiences --------------------------------------------------------------------------------------------------------
@@ -325,22 +325,22 @@ def smsnoc(data: object) -> HttpResponse:
 TAKEN = smsnoc({"uid": "606812e63f78b", "status": "Queued"})
 
 
-def horizon(house: House) -> timedelta:
-    return timedelta(hours=house.settings.settings.report_horizon_hours)
+def horizon(app: Application) -> timedelta:
+    return timedelta(hours=app.settings.settings.report_horizon_hours)
 
 
 def test_message_to_lists_goes_out_in_one_call() -> None:
-    house = House(TAKEN)
+    app = Application(TAKEN)
 
-    assert house.send(campaign(audience={"lists": [LIST, "6415907d0d37b", LIST]})) == []
+    assert app.send(campaign(audience={"lists": [LIST, "6415907d0d37b", LIST]})) == []
 
-    (sent,) = house.transport.requests
+    (sent,) = app.transport.requests
     assert sent.url == "https://app.smsnoc.com/api/v3/sms/campaign"
     assert json.loads(sent.body)["contact_list_id"] == f"{LIST},6415907d0d37b"
-    message = house.message()
+    message = app.message()
     assert (message.status, message.provider_message_id) == (Status.ACCEPTED, "606812e63f78b")
     assert (message.recipient, message.audience) == (None, (LIST, "6415907d0d37b", LIST))
-    assert [event.detail["recipient"] for event in house.store.events] == [None, None]
+    assert [event.detail["recipient"] for event in app.store.events] == [None, None]
 
 
 UNCARRIED: list[tuple[str, dict[str, Any], Failure]] = [
@@ -373,52 +373,52 @@ UNCARRIED: list[tuple[str, dict[str, Any], Failure]] = [
 
 @pytest.mark.parametrize(("changes", "failure"), [u[1:] for u in UNCARRIED], ids=[u[0] for u in UNCARRIED])
 def test_message_to_unsupported_lists_fails_without_a_call(changes: dict[str, Any], failure: Failure) -> None:
-    house = House(TAKEN)
+    app = Application(TAKEN)
 
-    house.send(campaign(**changes))
+    app.send(campaign(**changes))
 
-    assert house.message().failure == failure
-    assert house.transport.requests == []
+    assert app.message().failure == failure
+    assert app.transport.requests == []
 
 
 @pytest.mark.parametrize(
     ("reply", "status"), [(TAKEN, Status.ACCEPTED), (lost(), Status.UNKNOWN)], ids=["accepted", "unknown"]
 )
 def test_message_to_lists_is_never_polled_and_ends_unconfirmed(reply: Reply, status: Status) -> None:
-    house = House(reply)
-    house.send(campaign())
-    begun = house.clock.now
+    app = Application(reply)
+    app.send(campaign())
+    begun = app.clock.now
 
-    while house.clock.now < begun + horizon(house) - timedelta(hours=1):
-        house.clock.advance(hours=1)
-        house.follow_up()
-    assert house.message().status is status
-    house.clock.advance(hours=7)
-    house.follow_up()
+    while app.clock.now < begun + horizon(app) - timedelta(hours=1):
+        app.clock.advance(hours=1)
+        app.follow_up()
+    assert app.message().status is status
+    app.clock.advance(hours=7)
+    app.follow_up()
 
-    assert statuses(house.message()) == [Status.SENDING, status, Status.UNCONFIRMED]
-    assert len(house.transport.requests) == 1
+    assert statuses(app.message()) == [Status.SENDING, status, Status.UNCONFIRMED]
+    assert len(app.transport.requests) == 1
 
 
 def test_message_to_a_number_is_polled_even_beside_one_to_lists() -> None:
     row = {"uid": "606812e63f78c", "to": "8801744977910", "message": "Your code is 1234", "status": "Delivered"}
     page = smsnoc({"data": [row], "last_page": 1, "next_page_url": None})
-    house = House(TAKEN, smsnoc(row | {"status": "Queued"}), page)
-    house.send(campaign("to-lists"))
-    house.send(request("to-one", home="smsnoc"))
+    app = Application(TAKEN, smsnoc(row | {"status": "Queued"}), page)
+    app.send(campaign("to-lists"))
+    app.send(request("to-one", home="smsnoc"))
 
-    house.clock.advance(seconds=15)
-    house.follow_up()
+    app.clock.advance(seconds=15)
+    app.follow_up()
 
-    assert [house.message(name).status for name in ("to-lists", "to-one")] == [Status.ACCEPTED, Status.DELIVERED]
+    assert [app.message(name).status for name in ("to-lists", "to-one")] == [Status.ACCEPTED, Status.DELIVERED]
 
 
 def test_lost_campaign_is_not_reconciled_with_a_listed_message() -> None:
     row = {"uid": "606812e63f78c", "to": "", "message": "Your code is 1234", "status": "Delivered"}
-    house = House(lost(), smsnoc({"data": [row], "last_page": 1, "next_page_url": None}))
-    house.send(campaign("to-lists"), request("to-one", home="smsnoc"))
+    app = Application(lost(), smsnoc({"data": [row], "last_page": 1, "next_page_url": None}))
+    app.send(campaign("to-lists"), request("to-one", home="smsnoc"))
 
-    house.clock.advance(seconds=15)
-    house.follow_up()
+    app.clock.advance(seconds=15)
+    app.follow_up()
 
-    assert house.message("to-lists").status is Status.UNKNOWN
+    assert app.message("to-lists").status is Status.UNKNOWN

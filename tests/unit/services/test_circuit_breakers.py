@@ -14,7 +14,7 @@ from sampai.providers.nomsa.sms import Nomsa
 from sampai.services.circuit_breakers import CircuitBreakers
 from tests.covers import covers
 from tests.fakes import START
-from tests.harness.application import House, lost, nomsa_taken, request, smspoh_taken, unauthorized, unreached
+from tests.harness.application import Application, lost, nomsa_taken, request, smspoh_taken, unauthorized, unreached
 
 MINUTE = timedelta(minutes=1)
 
@@ -85,35 +85,33 @@ def test_changed_credentials_close_a_circuit() -> None:
 
 @covers("V8")
 def test_a_vendor_outage_makes_at_most_five_messages_unknown_and_one_per_minute() -> None:
-    house = House(lost())
-    house.send(*(request(f"m-{n}", on_unknown="hold") for n in range(5)))
-    house.send(*(request(f"m-{n}") for n in range(5, 15)))
-    house.clock.advance(seconds=60)
-    house.resume()
+    app = Application(lost())
+    app.send(*(request(f"m-{n}", on_unknown="hold") for n in range(5)))
+    app.send(*(request(f"m-{n}") for n in range(5, 15)))
+    app.clock.advance(seconds=60)
+    app.resume()
 
-    seen = [message.status for message in house.store.messages.values()]
+    seen = [message.status for message in app.store.messages.values()]
     assert (seen.count(Status.UNKNOWN), seen.count(Status.QUEUED)) == (6, 9)
 
-    house.transport.replies = [lambda _: nomsa_taken(str(len(house.transport.requests)))]
+    app.transport.replies = [lambda _: nomsa_taken(str(len(app.transport.requests)))]
     for _ in range(3):
-        house.clock.advance(seconds=60)
-        house.follow_up()
-        house.resume()
-    waiting = [m.status for m in house.store.messages.values() if m.message_id not in {f"m-{n}" for n in range(6)}]
+        app.clock.advance(seconds=60)
+        app.follow_up()
+        app.resume()
+    waiting = [m.status for m in app.store.messages.values() if m.message_id not in {f"m-{n}" for n in range(6)}]
     assert set(waiting) == {Status.ACCEPTED}
-    assert house.telemetry.counts["CircuitOpened", None] == 2
+    assert app.telemetry.counts["CircuitOpened", None] == 2
 
 
 def test_a_failed_call_with_many_messages_is_one_failure() -> None:
-    house = House(unreached())
+    app = Application(unreached())
 
-    house.send(
-        *(request(f"m-{n}", "smspoh", recipient=f"+9597777777{n}", category="promotional") for n in range(10, 20))
-    )
-    house.send(request("m-1", "smspoh"))
+    app.send(*(request(f"m-{n}", "smspoh", recipient=f"+9597777777{n}", category="promotional") for n in range(10, 20)))
+    app.send(request("m-1", "smspoh"))
 
-    assert len(house.transport.requests) == 2
-    assert ("CircuitOpened", None) not in house.telemetry.counts
+    assert len(app.transport.requests) == 2
+    assert ("CircuitOpened", None) not in app.telemetry.counts
 
 
 def test_a_message_that_is_sent_by_another_provider_uses_no_probe() -> None:
@@ -121,12 +119,12 @@ def test_a_message_that_is_sent_by_another_provider_uses_no_probe() -> None:
         return nomsa_taken(str(next(numbers))) if "nomsa" in sent.host else smspoh_taken("AA-1", "only-smspoh")
 
     numbers = count(1)
-    house = House(unauthorized())
-    house.send(request("first", "smspoh"))
-    house.transport.replies = [answer]
-    house.clock.advance(seconds=60)
+    app = Application(unauthorized())
+    app.send(request("first", "smspoh"))
+    app.transport.replies = [answer]
+    app.clock.advance(seconds=60)
 
-    house.send(request("either", recipient="+66812345678"), request("only-smspoh", "smspoh"))
+    app.send(request("either", recipient="+66812345678"), request("only-smspoh", "smspoh"))
 
-    assert house.message("either").provider == "nomsa"
-    assert house.message("only-smspoh").status is Status.ACCEPTED
+    assert app.message("either").provider == "nomsa"
+    assert app.message("only-smspoh").status is Status.ACCEPTED

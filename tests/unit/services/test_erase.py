@@ -15,7 +15,7 @@ from tests.covers import covers
 from tests.fakes import START, FixedClock, InMemoryEncryptionKeys, InMemoryStore
 from tests.harness.application import (
     RECIPIENTS,
-    House,
+    Application,
     lost,
     nomsa_list,
     nomsa_taken,
@@ -131,57 +131,57 @@ def test_message_keeps_its_id_and_loses_everything_personal(before: dict[str, An
 
 @covers("I14")
 def test_message_erased_during_its_vendor_call_is_not_sent_again() -> None:
-    house = House()
-    service = eraser(house.store, house.encryption_keys)
+    app = Application()
+    service = eraser(app.store, app.encryption_keys)
 
     def throttled(_: HttpRequest) -> HttpResponse:
         service.erase(RECIPIENTS["nomsa"])
         return HttpResponse(status=429, headers={}, body=b"")
 
-    house.transport.replies = [throttled]
-    house.send(request())
+    app.transport.replies = [throttled]
+    app.send(request())
 
-    assert (house.message().status, house.message().recipient) == (Status.FAILED, None)
-    house.clock.advance(days=1)
-    house.resume()
-    house.follow_up()
-    assert len(house.transport.requests) == 1
+    assert (app.message().status, app.message().recipient) == (Status.FAILED, None)
+    app.clock.advance(days=1)
+    app.resume()
+    app.follow_up()
+    assert len(app.transport.requests) == 1
 
 
 @covers("I14")
 def test_erased_unknown_message_is_not_sent_again_even_if_it_asked_for_that() -> None:
-    house = House(lost(), nomsa_list())
-    house.send(request(on_unknown="resend"))
-    eraser(house.store, house.encryption_keys).erase(RECIPIENTS["nomsa"])
+    app = Application(lost(), nomsa_list())
+    app.send(request(on_unknown="resend"))
+    eraser(app.store, app.encryption_keys).erase(RECIPIENTS["nomsa"])
 
     for _ in range(20):
-        house.clock.advance(hours=4)
-        house.follow_up()
-        house.resume()
+        app.clock.advance(hours=4)
+        app.follow_up()
+        app.resume()
 
-    assert house.message().status is Status.UNCONFIRMED
-    assert [call.method for call in house.transport.requests].count("POST") == 1
+    assert app.message().status is Status.UNCONFIRMED
+    assert [call.method for call in app.transport.requests].count("POST") == 1
 
 
 def test_receipt_of_an_erased_message_still_ends_it() -> None:
-    house = House(smspoh_taken("AA-1"))
-    house.send(request(home="smspoh"))
-    eraser(house.store, house.encryption_keys).erase(RECIPIENTS["smspoh"])
+    app = Application(smspoh_taken("AA-1"))
+    app.send(request(home="smspoh"))
+    eraser(app.store, app.encryption_keys).erase(RECIPIENTS["smspoh"])
 
-    house.receive(query="messageId=AA-1&status=Delivered&clientReference=m-1")
+    app.receive(query="messageId=AA-1&status=Delivered&clientReference=m-1")
 
-    assert (house.message().status, house.message().recipient) == (Status.DELIVERED, None)
+    assert (app.message().status, app.message().recipient) == (Status.DELIVERED, None)
 
 
 def test_erased_id_is_not_sent_again() -> None:
-    house = House(nomsa_taken())
-    house.send(request(send_at="2026-11-21T12:00:00Z"))
-    eraser(house.store, house.encryption_keys).erase(RECIPIENTS["nomsa"])
+    app = Application(nomsa_taken())
+    app.send(request(send_at="2026-11-21T12:00:00Z"))
+    eraser(app.store, app.encryption_keys).erase(RECIPIENTS["nomsa"])
 
-    house.send(request(send_at="2026-11-21T12:00:00Z"), request())
+    app.send(request(send_at="2026-11-21T12:00:00Z"), request())
 
-    assert house.message().status is Status.CANCELED
-    assert house.transport.requests == []
+    assert app.message().status is Status.CANCELED
+    assert app.transport.requests == []
 
 
 def test_report_counts_ids_that_mention_the_number() -> None:

@@ -14,7 +14,7 @@ from sampai.services.ports.configuration import Secret
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.ports.transport import NoResponse
 from tests.fakes import START
-from tests.harness.application import SECRET, House, lost, unreached
+from tests.harness.application import SECRET, Application, lost, unreached
 
 TEMPLATE = "5a4b3c2d-1e0f-4a9b-8c7d-6e5f4a3b2c04"
 CHANNEL = "7d1c7c0a-3e0f-4b52-9a43-6a1f0b1e2d03"
@@ -77,31 +77,31 @@ def check_of(request: HttpRequest) -> str:
     return CHECKS[parts.netloc + parts.path]
 
 
-def house_with(answers: dict[str, Answer] | None = None, *, settings: dict[str, Any] | None = None) -> House:
+def app_with(answers: dict[str, Answer] | None = None, *, settings: dict[str, Any] | None = None) -> Application:
     given = ANSWERS | (answers or {})
-    return House(lambda request: given[check_of(request)], settings=settings)
+    return Application(lambda request: given[check_of(request)], settings=settings)
 
 
-def run(house: House, seconds: float = 60.0) -> int:
-    return house.monitor.run(remaining=lambda: seconds)
+def run(app: Application, seconds: float = 60.0) -> int:
+    return app.monitor.run(remaining=lambda: seconds)
 
 
-def alarms(house: House) -> dict[tuple[str, str | None], int]:
-    return {metric: times for metric, times in house.telemetry.counts.items() if times}
+def alarms(app: Application) -> dict[tuple[str, str | None], int]:
+    return {metric: times for metric, times in app.telemetry.counts.items() if times}
 
 
 # --- account checks -------------------------------------------------------------------------------------------------
 
 
 def test_every_check_of_every_account_is_made_once() -> None:
-    house = house_with()
+    app = app_with()
 
-    assert run(house) == 6
+    assert run(app) == 6
 
-    assert sorted(map(check_of, house.transport.requests)) == sorted(ANSWERS)
-    assert house.telemetry.measures == ALL_WELL
-    assert house.directory.catalogues == {"nusasms": CATALOGUE}
-    assert alarms(house) == {}
+    assert sorted(map(check_of, app.transport.requests)) == sorted(ANSWERS)
+    assert app.telemetry.measures == ALL_WELL
+    assert app.directory.catalogues == {"nusasms": CATALOGUE}
+    assert alarms(app) == {}
 
 
 OFF: list[tuple[str, dict[str, Any], dict[str, dict[str, str]], set[str]]] = [
@@ -120,24 +120,22 @@ OFF: list[tuple[str, dict[str, Any], dict[str, dict[str, str]], set[str]]] = [
 def test_an_account_that_is_not_configured_is_not_checked(
     settings: dict[str, Any], credentials: dict[str, dict[str, str]], unchecked: set[str]
 ) -> None:
-    house = house_with(settings=settings)
-    house.secret.secret = Secret(
-        webhook_tokens=SECRET.webhook_tokens, credentials={**SECRET.credentials, **credentials}
-    )
+    app = app_with(settings=settings)
+    app.secret.secret = Secret(webhook_tokens=SECRET.webhook_tokens, credentials={**SECRET.credentials, **credentials})
 
-    assert run(house) == 6 - len(unchecked)
+    assert run(app) == 6 - len(unchecked)
 
-    assert {check_of(request) for request in house.transport.requests} == ANSWERS.keys() - unchecked
-    assert alarms(house) == {("ProviderUnusable", name): 1 for name, given in credentials.items() if not given}
+    assert {check_of(request) for request in app.transport.requests} == ANSWERS.keys() - unchecked
+    assert alarms(app) == {("ProviderUnusable", name): 1 for name, given in credentials.items() if not given}
 
 
 def test_a_check_begins_only_with_time_for_its_answer() -> None:
-    house = house_with()
+    app = app_with()
 
-    assert run(house, seconds=14.9) == 0
+    assert run(app, seconds=14.9) == 0
 
-    assert house.transport.requests == []
-    assert alarms(house) == {
+    assert app.transport.requests == []
+    assert alarms(app) == {
         ("AccountCheckFailed", "smsnoc"): 1,
         ("AccountCheckFailed", "smspoh"): 1,
         ("AccountCheckFailed", "nusasms"): 4,
@@ -174,29 +172,29 @@ LOW: list[tuple[str, dict[str, Answer], dict[str, Any], set[str]]] = [
 def test_a_balance_at_or_below_its_threshold_raises_an_alarm(
     answers: dict[str, Answer], providers: dict[str, Any], low: set[str]
 ) -> None:
-    house = house_with(answers, settings={"providers": providers})
+    app = app_with(answers, settings={"providers": providers})
 
-    assert run(house) == 6
+    assert run(app) == 6
 
-    assert alarms(house) == {("BalanceLow", name): 1 for name in low}
+    assert alarms(app) == {("BalanceLow", name): 1 for name in low}
 
 
 def test_two_low_accounts_of_a_vendor_raise_two_alarms() -> None:
-    house = house_with({"nusasms balance": nusasms(sms_balance=0, wa_balance=-1)})
+    app = app_with({"nusasms balance": nusasms(sms_balance=0, wa_balance=-1)})
 
-    run(house)
+    run(app)
 
-    assert alarms(house) == {("BalanceLow", "nusasms"): 2}
+    assert alarms(app) == {("BalanceLow", "nusasms"): 2}
 
 
 def test_a_balance_without_a_threshold_is_still_measured() -> None:
-    house = house_with(
+    app = app_with(
         {"smsnoc": smsnoc("Unlimited")}, settings={"providers": {"smspoh": {"low_balance": {"credit": None}}}}
     )
 
-    run(house)
+    run(app)
 
-    assert house.telemetry.measures == {key: value for key, value in ALL_WELL.items() if key[1] != "smsnoc"}
+    assert app.telemetry.measures == {key: value for key, value in ALL_WELL.items() if key[1] != "smsnoc"}
 
 
 DAY = timedelta(days=1)
@@ -230,13 +228,13 @@ def test_a_balance_that_expires_soon_raises_an_alarm(
     data: dict[str, Any], settings: dict[str, Any], days: dict[str, float], is_alarm: bool
 ) -> None:
     # A date begins at midnight in Jakarta, seven hours ahead of UTC: at 10:00 UTC it is 17:00 there.
-    house = house_with({"nusasms balance": nusasms(**data)}, settings=settings)
+    app = app_with({"nusasms balance": nusasms(**data)}, settings=settings)
 
-    run(house)
+    run(app)
 
-    measured = {key[2]: value for key, value in house.telemetry.measures.items() if key[0] == "BalanceDaysLeft"}
+    measured = {key[2]: value for key, value in app.telemetry.measures.items() if key[0] == "BalanceDaysLeft"}
     assert measured == pytest.approx(days)
-    assert alarms(house) == ({("BalanceExpiring", "nusasms"): 1} if is_alarm else {})
+    assert alarms(app) == ({("BalanceExpiring", "nusasms"): 1} if is_alarm else {})
 
 
 # --- failed checks --------------------------------------------------------------------------------------------------
@@ -292,24 +290,24 @@ WRONG: list[tuple[str, dict[str, Answer], dict[tuple[str, str | None], int], int
 def test_a_failure_at_one_vendor_raises_an_alarm_and_leaves_the_others(
     answers: dict[str, Answer], raised: dict[tuple[str, str | None], int], answered: int
 ) -> None:
-    house = house_with(answers)
+    app = app_with(answers)
 
-    assert run(house) == answered
+    assert run(app) == answered
 
     affected = {name.split()[0] for name in answers}
-    assert alarms(house) == raised
-    assert {check_of(request) for request in house.transport.requests} == ANSWERS.keys()
-    assert {key: v for key, v in house.telemetry.measures.items() if key[1] not in affected} == {
+    assert alarms(app) == raised
+    assert {check_of(request) for request in app.transport.requests} == ANSWERS.keys()
+    assert {key: v for key, v in app.telemetry.measures.items() if key[1] not in affected} == {
         key: v for key, v in ALL_WELL.items() if key[1] not in affected
     }
 
 
 def test_the_log_contains_no_credential() -> None:
-    house = House(HttpResponse(status=401, body=b"1|house house_v1_nomsa"))
+    app = Application(HttpResponse(status=401, body=b"1|house house_v1_nomsa"))
 
-    run(house)
+    run(app)
 
-    shown = repr([house.telemetry.lines, house.transport.requests])
+    shown = repr([app.telemetry.lines, app.transport.requests])
     assert [name for name in ("1|house", "house_v1") if name in shown] == []
 
 
@@ -345,38 +343,38 @@ PARTS: list[tuple[str, dict[str, Answer], Catalogue]] = [
 
 @pytest.mark.parametrize(("answers", "stored"), [p[1:] for p in PARTS], ids=[p[0] for p in PARTS])
 def test_the_catalogue_has_the_parts_that_the_vendor_listed(answers: dict[str, Answer], stored: Catalogue) -> None:
-    house = house_with(answers)
-    house.directory.store_catalogue("nusasms", BEFORE)
+    app = app_with(answers)
+    app.directory.store_catalogue("nusasms", BEFORE)
 
-    run(house)
+    run(app)
 
-    assert house.directory.catalogues == {"nusasms": stored}
+    assert app.directory.catalogues == {"nusasms": stored}
 
 
 def test_balances_are_measured_even_if_the_catalogue_cannot_be_stored() -> None:
-    house = house_with()
-    house.directory.is_down = True
+    app = app_with()
+    app.directory.is_down = True
 
-    assert run(house) == 6
+    assert run(app) == 6
 
-    assert house.telemetry.measures == ALL_WELL
-    assert [what for level, what, _ in house.telemetry.lines if level == "error"] == ["catalogue not stored"]
+    assert app.telemetry.measures == ALL_WELL
+    assert [what for level, what, _ in app.telemetry.lines if level == "error"] == ["catalogue not stored"]
 
 
 def test_without_settings_no_vendor_is_called() -> None:
-    house = house_with()
-    house.settings.is_down = True
+    app = app_with()
+    app.settings.is_down = True
 
     with pytest.raises(UnavailableError):
-        run(house)
+        run(app)
 
-    assert house.transport.requests == []
+    assert app.transport.requests == []
 
 
 def test_messages_are_checked_against_the_catalogue_of_the_monitor() -> None:
-    house = house_with({"nusasms templates": listed(ROW | {"status": "PAUSED"})})
-    run(house)
-    sent = len(house.transport.requests)
+    app = app_with({"nusasms templates": listed(ROW | {"status": "PAUSED"})})
+    run(app)
+    sent = len(app.transport.requests)
     body = {
         "message_id": "m-1",
         "channel": "whatsapp_official",
@@ -385,8 +383,8 @@ def test_messages_are_checked_against_the_catalogue_of_the_monitor() -> None:
         "content": {"type": "template", "template_id": TEMPLATE, "parameters": ["1234"]},
     }
 
-    house.send(json.dumps(body))
+    app.send(json.dumps(body))
 
     detail = "content.template_id: the template is not approved"
-    assert house.message().failure == Failure(reason=Reason.TEMPLATE_REJECTED, detail=detail)
-    assert len(house.transport.requests) == sent
+    assert app.message().failure == Failure(reason=Reason.TEMPLATE_REJECTED, detail=detail)
+    assert len(app.transport.requests) == sent

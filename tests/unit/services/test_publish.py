@@ -28,7 +28,7 @@ from sampai.services.ports.runtime import UnavailableError
 from sampai.services.publish import PublishService
 from tests.covers import covers
 from tests.fakes import START, InMemoryEncryptionKeys, InMemoryMedia, RecordingBus, RecordingTelemetry
-from tests.harness.application import House, request, smspoh_taken
+from tests.harness.application import Application, request, smspoh_taken
 
 INBOUND = Inbound(
     provider="nusasms", channel=Channel.SMS, provider_message_id="0017", sender="+6281234567810", text="Hi"
@@ -37,20 +37,20 @@ INBOUND = Inbound(
 
 @covers("P16", "D8", "E2")
 def test_a_batch_that_is_published_again_has_the_same_events() -> None:
-    house = House(smspoh_taken("AA-1"))
-    house.send(request(home="smspoh"))
-    accepted = house.message()
-    house.receive(query="messageId=AA-1&clientReference=m-1&status=Success")
-    revisions = [accepted, replace(accepted, revision=accepted.revision + 1), house.message()]
+    app = Application(smspoh_taken("AA-1"))
+    app.send(request(home="smspoh"))
+    accepted = app.message()
+    app.receive(query="messageId=AA-1&clientReference=m-1&status=Success")
+    revisions = [accepted, replace(accepted, revision=accepted.revision + 1), app.message()]
     changes = list(zip([None, *revisions], revisions, strict=False))
-    bus = house.bus
+    bus = app.bus
 
     bus.is_down = True
     with pytest.raises(UnavailableError):
-        house.publisher.publish(changes)
+        app.publisher.publish(changes)
     bus.is_down = False
-    house.publisher.publish(changes)
-    house.publisher.publish(changes)
+    app.publisher.publish(changes)
+    app.publisher.publish(changes)
 
     published = [(event.detail["sequence"], event.detail["status"]) for event in bus.events]
     assert published == [(2, "accepted"), (3, "delivered")] * 2
@@ -81,9 +81,9 @@ def publisher(
 
 
 def test_event_that_cannot_be_built_does_not_block_the_others() -> None:
-    house = House()
-    house.send(request("m-1"), request("m-2"), request("m-3"))
-    messages = [house.message(f"m-{n}") for n in (1, 2, 3)]
+    app = Application()
+    app.send(request("m-1"), request("m-2"), request("m-3"))
+    messages = [app.message(f"m-{n}") for n in (1, 2, 3)]
     broken = replace(messages[1], occurred_at=None)  # type: ignore[arg-type]
     bus, telemetry = RecordingBus(), RecordingTelemetry()
 
@@ -97,11 +97,11 @@ def test_event_that_cannot_be_built_does_not_block_the_others() -> None:
 
 
 def test_message_without_a_history_is_published() -> None:
-    house = House()
-    house.send(request())
+    app = Application()
+    app.send(request())
     bus = RecordingBus()
 
-    publisher(bus, InMemoryMedia(), RecordingTelemetry()).publish([(None, replace(house.message(), history=()))])
+    publisher(bus, InMemoryMedia(), RecordingTelemetry()).publish([(None, replace(app.message(), history=()))])
 
     assert [event.detail["source"] for event in bus.events] == ["send"]
 

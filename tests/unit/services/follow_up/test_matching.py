@@ -8,7 +8,7 @@ import pytest
 from sampai.domain.status import Status
 from sampai.domain.times import to_text
 from tests.fakes import START
-from tests.harness.application import House, lost, nomsa_list, nomsa_row, request
+from tests.harness.application import Application, lost, nomsa_list, nomsa_row, request
 
 
 @pytest.mark.parametrize(
@@ -22,13 +22,13 @@ from tests.harness.application import House, lost, nomsa_list, nomsa_row, reques
     ids=["other text", "other number", "other time", "never accepted"],
 )
 def test_a_row_that_differs_does_not_match(row: dict[str, object]) -> None:
-    house = House(lost(), nomsa_list(row))
-    house.send(request())
-    house.clock.advance(seconds=15)
+    app = Application(lost(), nomsa_list(row))
+    app.send(request())
+    app.clock.advance(seconds=15)
 
-    house.follow_up()
+    app.follow_up()
 
-    assert house.message().status is Status.UNKNOWN
+    assert app.message().status is Status.UNKNOWN
 
 
 CODE_2222 = "Your code is <2222>"
@@ -54,25 +54,25 @@ DELIVERED = {"status": "DELIVERED", "delivered_at": "2026-11-21T10:00:05.000Z"}
 def test_a_listed_text_is_ours_only_if_the_vendor_may_have_made_it_from_ours(
     ours: str, listed: str, is_ours: bool
 ) -> None:
-    house = House(lost(), nomsa_list(nomsa_row("145", body=listed, **DELIVERED)))
-    house.send(request(content={"type": "text", "text": ours}))
-    house.clock.advance(seconds=15)
+    app = Application(lost(), nomsa_list(nomsa_row("145", body=listed, **DELIVERED)))
+    app.send(request(content={"type": "text", "text": ours}))
+    app.clock.advance(seconds=15)
 
-    house.follow_up()
+    app.follow_up()
 
-    assert house.message().status is (Status.DELIVERED if is_ours else Status.UNKNOWN)
+    assert app.message().status is (Status.DELIVERED if is_ours else Status.UNKNOWN)
 
 
 @pytest.mark.parametrize(("age", "status"), [(5, Status.UNKNOWN), (89, Status.UNKNOWN), (90, Status.DELIVERED)])
 def test_a_row_that_may_be_a_send_in_flight_does_not_match_yet(age: int, status: Status) -> None:
     later = START + timedelta(minutes=5)
     row = nomsa_row("145", created_at=to_text(later), status="DELIVERED", delivered_at=to_text(later))
-    house = House(lost(), nomsa_list(row))
-    house.send(request(on_unknown="resend"))
+    app = Application(lost(), nomsa_list(row))
+    app.send(request(on_unknown="resend"))
 
     for _ in range(2):
-        house.clock.now = later + timedelta(seconds=age)
-        house.store.messages["m-1"] = replace(house.message(), due_at=house.clock())
-        house.follow_up()
+        app.clock.now = later + timedelta(seconds=age)
+        app.store.messages["m-1"] = replace(app.message(), due_at=app.clock())
+        app.follow_up()
 
-    assert (house.message().status, house.message().not_found_count) == (status, 0)
+    assert (app.message().status, app.message().not_found_count) == (status, 0)

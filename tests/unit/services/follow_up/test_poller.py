@@ -10,7 +10,7 @@ import pytest
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.status import Status
 from tests.harness.application import (
-    House,
+    Application,
     lost,
     nomsa_list,
     nomsa_row,
@@ -27,28 +27,28 @@ DELIVERED = {"status": "DELIVERED", "delivered_at": "2026-11-21T10:00:05.000Z"}
 
 def test_one_list_call_reports_on_many_messages() -> None:
     rows = [nomsa_row(str(n), **DELIVERED) for n in range(50)]
-    house = House(*(nomsa_taken(str(n)) for n in range(50)), nomsa_list(*rows))
-    house.send(*(request(f"m-{n}") for n in range(50)))
-    house.clock.advance(seconds=15)
+    app = Application(*(nomsa_taken(str(n)) for n in range(50)), nomsa_list(*rows))
+    app.send(*(request(f"m-{n}") for n in range(50)))
+    app.clock.advance(seconds=15)
 
-    house.follow_up()
+    app.follow_up()
 
-    assert {m.status for m in house.store.messages.values()} == {Status.DELIVERED}
-    assert len(house.transport.requests) == 51
+    assert {m.status for m in app.store.messages.values()} == {Status.DELIVERED}
+    assert len(app.transport.requests) == 51
 
 
 def test_a_message_that_is_not_in_the_list_is_looked_up_by_id() -> None:
-    house = House(nomsa_taken("145"), nomsa_list(), nomsa_taken("145", **DELIVERED))
-    house.send(request())
-    house.clock.advance(seconds=15)
+    app = Application(nomsa_taken("145"), nomsa_list(), nomsa_taken("145", **DELIVERED))
+    app.send(request())
+    app.clock.advance(seconds=15)
 
-    house.follow_up()
+    app.follow_up()
 
-    assert house.message().status is Status.DELIVERED
-    assert house.transport.requests[-1].url.endswith("/145")
+    assert app.message().status is Status.DELIVERED
+    assert app.transport.requests[-1].url.endswith("/145")
 
 
-def list_with(ours_per_page: int) -> tuple[House, list[str]]:
+def list_with(ours_per_page: int) -> tuple[Application, list[str]]:
     """Follow up thirty delivered messages; each page of the list has some of them among rows of others.
 
     Return the paths that were requested: `sms` for a page, else the id of a look-up.
@@ -70,18 +70,18 @@ def list_with(ours_per_page: int) -> tuple[House, list[str]]:
         return HttpResponse(status=200, body=json.dumps({"has_more": True, "data": [*ours, *others]}).encode())
 
     numbers = iter(range(30))
-    house = House(answer)
-    house.send(*(request(f"m-{n}") for n in range(30)))
-    house.clock.advance(seconds=15)
-    house.follow_up()
-    return house, paths
+    app = Application(answer)
+    app.send(*(request(f"m-{n}") for n in range(30)))
+    app.clock.advance(seconds=15)
+    app.follow_up()
+    return app, paths
 
 
 @pytest.mark.parametrize(("ours_per_page", "pages"), [(15, 2), (3, 10), (1, 4), (0, 4)])
 def test_look_ups_replace_a_list_with_few_of_our_messages(ours_per_page: int, pages: int) -> None:
-    house, paths = list_with(ours_per_page)
+    app, paths = list_with(ours_per_page)
 
-    assert {message.status for message in house.store.messages.values()} == {Status.DELIVERED}
+    assert {message.status for message in app.store.messages.values()} == {Status.DELIVERED}
     assert paths.count("sms") == pages
     assert len(paths) == pages + 30 - pages * ours_per_page
 
@@ -98,79 +98,79 @@ def test_a_list_that_is_cut_does_not_prove_that_a_message_is_missing() -> None:
             status=200, headers={"content-type": "application/json"}, body=json.dumps(document).encode()
         )
 
-    house = House(lost(), answer)
-    house.send(request(home="smspoh", on_unknown="resend"))
+    app = Application(lost(), answer)
+    app.send(request(home="smspoh", on_unknown="resend"))
     for _ in range(4):
-        house.clock.advance(minutes=30)
-        house.follow_up()
-        house.resume()
+        app.clock.advance(minutes=30)
+        app.follow_up()
+        app.resume()
 
-    assert (house.message().status, house.message().not_found_count) == (Status.UNKNOWN, 0)
-    assert len(house.transport.requests) == 1 + 4 * 10
+    assert (app.message().status, app.message().not_found_count) == (Status.UNKNOWN, 0)
+    assert len(app.transport.requests) == 1 + 4 * 10
 
 
 def test_a_failed_poll_is_repeated_later() -> None:
-    house = House(nomsa_taken("145"), unreached())
-    house.send(request())
-    house.clock.advance(seconds=15)
+    app = Application(nomsa_taken("145"), unreached())
+    app.send(request())
+    app.clock.advance(seconds=15)
 
-    house.follow_up()
+    app.follow_up()
 
-    assert house.message().status is Status.ACCEPTED
-    assert house.message().due_at == house.clock() + timedelta(seconds=60)
+    assert app.message().status is Status.ACCEPTED
+    assert app.message().due_at == app.clock() + timedelta(seconds=60)
 
 
 def test_a_vendor_without_a_list_and_look_ups_is_not_called() -> None:
-    house = House(nusasms_taken("0017"))
-    house.send(request(home="nusasms"))
-    house.clock.advance(seconds=15)
+    app = Application(nusasms_taken("0017"))
+    app.send(request(home="nusasms"))
+    app.clock.advance(seconds=15)
 
-    house.follow_up()
+    app.follow_up()
 
-    assert len(house.transport.requests) == 1
-    assert house.message().due_at == house.clock() + timedelta(seconds=60)
+    assert len(app.transport.requests) == 1
+    assert app.message().due_at == app.clock() + timedelta(seconds=60)
 
 
 def test_no_look_up_begins_without_time_left() -> None:
-    house = House(nomsa_taken("145"), nomsa_list())
-    house.send(request())
-    house.clock.advance(seconds=15)
+    app = Application(nomsa_taken("145"), nomsa_list())
+    app.send(request())
+    app.clock.advance(seconds=15)
     seconds = iter([50.0, 13.0])
 
-    house.follower.run(remaining=lambda: next(seconds, 12.0))
+    app.follower.run(remaining=lambda: next(seconds, 12.0))
 
-    assert [r.method for r in house.transport.requests] == ["POST"]
-    assert house.message().status is Status.ACCEPTED
+    assert [r.method for r in app.transport.requests] == ["POST"]
+    assert app.message().status is Status.ACCEPTED
 
 
 def test_pages_that_repeat_end_the_list() -> None:
     page = json.dumps({"has_more": True, "data": [nomsa_row("others-1"), nomsa_row("others-2")]}).encode()
-    house = House(lost(), HttpResponse(status=200, body=page))
-    house.send(request(content={"type": "text", "text": "Another text"}))
-    house.clock.advance(seconds=15)
+    app = Application(lost(), HttpResponse(status=200, body=page))
+    app.send(request(content={"type": "text", "text": "Another text"}))
+    app.clock.advance(seconds=15)
 
-    house.follow_up()
+    app.follow_up()
 
-    assert len(house.transport.requests) == 1 + 2
+    assert len(app.transport.requests) == 1 + 2
 
 
 @pytest.mark.parametrize(("answer", "status"), [("145", Status.DELIVERED), ("999", Status.ACCEPTED)])
 def test_a_look_up_that_answers_about_another_id_is_no_evidence(answer: str, status: Status) -> None:
-    house = House(nomsa_taken("145"), nomsa_list(), nomsa_taken(answer, **DELIVERED))
-    house.send(request())
-    house.clock.advance(seconds=15)
+    app = Application(nomsa_taken("145"), nomsa_list(), nomsa_taken(answer, **DELIVERED))
+    app.send(request())
+    app.clock.advance(seconds=15)
 
-    house.follow_up()
+    app.follow_up()
 
-    assert house.message().status is status
-    assert house.telemetry.counts.get(("StatusPollFailed", "nomsa"), 0) == (answer != "145")
+    assert app.message().status is status
+    assert app.telemetry.counts.get(("StatusPollFailed", "nomsa"), 0) == (answer != "145")
 
 
 def test_a_refused_look_up_does_not_count_as_not_found() -> None:
-    house = House(nomsa_taken("145"), nomsa_list(), unauthorized())
-    house.send(request())
-    house.clock.advance(seconds=15)
+    app = Application(nomsa_taken("145"), nomsa_list(), unauthorized())
+    app.send(request())
+    app.clock.advance(seconds=15)
 
-    house.follow_up()
+    app.follow_up()
 
-    assert (house.message().lookups, house.message().not_found_count) == (1, 0)
+    assert (app.message().lookups, app.message().not_found_count) == (1, 0)

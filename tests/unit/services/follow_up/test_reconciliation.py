@@ -8,7 +8,7 @@ from sampai.services.ports.correlations import LinkCorrelation
 from tests.covers import covers
 from tests.fakes import statuses
 from tests.harness.application import (
-    House,
+    Application,
     lost,
     nomsa_list,
     nomsa_row,
@@ -30,66 +30,66 @@ RECONCILED = [
 @covers("P7", "I4", "E2")
 @pytest.mark.parametrize(("home", "history", "provider_message_id"), RECONCILED, ids=[c[0] for c in RECONCILED])
 def test_an_unknown_send_is_found_in_the_list(home: str, history: HttpResponse, provider_message_id: str) -> None:
-    house = House(lost(), history)
-    house.send(request(home=home))
-    house.clock.advance(seconds=15)
+    app = Application(lost(), history)
+    app.send(request(home=home))
+    app.clock.advance(seconds=15)
 
-    house.follow_up()
+    app.follow_up()
 
-    assert statuses(house.message()) == [Status.SENDING, Status.UNKNOWN, Status.DELIVERED]
-    assert house.message().provider_message_id == provider_message_id
-    assert house.store.buffered[f"{home}#sms#{provider_message_id}"].message_id == "m-1"
-    assert house.sequences() == [1, 2, 3]
+    assert statuses(app.message()) == [Status.SENDING, Status.UNKNOWN, Status.DELIVERED]
+    assert app.message().provider_message_id == provider_message_id
+    assert app.store.buffered[f"{home}#sms#{provider_message_id}"].message_id == "m-1"
+    assert app.sequences() == [1, 2, 3]
 
 
 @covers("I9")
 def test_a_row_of_another_message_is_not_claimed() -> None:
-    house = House(nomsa_taken("145"), lost(), nomsa_list(nomsa_row("145")), nomsa_list(nomsa_row("145")))
-    house.send(request("first"))
-    house.send(request("second"))
-    house.clock.advance(seconds=15)
+    app = Application(nomsa_taken("145"), lost(), nomsa_list(nomsa_row("145")), nomsa_list(nomsa_row("145")))
+    app.send(request("first"))
+    app.send(request("second"))
+    app.clock.advance(seconds=15)
 
-    house.follow_up()
+    app.follow_up()
 
-    assert house.message("second").status is Status.UNKNOWN
-    assert house.message("second").provider_message_id is None
+    assert app.message("second").status is Status.UNKNOWN
+    assert app.message("second").provider_message_id is None
 
 
 def test_the_only_unclaimed_row_is_claimed() -> None:
-    house = House(nomsa_taken("145"), lost(), nomsa_list(nomsa_row("145"), nomsa_row("146")))
-    house.send(request("first"))
-    house.send(request("second"))
-    house.clock.advance(seconds=15)
+    app = Application(nomsa_taken("145"), lost(), nomsa_list(nomsa_row("145"), nomsa_row("146")))
+    app.send(request("first"))
+    app.send(request("second"))
+    app.clock.advance(seconds=15)
 
-    house.follow_up()
+    app.follow_up()
 
-    assert house.message("first").provider_message_id == "145"
-    assert house.message("second").provider_message_id == "146"
+    assert app.message("first").provider_message_id == "145"
+    assert app.message("second").provider_message_id == "146"
 
 
 @pytest.mark.parametrize("listed", [["145"], ["145", "146"]], ids=["one row", "two rows"])
 def test_two_unknown_sends_that_look_alike_stay_unknown(listed: list[str]) -> None:
-    house = House(lost(), lost(), nomsa_list(*map(nomsa_row, listed)))
-    house.send(request("first"))
-    house.send(request("second"))
-    house.clock.advance(seconds=15)
+    app = Application(lost(), lost(), nomsa_list(*map(nomsa_row, listed)))
+    app.send(request("first"))
+    app.send(request("second"))
+    app.clock.advance(seconds=15)
 
-    house.follow_up()
+    app.follow_up()
 
-    assert {m.status for m in house.store.messages.values()} == {Status.UNKNOWN}
+    assert {m.status for m in app.store.messages.values()} == {Status.UNKNOWN}
 
 
 @covers("W1", "I4", "E3")
 def test_an_open_correlation_is_completed() -> None:
-    house = House(nusasms_taken("0017"))
-    house.store.outages = [LinkCorrelation] * 100
-    house.send(request(home="nusasms"))
-    house.store.outages = []
-    house.receive("nusasms", "sms-receipt", query="ref_no=0017&status=DELIVERED")
-    assert house.message().status is Status.ACCEPTED
+    app = Application(nusasms_taken("0017"))
+    app.store.outages = [LinkCorrelation] * 100
+    app.send(request(home="nusasms"))
+    app.store.outages = []
+    app.receive("nusasms", "sms-receipt", query="ref_no=0017&status=DELIVERED")
+    assert app.message().status is Status.ACCEPTED
 
-    house.clock.advance(seconds=15)
-    house.follow_up()
+    app.clock.advance(seconds=15)
+    app.follow_up()
 
-    assert house.message().status is Status.DELIVERED
-    assert house.store.buffered["nusasms#sms#0017"].message_id == "m-1"
+    assert app.message().status is Status.DELIVERED
+    assert app.store.buffered["nusasms#sms#0017"].message_id == "m-1"

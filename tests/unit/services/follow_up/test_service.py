@@ -14,7 +14,7 @@ from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
 from tests.fakes import START, InlinePool, InMemoryStore, statuses
 from tests.harness.application import (
-    House,
+    Application,
     lost,
     nomsa_list,
     nomsa_row,
@@ -28,72 +28,72 @@ DELIVERED = {"status": "DELIVERED", "delivered_at": "2026-11-21T10:00:05.000Z"}
 
 
 def test_a_poll_applies_the_final_status() -> None:
-    house = House(nomsa_taken("145"), nomsa_list(nomsa_row("145", **DELIVERED)))
-    house.send(request())
-    assert house.follow_up() == 0
+    app = Application(nomsa_taken("145"), nomsa_list(nomsa_row("145", **DELIVERED)))
+    app.send(request())
+    assert app.follow_up() == 0
 
-    house.clock.advance(seconds=15)
+    app.clock.advance(seconds=15)
 
-    assert house.follow_up() == 1
-    assert statuses(house.message()) == [Status.SENDING, Status.ACCEPTED, Status.DELIVERED]
-    assert house.message().history[-1].source is Source.POLL
-    assert house.follow_up() == 0
+    assert app.follow_up() == 1
+    assert statuses(app.message()) == [Status.SENDING, Status.ACCEPTED, Status.DELIVERED]
+    assert app.message().history[-1].source is Source.POLL
+    assert app.follow_up() == 0
 
 
 def test_a_final_message_is_not_polled() -> None:
-    house = House(smspoh_taken("AA-1"))
-    house.send(request(home="smspoh"))
-    house.receive(query="messageId=AA-1&clientReference=m-1&status=Success")
-    house.clock.advance(hours=1)
+    app = Application(smspoh_taken("AA-1"))
+    app.send(request(home="smspoh"))
+    app.receive(query="messageId=AA-1&clientReference=m-1&status=Success")
+    app.clock.advance(hours=1)
 
-    assert house.follow_up() == 0
-    assert len(house.transport.requests) == 1
+    assert app.follow_up() == 0
+    assert len(app.transport.requests) == 1
 
 
 def test_a_provider_without_credentials_is_not_called() -> None:
-    house = House(nomsa_taken("145"))
-    house.send(request())
-    calls = len(house.transport.requests)
-    house.secret.secret = Secret()
+    app = Application(nomsa_taken("145"))
+    app.send(request())
+    calls = len(app.transport.requests)
+    app.secret.secret = Secret()
 
-    house.clock.advance(seconds=15)
-    assert house.follow_up() == 1
-    assert (house.message().status, house.message().due_at) == (Status.ACCEPTED, house.clock() + timedelta(seconds=60))
+    app.clock.advance(seconds=15)
+    assert app.follow_up() == 1
+    assert (app.message().status, app.message().due_at) == (Status.ACCEPTED, app.clock() + timedelta(seconds=60))
 
-    house.clock.advance(hours=72)
-    house.follow_up()
-    assert house.message().status is Status.UNCONFIRMED
-    assert len(house.transport.requests) == calls
+    app.clock.advance(hours=72)
+    app.follow_up()
+    assert app.message().status is Status.UNCONFIRMED
+    assert len(app.transport.requests) == calls
 
 
 @covers("P17", "L1")
 def test_two_overlapping_runs_have_the_result_of_one() -> None:
     def overlap(_: HttpRequest) -> HttpResponse:
-        house.transport.replies = [nomsa_list(nomsa_row("145", **DELIVERED))]
-        house.follow_up()
+        app.transport.replies = [nomsa_list(nomsa_row("145", **DELIVERED))]
+        app.follow_up()
         return nomsa_list(nomsa_row("145", status="SENT"))
 
-    house = House(nomsa_taken("145"), overlap)
-    house.send(request())
-    house.clock.advance(seconds=15)
+    app = Application(nomsa_taken("145"), overlap)
+    app.send(request())
+    app.clock.advance(seconds=15)
 
-    house.follow_up()
+    app.follow_up()
 
-    assert house.message().status is Status.DELIVERED
-    assert house.sequences() == [1, 2, 3]
+    assert app.message().status is Status.DELIVERED
+    assert app.sequences() == [1, 2, 3]
 
 
 @covers("E1", "E3")
 def test_a_message_has_a_due_time_until_it_is_final() -> None:
-    house = House(unreached(), lost(), nomsa_list())
-    house.send(request("a"), request("b"))
+    app = Application(unreached(), lost(), nomsa_list())
+    app.send(request("a"), request("b"))
     for _ in range(400):
-        assert all((m.due_at is None) == m.status.is_final for m in house.store.messages.values())
-        house.clock.advance(minutes=17)
-        house.follow_up()
-        house.resume()
+        assert all((m.due_at is None) == m.status.is_final for m in app.store.messages.values())
+        app.clock.advance(minutes=17)
+        app.follow_up()
+        app.resume()
 
-    assert all(m.status.is_final for m in house.store.messages.values())
+    assert all(m.status.is_final for m in app.store.messages.values())
 
 
 # --- the size of a run -----------------------------------------------------------------------------------------
@@ -126,8 +126,8 @@ class CountingStore(InMemoryStore):
 
 def run_with(in_flight: int) -> tuple[list[tuple[str, int, int]], list[int], int]:
     """Return the reads of a run, the number of writes in each commit, and the number of vendor calls."""
-    house, store = House(nomsa_list()), CountingStore()
-    now = house.clock()
+    app, store = Application(nomsa_list()), CountingStore()
+    now = app.clock()
     messages = [
         *(accepted_message(f"due-{n}", "nomsa", at=now - timedelta(seconds=n), due_at=now) for n in range(DUE)),
         *(
@@ -139,19 +139,19 @@ def run_with(in_flight: int) -> tuple[list[tuple[str, int, int]], list[int], int
     service = FollowUpService(
         messages=store,
         correlations=store,
-        queue=house.queue,
-        transport=house.transport,
-        settings=house.settings,
-        secret=house.secret,
-        clock=house.clock,
-        telemetry=house.telemetry,
+        queue=app.queue,
+        transport=app.transport,
+        settings=app.settings,
+        secret=app.secret,
+        clock=app.clock,
+        telemetry=app.telemetry,
         webhook_base_url="https://hooks.example.net",
         new_pool=InlinePool,
     )
 
     assert service.run(remaining=lambda: 50.0) == DUE
 
-    return store.reads, [len(writes) for writes in store.commits], len(house.transport.requests)
+    return store.reads, [len(writes) for writes in store.commits], len(app.transport.requests)
 
 
 def test_the_cost_of_a_run_does_not_depend_on_the_messages_in_flight() -> None:
@@ -162,16 +162,16 @@ def test_the_cost_of_a_run_does_not_depend_on_the_messages_in_flight() -> None:
 
 
 def test_unreadable_items_do_not_stop_the_run_and_are_not_first_for_ever() -> None:
-    house = House(nomsa_taken("145"), nomsa_list(nomsa_row("145", **DELIVERED)))
-    house.send(request())
-    house.store.unreadable = {f"paused-{n}": START for n in range(3)}
-    house.clock.advance(seconds=15)
+    app = Application(nomsa_taken("145"), nomsa_list(nomsa_row("145", **DELIVERED)))
+    app.send(request())
+    app.store.unreadable = {f"paused-{n}": START for n in range(3)}
+    app.clock.advance(seconds=15)
 
-    assert house.follow_up() == 4
+    assert app.follow_up() == 4
 
-    assert house.message().status is Status.DELIVERED
-    assert set(house.store.unreadable.values()) == {house.clock() + timedelta(hours=1)}
-    assert house.follow_up() == 0
+    assert app.message().status is Status.DELIVERED
+    assert set(app.store.unreadable.values()) == {app.clock() + timedelta(hours=1)}
+    assert app.follow_up() == 0
 
 
 def test_unreadable_items_that_cannot_be_postponed_do_not_stop_the_run() -> None:
@@ -179,23 +179,23 @@ def test_unreadable_items_that_cannot_be_postponed_do_not_stop_the_run() -> None
         def postpone_unreadable(self, message_ids: Collection[str], *, now: datetime, due_at: datetime) -> None:
             raise UnavailableError("down")
 
-    house = House(nomsa_taken("145"), nomsa_list(nomsa_row("145", **DELIVERED)), store=Stuck())
-    house.send(request())
-    house.store.unreadable = {"paused": START}
-    house.clock.advance(seconds=15)
+    app = Application(nomsa_taken("145"), nomsa_list(nomsa_row("145", **DELIVERED)), store=Stuck())
+    app.send(request())
+    app.store.unreadable = {"paused": START}
+    app.clock.advance(seconds=15)
 
-    house.follow_up()
+    app.follow_up()
 
-    assert house.message().status is Status.DELIVERED
+    assert app.message().status is Status.DELIVERED
 
 
 def test_age_of_the_oldest_due_message_is_measured_in_seconds_without_a_dimension() -> None:
-    house = House(nomsa_taken("145"), nomsa_list())
-    house.send(request())
+    app = Application(nomsa_taken("145"), nomsa_list())
+    app.send(request())
 
-    house.follow_up()
-    assert house.telemetry.measures == {("OldestDueAge", None, None): 0.0}
+    app.follow_up()
+    assert app.telemetry.measures == {("OldestDueAge", None, None): 0.0}
 
-    house.clock.advance(seconds=15 + 700)
-    house.follow_up()
-    assert house.telemetry.measures == {("OldestDueAge", None, None): 700.0}
+    app.clock.advance(seconds=15 + 700)
+    app.follow_up()
+    assert app.telemetry.measures == {("OldestDueAge", None, None): 700.0}

@@ -6,73 +6,73 @@ from sampai.domain.failure import Failure, Reason
 from sampai.domain.status import Status
 from tests.covers import covers
 from tests.fakes import START, statuses
-from tests.harness.application import House, nomsa_taken, request, unreached
+from tests.harness.application import Application, nomsa_taken, request, unreached
 
 
 @covers("P1")
 def test_a_message_with_a_lost_wake_up_is_woken_again() -> None:
-    house = House(unreached(), nomsa_taken())
-    house.send(request())
-    house.queue.wake_ups.clear()
+    app = Application(unreached(), nomsa_taken())
+    app.send(request())
+    app.queue.wake_ups.clear()
 
-    house.clock.advance(seconds=200)
-    house.follow_up()
-    house.resume()
+    app.clock.advance(seconds=200)
+    app.follow_up()
+    app.resume()
 
-    assert house.message().status is Status.ACCEPTED
+    assert app.message().status is Status.ACCEPTED
 
 
 def test_a_scheduled_message_is_sent_at_its_time() -> None:
-    house = House()
-    house.send(request(send_at="2026-11-22T10:00:00Z"))
+    app = Application()
+    app.send(request(send_at="2026-11-22T10:00:00Z"))
 
-    house.clock.now = START + timedelta(days=1)
-    house.follow_up()
-    house.resume()
+    app.clock.now = START + timedelta(days=1)
+    app.follow_up()
+    app.resume()
 
-    assert statuses(house.message()) == [Status.SCHEDULED, Status.SENDING, Status.ACCEPTED]
+    assert statuses(app.message()) == [Status.SCHEDULED, Status.SENDING, Status.ACCEPTED]
 
 
 @covers("I7")
 def test_a_waiting_message_that_has_expired_fails() -> None:
-    house = House(unreached())
-    house.send(request(expires_at="2026-11-21T10:01:00Z"))
-    house.queue.wake_ups.clear()
+    app = Application(unreached())
+    app.send(request(expires_at="2026-11-21T10:01:00Z"))
+    app.queue.wake_ups.clear()
 
-    house.clock.advance(seconds=200)
-    house.follow_up()
+    app.clock.advance(seconds=200)
+    app.follow_up()
 
-    assert house.message().failure == Failure(reason=Reason.EXPIRED, detail="expires_at: has passed")
+    assert app.message().failure == Failure(reason=Reason.EXPIRED, detail="expires_at: has passed")
 
 
 @covers("V8", "E1", "E2")
 def test_a_message_fails_at_the_horizon_if_its_provider_stays_down() -> None:
-    house = House(unreached())
-    house.send(request())
+    app = Application(unreached())
+    app.send(request())
 
     for _ in range(200):
-        house.clock.advance(minutes=30)
-        house.follow_up()
-        house.resume()
+        app.clock.advance(minutes=30)
+        app.follow_up()
+        app.resume()
 
-    assert house.message().status is Status.FAILED
-    assert house.message().failure == Failure(reason=Reason.PROVIDER_ERROR, detail="no connection: refused")
-    assert house.message().due_at is None
-    assert house.sequences() == list(range(1, house.message().sequence + 1))
+    assert app.message().status is Status.FAILED
+    assert app.message().failure == Failure(reason=Reason.PROVIDER_ERROR, detail="no connection: refused")
+    assert app.message().due_at is None
+    assert app.sequences() == list(range(1, app.message().sequence + 1))
 
 
 def test_a_queue_outage_leaves_the_wake_up_to_the_next_run() -> None:
-    house = House(unreached(), nomsa_taken())
-    house.send(request())
-    house.queue.wake_ups.clear()
-    house.queue.is_down = True
-    house.clock.advance(seconds=200)
-    house.follow_up()
-    assert [line for level, line, _ in house.telemetry.lines if level == "warning"][-1] == "wake-ups not queued"
+    app = Application(unreached(), nomsa_taken())
+    app.send(request())
+    app.queue.wake_ups.clear()
+    app.queue.is_down = True
+    app.clock.advance(seconds=200)
+    app.follow_up()
+    assert [line for level, line, _ in app.telemetry.lines if level == "warning"][-1] == "wake-ups not queued"
 
-    house.queue.is_down = False
-    house.clock.advance(seconds=200)
-    house.follow_up()
-    house.resume()
+    app.queue.is_down = False
+    app.clock.advance(seconds=200)
+    app.follow_up()
+    app.resume()
 
-    assert house.message().status is Status.ACCEPTED
+    assert app.message().status is Status.ACCEPTED

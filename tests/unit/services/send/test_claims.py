@@ -25,7 +25,7 @@ from tests.fakes import (
     InMemoryStore,
     RecordingTelemetry,
 )
-from tests.harness.application import House, request
+from tests.harness.application import Application, request
 from tests.harness.sending import LEASE, new_batch
 from tests.unit.services.send.items import claimed, draft, item_of, provider, queued, sending_item
 
@@ -265,26 +265,26 @@ def test_a_message_that_failed_is_logged_once_it_is_stored(
 
 
 def test_record_that_repeats_an_unreadable_item_comes_back_and_its_neighbours_are_sent() -> None:
-    house = House()
-    house.store.unreadable = {"m-5": START}
+    app = Application()
+    app.store.unreadable = {"m-5": START}
 
-    returned = house.send(*[request(f"m-{n}") for n in range(10)])
+    returned = app.send(*[request(f"m-{n}") for n in range(10)])
 
     assert returned == ["r-6"]
-    assert {m.status for m in house.store.messages.values()} == {Status.ACCEPTED}
-    assert len(house.store.messages) == len(house.transport.requests) == 9
+    assert {m.status for m in app.store.messages.values()} == {Status.ACCEPTED}
+    assert len(app.store.messages) == len(app.transport.requests) == 9
 
 
 def test_message_that_cannot_be_stored_fails_alone() -> None:
-    house = House()
-    house.store.unfit = {"m-5"}
+    app = Application()
+    app.store.unfit = {"m-5"}
 
-    returned = house.send(*[request(f"m-{n}") for n in range(10)])
+    returned = app.send(*[request(f"m-{n}") for n in range(10)])
 
     assert returned == []
-    assert len(house.transport.requests) == 9
-    failed = house.message("m-5")
-    assert (failed.status, house.failure_reason("m-5"), failed.recipient) == (
+    assert len(app.transport.requests) == 9
+    failed = app.message("m-5")
+    assert (failed.status, app.failure_reason("m-5"), failed.recipient) == (
         Status.FAILED,
         Reason.INVALID_REQUEST,
         None,

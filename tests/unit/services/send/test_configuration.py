@@ -6,7 +6,7 @@ from sampai.domain.message import Channel
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.send.configuration import ConfigurationLoader
 from tests.fakes import FixedSecret, FixedSettings
-from tests.harness.application import House, request
+from tests.harness.application import Application, request
 from tests.harness.sending import LEASE, SECRET, SETTINGS, WEBHOOK_BASE_URL
 
 
@@ -36,10 +36,10 @@ def test_an_outage_is_an_error_for_a_batch_and_none_before_the_first() -> None:
 
 
 def test_without_a_configuration_every_record_comes_back() -> None:
-    house = House()
-    house.settings.is_down = True
-    house.sender.prepare()
+    app = Application()
+    app.settings.is_down = True
+    app.sender.prepare()
 
-    assert house.send(request("m-1"), request("m-2")) == ["r-1", "r-2"]
-    assert house.telemetry.lines == [("error", "no configuration", {"error": "down"})]
-    assert house.store.commits == []
+    assert app.send(request("m-1"), request("m-2")) == ["r-1", "r-2"]
+    assert app.telemetry.lines == [("error", "no configuration", {"error": "down"})]
+    assert app.store.commits == []

@@ -18,7 +18,7 @@ from sampai.services.ports.eligibility import EligibilityData
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.send.eligibility import EligibilityQuery, eligibility_query, load_eligibility
 from tests.fakes import START, InMemoryDirectory, statuses
-from tests.harness.application import House, request
+from tests.harness.application import Application, request
 
 NUMBER = "+6281234567810"
 CONVERSATION = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
@@ -245,54 +245,54 @@ VERDICTS: list[tuple[str, Catalogue | None, str, Failure | None]] = [
 def test_a_template_that_contradicts_the_catalogue_fails_without_a_call(
     known: Catalogue | None, body: str, failure: Failure | None
 ) -> None:
-    house = House(taken(), settings=SETTINGS)
+    app = Application(taken(), settings=SETTINGS)
     if known is not None:
-        house.directory.store_catalogue("nusasms", known)
+        app.directory.store_catalogue("nusasms", known)
 
-    unfinished = house.send(body)
+    unfinished = app.send(body)
 
     assert unfinished == []
-    assert house.message().failure == failure
-    assert statuses(house.message()) == ([Status.FAILED] if failure else [Status.SENDING, Status.ACCEPTED])
-    assert len(house.transport.requests) == (0 if failure else 1)
+    assert app.message().failure == failure
+    assert statuses(app.message()) == ([Status.FAILED] if failure else [Status.SENDING, Status.ACCEPTED])
+    assert len(app.transport.requests) == (0 if failure else 1)
 
 
 def test_messages_without_a_template_are_not_checked_against_the_catalogue() -> None:
-    house = House(taken(), settings=SETTINGS)
-    house.directory.store_catalogue("nusasms", catalogue(templates={}, senders=frozenset()))
-    house.directory.record_conversation(Conversation(room_id=CONVERSATION, last_inbound_at=START))
+    app = Application(taken(), settings=SETTINGS)
+    app.directory.store_catalogue("nusasms", catalogue(templates={}, senders=frozenset()))
+    app.directory.record_conversation(Conversation(room_id=CONVERSATION, last_inbound_at=START))
 
-    house.send(request(channel="whatsapp_official", recipient=None, room_id=CONVERSATION))
+    app.send(request(channel="whatsapp_official", recipient=None, room_id=CONVERSATION))
 
-    assert house.message().status is Status.ACCEPTED
+    assert app.message().status is Status.ACCEPTED
 
 
 def test_a_scheduled_template_is_checked_at_its_time() -> None:
-    house = House(taken(), settings=SETTINGS)
-    house.directory.store_catalogue("nusasms", catalogue(templates={}))
-    house.send(template("approved-since", send_at="2026-11-21T10:10:00Z"))
-    house.send(template("paused-since", send_at="2026-11-21T10:10:00Z"))
-    assert {message.status for message in house.store.messages.values()} == {Status.SCHEDULED}
+    app = Application(taken(), settings=SETTINGS)
+    app.directory.store_catalogue("nusasms", catalogue(templates={}))
+    app.send(template("approved-since", send_at="2026-11-21T10:10:00Z"))
+    app.send(template("paused-since", send_at="2026-11-21T10:10:00Z"))
+    assert {message.status for message in app.store.messages.values()} == {Status.SCHEDULED}
 
-    house.clock.advance(minutes=10)
-    house.directory.store_catalogue("nusasms", catalogue())
-    first, second = house.queue.bodies()
-    house.send(first)
-    house.directory.store_catalogue("nusasms", catalogue(templates={TEMPLATE: TemplateInfo(is_approved=False)}))
-    house.send(second)
+    app.clock.advance(minutes=10)
+    app.directory.store_catalogue("nusasms", catalogue())
+    first, second = app.queue.bodies()
+    app.send(first)
+    app.directory.store_catalogue("nusasms", catalogue(templates={TEMPLATE: TemplateInfo(is_approved=False)}))
+    app.send(second)
 
-    assert house.message("approved-since").status is Status.ACCEPTED
-    assert house.message("paused-since").failure == rejected("the template is not approved")
+    assert app.message("approved-since").status is Status.ACCEPTED
+    assert app.message("paused-since").failure == rejected("the template is not approved")
 
 
 def test_a_template_is_sent_with_named_parameters() -> None:
-    house = House(taken(), settings=SETTINGS)
-    house.directory.store_catalogue("nusasms", catalogue())
+    app = Application(taken(), settings=SETTINGS)
+    app.directory.store_catalogue("nusasms", catalogue())
 
-    house.send(template(category=Category.OTP))
+    app.send(template(category=Category.OTP))
 
-    (sent,) = house.transport.requests
-    assert house.message().channel is Channel.WHATSAPP_OFFICIAL
+    (sent,) = app.transport.requests
+    assert app.message().channel is Channel.WHATSAPP_OFFICIAL
     assert json.loads(sent.body)["parameters"] == {
         "header": HEADER,
         "body": [{"key": "1", "value": "parameter_1", "value_text": "1234"}],

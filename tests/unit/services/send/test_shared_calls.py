@@ -33,7 +33,7 @@ from tests.fakes import (
     RecordingTransport,
     Reply,
 )
-from tests.harness.application import House, lost, request, smspoh_history, smspoh_row, smspoh_taken, unreached
+from tests.harness.application import Application, lost, request, smspoh_history, smspoh_row, smspoh_taken, unreached
 from tests.harness.sending import new_batch
 
 # --- which messages share a call ------------------------------------------------------------------------------------
@@ -265,24 +265,24 @@ def entry(number: int, **changes: Any) -> dict[str, Any]:
     return row | changes
 
 
-def send_six(*replies: Reply) -> House:
-    house = House(*replies)
-    assert house.send(*(promotional(n) for n in range(6))) == []
-    return house
+def send_six(*replies: Reply) -> Application:
+    app = Application(*replies)
+    assert app.send(*(promotional(n) for n in range(6))) == []
+    return app
 
 
-def states(house: House) -> dict[str, Status]:
-    return {message_id: message.status for message_id, message in sorted(house.store.messages.items())}
+def states(app: Application) -> dict[str, Status]:
+    return {message_id: message.status for message_id, message in sorted(app.store.messages.items())}
 
 
 def test_promotional_messages_share_a_call_with_a_reference_each() -> None:
-    house = send_six(bulk(*(entry(n) for n in range(6))))
+    app = send_six(bulk(*(entry(n) for n in range(6))))
 
-    (sent,) = house.transport.requests
+    (sent,) = app.transport.requests
     assert [m["clientReference"] for m in json.loads(sent.body)["messages"]] == [f"m-{n}" for n in range(6)]
-    assert states(house) == {f"m-{n}": Status.ACCEPTED for n in range(6)}
-    assert [house.message(f"m-{n}").provider_message_id for n in range(6)] == [f"AA-{n}" for n in range(6)]
-    assert house.store.buffered.keys() == {f"smspoh#sms#AA-{n}" for n in range(6)}
+    assert states(app) == {f"m-{n}": Status.ACCEPTED for n in range(6)}
+    assert [app.message(f"m-{n}").provider_message_id for n in range(6)] == [f"AA-{n}" for n in range(6)]
+    assert app.store.buffered.keys() == {f"smspoh#sms#AA-{n}" for n in range(6)}
 
 
 @covers("I2")
@@ -290,59 +290,59 @@ def test_all_messages_of_a_shared_call_are_claimed_before_it() -> None:
     seen: list[set[Status]] = []
 
     def record_statuses(_: HttpRequest) -> HttpResponse:
-        seen.append({message.status for message in house.store.messages.values()})
+        seen.append({message.status for message in app.store.messages.values()})
         return bulk(*(entry(n) for n in range(6)))
 
-    house = House(record_statuses)
-    house.send(*(promotional(n) for n in range(6)))
+    app = Application(record_statuses)
+    app.send(*(promotional(n) for n in range(6)))
 
     assert seen == [{Status.SENDING}]
 
 
 def test_a_receipt_is_applied_to_its_message_of_a_shared_call() -> None:
-    house = send_six(bulk(*(entry(n) for n in range(6))))
+    app = send_six(bulk(*(entry(n) for n in range(6))))
 
-    house.receive(query="messageId=AA-4&clientReference=m-4&status=Success")
-    house.receive(query="messageId=AA-2&status=Expired")
+    app.receive(query="messageId=AA-4&clientReference=m-4&status=Success")
+    app.receive(query="messageId=AA-2&status=Expired")
 
     expected = {f"m-{n}": Status.ACCEPTED for n in range(6)}
-    assert states(house) == expected | {"m-4": Status.DELIVERED, "m-2": Status.UNDELIVERED}
+    assert states(app) == expected | {"m-4": Status.DELIVERED, "m-2": Status.UNDELIVERED}
 
 
 @covers("I9")
 def test_a_rejected_message_does_not_affect_the_others_of_its_call() -> None:
     refusal = {"status": False, "message": "Invalid Sender ID", "to": "959777777713"}
-    house = send_six(bulk(*(refusal if n == 3 else entry(n) for n in range(6))))
+    app = send_six(bulk(*(refusal if n == 3 else entry(n) for n in range(6))))
 
     expected = {f"m-{n}": Status.ACCEPTED for n in range(6)}
-    assert states(house) == expected | {"m-3": Status.FAILED}
+    assert states(app) == expected | {"m-3": Status.FAILED}
 
 
 @covers("V4", "I1")
 def test_a_message_without_an_entry_becomes_unknown_and_is_not_resent() -> None:
-    house = send_six(bulk(*(entry(n) for n in range(6) if n != 3)))
+    app = send_six(bulk(*(entry(n) for n in range(6) if n != 3)))
     expected = {f"m-{n}": Status.ACCEPTED for n in range(6)}
-    assert states(house) == expected | {"m-3": Status.UNKNOWN}
+    assert states(app) == expected | {"m-3": Status.UNKNOWN}
 
-    house.send(*(promotional(n) for n in range(6)), sender=house.new_sender())
+    app.send(*(promotional(n) for n in range(6)), sender=app.new_sender())
 
-    assert len(house.transport.requests) == 1
+    assert len(app.transport.requests) == 1
 
 
 @pytest.mark.parametrize(
     "answer", [HttpResponse(status=422, body=b"{}"), unreached()], ids=["refused", "no connection"]
 )
 def test_after_a_rejected_call_each_message_is_sent_alone(answer: HttpResponse | NoResponse) -> None:
-    house = send_six(answer)
-    assert set(states(house).values()) == {Status.QUEUED}
+    app = send_six(answer)
+    assert set(states(app).values()) == {Status.QUEUED}
 
-    house.transport.replies = [_accept_one]
-    house.clock.advance(minutes=1)
-    house.resume()
+    app.transport.replies = [_accept_one]
+    app.clock.advance(minutes=1)
+    app.resume()
 
-    assert set(states(house).values()) == {Status.ACCEPTED}
-    assert [sent.url.rpartition("/")[2] for sent in house.transport.requests] == ["bulk", *["send"] * 6]
-    assert {message.attempt for message in house.store.messages.values()} == {2}
+    assert set(states(app).values()) == {Status.ACCEPTED}
+    assert [sent.url.rpartition("/")[2] for sent in app.transport.requests] == ["bulk", *["send"] * 6]
+    assert {message.attempt for message in app.store.messages.values()} == {2}
 
 
 def _accept_one(sent: HttpRequest) -> HttpResponse:
@@ -355,25 +355,25 @@ def test_an_invalid_message_does_not_block_the_others_of_its_call() -> None:
         is_bad = b"Offer 3" in sent.body
         return HttpResponse(status=422, body=b"{}") if is_bad else _accept_one(sent)
 
-    house = send_six(answer)
-    house.clock.advance(minutes=1)
-    house.resume()
+    app = send_six(answer)
+    app.clock.advance(minutes=1)
+    app.resume()
 
-    assert states(house) == {f"m-{n}": Status.FAILED if n == 3 else Status.ACCEPTED for n in range(6)}
+    assert states(app) == {f"m-{n}": Status.FAILED if n == 3 else Status.ACCEPTED for n in range(6)}
 
 
 @pytest.mark.parametrize("listed_reference", [True, False], ids=["with references", "without references"])
 def test_messages_with_a_lost_answer_are_found_in_the_list_of_the_vendor(listed_reference: bool) -> None:
-    house = send_six(lost())
-    assert set(states(house).values()) == {Status.UNKNOWN}
+    app = send_six(lost())
+    assert set(states(app).values()) == {Status.UNKNOWN}
     changes: dict[str, Any] = {} if listed_reference else {"clientReference": None}
-    house.transport.replies = [smspoh_history(*(entry(n, **changes) for n in range(5)))]
+    app.transport.replies = [smspoh_history(*(entry(n, **changes) for n in range(5)))]
 
-    house.clock.advance(seconds=15)
-    house.follow_up()
+    app.clock.advance(seconds=15)
+    app.follow_up()
 
-    assert states(house) == {f"m-{n}": Status.UNKNOWN if n == 5 else Status.ACCEPTED for n in range(6)}
-    assert [house.message(f"m-{n}").provider_message_id for n in range(5)] == [f"AA-{n}" for n in range(5)]
+    assert states(app) == {f"m-{n}": Status.UNKNOWN if n == 5 else Status.ACCEPTED for n in range(6)}
+    assert [app.message(f"m-{n}").provider_message_id for n in range(5)] == [f"AA-{n}" for n in range(5)]
 
 
 UNCLEAR_ANSWERS: list[tuple[str, Callable[[], HttpResponse]]] = [
@@ -387,33 +387,33 @@ UNCLEAR_ANSWERS: list[tuple[str, Callable[[], HttpResponse]]] = [
 
 @pytest.mark.parametrize("answer", [w[1] for w in UNCLEAR_ANSWERS], ids=[w[0] for w in UNCLEAR_ANSWERS])
 def test_an_unclear_answer_makes_every_message_unknown(answer: Callable[[], HttpResponse]) -> None:
-    house = send_six(answer())
+    app = send_six(answer())
 
-    house.clock.advance(hours=1)
-    house.send(*(promotional(n) for n in range(6)), sender=house.new_sender())
-    house.resume()
+    app.clock.advance(hours=1)
+    app.send(*(promotional(n) for n in range(6)), sender=app.new_sender())
+    app.resume()
 
-    assert set(states(house).values()) == {Status.UNKNOWN}
-    assert len(house.transport.requests) == 1
+    assert set(states(app).values()) == {Status.UNKNOWN}
+    assert len(app.transport.requests) == 1
 
 
 def test_a_refused_account_queues_all_messages_and_stops_calls() -> None:
-    house = send_six(HttpResponse(status=401, body=b"{}"))
+    app = send_six(HttpResponse(status=401, body=b"{}"))
 
-    house.send(promotional(6), promotional(7))
+    app.send(promotional(6), promotional(7))
 
-    assert states(house) == {f"m-{n}": Status.QUEUED for n in range(8)}
-    assert len(house.transport.requests) == 1
-    assert house.telemetry.counts["CircuitOpened", None] > 0
+    assert states(app) == {f"m-{n}": Status.QUEUED for n in range(8)}
+    assert len(app.transport.requests) == 1
+    assert app.telemetry.counts["CircuitOpened", None] > 0
 
 
 def test_a_one_time_password_is_sent_outside_the_shared_call() -> None:
-    house = House(lambda sent: _accept_one(sent) if sent.url.endswith("/send") else bulk(entry(1), entry(2)))
+    app = Application(lambda sent: _accept_one(sent) if sent.url.endswith("/send") else bulk(entry(1), entry(2)))
 
-    house.send(promotional(1), request("otp", home="smspoh", category="otp"), promotional(2))
+    app.send(promotional(1), request("otp", home="smspoh", category="otp"), promotional(2))
 
-    assert [sent.url.rpartition("/")[2] for sent in house.transport.requests] == ["bulk", "send"]
-    assert set(states(house).values()) == {Status.ACCEPTED}
+    assert [sent.url.rpartition("/")[2] for sent in app.transport.requests] == ["bulk", "send"]
+    assert set(states(app).values()) == {Status.ACCEPTED}
 
 
 # --- threads --------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from sampai.services.webhook.inbound import InboundService
 from sampai.services.webhook.service import Answer
 from tests.covers import covers
 from tests.fakes import START, InMemoryInbox, RecordingBus
-from tests.harness.application import House, nusasms_taken, request
+from tests.harness.application import Application, nusasms_taken, request
 
 NUMBER = "+6281234567810"
 CONVERSATION = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
@@ -59,22 +59,20 @@ KINDS = {
 }
 
 
-def receive(house: House, kind: str = "sms-inbox", **changes: str | None) -> Answer:
+def receive(app: Application, kind: str = "sms-inbox", **changes: str | None) -> Answer:
     """Deliver an inbound message as its vendor would; a field that is None is left out."""
     is_official = kind == "whatsapp-official-inbox"
     fields = {n: v for n, v in ((DOCUMENT if is_official else FIELDS) | changes).items() if v is not None}
     body = json.dumps(fields) if is_official else urlencode(fields)
-    return house.receive("nusasms", kind, method="POST", headers={} if is_official else FORM, body=body.encode())
+    return app.receive("nusasms", kind, method="POST", headers={} if is_official else FORM, body=body.encode())
 
 
-def published(house: House) -> list[Event]:
+def published(app: Application) -> list[Event]:
     """Return the events of the messages in the inbox, as its stream delivers them to the publish function."""
     bus = RecordingBus()
-    service = PublishService(
-        bus=bus, media=house.media, encryption_keys=house.encryption_keys, telemetry=house.telemetry
-    )
+    service = PublishService(bus=bus, media=app.media, encryption_keys=app.encryption_keys, telemetry=app.telemetry)
 
-    assert service.publish_received([*house.inbox.kept.values()]) == len(house.inbox.kept)
+    assert service.publish_received([*app.inbox.kept.values()]) == len(app.inbox.kept)
     return bus.events
 
 
@@ -83,12 +81,12 @@ def published(house: House) -> list[Event]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_inbound_message_is_stored_and_published(kind: str) -> None:
-    house = House()
+    app = Application()
 
-    assert receive(house, kind) is Answer.RECEIVED
+    assert receive(app, kind) is Answer.RECEIVED
 
     expected = KINDS[kind]
-    assert list(house.inbox.kept.values()) == [(expected, START)]
+    assert list(app.inbox.kept.values()) == [(expected, START)]
     detail = {
         "provider": "nusasms",
         "channel": expected.channel,
@@ -99,43 +97,43 @@ def test_an_inbound_message_is_stored_and_published(kind: str) -> None:
         "room_id": expected.room_id,
         "received_at": "2026-11-21T09:58:30.000Z",
     }
-    assert published(house) == [Event(detail_type="Message Received", detail=detail)]
-    assert house.telemetry.counts["MessageReceived", "nusasms"] == 1
+    assert published(app) == [Event(detail_type="Message Received", detail=detail)]
+    assert app.telemetry.counts["MessageReceived", "nusasms"] == 1
 
 
 @covers("W10")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("provider_message_id", ["0017", None], ids=["with an id", "without an id"])
 def test_a_repeated_webhook_is_one_message(kind: str, provider_message_id: str | None) -> None:
-    house = House()
+    app = Application()
     name = "ref_no" if kind == "whatsapp-official-inbox" else "id"
 
     for _ in range(5):
-        assert receive(house, kind, **{name: provider_message_id}) is Answer.RECEIVED
-        house.clock.advance(hours=1)
+        assert receive(app, kind, **{name: provider_message_id}) is Answer.RECEIVED
+        app.clock.advance(hours=1)
 
-    assert len(published(house)) == 1
-    assert house.telemetry.counts["MessageReceived", "nusasms"] == 1
+    assert len(published(app)) == 1
+    assert app.telemetry.counts["MessageReceived", "nusasms"] == 1
 
 
 def test_a_message_without_an_id_and_a_time_has_our_time() -> None:
-    house = House()
-    house.clock.advance(seconds=7)
+    app = Application()
+    app.clock.advance(seconds=7)
 
-    receive(house, id=None, receive_date=None)
-    house.clock.advance(seconds=52)
-    receive(house, id=None, receive_date="some day")
+    receive(app, id=None, receive_date=None)
+    app.clock.advance(seconds=52)
+    receive(app, id=None, receive_date="some day")
 
-    assert [event.detail["received_at"] for event in published(house)] == ["2026-11-21T10:00:07.000Z"]
+    assert [event.detail["received_at"] for event in published(app)] == ["2026-11-21T10:00:07.000Z"]
 
 
 def test_the_same_id_on_three_channels_is_three_messages() -> None:
-    house = House()
+    app = Application()
 
     for kind in KINDS:
-        receive(house, kind)
+        receive(app, kind)
 
-    assert [event.detail["channel"] for event in published(house)] == ["sms", "whatsapp", "whatsapp_official"]
+    assert [event.detail["channel"] for event in published(app)] == ["sms", "whatsapp", "whatsapp_official"]
 
 
 READABLE: list[tuple[str, dict[str, str | None], Answer]] = [
@@ -157,74 +155,70 @@ READABLE: list[tuple[str, dict[str, str | None], Answer]] = [
 
 @pytest.mark.parametrize(("kind", "changes", "answer"), READABLE)
 def test_only_a_readable_message_is_stored(kind: str, changes: dict[str, str | None], answer: Answer) -> None:
-    house = House()
+    app = Application()
 
-    assert receive(house, kind, **changes) is answer
+    assert receive(app, kind, **changes) is answer
 
-    assert len(house.inbox.kept) == (1 if answer is Answer.RECEIVED else 0)
+    assert len(app.inbox.kept) == (1 if answer is Answer.RECEIVED else 0)
 
 
 def test_a_message_with_a_wrong_token_or_provider_is_not_stored() -> None:
-    house = House()
+    app = Application()
 
     answers = [
-        house.receive(
-            "nusasms", "sms-inbox", token="guess", method="POST", headers=FORM, body=b"originator=62&msg=STOP"
-        ),
-        house.receive("smspoh", "sms-inbox", method="POST", headers=FORM, body=b"originator=62&msg=STOP"),
+        app.receive("nusasms", "sms-inbox", token="guess", method="POST", headers=FORM, body=b"originator=62&msg=STOP"),
+        app.receive("smspoh", "sms-inbox", method="POST", headers=FORM, body=b"originator=62&msg=STOP"),
     ]
 
     assert answers == [Answer.NOT_FOUND, Answer.NOT_FOUND]
-    assert (house.inbox.kept, house.directory.consents) == ({}, {})
+    assert (app.inbox.kept, app.directory.consents) == ({}, {})
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_log_contains_neither_the_number_nor_the_text(kind: str) -> None:
-    house = House()
+    app = Application()
 
-    receive(house, kind)
-    receive(house, kind)
-    house.inbox.is_down = True
-    receive(house, kind)
+    receive(app, kind)
+    receive(app, kind)
+    app.inbox.is_down = True
+    receive(app, kind)
 
-    assert not [private for private in (NUMBER[1:], "tagihan", "6281000") if private in repr(house.telemetry.lines)]
+    assert not [private for private in (NUMBER[1:], "tagihan", "6281000") if private in repr(app.telemetry.lines)]
 
 
 # --- conversations and keywords -------------------------------------------------------------------------------------
 
 
 def test_an_inbound_message_changes_no_message_of_ours() -> None:
-    house = House(nusasms_taken("0017"))
-    house.send(request(home="nusasms"))
+    app = Application(nusasms_taken("0017"))
+    app.send(request(home="nusasms"))
 
     for kind in KINDS:
-        receive(house, kind)
+        receive(app, kind)
 
-    assert house.message().status is Status.ACCEPTED
-    assert house.store.buffered.keys() == {"nusasms#sms#0017"}
-    assert house.store.buffered["nusasms#sms#0017"].reports == ()
+    assert app.message().status is Status.ACCEPTED
+    assert app.store.buffered.keys() == {"nusasms#sms#0017"}
+    assert app.store.buffered["nusasms#sms#0017"].reports == ()
 
 
 def test_a_conversation_is_recorded_and_its_keyword_honoured() -> None:
-    house = House()
+    app = Application()
 
-    receive(house, "whatsapp-official-inbox", text="Stop.")
+    receive(app, "whatsapp-official-inbox", text="Stop.")
 
-    assert house.directory.conversations == {
+    assert app.directory.conversations == {
         CONVERSATION: Conversation(room_id=CONVERSATION, number=NUMBER, last_inbound_at=WRITTEN_AT)
     }
-    assert house.directory.consents == {NUMBER: (START, True)}
+    assert app.directory.consents == {NUMBER: (START, True)}
 
 
 def test_a_conversation_with_an_unreadable_number_is_recorded_without_it() -> None:
-    house = House()
+    app = Application()
 
-    receive(house, "whatsapp-official-inbox", sender_number="Telkomsel", text="STOP")
+    receive(app, "whatsapp-official-inbox", sender_number="Telkomsel", text="STOP")
 
-    assert house.directory.conversations == {
-        CONVERSATION: Conversation(room_id=CONVERSATION, last_inbound_at=WRITTEN_AT)
-    }
-    assert house.directory.consents == {}
+    assert app.directory.conversations == {CONVERSATION: Conversation(room_id=CONVERSATION, last_inbound_at=WRITTEN_AT)}
+    assert app.directory.consents == {}
 
 
 KEYWORDS = {"*": ["STOP"], "ID": ["Henti kan"], "KH": ["ឈប់"], "MM": ["ရပ်"], "BD": ["বন্ধ"]}
@@ -244,11 +238,11 @@ TEXTS = [
 
 @pytest.mark.parametrize(("sender", "text", "number"), [t[1:] for t in TEXTS], ids=[t[0] for t in TEXTS])
 def test_keywords_depend_on_the_country_of_the_sender(sender: str, text: str, number: str | None) -> None:
-    house = House(settings={"opt_out_words": KEYWORDS})
+    app = Application(settings={"opt_out_words": KEYWORDS})
 
-    assert receive(house, "whatsapp-inbox", originator=sender, msg=text) is Answer.RECEIVED
+    assert receive(app, "whatsapp-inbox", originator=sender, msg=text) is Answer.RECEIVED
 
-    assert house.directory.consents == ({number: (START, True)} if number else {})
+    assert app.directory.consents == ({number: (START, True)} if number else {})
 
 
 DEFAULTS = [
@@ -263,9 +257,9 @@ DEFAULTS = [
 def test_default_keywords_are_in_the_language_of_the_sender(sender: str, out: list[str], back: list[str]) -> None:
     for words, is_out in ((out, True), (back, False)):
         for word in words:
-            house = House()
-            receive(house, "whatsapp-inbox", originator=sender, msg=word, receive_date="")
-            assert house.directory.consents == {f"+{sender}": (START, is_out)}
+            app = Application()
+            receive(app, "whatsapp-inbox", originator=sender, msg=word, receive_date="")
+            assert app.directory.consents == {f"+{sender}": (START, is_out)}
 
 
 def at(minutes: float) -> datetime:
@@ -291,13 +285,13 @@ TIMES = [
 def test_the_latest_keyword_wins_and_in_doubt_the_opt_out(
     messages: list[tuple[str, str]], consent: tuple[datetime, bool]
 ) -> None:
-    house = House()
+    app = Application()
 
     for number, (text, receive_date) in enumerate(messages):
-        receive(house, id=f"in-{number}", msg=text, receive_date=receive_date)
-        house.clock.advance(minutes=1)
+        receive(app, id=f"in-{number}", msg=text, receive_date=receive_date)
+        app.clock.advance(minutes=1)
 
-    assert house.directory.consents == {NUMBER: consent}
+    assert app.directory.consents == {NUMBER: consent}
 
 
 # --- outages --------------------------------------------------------------------------------------------------------
@@ -307,59 +301,59 @@ def test_the_latest_keyword_wins_and_in_doubt_the_opt_out(
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("down", ["inbox", "directory", "settings"])
 def test_incomplete_work_is_answered_with_503_and_completed_once_by_the_repetition(kind: str, down: str) -> None:
-    house = House()
+    app = Application()
     stop: dict[str, str | None] = {"text": "STOP"} if kind == "whatsapp-official-inbox" else {"msg": "STOP"}
 
-    getattr(house, down).is_down = True
-    assert receive(house, kind, **stop) is Answer.UNAVAILABLE
+    getattr(app, down).is_down = True
+    assert receive(app, kind, **stop) is Answer.UNAVAILABLE
 
-    getattr(house, down).is_down = False
-    house.clock.advance(minutes=5)
-    assert receive(house, kind, **stop) is Answer.RECEIVED
+    getattr(app, down).is_down = False
+    app.clock.advance(minutes=5)
+    assert receive(app, kind, **stop) is Answer.RECEIVED
     first = START + timedelta(minutes=5) if down == "inbox" else START
-    assert house.directory.consents == {NUMBER: (first, True)}
-    assert len(published(house)) == 1
-    assert house.telemetry.counts["MessageReceived", "nusasms"] == 1
+    assert app.directory.consents == {NUMBER: (first, True)}
+    assert len(published(app)) == 1
+    assert app.telemetry.counts["MessageReceived", "nusasms"] == 1
 
 
 @pytest.mark.parametrize("down", ["directory", "settings"])
 def test_a_message_is_stored_even_if_its_keyword_cannot_be_honoured(down: str) -> None:
-    house = House()
-    getattr(house, down).is_down = True
+    app = Application()
+    getattr(app, down).is_down = True
 
-    receive(house, msg="STOP")
+    receive(app, msg="STOP")
 
-    assert [event.detail["text"] for event in published(house)] == ["STOP"]
+    assert [event.detail["text"] for event in published(app)] == ["STOP"]
 
 
 def test_a_keyword_is_honoured_even_if_its_message_cannot_be_stored() -> None:
-    house = House()
-    house.inbox.is_down = True
+    app = Application()
+    app.inbox.is_down = True
 
-    receive(house, msg="STOP")
+    receive(app, msg="STOP")
 
-    assert house.directory.consents == {NUMBER: (START, True)}
+    assert app.directory.consents == {NUMBER: (START, True)}
 
 
 def test_a_message_is_stored_after_its_conversation_and_opt_out() -> None:
-    house = House()
+    app = Application()
     known_when_stored: list[set[str]] = []
 
     class ObservedInbox(InMemoryInbox):
         def add(self, key: str, inbound: Inbound, now: datetime) -> bool:
-            known_when_stored.append({*house.directory.conversations, *house.directory.consents})
+            known_when_stored.append({*app.directory.conversations, *app.directory.consents})
             return super().add(key, inbound, now)
 
-    house.inbound_service = InboundService(
+    app.inbound_service = InboundService(
         inbox=ObservedInbox(),
-        suppression_list=house.directory,
-        conversations=house.directory,
-        settings=house.settings,
-        clock=house.clock,
-        telemetry=house.telemetry,
+        suppression_list=app.directory,
+        conversations=app.directory,
+        settings=app.settings,
+        clock=app.clock,
+        telemetry=app.telemetry,
     )
 
-    receive(house, "whatsapp-official-inbox", text="STOP")
+    receive(app, "whatsapp-official-inbox", text="STOP")
 
     assert known_when_stored == [{CONVERSATION, NUMBER}]
 
@@ -372,48 +366,48 @@ def test_a_message_is_stored_after_its_conversation_and_opt_out() -> None:
     "originator", ["+62 812-3456-7810", "0062812 3456 7810", "6281234567810", "081234567810", "6281234567810@c.us"]
 )
 def test_number_in_any_notation_opts_out(kind: str, originator: str) -> None:
-    house = House()
+    app = Application()
 
-    receive(house, kind, originator=originator, msg="STOP")
+    receive(app, kind, originator=originator, msg="STOP")
 
-    assert house.directory.consents == {NUMBER: (START, True)}
+    assert app.directory.consents == {NUMBER: (START, True)}
 
 
 @pytest.mark.parametrize("text", ["STOP", "start", "Berhenti"])
 def test_consent_of_an_unreadable_number_is_logged_without_it_and_counted(text: str) -> None:
-    house = House()
+    app = Application()
 
-    assert receive(house, originator="Telkomsel", msg=text) is Answer.RECEIVED
+    assert receive(app, originator="Telkomsel", msg=text) is Answer.RECEIVED
 
     fields = {"provider": "nusasms", "channel": Channel.SMS, "provider_message_id": "0017"}
-    assert ("warning", "consent unreadable", fields) in house.telemetry.lines
-    assert house.telemetry.counts["ConsentUnreadable", "nusasms"] == 1
+    assert ("warning", "consent unreadable", fields) in app.telemetry.lines
+    assert app.telemetry.counts["ConsentUnreadable", "nusasms"] == 1
 
 
 def test_other_text_of_an_unreadable_number_is_not_counted() -> None:
-    house = House()
+    app = Application()
 
-    receive(house, originator="Telkomsel")
+    receive(app, originator="Telkomsel")
 
-    assert ("ConsentUnreadable", "nusasms") not in house.telemetry.counts
+    assert ("ConsentUnreadable", "nusasms") not in app.telemetry.counts
 
 
 @pytest.mark.parametrize(
     ("first", "then", "is_out"), [("STOP", "START", False), ("START", "STOP", True)], ids=["old STOP", "old START"]
 )
 def test_repeated_webhook_does_not_undo_a_later_wish(first: str, then: str, is_out: bool) -> None:
-    house = House()
+    app = Application()
     for provider_message_id, text in (("1", first), ("2", then), ("1", first)):
-        receive(house, id=provider_message_id, msg=text, receive_date="")
-        house.clock.advance(hours=1)
+        receive(app, id=provider_message_id, msg=text, receive_date="")
+        app.clock.advance(hours=1)
 
-    assert house.directory.consents == {NUMBER: (START + timedelta(hours=1), is_out)}
+    assert app.directory.consents == {NUMBER: (START + timedelta(hours=1), is_out)}
 
 
 def test_used_id_with_another_text_is_no_repetition() -> None:
-    house = House()
+    app = Application()
     for text in ("START", "STOP"):
-        receive(house, id="1", msg=text, receive_date="")
-        house.clock.advance(hours=1)
+        receive(app, id="1", msg=text, receive_date="")
+        app.clock.advance(hours=1)
 
-    assert house.directory.consents == {NUMBER: (START + timedelta(hours=1), True)}
+    assert app.directory.consents == {NUMBER: (START + timedelta(hours=1), True)}

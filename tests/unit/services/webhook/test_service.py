@@ -10,15 +10,15 @@ import pytest
 from sampai.domain.status import Status
 from sampai.services.webhook.service import Answer
 from tests.covers import covers
-from tests.harness.application import SECRET, House, nusasms_taken, request, smspoh_taken, token_of
+from tests.harness.application import SECRET, Application, nusasms_taken, request, smspoh_taken, token_of
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
-def sent_by_smspoh() -> House:
-    house = House(smspoh_taken("AA-1"))
-    house.send(request(home="smspoh"))
-    return house
+def sent_by_smspoh() -> Application:
+    app = Application(smspoh_taken("AA-1"))
+    app.send(request(home="smspoh"))
+    return app
 
 
 NOT_FOUND = [
@@ -38,14 +38,14 @@ NOT_FOUND = [
 @covers("W6", "I12")
 @pytest.mark.parametrize("place", [c[1] for c in NOT_FOUND], ids=[c[0] for c in NOT_FOUND])
 def test_a_webhook_with_a_wrong_path_changes_nothing(place: dict[str, str]) -> None:
-    house = sent_by_smspoh()
-    before = house.message()
+    app = sent_by_smspoh()
+    before = app.message()
 
-    answer = house.receive(**place, query="messageId=AA-1&clientReference=m-1&status=Success")
+    answer = app.receive(**place, query="messageId=AA-1&clientReference=m-1&status=Success")
 
     assert answer is Answer.NOT_FOUND
-    assert house.message() == before
-    assert list(house.store.buffered) == ["smspoh#sms#AA-1"]
+    assert app.message() == before
+    assert list(app.store.buffered) == ["smspoh#sms#AA-1"]
 
 
 @pytest.mark.parametrize(
@@ -62,25 +62,25 @@ def test_a_webhook_with_a_wrong_path_changes_nothing(place: dict[str, str]) -> N
 def test_a_wrong_token_is_counted_for_a_known_provider_and_kind(
     provider: str, kind: str, token: str, count: int
 ) -> None:
-    house = House()
+    app = Application()
 
-    house.receive(provider, kind, token, query="messageId=AA-1&status=Success")
+    app.receive(provider, kind, token, query="messageId=AA-1&status=Success")
 
-    assert house.telemetry.counts.get(("WebhookTokenRejected", provider), 0) == count
+    assert app.telemetry.counts.get(("WebhookTokenRejected", provider), 0) == count
 
 
 @pytest.mark.parametrize("secret_token", ["abc/def+gh=", "a b?c#d%2F", "ក"])
 def test_a_token_of_any_characters_makes_an_address_that_works(secret_token: str) -> None:
-    house = House(smspoh_taken("AA-1"))
-    house.secret.secret = replace(SECRET, webhook_tokens=(secret_token,))
-    house.send(request(home="smspoh"))
+    app = Application(smspoh_taken("AA-1"))
+    app.secret.secret = replace(SECRET, webhook_tokens=(secret_token,))
+    app.send(request(home="smspoh"))
 
-    address = json.loads(house.transport.requests[0].body)["deliveryReceiptUrl"]
+    address = json.loads(app.transport.requests[0].body)["deliveryReceiptUrl"]
     provider, kind, token = urlsplit(address).path.removeprefix("/webhooks/").split("/")
-    answer = house.receive(provider, kind, token, query="messageId=AA-1&status=Success")
+    answer = app.receive(provider, kind, token, query="messageId=AA-1&status=Success")
 
     assert answer is Answer.RECEIVED
-    assert house.message().status is Status.DELIVERED
+    assert app.message().status is Status.DELIVERED
 
 
 MALFORMED: list[tuple[str, dict[str, Any]]] = [
@@ -100,40 +100,40 @@ MALFORMED: list[tuple[str, dict[str, Any]]] = [
 @covers("W8")
 @pytest.mark.parametrize("webhook", [c[1] for c in MALFORMED], ids=[c[0] for c in MALFORMED])
 def test_a_malformed_webhook_is_refused_and_changes_nothing(webhook: dict[str, Any]) -> None:
-    house = sent_by_smspoh()
-    before = house.message()
+    app = sent_by_smspoh()
+    before = app.message()
 
-    answer = house.receive(**webhook)
+    answer = app.receive(**webhook)
 
     assert answer is Answer.MALFORMED
-    assert house.message() == before
+    assert app.message() == before
 
 
 @covers("W2", "I12")
 def test_the_answer_does_not_show_whether_a_message_exists() -> None:
-    house = sent_by_smspoh()
+    app = sent_by_smspoh()
 
-    known = house.receive(query="messageId=AA-1&clientReference=m-1&status=Sent")
-    unknown = house.receive(query="messageId=ZZ-9&clientReference=nobody&status=Sent")
+    known = app.receive(query="messageId=AA-1&clientReference=m-1&status=Sent")
+    unknown = app.receive(query="messageId=ZZ-9&clientReference=nobody&status=Sent")
 
     assert known is unknown is Answer.RECEIVED
-    assert set(house.store.messages) == {"m-1"}
+    assert set(app.store.messages) == {"m-1"}
 
 
 @covers("W7", "I4")
 def test_a_report_that_is_not_durable_is_answered_with_503() -> None:
-    house = sent_by_smspoh()
-    house.store.is_down = True
+    app = sent_by_smspoh()
+    app.store.is_down = True
 
-    assert house.receive(query="messageId=AA-1&clientReference=m-1&status=Success") is Answer.UNAVAILABLE
-    assert house.receive(query="messageId=ZZ-9&status=Success") is Answer.UNAVAILABLE
+    assert app.receive(query="messageId=AA-1&clientReference=m-1&status=Success") is Answer.UNAVAILABLE
+    assert app.receive(query="messageId=ZZ-9&status=Success") is Answer.UNAVAILABLE
 
 
 def test_receipts_need_no_settings_inbox_or_directory() -> None:
-    house = House(nusasms_taken("0017"))
-    house.send(request(home="nusasms"))
-    house.settings.is_down = house.inbox.is_down = house.directory.is_down = True
+    app = Application(nusasms_taken("0017"))
+    app.send(request(home="nusasms"))
+    app.settings.is_down = app.inbox.is_down = app.directory.is_down = True
 
-    assert house.receive("nusasms", "sms-receipt", query="ref_no=0017&status=DELIVERED") is Answer.RECEIVED
+    assert app.receive("nusasms", "sms-receipt", query="ref_no=0017&status=DELIVERED") is Answer.RECEIVED
 
-    assert house.message().status is Status.DELIVERED
+    assert app.message().status is Status.DELIVERED
