@@ -22,7 +22,7 @@ EMULATOR := .venv-emulator/.installed
 AUDIT := .venv-audit/.installed
 PIP_INSTALL := -m pip install -qq --no-deps --require-hashes --requirement
 
-.PHONY: help demo up down test check simulate fuzz mutants chaos iam bench cost scale audit docs format hooks sizes deploy smoke webhooks erase consent sam-local lock release-notes clean
+.PHONY: help demo up down test check simulate fuzz mutants chaos outages iam bench cost scale audit docs format hooks sizes deploy smoke webhooks erase consent sam-local lock release-notes clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ mutants: $(DEV) $(EMULATOR) ## plant known defects one by one and name the test 
 
 chaos: $(DEV) $(EMULATOR) ## kill processes of the local stack under load and check the promises
 	@$(BIN)/python -m tests.chaos
+
+outages: $(DEV) $(EMULATOR) ## stop DynamoDB for nine seconds around sends on the local stack
+	@$(BIN)/python -m pytest -m slow tests/e2e
 
 iam: $(DEV) $(EMULATOR) ## remove each permission of the template in turn and check that something fails without it
 	@$(BIN)/python -m tests.iam

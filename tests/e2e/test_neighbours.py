@@ -68,7 +68,7 @@ def test_nine_messages_are_delivered_beside_an_item_of_a_newer_release(local_sta
 
 def test_file_of_a_canceled_message_is_deleted(local_stack: Stack) -> None:
     content = {"type": "media", "media_base64": "JVBERi0xLjQK", "file_name": "bill.pdf"}
-    request = local_stack.request("nusasms", channel="whatsapp", content=content, send_at=in_seconds(600))
+    request = local_stack.request("nusasms", channel="whatsapp", content=content, send_at=in_seconds(60))
     files = local_stack.resource("MediaTable")
 
     def stored() -> list[str]:
