@@ -70,7 +70,7 @@ mutants: $(DEV) $(EMULATOR) ## plant known defects one by one and name the test 
 chaos: $(DEV) $(EMULATOR) ## kill processes of the local stack under load and check the promises
 	@$(BIN)/python -m tests.chaos
 
-outages: $(DEV) $(EMULATOR) ## stop DynamoDB for nine seconds around sends on the local stack
+outages: $(DEV) $(EMULATOR) ## stop DynamoDB for nine seconds around sends on the local stack, and put bad items beside good ones
 	@$(BIN)/python -m pytest -m slow tests/e2e
 
 iam: $(DEV) $(EMULATOR) ## remove each permission of the template in turn and check that something fails without it

@@ -1,8 +1,12 @@
-"""One bad record or item beside nine good ones, on the whole stack."""
+"""One bad record or item beside nine good ones, on the whole stack. Run with `make outages`."""
 
 from typing import Any, Final
 
+import pytest
+
 from tests.e2e.conftest import Stack, client, in_seconds, wait_until
+
+pytestmark = pytest.mark.slow
 
 PAST: Final = "2020-01-01T00:00:00.000Z"
 
