@@ -1,12 +1,17 @@
-"""Grouping and timing of calls. Shared calls and their outcomes are tested in `tests/unit/test_shared_calls.py`."""
+"""Grouping and timing of calls. Shared calls and their outcomes are tested in `test_shared_calls.py`."""
 
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from sampai.domain.failure import Reason
 from sampai.domain.message import Category
 from sampai.domain.outcome import FailureScope, NotTaken, Taken, Unknown
+from sampai.services.ports.runtime import NewPool
 from sampai.services.send.attachments import AttachmentStore
 from sampai.services.send.batch import BatchItem
 from sampai.services.send.dispatch import Dispatcher, group_into_calls
@@ -72,7 +77,7 @@ def test_an_item_without_a_provider_is_not_sent() -> None:
 class Stage:
     """The stage on fakes."""
 
-    def __init__(self, *replies: Reply) -> None:
+    def __init__(self, *replies: Reply, new_pool: NewPool = InlinePool) -> None:
         self.clock = FixedClock()
         self.transport = RecordingTransport(*replies)
         telemetry = RecordingTelemetry()
@@ -87,7 +92,7 @@ class Stage:
             calls=calls,
             clock=self.clock,
             sleep=lambda seconds: self.clock.advance(seconds=seconds),
-            new_pool=InlinePool,
+            new_pool=new_pool,
         )
 
 
@@ -136,3 +141,41 @@ def test_each_item_gets_the_outcome_of_its_own_call() -> None:
         None,
         Unknown(why="timed out"),
     ]
+
+
+class ExhaustedPool(Executor):
+    """Starts no thread, but first queues the work, as a `ThreadPoolExecutor` does. Another thread may begin it."""
+
+    def __init__(self, *, begins_at_once: bool) -> None:
+        self.begins_at_once = begins_at_once
+        self.queued: list[Callable[[], Any]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        self.queued.append(fn)
+        if self.begins_at_once:
+            self.run_queued()
+        raise RuntimeError("can't start new thread")
+
+    def run_queued(self) -> None:
+        while self.queued:
+            self.queued.pop()()
+
+
+NO_THREAD = replace(NO_TIME, detail="no call was made: no thread could be started")
+
+
+@pytest.mark.parametrize(
+    ("begins_at_once", "outcome", "calls"), [(False, NO_THREAD, 0), (True, Unknown(why="RuntimeError"), 1)]
+)
+def test_a_message_that_counts_as_not_sent_is_not_sent_later_by_another_thread(
+    begins_at_once: bool, outcome: NotTaken | Unknown, calls: int
+) -> None:
+    pool = ExhaustedPool(begins_at_once=begins_at_once)
+    stage = Stage(nomsa_taken("145"), new_pool=lambda _: pool)
+    item = sending_item()
+
+    stage.dispatcher.dispatch(new_batch(items=[item]))
+    pool.run_queued()
+
+    assert item.outcome == outcome
+    assert len(stage.transport.requests) == calls

@@ -35,8 +35,8 @@ class StatusPoller:
     ) -> PollResults:
         """Ask one vendor about messages that it accepted or may have accepted. A failed call is logged and counted."""
         results = PollResults()
-        trackable = [m for m in messages if _can_be_asked(provider, m)]
-        results.answered.update(m.message_id for m in messages if m not in trackable)
+        trackable = [message for message in messages if _can_be_asked(provider, message)]
+        results.answered = {message.message_id for message in messages} - {message.message_id for message in trackable}
         reader = VendorReader(transport=self._transport, remaining=remaining)
         if isinstance(provider, SupportsListing):
             for window, members in group_by_window(trackable):

@@ -112,7 +112,7 @@ class FollowUpService:
         """Record the age in seconds of the message that has been due for the longest time, or 0 if none is due."""
         now = self._clock()
         ages = [(now - message.due_at).total_seconds() for message in messages if message.due_at is not None]
-        self._telemetry.measure("OldestDueAge", max(0.0, *ages, 0.0))
+        self._telemetry.measure("OldestDueAge", max([0.0, *ages]))
 
     def _follow_up(
         self, messages: Sequence[Message], settings: Settings, routing: Routing, remaining: Remaining

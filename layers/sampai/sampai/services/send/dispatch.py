@@ -5,6 +5,7 @@ from concurrent.futures import Executor, Future
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 from typing import Final
 
 from sampai.domain.message import Message
@@ -14,7 +15,7 @@ from sampai.providers.features import SupportsBatchSend
 from sampai.services.deadline import Deadline
 from sampai.services.ports.runtime import Clock, NewPool, Sleep
 from sampai.services.send.batch import Batch, BatchItem
-from sampai.services.send.provider_calls import EXPIRED, NO_TIME, ProviderCalls
+from sampai.services.send.provider_calls import EXPIRED, NO_THREAD, NO_TIME, ProviderCalls
 
 THREADS: Final = 32
 
@@ -78,14 +79,25 @@ class Dispatcher:
                 item.outcome = outcomes[item.message.message_id]
 
     def _submit(self, pool: Executor, call: Call, deadline: Deadline) -> "Future[dict[str, Outcome]]":
-        """Start a call. If no thread can be started, the call counts as canceled."""
+        """Start a call. If no thread can be started, the call is not made.
+
+        A pool queues the work before it starts the thread. If that fails, the work stays in the queue, and a thread of
+        another call may take it later. The first of the two that gets the lock decides whether the call is made.
+        """
+        lock = Lock()
+
+        def make() -> dict[str, Outcome]:
+            return self._make(call, deadline) if lock.acquire(blocking=False) else {}
+
         try:
-            return pool.submit(self._make, call, deadline)
-        except Exception:
-            canceled: Future[dict[str, Outcome]] = Future()
-            canceled.cancel()
-            canceled.set_running_or_notify_cancel()
-            return canceled
+            return pool.submit(make)
+        except Exception as error:
+            failed: Future[dict[str, Outcome]] = Future()
+            if lock.acquire(blocking=False):
+                failed.set_result(dict.fromkeys(call.message_ids, NO_THREAD))
+            else:  # another thread makes the call
+                failed.set_exception(error)
+            return failed
 
     def _make(self, call: Call, deadline: Deadline) -> dict[str, Outcome]:
         """Make one call and return the outcomes by message id. Messages that have expired are left out of it."""

@@ -23,6 +23,7 @@ def _outcome_without_call(reason: Reason, detail: str, *, is_final: bool = False
 
 EXPIRED: Final = _outcome_without_call(Reason.EXPIRED, "expires_at: has passed", is_final=True)
 NO_TIME: Final = _outcome_without_call(Reason.PROVIDER_ERROR, f"{NO_CALL}: no time was left")
+NO_THREAD: Final = _outcome_without_call(Reason.PROVIDER_ERROR, f"{NO_CALL}: no thread could be started")
 
 
 class ProviderCalls:
