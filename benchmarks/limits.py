@@ -23,6 +23,7 @@ from local.demo.caller import Caller
 from local.demo.messages import SEND, URGENT
 from local.stack.deployment import SENDERS, SIMULATORS, client
 from local.stack.processes import DIRECT
+from local.stack.session import own_stack
 
 # Numbers of recipients. The simulators respond late to numbers that end with 26, and at once to those with 10.
 NOMSA_SLOW: Final = "+855912{:04d}26"
@@ -75,14 +76,10 @@ PREDICTIONS: Final = {
 
 
 def measure() -> list[Result]:
-    """Start a local stack, measure, and stop it. Raises StackError if one is already running."""
-    if any(server.pid() for server in stack.SERVERS):
-        raise stack.StackError("The local stack is already up. This benchmark needs its own: run `make down` first.")
-    try:
+    """Start a local stack, measure, and stop it. Raises StackError if one is already up."""
+    with own_stack():
         load = Load(stack.up())
         return [*_measure_throughput(load), *_measure_one_time_passwords(load), *_measure_rate_limit(load)]
-    finally:
-        stack.down()
 
 
 # --- throughput, measured and simulated -------------------------------------------------------------------------------
