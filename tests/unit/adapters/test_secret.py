@@ -16,16 +16,6 @@ SECRET = "sampai/providers"
 FINGERPRINT = "sampai/fingerprint"
 
 
-@pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock()
-
-
-@pytest.fixture
-def telemetry() -> RecordingTelemetry:
-    return RecordingTelemetry()
-
-
 class Secrets:
     """The secrets as an operator changes them, and the source that reads them."""
 

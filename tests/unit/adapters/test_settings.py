@@ -18,16 +18,6 @@ from tests.unit.adapters.calls import watch
 NAME = "/sampai/settings"
 
 
-@pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock()
-
-
-@pytest.fixture
-def telemetry() -> RecordingTelemetry:
-    return RecordingTelemetry()
-
-
 class Parameter:
     """The parameter as an operator changes it, and the source that reads it."""
 

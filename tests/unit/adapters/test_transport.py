@@ -1,6 +1,5 @@
 """The transport with well-behaved servers; `test_transport_hostile.py` has the others."""
 
-import faulthandler
 import logging
 import ssl
 import time
@@ -33,12 +32,7 @@ from tests.servers import (
     silence,
 )
 
-
-@pytest.fixture(autouse=True)
-def _no_call_hangs() -> Iterator[None]:
-    faulthandler.dump_traceback_later(30, exit=True, file=2)
-    yield
-    faulthandler.cancel_dump_traceback_later()
+pytestmark = pytest.mark.usefixtures("no_call_hangs")
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ request may have been sent and there is no answer, or a response. Only after the
 row may move from the first to the second result, but never back without proof.
 """
 
-import faulthandler
 import gzip
 import socket
 import time
@@ -45,6 +44,8 @@ from tests.servers import (
     trickled_body,
 )
 
+pytestmark = pytest.mark.usefixtures("no_call_hangs")
+
 GRACE = 0.5
 """Seconds after its deadline until a call has ended, even on a busy machine."""
 
@@ -53,13 +54,6 @@ LIMIT = 20
 
 Place = Callable[[Authority], AbstractContextManager[str]]
 """Makes a destination of requests and yields its URL."""
-
-
-@pytest.fixture(autouse=True)
-def _no_call_hangs() -> Iterator[None]:
-    faulthandler.dump_traceback_later(30, exit=True, file=2)
-    yield
-    faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture(scope="module")
