@@ -95,6 +95,9 @@ class InMemoryStore:
     def postpone_unreadable(self, message_ids: Collection[str], *, now: datetime, due_at: datetime) -> None:
         self._require_up()
         self.unreadable |= {i: due_at for i in message_ids if i in self.unreadable and self.unreadable[i] <= now}
+        for message in [self.messages[i] for i in message_ids if i in self.messages]:
+            if message.due_at is not None and message.due_at <= now:
+                self.messages[message.message_id] = replace(message, due_at=due_at)
 
     def add_report(self, key: str, report: Report) -> None:
         self._require_up()

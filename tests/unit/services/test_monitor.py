@@ -104,6 +104,20 @@ def test_every_check_of_every_account_is_made_once() -> None:
     assert alarms(app) == {}
 
 
+def test_error_of_ours_at_one_provider_leaves_the_others_checked() -> None:
+    def answer_or_break(request: HttpRequest) -> Answer:
+        if check_of(request) == "smspoh":
+            raise RuntimeError("can't start new thread")
+        return ANSWERS[check_of(request)]
+
+    app = Application(answer_or_break)
+
+    assert run(app) == 5
+
+    assert app.telemetry.measures == {key: value for key, value in ALL_WELL.items() if key[1] != "smspoh"}
+    assert alarms(app) == {("AccountCheckFailed", "smspoh"): 1}
+
+
 OFF: list[tuple[str, dict[str, Any], dict[str, dict[str, str]], set[str]]] = [
     ("turned off", {"providers": {"smspoh": {"enabled": False}}}, {}, {"smspoh"}),
     ("without credentials", {}, {"smsnoc": {}, "smspoh": {}}, {"smsnoc", "smspoh"}),

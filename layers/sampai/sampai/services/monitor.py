@@ -46,14 +46,22 @@ class MonitorService:
         routing = Routing(settings, self._secret.current())
         answered = 0
         for name in PROVIDERS:
-            statuses = self._check_accounts(name, routing, remaining)
-            for balance in (balance for status in statuses for balance in status.balances):
-                self._record_balance(name, balance, settings)
-            self._store_catalogue(name, statuses)
-            answered += len(statuses)
+            try:
+                answered += self._check_provider(name, routing, settings, remaining)
+            except Exception as error:  # an error of one provider must not hide the balance of another
+                self._telemetry.error("accounts not checked", provider=name, error=type(error).__name__)
+                self._telemetry.count("AccountCheckFailed", provider=name)
         self._report_unusable(routing)
         self._telemetry.info("accounts checked", answered=answered)
         return answered
+
+    def _check_provider(self, name: str, routing: Routing, settings: Settings, remaining: Remaining) -> int:
+        """Check the accounts of a provider, record the answers, and return their number."""
+        statuses = self._check_accounts(name, routing, remaining)
+        for balance in (balance for status in statuses for balance in status.balances):
+            self._record_balance(name, balance, settings)
+        self._store_catalogue(name, statuses)
+        return len(statuses)
 
     def _check_accounts(self, name: str, routing: Routing, remaining: Remaining) -> list[AccountStatus]:
         configured = (routing.provider(name, api.capabilities.channel) for api in load(name))

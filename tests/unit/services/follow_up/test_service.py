@@ -1,7 +1,11 @@
 """A run of follow-up: it processes every due message, whatever the state of the message."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
 
 from benchmarks.growth import accepted_message
 from sampai.domain.http import HttpRequest, HttpResponse
@@ -187,6 +191,33 @@ def test_unreadable_items_that_cannot_be_postponed_do_not_stop_the_run() -> None
     app.follow_up()
 
     assert app.message().status is Status.DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("status", "broken"),
+    [
+        pytest.param(Status.ACCEPTED, {"lookups": -100}, id="a poll"),
+        pytest.param(Status.SCHEDULED, {"created_at": datetime(2026, 11, 21)}, id="a wake-up"),  # noqa: DTZ001
+        pytest.param(Status.SENDING, {"history": None}, id="an expired lease"),
+    ],
+)
+def test_message_that_breaks_the_code_is_postponed_and_its_neighbours_are_followed_up(
+    status: Status, broken: dict[str, Any]
+) -> None:
+    app = Application(nomsa_list())
+    now = app.clock()
+    good = [replace(accepted_message(f"m-{n}", "nomsa", at=now, due_at=now), status=status) for n in range(9)]
+    app.store.messages = {message.message_id: message for message in good}
+    app.store.messages["m-4"] = replace(good[4], **broken)
+
+    assert app.follow_up() == 9
+
+    changed = [message_id for message_id, message in app.store.messages.items() if message.revision > 2]
+    assert changed == [f"m-{n}" for n in range(9) if n != 4]
+    assert app.message("m-4").due_at == now + timedelta(hours=1)
+    assert app.telemetry.counts["ItemUnreadable", None] == 1
+    errors = [fields["message_ids"] for level, _, fields in app.telemetry.lines if level == "error"]
+    assert errors == [["m-4"]]
 
 
 def test_age_of_the_oldest_due_message_is_measured_in_seconds_without_a_dimension() -> None:

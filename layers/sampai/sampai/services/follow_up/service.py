@@ -1,7 +1,8 @@
 """Follow up every message that is due: wake it, expire its lease, or poll its vendor."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from sampai.contract.settings import Settings
@@ -120,20 +121,53 @@ class FollowUpService:
         now = self._clock()
         # The index may lag behind the messages.
         due = [message for message in messages if message.due_at is not None and message.due_at <= now]
-        self._wake_ups.requeue_due([m for m in due if m.status in (Status.SCHEDULED, Status.QUEUED)], settings)
-        self._leases.expire([m for m in due if m.status is Status.SENDING])
+        waiting = [m for m in due if m.status in (Status.SCHEDULED, Status.QUEUED)]
+        self._isolate(waiting, lambda part: self._wake_ups.requeue_due(part, settings), remaining)
+        self._isolate([m for m in due if m.status is Status.SENDING], self._leases.expire, remaining)
         groups: dict[tuple[str, Channel], list[Message]] = {}
         for message in due:
             if message.status in (Status.UNKNOWN, Status.ACCEPTED, Status.SENT):
                 groups.setdefault((message.provider or "", message.channel), []).append(message)
         for (name, channel), group in groups.items():
             try:
-                self._poll(name, routing.provider(name, channel), group, settings, remaining)
+                provider = routing.provider(name, channel)
+                poll = partial(self._poll, name, provider, settings=settings, remaining=remaining)
+                self._isolate(group, poll, remaining)
             except UnavailableError as error:
                 self._telemetry.warning("follow-up deferred", provider=name, error=str(error))
 
+    def _isolate(
+        self, messages: Sequence[Message], follow_up: Callable[[Sequence[Message]], None], remaining: Remaining
+    ) -> None:
+        """Call `follow_up` with messages. If it breaks, call it with each half, down to the message that breaks it.
+
+        That message is postponed like an item that cannot be read. Raises UnavailableError.
+        """
+        if not messages:
+            return
+        try:
+            follow_up(messages)
+        except UnavailableError:
+            raise
+        except Exception as error:
+            middle = len(messages) // 2
+            if middle and remaining() > PASS_SECONDS:
+                self._isolate(messages[:middle], follow_up, remaining)
+                self._isolate(messages[middle:], follow_up, remaining)
+                return
+            ids = [message.message_id for message in messages]
+            self._telemetry.error("messages not followed up", message_ids=ids, error=type(error).__name__)
+            self._telemetry.count("ItemUnreadable")
+            self._postpone_unreadable(ids)
+
     def _poll(
-        self, name: str, provider: Provider | None, group: Sequence[Message], settings: Settings, remaining: Remaining
+        self,
+        name: str,
+        provider: Provider | None,
+        group: Sequence[Message],
+        *,
+        settings: Settings,
+        remaining: Remaining,
     ) -> None:
         """Poll one vendor for its messages, if its provider is turned on; if not, they wait for the report horizon."""
         group, reused = self._reconciliation.resolve_correlations(name, group)
