@@ -22,7 +22,7 @@ EMULATOR := .venv-emulator/.installed
 AUDIT := .venv-audit/.installed
 PIP_INSTALL := -m pip install -qq --no-deps --require-hashes --requirement
 
-.PHONY: help demo up down test check simulate fuzz mutants chaos outages iam bench cost scale audit docs format hooks sizes deploy smoke webhooks erase consent sam-local lock release-notes clean
+.PHONY: help demo up down test check simulate fuzz mutants chaos outages rude iam bench cost scale audit docs format hooks sizes deploy smoke webhooks erase consent sam-local lock release-notes clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ chaos: $(DEV) $(EMULATOR) ## kill processes of the local stack under load and ch
 
 outages: $(DEV) $(EMULATOR) ## stop DynamoDB for nine seconds around sends on the local stack, and put bad items beside good ones
 	@$(BIN)/python -m pytest -m slow tests/e2e
+
+rude: $(DEV) $(EMULATOR) ## run the end-to-end tests with vendor simulators that answer as rudely as real servers
+	@SAMPAI_RUDE=1 $(BIN)/python -m pytest tests/e2e
 
 iam: $(DEV) $(EMULATOR) ## remove each permission of the template in turn and check that something fails without it
 	@$(BIN)/python -m tests.iam

@@ -69,6 +69,10 @@ class Reply:
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     fault: Fault = Fault.NONE
+    raw_headers: tuple[bytes, ...] = ()
+    """Lines that are written before the headers as they are, without a line end."""
+    interim: bytes = b""
+    """Bytes that are written before the reply."""
 
     @classmethod
     def json(cls, status: int, document: object, **headers: str) -> "Reply":

@@ -5,6 +5,7 @@
 `/_inbound` (POST JSON) make a vendor forward a message from a phone.
 """
 
+import itertools
 import json
 import logging
 import select
@@ -13,6 +14,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -23,6 +25,7 @@ from local.simulators.inbound import Inbound
 from local.simulators.ledger import Ledger, Row, iso_utc, text_sha256
 from local.simulators.outcomes import Fault
 from local.simulators.registry import load_vendors
+from local.simulators.rudeness import make_rude
 from local.simulators.settings import Settings
 from local.simulators.vendor import World
 from local.simulators.webhook_sender import WebhookSender
@@ -43,6 +46,7 @@ class Simulators:
         )
         self.world = World(settings or Settings(), ledger, webhook_sender, threading.Event())
         self.vendors = {name: vendor(self.world) for name, vendor in load_vendors().items()}
+        self._turns = itertools.count()
         self._pages: dict[tuple[str, str], Callable[[Request], Reply]] = {
             ("GET", "/_health"): lambda request: Reply.json(200, {"status": "ok", "vendors": list(self.vendors)}),
             ("GET", "/_ledger"): self._show_ledger,
@@ -85,16 +89,9 @@ class Simulators:
         """Answer a request to a vendor or a control page."""
         name, _, rest = request.path.lstrip("/").partition("/")
         if (vendor := self.vendors.get(name)) is not None:
-            return vendor.handle(
-                Request(
-                    method=request.method,
-                    path=f"/{rest}",
-                    query=request.query,
-                    headers=request.headers,
-                    body=request.body,
-                    root_url=f"{request.root_url}/{name}",
-                )
-            )
+            own = replace(request, path=f"/{rest}", root_url=f"{request.root_url}/{name}")
+            reply = vendor.handle(own)
+            return make_rude(reply, next(self._turns)) if self.world.settings.rude else reply
         page = self._pages.get((request.method, request.path))
         return Reply.json(404, {"error": "no such page"}) if page is None else page(request)
 
@@ -243,7 +240,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._is_reset = self.close_connection = True
             return
         is_cut = reply.fault is Fault.CUT
+        self.wfile.write(reply.interim)
         self.send_response(reply.status)
+        self.flush_headers()
+        for line in reply.raw_headers:
+            self.wfile.write(line + b"\r\n")
         self.send_header("Content-Type", reply.content_type)
         self.send_header("Content-Length", str(len(reply.body)))
         for name, value in reply.headers.items():

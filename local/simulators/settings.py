@@ -11,6 +11,8 @@ class Settings:
 
     webhook_base: str = ""
     webhook_token: str = ""
+    rude: bool = False
+    """Answer every call to a vendor with one of the tricks of `local.simulators.rudeness`."""
     sent_seconds: float = 1.0
     final_seconds: float = 3.0
     early_answer_seconds: float = 1.0

@@ -16,6 +16,8 @@ REGION: Final = "ap-southeast-1"
 PORT: Final = int(os.environ.get("SAMPAI_PORT", "4566"))
 SIMULATOR_PORT: Final = int(os.environ.get("SAMPAI_SIMULATOR_PORT", str(PORT + 14)))
 DYNAMODB_PORT: Final = SIMULATOR_PORT + 1
+RUDE: Final = os.environ.get("SAMPAI_RUDE") == "1"
+"""Whether the vendor simulators answer as rudely as real servers."""
 ENDPOINT_URL: Final = f"http://127.0.0.1:{PORT}"
 SIMULATORS_URL: Final = f"http://localhost:{SIMULATOR_PORT}"
 """By name, because the name can be given a second address in a container: see `local.relay`."""

@@ -15,7 +15,7 @@ import botocore.session
 from botocore.config import Config
 
 from local.simulators.registry import load_vendors
-from local.stack.config import EMULATOR_PYTHON, ENDPOINT_URL, LOCAL, REGION, ROOT, SIMULATORS_URL, STACK_NAME
+from local.stack.config import EMULATOR_PYTHON, ENDPOINT_URL, LOCAL, REGION, ROOT, RUDE, SIMULATORS_URL, STACK_NAME
 from local.stack.processes import DIRECT, run
 
 VENDORS: Final = load_vendors()
@@ -99,7 +99,7 @@ def client(service: str) -> Any:
 
 
 def _configure_simulators(webhook_base: str, webhook_token: str) -> None:
-    body = json.dumps({"webhook_base": webhook_base, "webhook_token": webhook_token}).encode()
+    body = json.dumps({"webhook_base": webhook_base, "webhook_token": webhook_token, "rude": RUDE}).encode()
     headers = {"content-type": "application/json"}
     DIRECT.open(urllib.request.Request(f"{SIMULATORS_URL}/_config", data=body, headers=headers), timeout=5).close()
 

@@ -19,7 +19,7 @@ from local.simulators.outcomes import OUTCOMES
 from local.simulators.server import Simulators
 from local.simulators.settings import Settings
 from local.stack import deployment
-from local.stack.config import LOCAL, OUTPUTS, ROOT, STACK_NAME
+from local.stack.config import LOCAL, OUTPUTS, ROOT, RUDE, STACK_NAME
 
 RECIPIENTS = {
     "nomsa": "+855912{:04d}{:02d}",
@@ -230,7 +230,7 @@ def _run(command: str) -> None:
 def _vendor_settings(outputs: dict[str, Any]) -> Settings:
     secret = client("secretsmanager").get_secret_value(SecretId=outputs["ProviderSecretArn"])
     token: str = json.loads(secret["SecretString"])["webhook_tokens"][0]
-    return Settings(webhook_base=outputs["WebhookBaseUrl"], webhook_token=token)
+    return Settings(webhook_base=outputs["WebhookBaseUrl"], webhook_token=token, rude=RUDE)
 
 
 def _change_settings(outputs: dict[str, Any], control: str, relocated: str) -> None:
