@@ -96,6 +96,7 @@ def count_case(case: Case) -> CountingDynamo:
         messages=store,
         correlations=store,
         inbound_service=_reject_inbound,
+        settings=_reject_settings,
         secret=FixedSecret(SECRET),
         clock=clock,
         telemetry=telemetry,
@@ -140,6 +141,10 @@ def _count_receipts() -> Iterator[Result]:
 
 def _reject_inbound() -> Any:
     raise AssertionError("a receipt is not an inbound message")
+
+
+def _reject_settings() -> Any:
+    raise AssertionError("a receipt of a known provider needs no settings")
 
 
 def _accepted_sms(provider: str, *, number: int, at: datetime) -> Message:

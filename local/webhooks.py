@@ -1,6 +1,5 @@
 """`python -m local.webhooks STAGE`: print the webhook addresses of a deployed stage. They contain tokens."""
 
-import json
 import sys
 from collections.abc import Iterator
 from typing import Final
@@ -10,32 +9,34 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.smoke.target import Target, TargetError, find
 from sampai.adapters.document import BrokenDocumentError
 from sampai.adapters.secret import parse_secret
+from sampai.contract.settings import BrokenSettingsError, Settings, parse_settings
 from sampai.domain.webhook_token import webhook_token
-from sampai.providers.registry import PROVIDERS, load
+from sampai.providers.registry import load
 
 USAGE: Final = "usage: python -m local.webhooks STAGE (a stage of samconfig.toml, or local)"
 
 
-def addresses(base_url: str, secret_token: str) -> Iterator[str]:
-    """Yield the address of each provider and kind, under a token of the secret."""
-    for provider in PROVIDERS:
-        token = webhook_token(secret_token, provider)
-        for api in load(provider):
+def addresses(settings: Settings, *, base_url: str, secret_token: str) -> Iterator[str]:
+    """Yield the address of each provider of the settings and of each kind, under a token of the secret."""
+    for name, provider in settings.providers.items():
+        token = webhook_token(secret_token, name)
+        for api in load(provider.type):
             for kind in sorted(api.capabilities.webhooks):
-                yield f"{base_url}/webhooks/{provider}/{kind}/{token}"
+                yield f"{settings.public_base_url or base_url}/webhooks/{name}/{kind}/{token}"
 
 
 def read_addresses(target: Target) -> list[str]:
     """Return the addresses of a stack under the first token of its secret.
 
-    Raise BrokenDocumentError if the secret has no usable token, and botocore's ClientError and BotoCoreError.
+    Raise BrokenDocumentError if the secret has no usable token, BrokenSettingsError, and botocore's ClientError and
+    BotoCoreError.
     """
     outputs = target.outputs
     stored = target.client("secretsmanager").get_secret_value(SecretId=outputs["ProviderSecretArn"])
     tokens = parse_secret(stored["SecretString"]).webhook_tokens
     name = outputs["SettingsParameterName"]
-    settings = json.loads(target.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
-    return list(addresses(settings.get("public_base_url") or outputs["WebhookBaseUrl"], tokens[0]))
+    settings = parse_settings(target.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
+    return list(addresses(settings, base_url=outputs["WebhookBaseUrl"], secret_token=tokens[0]))
 
 
 def main(arguments: list[str]) -> int:
@@ -45,7 +46,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         print("\n".join(read_addresses(find(arguments[0]))))
-    except (TargetError, BrokenDocumentError, BotoCoreError, ClientError) as error:
+    except (TargetError, BrokenDocumentError, BrokenSettingsError, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

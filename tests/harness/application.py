@@ -132,6 +132,7 @@ class Application:
             messages=self.store,
             correlations=self.store,
             inbound_service=lambda: self.inbound_service,
+            settings=lambda: self.settings,
             secret=self.secret,
             clock=self.clock,
             telemetry=self.telemetry,

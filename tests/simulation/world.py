@@ -194,6 +194,7 @@ class World:
             messages=self.store,
             correlations=self.store,
             inbound_service=lambda: inbound_service,
+            settings=lambda: self.scenario.settings,
             secret=self.secret,
             clock=clock,
             telemetry=self.telemetry,

@@ -120,6 +120,7 @@ def webhook_service() -> "WebhookService":
         messages=store,
         correlations=store,
         inbound_service=lambda: _inbound_service(environment),
+        settings=lambda: _settings(environment),
         secret=_secret(environment),
         clock=clock,
         telemetry=telemetry(),

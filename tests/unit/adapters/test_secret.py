@@ -211,6 +211,21 @@ def test_named_provider_has_the_credentials_that_a_header_can_hold(
 
 
 @pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        ('{"webhook_tokens": ["t"], "nomsa": {"api_key": "canary"}, "nomsa": {"api_key": "b"}}', "nomsa: occurs twice"),
+        ('{"webhook_tokens": ["t"], "nomsa": {"api_key": "canary", "api_key": "b"}}', "api_key: occurs twice"),
+        ('{"webhook_tokens": ["canary"], "webhook_tokens": ["t"]}', "webhook_tokens: occurs twice"),
+    ],
+)
+def test_repeated_field_breaks_the_secret_and_is_named(document: str, why: str) -> None:
+    with pytest.raises(BrokenDocumentError) as refusal:
+        parse_secret(document)
+
+    assert str(refusal.value) == why
+
+
+@pytest.mark.parametrize(
     "broken",
     ["", "canary", '"canary"', "[" * 100_000, "{}", '{"nomsa": {"api_key": "canary"}}',
      '{"webhook_tokens": {"canary": 1}}', '{"webhook_tokens": ["canary", 1]}', '{"webhook_tokens": []}',

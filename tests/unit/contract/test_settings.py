@@ -63,8 +63,24 @@ BROKEN = [
     ("not JSON", "{", ""),
     ("not an object", "[]", "not a JSON object"),
     ("unknown field", '{"colour": 1}', "colour"),
-    ("unknown provider", '{"providers": {"acme": {"base_url": "https://a.example"}}}', "unknown provider: acme"),
-    ("unknown provider on a route", '{"routes": {"sms": {"KH": ["acme"]}}}', "unknown provider: acme"),
+    ("provider without a type", '{"providers": {"philsms": {}}}', "providers.philsms.type: must be one of nomsa, "),
+    ("unknown type", '{"providers": {"philsms": {"type": "acme"}}}', "providers.philsms.type: must be one of nomsa, "),
+    ("no text as a type", '{"providers": {"philsms": {"type": ["smsnoc"]}}}', "providers.philsms.type"),
+    ("type of a further provider", '{"providers": {"a": {"type": "smsnoc"}, "b": {"type": "a"}}}', "providers.b.type"),
+    (
+        "known provider of another type",
+        '{"providers": {"nomsa": {"type": "smsnoc"}}}',
+        "providers.nomsa.type: must be ",
+    ),
+    ("known provider without its type", '{"providers": {"nomsa": {"type": null}}}', "providers.nomsa.type"),
+    ("name in capitals", '{"providers": {"PhilSms": {"type": "smsnoc"}}}', "providers.PhilSms"),
+    ("name that begins with a digit", '{"providers": {"2nd": {"type": "smsnoc"}}}', "providers.2nd"),
+    ("name that ends in a line break", '{"providers": {"second\\n": {"type": "smsnoc"}}}', "providers.second"),
+    ("name of 33 characters", json.dumps({"providers": {"x" * 33: {"type": "smsnoc"}}}), "providers." + "x" * 33),
+    ("provider that is no object", '{"providers": {"philsms": "smsnoc"}}', "providers.philsms"),
+    ("two providers with one name", '{"providers": {"nomsa": {}, "nomsa": {}}}', "nomsa: occurs twice"),
+    ("field of a further provider", '{"providers": {"a": {"type": "smsnoc", "sender": ""}}}', "providers.a.sender"),
+    ("unknown provider on a route", '{"routes": {"sms": {"KH": ["acme"]}}}', "routes.sms.KH: unknown provider: acme"),
     ("unknown channel", '{"routes": {"fax": {}}}', "routes.fax"),
     ("country in lower case", '{"routes": {"sms": {"kh": []}}}', "routes.sms"),
     (
@@ -103,3 +119,38 @@ def test_plain_http_is_allowed_on_loopback() -> None:
     settings = parse_settings('{"providers": {"nomsa": {"base_url": "http://127.0.0.1:4580/nomsa/v1/"}}}')
 
     assert settings.providers["nomsa"].base_url == "http://127.0.0.1:4580/nomsa/v1"
+
+
+def test_further_provider_has_the_defaults_of_its_type_and_no_route() -> None:
+    settings = parse_settings(
+        json.dumps(
+            {
+                "providers": {
+                    "nomsa": {"type": "nomsa"},
+                    "smspoh-2": {"type": "smspoh", "sender": "Second"},
+                    "philsms": {
+                        "type": "smsnoc",
+                        "base_url": "https://app.philsms.example/api/v3",
+                        "max_per_second": 5,
+                    },
+                },
+                "routes": {"sms": {"PH": ["philsms"]}},
+            }
+        )
+    )
+
+    defaults = parse_settings("{}")
+    second = defaults.providers["smspoh"].model_copy(update={"sender": "Second"})
+    other = {"base_url": "https://app.philsms.example/api/v3", "max_per_second": 5.0}
+    philsms = defaults.providers["smsnoc"].model_copy(update=other)
+    assert settings.providers == defaults.providers | {"smspoh-2": second, "philsms": philsms}
+    assert {name: p.type for name, p in settings.providers.items()} == {
+        "nomsa": "nomsa",
+        "smsnoc": "smsnoc",
+        "smspoh": "smspoh",
+        "nusasms": "nusasms",
+        "smspoh-2": "smspoh",
+        "philsms": "smsnoc",
+    }
+    assert settings.routes[Channel.SMS] == dict(defaults.routes[Channel.SMS]) | {"PH": ("philsms",)}
+    assert settings.rates() == {"philsms": 5.0}

@@ -8,6 +8,7 @@ import pytest
 from local.smoke.target import Target
 from local.webhooks import main, read_addresses
 from sampai.adapters.document import BrokenDocumentError
+from sampai.contract.settings import BrokenSettingsError
 from sampai.domain.webhook_token import webhook_token
 
 
@@ -58,6 +59,20 @@ def test_addresses_have_the_token_of_their_provider_under_the_first_token_of_the
         f"{nusasms}/whatsapp-official-inbox/{token}",
         f"{nusasms}/whatsapp-official-receipt/{token}",
     ]
+
+
+def test_further_provider_has_addresses_with_its_own_token() -> None:
+    settings = {"providers": {"smspoh-2": {"type": "smspoh"}, "philsms": {"type": "smsnoc"}}}
+
+    found = read_addresses(target({"webhook_tokens": ["first"]}, settings))
+
+    assert len(found) == 8
+    assert found[-1] == f"https://api.example.net/webhooks/smspoh-2/receipt/{webhook_token('first', 'smspoh-2')}"
+
+
+def test_broken_settings_are_reported() -> None:
+    with pytest.raises(BrokenSettingsError, match=r"providers\.philsms\.type"):
+        read_addresses(target({"webhook_tokens": ["first"]}, {"providers": {"philsms": {}}}))
 
 
 def test_secret_without_a_token_is_reported() -> None:

@@ -29,8 +29,8 @@ UNREACHED, LOCKED_OUT = rejected(FailureScope.CONNECTION), rejected(FailureScope
 BAD_NUMBER, NO_CALL = rejected(FailureScope.MESSAGE), rejected(FailureScope.INTERNAL)
 
 
-def nomsa(key: str = "key") -> Nomsa:
-    return Nomsa(ProviderConfig(base_url="https://nomsa.example.net", credentials={"api_key": key}))
+def nomsa(key: str = "key", name: str = "nomsa") -> Nomsa:
+    return Nomsa(ProviderConfig(name=name, base_url="https://nomsa.example.net", credentials={"api_key": key}))
 
 
 HISTORIES = [
@@ -81,6 +81,16 @@ def test_changed_credentials_close_a_circuit() -> None:
     circuit_breakers.record_outcome(nomsa(), LOCKED_OUT, now=START)
 
     assert [circuit_breakers.allow_request(nomsa("another"), now=START) for _ in range(2)] == [True, True]
+
+
+def test_two_providers_of_one_type_have_their_own_circuits() -> None:
+    circuit_breakers = CircuitBreakers()
+    circuit_breakers.record_outcome(nomsa(), LOCKED_OUT, now=START)
+
+    other = nomsa(name="nomsa-2")
+    assert [circuit_breakers.is_open(provider, now=START) for provider in (nomsa(), other)] == [True, False]
+    assert not circuit_breakers.record_outcome(other, OK, now=START)
+    assert circuit_breakers.is_open(nomsa(), now=START)
 
 
 @covers("V8")

@@ -1,6 +1,7 @@
 """Monitoring our accounts at the vendors: balances, expiry, and the catalogue that templates are checked against."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -116,6 +117,28 @@ def test_error_of_ours_at_one_provider_leaves_the_others_checked() -> None:
 
     assert app.telemetry.measures == {key: value for key, value in ALL_WELL.items() if key[1] != "smspoh"}
     assert alarms(app) == {("AccountCheckFailed", "smspoh"): 1}
+
+
+def test_further_providers_are_checked_at_their_own_address_under_their_own_name() -> None:
+    panel = {"type": "smsnoc", "base_url": "https://app.philsms.example/api/v3", "low_balance": {"credit": 2000}}
+    second = {"type": "nusasms", "base_url": "https://second.example"}
+
+    def reply(sent: HttpRequest) -> Answer:
+        if sent.host == "app.philsms.example":
+            return smsnoc("1,092")
+        return ANSWERS[check_of(replace(sent, url=sent.url.replace("second.example", "api.nusasms.com")))]
+
+    app = Application(reply, settings={"providers": {"philsms": panel, "nusasms-2": second}})
+    own = {"philsms": {"api_token": "2|philsms"}, "nusasms-2": {"api_key": "second"}}
+    app.secret.secret = replace(SECRET, credentials=dict(SECRET.credentials) | own)
+
+    assert run(app) == 6 + 1 + 4
+
+    further = {("Balance", "philsms", "credit"): 1092.0}
+    further |= {("Balance", "nusasms-2", account): ALL_WELL["Balance", "nusasms", account] for account in ("sms", "wa")}
+    assert app.telemetry.measures == ALL_WELL | further
+    assert app.directory.catalogues == {"nusasms": CATALOGUE, "nusasms-2": CATALOGUE}
+    assert alarms(app) == {("BalanceLow", "philsms"): 1}
 
 
 OFF: list[tuple[str, dict[str, Any], dict[str, dict[str, str]], set[str]]] = [

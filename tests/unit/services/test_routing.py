@@ -54,7 +54,7 @@ def unroutable(detail: str) -> Failure:
         ({"wanted": "nomsa", "settings": OFF}, unroutable("provider: turned off or without credentials")),
         ({"wanted": "smsnoc"}, unroutable("provider: turned off or without credentials")),
         ({"secret": Secret()}, unroutable("provider: turned off or without credentials")),
-        ({"wanted": "acme"}, Failure(reason=Reason.INVALID_REQUEST, detail="provider: not known")),
+        ({"wanted": "gone"}, unroutable("provider: turned off or without credentials")),
     ],
 )
 def test_route_holds_the_providers_that_are_on_and_have_credentials(options: dict[str, Any], expected: object) -> None:
@@ -107,9 +107,14 @@ TO_SMSPOH = {"routes": {"sms": {"KH": ["smspoh"]}}}
         ({"route": ("nomsa",), "requested_provider": "nomsa"}, OFF | TO_SMSPOH,
          unroutable("provider: turned off or without credentials")),
         ({"route": ("smspoh",), "requested_provider": "smspoh"}, {}, ("smspoh",)),
+        ({"route": ("gone",)}, {}, ("nomsa",)),
+        ({"route": ("gone", "nomsa"), "provider_options": {"gone": {"encrypt": True}}}, {}, ("nomsa",)),
+        ({"route": ("gone",), "requested_provider": "gone"}, {},
+         unroutable("provider: turned off or without credentials")),
     ],
     ids=["on", "disabled", "disabled without another", "in its own order", "disabled, one of two", "not in the secret",
-         "requested and disabled", "requested and on"],
+         "requested and disabled", "requested and on", "not in the settings", "not in the settings, one of two",
+         "requested and not in the settings"],
 )  # fmt: skip
 def test_message_takes_the_present_route_once_a_provider_of_its_own_is_off(
     message: dict[str, Any], settings: dict[str, Any], expected: object
@@ -144,3 +149,72 @@ def test_receipt_address_has_the_provider_s_token_under_the_first_token_of_the_s
     assert provider is not None
     expected = f"https://hooks.example.net/webhooks/smspoh/receipt/{webhook_token('new', 'smspoh')}"
     assert provider.config.receipt_url == expected
+
+
+FURTHER = {
+    "providers": {
+        "smspoh": {"sender": "First"},
+        "smspoh-2": {"type": "smspoh", "base_url": "https://other.example", "sender": "Second", "allowed_senders": []},
+    },
+    "routes": {"sms": {"KH": ["smspoh-2", "smspoh"]}},
+}
+TWO_ACCOUNTS = Secret(
+    webhook_tokens=("t",),
+    credentials={
+        "smspoh": {"api_key": "first", "api_secret": "first"},
+        "smspoh-2": {"api_key": "second", "api_secret": "second"},
+    },
+)
+
+
+def test_two_providers_of_one_type_have_their_own_configuration() -> None:
+    configured = Routing(
+        parse_settings(json.dumps(FURTHER)), TWO_ACCOUNTS, webhook_base_url="https://hooks.example.net"
+    )
+
+    first, second = (configured.provider(name, Channel.SMS) for name in ("smspoh", "smspoh-2"))
+
+    assert first is not None
+    assert second is not None
+    assert type(first) is type(second)
+    assert (first.name, second.name) == ("smspoh", "smspoh-2")
+    assert (first.config.base_url, second.config.base_url) == (
+        "https://v3.smspoh.com/api/rest",
+        "https://other.example",
+    )
+    assert (first.config.sender, second.config.sender) == ("First", "Second")
+    assert [dict(p.config.credentials) for p in (first, second)] == [*TWO_ACCOUNTS.credentials.values()]
+    addresses = [
+        f"https://hooks.example.net/webhooks/{n}/receipt/{webhook_token('t', n)}" for n in ("smspoh", "smspoh-2")
+    ]
+    assert [p.config.receipt_url for p in (first, second)] == addresses
+
+
+@pytest.mark.parametrize(
+    ("message", "credentials", "expected"),
+    [
+        ({"sender": None}, {}, ("smspoh-2", "smspoh")),
+        ({"sender": "Sampai"}, {}, ("smspoh",)),
+        ({"sender": None, "provider_options": {"smspoh-2": {"encrypt": True}}}, {}, ("smspoh-2", "smspoh")),
+        ({"sender": None, "provider_options": {"smspoh-2": {"colour": "red"}}}, {}, ("smspoh",)),
+        ({"sender": None, "requested_provider": "smspoh-2"}, {}, ("smspoh-2",)),
+        ({"sender": None}, {"smspoh-2": None}, ("smspoh",)),
+        ({"sender": None, "channel": Channel.WHATSAPP, "requested_provider": "smspoh-2"}, {},
+         Failure(reason=Reason.UNSUPPORTED, detail="channel: smspoh-2 does not offer it")),
+    ],
+    ids=["both", "sender allowed to one", "option of one", "option that it does not offer", "requested",
+         "one without credentials", "channel not offered"],
+)  # fmt: skip
+def test_further_provider_is_selected_by_its_own_configuration(
+    message: dict[str, Any], credentials: dict[str, Any], expected: object
+) -> None:
+    given = {name: value for name, value in (dict(TWO_ACCOUNTS.credentials) | credentials).items() if value}
+
+    assert routing(settings=FURTHER, secret=Secret(credentials=given)).route_of(replace(MESSAGE, **message)) == expected
+
+
+def test_further_provider_without_a_credential_is_unusable_under_its_name() -> None:
+    configured = routing(settings=FURTHER, secret=Secret(credentials={"smspoh-2": {"api_key": "second"}}))
+
+    assert configured.provider("smspoh-2", Channel.SMS) is None
+    assert configured.unusable() == {"smspoh-2": ("smspoh-2.api_secret",)}

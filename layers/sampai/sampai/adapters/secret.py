@@ -3,7 +3,6 @@
 Almost every function imports this module, so it imports only small modules.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -13,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from sampai.adapters.aws import unavailable
 from sampai.adapters.document import BrokenDocumentError, Document
+from sampai.domain.documents import DocumentError, parse_object
 from sampai.services.ports.configuration import Secret
 from sampai.services.ports.runtime import Clock, UnavailableError
 from sampai.services.ports.telemetry import Telemetry
@@ -104,12 +104,12 @@ def parse_secret(document: str) -> Secret:
     the document names has an entry, with those of its credentials that can be used.
     """
     try:
-        given = json.loads(document.removeprefix("\ufeff"))
+        given = parse_object(document)
+    except DocumentError as error:
+        raise BrokenDocumentError(str(error)) from None
     except (ValueError, RecursionError):
         # A JSON error contains parts of the document, so it must not appear in a log as the cause.
         raise BrokenDocumentError("not JSON") from None
-    if not isinstance(given, dict):
-        raise BrokenDocumentError("not a JSON object")
     return Secret(
         webhook_tokens=_parse_tokens(given.pop("webhook_tokens", None)), credentials=_parse_credentials(given)
     )

@@ -1,6 +1,5 @@
 """The settings document: an SSM parameter that an operator can change without a deployment."""
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -8,10 +7,11 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from sampai.domain.documents import parse_object
 from sampai.domain.message import Channel
 from sampai.domain.phone import country_of
 from sampai.domain.quotas import Limit
-from sampai.providers.registry import PROVIDERS, load
+from sampai.providers.registry import PROVIDER_NAME, PROVIDERS, load
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -30,6 +30,7 @@ def _check_url(url: str) -> str:
 
 
 Url = Annotated[str, AfterValidator(_check_url)]
+Name = Annotated[str, StringConstraints(pattern=f"^{PROVIDER_NAME.pattern}$")]
 Sender = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Words = Annotated[tuple[Annotated[str, StringConstraints(min_length=1, max_length=40)], ...], Field(max_length=50)]
 Country = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}|\*)$")]
@@ -45,6 +46,9 @@ class _Document(BaseModel):
 
 
 class ProviderSettings(_Document):
+    type: str = Field(
+        description="The known provider whose API this one has. A known provider is its own type; any other needs it."
+    )
     enabled: bool = True
     base_url: Url
     sender: Sender | None = None
@@ -71,7 +75,7 @@ class Settings(_Document):
     )
     limits: dict[Limit, Most | None] = Field(description="Maximum number of new messages; null: no limit.")
     routes: dict[Channel, dict[Country, tuple[str, ...]]]
-    providers: dict[str, ProviderSettings]
+    providers: dict[Name, ProviderSettings]
     public_base_url: Url | None = None
     report_horizon_hours: Annotated[float, Field(gt=0, le=24 * 30, allow_inf_nan=False)] = 72
     poll_seconds: Annotated[tuple[PollSeconds, ...], Field(min_length=1, max_length=20)] = (
@@ -117,9 +121,8 @@ def default_settings() -> dict[str, Any]:
     routes: dict[str, dict[str, list[str]]] = {channel.value: {} for channel in Channel}
     providers: dict[str, Any] = {}
     for name in PROVIDERS:
-        first, *_ = apis = load(name)
-        providers[name] = {"base_url": first.default_base_url, "sender": first.default_sender}
-        for can in (api.capabilities for api in apis):
+        providers[name] = _default_provider(name)
+        for can in (api.capabilities for api in load(name)):
             for country in sorted(can.countries):
                 routes[can.channel.value].setdefault(country, []).append(name)
     return {
@@ -144,22 +147,44 @@ def default_settings() -> dict[str, Any]:
     }
 
 
+def _default_provider(type_name: str) -> dict[str, Any]:
+    first, *_ = load(type_name)
+    return {"type": type_name, "base_url": first.default_base_url, "sender": first.default_sender}
+
+
 def parse_settings(document: str) -> Settings:
     """Parse a settings document, or raise BrokenSettingsError."""
     try:
-        given = json.loads(document)
-        if not isinstance(given, dict):
-            raise BrokenSettingsError("not a JSON object")
-        settings = Settings.model_validate(_laid_over(default_settings(), given))
+        given = parse_object(document)
+        defaults = default_settings()
+        defaults["providers"] |= _defaults_of_further_providers(given.get("providers"))
+        settings = Settings.model_validate(_laid_over(defaults, given))
     except (ValueError, RecursionError) as error:
         raise BrokenSettingsError(str(error)) from None
-    named = {
-        *settings.providers,
-        *(p for routes in settings.routes.values() for route in routes.values() for p in route),
-    }
-    if unknown := named - PROVIDERS.keys():
-        raise BrokenSettingsError(f"unknown provider: {', '.join(sorted(unknown))}")
+    for channel, routes in settings.routes.items():
+        for country, route in routes.items():
+            if unknown := sorted(set(route) - settings.providers.keys()):
+                raise BrokenSettingsError(f"routes.{channel}.{country}: unknown provider: {', '.join(unknown)}")
     return settings
+
+
+def _defaults_of_further_providers(given: Any) -> dict[str, Any]:
+    """Return the defaults of each provider that is not a known one: those of its type.
+
+    Raise BrokenSettingsError, which names the field, for a type that does not exist, or not for this provider.
+    """
+    defaults: dict[str, Any] = {}
+    for name, entry in (given if isinstance(given, dict) else {}).items():
+        if not isinstance(entry, dict):
+            continue
+        type_name = entry.get("type", name)
+        if not isinstance(type_name, str) or type_name not in PROVIDERS:
+            raise BrokenSettingsError(f"providers.{name}.type: must be one of {', '.join(PROVIDERS)}")
+        if name not in PROVIDERS:
+            defaults[name] = _default_provider(type_name)
+        elif type_name != name:
+            raise BrokenSettingsError(f"providers.{name}.type: must be {name}, because that is a known provider")
+    return defaults
 
 
 def _laid_over(base: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

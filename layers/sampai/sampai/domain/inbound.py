@@ -29,6 +29,7 @@ class Inbound:
     """A message that arrived at a vendor for us. `sender` is E.164 if the vendor's number can be converted to it."""
 
     provider: str
+    """A parser gives the name of its type; the webhook service replaces it with that of the provider."""
     channel: Channel
     provider_message_id: str | None = None
     sender: str = field(repr=False)

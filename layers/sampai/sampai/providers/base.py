@@ -54,6 +54,8 @@ class Capabilities:
 class ProviderConfig:
     """The configuration of a provider: settings and credentials of the operator."""
 
+    name: str | None = None
+    """The name of the provider in the settings; None: the name of its type."""
     base_url: str
     credentials: Mapping[str, str] = field(repr=False)
     sender: str | None = None
@@ -68,7 +70,8 @@ class Provider(ABC):
     must never return success for an undocumented response.
     """
 
-    name: ClassVar[str]
+    name: str
+    """The name in the settings. The class has that of its type, which several providers may have."""
     capabilities: ClassVar[Capabilities]
     default_base_url: ClassVar[str]
     default_sender: ClassVar[str | None] = None
@@ -77,6 +80,7 @@ class Provider(ABC):
 
     def __init__(self, config: ProviderConfig) -> None:
         self.config = config
+        self.name = config.name or self.name
 
     def validate(self, message: Message) -> Failure | None:
         """Return the reason why this provider cannot send the message, or None.

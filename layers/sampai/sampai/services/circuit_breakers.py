@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from sampai.domain.message import Channel
 from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Unknown
 from sampai.providers.base import Provider, ProviderConfig
 
@@ -22,11 +23,11 @@ class _Circuit:
 
 class CircuitBreakers:
     def __init__(self) -> None:
-        self._circuits: dict[type[Provider], _Circuit] = {}
+        self._circuits: dict[tuple[str, Channel], _Circuit] = {}
 
     def is_open(self, provider: Provider, *, now: datetime) -> bool:
         """Return whether messages must avoid a provider. A change of its configuration closes the circuit."""
-        circuit = self._circuits.get(type(provider))
+        circuit = self._circuits.get(_key_of(provider))
         if circuit is None or circuit.open_until is None or circuit.config != provider.config:
             return False
         return now < circuit.open_until
@@ -38,7 +39,7 @@ class CircuitBreakers:
         """
         if self.is_open(provider, now=now):
             return False
-        circuit = self._circuits.get(type(provider))
+        circuit = self._circuits.get(_key_of(provider))
         if circuit is not None and circuit.open_until is not None:
             circuit.open_until = now + OPEN_FOR
         return True
@@ -49,13 +50,17 @@ class CircuitBreakers:
         if scope is FailureScope.INTERNAL:
             return False
         if not isinstance(outcome, Unknown) and scope not in (FailureScope.PROVIDER, FailureScope.CONNECTION):
-            self._circuits.pop(type(provider), None)
+            self._circuits.pop(_key_of(provider), None)
             return False
-        circuit = self._circuits.get(type(provider))
+        circuit = self._circuits.get(_key_of(provider))
         if circuit is None or circuit.config != provider.config:
-            circuit = self._circuits[type(provider)] = _Circuit(provider.config)
+            circuit = self._circuits[_key_of(provider)] = _Circuit(provider.config)
         circuit.failures = MAX_FAILURES if scope is FailureScope.PROVIDER else circuit.failures + 1
         if circuit.failures < MAX_FAILURES:
             return False
         circuit.open_until = now + OPEN_FOR
         return True
+
+
+def _key_of(provider: Provider) -> tuple[str, Channel]:
+    return provider.name, provider.capabilities.channel

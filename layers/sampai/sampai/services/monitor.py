@@ -8,7 +8,6 @@ from sampai.domain.account import AccountStatus, Balance
 from sampai.domain.http import HttpResponse
 from sampai.domain.template import Catalogue
 from sampai.providers.features import SupportsAccountChecks
-from sampai.providers.registry import PROVIDERS, load
 from sampai.providers.responses import AccountRefusedError, refuses_address
 from sampai.services.deadline import CALL_SECONDS, Deadline
 from sampai.services.ports.catalogues import TemplateCatalogues
@@ -45,7 +44,7 @@ class MonitorService:
         settings = self._settings.current()
         routing = Routing(settings, self._secret.current())
         answered = 0
-        for name in PROVIDERS:
+        for name in routing.names():
             try:
                 answered += self._check_provider(name, routing, settings, remaining)
             except Exception as error:  # an error of one provider must not hide the balance of another
@@ -64,7 +63,7 @@ class MonitorService:
         return len(statuses)
 
     def _check_accounts(self, name: str, routing: Routing, remaining: Remaining) -> list[AccountStatus]:
-        configured = (routing.provider(name, api.capabilities.channel) for api in load(name))
+        configured = (routing.provider(name, api.capabilities.channel) for api in routing.apis_of(name))
         checked = (
             self._check_account(provider, check, remaining)
             for provider in configured
@@ -94,7 +93,7 @@ class MonitorService:
     def _report_unusable(self, routing: Routing) -> None:
         """Report the providers without a usable channel, before a message needs them."""
         for name, fields in routing.unusable().items():
-            if not any(routing.provider(name, api.capabilities.channel) for api in load(name)):
+            if not any(routing.provider(name, api.capabilities.channel) for api in routing.apis_of(name)):
                 self._telemetry.error("provider unusable", provider=name, fields=fields)
                 self._telemetry.count("ProviderUnusable", provider=name)
 

@@ -1,6 +1,6 @@
 """Select the providers that can send a message."""
 
-from collections.abc import Collection
+from collections.abc import Collection, KeysView
 from dataclasses import dataclass, replace
 
 from sampai.contract.settings import Settings
@@ -9,7 +9,7 @@ from sampai.domain.message import Channel, Message
 from sampai.domain.phone import country_of
 from sampai.domain.webhook_token import webhook_token
 from sampai.providers.base import Provider, ProviderConfig
-from sampai.providers.registry import PROVIDERS, on_channel
+from sampai.providers.registry import load, on_channel
 from sampai.services.ports.configuration import Secret
 from sampai.services.ports.telemetry import Telemetry
 
@@ -24,8 +24,9 @@ class _Configured:
 class Routing:
     """The providers as the current settings and the current secret configure them.
 
-    A provider is *off* if the settings turn it off, or if the secret does not name it. It is *unusable* if the secret
-    names it and lacks a credential: the route of a message keeps it, and the message waits for it.
+    A provider is *off* if the settings turn it off or no longer have it, or if the secret does not name it. It is
+    *unusable* if the secret names it and lacks a credential: the route of a message keeps it, and the message waits for
+    it.
     """
 
     def __init__(self, settings: Settings, secret: Secret, *, webhook_base_url: str = "") -> None:
@@ -34,6 +35,15 @@ class Routing:
         self._secret = secret
         self._webhook_base_url = settings.public_base_url or webhook_base_url
         self._providers: dict[tuple[str, Channel], _Configured | None] = {}
+
+    def names(self) -> KeysView[str]:
+        """Return the names of the providers that the settings have."""
+        return self._settings.providers.keys()
+
+    def apis_of(self, name: str) -> tuple[type[Provider], ...]:
+        """Return the classes of a provider, one for each channel; none if the settings do not have it."""
+        settings = self._settings.providers.get(name)
+        return () if settings is None else load(settings.type)
 
     def provider(self, name: str, channel: Channel) -> Provider | None:
         """Return a provider that can be called, or None if it is unknown, off or unusable on the channel."""
@@ -55,11 +65,6 @@ class Routing:
 
     def route_of(self, message: Message) -> tuple[str, ...] | Failure:
         """Return the names of the providers that can send a message, in order, or the reason why there is none."""
-        wanted = message.requested_provider
-        if wanted is not None and wanted not in PROVIDERS:
-            return Failure(reason=Reason.INVALID_REQUEST, detail="provider: not known")
-        if not message.provider_options.keys() <= PROVIDERS.keys():
-            return Failure(reason=Reason.INVALID_REQUEST, detail="provider_options: provider not known")
         if (foreign := _validate_country(message.recipient, self._settings.allowed_countries)) is not None:
             return foreign
         names = self._names_for(message)
@@ -101,7 +106,8 @@ class Routing:
         return self._settings.route_of(message.channel, country_of(message.recipient or ""))
 
     def _validate(self, name: str, message: Message) -> Failure | None:
-        if on_channel(name, message.channel) is None:
+        settings = self._settings.providers.get(name)
+        if settings is not None and on_channel(settings.type, message.channel) is None:
             return Failure(reason=Reason.UNSUPPORTED, detail=f"channel: {name} does not offer it")
         configured = self._configured(name, message.channel)
         if configured is None:
@@ -121,11 +127,12 @@ class Routing:
 
     def _configure(self, name: str, channel: Channel) -> _Configured | None:
         settings = self._settings.providers.get(name)
-        api = on_channel(name, channel) if settings is not None and settings.enabled else None
+        api = on_channel(settings.type, channel) if settings is not None and settings.enabled else None
         credentials = self._secret.credentials.get(name)
         if settings is None or api is None or credentials is None:
             return None
         config = ProviderConfig(
+            name=name,
             base_url=settings.base_url,
             credentials=credentials,
             sender=settings.senders.get(channel, settings.sender),

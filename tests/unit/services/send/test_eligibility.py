@@ -14,10 +14,12 @@ from sampai.domain.inbound import Conversation
 from sampai.domain.message import Category, Channel, Message
 from sampai.domain.status import Status
 from sampai.domain.template import Catalogue, TemplateInfo
+from sampai.services.ports.configuration import Secret
 from sampai.services.ports.eligibility import EligibilityData
 from sampai.services.ports.runtime import UnavailableError
+from sampai.services.routing import Routing
 from sampai.services.send.eligibility import EligibilityQuery, eligibility_query, load_eligibility
-from tests.fakes import START, InMemoryDirectory, statuses
+from tests.fakes import START, FixedSettings, InMemoryDirectory, statuses
 from tests.harness.application import Application, request
 
 NUMBER = "+6281234567810"
@@ -79,8 +81,17 @@ def test_a_request_and_its_message_have_the_same_query(changes: dict[str, Any], 
         occurred_at=START,
     )
 
-    assert eligibility_query(asked) == query
-    assert eligibility_query(message) == query
+    routing = Routing(FixedSettings().settings, Secret())
+    assert eligibility_query(asked, routing) == query
+    assert eligibility_query(message, routing) == query
+
+
+def test_query_has_the_catalogues_of_all_providers_that_may_send_a_template() -> None:
+    settings = FixedSettings({"providers": {"nusasms-2": {"type": "nusasms"}, "smspoh-2": {"type": "smspoh"}}}).settings
+    asked = parse_request(request(**OFFICIAL), now=START)
+    assert isinstance(asked, SendRequest)
+
+    assert eligibility_query(asked, Routing(settings, Secret())).catalogues == {"nusasms", "nusasms-2"}
 
 
 class RecordingDirectory(InMemoryDirectory):

@@ -83,12 +83,13 @@ class Admitter:
 
     def _load_eligibility(self, batch: Batch, waiting: Sequence[BatchItem]) -> EligibilityData:
         """Read the facts that the messages depend on. In an outage, the messages that depend on any come back."""
+        routing = batch.configuration.routing
         queries = [
-            ([record.record_id], eligibility_query(request))
+            ([record.record_id], eligibility_query(request, routing))
             for record, request in batch.requests
             if isinstance(request, SendRequest)
         ]
-        queries += [(item.record_ids, eligibility_query(item.before)) for item in waiting]
+        queries += [(item.record_ids, eligibility_query(item.before, routing)) for item in waiting]
         try:
             return load_eligibility(self._eligibility, [query for _, query in queries])
         except UnavailableError:
@@ -148,7 +149,7 @@ class Admitter:
             draft = replace(blank_message(message_id, now=now), fingerprint=fingerprint)
             routed: Message | Failure = Failure(reason=Reason.INVALID_REQUEST, detail=request.detail)
         else:
-            draft = build_draft(request, fingerprint=fingerprint, group=record.group, now=now)
+            draft = build_draft(request, fingerprint=fingerprint, group=record.group, routing=context.routing, now=now)
             routed = route_draft(
                 draft, wanted=request.provider, routing=context.routing, new_key=self._new_key, now=now
             )

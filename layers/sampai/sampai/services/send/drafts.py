@@ -1,6 +1,6 @@
 """Build the draft of a message from its request. Pure functions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -10,13 +10,15 @@ from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import Attachments, Content, Media, Message, Text, blank_message
 from sampai.domain.phone import has_trunk_zero
 from sampai.domain.template import Template, parse_parameters
+from sampai.providers.base import Provider
 from sampai.providers.features import SupportsEncryption
-from sampai.providers.registry import PROVIDERS, load
 from sampai.services.ports.runtime import NewId
 from sampai.services.routing import Routing
 
 
-def build_draft(request: SendRequest, *, fingerprint: str, group: str | None, now: datetime) -> Message:
+def build_draft(
+    request: SendRequest, *, fingerprint: str, group: str | None, routing: Routing, now: datetime
+) -> Message:
     """Return the message of a request, without a route."""
     content, attachments = _build_content(request)
     return replace(
@@ -34,7 +36,7 @@ def build_draft(request: SendRequest, *, fingerprint: str, group: str | None, no
         expires_at=request.expires_at,
         metadata=request.metadata,
         group=group,
-        requested_provider=request.provider if request.provider in PROVIDERS else None,
+        requested_provider=request.provider if request.provider in routing.names() else None,
         provider_options=request.provider_options,
         fingerprint=fingerprint,
     )
@@ -52,6 +54,8 @@ def route_draft(
         return Failure(reason=Reason.EXPIRED, detail="expires_at: has passed")
     if wanted != draft.requested_provider:
         return Failure(reason=Reason.INVALID_REQUEST, detail="provider: not known")
+    if not draft.provider_options.keys() <= routing.names():
+        return Failure(reason=Reason.INVALID_REQUEST, detail="provider_options: provider not known")
     if draft.recipient is not None and has_trunk_zero(draft.recipient):
         detail = "recipient: must not have a 0 right after the country code"
         return Failure(reason=Reason.INVALID_RECIPIENT, detail=detail)
@@ -66,7 +70,9 @@ def _separate_encryption_key(message: Message, routing: Routing, new_key: NewId)
 
     Without a key from the caller, a new one is made. A key for a provider that is not on the route is dropped.
     """
-    options = {name: _without_key_options(name, given) for name, given in message.provider_options.items()}
+    options = {
+        name: _without_key_options(routing.apis_of(name), given) for name, given in message.provider_options.items()
+    }
     encrypting = [
         provider
         for provider in routing.all_providers_for(message)
@@ -79,8 +85,8 @@ def _separate_encryption_key(message: Message, routing: Routing, new_key: NewId)
     return replace(message, provider_options=options, attachments=replace(message.attachments, encryption_key=key))
 
 
-def _without_key_options(name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
-    secret = {api.capabilities.key_option for api in load(name)}
+def _without_key_options(apis: Iterable[type[Provider]], options: Mapping[str, Any]) -> Mapping[str, Any]:
+    secret = {api.capabilities.key_option for api in apis}
     return {option: value for option, value in options.items() if option not in secret}
 
 

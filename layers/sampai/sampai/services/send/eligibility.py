@@ -10,8 +10,8 @@ from sampai.domain.message import Attachments, Category, Channel, Message
 from sampai.domain.template import Template
 from sampai.providers.base import Provider
 from sampai.providers.features import SupportsTemplateFallback
-from sampai.providers.registry import PROVIDERS, on_channel
 from sampai.services.ports.eligibility import EligibilityData, EligibilityReader
+from sampai.services.routing import Routing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,13 +27,13 @@ class EligibilityQuery:
         return self.number is not None or self.room_id is not None or bool(self.catalogues)
 
 
-def eligibility_query(subject: SendRequest | Message) -> EligibilityQuery:
+def eligibility_query(subject: SendRequest | Message, routing: Routing) -> EligibilityQuery:
     is_promotional = subject.category is Category.PROMOTIONAL
     return EligibilityQuery(
         number=subject.recipient if is_promotional else None,
         room_id=subject.room_id,
         is_promotional=is_promotional,
-        catalogues=_catalogues(subject.channel),
+        catalogues=_catalogues(subject.channel, routing),
     )
 
 
@@ -103,7 +103,7 @@ def _check_template(message: Message, provider: Provider, data: EligibilityData,
     return catalogue.validate(message.content, provider.sender_of(message)) or message
 
 
-def _catalogues(channel: Channel) -> frozenset[str]:
+def _catalogues(channel: Channel, routing: Routing) -> frozenset[str]:
     """Return the names of the providers that may send a template on a channel."""
-    apis = {name: on_channel(name, channel) for name in PROVIDERS}
-    return frozenset(name for name, api in apis.items() if api and Template in api.capabilities.contents)
+    offers = ((name, api.capabilities) for name in routing.names() for api in routing.apis_of(name))
+    return frozenset(name for name, can in offers if can.channel is channel and Template in can.contents)

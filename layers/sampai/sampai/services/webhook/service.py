@@ -1,14 +1,15 @@
 """Receive a vendor's webhook: check the token, parse the request, store its content, answer."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from sampai.domain.http import BODY_LIMIT, MalformedWebhookError, WebhookRequest
 from sampai.domain.inbound import Inbound
 from sampai.providers.features import SupportsWebhooks
-from sampai.providers.registry import for_webhook
-from sampai.services.ports.configuration import SecretSource
+from sampai.providers.registry import PROVIDER_NAME, PROVIDERS, for_webhook
+from sampai.services.ports.configuration import SecretSource, SettingsSource
 from sampai.services.ports.correlations import Correlations
 from sampai.services.ports.messages import Messages
 from sampai.services.ports.runtime import Clock, UnavailableError
@@ -40,12 +41,16 @@ class WebhookService:
         messages: Messages,
         correlations: Correlations,
         inbound_service: "Callable[[], InboundService]",
+        settings: "Callable[[], SettingsSource]",
         secret: SecretSource,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
-        """Make the service; it calls `inbound_service` only for inbound messages, and its imports are slow."""
+        """Make the service. It calls `inbound_service` only for inbound messages, and `settings` only for a provider
+        with another name than its type: the imports of both are slow.
+        """
         self._inbound_service = inbound_service
+        self._settings = settings
         self._secret = secret
         self._telemetry = telemetry
         self._receipts = Receipts(messages=messages, correlations=correlations, clock=clock, telemetry=telemetry)
@@ -55,39 +60,49 @@ class WebhookService:
 
         The answer is `RECEIVED` only if the whole content is durable.
         """
-        parser = for_webhook(provider, kind)
-        if parser is None:
-            return Answer.NOT_FOUND
         try:
+            type_name = self._type_of(provider)
+            parser = None if type_name is None else for_webhook(type_name, kind)
+            if parser is None:
+                return Answer.NOT_FOUND
             if is_valid_token(token, provider, self._secret):
-                return self._process(parser, kind, request)
+                return self._process(provider, parser, kind, request)
         except UnavailableError as error:
             self._telemetry.error("webhook not stored", provider=provider, error=str(error))
             return Answer.UNAVAILABLE
         self._telemetry.count("WebhookTokenRejected", provider=provider)
         return Answer.NOT_FOUND
 
-    def _process(self, provider: type[SupportsWebhooks], kind: str, request: WebhookRequest | None) -> Answer:
+    def _type_of(self, provider: str) -> str | None:
+        """Return the type of a provider, or None for an unknown one. Raises UnavailableError."""
+        if provider in PROVIDERS:
+            return provider
+        if PROVIDER_NAME.fullmatch(provider) is None:
+            return None
+        configured = self._settings().current().providers.get(provider)
+        return None if configured is None else configured.type
+
+    def _process(self, provider: str, api: type[SupportsWebhooks], kind: str, request: WebhookRequest | None) -> Answer:
         if request is None:
             return self._malformed(provider, kind, "not decoded")
         if len(request.body) > BODY_LIMIT or len(request.query) > QUERY_LIMIT:
             return self._malformed(provider, kind, "too large")
         try:
-            parsed = provider.parse_webhook(kind, request)
+            parsed = api.parse_webhook(kind, request)
         except MalformedWebhookError as error:
             return self._malformed(provider, kind, str(error))
         except Exception as error:
             return self._malformed(provider, kind, type(error).__name__)
-        self._telemetry.count("WebhookReceived", provider=provider.name)
+        self._telemetry.count("WebhookReceived", provider=provider)
         for item in parsed:
             if isinstance(item, Inbound):
-                self._inbound_service().receive(item)
+                self._inbound_service().receive(replace(item, provider=provider))
             else:
-                self._receipts.apply_report(provider.name, provider.capabilities.channel, item)
+                self._receipts.apply_report(provider, api.capabilities.channel, item)
         return Answer.RECEIVED
 
-    def _malformed(self, provider: type[SupportsWebhooks], kind: str, why: str) -> Answer:
+    def _malformed(self, provider: str, kind: str, why: str) -> Answer:
         """Log and count a malformed webhook, and return its answer."""
-        self._telemetry.warning("malformed webhook", provider=provider.name, kind=kind, why=why)
-        self._telemetry.count("WebhookMalformed", provider=provider.name)
+        self._telemetry.warning("malformed webhook", provider=provider, kind=kind, why=why)
+        self._telemetry.count("WebhookMalformed", provider=provider)
         return Answer.MALFORMED
