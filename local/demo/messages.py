@@ -31,6 +31,7 @@ _TWO_DAYS_AGO: Final = f"{datetime.now(UTC) - timedelta(days=2):%Y-%m-%d %H:%M:%
 _RECIPIENTS: Final = {
     "nomsa": "+8559123{:02d}{}",
     "smsnoc": "+880174497{:02d}{}",
+    "philsms": "+63917123{:02d}{}",
     "smspoh": "+95977777{:02d}{}",
     "nusasms": "+628123456{:02d}{}",
 }
@@ -348,6 +349,8 @@ CASES: Final = (
     _magic("smsnoc", "21", _BAD_NUMBER),
     _magic("smsnoc", "23", _NOTHING_TAKEN),
     _magic("smsnoc", "24", _NO_CREDIT, Moment.LAST, expires_at=_SOON),
+    _magic("philsms", "10", _DELIVERED),
+    _magic("philsms", "11", _UNDELIVERED),
     _magic("smspoh", "10", _DELIVERED),
     _magic("smspoh", "11", _UNDELIVERED),
     _magic("smspoh", "13", _DELIVERED),
@@ -419,6 +422,7 @@ CASES: Final = (
 OPERATIONS: Final = {
     "nomsa": ("send", "list", "get"),
     "smsnoc": ("send", "campaign", "list", "get", "balance"),
+    "philsms": ("send", "list", "balance"),
     "smspoh": ("send", "send_bulk", "list", "balance", "receipt"),
     "nusasms": (
         "send",
@@ -435,4 +439,7 @@ OPERATIONS: Final = {
         "receipt",
     ),
 }
-"""All operations in the vendors' documents, by the names under which the simulators count calls."""
+"""All operations in the vendors' documents, by the names under which the simulators count calls.
+
+PhilSMS has those of SMS NOC; its messages need only some of them.
+"""

@@ -8,6 +8,7 @@ from local.simulators.vendor import Vendor
 VENDORS: Final = {
     "nomsa": "nomsa.Nomsa",
     "smsnoc": "smsnoc.SmsNoc",
+    "philsms": "philsms.PhilSms",
     "smspoh": "smspoh.SmsPoh",
     "nusasms": "nusasms.vendor.NusaSms",
 }

@@ -22,6 +22,7 @@ class Settings:
     retry_after_seconds: int = 2
     nomsa_labels: tuple[str, ...] = ("mcs-otp", "nomsa-sms-demo")
     smsnoc_senders: tuple[str, ...] = ("SampaiBD",)
+    philsms_senders: tuple[str, ...] = ("PhilSMS",)
     smsnoc_lists: tuple[str, ...] = ("6415907d0d310", "6415907d0d316", "6415907d0d324")
     smsnoc_campaign_takes_recipient: bool = False
     smsnoc_remaining_balance: str = "৳1,092"

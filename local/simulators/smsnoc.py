@@ -48,6 +48,14 @@ class SmsNoc(Vendor):
     api_path: ClassVar[str] = "/api/v3"
     credentials: ClassVar[Mapping[str, str]] = {"api_token": "1|local-simulator"}
     product_settings: ClassVar[Mapping[str, Any]] = {"sender": "SampaiBD"}
+    zone: ClassVar[timedelta] = DHAKA
+    country_code: ClassVar[str] = "880"
+    mobile: ClassVar[re.Pattern[str]] = BANGLADESHI_MOBILE
+
+    @property
+    def senders(self) -> tuple[str, ...]:
+        """The sender ids that the account may use."""
+        return self.world.settings.smsnoc_senders
 
     def declare_routes(self) -> tuple[Route, ...]:
         return (
@@ -106,12 +114,12 @@ class SmsNoc(Vendor):
         numbers = _numbers(fields["recipient"])
         if len(numbers) > MAX_RECIPIENTS:
             return error("You cannot send more than 100 SMS in a single request.")
-        failed = [complaint for number in numbers if (complaint := _number_complaint(number)) is not None]
-        valid = [number for number in numbers if _number_complaint(number) is None]
+        failed = [complaint for number in numbers if (complaint := self._number_complaint(number)) is not None]
+        valid = [number for number in numbers if self._number_complaint(number) is None]
         if not valid:
             return _refused_send(" ".join(failed))
         details = {"is_list": len(numbers) > 1, "failed_before": failed}
-        return self.submit([_submission(number, fields, details) for number in valid], self._answer_send)
+        return self.submit([_submission(number, fields, details, self.zone) for number in valid], self._answer_send)
 
     def _campaign(self, request: Request) -> Reply:
         settings, fields = self.world.settings, _fields(request)
@@ -122,7 +130,7 @@ class SmsNoc(Vendor):
             return refusal
         if any(list_id not in settings.smsnoc_lists for list_id in fields[name].split(",")):
             return error("Contact list not found.", status=404)
-        starts_at = _schedule(fields["schedule_time"]) if "schedule_time" in fields else None
+        starts_at = _schedule(fields["schedule_time"], self.zone) if "schedule_time" in fields else None
         submission = Submission(
             recipient=fields[name],
             sender=fields["sender_id"],
@@ -137,7 +145,7 @@ class SmsNoc(Vendor):
         complaint = _field_complaint(fields, required)
         if complaint is not None:
             return error(complaint)
-        if fields["sender_id"] not in self.world.settings.smsnoc_senders:
+        if fields["sender_id"] not in self.senders:
             return _refused_send(f'Sender ID "{fields["sender_id"]}" is not authorized to send this message.')
         return None
 
@@ -149,13 +157,16 @@ class SmsNoc(Vendor):
 
     def _list(self, request: Request) -> Reply:
         try:
-            query = _ListQuery(request.parameters)
+            query = _ListQuery(request.parameters, self.zone)
         except ValueError as complaint:
             return error(str(complaint), status=422)
         listed = (row for row in reversed(self.world.ledger.rows(self.name)) if row.is_listed)
         rows = [row for row in listed if query.matches(row)]
         start = (query.page - 1) * PER_PAGE
-        shown = [{"id": row.serial, **self._show(row), "sent_at": _time(row)} for row in rows[start : start + PER_PAGE]]
+        shown = [
+            {"id": row.serial, **self._show(row), "sent_at": naive_local(row.created_at, self.zone)}
+            for row in rows[start : start + PER_PAGE]
+        ]
         path = f"{request.root_url}/api/v3/sms"
         return _success(_paginator(shown, total=len(rows), page=query.page, path=path), "SMS data fetched successfully")
 
@@ -168,16 +179,23 @@ class SmsNoc(Vendor):
         status = STATUSES[self.world.read_stage(row)]
         return {**_fields_of(row), "status": status, "sms_type": row.details["type"], "direction": "outgoing"}
 
+    def _number_complaint(self, number: str) -> str | None:
+        if self.mobile.fullmatch(number):
+            return None
+        if not re.fullmatch("[0-9]{8,15}", number) or number.startswith(self.country_code):
+            return f"{number} is a invalid phone number"
+        return f"Permission to send an SMS has not been enabled for the region indicated by the 'To' number: {number}"
+
 
 class _ListQuery:
     """The parameters of a list request. Raises ValueError with the vendor's text if they are invalid."""
 
-    def __init__(self, parameters: dict[str, str]) -> None:
+    def __init__(self, parameters: dict[str, str], zone: timedelta) -> None:
         page = parameters.get("page", "1")
         # Laravel treats a page that is not a positive number as page 1.
         self.page = int(page) if re.fullmatch("[1-9][0-9]{0,8}", page) else 1
         now = time.time()
-        offset = _zone_offset(parameters.get("timezone"))
+        offset = _zone_offset(parameters["timezone"]) if "timezone" in parameters else zone
         self.start = _bound(parameters, "start_date", offset, now - DEFAULT_WINDOW.total_seconds())
         self.end = _bound(parameters, "end_date", offset, now + 1)
         self.sms_type = parameters.get("sms_type", "")
@@ -230,14 +248,14 @@ def _field_complaint(fields: dict[str, str], required: Sequence[str]) -> str | N
         return "Please insert valid sms type called plain, unicode, voice, mms, viber, OTP and whatsapp."
     if not SENDER.fullmatch(fields["sender_id"]):
         return "The sender id may not be greater than 11 characters."
-    if "schedule_time" in fields and _schedule(fields["schedule_time"]) is None:
+    if "schedule_time" in fields and _schedule(fields["schedule_time"], DHAKA) is None:
         return "The schedule time does not match the format Y-m-d H:i."
     return None
 
 
-def _schedule(text: str) -> float | None:
+def _schedule(text: str, zone: timedelta) -> float | None:
     try:
-        return read_naive_local(text, "%Y-%m-%d %H:%M", DHAKA)
+        return read_naive_local(text, "%Y-%m-%d %H:%M", zone)
     except ValueError:
         return None
 
@@ -248,21 +266,13 @@ def _numbers(recipient: str) -> list[str]:
     return list(dict.fromkeys(numbers))
 
 
-def _number_complaint(number: str) -> str | None:
-    if BANGLADESHI_MOBILE.fullmatch(number):
-        return None
-    if not re.fullmatch("[0-9]{8,15}", number) or number.startswith("880"):
-        return f"{number} is a invalid phone number"
-    return f"Permission to send an SMS has not been enabled for the region indicated by the 'To' number: {number}"
-
-
 def _details_of(entry: Entry) -> dict[str, Any]:
     return entry.details if isinstance(entry, Row) else entry.submission.details
 
 
-def _submission(number: str, fields: dict[str, str], details: dict[str, Any]) -> Submission:
+def _submission(number: str, fields: dict[str, str], details: dict[str, Any], zone: timedelta) -> Submission:
     # Only a list honours the schedule; a single number is sent at once.
-    starts_at = _schedule(fields["schedule_time"]) if details["is_list"] and "schedule_time" in fields else None
+    starts_at = _schedule(fields["schedule_time"], zone) if details["is_list"] and "schedule_time" in fields else None
     return Submission(
         recipient=number,
         sender=fields["sender_id"],
@@ -311,13 +321,7 @@ def _sent(row: Row) -> dict[str, Any]:
     return {**_fields_of(row), "status": "Delivered"}
 
 
-def _time(row: Row) -> str:
-    return naive_local(row.created_at, DHAKA)
-
-
-def _zone_offset(name: str | None) -> timedelta:
-    if name is None:
-        return DHAKA
+def _zone_offset(name: str) -> timedelta:
     try:
         return datetime.now(ZoneInfo(name)).utcoffset() or timedelta(0)
     except (ZoneInfoNotFoundError, ValueError):

@@ -97,6 +97,8 @@ class Vendor(ABC):
     """The accepted credentials, as in the product's secret. They give access only to a simulator on this computer."""
     product_settings: ClassVar[Mapping[str, Any]] = {}
     """The product's settings for this vendor: the senders of the simulated account."""
+    routed_country: ClassVar[str | None] = None
+    """The ISO code of the country that the local stack routes to this vendor, if the product's defaults do not."""
     sends_receipts: ClassVar[bool] = False
 
     def __init__(self, world: World) -> None:

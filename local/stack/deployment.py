@@ -22,6 +22,7 @@ VENDORS: Final = load_vendors()
 SIMULATORS: Final = {name: f"{SIMULATORS_URL}/{name}{vendor.api_path}" for name, vendor in VENDORS.items()}
 SENDERS: Final = {name: vendor.product_settings for name, vendor in VENDORS.items()}
 SECRET: Final = {name: dict(vendor.credentials) for name, vendor in VENDORS.items()}
+ROUTES: Final = {"sms": {vendor.routed_country: [name] for name, vendor in VENDORS.items() if vendor.routed_country}}
 SAMPLE_TOKEN: Final = "local-webhook-token"  # noqa: S105 - the local stack alone takes it
 """The webhook token of the sample events."""
 
@@ -71,7 +72,7 @@ def configure(outputs: Mapping[str, Any]) -> None:
     secrets.put_secret_value(SecretId=secret_id, SecretString=json.dumps({**tokens, **SECRET}))
 
     providers = {name: {"base_url": url, **SENDERS[name]} for name, url in SIMULATORS.items()}
-    settings = {"public_base_url": outputs["WebhookBaseUrl"], "providers": providers}
+    settings = {"public_base_url": outputs["WebhookBaseUrl"], "providers": providers, "routes": ROUTES}
     name = outputs["SettingsParameterName"]
     client("ssm").put_parameter(Name=name, Value=json.dumps(settings), Type="String", Overwrite=True)
 

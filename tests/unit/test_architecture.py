@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from local.simulators.registry import VENDORS
 from sampai.providers.registry import PROVIDERS
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +92,14 @@ def test_a_vendor_is_named_in_its_own_files_and_the_registry_alone(name: str) ->
     sources = {*LAYER.rglob("*.py"), *(ROOT / "functions").rglob("*.py"), ROOT / "template.yaml"}
 
     assert {file for file in sources if name in file.read_text().lower()} <= homes
+
+
+def test_no_code_names_a_provider_that_is_only_configured() -> None:
+    further = VENDORS.keys() - PROVIDERS.keys()
+    sources = {*LAYER.rglob("*.py"), *(ROOT / "functions").rglob("*.py"), ROOT / "template.yaml"}
+
+    assert further == {"philsms"}
+    assert [file for file in sources for name in further if name in file.read_text().lower()] == []
 
 
 @pytest.mark.parametrize("function", ["webhook", "publish"])
