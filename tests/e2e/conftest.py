@@ -31,6 +31,9 @@ RECIPIENTS = {
 RELOCATED = ("smsnoc", "nusasms")
 """Vendors that the tests move to another address."""
 
+SECOND_ACCOUNT = "smspoh-2"
+"""A second account at SMSPoh, which only the settings and the secret name. Its simulator is that of the first one."""
+
 HORIZON_HOURS, POLL_SECONDS = 0.006, [10, 20]
 """Short enough for the first follow-up run to end a message without receipts, after one poll."""
 
@@ -175,6 +178,7 @@ def local_stack() -> Iterator[Stack]:
         control = outputs["simulators"]["control"]
         with Simulators(port=0, settings=_vendor_settings(outputs)) as relocated:
             _change_settings(outputs, control, relocated.url)
+            _add_second_account(outputs)
             queue = _subscribe(outputs["EventBusName"])
             yield Stack(outputs=outputs, ledgers=(control, relocated.url), events_queue=queue)
     finally:
@@ -240,8 +244,15 @@ def _change_settings(outputs: dict[str, Any], control: str, relocated: str) -> N
     for vendor in RELOCATED:
         provider = document["providers"][vendor]
         provider["base_url"] = provider["base_url"].replace(control, relocated)
+    document["providers"][SECOND_ACCOUNT] = document["providers"]["smspoh"] | {"type": "smspoh"}
     document |= {"report_horizon_hours": HORIZON_HOURS, "poll_seconds": POLL_SECONDS}
     ssm.put_parameter(Name=name, Value=json.dumps(document), Type="String", Overwrite=True)
+
+
+def _add_second_account(outputs: dict[str, Any]) -> None:
+    secrets, arn = client("secretsmanager"), outputs["ProviderSecretArn"]
+    document = json.loads(secrets.get_secret_value(SecretId=arn)["SecretString"])
+    secrets.put_secret_value(SecretId=arn, SecretString=json.dumps({**document, SECOND_ACCOUNT: document["smspoh"]}))
 
 
 def _subscribe(bus: str) -> str:
