@@ -635,7 +635,7 @@ def _(planter: Planter) -> None:
     planter.replace(
         eligibility,
         "eligibility_query",
-        lambda original: lambda subject: replace(original(subject), number=subject.recipient),
+        lambda original: lambda subject, routing: replace(original(subject, routing), number=subject.recipient),
     )
 
 
@@ -709,6 +709,22 @@ def _(planter: Planter) -> None:
         circuit_breakers.CircuitBreakers,
         "allow_request",
         lambda _: lambda self, provider, *, now: not self.is_open(provider, now=now),
+    )
+
+
+@defect(
+    "a refused account stops the other accounts of its type",
+    "unit/services/circuit_breakers",
+    "unit/application/further_providers",
+)
+def _(planter: Planter) -> None:
+    planter.replace(circuit_breakers, "_key_of", lambda _: type)
+
+
+@defect("reports of one account move messages of another of its type", "unit/application/further_providers")
+def _(planter: Planter) -> None:
+    planter.replace(
+        correlations, "correlation_key", lambda original: lambda name, *rest: original(name.partition("-")[0], *rest)
     )
 
 
