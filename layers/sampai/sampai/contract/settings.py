@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -29,7 +30,17 @@ def _check_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _check_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # not found, no valid name, or a folder of names
+        raise PydanticCustomError("zone", "must be the name of an IANA time zone, such as Asia/Dhaka") from None
+    return name
+
+
 Url = Annotated[str, AfterValidator(_check_url)]
+Zone = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_check_zone)]
+Age = Annotated[int, Field(ge=0, le=86_400)]
 Sender = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Words = Annotated[tuple[Annotated[str, StringConstraints(min_length=1, max_length=40)], ...], Field(max_length=50)]
 Country = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}|\*)$")]
@@ -59,6 +70,16 @@ class ProviderSettings(_Document):
     max_per_second: Rate | None = Field(
         default=None,
         description="Messages per second of all workers together; an SMS counts its segments. null: no limit.",
+    )
+    timezone: Zone | None = Field(
+        default=None,
+        description="IANA zone of the vendor's times, where the vendor names none and has none of its own. null: the "
+        "provider's own default.",
+    )
+    delivered_after_seconds: Age | None = Field(
+        default=None,
+        description="Age of an attempt in seconds from which a polled `delivered` is believed; before it, the word "
+        "counts as `sent`. null: the provider's own default.",
     )
 
 
@@ -119,6 +140,10 @@ def default_settings() -> dict[str, Any]:
     for name in PROVIDERS:
         first, *_ = apis = load(name)
         providers[name] = {"base_url": first.default_base_url, "sender": first.default_sender}
+        if first.capabilities.timezone is not None:
+            providers[name]["timezone"] = first.capabilities.timezone
+        if first.capabilities.delivered_after_seconds:
+            providers[name]["delivered_after_seconds"] = first.capabilities.delivered_after_seconds
         for can in (api.capabilities for api in apis):
             for country in sorted(can.countries):
                 routes[can.channel.value].setdefault(country, []).append(name)
