@@ -156,9 +156,10 @@ def _text(parts: Iterable[bytes]) -> str:
 
 def error_texts_of(cases: ProviderCases) -> Iterator[str]:
     """Yield the error texts of the answers to sends, without a period: a table of failures may hold their patterns."""
-    for answer in (*cases.answers, *cases.many_answers):
+    responses = [answer.response for answer in cases.answers] + [answer.response for answer in cases.many_answers]
+    for response in responses:
         try:
-            document = answer.response.json()
+            document = response.json()
         except ValueError:
             continue
         if isinstance(document, dict):

@@ -1,6 +1,8 @@
 """SMS NOC answers before it knows: it refuses after the hand-over, and says `Delivered` before the handset does."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -24,11 +26,16 @@ def error(text: str, status: int) -> HttpResponse:
 class Panel:
     """SMS NOC with one message whose word changes: `words` are pairs of an age in seconds and the word from then on."""
 
-    def __init__(self, *words: tuple[float, str], answer: HttpResponse | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        *words: tuple[float, str],
+        answer: HttpResponse | None = None,
+        settings: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         self.vendors = FakeVendors(clock=lambda: self.app.clock(), on_taken=self._take, late_refusal=answer)
         self.vendors.moods = {"smsnoc": "takes" if answer is None else "takes, and refuses"}
         self.words = words
-        self.app = Application(self._answer, settings=settings)
+        self.app = Application(self._answer, settings=dict(settings))
         self.polled_at: list[float] = []
 
     def send(self) -> None:
@@ -79,7 +86,7 @@ LATE = [
 def test_a_text_that_is_refused_after_the_hand_over_is_sent_once_and_found_in_the_list(
     answer: HttpResponse, word: str
 ) -> None:
-    panel = Panel((0, word), (420, "Delivered|15734"), answer=answer, **ROUTE)
+    panel = Panel((0, word), (420, "Delivered|15734"), answer=answer, settings=ROUTE)
 
     panel.send()
     panel.follow(hours=72)
@@ -93,7 +100,7 @@ def test_a_text_that_is_refused_after_the_hand_over_is_sent_once_and_found_in_th
 
 
 def test_the_failure_of_a_refusal_counts_once_no_receipt_has_replaced_it_for_ten_minutes() -> None:
-    panel = Panel((0, "Failed"), answer=error("Failed", 403), **ROUTE)
+    panel = Panel((0, "Failed"), answer=error("Failed", 403), settings=ROUTE)
 
     panel.send()
     panel.follow(hours=72)
@@ -115,7 +122,7 @@ def test_the_failure_of_a_refusal_counts_once_no_receipt_has_replaced_it_for_ten
     ],
 )
 def test_a_text_about_the_account_sends_by_the_next_vendor_and_raises_an_alarm(text: str) -> None:
-    panel = Panel((0, "-"), **ROUTE)
+    panel = Panel((0, "-"), settings=ROUTE)
     panel.vendors.moods = {"smsnoc": "refuses"}
     panel.app.transport.replies = [error(text, 404), panel.vendors]
 
@@ -189,7 +196,7 @@ def test_a_receipt_of_failure_counts_at_once() -> None:
 @pytest.mark.parametrize(("seconds", "polls"), [(0, [15]), (20, [15, 20]), (86_400, [15, 75, 375, 2175, 9375, 30_975])])
 def test_the_age_from_which_delivered_counts_is_a_setting(seconds: int, polls: list[float]) -> None:
     providers = {"smsnoc": {"sender": "SampaiBD", "delivered_after_seconds": seconds}}
-    panel = Panel((0, "Delivered"), providers=providers)
+    panel = Panel((0, "Delivered"), settings={"providers": providers})
 
     panel.send()
     panel.follow(hours=72)
@@ -200,7 +207,7 @@ def test_the_age_from_which_delivered_counts_is_a_setting(seconds: int, polls: l
 
 
 def test_a_horizon_before_that_age_waits_for_it() -> None:
-    panel = Panel((0, "Delivered"), report_horizon_hours=0.1)
+    panel = Panel((0, "Delivered"), settings={"report_horizon_hours": 0.1})
 
     panel.send()
     panel.follow(hours=1)
