@@ -149,7 +149,7 @@ def test_a_text_about_the_account_holds_a_message_that_has_no_other_vendor() -> 
 # --- `Delivered` before the handset has the message ------------------------------------------------------------------
 
 
-@covers("E2")
+@covers("L5")
 def test_an_early_delivered_that_a_receipt_takes_back_is_never_shown() -> None:
     panel = Panel((0, "Delivered|15734"), (300, "Undelivered"))
 
@@ -229,6 +229,7 @@ def test_a_word_of_progress_is_followed_by_delivered_an_hour_later(word: str) ->
     assert statuses(panel.app.message()) == [Status.SENDING, Status.ACCEPTED, Status.SENT, Status.DELIVERED]
 
 
+@covers("L5")
 def test_an_unknown_word_moves_nothing_and_is_asked_about_until_the_horizon() -> None:
     panel = Panel((0, "Teleported"))
 

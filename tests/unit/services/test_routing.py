@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -144,3 +145,27 @@ def test_receipt_address_has_the_provider_s_token_under_the_first_token_of_the_s
     assert provider is not None
     expected = f"https://hooks.example.net/webhooks/smspoh/receipt/{webhook_token('new', 'smspoh')}"
     assert provider.config.receipt_url == expected
+
+
+def clock_of(name: str, **settings: Any) -> tuple[str, timedelta]:
+    """Return the zone and the age from which `delivered` counts, as a provider is configured with some settings."""
+    secret = Secret(credentials={"nomsa": {"api_key": "unit"}, "smsnoc": {"api_token": "unit"}})
+    provider = routing(secret=secret, settings={"providers": {name: settings}}).provider(name, Channel.SMS)
+    assert provider is not None
+    return str(provider.config.zone), provider.config.delivered_after
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "expected"),
+    [
+        ("nomsa", {}, ("UTC", timedelta(0))),
+        ("nomsa", {"timezone": "Asia/Manila", "delivered_after_seconds": 60}, ("Asia/Manila", timedelta(minutes=1))),
+        ("smsnoc", {}, ("Asia/Dhaka", timedelta(minutes=10))),
+        ("smsnoc", {"timezone": None, "delivered_after_seconds": None}, ("Asia/Dhaka", timedelta(minutes=10))),
+        ("smsnoc", {"timezone": "UTC", "delivered_after_seconds": 0}, ("UTC", timedelta(0))),
+    ],
+)
+def test_provider_has_the_zone_and_the_age_of_the_settings_or_else_its_own(
+    name: str, settings: dict[str, Any], expected: tuple[str, timedelta]
+) -> None:
+    assert clock_of(name, **settings) == expected
