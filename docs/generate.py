@@ -151,6 +151,8 @@ _FACTS: Final[Mapping[str, Callable[[type[Provider]], object]]] = {
     "`provider_options`": lambda p: _codes(f"{n}: {t.__name__}" for n, t in sorted(p.capabilities.options.items())),
     "webhook kinds": lambda p: _codes(sorted(p.capabilities.webhooks)),
     "lookup of one message": lambda p: _yes(issubclass(p, SupportsLookup)),
+    "polled `delivered` believed from, in seconds": lambda p: p.capabilities.delivered_after_seconds,
+    "default `timezone`": lambda p: _codes([p.capabilities.timezone] if p.capabilities.timezone else []),
     "list of messages": lambda p: _yes(issubclass(p, SupportsListing)),
     "returns our reference in lists and receipts": lambda p: _yes(issubclass(p, SupportsReferences)),
     "account checks": lambda p: _codes(sorted(p.capabilities.account_checks)),

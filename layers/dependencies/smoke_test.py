@@ -1,4 +1,4 @@
-"""Check that the layer is complete: that it imports alone, and that botocore has the models of the services we call.
+"""Check that the layer is complete: it imports alone, and has the time zones and the models of the services we call.
 
 Usage: python -I -S smoke_test.py <layer's python folder> <service> ...
 Isolated and without site packages, because the emulator's own packages would hide what is missing.
@@ -6,11 +6,16 @@ Isolated and without site packages, because the emulator's own packages would hi
 
 import importlib
 import sys
+import zoneinfo
 
 folder, *services = sys.argv[1:]
 sys.path.insert(0, folder)
 for module in ("aws_lambda_powertools.metrics", "pydantic", "requests"):
     importlib.import_module(module)
+
+# The runtime has no zones of its own.
+zoneinfo.reset_tzpath(())
+zoneinfo.ZoneInfo("Asia/Dhaka")
 
 boto3 = importlib.import_module("boto3")
 for service in services:

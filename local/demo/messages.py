@@ -231,6 +231,9 @@ _WROTE_STOP: Final = 40
 _FURTHER: Final = (
     _magic("nomsa", "28", _DELIVERED),
     _magic("smsnoc", "28", _DELIVERED),
+    _magic("smsnoc", "29", _DELIVERED),
+    _magic("smsnoc", "30", _UNDELIVERED),
+    _magic("smsnoc", "31", _DELIVERED),
     _plain("with the demo label", "nomsa", 5, sender="nomsa-sms-demo"),
     *(_plain(f"in a list of numbers, {n}", "smsnoc", 10 + n, **_PROMOTIONAL, content=_SALE) for n in (1, 2, 3)),
     _to_list("to a contact list", "smsnoc", 14, "6415907d0d310"),

@@ -23,6 +23,10 @@ class Lifecycle(StrEnum):
     SCRAMBLED = "scrambled"
     EARLY = "early"
     READ = "read"
+    PREMATURE = "premature"
+    """Undelivered. A vendor that says `Delivered` at the hand-over does so first."""
+    WORDY = "wordy"
+    """Delivered. A vendor with many words of progress uses them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,8 @@ def receipts_of(lifecycle: Lifecycle, *, sent_seconds: float, final_seconds: flo
         case Lifecycle.READ:
             delivered = Step(_halfway(sent_seconds, final_seconds), Stage.DELIVERED)
             return (Step(sent_seconds, Stage.SENT), delivered, Step(final_seconds, Stage.READ))
-        case Lifecycle.DELIVERED | Lifecycle.UNDELIVERED:
-            return (Step(sent_seconds, Stage.SENT), Step(final_seconds, Stage(lifecycle.value)))
+        case Lifecycle.DELIVERED | Lifecycle.UNDELIVERED | Lifecycle.PREMATURE | Lifecycle.WORDY:
+            return (Step(sent_seconds, Stage.SENT), Step(final_seconds, _final_stage(lifecycle)))
 
 
 def stage_at(
@@ -70,9 +74,15 @@ def stage_at(
     if lifecycle is Lifecycle.SCRAMBLED:
         return Stage.SENT if reads % 2 else Stage.DELIVERED
     if age_seconds >= final_seconds:
-        return Stage(lifecycle.value)
+        return _final_stage(lifecycle)
     is_delivered = lifecycle is Lifecycle.READ and age_seconds >= _halfway(sent_seconds, final_seconds)
     return Stage.DELIVERED if is_delivered else Stage.SENT
+
+
+def _final_stage(lifecycle: Lifecycle) -> Stage:
+    if lifecycle is Lifecycle.PREMATURE:
+        return Stage.UNDELIVERED
+    return Stage.DELIVERED if lifecycle is Lifecycle.WORDY else Stage(lifecycle.value)
 
 
 def _halfway(sent_seconds: float, final_seconds: float) -> float:

@@ -30,6 +30,8 @@ class Fault(Enum):
     RESET = auto()
     CUT = auto()
     SERVER_ERROR = auto()
+    LATE_REFUSAL = auto()
+    """An error text that looks like a refusal, from a vendor that took the message."""
     HTML = auto()
 
 
@@ -69,6 +71,9 @@ OUTCOMES: Final[Mapping[str, Outcome]] = MappingProxyType(
         "26": Outcome("slow", is_slow=True),
         "27": Outcome("read", lifecycle=Lifecycle.READ),
         "28": Outcome("unlisted", is_listed=False),
+        "29": Outcome("refusal after acceptance", fault=Fault.LATE_REFUSAL),
+        "30": Outcome("delivered too early", lifecycle=Lifecycle.PREMATURE),
+        "31": Outcome("words of progress", lifecycle=Lifecycle.WORDY),
     }
 )
 

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import tzinfo
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from local.simulators.smsnoc import SmsNoc
 
@@ -13,12 +14,20 @@ class PhilSms(SmsNoc):
 
     name: ClassVar[str] = "philsms"
     credentials: ClassVar[Mapping[str, str]] = {"api_token": "2|local-simulator"}
-    product_settings: ClassVar[Mapping[str, Any]] = {"type": "smsnoc", "sender": "PhilSMS"}
+    product_settings: ClassVar[Mapping[str, Any]] = {
+        **SmsNoc.product_settings,
+        "type": "smsnoc",
+        "sender": "PhilSMS",
+        "timezone": "Asia/Manila",
+    }
     routed_country: ClassVar[str | None] = "PH"
-    zone: ClassVar[timedelta] = timedelta(hours=8)
     country_code: ClassVar[str] = "63"
     mobile: ClassVar[re.Pattern[str]] = re.compile(r"639[0-9]{9}")
 
     @property
     def senders(self) -> tuple[str, ...]:
         return self.world.settings.philsms_senders
+
+    @property
+    def zone(self) -> tzinfo:
+        return ZoneInfo("Asia/Manila")

@@ -27,6 +27,9 @@ class Settings:
     smsnoc_campaign_takes_recipient: bool = False
     smsnoc_remaining_balance: str = "৳1,092"
     smsnoc_expired_on: str = "8th Sep 26, 4:44 PM"
+    smsnoc_timezone: str = "Asia/Dhaka"
+    smsnoc_account_error: str = ""
+    """The text that refuses every send while the account has a problem."""
     smspoh_senders: tuple[str, ...] = ("Sampai",)
     smspoh_bulk_ignores_reference: bool = False
     smspoh_balance: int = 1227748

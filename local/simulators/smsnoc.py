@@ -8,20 +8,18 @@ validation, throttling, an unknown message) have HTTP 200, refused sends have 40
 import re
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, timedelta, tzinfo
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from local.simulators.http import Reply, Request, html
 from local.simulators.ledger import Row, iso_utc
-from local.simulators.lifecycles import Stage
-from local.simulators.outcomes import Refusal
+from local.simulators.lifecycles import Lifecycle, Stage
+from local.simulators.outcomes import Fault, Refusal, outcome_of
 from local.simulators.segments import is_gsm7, segments
 from local.simulators.vendor import Entry, Refused, Route, Submission, Vendor, naive_local, read_naive_local
 
-# Guess: times are in the zone of the account, and a customer in Bangladesh has Asia/Dhaka.
-DHAKA: Final = timedelta(hours=6)
 REQUIRED: Final = ("sender_id", "type", "message")
 TEXT_TYPES: Final = ("plain", "unicode", "otp")
 MAX_RECIPIENTS: Final = 100
@@ -35,6 +33,21 @@ STATUSES: Final = {
     Stage.DELIVERED: "Delivered",
     Stage.UNDELIVERED: "Undelivered",
 }
+# The words that progress may have instead; the number of a row selects one.
+PROGRESS: Final = {
+    Stage.ACCEPTED: ("Queued", "Accepted", "Sending"),
+    Stage.SENT: ("Sent", "Submitted", "Success", "Buffered", "In Transit", "Enroute"),
+}
+# The HTTP status and the text of a refusal after the gateway was called; the number of a row selects one. The row shows
+# the second text until the receipt of the gateway.
+_TIMED_OUT: Final = "cURL error 28: Operation timed out after 30001 milliseconds with 0 bytes received"
+LATE_REFUSALS: Final = (
+    (403, "Failed", "Failed"),
+    (200, "SQLSTATE[HY000]: General error: 2006 MySQL server has gone away", "Delivered|15734"),
+    (403, _TIMED_OUT, _TIMED_OUT),
+    (403, "Service Unavailable", "Service Unavailable"),
+)
+NO_SERVER: Final = "No sending server available for your subscribed plan"
 # "Delivered" directly after a send only means that the gateway accepted the message.
 DELIVERED_TEXT: Final = "Your message was successfully delivered"
 CAMPAIGN_TEXT: Final = "Your campaign successfully store and is being produced in the background"
@@ -47,8 +60,8 @@ class SmsNoc(Vendor):
     name: ClassVar[str] = "smsnoc"
     api_path: ClassVar[str] = "/api/v3"
     credentials: ClassVar[Mapping[str, str]] = {"api_token": "1|local-simulator"}
-    product_settings: ClassVar[Mapping[str, Any]] = {"sender": "SampaiBD"}
-    zone: ClassVar[timedelta] = DHAKA
+    # The age is longer than the lifecycle of a message here, which takes seconds.
+    product_settings: ClassVar[Mapping[str, Any]] = {"sender": "SampaiBD", "delivered_after_seconds": 5}
     country_code: ClassVar[str] = "880"
     mobile: ClassVar[re.Pattern[str]] = BANGLADESHI_MOBILE
 
@@ -87,6 +100,10 @@ class SmsNoc(Vendor):
     def server_error(self) -> Reply:
         return Reply.json(500, {"message": "Server Error"})
 
+    def refuse_late(self, entries: Sequence[Entry]) -> Reply:
+        status, text, _ = _late_refusal_of(next(entry for entry in entries if isinstance(entry, Row)))
+        return error(text, status=status)
+
     def name_message(self, serial: int, submission: Submission) -> str:
         """Return 13 hexadecimal digits of seconds and microseconds, in the format of PHP's uniqid()."""
         seconds, microseconds = divmod(serial, 1_000_000)
@@ -119,7 +136,19 @@ class SmsNoc(Vendor):
         if not valid:
             return _refused_send(" ".join(failed))
         details = {"is_list": len(numbers) > 1, "failed_before": failed}
-        return self.submit([_submission(number, fields, details, self.zone) for number in valid], self._answer_send)
+        return self.submit([self._submission(number, fields, details) for number in valid], self._answer_send)
+
+    def _submission(self, number: str, fields: dict[str, str], details: dict[str, Any]) -> Submission:
+        # Only a list honours the schedule; a single number is sent at once.
+        starts_at = self._schedule(fields) if details["is_list"] else None
+        return Submission(
+            recipient=number,
+            sender=fields["sender_id"],
+            text=fields["message"],
+            operation="send_bulk" if details["is_list"] else "send",
+            starts_at=starts_at,
+            details={**details, "type": _type_of(fields), "is_scheduled": starts_at is not None},
+        )
 
     def _campaign(self, request: Request) -> Reply:
         settings, fields = self.world.settings, _fields(request)
@@ -130,7 +159,7 @@ class SmsNoc(Vendor):
             return refusal
         if any(list_id not in settings.smsnoc_lists for list_id in fields[name].split(",")):
             return error("Contact list not found.", status=404)
-        starts_at = _schedule(fields["schedule_time"], self.zone) if "schedule_time" in fields else None
+        starts_at = self._schedule(fields)
         submission = Submission(
             recipient=fields[name],
             sender=fields["sender_id"],
@@ -141,7 +170,17 @@ class SmsNoc(Vendor):
         )
         return self.submit([submission], _answer_campaign)
 
+    @property
+    def zone(self) -> tzinfo:
+        return ZoneInfo(self.world.settings.smsnoc_timezone)
+
+    def _schedule(self, fields: Mapping[str, str]) -> float | None:
+        return _read_schedule(fields["schedule_time"], self.zone) if "schedule_time" in fields else None
+
     def _validate(self, fields: dict[str, str], required: Sequence[str]) -> Reply | None:
+        account_error = self.world.settings.smsnoc_account_error
+        if account_error:
+            return error(account_error, status=403 if account_error == NO_SERVER else 404)
         complaint = _field_complaint(fields, required)
         if complaint is not None:
             return error(complaint)
@@ -164,7 +203,7 @@ class SmsNoc(Vendor):
         rows = [row for row in listed if query.matches(row)]
         start = (query.page - 1) * PER_PAGE
         shown = [
-            {"id": row.serial, **self._show(row), "sent_at": naive_local(row.created_at, self.zone)}
+            {"id": row.serial, **self._show(row), "sent_at": _time(row, self.zone)}
             for row in rows[start : start + PER_PAGE]
         ]
         path = f"{request.root_url}/api/v3/sms"
@@ -176,7 +215,7 @@ class SmsNoc(Vendor):
         return _success(balance, None)
 
     def _show(self, row: Row) -> dict[str, Any]:
-        status = STATUSES[self.world.read_stage(row)]
+        status = _word_of(row, self.world.read_stage(row))
         return {**_fields_of(row), "status": status, "sms_type": row.details["type"], "direction": "outgoing"}
 
     def _number_complaint(self, number: str) -> str | None:
@@ -190,14 +229,14 @@ class SmsNoc(Vendor):
 class _ListQuery:
     """The parameters of a list request. Raises ValueError with the vendor's text if they are invalid."""
 
-    def __init__(self, parameters: dict[str, str], zone: timedelta) -> None:
+    def __init__(self, parameters: dict[str, str], own_zone: tzinfo) -> None:
         page = parameters.get("page", "1")
         # Laravel treats a page that is not a positive number as page 1.
         self.page = int(page) if re.fullmatch("[1-9][0-9]{0,8}", page) else 1
         now = time.time()
-        offset = _zone_offset(parameters["timezone"]) if "timezone" in parameters else zone
-        self.start = _bound(parameters, "start_date", offset, now - DEFAULT_WINDOW.total_seconds())
-        self.end = _bound(parameters, "end_date", offset, now + 1)
+        zone = _zone(parameters["timezone"]) if "timezone" in parameters else own_zone
+        self.start = _bound(parameters, "start_date", zone, now - DEFAULT_WINDOW.total_seconds())
+        self.end = _bound(parameters, "end_date", zone, now + 1)
         self.sms_type = parameters.get("sms_type", "")
         self.direction = parameters.get("direction", "")
         if self.direction and self.direction not in DIRECTIONS:
@@ -217,6 +256,22 @@ def error(message: str, *, status: int = 200, headers: Mapping[str, str] | None 
 
 def _success(data: object, message: str | None) -> Reply:
     return Reply.json(200, {"status": "success", "message": message, "data": data})
+
+
+def _word_of(row: Row, stage: Stage) -> str:
+    """Return the word that a row shows: in the end that of its stage."""
+    if stage not in (Stage.ACCEPTED, Stage.SENT):
+        return STATUSES[stage]
+    if outcome_of(row.recipient).fault is Fault.LATE_REFUSAL:
+        return _late_refusal_of(row)[2]
+    if row.lifecycle is Lifecycle.PREMATURE:
+        return "Delivered|15734"
+    words = PROGRESS[stage]
+    return words[row.number % len(words)] if row.lifecycle is Lifecycle.WORDY else STATUSES[stage]
+
+
+def _late_refusal_of(row: Row) -> tuple[int, str, str]:
+    return LATE_REFUSALS[row.number % len(LATE_REFUSALS)]
 
 
 def _refused_send(message: str) -> Reply:
@@ -248,12 +303,12 @@ def _field_complaint(fields: dict[str, str], required: Sequence[str]) -> str | N
         return "Please insert valid sms type called plain, unicode, voice, mms, viber, OTP and whatsapp."
     if not SENDER.fullmatch(fields["sender_id"]):
         return "The sender id may not be greater than 11 characters."
-    if "schedule_time" in fields and _schedule(fields["schedule_time"], DHAKA) is None:
+    if "schedule_time" in fields and _read_schedule(fields["schedule_time"], UTC) is None:
         return "The schedule time does not match the format Y-m-d H:i."
     return None
 
 
-def _schedule(text: str, zone: timedelta) -> float | None:
+def _read_schedule(text: str, zone: tzinfo) -> float | None:
     try:
         return read_naive_local(text, "%Y-%m-%d %H:%M", zone)
     except ValueError:
@@ -268,19 +323,6 @@ def _numbers(recipient: str) -> list[str]:
 
 def _details_of(entry: Entry) -> dict[str, Any]:
     return entry.details if isinstance(entry, Row) else entry.submission.details
-
-
-def _submission(number: str, fields: dict[str, str], details: dict[str, Any], zone: timedelta) -> Submission:
-    # Only a list honours the schedule; a single number is sent at once.
-    starts_at = _schedule(fields["schedule_time"], zone) if details["is_list"] and "schedule_time" in fields else None
-    return Submission(
-        recipient=number,
-        sender=fields["sender_id"],
-        text=fields["message"],
-        operation="send_bulk" if details["is_list"] else "send",
-        starts_at=starts_at,
-        details={**details, "type": _type_of(fields), "is_scheduled": starts_at is not None},
-    )
 
 
 def _type_of(fields: dict[str, str]) -> str:
@@ -321,18 +363,22 @@ def _sent(row: Row) -> dict[str, Any]:
     return {**_fields_of(row), "status": "Delivered"}
 
 
-def _zone_offset(name: str) -> timedelta:
+def _time(row: Row, zone: tzinfo) -> str:
+    return naive_local(row.created_at, zone)
+
+
+def _zone(name: str) -> tzinfo:
     try:
-        return datetime.now(ZoneInfo(name)).utcoffset() or timedelta(0)
+        return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
         raise ValueError("The timezone must be a valid zone.") from None
 
 
-def _bound(parameters: dict[str, str], name: str, offset: timedelta, default: float) -> float:
+def _bound(parameters: dict[str, str], name: str, zone: tzinfo, default: float) -> float:
     if name not in parameters:
         return default
     try:
-        return read_naive_local(parameters[name], "%Y-%m-%d %H:%M:%S", offset)
+        return read_naive_local(parameters[name], "%Y-%m-%d %H:%M:%S", zone)
     except ValueError:
         raise ValueError(f"The {name.replace('_', ' ')} does not match the format Y-m-d H:i:s.") from None
 

@@ -13,7 +13,7 @@ import re
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import timedelta, timezone
 from typing import Any, ClassVar, Final
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -25,7 +25,7 @@ from local.simulators.segments import segments
 from local.simulators.vendor import Entry, Refused, Route, Submission, Vendor, naive_local, read_naive_local
 from local.simulators.webhook_sender import Receipt
 
-YANGON: Final = timedelta(hours=6, minutes=30)
+YANGON: Final = timezone(timedelta(hours=6, minutes=30))
 MAX_TEXT: Final = 918
 MAX_REFERENCE: Final = 50
 FIELDS: Final = (

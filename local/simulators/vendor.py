@@ -6,7 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, tzinfo
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -139,6 +139,10 @@ class Vendor(ABC):
     def server_error(self) -> Reply:
         """Build the reply for an internal error of the vendor."""
 
+    def refuse_late(self, entries: Sequence[Entry]) -> Reply:
+        """Build the error that answers a send which the vendor took all the same. By default an internal error."""
+        return self.server_error()
+
     @abstractmethod
     def name_message(self, serial: int, submission: Submission) -> str:
         """Return the vendor's id for a new message."""
@@ -170,10 +174,11 @@ class Vendor(ABC):
         faulty = next((outcome for outcome in outcomes if outcome.fault is not Fault.NONE), None)
         if faulty is not None and not faulty.taken:
             return self._fail(submissions, faulty.fault)
-        reply = self._take(submissions, outcomes, answer)
+        is_late = faulty is not None and faulty.fault is Fault.LATE_REFUSAL
+        reply = self._take(submissions, outcomes, self.refuse_late if is_late else answer)
         if any(outcome.is_slow for outcome in outcomes):
             self.world.stopping.wait(self.world.settings.slow_answer_seconds)
-        return reply if faulty is None else self._apply_fault(reply, faulty.fault)
+        return reply if faulty is None or is_late else self._apply_fault(reply, faulty.fault)
 
     def add_row(self, submission: Submission, outcome: Outcome, *, is_taken: bool) -> Row:
         """Store a row for a submission; if it is taken, the present time becomes `accepted_at`."""
@@ -262,11 +267,11 @@ class Vendor(ABC):
         return reply.with_fault(fault)
 
 
-def naive_local(seconds: float, offset: timedelta) -> str:
+def naive_local(seconds: float, zone: tzinfo) -> str:
     """Format a time in a vendor's zone, without the offset: `2024-12-20 12:09:48`."""
-    return datetime.fromtimestamp(seconds, timezone(offset)).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(seconds, zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def read_naive_local(text: str, layout: str, offset: timedelta) -> float:
+def read_naive_local(text: str, layout: str, zone: tzinfo) -> float:
     """Parse a time in a vendor's zone to seconds since 1970. Raises ValueError if it does not match the layout."""
-    return datetime.strptime(text, layout).replace(tzinfo=timezone(offset)).timestamp()
+    return datetime.strptime(text, layout).replace(tzinfo=zone).timestamp()

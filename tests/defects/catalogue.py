@@ -385,6 +385,36 @@ def _(planter: Planter) -> None:
     planter.replace(smspoh, "_match_entries", lambda _: by_order)
 
 
+@defect("any error text is a refusal", "unit/application/late_words", "conformance/provider_contract")
+def _(planter: Planter) -> None:
+    refusal = NotTaken(reason=Reason.PROVIDER_ERROR, is_final=True)
+    planter.replace(smsnoc, "_known_refusal", lambda original: lambda text: original(text) or refusal)
+
+
+@defect("a known refusal inside a longer text is one too", "conformance/provider_contract")
+def _(planter: Planter) -> None:
+    planter.replace(
+        smsnoc, "FAILURES", lambda original: {rf".*{pattern}.*": outcome for pattern, outcome in original.items()}
+    )
+
+
+@defect("delivered is believed at once", "unit/application/late_words")
+def _(planter: Planter) -> None:
+    planter.replace(next_state, "_is_premature", lambda _: lambda report: False)
+
+
+@defect("an early delivered is asked about again at the next step alone", "unit/application/late_words")
+def _(planter: Planter) -> None:
+    planter.replace(
+        next_state, "_reschedule", lambda original: lambda message, latest=None, **more: original(message, **more)
+    )
+
+
+@defect("the zone of a vendor is Dhaka, whatever the settings say", "unit/application/late_words")
+def _(planter: Planter) -> None:
+    planter.replace(smsnoc, "parse_vendor_time", lambda original: lambda text, zone: original(text, smsnoc.DHAKA))
+
+
 @defect("the rows of a comma list are told apart by their order", "unit/providers/smsnoc_many")
 def _(planter: Planter) -> None:
     def by_order(data: Any, numbers: Sequence[str]) -> list[Outcome]:

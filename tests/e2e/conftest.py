@@ -24,6 +24,7 @@ from local.stack.config import LOCAL, OUTPUTS, ROOT, RUDE, STACK_NAME
 RECIPIENTS = {
     "nomsa": "+855912{:04d}{:02d}",
     "smsnoc": "+880174{:05d}{:02d}",
+    "philsms": "+63917{:05d}{:02d}",
     "smspoh": "+95977{:05d}{:02d}",
     "nusasms": "+62812{:06d}{:02d}",
 }
@@ -203,10 +204,10 @@ def sent(local_stack: Stack) -> dict[tuple[str, int], dict[str, Any]]:
     return requests
 
 
-LISTING_VENDORS = {"nomsa", "smsnoc", "smspoh"}
+LISTING_VENDORS = {"nomsa", "smsnoc", "philsms", "smspoh"}
 """Vendors that list messages. NusaSMS does not, so a lost response stays unknown."""
 
-LOST_RESPONSES = {15, 16, 18, 22, 25}
+LOST_RESPONSES = {15, 16, 18, 22, 25, 29}
 NEVER_ACCEPTED = {17, 19, 23}
 SILENT, NO_CREDIT = 12, 24
 
@@ -219,7 +220,7 @@ def final_status_of(vendor: str, magic_number: int) -> str:
         or (magic_number in LOST_RESPONSES and vendor not in LISTING_VENDORS)
     ):
         return "unconfirmed"
-    return {11: "undelivered", 21: "failed"}.get(magic_number, "delivered")
+    return {11: "undelivered", 21: "failed", 30: "undelivered"}.get(magic_number, "delivered")
 
 
 def in_seconds(seconds: float) -> str:

@@ -8,8 +8,6 @@ from sampai.domain.webhook_token import webhook_token
 from tests.e2e.conftest import SECOND_ACCOUNT, Stack, client
 from tests.e2e.test_webhooks import call
 
-FILIPINO = "+63917{:05d}{:02d}"
-
 
 def token_of(stack: Stack, provider: str) -> str:
     secret = client("secretsmanager").get_secret_value(SecretId=stack.outputs["ProviderSecretArn"])
@@ -18,8 +16,8 @@ def token_of(stack: Stack, provider: str) -> str:
 
 
 def test_panel_of_a_known_software_is_routed_called_and_polled(local_stack: Stack) -> None:
-    by_route = local_stack.request("smsnoc", recipient=FILIPINO.format(1, 10))
-    by_name = local_stack.request("smsnoc", recipient=FILIPINO.format(2, 11), provider="philsms")
+    by_route = local_stack.request("philsms")
+    by_name = local_stack.request("philsms", 11, provider="philsms")
 
     local_stack.put(by_route, by_name)
 

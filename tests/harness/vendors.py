@@ -84,6 +84,8 @@ class Row:
     created_at: datetime
     taken_at: datetime | None
     status: Status = Status.ACCEPTED
+    word: str | None = None
+    """The word that SMS NOC shows instead of its word for the status."""
 
 
 # --- answers ----------------------------------------------------------------------------------------------------------
@@ -170,6 +172,8 @@ class Vendor:
     words: ClassVar[Mapping[Status, str]]
     refusal: ClassVar[HttpResponse]
     """Refuses a message for good."""
+    late_refusal: ClassVar[HttpResponse] = BROKEN
+    """Looks like a refusal or an error, and comes after the message was handed over."""
     webhook: ClassVar[str | None] = None
     """The kind of its receipts."""
     channel: ClassVar[Channel] = Channel.SMS
@@ -248,7 +252,8 @@ class SmsNoc(Vendor):
         Status.DELIVERED: "Delivered",
         Status.UNDELIVERED: "Undelivered",
     }
-    refusal = json_response(200, {"status": "error", "message": "The number is in the blacklist"})
+    refusal = json_response(200, {"status": "error", "message": "Number contains in the blacklist"})
+    late_refusal = json_response(403, {"status": "error", "message": "Failed"})
 
     def read(self, request: HttpRequest) -> Call:
         if request.method == "POST":
@@ -283,7 +288,7 @@ class SmsNoc(Vendor):
             "uid": row.provider_message_id,
             "to": row.sent.number,
             "message": row.sent.text,
-            "status": self.words[status],
+            "status": row.word or self.words[status],
             "created_at": _local(row.created_at, DHAKA),
         }
 
@@ -455,6 +460,7 @@ MOODS: Final[Mapping[str, bool]] = {
     "takes, and its answer is lost": True,
     "takes, and answers with a page": True,
     "takes, and answers 503": True,
+    "takes, and refuses": True,
     "takes, and the worker dies": True,
     "swallows the request": False,
     "cannot be reached": False,
@@ -485,6 +491,8 @@ class FakeVendors:
     clock: Clock = field(default=lambda: datetime(2026, 11, 21, 10, 0, tzinfo=UTC))
     moods: dict[str, str] = field(default_factory=dict)
     """By provider; without a mood a vendor takes every message."""
+    late_refusal: HttpResponse | None = None
+    """The answer of a vendor that takes and refuses; None: its own."""
     throttled_ending: str | None = None
     """The first send to a number with this ending is throttled."""
     nusasms_api_key: str | None = None
@@ -531,6 +539,8 @@ class FakeVendors:
                 return vendor.throttled(sent[0].number)
             case "refuses":
                 return vendor.refusal
+            case "takes, and refuses":
+                return self.late_refusal or vendor.late_refusal
         return _ANSWERS[mood]
 
     def _mood(self, vendor: Vendor, sent: Sequence[Sent]) -> str:

@@ -4,7 +4,7 @@ import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import timedelta, timezone
 from typing import ClassVar, Final
 from urllib.parse import quote, urlencode
 
@@ -16,7 +16,7 @@ from local.simulators.vendor import Route, Submission, Vendor, World, naive_loca
 from local.simulators.webhook_sender import Receipt
 
 # Guess: dates without a zone are Western Indonesian time.
-JAKARTA: Final = timedelta(hours=7)
+JAKARTA: Final = timezone(timedelta(hours=7))
 # Guess: no document lists the error codes of a receipt. Messages alternate between two values for no error.
 NO_ERROR: Final = ("0", "")
 UNDELIVERED_CODE: Final = "27"

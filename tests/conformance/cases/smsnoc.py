@@ -3,7 +3,9 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sampai.domain.account import AccountStatus, Balance
 from sampai.domain.failure import Failure, Reason
@@ -68,8 +70,8 @@ CAMPAIGN_ROW: dict[str, Any] = {
     "sms_type": "plain",
 }
 CAMPAIGN_TEXT = "Your campaign successfully store and is being produced in the background"
-UID_AT = datetime(2021, 5, 8, 12, 17, 39, tzinfo=UTC)
-"""The time in the first eight hex digits of the uid."""
+UID_AT = datetime(2021, 5, 8, 12, 17, 39, 63371, tzinfo=UTC)
+"""The time in the uid: eight hex digits of seconds, five of microseconds."""
 
 
 def said(status: int, document: object) -> HttpResponse:
@@ -94,6 +96,106 @@ def refused(reason: Reason, code: str | None = None) -> NotTaken:
 
 def out_of_order(reason: Reason, code: str | None = None) -> NotTaken:
     return NotTaken(reason=reason, is_final=False, scope=FailureScope.PROVIDER, provider_code=code)
+
+
+def throttled(code: str | None = None) -> NotTaken:
+    return NotTaken(reason=Reason.RATE_LIMITED, is_final=False, provider_code=code)
+
+
+# Said before the gateway is called. The HTTP status beside each is the usual one; the others are tried as well.
+BEFORE_THE_GATEWAY: tuple[tuple[str, int, Reason, bool], ...] = (
+    # The text, the HTTP status, the reason, and whether the whole account is refused.
+    ("Unauthenticated.", 200, Reason.AUTHENTICATION, True),
+    ("You do not have permission to access API", 403, Reason.AUTHENTICATION, True),
+    ("Customer not found", 404, Reason.AUTHENTICATION, True),
+    ("Purchased plan is not active. Please contact support team.", 404, Reason.AUTHENTICATION, True),
+    ("No active subscription found", 403, Reason.AUTHENTICATION, True),
+    ("You do not have any active subscription.", 404, Reason.AUTHENTICATION, True),
+    ("No sending server available for your subscribed plan", 403, Reason.PROVIDER_ERROR, True),
+    (
+        "There is not enough balance available to send this message.You have 0 of the 1",
+        403,
+        Reason.INSUFFICIENT_CREDIT,
+        True,
+    ),
+    ("There is not enough balance available to send this campaign", 403, Reason.INSUFFICIENT_CREDIT, True),
+    ("You have 0.5 units, not enough to send 1 message", 403, Reason.INSUFFICIENT_CREDIT, True),
+    ("You have exceeded your sending limit.", 403, Reason.INSUFFICIENT_CREDIT, True),
+    ("The route api/v3/sms/sent could not be found.", 200, Reason.PROVIDER_ERROR, True),
+    ('Sender ID "YourName" is not authorized to send this message.', 404, Reason.INVALID_SENDER, False),
+    ("Sender ID 8801754228383 is not authorized to send plain SMS", 404, Reason.INVALID_SENDER, False),
+    ('Sender ID "" is not authorized to send this message.', 404, Reason.INVALID_SENDER, False),
+    ("Originator YourName is not authorized to send this message", 403, Reason.INVALID_SENDER, False),
+    ("8801744977947 is a invalid phone number", 404, Reason.INVALID_RECIPIENT, False),
+    ("Number contains in the blacklist", 403, Reason.BLOCKED, False),
+    ("Your message contains spam words.", 404, Reason.BLOCKED, False),
+    (
+        "Permission to send an SMS has not been enabled for the region indicated by the 'To' number: 8801744977947",
+        403,
+        Reason.UNROUTABLE,
+        False,
+    ),
+    ("Contact list not found.", 404, Reason.INVALID_RECIPIENT, False),
+    ("You cannot send more than 100 SMS in a single request.", 403, Reason.INVALID_REQUEST, False),
+    (
+        "Please insert valid sms type called plain, unicode, voice, mms, viber, OTP and whatsapp.",
+        404,
+        Reason.INVALID_REQUEST,
+        False,
+    ),
+    ("The recipient field is required.", 200, Reason.INVALID_RECIPIENT, False),
+    ("The contact list id field is required.", 200, Reason.INVALID_RECIPIENT, False),
+    ("The sender id may not be greater than 11 characters.", 200, Reason.INVALID_SENDER, False),
+    ("The message field is required.", 422, Reason.INVALID_CONTENT, False),
+    ("The message must be a string.", 422, Reason.INVALID_CONTENT, False),
+    ("The type field is required.", 200, Reason.INVALID_REQUEST, False),
+)
+
+# Said after the gateway was called, or by nobody knows which part of the software.
+AFTER_THE_GATEWAY = (
+    "Failed",
+    "Enroute",
+    "sending|SM0123456789",
+    "cURL error 28: Operation timed out after 30001 milliseconds with 0 bytes received",
+    "SQLSTATE[HY000]: General error: 2006 MySQL server has gone away",
+    "fwrite(): write of 138 bytes failed with errno=28 No space left on device",
+    "Service Unavailable",
+    "An unexpected error occurred. Please try again.",
+    "Something went wrong",
+    "Server Error",
+    "Wrong",
+    "",
+    # A gateway's own words that hold words of the table.
+    "Error 11: Unauthenticated.",
+    "Unauthenticated. Too Many Attempts.",
+    "Invalid phone number",
+    "8801744977947 is a invalid phone number, or the network timed out",
+    "The message was queued. The recipient field is required.",
+    "The message must be resent",
+    "Blacklist: number was skipped after 2 of 3 parts",
+    "You have exceeded your sending limit. 3 of 5 sent",
+    "Gateway said: not enough balance",
+)
+
+
+def before_the_gateway() -> tuple[Answer, ...]:
+    """Return an answer for each known refusal, under its usual HTTP status and under all others of a refusal."""
+    return tuple(
+        Answer(
+            title=f"{text[:60]!r} under {status}",
+            response=error(text, status),
+            outcome=(out_of_order if is_account else refused)(reason, None if status == 200 else str(status)),
+        )
+        for text, usual, reason, is_account in BEFORE_THE_GATEWAY
+        for status in sorted({usual, 200, 403, 404, 422})
+    )
+
+
+def after_the_gateway() -> tuple[Answer, ...]:
+    return tuple(
+        Answer(title=f"{text[:60]!r} under {status}", response=error(text, status), outcome=Unknown(why=""))
+        for text, status in product(AFTER_THE_GATEWAY, (200, 400, 403, 404, 422, 500))
+    )
 
 
 TAKEN = Taken(provider_message_id="609681630f78b", provider_status="Delivered")
@@ -144,15 +246,17 @@ ANSWERS = (
         response=success("campaign reports with all details"),
         outcome=Unknown(why=""),
     ),
+    *before_the_gateway(),
+    *after_the_gateway(),
     Answer(
-        title="a contact list that is not ours",
-        response=error("Contact list not found.", 404),
-        outcome=refused(Reason.PROVIDER_ERROR, "404"),
+        title="a known refusal in other letters, with more spaces",
+        response=error(" number  contains in the BLACKLIST.", 403),
+        outcome=refused(Reason.BLOCKED, "403"),
     ),
     Answer(
-        title="a wrong token, under 200",
-        response=error("Unauthenticated."),
-        outcome=out_of_order(Reason.AUTHENTICATION),
+        title="the refusals of two numbers",
+        response=error("880174497 is a invalid phone number 880175422 is a invalid phone number", 403),
+        outcome=refused(Reason.INVALID_RECIPIENT, "403"),
     ),
     Answer(
         title="a wrong token, under 401",
@@ -160,77 +264,29 @@ ANSWERS = (
         outcome=out_of_order(Reason.AUTHENTICATION, "401"),
     ),
     Answer(
-        title="an account without the API",
-        response=error("You do not have permission to access API", 403),
-        outcome=out_of_order(Reason.AUTHENTICATION, "403"),
-    ),
-    Answer(
-        title="an account without a subscription",
-        response=error("No active subscription found", 403),
-        outcome=out_of_order(Reason.AUTHENTICATION, "403"),
-    ),
-    Answer(
-        title="no balance",
-        response=error("There is not enough balance available to send this message.You have 0 of the 1", 403),
-        outcome=out_of_order(Reason.INSUFFICIENT_CREDIT, "403"),
-    ),
-    Answer(
-        title="a used-up sending limit",
-        response=error("You have exceeded your sending limit.", 403),
-        outcome=out_of_order(Reason.INSUFFICIENT_CREDIT, "403"),
-    ),
-    Answer(
         title="a throttle, under 200",
         response=in_9_seconds(error("Too Many Attempts.")),
-        outcome=NotTaken(reason=Reason.RATE_LIMITED, is_final=False, retry_after_seconds=9.0),
+        outcome=replace(throttled(), retry_after_seconds=9.0),
     ),
     Answer(
         title="a throttle in other words, under 429",
         response=in_9_seconds(error("Slow down.", 429)),
-        outcome=NotTaken(reason=Reason.RATE_LIMITED, is_final=False, provider_code="429", retry_after_seconds=9.0),
+        outcome=replace(throttled("429"), retry_after_seconds=9.0),
     ),
     Answer(
-        title="a sender that is not ours, older words",
-        response=error("Originator YourName is not authorized to send this message", 403),
-        outcome=refused(Reason.INVALID_SENDER, "403"),
-    ),
-    Answer(
-        title="a sender that is not ours, newer words",
-        response=error('Sender ID "YourName" is not authorized to send this message.', 404),
-        outcome=refused(Reason.INVALID_SENDER, "404"),
-    ),
-    Answer(
-        title="an invalid number",
-        response=error("8801744977947 is a invalid phone number", 400),
-        outcome=refused(Reason.INVALID_RECIPIENT, "400"),
-    ),
-    Answer(
-        title="a number on the black list",
-        response=error("Number contains in the blacklist", 403),
-        outcome=refused(Reason.BLOCKED, "403"),
-    ),
-    Answer(
-        title="a text that looks like spam",
-        response=error("Your message contains spam words.", 403),
-        outcome=refused(Reason.BLOCKED, "403"),
-    ),
-    Answer(
-        title="a region without a route",
-        response=error(
-            "Permission to send an SMS has not been enabled for the region indicated by the 'To' number: 8801744977947"
-        ),
-        outcome=refused(Reason.UNROUTABLE),
-    ),
-    Answer(
-        title="a field that is missing, under 200",
-        response=error("The recipient field is required."),
-        outcome=refused(Reason.PROVIDER_ERROR),
-    ),
-    Answer(title="422", response=error("Wrong", 422), outcome=refused(Reason.PROVIDER_ERROR, "422")),
-    Answer(
-        title="an error without words",
+        title="an error without a text",
         response=said(400, {"status": "error"}),
-        outcome=refused(Reason.PROVIDER_ERROR, "400"),
+        outcome=Unknown(why=""),
+    ),
+    Answer(
+        title="an error with an object for its text",
+        response=said(422, {"status": "error", "message": {"recipient": ["The recipient field is required."]}}),
+        outcome=Unknown(why=""),
+    ),
+    Answer(
+        title="an endless text",
+        response=error("8801744977947 is a invalid phone number " * 1000, 403),
+        outcome=Unknown(why=""),
     ),
     Answer(title="an error under 500", response=error("Unauthenticated.", 500), outcome=Unknown(why="")),
     Answer(title="an error under 302", response=error("Unauthenticated.", 302), outcome=Unknown(why="")),
@@ -239,13 +295,19 @@ ANSWERS = (
         response=said(401, {"message": "Unauthenticated."}),
         outcome=out_of_order(Reason.AUTHENTICATION, "401"),
     ),
-    Answer(
-        title="what stands before the product blocks us",
-        response=HttpResponse(status=403, body=b"<html>Forbidden</html>"),
-        outcome=out_of_order(Reason.AUTHENTICATION, "403"),
+    *(
+        Answer(
+            title=f"a page under {status}: it may hide an answer",
+            response=HttpResponse(status=status, body=b"<html>Forbidden</html>"),
+            outcome=Unknown(why=""),
+        )
+        for status in (400, 403, 404, 413, 422)
     ),
-    Answer(title="a bare 404", response=HttpResponse(status=404), outcome=refused(Reason.PROVIDER_ERROR, "404")),
-    Answer(title="a bare 413", response=HttpResponse(status=413), outcome=refused(Reason.PROVIDER_ERROR, "413")),
+    Answer(
+        title="an error in another envelope",
+        response=said(403, {"error": True, "message": "Unauthenticated."}),
+        outcome=Unknown(why=""),
+    ),
     Answer(title="a bare 410", response=HttpResponse(status=410), outcome=Unknown(why="")),
     Answer(
         title="a page instead of an answer",
@@ -281,7 +343,13 @@ REFUSALS = (
 
 
 def report(status: Status | None, word: str, reason: Reason | None = None) -> Report:
-    return Report(provider_message_id="609681630f78b", status=status, provider_status=word, reason=reason)
+    return Report(
+        provider_message_id="609681630f78b",
+        status=status,
+        provider_status=word,
+        reason=reason,
+        is_provisional=word == "Failed",
+    )
 
 
 def looked_up(
@@ -299,8 +367,15 @@ LOOKUP_ANSWERS = (
     looked_up("Delivered", Status.DELIVERED),
     looked_up("DELIVERED", Status.DELIVERED),
     looked_up("Delivered|15734", Status.DELIVERED, kept="Delivered"),
+    looked_up("Sent", Status.SENT),
+    looked_up("Submitted", Status.SENT),
+    looked_up("Success", Status.SENT),
+    looked_up("Buffered", Status.SENT),
+    looked_up("In Transit", Status.SENT),
     looked_up("Enroute", Status.SENT),
     looked_up("Accepted", Status.ACCEPTED),
+    looked_up("Sending", Status.ACCEPTED),
+    looked_up("sending|SM0123456789", Status.ACCEPTED, kept="sending"),
     looked_up("Expired", UNDELIVERED, Reason.EXPIRED),
     looked_up("Undelivered", UNDELIVERED, Reason.UNREACHABLE),
     looked_up("Rejected", UNDELIVERED, Reason.BLOCKED),
@@ -310,10 +385,12 @@ LOOKUP_ANSWERS = (
     looked_up("Pending", Status.ACCEPTED),
     looked_up("Scheduled", Status.ACCEPTED),
     looked_up("processing", Status.ACCEPTED),
-    looked_up("Unknown error", UNDELIVERED, Reason.PROVIDER_ERROR),
-    looked_up("Not Delivered", UNDELIVERED, Reason.PROVIDER_ERROR),
-    looked_up("No credit for 8801744977947", UNDELIVERED, Reason.PROVIDER_ERROR, kept="(free text)"),
-    looked_up("x" * 41, UNDELIVERED, Reason.PROVIDER_ERROR, kept="(free text)"),
+    looked_up("Unknown error", None),
+    looked_up("Not Delivered", None),
+    looked_up("Undelivered to 1 of 2", None, kept="(free text)"),
+    looked_up("No credit for 8801744977947", None, kept="(free text)"),
+    looked_up("cURL error 28: 8801744977947", None, kept="(free text)"),
+    looked_up("x" * 41, None, kept="(free text)"),
     looked_up("|15734", None, kept=""),
     looked_up("", None),
     looked_up(None, None),
@@ -350,9 +427,9 @@ def page_of(*rows: object, **changes: Any) -> HttpResponse:
     return success({**paginator, **changes}, text="SMS data fetched successfully")
 
 
-def listed(created_at: datetime | None, expected: Report | None = None) -> ListedMessage:
+def listed(created_at: datetime | None, expected: Report | None = None, uid: str = "609681630f78b") -> ListedMessage:
     return ListedMessage(
-        report=expected or report(Status.DELIVERED, "Delivered"),
+        report=replace(expected or report(Status.DELIVERED, "Delivered"), provider_message_id=uid),
         recipient="8801744977947",
         text="This is a test message",
         created_at=created_at,
@@ -363,27 +440,62 @@ ONE = (listed(UID_AT),)
 MORE = {"last_page": 3, "next_page_url": f"{BASE}/sms?page=2"}
 LIST_ANSWERS = (
     ListAnswer(
-        title="rows with and without times",
+        title="the time of the uid comes before that of the row, in whatever zone that is",
+        response=page_of(
+            ROW,
+            {**ROW, "created_at": "2021-05-08 12:17:39"},
+            {**ROW, "created_at": "2021-05-08 18:17:39"},
+            {**ROW, "created_at": "2021-05-08 20:17:39"},
+            {**ROW, "created_at": "21st Nov 26, 4:00 PM"},
+        ),
+        page=ListPage(entries=(listed(UID_AT),) * 5, is_last=True),
+    ),
+    ListAnswer(
+        title="a uid of another time than its row is chance: the row is in the zone of the settings",
         response=page_of(
             {**ROW, "created_at": "2026-11-21 16:00:00"},
             {**ROW, "created_at": "2026-11-21T10:00:00.000000Z"},
             {**ROW, "created_at": None, "sent_at": "2026-11-21 16:00:00"},
-            {**ROW, "created_at": "21st Nov 26, 4:00 PM"},
         ),
-        page=ListPage(entries=(listed(T0), listed(T0), listed(T0), listed(UID_AT)), is_last=True),
+        page=ListPage(entries=(listed(T0), listed(T0), listed(T0)), is_last=True),
     ),
     ListAnswer(
-        title="a uid that tells no time, a free text, and a row without words",
-        response=page_of({"uid": "not-a-uniqid", "status": "HTTP 500"}),
+        title="uids that tell no time, with and without one in their row",
+        response=page_of(
+            {**ROW, "uid": "not-a-uniqid", "created_at": "2026-11-21 16:00:00"},
+            {**ROW, "uid": "6096816", "created_at": "2026-11-21 16:00:00"},
+            {**ROW, "uid": "60968163fffff"},
+            {**ROW, "uid": "1096816300000"},
+        ),
+        page=ListPage(
+            entries=(
+                listed(T0, uid="not-a-uniqid"),
+                listed(T0, uid="6096816"),
+                listed(None, uid="60968163fffff"),
+                listed(None, uid="1096816300000"),
+            ),
+            is_last=True,
+        ),
+    ),
+    ListAnswer(
+        title="a word of progress, the gateway's raw text, and the word of the software for it",
+        response=page_of({**ROW, "status": "Sent"}, {**ROW, "status": "HTTP 500"}, {**ROW, "status": "Failed"}),
+        page=ListPage(
+            entries=(
+                listed(UID_AT, report(Status.SENT, "Sent")),
+                listed(UID_AT, report(None, "(free text)")),
+                listed(UID_AT, report(UNDELIVERED, "Failed", Reason.PROVIDER_ERROR)),
+            ),
+            is_last=True,
+        ),
+    ),
+    ListAnswer(
+        title="a row with nothing in it but an id",
+        response=page_of({"uid": "not-a-uniqid"}),
         page=ListPage(
             entries=(
                 ListedMessage(
-                    report=Report(
-                        provider_message_id="not-a-uniqid",
-                        status=UNDELIVERED,
-                        provider_status="(free text)",
-                        reason=Reason.PROVIDER_ERROR,
-                    ),
+                    report=Report(provider_message_id="not-a-uniqid", status=None, provider_status=""),
                     recipient="",
                     text="",
                 ),
@@ -558,6 +670,20 @@ MANY_ANSWERS = (
         error("Attempt to read property on null"),
         *[Unknown(why="")] * 2,
     ),
+    *(
+        told_apart(f"{text[:60]!r} under {status}", error(text, status), *[UNKNOWN] * 2)
+        for text, status in product(AFTER_THE_GATEWAY, (200, 403, 404))
+    ),
+    told_apart(
+        "a plan that has ended",
+        error("Purchased plan is not active. Please contact support team.", 404),
+        *[out_of_order(Reason.AUTHENTICATION, "404")] * 2,
+    ),
+    told_apart(
+        "no route to a gateway",
+        error("No sending server available for your subscribed plan", 403),
+        *[out_of_order(Reason.PROVIDER_ERROR, "403")] * 2,
+    ),
     told_apart(
         "a throttle",
         in_9_seconds(error("Too Many Attempts.")),
@@ -614,13 +740,35 @@ ACCOUNT_ANSWERS = (
 
 
 CASES = ProviderCases(
-    account=ProviderConfig(base_url=BASE, credentials={"api_token": "1|not-a-real-token"}),
+    account=ProviderConfig(base_url=BASE, credentials={"api_token": "1|not-a-real-token"}, zone=ZoneInfo("Asia/Dhaka")),
     endpoints=(
         ("POST", "/sms/send"),
         ("POST", "/sms/campaign"),
         ("GET", "/balance"),
         ("GET", "/sms/[^/]+"),
         ("GET", "/sms"),
+    ),
+    documented=(
+        *("Delivered", "Undelivered", "Expired", "Rejected", "Skipped", "Failed"),
+        *("Sent", "Sending", "Submitted", "Success", "Buffered", "In Transit", "Enroute", "Accepted", "Queued"),
+        *("sending|SM0123456789", "cURL error 28", "SQLSTATE", "Service Unavailable"),
+        "fwrite(): write of 138 bytes failed with errno=28 No space left on device",
+        "An unexpected error occurred. Please try again.",
+        *("Unauthenticated.", "Too Many Attempts.", "Customer not found", "No active subscription"),
+        "You do not have permission to access API",
+        "Purchased plan is not active. Please contact support team.",
+        "No sending server available for your subscribed plan",
+        "There is not enough balance available to send this message.You have",
+        "You have exceeded your sending limit.",
+        "Originator YourName is not authorized to send this message",
+        "is not authorized to send plain SMS",
+        "is a invalid phone number",
+        "Permission to send an SMS has not been enabled for the region indicated by the 'To' number:",
+        "Number contains in the blacklist",
+        "Your message contains spam words.",
+        "You cannot send more than 100 SMS in a single request.",
+        "Please insert valid sms type called plain, unicode, voice, mms, viber, OTP and whatsapp.",
+        "The recipient field is required.",
     ),
     sends=(
         Send(
@@ -635,6 +783,14 @@ CASES = ProviderCases(
             message=message(content=Text(text="আপনার কোড ১২৩৪"), sender="8801754228383"),
             request=sent(
                 '{"recipient":"8801744977947","sender_id":"8801754228383","type":"plain","message":"আপনার কোড ১২৩৪"}'
+            ),
+        ),
+        Send(
+            title="a number as the sender goes out without its plus",
+            message=message(sender="+8801754228383"),
+            request=sent(
+                '{"recipient":"8801744977947","sender_id":"8801754228383","type":"plain",'
+                '"message":"This is a test message"}'
             ),
         ),
         Send(
@@ -692,6 +848,5 @@ CASES = ProviderCases(
     list_answers=LIST_ANSWERS,
     account_checks=(("balance", HttpRequest(method="GET", url=f"{BASE}/balance", headers=HEADERS)),),
     account_answers=ACCOUNT_ANSWERS,
-    unknown_word=Status.UNDELIVERED,
     secrets=("8801744977947", "8801711111111"),
 )

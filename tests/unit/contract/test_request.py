@@ -407,7 +407,7 @@ def test_message_to_a_number_is_polled_even_beside_one_to_lists() -> None:
     app.send(campaign("to-lists"))
     app.send(request("to-one", home="smsnoc"))
 
-    app.clock.advance(seconds=15)
+    app.clock.advance(minutes=10)
     app.follow_up()
 
     assert [app.message(name).status for name in ("to-lists", "to-one")] == [Status.ACCEPTED, Status.DELIVERED]

@@ -33,6 +33,20 @@ def test_an_empty_document_is_complete() -> None:
     assert {p.allowed_senders for p in settings.providers.values()} == {None}
 
 
+def test_provider_with_times_of_its_own_or_early_words_shows_them_in_the_defaults() -> None:
+    clocks = {
+        name: (provider.timezone, provider.delivered_after_seconds)
+        for name, provider in parse_settings("{}").providers.items()
+    }
+
+    assert clocks == {
+        "nomsa": (None, None),
+        "smsnoc": ("Asia/Dhaka", 600),
+        "smspoh": (None, None),
+        "nusasms": (None, None),
+    }
+
+
 def test_limit_leaves_the_other_limits_unchanged() -> None:
     settings = parse_settings('{"limits": {"per_day": 5000}}')
 
@@ -98,6 +112,19 @@ BROKEN = [
     ("all countries in the list", '{"allowed_countries": ["*"]}', "allowed_countries.0"),
     ("one allowed country, no list", '{"allowed_countries": "KH"}', "allowed_countries"),
     ("an empty sender", '{"providers": {"nomsa": {"allowed_senders": [""]}}}', "providers.nomsa.allowed_senders.0"),
+    (
+        "a zone that does not exist",
+        '{"providers": {"smsnoc": {"timezone": "Asia/Dacca2"}}}',
+        "providers.smsnoc.timezone",
+    ),
+    ("a folder of zones", '{"providers": {"smsnoc": {"timezone": "America"}}}', "providers.smsnoc.timezone"),
+    ("a path", '{"providers": {"smsnoc": {"timezone": "../zoneinfo/UTC"}}}', "providers.smsnoc.timezone"),
+    ("an absolute path", '{"providers": {"smsnoc": {"timezone": "/etc/localtime"}}}', "providers.smsnoc.timezone"),
+    ("a NUL in a zone", '{"providers": {"smsnoc": {"timezone": "Asia\\u0000"}}}', "providers.smsnoc.timezone"),
+    ("half a character in a zone", '{"providers": {"smsnoc": {"timezone": "\\ud800"}}}', "providers.smsnoc.timezone"),
+    ("no zone", '{"providers": {"smsnoc": {"timezone": ""}}}', "providers.smsnoc.timezone"),
+    ("an offset", '{"providers": {"smsnoc": {"timezone": "+06:00"}}}', "providers.smsnoc.timezone"),
+    ("a number of hours", '{"providers": {"smsnoc": {"timezone": 6}}}', "providers.smsnoc.timezone"),
     ("an unknown limit", '{"limits": {"per_minute": 5}}', "limits.per_minute"),
     ("a limit of none", '{"limits": {"per_day": 0}}', "limits.per_day"),
     ("half a message", '{"limits": {"per_day": 0.5}}', "limits.per_day"),

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,7 +12,9 @@ from sampai.domain.http import HttpResponse
 from sampai.providers.base import ProviderConfig
 from sampai.providers.smsnoc import SmsNoc
 
-SMSNOC = SmsNoc(ProviderConfig(base_url="https://smsnoc.example", credentials={"api_token": "1|t"}))
+SMSNOC = SmsNoc(
+    ProviderConfig(base_url="https://smsnoc.example", credentials={"api_token": "1|t"}, zone=ZoneInfo("Asia/Dhaka"))
+)
 
 
 def balance_of(**data: Any) -> Balance:
@@ -71,7 +74,7 @@ def test_amount_is_one_number_in_english_notation(shown: object, amount: float |
         (20260908, None),
     ],
 )
-def test_expiry_is_an_english_date_in_dhaka(shown: object, instant: datetime | None) -> None:
+def test_expiry_is_an_english_date_in_the_zone_of_the_provider(shown: object, instant: datetime | None) -> None:
     assert balance_of(remaining_balance="1", expired_on=shown) == Balance(
         account="credit", amount=1.0, expires_at=instant
     )

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -218,3 +219,30 @@ def test_further_provider_without_a_credential_is_unusable_under_its_name() -> N
 
     assert configured.provider("smspoh-2", Channel.SMS) is None
     assert configured.unusable() == {"smspoh-2": ("smspoh-2.api_secret",)}
+
+
+def clock_of(name: str, **settings: Any) -> tuple[str, timedelta]:
+    """Return the zone and the age from which `delivered` counts, as a provider is configured with some settings."""
+    token = {"api_token": "unit"}
+    secret = Secret(credentials={"nomsa": {"api_key": "unit"}, "smsnoc": token, "philsms": token})
+    provider = routing(secret=secret, settings={"providers": {name: settings}}).provider(name, Channel.SMS)
+    assert provider is not None
+    return str(provider.config.zone), provider.config.delivered_after
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "expected"),
+    [
+        ("nomsa", {}, ("UTC", timedelta(0))),
+        ("nomsa", {"timezone": "Asia/Manila", "delivered_after_seconds": 60}, ("Asia/Manila", timedelta(minutes=1))),
+        ("smsnoc", {}, ("Asia/Dhaka", timedelta(minutes=10))),
+        ("smsnoc", {"timezone": None, "delivered_after_seconds": None}, ("Asia/Dhaka", timedelta(minutes=10))),
+        ("smsnoc", {"timezone": "UTC", "delivered_after_seconds": 0}, ("UTC", timedelta(0))),
+        ("philsms", {"type": "smsnoc"}, ("Asia/Dhaka", timedelta(minutes=10))),
+        ("philsms", {"type": "smsnoc", "timezone": "Asia/Manila"}, ("Asia/Manila", timedelta(minutes=10))),
+    ],
+)
+def test_provider_has_the_zone_and_the_age_of_the_settings_or_else_its_own(
+    name: str, settings: dict[str, Any], expected: tuple[str, timedelta]
+) -> None:
+    assert clock_of(name, **settings) == expected

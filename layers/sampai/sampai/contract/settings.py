@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -29,8 +30,18 @@ def _check_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _check_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # not found, no valid name, or a folder of names
+        raise PydanticCustomError("zone", "must be the name of an IANA time zone, such as Asia/Dhaka") from None
+    return name
+
+
 Url = Annotated[str, AfterValidator(_check_url)]
 Name = Annotated[str, StringConstraints(pattern=f"^{PROVIDER_NAME.pattern}$")]
+Zone = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_check_zone)]
+Age = Annotated[int, Field(ge=0, le=86_400)]
 Sender = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Words = Annotated[tuple[Annotated[str, StringConstraints(min_length=1, max_length=40)], ...], Field(max_length=50)]
 Country = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}|\*)$")]
@@ -63,6 +74,16 @@ class ProviderSettings(_Document):
     max_per_second: Rate | None = Field(
         default=None,
         description="Messages per second of all workers together; an SMS counts its segments. null: no limit.",
+    )
+    timezone: Zone | None = Field(
+        default=None,
+        description="IANA zone of the vendor's times, where the vendor names none and has none of its own. null: the "
+        "provider's own default.",
+    )
+    delivered_after_seconds: Age | None = Field(
+        default=None,
+        description="Age of an attempt in seconds from which a polled `delivered` is believed; before it, the word "
+        "counts as `sent`. null: the provider's own default.",
     )
 
 
@@ -149,7 +170,12 @@ def default_settings() -> dict[str, Any]:
 
 def _default_provider(type_name: str) -> dict[str, Any]:
     first, *_ = load(type_name)
-    return {"type": type_name, "base_url": first.default_base_url, "sender": first.default_sender}
+    defaults: dict[str, Any] = {"type": type_name, "base_url": first.default_base_url, "sender": first.default_sender}
+    if first.capabilities.timezone is not None:
+        defaults["timezone"] = first.capabilities.timezone
+    if first.capabilities.delivered_after_seconds:
+        defaults["delivered_after_seconds"] = first.capabilities.delivered_after_seconds
+    return defaults
 
 
 def parse_settings(document: str) -> Settings:

@@ -19,6 +19,8 @@ class Report:
     status: Status | None
     provider_status: str
     reference: str | None = None
+    is_provisional: bool = False
+    """Whether the vendor also writes this failure when it hands the message over, and may replace it later."""
     reason: Reason | None = None
     provider_code: str | None = None
     occurred_at: datetime | None = None

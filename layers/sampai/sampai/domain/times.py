@@ -1,6 +1,6 @@
 """Times as text: RFC 3339 in UTC with milliseconds. All have the same length, so text order is time order."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -21,17 +21,17 @@ def from_text(text: str) -> datetime:
     return min(max(datetime.fromisoformat(text), EARLIEST), LATEST)
 
 
-def parse_vendor_time(text: object, offset_minutes: int = 0) -> datetime | None:
+def parse_vendor_time(text: object, zone: tzinfo = UTC) -> datetime | None:
     """Return a vendor's time in UTC, or None if it is invalid, because a report is valid without its time.
 
-    A time without a zone is `offset_minutes` east of UTC.
+    A time without a zone is in `zone`.
     """
     if not isinstance(text, str):
         return None
     try:
         instant = datetime.fromisoformat(text.strip())
         if instant.tzinfo is None:
-            instant = instant.replace(tzinfo=timezone(timedelta(minutes=offset_minutes)))
+            instant = instant.replace(tzinfo=zone)
         return instant.astimezone(UTC)
     except (ValueError, OverflowError):
         return None

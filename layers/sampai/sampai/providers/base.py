@@ -4,6 +4,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, timedelta, tzinfo
 from typing import Any, ClassVar, Final
 
 from sampai.domain.failure import Failure, Reason
@@ -48,6 +49,10 @@ class Capabilities:
     """The kinds of webhook. They need `SupportsWebhooks`."""
     account_checks: frozenset[str] = frozenset()
     """The questions about the account that the vendor answers. They need `SupportsAccountChecks`."""
+    timezone: str | None = None
+    """The default IANA zone in which the vendor writes times without a zone; None if the zone cannot be configured."""
+    delivered_after_seconds: int = 0
+    """The default age of an attempt from which a polled `delivered` is believed. Before it, the word means `sent`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +66,10 @@ class ProviderConfig:
     sender: str | None = None
     receipt_url: str | None = field(default=None, repr=False)
     """The address for reports, for vendors that receive it with each message. It contains a token."""
+    zone: tzinfo = UTC
+    """The zone in which the vendor writes times without a zone."""
+    delivered_after: timedelta = timedelta(0)
+    """The age of an attempt from which a polled `delivered` is believed."""
 
 
 class Provider(ABC):

@@ -1,13 +1,14 @@
 """SMS NOC, Bangladesh: SMS, also to contact lists. Facts, guesses and quirks: docs/reference/providers/smsnoc.md.
 
-The software behind this API responds to most errors with HTTP 200, so the `status` in the body decides.
+The software behind this API responds to most errors with HTTP 200, so the `status` in the body decides. An error is
+not always a refusal: the software also answers with one after it called its gateway, which may have taken the message.
 """
 
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -42,28 +43,23 @@ PAGE_LIMIT_BYTES: Final = 1024 * 1024
 BATCH_LIMIT_BYTES: Final = 2 * 1024 * 1024
 """Each row of the response repeats the text, possibly with six bytes for each of its UTF-16 units."""
 
-DHAKA_MINUTES: Final = 6 * 60
-"""Minutes east of UTC, all year. Guess: an account has the time zone of Bangladesh."""
-DHAKA: Final = timezone(timedelta(minutes=DHAKA_MINUTES))
+DHAKA: Final = timezone(timedelta(hours=6))
+"""The zone of Bangladesh, all year, which the query of the list names."""
 
-# Public code of "Ultimate SMS", the software that SMS NOC runs. The vendor's page names no status. There, the last four
-# are states of a campaign; guess: a message can have them too.
+# Public code of "Ultimate SMS", the software that SMS NOC runs, and of its gateways. The vendor's page names no status.
+# The words of the last line are states of a campaign there; guess: a message can have them too.
 STATUSES: Final = {
     "Delivered": Status.DELIVERED,
-    "Enroute": Status.SENT,
-    "Accepted": Status.ACCEPTED,
-    "Expired": Status.UNDELIVERED,
-    "Undelivered": Status.UNDELIVERED,
-    "Rejected": Status.UNDELIVERED,
-    "Skipped": Status.UNDELIVERED,
-    "Failed": Status.UNDELIVERED,
-    "Queued": Status.ACCEPTED,
-    "Pending": Status.ACCEPTED,
-    "Scheduled": Status.ACCEPTED,
-    "Processing": Status.ACCEPTED,
+    **dict.fromkeys(("Enroute", "In Transit", "Sent", "Submitted", "Buffered", "Success"), Status.SENT),
+    **dict.fromkeys(("Accepted", "Sending", "Queued"), Status.ACCEPTED),
+    **dict.fromkeys(("Undelivered", "Expired", "Rejected", "Skipped", "Failed"), Status.UNDELIVERED),
+    **dict.fromkeys(("Pending", "Scheduled", "Processing"), Status.ACCEPTED),
 }
 _STATUSES: Final = {word.lower(): status for word, status in STATUSES.items()}
 _REASONS: Final = {"expired": Reason.EXPIRED, "undelivered": Reason.UNREACHABLE, "rejected": Reason.BLOCKED}
+
+_PROVISIONAL: Final = frozenset({"failed"})
+"""Failures that the software writes for any answer of its gateway that it does not know. A receipt may replace them."""
 
 
 def _message_refusal(reason: Reason) -> NotTaken:
@@ -74,39 +70,70 @@ def _account_refusal(reason: Reason) -> NotTaken:
     return NotTaken(reason=reason, is_final=False, scope=FailureScope.PROVIDER)
 
 
-# Public code of "Ultimate SMS": parts of its error texts, in lower case. It has no error codes. The envelope decides
-# that the message was not taken; the text only decides the reason.
+_NUMBER: Final = r"\+?[0-9]{1,20}"
+_COMPLAINT: Final = (
+    r"((field )?is required|format is invalid|must be an? (string|integer|number|array)"
+    r"|(may|must) not be greater than [0-9]{1,6} characters|does not match the format [!-~ ]{1,30})"
+)
+_UNITS: Final = r"[-0-9.,]{1,20}"
+
 FAILURES: Final = {
-    "unauthenticated": _account_refusal(Reason.AUTHENTICATION),
-    "permission to access api": _account_refusal(Reason.AUTHENTICATION),
-    "no active subscription": _account_refusal(Reason.AUTHENTICATION),
-    "not enough balance": _account_refusal(Reason.INSUFFICIENT_CREDIT),
-    "exceeded your sending limit": _account_refusal(Reason.INSUFFICIENT_CREDIT),
-    "too many attempts": NotTaken(reason=Reason.RATE_LIMITED, is_final=False),
-    "not authorized to send this message": _message_refusal(Reason.INVALID_SENDER),
-    "invalid phone number": _message_refusal(Reason.INVALID_RECIPIENT),
-    "blacklist": _message_refusal(Reason.BLOCKED),
-    "spam words": _message_refusal(Reason.BLOCKED),
-    "has not been enabled for the region": _message_refusal(Reason.UNROUTABLE),
+    # The account.
+    r"Unauthenticated": _account_refusal(Reason.AUTHENTICATION),
+    r"You do not have permission to access API": _account_refusal(Reason.AUTHENTICATION),
+    r"Customer not found": _account_refusal(Reason.AUTHENTICATION),
+    r"Purchased plan is not active\. Please contact support team": _account_refusal(Reason.AUTHENTICATION),
+    r"(You (have|do not have|don't have) )?(no|any|an) active subscription[a-z ,.]{0,80}": _account_refusal(
+        Reason.AUTHENTICATION
+    ),
+    r"No sending server available for your subscribed plan": _account_refusal(Reason.PROVIDER_ERROR),
+    rf"There is not enough balance available to send this (message|campaign)\.?"
+    rf"( ?You have {_UNITS} of the {_UNITS})?": _account_refusal(Reason.INSUFFICIENT_CREDIT),
+    r"You have [a-z0-9 ,.]{0,60}not enough [a-z0-9 ,.]{1,60}": _account_refusal(Reason.INSUFFICIENT_CREDIT),
+    r"You have exceeded your sending limit": _account_refusal(Reason.INSUFFICIENT_CREDIT),
+    r"The route [!-~]{1,80} could not be found": _account_refusal(Reason.PROVIDER_ERROR),
+    # The request, of whatever text and number.
+    r"Too Many Attempts": NotTaken(reason=Reason.RATE_LIMITED, is_final=False),
+    r"(Sender ID|Originator) ?[\"'“”]?[A-Za-z0-9+ ]{0,20}[\"'“”]? is not authorized to send"
+    r" (this message|([a-z]{1,12} )?(SMS|messages?))": _message_refusal(Reason.INVALID_SENDER),
+    rf"({_NUMBER} is an? invalid phone number[. ]{{0,2}}){{1,100}}": _message_refusal(Reason.INVALID_RECIPIENT),
+    r"(The )?number (is|contains) in the blacklist": _message_refusal(Reason.BLOCKED),
+    r"Your message contains spam words": _message_refusal(Reason.BLOCKED),
+    rf"(Permission to send an SMS has not been enabled for the region indicated by the 'To' number: {_NUMBER}"
+    r"[. ]{0,2}){1,100}": _message_refusal(Reason.UNROUTABLE),
+    r"Contact list not found": _message_refusal(Reason.INVALID_RECIPIENT),
+    r"You cannot send more than 100 SMS in a single request": _message_refusal(Reason.INVALID_REQUEST),
+    r"Please insert valid sms type called [a-z, ]{1,80}": _message_refusal(Reason.INVALID_REQUEST),
+    # The validation of Laravel, under the software, names the field.
+    rf"The recipient {_COMPLAINT}": _message_refusal(Reason.INVALID_RECIPIENT),
+    rf"The contact[_ ]list[_ ]id {_COMPLAINT}": _message_refusal(Reason.INVALID_RECIPIENT),
+    rf"The sender[_ ]id {_COMPLAINT}": _message_refusal(Reason.INVALID_SENDER),
+    rf"The message {_COMPLAINT}": _message_refusal(Reason.INVALID_CONTENT),
+    rf"The (sms )?type {_COMPLAINT}": _message_refusal(Reason.INVALID_REQUEST),
 }
+"""Patterns of the error texts that the software is known to say before it calls its gateway.
+
+A pattern is that of a whole text without the period at its end, in any case of letters. It allows for the quotes and
+numbers in the text and for nothing else: the raw answer of a gateway must not fit it, because that one comes after the
+call. There are no error codes. Source: public code of "Ultimate SMS" 3.8 and 3.13.
+"""
+
+MAX_ERROR_CHARACTERS: Final = 20_000
+"""A longer error text is not compared: a hundred numbers, each with its refusal, are shorter."""
+
 _NOT_FOUND: Final = ("sms info not found", "no query results")
-
-_REFUSING_STATUSES: Final = frozenset({200, 400, 401, 403, 404, 422, 429})
-"""The HTTP statuses with which an error envelope is a refusal. With any other the message may have been taken."""
-
-_BARE_REFUSALS: Final = {
-    400: _message_refusal(Reason.PROVIDER_ERROR),
-    403: _account_refusal(Reason.AUTHENTICATION),
-    404: _message_refusal(Reason.PROVIDER_ERROR),
-    413: _message_refusal(Reason.PROVIDER_ERROR),
-    422: _message_refusal(Reason.PROVIDER_ERROR),
-}
-"""The outcome of a response without an envelope: a proxy in front of the software refuses the request."""
 
 _SENDER: Final = re.compile(r"[A-Za-z0-9]{1,11}|\+?[0-9]{1,15}", re.ASCII)
 _WORDS: Final = re.compile(r"[A-Za-z ]{1,40}", re.ASCII)
 _LIST: Final = re.compile(r"[A-Za-z0-9]{1,40}", re.ASCII)
+_PLUS_NUMBER: Final = re.compile(r"\+[0-9]{1,15}", re.ASCII)
 _UNIQUE_ID: Final = re.compile(r"[0-9a-f]{13}", re.ASCII)
+
+FIRST_UID: Final = datetime(2015, 1, 1, tzinfo=UTC)
+"""The software did not exist before this time, so an earlier one in a uid is chance."""
+
+MAX_ZONE_ERROR: Final = timedelta(hours=26)
+"""The zones of the world are at most this far apart. A uid that differs more from the time of its row has no time."""
 
 _AMOUNT: Final = re.compile(
     r"(?P<before>[^0-9]{0,20})(?P<number>[0-9]{1,3}(?:,[0-9]{2,3}){1,6}(?:\.[0-9]{1,6})?|[0-9]{1,15}(?:\.[0-9]{1,6})?)"
@@ -134,6 +161,8 @@ class SmsNoc(SupportsLookup, SupportsListing, SupportsBatchSend, SupportsAccount
         max_lists=10,  # our choice; the vendor documents no limit
         max_batch_size=100,  # public code of "Ultimate SMS"
         account_checks=frozenset({"balance"}),
+        timezone="Asia/Dhaka",  # guess: the panel has the time zone of Bangladesh
+        delivered_after_seconds=600,  # the word is written at the hand-over too; the number is our choice
     )
     default_base_url = "https://app.smsnoc.com/api/v3"
 
@@ -177,11 +206,10 @@ class SmsNoc(SupportsLookup, SupportsListing, SupportsBatchSend, SupportsAccount
         envelope = _parse_envelope(response)
         if envelope.get("status") == "success":
             return _parse_batch(envelope.get("data"), [_digits(message.recipient) for message in messages])
-        refusal = _parse_failure(envelope, response)
-        if not isinstance(refusal, NotTaken) or refusal.reason is Reason.PROVIDER_ERROR:
-            # The software also reports an internal error as an error text, even after it sent a part of the list.
-            return [Unknown(why="unknown error text")] * len(messages)
-        return [replace(refusal, is_final=False)] * len(messages)
+        outcome = _parse_failure(envelope, response)
+        if isinstance(outcome, NotTaken):
+            outcome = replace(outcome, is_final=False)
+        return [outcome] * len(messages)
 
     def is_trackable(self, message: Message) -> bool:
         """Return whether the message went to a number. Lookup and list do not contain campaigns."""
@@ -213,8 +241,10 @@ class SmsNoc(SupportsLookup, SupportsListing, SupportsBatchSend, SupportsAccount
         if not isinstance(rows, list):
             raise UnreadableAnswerError("no data")
         readable = (row for row in rows if isinstance(row, dict) and parse_id(row.get("uid")))
+        zone = self.config.zone
         return ListPage(
-            entries=tuple(_parse_row(row) for row in readable), is_last=not rows or _is_last_page(paginator, page + 1)
+            entries=tuple(_parse_row(row, zone) for row in readable),
+            is_last=not rows or _is_last_page(paginator, page + 1),
         )
 
     def build_account_check(self, check: str) -> HttpRequest:
@@ -224,7 +254,12 @@ class SmsNoc(SupportsLookup, SupportsListing, SupportsBatchSend, SupportsAccount
         envelope = _parse_envelope(response)
         if envelope.get("status") != "success" and _is_refused_account(envelope, response):
             raise AccountRefusedError(f"HTTP {response.status}")
-        return AccountStatus(balances=(_parse_balance(_parse_data(envelope, response)),))
+        return AccountStatus(balances=(_parse_balance(_parse_data(envelope, response), self.config.zone),))
+
+    def sender_of(self, message: Message) -> str | None:
+        """Return the sender as the software knows it: it compares literally, and keeps numbers without a plus."""
+        sender = super().sender_of(message)
+        return sender.removeprefix("+") if sender is not None and _PLUS_NUMBER.fullmatch(sender) else sender
 
     def _post(self, operation: str, destination: Mapping[str, str], message: Message) -> HttpRequest:
         document = {
@@ -293,25 +328,35 @@ def _digits(number: object) -> str:
 
 
 def _parse_failure(envelope: Mapping[str, Any], response: HttpResponse) -> Outcome:
-    """Return the outcome of a response that is not a success."""
-    if envelope.get("status") == "error":
-        return _parse_error(response, str(envelope.get("message")))
-    refusal = refused_by_status(response) or _BARE_REFUSALS.get(response.status)
-    return _add_headers(refusal, response) if refusal else Unknown(why="no envelope")
+    """Return the outcome of a response that is not a success.
+
+    Only a known refusal means that the message was not taken. A page without an envelope does not: a firewall may put
+    it in the place of an answer that it dislikes, such as one that quotes SQL.
+    """
+    by_status = refused_by_status(response)
+    if isinstance(by_status, Unknown):
+        return by_status
+    is_error = envelope.get("status") == "error"
+    outcome = (_known_refusal(envelope.get("message")) if is_error else None) or by_status
+    if outcome is None:
+        return Unknown(why="an error text that may follow the hand-over" if is_error else "no envelope")
+    return _add_headers(outcome, response)
+
+
+def _known_refusal(text: object) -> Outcome | None:
+    """Return the outcome of an error text that is known to be said before the gateway is called, else None."""
+    if not isinstance(text, str) or len(text) > MAX_ERROR_CHARACTERS:
+        return None
+    folded = " ".join(text.split()).removesuffix(".")
+    # Strings, which `re` compiles and keeps at their first use: a cold start compiles none.
+    flags = re.IGNORECASE | re.ASCII
+    return next((outcome for pattern, outcome in FAILURES.items() if re.fullmatch(pattern, folded, flags)), None)
 
 
 def _is_refused_account(envelope: Mapping[str, Any], response: HttpResponse) -> bool:
-    refusal = _parse_failure(envelope, response)
-    is_refused = isinstance(refusal, NotTaken) and refusal.reason is Reason.AUTHENTICATION
+    outcome = _parse_failure(envelope, response)
+    is_refused = isinstance(outcome, NotTaken) and outcome.reason is Reason.AUTHENTICATION
     return is_refused or response.status == 403
-
-
-def _parse_error(response: HttpResponse, text: str) -> Outcome:
-    if response.status not in _REFUSING_STATUSES:
-        return Unknown(why=f"HTTP {response.status}")
-    by_status = refused_by_status(response)
-    hinted = next((failure for hint, failure in FAILURES.items() if hint in text.lower()), None)
-    return _add_headers(hinted or by_status or _message_refusal(Reason.PROVIDER_ERROR), response)
 
 
 def _add_headers(outcome: Outcome, response: HttpResponse) -> Outcome:
@@ -332,12 +377,14 @@ def _parse_data(envelope: Mapping[str, Any], response: HttpResponse) -> Mapping[
     return data
 
 
-def _parse_balance(data: Mapping[str, Any]) -> Balance:
+def _parse_balance(data: Mapping[str, Any], zone: tzinfo) -> Balance:
     """Return the credit. Older versions of the software name it `remaining_unit`."""
     shown = [data[name] for name in ("remaining_balance", "remaining_unit") if name in data]
     if not shown:
         raise UnreadableAnswerError("no balance")
-    return Balance(account="credit", amount=_parse_amount(shown[0]), expires_at=_parse_expiry(data.get("expired_on")))
+    return Balance(
+        account="credit", amount=_parse_amount(shown[0]), expires_at=_parse_expiry(data.get("expired_on"), zone)
+    )
 
 
 def _parse_amount(shown: object) -> float | None:
@@ -349,14 +396,14 @@ def _parse_amount(shown: object) -> float | None:
     return -amount if "-" in match["before"] else amount
 
 
-def _parse_expiry(shown: object) -> datetime | None:
+def _parse_expiry(shown: object, zone: tzinfo) -> datetime | None:
     match = _EXPIRY.fullmatch(shown.strip()) if isinstance(shown, str) else None
     if match is None or match["month"] not in _MONTHS:
         return None
     hour = int(match["hour"]) % 12 + (12 if match["half"] == "PM" else 0)
     year, month = 2000 + int(match["year"]), _MONTHS.index(match["month"]) + 1
     try:
-        local = datetime(year, month, int(match["day"]), hour, int(match["minute"]), tzinfo=DHAKA)
+        local = datetime(year, month, int(match["day"]), hour, int(match["minute"]), tzinfo=zone)
     except ValueError:
         return None
     return local.astimezone(UTC)
@@ -366,13 +413,14 @@ def _parse_report(row: Mapping[str, Any]) -> Report:
     provider_message_id = parse_id(row.get("uid"))
     if provider_message_id is None:
         raise UnreadableAnswerError("no uid")
-    word = _parse_word(row)
-    status = _STATUSES.get(word.lower(), Status.UNDELIVERED) if word else None
+    word = _parse_word(row) or ""
+    status = _STATUSES.get(word.lower())
     return Report(
         provider_message_id=provider_message_id,
         status=status,
-        provider_status=word or "",
-        reason=_REASONS.get((word or "").lower(), Reason.PROVIDER_ERROR) if status is Status.UNDELIVERED else None,
+        provider_status=word,
+        reason=_REASONS.get(word.lower(), Reason.PROVIDER_ERROR) if status is Status.UNDELIVERED else None,
+        is_provisional=word.lower() in _PROVISIONAL,
     )
 
 
@@ -388,22 +436,30 @@ def _parse_word(row: Mapping[str, Any]) -> str | None:
     return word if _WORDS.fullmatch(word) else "(free text)"
 
 
-def _parse_row(row: Mapping[str, Any]) -> ListedMessage:
+def _parse_row(row: Mapping[str, Any], zone: tzinfo) -> ListedMessage:
     report = _parse_report(row)
-    created_at = parse_vendor_time(row.get("created_at"), DHAKA_MINUTES) or parse_vendor_time(
-        row.get("sent_at"), DHAKA_MINUTES
-    )
     return ListedMessage(
         report=report,
         recipient=str(row.get("to") or ""),
         text=str(row.get("message") or ""),
-        created_at=created_at or _parse_uid_time(report.provider_message_id),
+        created_at=_parse_created_at(report.provider_message_id, row, zone),
     )
 
 
+def _parse_created_at(uid: str, row: Mapping[str, Any], zone: tzinfo) -> datetime | None:
+    """Return the time of the uid if it has a plausible one, because that needs no zone, else the time of the row."""
+    shown = parse_vendor_time(row.get("created_at"), zone) or parse_vendor_time(row.get("sent_at"), zone)
+    named = _parse_uid_time(uid)
+    is_plausible = named is not None and (shown is None or abs(named - shown) <= MAX_ZONE_ERROR)
+    return named if is_plausible else shown
+
+
 def _parse_uid_time(uid: str) -> datetime | None:
-    """Return the time in a uid that looks like PHP's uniqid: eight hex digits of Unix seconds, then five more."""
-    return datetime.fromtimestamp(int(uid[:8], 16), UTC) if _UNIQUE_ID.fullmatch(uid) else None
+    """Return the time in a uid that looks like PHP's uniqid: eight hex digits of Unix seconds, five of microseconds."""
+    if _UNIQUE_ID.fullmatch(uid) is None or int(uid[8:], 16) >= 1_000_000:
+        return None
+    named = datetime.fromtimestamp(int(uid[:8], 16), UTC) + timedelta(microseconds=int(uid[8:], 16))
+    return named if named >= FIRST_UID else None
 
 
 def _is_last_page(paginator: Mapping[str, Any], number: int) -> bool:

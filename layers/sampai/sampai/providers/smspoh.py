@@ -37,8 +37,8 @@ PAGE_LIMIT_BYTES: Final = 1024 * 1024
 BATCH_LIMIT_BYTES: Final = 2 * 1024 * 1024
 """Each entry of the response repeats its text, possibly with six bytes for each of its UTF-16 units."""
 
-YANGON_MINUTES: Final = 6 * 60 + 30
-"""Minutes east of UTC, all year. Documented for `updatedAt`; guess: the other times have the same zone."""
+YANGON: Final = timezone(timedelta(hours=6, minutes=30))
+"""The zone of Myanmar, all year. Documented for `updatedAt`; guess: the other times have the same zone."""
 
 KEY_OPTION: Final = "encryptKey"
 
@@ -324,8 +324,8 @@ def _parse_report(fields: Mapping[str, Any]) -> Report | None:
         return None
     word = provider_status.capitalize()
     status = STATUSES.get(word)
-    updated_at = parse_vendor_time(fields.get("updatedAt"), YANGON_MINUTES)
-    finished_at = parse_vendor_time(fields.get("finishedAt"), YANGON_MINUTES)
+    updated_at = parse_vendor_time(fields.get("updatedAt"), YANGON)
+    finished_at = parse_vendor_time(fields.get("finishedAt"), YANGON)
     return Report(
         provider_message_id=provider_message_id,
         status=status,
@@ -344,7 +344,7 @@ def _parse_row(row: Mapping[str, Any]) -> ListedMessage | None:
         report=report,
         recipient=str(row.get("to") or ""),
         text=str(row.get("message") or ""),
-        created_at=parse_vendor_time(row.get("createdAt"), YANGON_MINUTES),
+        created_at=parse_vendor_time(row.get("createdAt"), YANGON),
     )
 
 
@@ -363,4 +363,4 @@ def _parse_field(fields: Mapping[str, Any], name: str, shape: re.Pattern[str]) -
 
 
 def _format_yangon_date(instant: datetime) -> str:
-    return instant.astimezone(timezone(timedelta(minutes=YANGON_MINUTES))).date().isoformat()
+    return instant.astimezone(YANGON).date().isoformat()

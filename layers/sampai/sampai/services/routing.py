@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, KeysView
 from dataclasses import dataclass, replace
+from datetime import UTC, timedelta
+from zoneinfo import ZoneInfo
 
 from sampai.contract.settings import Settings
 from sampai.domain.failure import Failure, Reason
@@ -131,14 +133,19 @@ class Routing:
         credentials = self._secret.credentials.get(name)
         if settings is None or api is None or credentials is None:
             return None
+        zone, age = settings.timezone, settings.delivered_after_seconds
+        can = api.capabilities
+        zone = can.timezone if zone is None else zone
         config = ProviderConfig(
             name=name,
             base_url=settings.base_url,
             credentials=credentials,
             sender=settings.senders.get(channel, settings.sender),
             receipt_url=self._receipt_url(name),
+            zone=UTC if zone is None else ZoneInfo(zone),
+            delivered_after=timedelta(seconds=can.delivered_after_seconds if age is None else age),
         )
-        missing = sorted(api.capabilities.credentials - credentials.keys())
+        missing = sorted(can.credentials - credentials.keys())
         return _Configured(provider=api(config), missing=tuple(f"{name}.{field}" for field in missing))
 
     def _receipt_url(self, name: str) -> str | None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta, timezone
 from typing import Final
 
 from sampai.domain.failure import Reason
@@ -17,8 +18,8 @@ from sampai.domain.times import parse_vendor_time
 NAME: Final = "nusasms"
 BASE_URL: Final = "https://api.nusasms.com"
 
-JAKARTA_MINUTES: Final = 7 * 60
-"""Minutes east of UTC, all year. Guess: the vendor documents no zone."""
+JAKARTA: Final = timezone(timedelta(hours=7))
+"""The zone of Western Indonesia, all year. Guess: the vendor documents no zone."""
 
 SUCCESSES: Final = frozenset({200, 201, 202})
 """The HTTP statuses of success. The page also has 204, but that has no body and so no message id."""
@@ -75,7 +76,7 @@ def parse_receipt(request: WebhookRequest, statuses: Mapping[str, Status], reaso
         provider_status=provider_status,
         reason=reasons.get(provider_status.upper()),
         provider_code=None if code is None or _NO_ERROR.fullmatch(code) else code,
-        occurred_at=parse_vendor_time(fields.get("sent_date"), JAKARTA_MINUTES),
+        occurred_at=parse_vendor_time(fields.get("sent_date"), JAKARTA),
     )
 
 
@@ -94,5 +95,5 @@ def parse_inbox(request: WebhookRequest, channel: Channel) -> Inbound:
         sender=parse_number(require_text(fields, "originator", WORD), channel),
         recipient=parse_text(fields.get("gateway_number"), WORD),
         text=fields["msg"],
-        received_at=parse_vendor_time(fields.get("receive_date"), JAKARTA_MINUTES),
+        received_at=parse_vendor_time(fields.get("receive_date"), JAKARTA),
     )

@@ -18,7 +18,7 @@ from sampai.domain.template import InvalidTemplateError, Template, TemplateInfo,
 from sampai.domain.times import parse_vendor_time
 from sampai.providers.base import Capabilities
 from sampai.providers.features import SupportsTemplateFallback, SupportsWebhooks
-from sampai.providers.nusasms.common import ID, JAKARTA_MINUTES, NAME, WORD, parse_number, parse_text, require_text
+from sampai.providers.nusasms.common import ID, JAKARTA, NAME, WORD, parse_number, parse_text, require_text
 from sampai.providers.nusasms.json_api import Check, JsonApi
 from sampai.providers.nusasms.multipart import File, post_multipart
 from sampai.providers.responses import UnreadableAnswerError
@@ -240,7 +240,7 @@ def _parse_report(document: Mapping[str, Any]) -> Report:
         status=status,
         provider_status=provider_status,
         reason=Reason.PROVIDER_ERROR if status is Status.UNDELIVERED else None,
-        occurred_at=parse_vendor_time(document.get("status_date"), JAKARTA_MINUTES),
+        occurred_at=parse_vendor_time(document.get("status_date"), JAKARTA),
     )
 
 
@@ -252,7 +252,7 @@ def _parse_inbound(document: Mapping[str, Any]) -> Inbound:
         sender=parse_number(require_text(document, "sender_number", WORD), Channel.WHATSAPP_OFFICIAL),
         text=_optional_text(document, "text"),  # a picture has no text
         room_id=require_text(document, "room_id", ID),
-        received_at=parse_vendor_time(document.get("inbox_date"), JAKARTA_MINUTES),
+        received_at=parse_vendor_time(document.get("inbox_date"), JAKARTA),
     )
 
 

@@ -17,7 +17,7 @@ from sampai.domain.status import Status
 from sampai.domain.times import parse_vendor_time
 from sampai.providers.base import Capabilities
 from sampai.providers.features import SupportsLookup, SupportsWebhooks
-from sampai.providers.nusasms.common import ID, JAKARTA_MINUTES, WORD, parse_inbox, parse_receipt, parse_text
+from sampai.providers.nusasms.common import ID, JAKARTA, WORD, parse_inbox, parse_receipt, parse_text
 from sampai.providers.nusasms.json_api import Check, JsonApi, parse_data, parse_envelope
 from sampai.providers.responses import UnreadableAnswerError
 
@@ -75,7 +75,7 @@ def _parse_balance(data: Mapping[str, Any], account: str) -> Balance:
         account=account,
         amount=None if amount is None else float(amount),
         # A date without a time. The page does not say whether the day is included, so the balance ends before it.
-        expires_at=parse_vendor_time(data.get(f"{account}_expired_date"), JAKARTA_MINUTES),
+        expires_at=parse_vendor_time(data.get(f"{account}_expired_date"), JAKARTA),
     )
 
 
@@ -142,7 +142,7 @@ class NusaSmsWhatsApp(JsonApi, SupportsLookup, SupportsWebhooks):
             status=status,
             provider_status=provider_status,
             reason=_REASONS.get(word),
-            occurred_at=parse_vendor_time(data.get(_DATES[status]), JAKARTA_MINUTES) if status in _DATES else None,
+            occurred_at=parse_vendor_time(data.get(_DATES[status]), JAKARTA) if status in _DATES else None,
         )
 
     @classmethod

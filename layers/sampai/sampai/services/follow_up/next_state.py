@@ -6,7 +6,16 @@ from typing import Final
 
 from sampai.contract.settings import Settings
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Message, OnUnknown, accept, apply_report, mark_unconfirmed, requeue, schedule_poll
+from sampai.domain.message import (
+    Message,
+    OnUnknown,
+    accept,
+    apply_report,
+    defer,
+    mark_unconfirmed,
+    requeue,
+    schedule_poll,
+)
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
 from sampai.services.attempt import has_waited_past_horizon, is_past_horizon, plan_wake_up
@@ -30,13 +39,23 @@ def terminal_failure(message: Message, *, now: datetime, settings: Settings) -> 
 
 
 def next_state(
-    message: Message, results: PollResults, *, now: datetime, settings: Settings
+    message: Message,
+    results: PollResults,
+    *,
+    now: datetime,
+    settings: Settings,
+    delivered_after: timedelta = timedelta(0),
 ) -> tuple[Message, WakeUp | None]:
     """Return a message after a poll, with a wake-up if it is to be sent again.
 
-    Evidence comes first, then the report horizon: the last poll still counts.
+    Evidence comes first, then the report horizon: the last poll still counts. The final word of a report counts only
+    if the attempt is at least `delivered_after` old. The message is polled again at that age, even past the horizon.
     """
     report = results.reports.get(message.message_id)
+    mature_at = (message.attempted_at or message.created_at) + delivered_after
+    if report is not None and now < mature_at and _is_premature(report):
+        polled = _apply_poll(message, _without_final_word(report), now=now)
+        return _reschedule(polled, now=now, settings=settings, not_found=False, latest=mature_at), None
     polled = _apply_poll(message, report, now=now)
     if polled.status.is_final:
         return polled, None
@@ -50,6 +69,16 @@ def next_state(
         due_at, wake_up = plan_wake_up(queued, at=now, now=now, from_schedule=True)
         return replace(queued, due_at=due_at), wake_up
     return _reschedule(polled, now=now, settings=settings, not_found=not_found), None
+
+
+def _is_premature(report: Report) -> bool:
+    """Return whether the vendor may write the word of a report at the hand-over, and replace it by a receipt."""
+    return report.status is Status.DELIVERED or report.is_provisional
+
+
+def _without_final_word(report: Report) -> Report:
+    """Return a report as it counts before its final word does: `delivered` means `sent`, a failure means nothing."""
+    return replace(report, status=Status.SENT if report.status is Status.DELIVERED else None, reason=None)
 
 
 def _apply_poll(message: Message, report: Report | None, *, now: datetime) -> Message:
@@ -68,10 +97,18 @@ def _apply_poll(message: Message, report: Report | None, *, now: datetime) -> Me
     return apply_report(message, report, now=now, source=Source.POLL)
 
 
-def _reschedule(message: Message, *, now: datetime, settings: Settings, not_found: bool) -> Message:
+def _reschedule(
+    message: Message, *, now: datetime, settings: Settings, not_found: bool, latest: datetime | None = None
+) -> Message:
+    """Return a message with its next poll: after the next step of the settings, or at `latest` if that comes first.
+
+    A poll at `latest` is an additional one, and leaves the message at its place in the schedule.
+    """
     steps = settings.poll_seconds
-    pause = timedelta(seconds=steps[min(message.lookups + 1, len(steps) - 1)])
-    return schedule_poll(message, now=now, due_at=now + pause, not_found=not_found)
+    due_at = now + timedelta(seconds=steps[min(message.lookups + 1, len(steps) - 1)])
+    if latest is not None and latest < due_at:
+        return defer(message, now=now, due_at=latest)
+    return schedule_poll(message, now=now, due_at=due_at, not_found=not_found)
 
 
 def _may_resend(message: Message, *, now: datetime) -> bool:

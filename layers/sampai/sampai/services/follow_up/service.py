@@ -177,13 +177,16 @@ class FollowUpService:
             results = self._poller.poll(provider, asked, now=self._clock(), remaining=remaining)
             self._reconciliation.reconcile(provider, asked, results)
         results.answered.update(reused)
-        self._store_results(group, results, settings)
+        delivered_after = provider.config.delivered_after if provider is not None else timedelta(0)
+        self._store_results(group, results, settings, delivered_after=delivered_after)
 
-    def _store_results(self, group: Sequence[Message], results: PollResults, settings: Settings) -> None:
+    def _store_results(
+        self, group: Sequence[Message], results: PollResults, settings: Settings, *, delivered_after: timedelta
+    ) -> None:
         now = self._clock()
         changes, wake_ups = [], []
         for message in group:
-            changed, wake_up = next_state(message, results, now=now, settings=settings)
+            changed, wake_up = next_state(message, results, now=now, settings=settings, delivered_after=delivered_after)
             changes.append(Replace(before=message, message=changed))
             wake_ups += [wake_up] if wake_up is not None else []
         stored = store_changes(self._messages, changes)
