@@ -235,7 +235,8 @@ def test_receipt_of_a_further_provider_waits_for_settings_that_can_be_read() -> 
     app.settings.is_down = True
 
     assert app.receive("smspoh-2", query=RECEIPT) is Answer.UNAVAILABLE
-    assert app.receive("smspoh", token="wrong", query=RECEIPT) is Answer.NOT_FOUND
+    assert app.receive("smspoh-2", token=token_of("smspoh"), query=RECEIPT) is Answer.NOT_FOUND
+    assert app.receive("elsewhere", token="wrong", query=RECEIPT) is Answer.NOT_FOUND
 
     app.settings.is_down = False
     assert app.receive("smspoh-2", query=RECEIPT) is Answer.RECEIVED

@@ -61,7 +61,7 @@ class WebhookService:
         The answer is `RECEIVED` only if the whole content is durable.
         """
         try:
-            type_name = self._type_of(provider)
+            type_name = self._type_of(provider, token)
             parser = None if type_name is None else for_webhook(type_name, kind)
             if parser is None:
                 return Answer.NOT_FOUND
@@ -73,13 +73,21 @@ class WebhookService:
         self._telemetry.count("WebhookTokenRejected", provider=provider)
         return Answer.NOT_FOUND
 
-    def _type_of(self, provider: str) -> str | None:
-        """Return the type of a provider, or None for an unknown one. Raises UnavailableError."""
+    def _type_of(self, provider: str, token: str) -> str | None:
+        """Return the type of a provider, or None for an unknown one.
+
+        Raises UnavailableError, but only for a valid token: a caller without one must not learn of an outage.
+        """
         if provider in PROVIDERS:
             return provider
         if PROVIDER_NAME.fullmatch(provider) is None:
             return None
-        configured = self._settings().current().providers.get(provider)
+        try:
+            configured = self._settings().current().providers.get(provider)
+        except UnavailableError:
+            if is_valid_token(token, provider, self._secret):
+                raise
+            return None
         return None if configured is None else configured.type
 
     def _process(self, provider: str, api: type[SupportsWebhooks], kind: str, request: WebhookRequest | None) -> Answer:
