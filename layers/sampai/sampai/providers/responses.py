@@ -98,7 +98,10 @@ def _clamp(seconds: float) -> float:
 
 
 def parse_id(value: object) -> str | None:
-    """Return a vendor's id if it can be stored and requested: 1 to 200 printable characters, not only spaces."""
-    if not isinstance(value, str) or not value.strip() or len(value) > MAX_ID_CHARACTERS or not value.isprintable():
+    """Return a vendor's id if it can be stored and requested: 1 to 200 printable characters, not only spaces.
+
+    U+FFFD stands for bytes that could not be decoded, so an id with it is not the vendor's.
+    """
+    if not isinstance(value, str) or not value.strip() or len(value) > MAX_ID_CHARACTERS:
         return None
-    return value
+    return value if value.isprintable() and "\ufffd" not in value else None
