@@ -15,6 +15,10 @@ RETRY_AFTER_RANGE: Final = (1.0, 3600.0)
 
 MAX_ID_CHARACTERS: Final = 200
 
+_CURRENCY: Final = r"[A-Za-z]{1,4}\.?|[^\w\s.,-]"
+_COST: Final = re.compile(rf"(?!.*[0-9]{{7}})(?:(?:{_CURRENCY})[ ]?)?-?[0-9][0-9.,]{{0,15}}(?:[ ]?(?:{_CURRENCY}))?")
+"""An amount with any currency before or after it. Seven digits in a row could be a phone number."""
+
 _ADDRESS: Final = re.compile(rb"\bips?\b|\bip[ _-]?address", re.IGNORECASE)
 _REFUSED: Final = re.compile(
     rb"white-?list|allow[ _-]?list|allowed|authori[sz]ed|registered|forbidden|denied|blocked|restricted|invalid",
@@ -105,3 +109,10 @@ def parse_id(value: object) -> str | None:
     if not isinstance(value, str) or not value.strip() or len(value) > MAX_ID_CHARACTERS:
         return None
     return value if value.isprintable() and "\ufffd" not in value else None
+
+
+def parse_cost(value: object) -> str | None:
+    """Return the cost of a message as the vendor wrote it, or None if it is missing or is no amount."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    text = str(value).strip() if is_number or isinstance(value, str) else ""
+    return text if _COST.fullmatch(text) and text.isprintable() else None

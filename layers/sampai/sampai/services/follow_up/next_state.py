@@ -6,7 +6,16 @@ from typing import Final
 
 from sampai.contract.settings import Settings
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Message, OnUnknown, accept, apply_report, mark_unconfirmed, requeue, schedule_poll
+from sampai.domain.message import (
+    Message,
+    OnUnknown,
+    accept,
+    apply_report,
+    mark_unconfirmed,
+    note_cost,
+    requeue,
+    schedule_poll,
+)
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
 from sampai.services.attempt import has_waited_past_horizon, is_past_horizon, plan_wake_up
@@ -61,11 +70,13 @@ def _apply_poll(message: Message, report: Report | None, *, now: datetime) -> Me
             message,
             provider_message_id=report.provider_message_id,
             provider_status=report.provider_status,
+            cost=report.cost,
             now=now,
             due_at=now,
             source=Source.POLL,
         )
-    return apply_report(message, report, now=now, source=Source.POLL)
+    # A poll is always stored, so the cost is kept even if nothing else is new.
+    return apply_report(note_cost(message, report), report, now=now, source=Source.POLL)
 
 
 def _reschedule(message: Message, *, now: datetime, settings: Settings, not_found: bool) -> Message:
