@@ -8,6 +8,7 @@ from operator import or_
 from pathlib import Path
 from types import UnionType
 from typing import Any, Final, get_args, get_type_hints, is_typeddict
+from unicodedata import name as name_of
 
 from pydantic import BaseModel, TypeAdapter
 from typing_extensions import TypedDict
@@ -16,6 +17,7 @@ from sampai.contract.events import MessageReceived, MessageStatusChanged, Reques
 from sampai.contract.request import CancelRequest, OptInRequest, OptOutRequest, SendRequest
 from sampai.contract.settings import Settings, default_settings
 from sampai.domain.status import Source, Status
+from sampai.domain.typography import REPLACEMENTS
 from sampai.providers.base import CONTENT_TYPES, Provider
 from sampai.providers.features import SupportsListing, SupportsLookup, SupportsReferences
 from sampai.providers.registry import PROVIDERS, load
@@ -41,11 +43,21 @@ _ABOUT_SETTINGS: Final = """\
 is [settings.json](schemas/settings.json). Unknown fields are refused. No field is required: a document is merged over
 the defaults."""
 
+_ABOUT_TYPOGRAPHIC_CHARACTERS: Final = """\
+With `replace_typographic_characters: true` in the [settings](settings.md), the text of an SMS gets these plain
+characters if all of it then is in the GSM alphabet, and if it then needs no more segments. Any other text is sent
+as requested: [limit segments](../how-to/limit-sending.md#limit-segments)."""
+
 
 def pages() -> dict[str, str]:
     """Return the text of each generated file by its path within docs/reference."""
     schemas = {f"schemas/{name}.json": _json(schema) for name, schema in schemas_by_name().items()}
-    return schemas | {"capabilities.md": _capabilities(), "statuses.md": _statuses(), "settings.md": _settings()}
+    return schemas | {
+        "capabilities.md": _capabilities(),
+        "statuses.md": _statuses(),
+        "settings.md": _settings(),
+        "typographic-characters.md": _typographic_characters(),
+    }
 
 
 def stale() -> list[str]:
@@ -204,16 +216,35 @@ def _statuses() -> str:
 
 def _settings() -> str:
     schema = schemas_by_name()["settings"]
-    provider = schema["$defs"]["ProviderSettings"]["properties"]
+    provider, limits = (schema["$defs"][name]["properties"] for name in ("ProviderSettings", "Limits"))
     return _page(
         "Settings, field by field",
         _ABOUT_SETTINGS,
         _table(["field", "takes", "default"], _fields(schema["properties"])),
+        "The [limits](../how-to/limit-sending.md), in `limits`; null: no limit:",
+        _table(["field", "takes", "default"], _fields(limits)),
         "A provider, in `providers.<name>`:",
         _table(["field", "takes", "default"], _fields(provider)),
         "The defaults, which `{}` stands for:",
         f"```json\n{_broad(default_settings())}\n```",
     )
+
+
+def _typographic_characters() -> str:
+    by_replacement: dict[str, list[str]] = {}
+    for character, replacement in REPLACEMENTS.items():
+        by_replacement.setdefault(replacement, []).append(character)
+    rows = [[_shown(plain), "; ".join(map(_named, characters))] for plain, characters in by_replacement.items()]
+    return _page("Typographic characters", _ABOUT_TYPOGRAPHIC_CHARACTERS, _table(["plain", "replaces"], rows))
+
+
+def _shown(plain: str) -> str:
+    words = {"": "nothing", " ": "a space", "\n": "a line feed"}
+    return words.get(plain, f"`{plain}`")
+
+
+def _named(character: str) -> str:
+    return f"U+{ord(character):04X} {name_of(character, 'CHARACTER TABULATION').lower()}"
 
 
 def _fields(properties: Mapping[str, Any]) -> list[Row]:
@@ -227,6 +258,8 @@ def _takes(rule: Mapping[str, Any]) -> str:
 
 def _kind(rule: Mapping[str, Any]) -> str:
     words = {"string": "text", "boolean": "true or false", "object": "object, see below", "integer": "whole number"}
+    if "$ref" in rule:
+        return words["object"]
     if rule["type"] == "array":
         return f"list{' of one or more' if rule.get('minItems') else ''}, each a {_kind(rule['items'])}"
     bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}

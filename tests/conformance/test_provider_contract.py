@@ -2,6 +2,7 @@
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cache, partial
@@ -223,6 +224,13 @@ def test_answer_has_this_outcome(name: str, case: Answer) -> None:
     actual = outcome_of(provider_of(name), case.response)
 
     assert is_same(actual, case.outcome), f"{actual} is not {case.outcome}"
+
+
+@each("answers")
+def test_answer_after_a_byte_order_mark_has_the_same_outcome(name: str, case: Answer) -> None:
+    marked = replace(case.response, body=BOM_UTF8 + case.response.body.removeprefix(BOM_UTF8))
+
+    assert is_same(outcome_of(provider_of(name), marked), case.outcome)
 
 
 @by_provider

@@ -331,6 +331,7 @@ FIELDS = {
         "sending_enabled",
         "allowed_countries",
         "limits",
+        "replace_typographic_characters",
     },
     "message-status-changed": {
         "message_id",
@@ -345,6 +346,9 @@ FIELDS = {
         "source",
         "failure",
         "metadata",
+        "segments",
+        "encoding",
+        "cost",
     },
     "message-received": {
         "provider",
@@ -371,6 +375,13 @@ INNER_FIELDS = {
         "allowed_senders",
         "low_balance",
         "max_per_second",
+    },
+    ("settings", "Limits"): {
+        "per_recipient_per_hour",
+        "per_recipient_per_day",
+        "per_prefix_per_hour",
+        "per_day",
+        "max_segments",
     },
     ("message-status-changed", "FailureDetail"): {"reason", "provider_code", "detail"},
 }

@@ -26,6 +26,7 @@ READABLE: Final[Mapping[str, dict[str, Any]]] = {
     "content": {"content": {"M": {"type": {"S": "poll"}, "question": {"S": "Tea?"}}}},
     "category": {"category": {"S": "marketing"}},
     "reason": {"failure": {"M": {"reason": {"S": "quiet_hours"}, "until": {"N": "7"}}}},
+    "encoding": {"encoding": {"S": "gsm8"}, "segments": {"N": "2"}, "cost": {"S": "1.20"}},
     "source": {
         "history": {
             "L": [{"M": {"status": {"S": "paused"}, "at": PAST, "source": {"S": "operator"}, "by": {"S": "a"}}}]
@@ -36,7 +37,10 @@ READABLE: Final[Mapping[str, dict[str, Any]]] = {
 
 # Items of the previous release ---------------------------------------------------------------------------------------
 
-MISSING: Final = ("route", "metadata", "history", "category", "on_unknown", "updated_at", "occurred_at", "sequence")
+MISSING: Final = (
+    *("route", "metadata", "history", "category", "on_unknown", "updated_at", "occurred_at", "sequence"),
+    *("segments", "encoding"),
+)
 
 
 def sms(message_id: str, number: int = 0, **changes: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sampai.adapters.items import due_shard_of, from_item, from_usable_item, to_item
+from sampai.adapters.items import due_shard_of, from_item, from_report, from_usable_item, to_item, to_report_attribute
 from sampai.adapters.reading import read_item
 from sampai.contract.events import status_changed
 from sampai.domain.failure import Failure, Reason
@@ -26,6 +26,7 @@ from sampai.domain.message import (
     fail,
     schedule,
 )
+from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
 from sampai.domain.template import Template, parse_parameters
 from sampai.domain.times import EARLIEST, LATEST
@@ -65,6 +66,7 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
     ("requested provider", {"requested_provider": "nomsa"}),
     ("a stop", {"held_since": START, "held_seconds": 3600}),
     ("metadata", {"metadata": {"order": "4711", "empty": ""}}),
+    ("an SMS", {"content": Text(text="ក" * 71)}),
     ("times", {"send_at": START + timedelta(days=9), "expires_at": START + timedelta(days=9, milliseconds=7)}),
 ]
 
@@ -170,6 +172,28 @@ def test_item_expires_after_the_retention_from_the_later_of_created_at_and_send_
     assert item["ttl"] == {"N": str(int((counted_from + timedelta(days=days)).timestamp()))}
 
 
+def test_item_has_the_segments_the_encoding_and_the_cost_of_an_sms() -> None:
+    message = replace(STORED, cost="1.20")
+
+    item = to_item(message)
+
+    assert {name: item[name] for name in ("segments", "encoding", "cost")} == {
+        "segments": {"N": "1"},
+        "encoding": {"S": "gsm7"},
+        "cost": {"S": "1.20"},
+    }
+    assert from_item(item) == message
+
+
+def test_buffered_report_keeps_its_cost() -> None:
+    report = Report(provider_message_id="v-1", status=Status.SENT, provider_status="Sent", cost="1.20")
+
+    _, attribute = to_report_attribute(report)
+
+    assert from_report(attribute["M"]) == report
+    assert from_report({n: v for n, v in attribute["M"].items() if n != "cost"}) == replace(report, cost=None)
+
+
 def test_item_has_the_schema_version_that_its_release_writes() -> None:
     assert to_item(DRAFT)["schema_version"] == {"N": "1"}
 
@@ -208,6 +232,7 @@ WORDS: list[tuple[str, dict[str, Any], Callable[[Message], object], object]] = [
         [("paused", "operator")],
     ),
     ("content", {"content": {"M": {"type": {"S": "poll"}}}}, lambda m: type(m.content), UnknownContent),
+    ("encoding", {"encoding": {"S": "gsm8"}}, lambda m: str(m.encoding), "gsm8"),
     ("attribute", {"priority": {"N": "7"}}, lambda m: m.message_id, "m-1"),
     ("date before all dates", {"send_at": {"S": "0001-01-01T00:00:00.000Z"}}, lambda m: m.send_at, EARLIEST),
     ("date after all dates", {"expires_at": {"S": "9999-12-31T23:59:59.999Z"}}, lambda m: m.expires_at, LATEST),
@@ -228,6 +253,8 @@ MISSING: list[tuple[str, Message]] = [
     ("route", replace(STORED, route=())),
     ("metadata", STORED),
     ("history", replace(STORED, history=())),
+    ("segments", replace(STORED, segments=None)),
+    ("encoding", replace(STORED, encoding=None)),
     *((name, STORED) for name in ("category", "on_unknown", "channel", "updated_at", "occurred_at", "ttl")),
 ]
 

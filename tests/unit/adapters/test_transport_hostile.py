@@ -9,6 +9,7 @@ import gzip
 import socket
 import time
 import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from ipaddress import ip_address
@@ -195,6 +196,11 @@ def flooded(piece: bytes, *, after: bytes = b"") -> Script:
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 LAST_CHUNK = b"2\r\nok\r\n0\r\n"
 
+
+def encoded(coding: str, body: bytes) -> Place:
+    return says(b"HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\n\r\n%s" % (coding.encode("latin-1"), body))
+
+
 trickled_headers = trickled(b"X-Slow: 1\r\n", after=b"HTTP/1.1 200 OK\r\n")
 endless_headers = flooded(b"X-Many: 1\r\n", after=b"HTTP/1.1 200 OK\r\n")
 endless_body = flooded(b"x" * 65536, after=b"HTTP/1.1 200 OK\r\n\r\n")
@@ -265,8 +271,23 @@ IT_MAY_HAVE_BEEN_SENT: list[Row] = [
         says(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"),
         lost("garbage"),
     ),
-    ("102, more to come", says(b"HTTP/1.1 102 Processing\r\n\r\n" + OK), lost("garbage")),
-    ("103, early hints", says(b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK), lost("garbage")),
+    ("101, and an answer after it", says(b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + OK), lost("garbage")),
+    ("102 again and again", plain(trickled(b"HTTP/1.1 102 Processing\r\n\r\n")), lost("timed out")),
+    ("102 without end", plain(flooded(b"HTTP/1.1 102 Processing\r\n\r\n" * 500)), lost("garbage")),
+    ("103 and no answer", says(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"), lost("reset")),
+    ("an end in the headers", says(b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\n"), lost("garbage")),
+    (
+        "two different lengths",
+        says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 1\r\n\r\nok"),
+        lost("garbage"),
+    ),
+    ("two different lengths in one line", says(b"HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\nok"), lost("garbage")),
+    (
+        "a length before a line without a colon, and an end in the body",
+        says(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nbroken\r\n\r\nok"),
+        lost("garbage"),
+    ),
+    ("zstd among words", encoded("utf-8, zstd", b"\x28\xb5\x2f\xfd"), lost("answer encoded")),
     ("TLS: silence after reading", over_tls(silence), lost("timed out")),
     ("TLS: headers, one by one", over_tls(trickled_headers), lost("timed out")),
     ("TLS: a body, byte by byte", over_tls(trickled_body), lost("timed out")),
@@ -313,6 +334,55 @@ IT_WAS_ANSWERED: list[Row] = [
     ),
 ]
 
+NO_CODINGS = ("UTF-8", "utf-8", "none", "identity", "", "binary", "iso-8859-1", "UTF-8, identity", "\xff\xfe")
+"""Values of Content-Encoding that name no coding."""
+
+ODD_HEADS: list[tuple[str, bytes, dict[str, str]]] = [
+    ("102, then 200", b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2", {}),
+    (
+        "103 with headers of its own, 100, then 200",
+        b"HTTP/1.1 103 Early Hints\r\nContent-Length: 9\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2",
+        {},
+    ),
+    ("two equal lengths", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\ncontent-length: 2", {}),
+    ("two equal lengths in one line", b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2", {}),
+    ("a line without a colon before the length", b"HTTP/1.1 200 OK\r\nbroken\r\nContent-Length: 2", {}),
+    ("a line without a name before the length", b"HTTP/1.1 200 OK\r\n: x\r\nContent-Length: 2", {}),
+    ("a name with a space before the length", b"HTTP/1.1 200 OK\r\nX Y: x\r\n z\r\nContent-Length: 2", {}),
+    ("a name of odd bytes before the length", b"HTTP/1.1 200 OK\r\nX\xff: x\r\nContent-Length: 2", {}),
+    ("a fold without a line", b"HTTP/1.1 200 OK\r\n x\r\nContent-Length: 2", {}),
+    ("a space before the colon", b"HTTP/1.1 200 OK\r\nContent-Length : 2", {}),
+    ("line feeds alone", b"HTTP/1.1 200 OK\nX: 1\nContent-Length: 2", {"x": "1"}),
+    ("a folded line", b"HTTP/1.1 200 OK\r\nX: a\r\n\tb\r\nContent-Length: 2", {"x": "a b"}),
+    ("a carriage return in a value", b"HTTP/1.1 200 OK\r\nX: a\rb\r\nContent-Length: 2", {"x": "a b"}),
+    ("odd bytes in a value", b"HTTP/1.1 200 OK\r\nX: \xff\x00\x0b\x85\r\nContent-Length: 2", {"x": "\xff\x00\x0b\x85"}),
+]
+
+IT_WAS_ANSWERED += [
+    *(
+        (
+            f"Content-Encoding: {value!r}",
+            encoded(value, b"ok"),
+            HttpResponse(status=200, headers={"content-encoding": value}, body=b"ok"),
+        )
+        for value in NO_CODINGS
+    ),
+    *(
+        (
+            title,
+            says(head + b"\r\n\r\nok"),
+            HttpResponse(status=200, headers={"content-length": "2", **more}, body=b"ok"),
+        )
+        for title, head, more in ODD_HEADS
+    ),
+    (
+        "200 in chunks, after a line without a colon",
+        says(b"HTTP/1.1 200 OK\r\nbroken\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
+        HttpResponse(status=200, headers={"transfer-encoding": "chunked"}, body=b"ok"),
+    ),
+]
+
 ROWS = [*NOTHING_WAS_SENT, *IT_MAY_HAVE_BEEN_SENT, *IT_WAS_ANSWERED]
 
 
@@ -348,6 +418,48 @@ def test_server_that_does_not_read_cannot_block_the_call(transport: HttpTranspor
     assert seconds <= DEADLINE + GRACE
 
 
+# --- content codings --------------------------------------------------------------------------------------------------
+
+CODED_LIMIT = 100
+LONG = b"x" * CODED_LIMIT
+
+CODED: list[tuple[str, str, bytes, bytes | None]] = [
+    ("gzip", "gzip", gzip.compress(b"ok"), b"ok"),
+    ("gzip of the limit", "gzip", gzip.compress(LONG), LONG),
+    ("gzip by its old name, in capitals", "X-GZIP", gzip.compress(b"ok"), b"ok"),
+    ("gzip and a charset", "UTF-8, gzip", gzip.compress(b"ok"), b"ok"),
+    ("gzip of two members", "gzip", gzip.compress(b"o") + gzip.compress(b"k"), b"ok"),
+    ("gzip and something after it", "gzip", gzip.compress(b"ok") + b"\0\0", b"ok"),
+    ("gzip of nothing", "gzip", gzip.compress(b""), b""),
+    ("nothing", "gzip", b"", b""),
+    ("deflate", "deflate", zlib.compress(b"ok"), b"ok"),
+    ("deflate without zlib's frame", "deflate", zlib.compress(b"ok", wbits=-zlib.MAX_WBITS), b"ok"),
+    ("gzip above the limit", "gzip", gzip.compress(LONG + b"x"), None),
+    ("gzip above the limit in two members", "gzip", gzip.compress(LONG) + gzip.compress(b"x"), None),
+    ("deflate above the limit", "deflate", zlib.compress(LONG + b"x"), None),
+    ("gzip, cut", "gzip", gzip.compress(b"ok")[:-1], None),
+    ("gzip, cut in its second member", "gzip", gzip.compress(b"o") + gzip.compress(b"k")[:-1], None),
+    ("gzip with another checksum", "gzip", gzip.compress(b"ok")[:-8] + bytes(8), None),
+    ("gzip that is none", "gzip", b"ok", None),
+    ("gzip in gzip", "gzip, gzip", gzip.compress(gzip.compress(b"ok")), None),
+    ("deflate that is none", "deflate", b"ok", None),
+]
+
+
+@covers("V2", "I10")
+@pytest.mark.parametrize(("coding", "body", "decoded"), [row[1:] for row in CODED], ids=[row[0] for row in CODED])
+def test_coded_answer_is_decoded_within_the_limit(
+    transport: HttpTransport, authority: Authority, coding: str, body: bytes, decoded: bytes | None
+) -> None:
+    with encoded(coding, body)(authority) as url:
+        result = transport.call(post(url, response_limit=CODED_LIMIT), deadline_seconds=PATIENCE)
+
+    if decoded is None:
+        assert result == lost("answer encoded")
+    else:
+        assert result == HttpResponse(status=200, headers={"content-encoding": coding}, body=decoded)
+
+
 # --- memory -----------------------------------------------------------------------------------------------------------
 
 LARGE_HEADER = b"X: " + b"x" * 65000 + b"\r\n"
@@ -357,6 +469,16 @@ FLOODS: list[tuple[str, Script, str]] = [
     ("a body without end", endless_body, "answer too large"),
     ("chunks without end", flooded(b"10000\r\n" + b"x" * 65536 + b"\r\n", after=CHUNKED), "answer too large"),
     ("a gzip bomb", answers(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + BOMB), "answer encoded"),
+    (
+        "deflate, compressed a thousand times",
+        answers(b"HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\n\r\n" + zlib.compress(bytes(60_000_000))),
+        "answer encoded",
+    ),
+    (
+        "gzip of members without end",
+        answers(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"") * 3000),
+        "answer encoded",
+    ),
     ("headers without end", endless_headers, "garbage"),
     ("a header without end", flooded(b"x" * 65536, after=b"HTTP/1.1 200 OK\r\nX: "), "garbage"),
     ("headers of megabytes", answers(b"HTTP/1.1 200 OK\r\n" + LARGE_HEADER * 90 + b"\r\n"), "garbage"),
@@ -470,6 +592,35 @@ def test_second_call_on_a_connection_ends_like_the_first(
         transport.close()
 
     assert (results, server.connections) == ([OK_RESPONSE, expected], 1)
+
+
+@covers("V2")
+@pytest.mark.parametrize(
+    ("first", "expected", "connections"),
+    [
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK, OK_RESPONSE, 1),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + OK, lost("garbage"), 2),
+    ],
+    ids=["103", "101"],
+)
+def test_answer_after_a_1xx_is_never_that_of_the_next_call(
+    authority: Authority, first: bytes, expected: HttpResponse | NoResponse, connections: int
+) -> None:
+    transport = HttpTransport(authority.client_context())
+    second = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+    waiting = [first, second]
+
+    def script(peer: Peer) -> None:
+        while peer.read():
+            peer.sock.sendall(waiting.pop(0))
+
+    with serving(script) as server:
+        request = post(f"http://127.0.0.1:{server.port}/")
+        results = [transport.call(request, deadline_seconds=PATIENCE) for _ in range(2)]
+        transport.close()
+
+    refused = HttpResponse(status=403, headers={"content-length": "0"})
+    assert (results, server.connections) == ([expected, refused], connections)
 
 
 @covers("V2")

@@ -260,12 +260,30 @@ def test_repr_of_an_answer_or_callback_shows_no_content() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>", b"{", b'{"a":"\xff"}', b"\xef\xbb\xbf{}", b"[" * 100_000, b"9" * 5_000],
-    ids=["nothing", "a page", "half", "not UTF-8", "a byte order mark", "deep nesting", "a huge number"],
+    [b"", b"<html>", b"{", b"\xff", b"\xef\xbb\xbf", b"[" * 100_000, b"9" * 5_000],
+    ids=["nothing", "a page", "half", "not UTF-8", "only a byte order mark", "deep nesting", "a huge number"],
 )
 def test_answer_that_is_not_json_raises_value_error(body: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - any ValueError is the contract
         HttpResponse(status=200, body=body).json()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'\xef\xbb\xbf{"id": "7", "text": "caf\xc3\xa9"}',
+        '{"id": "7", "text": "café"}'.encode("utf-16"),
+        '\ufeff{"id": "7", "text": "café"}'.encode("utf-16-be"),
+        b'{"id": "7", "text": "caf\xc3\xa9"}\r\n',
+    ],
+    ids=["a byte order mark", "UTF-16", "UTF-16, big-endian", "UTF-8"],
+)
+def test_encoding_of_an_answer_is_found(body: bytes) -> None:
+    assert HttpResponse(status=200, body=body).json() == {"id": "7", "text": "café"}
+
+
+def test_byte_that_is_not_utf_8_hides_no_other_field() -> None:
+    assert HttpResponse(status=200, body=b'{"id": "7", "text": "caf\xe9"}').json() == {"id": "7", "text": "caf\ufffd"}
 
 
 # --- callbacks --------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from sampai.domain.message import (
     UnknownContent,
 )
 from sampai.domain.report import Report
+from sampai.domain.segments import Encoding
 from sampai.domain.status import Source, Status
 from sampai.domain.template import Template, parse_parameters
 from sampai.domain.times import from_text, to_text
@@ -82,6 +83,8 @@ def to_item(message: Message, *, retention: timedelta = RETENTION, due_shards: i
         "provider": message.provider,
         "provider_message_id": message.provider_message_id,
         "provider_status": message.provider_status,
+        "encoding": message.encoding,
+        "cost": message.cost,
         "provider_options": json.dumps(message.provider_options) if message.provider_options else None,
         "on_unknown": message.on_unknown,
         "attempt_id": message.attempt_id,
@@ -111,6 +114,8 @@ def to_item(message: Message, *, retention: timedelta = RETENTION, due_shards: i
     item |= {name: {"N": str(value)} for name, value in numbers.items()}
     if message.held_seconds:
         item["held_seconds"] = {"N": str(message.held_seconds)}
+    if message.segments is not None:
+        item["segments"] = {"N": str(message.segments)}
     item["schema_version"] = {"N": str(SCHEMA_VERSION)}
     item["ttl"] = ttl_of(message, retention)
     item["route"] = {"L": [{"S": name} for name in message.route]}
@@ -156,7 +161,7 @@ def from_item(item: Mapping[str, Any]) -> Message:
     def number(name: str) -> int:
         return int(item[name]["N"]) if name in item else 0
 
-    options = text("provider_options")
+    options, encoding = text("provider_options"), text("encoding")
     created_at = from_text(item["created_at"]["S"])
     updated_at = time("updated_at") or created_at
     return Message(
@@ -171,11 +176,14 @@ def from_item(item: Mapping[str, Any]) -> Message:
         audience=tuple(name["S"] for name in item["audience"]["L"]) if "audience" in item else (),
         room_id=text("room_id"),
         content=_from_content(item["content"]["M"]) if "content" in item else None,
+        segments=number("segments") if "segments" in item else None,
+        encoding=word_of(Encoding, encoding) if encoding else None,
         route=tuple(name["S"] for name in item["route"]["L"]) if "route" in item else (),
         requested_provider=text("requested_provider"),
         provider=text("provider"),
         provider_message_id=text("provider_message_id"),
         provider_status=text("provider_status"),
+        cost=text("cost"),
         provider_options=json.loads(options) if options else {},
         on_unknown=_known_or(OnUnknown.HOLD, text("on_unknown")),
         send_at=time("send_at"),
@@ -267,6 +275,7 @@ def to_report_attribute(report: Report) -> tuple[str, Item]:
         "reason": report.reason,
         "provider_code": report.provider_code,
         "occurred_at": to_text(report.occurred_at) if report.occurred_at else None,
+        "cost": report.cost,
     }
     return f"{_REPORT_PREFIX}{report.status or 'other'}", {"M": _strings(fields)}
 
@@ -298,6 +307,7 @@ def from_report(fields: Mapping[str, Any]) -> Report:
         reason=word_of(Reason, values["reason"]) if "reason" in values else None,
         provider_code=values.get("provider_code"),
         occurred_at=from_text(values["occurred_at"]) if "occurred_at" in values else None,
+        cost=values.get("cost"),
     )
 
 

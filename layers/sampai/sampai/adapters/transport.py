@@ -13,9 +13,12 @@ import http.client
 import io
 import logging
 import math
+import re
 import socket
 import ssl
 import time
+import zlib
+from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import Any, Final, cast
 
@@ -47,6 +50,9 @@ HEAD_LIMIT: Final = 64 * 1024
 
 TIMEOUT_STEP_SECONDS: Final = 0.25
 """By so much a call may last longer than its deadline."""
+
+MAX_GZIP_MEMBERS: Final = 16
+"""A gzip body may be several, one after the other."""
 
 _HEADERS: Final = {"User-Agent": "sampai", "Accept": "*/*", "Accept-Encoding": "identity"}
 
@@ -98,16 +104,73 @@ def _prepare(request: HttpRequest) -> PreparedRequest:
 def _read(answer: HTTPResponse, limit: int) -> HttpResponse | NoResponse:
     """Read an answer to its end, or one byte more of the body than the limit."""
     headers = {name.lower(): value for name, value in answer.headers.itermerged()}
-    if headers.get("content-encoding", "identity").lower() != "identity":
-        return NoResponse(may_have_been_sent=True, why="answer encoded")
     if answer.status < 200 or "," in headers.get("content-length", ""):
-        return NoResponse(may_have_been_sent=True, why="garbage")  # no answer yet, two lengths
+        return NoResponse(may_have_been_sent=True, why="garbage")  # another protocol, two different lengths
+    codings = _codings(headers.get("content-encoding", ""))
+    if codings not in _DECODED:
+        return NoResponse(may_have_been_sent=True, why="answer encoded")
     body = answer.read(limit + 1)
     if len(body) > limit:
         return NoResponse(may_have_been_sent=True, why="answer too large")
     if answer.length_remaining:
         return NoResponse(may_have_been_sent=True, why="garbage")  # an end in the body
+    if codings and body:
+        try:
+            body = _DECODED[codings](body, limit)
+        except zlib.error:
+            return NoResponse(may_have_been_sent=True, why="answer encoded")
     return HttpResponse(status=answer.status, headers=headers, body=body)
+
+
+# --- content codings ------------------------------------------------------------------------------------------------
+
+
+def _ungzip(body: bytes, limit: int) -> bytes:
+    """Return a decoded gzip body, also of several members. Raise zlib.error if it is cut, or longer than the limit."""
+    decoded = b""
+    for _ in range(MAX_GZIP_MEMBERS):
+        member, body = _inflate(body, limit - len(decoded), zlib.MAX_WBITS | 16)
+        decoded += member
+        if not body.startswith(b"\x1f\x8b"):
+            return decoded  # other clients ignore what else follows
+    raise zlib.error("too many members")
+
+
+def _undeflate(body: bytes, limit: int) -> bytes:
+    """Return a decoded deflate body: as the standard has it, in zlib's format, or without, as some servers send it."""
+    try:
+        return _inflate(body, limit, zlib.MAX_WBITS)[0]
+    except zlib.error:
+        return _inflate(body, limit, -zlib.MAX_WBITS)[0]
+
+
+def _inflate(body: bytes, limit: int, wbits: int) -> tuple[bytes, bytes]:
+    """Return a decoded stream and the bytes after it. Raise zlib.error if it is cut, or longer than the limit."""
+    stream = zlib.decompressobj(wbits)
+    decoded = stream.decompress(body, limit + 1)
+    if len(decoded) > limit or not stream.eof:
+        raise zlib.error("cut, or too long")
+    return decoded, stream.unused_data
+
+
+_DECODED: Final = {
+    (): lambda body, _: body,
+    ("gzip",): _ungzip,
+    ("x-gzip",): _ungzip,
+    ("deflate",): _undeflate,
+}
+"""The codings that are read. None is asked for, and a proxy may apply one unasked."""
+
+_CODINGS: Final = frozenset(
+    {"aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "exi", "gzip", "pack200-gzip", "x-compress", "x-gzip"}
+    | {"zstd"}
+)
+"""IANA's registry of content codings, without `identity`. Other words, such as `UTF-8`, change nothing."""
+
+
+def _codings(header: str) -> tuple[str, ...]:
+    """Return the codings that a Content-Encoding header names."""
+    return tuple(word for word in map(str.strip, header.lower().split(",")) if word in _CODINGS)
 
 
 # --- what went wrong ------------------------------------------------------------------------------------------------
@@ -199,8 +262,58 @@ class _BoundedResponse(http.client.HTTPResponse):
         self.fp = io.BufferedReader(self._bounded)
 
     def begin(self) -> None:
-        super().begin()
+        reader = self.fp
+        self.fp = io.BufferedReader(io.BytesIO(_read_head(reader)))
+        try:
+            super().begin()
+        finally:
+            self.fp = reader  # also to be closed after an error
         self._bounded.head_left = math.inf
+
+
+_INTERIM: Final = re.compile(rb"HTTP/[0-9.]+ +1(?!01)[0-9][0-9]\b")
+"""The status line of a 1xx. After a 101 the connection has another protocol, so no answer follows it."""
+
+_FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:(.*)", re.DOTALL)
+
+
+def _read_head(reader: io.BufferedReader) -> bytes:
+    """Read past the 1xx answers, and return the status line and the header lines of the answer after them.
+
+    http.client skips a 100 alone, and stops at a header line that it cannot read: it would miss how long the body is.
+    """
+    while True:
+        status_line = reader.readline()
+        if not status_line.startswith(b"HTTP/"):
+            return status_line
+        lines = []
+        while (line := reader.readline()).rstrip(b"\r\n"):
+            lines.append(line)
+        if not line:
+            raise http.client.HTTPException("an end in the head")
+        if _INTERIM.match(status_line) is None:
+            return b"\r\n".join([status_line.rstrip(b"\r\n"), *_clean(lines), b"", b""])
+
+
+def _clean(lines: Iterable[bytes]) -> list[bytes]:
+    """Return the header lines that have a name, each unfolded, and equal lengths as one."""
+    fields: list[tuple[bytes, bytes]] = []
+    for line in lines:
+        match = _FIELD.match(line)
+        if match is not None:
+            fields.append((match[1], match[2].strip()))
+        elif line[:1] in b" \t" and fields:
+            name, value = fields.pop()
+            fields.append((name, value + b" " + line.strip()))
+        else:
+            fields.append((b"", b""))  # with its folded lines, if any
+    lengths = {part.strip() for name, value in fields if name.lower() == _LENGTH for part in value.split(b",")}
+    if len(lengths) == 1:
+        fields = [*(field for field in fields if field[0].lower() != _LENGTH), (_LENGTH, lengths.pop())]
+    return [name + b": " + value.replace(b"\r", b" ") for name, value in fields if name]
+
+
+_LENGTH: Final = b"content-length"
 
 
 # --- connections ----------------------------------------------------------------------------------------------------

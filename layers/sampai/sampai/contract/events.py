@@ -27,7 +27,10 @@ class FailureDetail(TypedDict):
 
 
 class MessageStatusChanged(TypedDict):
-    """A message has a new status. `sequence` counts 1, 2, … without gaps for each message."""
+    """A message has a new status. `sequence` counts 1, 2, … without gaps for each message.
+
+    `segments` and `encoding` (`gsm7` or `ucs2`) are of the text of an SMS. `cost` is the vendor's own text.
+    """
 
     message_id: str
     sequence: int
@@ -41,6 +44,9 @@ class MessageStatusChanged(TypedDict):
     source: str
     failure: FailureDetail | None
     metadata: Mapping[str, str]
+    segments: int | None
+    encoding: str | None
+    cost: str | None
 
 
 class MessageReceived(TypedDict):
@@ -82,6 +88,9 @@ def status_changed(message: Message, *, previous: Status | None) -> Event:
         if failure is None
         else FailureDetail(reason=failure.reason, provider_code=failure.provider_code, detail=failure.detail),
         metadata=message.metadata,
+        segments=message.segments,
+        encoding=message.encoding,
+        cost=message.cost,
     )
     return Event(detail_type="Message Status Changed", detail=detail)
 

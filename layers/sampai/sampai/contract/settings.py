@@ -47,6 +47,8 @@ Words = Annotated[tuple[Annotated[str, StringConstraints(min_length=1, max_lengt
 Country = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}|\*)$")]
 NamedCountry = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Most = Annotated[int, Field(ge=1, le=1_000_000_000)]
+MostSegments = Annotated[int, Field(ge=1, le=255)]
+"""An SMS numbers its segments in one byte."""
 Rate = Annotated[float, Field(ge=0.1, le=10_000, allow_inf_nan=False)]
 PollSeconds = Annotated[int, Field(ge=1, le=7 * 86_400)]
 Balance = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
@@ -87,6 +89,16 @@ class ProviderSettings(_Document):
     )
 
 
+class Limits(_Document):
+    """The limits on new messages, and on each SMS. Null: no limit."""
+
+    per_recipient_per_hour: Most | None = None
+    per_recipient_per_day: Most | None = None
+    per_prefix_per_hour: Most | None = None
+    per_day: Most | None = None
+    max_segments: MostSegments | None = Field(default=None, description="Segments of one SMS.")
+
+
 class Settings(_Document):
     """The defaults are complete: an empty document works. A document is merged over them, object by object."""
 
@@ -94,7 +106,11 @@ class Settings(_Document):
     allowed_countries: tuple[NamedCountry, ...] | None = Field(
         default=None, description="ISO codes of the permitted destination countries; null: those of the routes."
     )
-    limits: dict[Limit, Most | None] = Field(description="Maximum number of new messages; null: no limit.")
+    limits: Limits
+    replace_typographic_characters: bool = Field(
+        default=False,
+        description="True: an SMS gets plain quotes, dashes and spaces if all of its text then is in the GSM alphabet.",
+    )
     routes: dict[Channel, dict[Country, tuple[str, ...]]]
     providers: dict[Name, ProviderSettings]
     public_base_url: Url | None = None
@@ -126,7 +142,9 @@ class Settings(_Document):
         return {name: given.max_per_second for name, given in self.providers.items() if given.max_per_second}
 
     def limits_in_force(self) -> dict[Limit, int]:
-        return {limit: most for limit, most in self.limits.items() if most is not None}
+        """Return the quotas that are set."""
+        set_limits = ((limit, getattr(self.limits, limit)) for limit in Limit)
+        return {limit: most for limit, most in set_limits if most is not None}
 
 
 def keywords_for(words: Mapping[str, tuple[str, ...]], number: str) -> tuple[str, ...]:
@@ -147,7 +165,7 @@ def default_settings() -> dict[str, Any]:
             for country in sorted(can.countries):
                 routes[can.channel.value].setdefault(country, []).append(name)
     return {
-        "limits": {limit.value: None for limit in Limit},
+        "limits": dict.fromkeys(Limits.model_fields),
         "routes": routes,
         "providers": providers,
         "opt_out_words": {

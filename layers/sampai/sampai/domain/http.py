@@ -61,8 +61,15 @@ class HttpResponse:
     body: bytes = field(default=b"", repr=False)
 
     def json(self) -> Any:
-        """Return the JSON value of the body. Raise ValueError if it is not JSON in UTF-8."""
-        return _load_json(self.body)
+        """Return the JSON value of the body. Raise ValueError if it is not JSON.
+
+        Its encoding is that of its byte order mark, or UTF-8. A byte that does not fit becomes U+FFFD: it may be in an
+        echo of the text, and must not hide the id beside it.
+        """
+        try:
+            return json.loads(self.body.decode(json.detect_encoding(self.body), "replace"))
+        except RecursionError as error:
+            raise ValueError("nested too deep") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

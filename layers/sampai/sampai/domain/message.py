@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.report import Report
+from sampai.domain.segments import Encoding, segments_of
 from sampai.domain.status import Source, Status, advance
 from sampai.domain.template import Template
 
@@ -119,6 +120,10 @@ class Message:
     content: Content | None = None
     attachments: Attachments = field(default=Attachments(), repr=False, compare=False)
     """Not stored with the message."""
+    segments: int | None = None
+    """Billed segments of the text of an SMS. None for any other message."""
+    encoding: Encoding | None = None
+    """Encoding of the text of an SMS."""
     route: tuple[str, ...] = ()
     """Providers that may still send the message, the next one first."""
     requested_provider: str | None = None
@@ -126,6 +131,8 @@ class Message:
     provider: str | None = None
     provider_message_id: str | None = None
     provider_status: str | None = None
+    cost: str | None = None
+    """The cost of the present attempt, in the vendor's own words, if the vendor told it."""
     provider_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     on_unknown: OnUnknown = OnUnknown.HOLD
     send_at: datetime | None = None
@@ -167,6 +174,15 @@ def blank_message(message_id: str, *, now: datetime) -> Message:
     return Message(message_id=message_id, status=Status.QUEUED, created_at=now, updated_at=now, occurred_at=now)
 
 
+def count_segments(message: Message) -> Message:
+    """Return the message with the segments and the encoding of its text, if it is an SMS and has not been counted."""
+    is_text = message.channel is Channel.SMS and isinstance(message.content, Text)
+    if not is_text or message.segments is not None:
+        return message
+    counted = segments_of(text_of_content(message.content))
+    return replace(message, segments=counted.count, encoding=counted.encoding)
+
+
 def urgency(message: Message) -> tuple[bool, datetime]:
     """Return a sort key: one-time passwords first, then the messages that expire first."""
     return message.category is not Category.OTP, message.expires_at or _NEVER
@@ -203,13 +219,14 @@ def time_waited(message: Message, *, now: datetime) -> timedelta:
 def claim(message: Message, *, provider: str, attempt_id: str, now: datetime, lease: timedelta) -> Message:
     """Return the message claimed for one attempt at one provider. It must be stored before the vendor is called."""
     return _move(
-        message,
+        count_segments(message),  # one that the previous release stored is not counted yet
         Status.SENDING,
         now=now,
         source=Source.SEND,
         provider=provider,
         provider_message_id=None,
         provider_status=None,
+        cost=None,
         attempt=max(message.attempt, 1),
         attempt_id=attempt_id,
         attempted_at=now,
@@ -224,13 +241,17 @@ def accept(
     *,
     provider_message_id: str,
     provider_status: str | None,
+    cost: str | None = None,
     now: datetime,
     due_at: datetime,
     source: Source,
 ) -> Message:
     """Return the message with the vendor's id. A status beyond `accepted` is kept."""
     named = replace(
-        message, provider_message_id=provider_message_id, provider_status=message.provider_status or provider_status
+        message,
+        provider_message_id=provider_message_id,
+        provider_status=message.provider_status or provider_status,
+        cost=cost or message.cost,
     )
     if advance(message.status, Status.ACCEPTED) is message.status:
         return replace(named, revision=message.revision + 1, updated_at=now)
@@ -301,6 +322,13 @@ def mark_unconfirmed(message: Message, *, now: datetime) -> Message:
     return _move(message, Status.UNCONFIRMED, now=now, source=Source.SWEEP)
 
 
+def note_cost(message: Message, report: Report) -> Message:
+    """Return the message with the cost in a report of its present attempt. The caller stores it with another change."""
+    if report.cost is None or report.provider_message_id != message.provider_message_id:
+        return message
+    return replace(message, cost=report.cost)
+
+
 def schedule_poll(message: Message, *, now: datetime, due_at: datetime, not_found: bool = False) -> Message:
     """Return the message with its next look-up. `not_found`: the vendor did not know it in the last one."""
     return replace(
@@ -337,10 +365,10 @@ def apply_report(
         if not is_news and named == message:
             return message
         word = report.provider_status if is_news else message.provider_status
-        return replace(named, revision=message.revision + 1, updated_at=now, provider_status=word)
+        return replace(note_cost(named, report), revision=message.revision + 1, updated_at=now, provider_status=word)
     failure = Failure(reason=report.reason or Reason.UNREACHABLE, provider_code=report.provider_code)
     return _move(
-        named,
+        note_cost(named, report),
         status,
         now=now,
         source=source,

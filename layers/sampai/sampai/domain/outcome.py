@@ -26,11 +26,13 @@ class FailureScope(Enum):
 class Taken:
     """The vendor accepted the message and returned an id.
 
-    `encryption_key` is the key with which the vendor encrypts the text, if its response has one.
+    `cost` is in the vendor's own words, if its response has one. `encryption_key` is the key with which the vendor
+    encrypts the text, if its response has one.
     """
 
     provider_message_id: str
     provider_status: str | None = None
+    cost: str | None = None
     encryption_key: str | None = field(default=None, repr=False)
 
 

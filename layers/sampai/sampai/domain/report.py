@@ -13,6 +13,7 @@ class Report:
 
     `status` is None for an unknown word: it is stored as evidence and does not change the status of the message.
     `reference` is our own reference, if the vendor returns it. `occurred_at` is the vendor's clock, in UTC.
+    `cost` is in the vendor's own words.
     """
 
     provider_message_id: str
@@ -24,6 +25,7 @@ class Report:
     reason: Reason | None = None
     provider_code: str | None = None
     occurred_at: datetime | None = None
+    cost: str | None = None
 
     @property
     def proves_delivery(self) -> bool:

@@ -15,6 +15,10 @@ RETRY_AFTER_RANGE: Final = (1.0, 3600.0)
 
 MAX_ID_CHARACTERS: Final = 200
 
+_CURRENCY: Final = r"[A-Za-z]{1,4}\.?|[^\w\s.,-]"
+_COST: Final = re.compile(rf"(?!.*[0-9]{{7}})(?:(?:{_CURRENCY})[ ]?)?-?[0-9][0-9.,]{{0,15}}(?:[ ]?(?:{_CURRENCY}))?")
+"""An amount with any currency before or after it. Seven digits in a row could be a phone number."""
+
 _ADDRESS: Final = re.compile(rb"\bips?\b|\bip[ _-]?address", re.IGNORECASE)
 _REFUSED: Final = re.compile(
     rb"white-?list|allow[ _-]?list|allowed|authori[sz]ed|registered|forbidden|denied|blocked|restricted|invalid",
@@ -98,7 +102,17 @@ def _clamp(seconds: float) -> float:
 
 
 def parse_id(value: object) -> str | None:
-    """Return a vendor's id if it can be stored and requested: 1 to 200 printable characters, not only spaces."""
-    if not isinstance(value, str) or not value.strip() or len(value) > MAX_ID_CHARACTERS or not value.isprintable():
+    """Return a vendor's id if it can be stored and requested: 1 to 200 printable characters, not only spaces.
+
+    U+FFFD stands for bytes that could not be decoded, so an id with it is not the vendor's.
+    """
+    if not isinstance(value, str) or not value.strip() or len(value) > MAX_ID_CHARACTERS:
         return None
-    return value
+    return value if value.isprintable() and "\ufffd" not in value else None
+
+
+def parse_cost(value: object) -> str | None:
+    """Return the cost of a message as the vendor wrote it, or None if it is missing or is no amount."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    text = str(value).strip() if is_number or isinstance(value, str) else ""
+    return text if _COST.fullmatch(text) and text.isprintable() else None

@@ -33,6 +33,7 @@ def apply_outcome(message: Message, outcome: Outcome, *, now: datetime, settings
                 message,
                 provider_message_id=outcome.provider_message_id,
                 provider_status=outcome.provider_status,
+                cost=outcome.cost,
                 now=now,
                 due_at=first_look,
                 source=Source.SEND,

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sampai.contract.settings import Settings
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Channel, Message
+from sampai.domain.message import Channel, Message, count_segments
 from sampai.domain.phone import country_of
 from sampai.domain.webhook_token import webhook_token
 from sampai.providers.base import Provider, ProviderConfig
@@ -67,8 +67,8 @@ class Routing:
 
     def route_of(self, message: Message) -> tuple[str, ...] | Failure:
         """Return the names of the providers that can send a message, in order, or the reason why there is none."""
-        if (foreign := _validate_country(message.recipient, self._settings.allowed_countries)) is not None:
-            return foreign
+        if (refusal := self._validate_message(message)) is not None:
+            return refusal
         names = self._names_for(message)
         if not names:
             return Failure(reason=Reason.UNROUTABLE, detail=_no_route(message))
@@ -98,8 +98,7 @@ class Routing:
 
     def validate_policy(self, message: Message, provider: Provider) -> Failure | None:
         """Return the reason why the current settings forbid a provider to send a message, or None."""
-        foreign = _validate_country(message.recipient, self._settings.allowed_countries)
-        return foreign or self._validate_sender(message, provider)
+        return self._validate_message(message) or self._validate_sender(message, provider)
 
     def _names_for(self, message: Message) -> tuple[str, ...]:
         """Return the provider that the caller named, or the route of the settings."""
@@ -116,6 +115,11 @@ class Routing:
             return Failure(reason=Reason.UNROUTABLE, detail="provider: turned off or without credentials")
         provider = configured.provider
         return self._validate_sender(message, provider) or provider.validate(message)
+
+    def _validate_message(self, message: Message) -> Failure | None:
+        """Return the reason why the settings forbid a message to every provider."""
+        foreign = _validate_country(message.recipient, self._settings.allowed_countries)
+        return foreign or _validate_segments(message, self._settings.limits.max_segments)
 
     def _validate_sender(self, message: Message, provider: Provider) -> Failure | None:
         allowed = self._settings.providers[provider.name].allowed_senders
@@ -173,6 +177,14 @@ def _validate_country(recipient: str | None, allowed: Collection[str] | None) ->
     if recipient is None or allowed is None or country_of(recipient) in allowed:
         return None
     return Failure(reason=Reason.BLOCKED, detail="recipient: its country is not allowed")
+
+
+def _validate_segments(message: Message, maximum: int | None) -> Failure | None:
+    segments = count_segments(message).segments
+    if segments is None or maximum is None or segments <= maximum:
+        return None
+    detail = f"content.text: has {segments} segments, limits.max_segments allows {maximum}"
+    return Failure(reason=Reason.TOO_LONG, detail=detail)
 
 
 def _validate_allowed(sender: str | None, allowed: Collection[str] | None, *, default: str | None) -> Failure | None:

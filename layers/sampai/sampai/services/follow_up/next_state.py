@@ -13,6 +13,7 @@ from sampai.domain.message import (
     apply_report,
     defer,
     mark_unconfirmed,
+    note_cost,
     requeue,
     schedule_poll,
 )
@@ -90,11 +91,13 @@ def _apply_poll(message: Message, report: Report | None, *, now: datetime) -> Me
             message,
             provider_message_id=report.provider_message_id,
             provider_status=report.provider_status,
+            cost=report.cost,
             now=now,
             due_at=now,
             source=Source.POLL,
         )
-    return apply_report(message, report, now=now, source=Source.POLL)
+    # A poll is always stored, so the cost is kept even if nothing else is new.
+    return apply_report(note_cost(message, report), report, now=now, source=Source.POLL)
 
 
 def _reschedule(

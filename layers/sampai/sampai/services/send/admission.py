@@ -40,6 +40,8 @@ class AdmissionContext:
     lease: timedelta
     is_sending: bool
     """False: the settings hold back every message."""
+    replaces_typographic: bool = False
+    """Whether typographic characters of a new SMS become plain ones."""
 
 
 def admit(draft: Message, *, attempt_id: str, context: AdmissionContext) -> Decision:

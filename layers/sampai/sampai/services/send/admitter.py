@@ -14,7 +14,7 @@ from sampai.services.ports.telemetry import Telemetry
 from sampai.services.routing import report_unusable
 from sampai.services.send.admission import AdmissionContext, admit, can_resume, fail_admission, start
 from sampai.services.send.batch import Batch, BatchItem, Record
-from sampai.services.send.drafts import build_draft, route_draft
+from sampai.services.send.drafts import build_draft, prepare_text, route_draft
 from sampai.services.send.eligibility import eligibility_query, load_eligibility
 from sampai.services.send.rejections import reject_conflict, reject_unnamed
 
@@ -47,6 +47,7 @@ class Admitter:
             now=batch.started_at,
             lease=batch.configuration.lease,
             is_sending=batch.configuration.settings.sending_enabled,
+            replaces_typographic=batch.configuration.settings.replace_typographic_characters,
         )
         self._admit_new(batch, context)
         for item in waiting:
@@ -150,6 +151,7 @@ class Admitter:
             routed: Message | Failure = Failure(reason=Reason.INVALID_REQUEST, detail=request.detail)
         else:
             draft = build_draft(request, fingerprint=fingerprint, group=record.group, routing=context.routing, now=now)
+            draft = prepare_text(draft, replaces_typographic=context.replaces_typographic)
             routed = route_draft(
                 draft, wanted=request.provider, routing=context.routing, new_key=self._new_key, now=now
             )

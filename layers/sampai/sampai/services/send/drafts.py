@@ -7,9 +7,10 @@ from typing import Any
 
 from sampai.contract.request import MediaContent, SendRequest, TemplateContent
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Attachments, Content, Media, Message, Text, blank_message
+from sampai.domain.message import Attachments, Channel, Content, Media, Message, Text, blank_message, count_segments
 from sampai.domain.phone import has_trunk_zero
 from sampai.domain.template import Template, parse_parameters
+from sampai.domain.typography import replace_typographic
 from sampai.providers.base import Provider
 from sampai.providers.features import SupportsEncryption
 from sampai.services.ports.runtime import NewId
@@ -40,6 +41,16 @@ def build_draft(
         provider_options=request.provider_options,
         fingerprint=fingerprint,
     )
+
+
+def prepare_text(draft: Message, *, replaces_typographic: bool) -> Message:
+    """Return the draft of an SMS with the text that is sent, and its segments. Any other draft is unchanged.
+
+    The text is changed here, once, so that it is stored as it is sent: reconciliation compares it with a vendor's list.
+    """
+    if replaces_typographic and draft.channel is Channel.SMS and isinstance(draft.content, Text):
+        draft = replace(draft, content=Text(text=replace_typographic(draft.content.text)))
+    return count_segments(draft)
 
 
 def route_draft(

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sampai.domain.message import Category, Channel, Message, end_hold, text_of_content, urgency
-from sampai.domain.segments import segments_of
+from sampai.domain.message import Category, Message, end_hold, urgency
 from sampai.services.deadline import Deadline
 from sampai.services.ports.rate_limiter import RateLimiter
 from sampai.services.ports.runtime import Clock, Sleep, UnavailableError
@@ -150,12 +149,8 @@ def _fit_into_reservation(items: Sequence[BatchItem], rate: float) -> Iterator[t
     """
     units = 0
     for item in items:
-        units += _units(item.message)
+        units += item.message.segments or 1
         end = timedelta(seconds=units / rate)
         if item is not items[0] and end > MAX_RESERVATION:
             return
         yield item, end
-
-
-def _units(message: Message) -> int:
-    return segments_of(text_of_content(message.content)).count if message.channel is Channel.SMS else 1

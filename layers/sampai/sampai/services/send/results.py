@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from sampai.contract.settings import Settings
-from sampai.domain.message import Channel, Message, text_of_content
+from sampai.domain.message import Message
 from sampai.domain.outcome import NotTaken, Outcome, Taken, Unknown
-from sampai.domain.segments import segments_of
 from sampai.domain.status import Status
 from sampai.services.attempt import apply_outcome, is_current_attempt, plan_wake_up
 from sampai.services.ports.correlations import Correlation, LinkCorrelation, correlation_key
@@ -157,7 +156,7 @@ def _log_fields(message: Message, outcome: Outcome) -> dict[str, Any]:
         "message_id": message.message_id,
         "provider": message.provider,
         "attempt": message.attempt,
-        "segments": segments_of(text_of_content(message.content)).count if message.channel is Channel.SMS else 0,
+        "segments": message.segments or 0,
         "outcome": type(outcome).__name__,
     }
     return fields | outcome_fields(outcome)

@@ -1,0 +1,102 @@
+"""The segments and the cost of a message."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sampai.domain.failure import Failure, Reason
+from sampai.domain.message import (
+    Channel,
+    Content,
+    Media,
+    Message,
+    Text,
+    accept,
+    apply_report,
+    blank_message,
+    claim,
+    count_segments,
+    note_cost,
+    requeue,
+)
+from sampai.domain.report import Report
+from sampai.domain.segments import Encoding
+from sampai.domain.status import Source, Status
+from tests.fakes import START
+
+DRAFT = replace(blank_message("m-1", now=START), content=Text(text="a" * 161))
+CLAIM: dict[str, Any] = {"provider": "smsnoc", "attempt_id": "a-1", "now": START, "lease": timedelta(seconds=60)}
+CLAIMED = claim(DRAFT, **CLAIM)
+ACCEPTED = accept(
+    CLAIMED,
+    provider_message_id="v-1",
+    provider_status="Queued",
+    cost="1.20",
+    now=START,
+    due_at=START,
+    source=Source.SEND,
+)
+
+COUNTED: list[tuple[str, Channel, Content | None, tuple[int | None, Encoding | None]]] = [
+    ("a text", Channel.SMS, Text(text="a" * 161), (2, Encoding.GSM7)),
+    ("a text in Khmer", Channel.SMS, Text(text="ក"), (1, Encoding.UCS2)),
+    ("no content", Channel.SMS, None, (None, None)),
+    ("a text on WhatsApp", Channel.WHATSAPP, Text(text="Hi"), (None, None)),
+    ("a caption on WhatsApp", Channel.WHATSAPP, Media(caption="Hi"), (None, None)),
+]
+
+
+@pytest.mark.parametrize(
+    ("channel", "content", "expected"), [case[1:] for case in COUNTED], ids=[case[0] for case in COUNTED]
+)
+def test_only_the_text_of_an_sms_has_segments(
+    channel: Channel, content: Content | None, expected: tuple[int | None, Encoding | None]
+) -> None:
+    counted = count_segments(replace(DRAFT, channel=channel, content=content))
+
+    assert (counted.segments, counted.encoding) == expected
+
+
+def test_claim_counts_a_message_that_the_previous_release_stored() -> None:
+    assert (DRAFT.segments, CLAIMED.segments, CLAIMED.encoding) == (None, 2, Encoding.GSM7)
+
+
+def report(status: Status | None, cost: str | None, provider_message_id: str = "v-1", word: str = "New") -> Report:
+    return Report(provider_message_id=provider_message_id, status=status, provider_status=word, cost=cost)
+
+
+COSTS: list[tuple[str, Message, Report, str | None]] = [
+    ("a cost with a new status", ACCEPTED, report(Status.DELIVERED, "2.40"), "2.40"),
+    ("no cost with a new status", ACCEPTED, report(Status.DELIVERED, None), "1.20"),
+    ("a cost with an unknown word", ACCEPTED, report(None, "2.40"), "2.40"),
+    ("a cost with the vendor's id", CLAIMED, report(Status.SENT, "2.40"), "2.40"),
+    ("a cost and nothing else that is new", ACCEPTED, report(Status.ACCEPTED, "2.40"), "1.20"),
+    ("a cost of another attempt", ACCEPTED, report(Status.DELIVERED, "2.40", "v-0"), "1.20"),
+]
+
+
+@pytest.mark.parametrize(("message", "given", "cost"), [case[1:] for case in COSTS], ids=[case[0] for case in COSTS])
+def test_cost_of_a_report_is_kept_with_another_change(message: Message, given: Report, cost: str | None) -> None:
+    assert apply_report(message, given, now=START, source=Source.WEBHOOK).cost == cost
+
+
+def test_cost_alone_is_no_change() -> None:
+    given = report(Status.ACCEPTED, "2.40")
+
+    assert apply_report(ACCEPTED, given, now=START, source=Source.WEBHOOK) is ACCEPTED
+    assert note_cost(ACCEPTED, given) == replace(ACCEPTED, cost="2.40")
+
+
+def test_cost_is_that_of_the_present_attempt() -> None:
+    queued = requeue(
+        ACCEPTED,
+        route=("nomsa",),
+        failure=Failure(reason=Reason.PROVIDER_ERROR),
+        now=START,
+        due_at=START,
+        source=Source.SWEEP,
+    )
+
+    assert (ACCEPTED.cost, queued.cost, claim(queued, **CLAIM).cost) == ("1.20", "1.20", None)
