@@ -14,7 +14,7 @@ class Settings:
     webhook_base: str = ""
     webhook_token: str = ""
     rude: bool = False
-    """Answer every call to a vendor with one of the tricks of `local.simulators.rudeness`."""
+    """Answer every call to a vendor with one of the tricks of `local.simulators.rudeness`, and use all encodings."""
     callback_encodings: tuple[str, ...] = ()
     """The names of `local.simulators.encodings` that callbacks use in turn; empty for those of the vendors' pages."""
     sent_seconds: float = 1.0
