@@ -93,7 +93,9 @@ def _multipart_pairs(body: bytes, names: Collection[str], charset: str) -> Pairs
 
 
 class _Object(dict[str, Any]):
-    """A JSON object that remembers the values of a name that occurs twice."""
+    """A JSON object that remembers the values of a name that occurs twice. Its `repr` shows none of them."""
+
+    __repr__ = object.__repr__
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
