@@ -160,6 +160,18 @@ def test_fields_are_read_in_every_encoding(request_: WebhookRequest, fields: dic
     assert read(request_) == fields
 
 
+@pytest.mark.parametrize(
+    "charset",
+    [
+        *("UTF-8", "utf8", "latin1", "Latin-1", "ISO_8859-1", "TIS-620", "gb2312", "GBK", "gb18030", "Big5"),
+        *(f"iso-8859-{number}" for number in range(1, 18)),
+        *(f"{family}{number}" for family in ("windows-", "CP") for number in range(1250, 1260)),
+    ],
+)
+def test_every_charset_is_one_that_python_knows_or_utf_8(charset: str) -> None:
+    assert read(post(b"text=a", f'{FORM}; Charset="{charset}"')) == {"text": "a"}
+
+
 @covers("W8")
 @pytest.mark.parametrize("request_", MALFORMED.values(), ids=MALFORMED)
 def test_a_callback_without_one_value_for_a_deciding_field_is_malformed(request_: WebhookRequest) -> None:
