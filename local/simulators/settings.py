@@ -4,6 +4,8 @@ import hmac
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from local.simulators.encodings import ENCODINGS
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -12,7 +14,9 @@ class Settings:
     webhook_base: str = ""
     webhook_token: str = ""
     rude: bool = False
-    """Answer every call to a vendor with one of the tricks of `local.simulators.rudeness`."""
+    """Answer every call to a vendor with one of the tricks of `local.simulators.rudeness`, and use all encodings."""
+    callback_encodings: tuple[str, ...] = ()
+    """The names of `local.simulators.encodings` that callbacks use in turn; empty for those of the vendors' pages."""
     sent_seconds: float = 1.0
     final_seconds: float = 3.0
     early_answer_seconds: float = 1.0
@@ -44,6 +48,8 @@ class Settings:
         """Return a copy with the changes. Raises ValueError, which names the first unknown or mistyped field."""
         known = {field.name: getattr(self, field.name) for field in fields(self)}
         read = {name: _read(name, value, known) for name, value in changes.items()}
+        if not ENCODINGS.keys() >= set(read.get("callback_encodings", ())):
+            raise ValueError("unknown encoding: callback_encodings")
         return replace(self, **read)
 
     def webhook_url(self, vendor: str, kind: str) -> str:

@@ -118,7 +118,8 @@ class SmsPoh(Vendor):
             "updatedAt": now,
             "finishedAt": now if stage in FINAL else None,
         }
-        return _build_receipt(url, fields, DIALECTS[row.number % len(DIALECTS)])
+        documented = _build_receipt(url, fields, DIALECTS[row.number % len(DIALECTS)])
+        return self.world.encode(documented, url, {name: value or "" for name, value in fields.items()})
 
     def _send(self, request: Request) -> Reply:
         try:

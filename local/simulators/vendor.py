@@ -1,15 +1,17 @@
 """The base of all simulated vendors: routing, the effect of magic numbers on a send, and receipts."""
 
+import itertools
 import re
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from functools import partial
 from typing import Any, ClassVar, Final
 
+from local.simulators.encodings import ENCODINGS, Fields, build_callback
 from local.simulators.http import Reply, Request, html
 from local.simulators.inbound import Callback, Inbound
 from local.simulators.ledger import Ledger, Row
@@ -30,6 +32,14 @@ class World:
     ledger: Ledger
     webhook_sender: WebhookSender
     stopping: threading.Event
+    turns: Iterator[int] = field(default_factory=itertools.count)
+
+    def encode(self, documented: Receipt, url: str, fields: Fields) -> Receipt:
+        """Return a callback to a URL as the vendor documents it, or in the next encoding of the settings."""
+        chosen = self.settings.callback_encodings or (tuple(ENCODINGS) if self.settings.rude else ())
+        if not chosen:
+            return documented
+        return build_callback(documented.vendor, url, fields, chosen[next(self.turns) % len(chosen)])
 
     def stage(self, row: Row) -> Stage:
         """Return the present stage of a row."""

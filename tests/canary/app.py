@@ -520,7 +520,8 @@ def astray_callbacks() -> list[dict[str, Any]]:
     ]
 
 
-def malformed_callbacks() -> list[dict[str, Any]]:
+def odd_callbacks() -> list[dict[str, Any]]:
+    """Return webhook requests that are malformed, or that are read although parts of them are broken."""
     kinds = ("sms-receipt", "whatsapp-receipt", "sms-inbox", "whatsapp-inbox", "whatsapp-official-inbox")
     bodies = [
         f"{_FORM}&msg={value('text')}",

@@ -21,7 +21,7 @@ from tests.canary.app import (
     WorkingVendors,
     astray_callbacks,
     callbacks,
-    malformed_callbacks,
+    odd_callbacks,
     request_bodies,
 )
 from tests.canary.canaries import CANARIES, find_canaries, value
@@ -103,7 +103,7 @@ def run_everything(functions: DeployedFunctions) -> Outputs:
     """Invoke every function with every event, and return the recorded outputs."""
     deployment, bodies = functions.deployment, request_bodies()
     functions.invoke("send", {"Records": [{"messageId": f"r-{n}", "body": body} for n, body in enumerate(bodies)]})
-    functions.invoke("webhook", *callbacks(), *astray_callbacks(), *malformed_callbacks()[:10])
+    functions.invoke("webhook", *callbacks(), *astray_callbacks(), *odd_callbacks()[:10])
     for item in deployment.items(deployment.messages):
         if "due_at" in item:
             deployment.make_due(item["message_id"]["S"])

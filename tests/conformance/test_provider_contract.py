@@ -9,10 +9,11 @@ from functools import cache, partial
 from importlib import import_module
 from itertools import product
 from typing import Any, Final
-from urllib.parse import unquote_plus
+from urllib.parse import parse_qsl, unquote_plus
 
 import pytest
 
+from local.simulators.encodings import ENCODINGS
 from sampai.domain.failure import Reason
 from sampai.domain.http import HttpResponse, MalformedWebhookError, WebhookRequest
 from sampai.domain.inbound import Inbound
@@ -80,7 +81,7 @@ GARBAGE: Final = {
     "NUL bytes": b"\x00\x00\x00",
 }
 SAYS_NOTHING: Final = (200, 201, 204, 302, 408, 500, 502, 503)
-REFUSES: Final = (400, 401, 403, 404, 422, 429)
+REFUSES: Final = (400, 401, 402, 403, 404, 422, 429)
 PAGE: Final = 0
 
 
@@ -267,6 +268,14 @@ def test_429_is_not_taken_and_names_the_time_of_the_next_try(name: str, body: by
 
     assert isinstance(outcome, NotTaken)
     assert (outcome.reason, outcome.is_final, outcome.retry_after_seconds) == (Reason.RATE_LIMITED, False, 7.0)
+
+
+@by_provider
+def test_bare_402_means_that_the_account_has_no_credit(name: str) -> None:
+    outcome = provider_of(name).parse_send(HttpResponse(status=402))
+
+    assert isinstance(outcome, NotTaken)
+    assert (outcome.reason, outcome.is_final, outcome.scope.value) == (Reason.INSUFFICIENT_CREDIT, False, "provider")
 
 
 @by_provider
@@ -625,6 +634,17 @@ def test_additional_field_in_a_webhook_is_ignored(name: str, case: Webhook) -> N
     assert parse_webhook(name, case.kind, more) == case.reports
 
 
+@each("webhooks")
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_genuine_webhook_is_read_in_every_encoding(name: str, case: Webhook, encoding: str) -> None:
+    encoded = ENCODINGS[encoding](fields_of(case.request))
+    request = WebhookRequest(
+        method=encoded.method, query=encoded.query, headers={"content-type": encoded.content_type}, body=encoded.body
+    )
+
+    assert parse_webhook(name, case.kind, request) == case.reports
+
+
 @each("bad_webhooks")
 def test_a_malformed_webhook_is_refused(name: str, case: BadWebhook) -> None:
     with pytest.raises(MalformedWebhookError):
@@ -742,6 +762,15 @@ def with_one_more_field(request: WebhookRequest) -> bytes:
     if request.body.lstrip()[:1] == b"{":
         return json.dumps({**json.loads(request.body), "x_new": "1"}).encode()
     return request.body.rstrip() + b"&x_new=1"
+
+
+def fields_of(request: WebhookRequest) -> dict[str, str]:
+    """Return the fields of a callback that have one value. A value of JSON becomes a text."""
+    fields = dict(parse_qsl(request.query, keep_blank_values=True))
+    if request.body.lstrip()[:1] != b"{":
+        return fields | dict(parse_qsl(request.body.strip().decode(), keep_blank_values=True))
+    values = json.loads(request.body).items()
+    return fields | {name: str(value) for name, value in values if isinstance(value, str | int)}
 
 
 def contradicting(request: WebhookRequest) -> WebhookRequest:

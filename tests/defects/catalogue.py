@@ -32,6 +32,7 @@ from sampai.adapters import (
 from sampai.contract import request as contract
 from sampai.domain import message as messages
 from sampai.domain import status as statuses
+from sampai.domain import webhook_fields
 from sampai.domain import webhook_token as webhook_tokens
 from sampai.domain.failure import Reason
 from sampai.domain.http import HttpRequest, HttpResponse
@@ -785,6 +786,22 @@ def _(planter: Planter) -> None:
     planter.replace(
         webhook_tokens, "webhook_token", lambda original: lambda secret_token, _provider: original(secret_token, "")
     )
+
+
+@defect("the first of two statuses in a callback counts", "unit/domain/webhook_fields", "unit/services/webhook/service")
+def _(planter: Planter) -> None:
+    planter.replace(
+        webhook_fields,
+        "read_fields",
+        lambda original: (
+            lambda request, *, deciding, others: original(request, deciding=(), others=(*deciding, *others))
+        ),
+    )
+
+
+@defect("the charset of a callback is ignored", "unit/domain/webhook_fields", "unit/application/callback_encodings")
+def _(planter: Planter) -> None:
+    planter.replace(webhook_fields, "_charset_of", _constant("utf-8"))
 
 
 @defect("vendors get the oldest token of a rotation", "unit/services/routing")

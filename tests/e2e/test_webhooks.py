@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from local.simulators.encodings import ENCODINGS
 from sampai.domain.webhook_token import webhook_token
 from tests.e2e.conftest import Stack, client
 
@@ -88,6 +89,19 @@ def test_malformed_requests_get_one_constant_response(local_stack: Stack, token:
     }
 
     assert answers == {(400, b"malformed", "text/plain")}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_receipts_are_read_in_every_encoding(local_stack: Stack, token: str, encoding: str) -> None:
+    provider_message_id = f"IN-{encoding.replace(' ', '-').upper()}"
+    encoded = ENCODINGS[encoding]({"messageId": provider_message_id, "status": "Sent"})
+    path = f"/webhooks/smspoh/receipt/{token}" + (f"?{encoded.query}" if encoded.query else "")
+    headers = {"content-type": encoded.content_type} if encoded.content_type else {}
+
+    answer = call(local_stack, encoded.method, path, encoded.body, **headers)
+
+    assert answer == (200, b"ok", "text/plain")
+    assert buffered(local_stack, f"smspoh#sms#{provider_message_id}") is not None
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"])

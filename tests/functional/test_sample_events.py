@@ -175,6 +175,7 @@ ROWS = {
     "webhook/smspoh-receipt-form": of_smspoh(200, "ok", "delivered"),
     "webhook/smspoh-receipt-form-base64": of_smspoh(200, "ok", "delivered"),
     "webhook/smspoh-receipt-json": of_smspoh(200, "ok", "delivered"),
+    "webhook/smspoh-receipt-whole-message": of_smspoh(200, "ok", "delivered"),
     "webhook/smspoh-receipt-undelivered": of_smspoh(200, "ok", "undelivered unreachable"),
     "webhook/smspoh-receipt-new-word": of_smspoh(200, "ok", "accepted"),
     "webhook/repeated-parameters": of_smspoh(200, "ok", "delivered"),
@@ -192,11 +193,12 @@ ROWS = {
         200, "ok", "send/whatsapp-official-template", {"sample-whatsapp-official-template": "read"}
     ),
     "webhook/nusasms-whatsapp-official-receipt-form": told(
-        400, "malformed", "send/whatsapp-official-template", {"sample-whatsapp-official-template": "accepted"}
+        200, "ok", "send/whatsapp-official-template", {"sample-whatsapp-official-template": "read"}
     ),
     # --- webhook: inbound messages ---
     "webhook/nusasms-sms-inbox": received(f"inbox nusasms#sms#88231: {NUMBER} Terima kasih, sudah sampai"),
     "webhook/nusasms-sms-inbox-stop": received(f"inbox nusasms#sms#88232: {NUMBER} Stop!", OPTED_OUT),
+    "webhook/nusasms-sms-inbox-stop-multipart": received(f"inbox nusasms#sms#88233: {NUMBER} Stop!", OPTED_OUT),
     "webhook/nusasms-sms-inbox-no-id": received(
         f"inbox nusasms#sms#2026-11-21T10:00:00.000Z#{NO_ID}: {NUMBER} Terima kasih, sudah sampai"
     ),
@@ -204,7 +206,7 @@ ROWS = {
     "webhook/nusasms-whatsapp-inbox": received(f"inbox nusasms#whatsapp#5217: {NUMBER} Apakah besok buka?"),
     "webhook/nusasms-whatsapp-official-inbox": received(ASKED, OPEN_ROOM),
     "webhook/nusasms-whatsapp-official-inbox-stop": received(STOPPED, OPTED_OUT, OPEN_ROOM),
-    "webhook/nusasms-whatsapp-official-inbox-no-room": told(400, "malformed"),
+    "webhook/nusasms-whatsapp-official-inbox-no-room": received(ASKED),
     # --- follow_up ---
     "follow_up/every-minute": Row(after=("send/nomsa",), answer={"followed_up": 0}, table={"sample-nomsa": "accepted"}),
     # --- monitor: it checks again each time ---

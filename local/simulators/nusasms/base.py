@@ -64,7 +64,8 @@ class NusaSmsApi(ABC):
             "sent_date": jakarta(time.time()),
             "err_code": UNDELIVERED_CODE if stage is Stage.UNDELIVERED else NO_ERROR[row.number % 2],
         }
-        return Receipt(vendor=self.vendor.name, method="GET", url=f"{url}?{urlencode(fields, quote_via=quote)}")
+        documented = Receipt(vendor=self.vendor.name, method="GET", url=f"{url}?{urlencode(fields, quote_via=quote)}")
+        return self.world.encode(documented, url, fields)
 
     def receive_by_form(self, inbound: Inbound, gateway_number: str) -> Callback:
         """Return the webhook call of "Push Inbox", for SMS and WhatsApp: a POST with a form."""
@@ -85,7 +86,8 @@ class NusaSmsApi(ABC):
         """Return a POST to the address registered for a kind; the URL is empty if none is registered."""
         url = self.world.settings.webhook_url(self.vendor.name, kind)
         headers = {"Content-Type": content_type}
-        return Callback(Receipt(vendor=self.vendor.name, method="POST", url=url, headers=headers, body=body), fields)
+        documented = Receipt(vendor=self.vendor.name, method="POST", url=url, headers=headers, body=body)
+        return Callback(self.world.encode(documented, url, fields) if url else documented, fields)
 
 
 def succeeded(status: int, message: str, data: object) -> Reply:

@@ -361,23 +361,42 @@ def worded(word: str, status: Status | None, reason: Reason | None = None) -> We
     )
 
 
+PROGRESS = {
+    "NOT_SENT": Status.ACCEPTED,
+    "SENT": Status.SENT,
+    "ACCEPTD": Status.SENT,
+    "ENROUTE": Status.SENT,
+    "PENDING": Status.SENT,
+    "DELIVERED": Status.DELIVERED,
+    "DELIVRD": Status.DELIVERED,
+}
+LOSSES = {
+    "NOT_DELIVERED": Reason.UNREACHABLE,
+    "NOT_ALLOWED": Reason.BLOCKED,
+    "INVALID_DESTINATION_ADDRESS": Reason.INVALID_RECIPIENT,
+    "INVALID_SOURCE_ADDRESS": Reason.INVALID_SENDER,
+    "ROUTE_NOT_AVAILABLE": Reason.UNROUTABLE,
+    "NOT_ENOUGH_CREDITS": Reason.INSUFFICIENT_CREDIT,
+    "REJECTED": Reason.BLOCKED,
+    "INVALID_MESSAGE_FORMAT": Reason.INVALID_CONTENT,
+    "UNDELIV": Reason.UNREACHABLE,
+    "REJECTD": Reason.BLOCKED,
+    "EXPIRED": Reason.EXPIRED,
+    "DELETED": Reason.PROVIDER_ERROR,
+    "FAILED": Reason.PROVIDER_ERROR,
+    "UNDELIVERED": Reason.UNREACHABLE,
+}
+
 WEBHOOKS = (
+    *(worded(word, status) for word, status in PROGRESS.items()),
+    *(worded(word, Status.UNDELIVERED, reason) for word, reason in LOSSES.items()),
     worded("U", Status.ACCEPTED),
     worded("Q", Status.ACCEPTED),
     worded("S", Status.SENT),
-    worded("SENT", Status.SENT),
-    worded("PENDING", Status.SENT),
     worded("D", Status.DELIVERED),
-    worded("DELIVERED", Status.DELIVERED),
     worded("R", Status.READ),
     worded("A", Status.UNDELIVERED, Reason.PROVIDER_ERROR),
     worded("F", Status.UNDELIVERED, Reason.PROVIDER_ERROR),
-    worded("FAILED", Status.UNDELIVERED, Reason.PROVIDER_ERROR),
-    worded("NOT_SENT", Status.UNDELIVERED, Reason.PROVIDER_ERROR),
-    worded("NOT_DELIVERED", Status.UNDELIVERED, Reason.UNREACHABLE),
-    worded("UNDELIVERED", Status.UNDELIVERED, Reason.UNREACHABLE),
-    worded("EXPIRED", Status.UNDELIVERED, Reason.EXPIRED),
-    worded("REJECTED", Status.UNDELIVERED, Reason.BLOCKED),
     worded("Delivered", Status.DELIVERED),
     worded("ESCALATED", None),
     Webhook(
@@ -460,6 +479,14 @@ INBOXES = (
         request=inbox(f"{INBOX}&msg=+STOP%0D%0A%26%3D%2B+%F0%9F%98%80+"),
         reports=received(text=" STOP\r\n&=+ 😀 "),
     ),
+    *(
+        Webhook(title=title, kind="sms-inbox", request=inbox(f"{INBOX}{msg}"), reports=received(text=text))
+        for title, msg, text in (
+            ("an inbound message without a text: case 7 of the field", "", ""),
+            ("an inbound text in Latin-1: case 6 of the field", "&msg=caf%E9", "caf\ufffd"),
+            ("an inbound text with NUL", "&msg=%00", "\ufffd"),
+        )
+    ),
     Webhook(title="an empty inbound text", kind="sms-inbox", request=inbox(f"{INBOX}&msg="), reports=received(text="")),
     Webhook(
         title="a long inbound text",
@@ -488,20 +515,22 @@ INBOXES = (
     from_number("3636", "3636"),
     from_number("62", "62"),
     from_number("08ab", "08ab"),
+    from_number("62812%FF98765432", "62812\ufffd98765432"),
+    from_number("+62%20812-9876-5432", "+6281298765432"),
+    from_number("006281298765432", "+6281298765432"),
+    from_number("6281298765432%40c.us", "+6281298765432"),
     from_number("TELKOMSEL", "TELKOMSEL"),
 )
 
 BAD_INBOXES = tuple(
     BadWebhook(title=title, kind="sms-inbox", request=inbox(body))
     for title, body in (
-        ("an inbound message without a text", INBOX),
         ("an inbound message without a sender", "id=81734&msg=Pesan+masuk"),
         ("an inbound message with a blank sender", "id=81734&originator=+&msg=Pesan+masuk"),
         ("an inbound sender that is a speech", f"originator={'6' * 65}&msg=Pesan+masuk"),
         ("an inbound sender of two lines", "originator=62812%0A98765432&msg=Pesan+masuk"),
-        ("an inbound text that cannot be stored", f"{INBOX}&msg=%00"),
-        ("an inbound text that is no UTF-8", f"{INBOX}&msg=%FF"),
-        ("two inbound texts", f"{INBOX}&msg=STOP&msg=START"),
+        ("an inbound message from two senders", f"{INBOX}&originator=6281298765433&msg=Pesan+masuk"),
+        ("an inbound message with two ids", f"{INBOX}&id=81735&msg=Pesan+masuk"),
     )
 )
 
@@ -518,7 +547,7 @@ BAD_WEBHOOKS = tuple(
         ("a status that is a speech", WebhookRequest(method="GET", query=f"ref_no={MESSAGE_ID}&status={'D' * 65}")),
         ("two statuses", WebhookRequest(method="GET", query=f"ref_no={MESSAGE_ID}&status=D&status=F")),
         ("a query and a form that differ", WebhookRequest(method="POST", query=query("D"), body=b"status=F")),
-        ("no UTF-8", WebhookRequest(method="GET", query=f"ref_no={MESSAGE_ID}&status=%FF")),
+        ("a status with a broken byte", WebhookRequest(method="GET", query=f"ref_no={MESSAGE_ID}&status=%FF")),
     )
 )
 

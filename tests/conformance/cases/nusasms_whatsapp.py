@@ -659,10 +659,8 @@ INBOXES = (
 BAD_INBOXES = tuple(
     BadWebhook(title=title, kind="whatsapp-inbox", request=inbox(body))
     for title, body in (
-        ("an inbound message without a text", INBOX),
         ("an inbound message without a sender", "id=81734&msg=Pesan+masuk"),
-        ("an inbound text that cannot be stored", f"{INBOX}&msg=%00"),
-        ("two inbound texts", f"{INBOX}&msg=STOP&msg=START"),
+        ("an inbound message from two senders", f"{INBOX}&originator=6281298765433&msg=Pesan+masuk"),
     )
 )
 

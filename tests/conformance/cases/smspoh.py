@@ -70,11 +70,27 @@ SENDS = (
             message_id=LONG_ID,
             sender=None,
             content=Text(text='မင်္ဂလာပါ "1234"\n😀'),
-            provider_options={"smspoh": {"unicode": True, "test": False}, "nomsa": {"unheard": 1}},
+            provider_options={"smspoh": {"unicode": False, "test": False}, "nomsa": {"unheard": 1}},
         ),
         request=posted(
             '{"to":"+959123456789","message":"မင်္ဂလာပါ \\"1234\\"\\n😀","from":"Sampai",'
-            '"clientReference":"campaign:2026-11-~a339f824829d9284a77fe085d7e4a600","unicode":1,"test":0,'
+            '"clientReference":"campaign:2026-11-~a339f824829d9284a77fe085d7e4a600","unicode":0,"test":0,'
+            f'"deliveryReceiptUrl":"{RECEIPT_URL}"}}'
+        ),
+    ),
+    Send(
+        title="Burmese is sent as unicode, unless the caller chose",
+        message=message(content=Text(text="မင်္ဂလာပါ")),
+        request=posted(
+            '{"to":"+959123456789","message":"မင်္ဂလာပါ","from":"SMSPoh","clientReference":"abcde12345","unicode":1,'
+            f'"deliveryReceiptUrl":"{RECEIPT_URL}"}}'
+        ),
+    ),
+    Send(
+        title="the extension of the GSM alphabet needs no unicode",
+        message=message(content=Text(text="[5 €]")),
+        request=posted(
+            '{"to":"+959123456789","message":"[5 €]","from":"SMSPoh","clientReference":"abcde12345",'
             f'"deliveryReceiptUrl":"{RECEIPT_URL}"}}'
         ),
     ),
@@ -162,8 +178,14 @@ def yii(status: int, name: str, message: str, **headers: str) -> HttpResponse:
     return said(status, {"name": name, "message": message, "code": 0, "status": status}, **headers)
 
 
-def refused(reason: Reason, code: str | None) -> NotTaken:
-    return NotTaken(reason=reason, is_final=True, provider_code=code)
+def refused(reason: Reason, code: str | None = None, detail: str | None = None) -> NotTaken:
+    return NotTaken(reason=reason, is_final=True, provider_code=code, detail=detail)
+
+
+def says(reason: Reason, hint: str) -> NotTaken:
+    is_account = reason is Reason.INSUFFICIENT_CREDIT
+    scope = FailureScope.PROVIDER if is_account else FailureScope.MESSAGE
+    return NotTaken(reason=reason, is_final=not is_account, scope=scope, detail=f"the refusal says: {hint}")
 
 
 def out_of_order(code: str) -> NotTaken:
@@ -217,15 +239,45 @@ ANSWERS = (
             ("with a key of 201 characters", "k" * 201),
         )
     ),
-    Answer(
-        title="a success that is a failure",
-        response=embedded("Invalid Sender ID"),
-        outcome=refused(Reason.INVALID_SENDER, "Invalid Sender ID"),
+    *(
+        Answer(title=f"a success that is a failure: {text}", response=embedded(text), outcome=says(reason, hint))
+        for text, reason, hint in (
+            ("Insufficient funds", Reason.INSUFFICIENT_CREDIT, "insufficient"),
+            ("Your BALANCE is too low", Reason.INSUFFICIENT_CREDIT, "balance"),
+            ("No credit left for this sender", Reason.INSUFFICIENT_CREDIT, "credit"),
+            ("Invalid Sender ID", Reason.INVALID_SENDER, "sender"),
+            ("Invalid Phone Number", Reason.INVALID_RECIPIENT, "number"),
+            ("Recipient is not valid", Reason.INVALID_RECIPIENT, "recipient"),
+        )
     ),
     Answer(
         title="a success that is a failure nobody has described: its text is not kept",
         response=embedded("959123456789 cannot be reached with: Hello World", messageId=None),
-        outcome=refused(Reason.PROVIDER_ERROR, None),
+        outcome=refused(Reason.PROVIDER_ERROR),
+    ),
+    Answer(
+        title="no credit",
+        response=yii(402, "Payment Required", "Please top up."),
+        outcome=NotTaken(
+            reason=Reason.INSUFFICIENT_CREDIT, is_final=False, scope=FailureScope.PROVIDER, provider_code="402"
+        ),
+    ),
+    *(
+        Answer(
+            title=f"a field that the API refuses: {field}",
+            response=said(422, [{"field": field, "message": f"{field} is invalid: 959123456789"}]),
+            outcome=refused(reason, "422", f"{field}: refused by the vendor"),
+        )
+        for field, reason in (
+            ("to", Reason.INVALID_RECIPIENT),
+            ("from", Reason.INVALID_SENDER),
+            ("message", Reason.INVALID_CONTENT),
+        )
+    ),
+    Answer(
+        title="a validation error in another shape",
+        response=said(422, {"to": ["To is invalid."]}),
+        outcome=refused(Reason.INVALID_REQUEST, "422"),
     ),
     Answer(
         title="a refusal with an id contradicts itself",
@@ -518,6 +570,14 @@ def posted_json(**fields: Any) -> WebhookRequest:
     return WebhookRequest(method="POST", headers={"content-type": "application/json"}, body=json.dumps(fields).encode())
 
 
+SHORT = f"messageId={WEBHOOK_ID}&clientReference=abcde12345&status=Success"
+
+
+def whole_message() -> tuple[Report, ...]:
+    """Return the report of a message object without the times of a receipt."""
+    return (replace(reported("Success", Status.DELIVERED)[0], occurred_at=None),)
+
+
 def worded(word: str, status: Status | None, reason: Reason | None = None) -> Webhook:
     body = (
         f"messageId={WEBHOOK_ID}&to=959123456789&clientReference=abcde12345&status={word}"
@@ -560,6 +620,40 @@ WEBHOOKS = (
             cost=25,
         ),
         reports=reported("DELIVERED", Status.DELIVERED),
+    ),
+    Webhook(
+        title="JSON with the whole message: case 4 of the field",
+        kind="receipt",
+        request=posted_json(
+            **TAKEN
+            | {"messageId": WEBHOOK_ID, "status": "Success", "to": 959123456789, "price": 25.5, "parts": [{"n": 1}]}
+        ),
+        reports=whole_message(),
+    ),
+    *(
+        Webhook(title=f"a form {title}", kind="receipt", request=posted_form(f"{SHORT}{more}"), reports=whole_message())
+        for title, more in (
+            ("with Latin-1 in a field that nobody reads: case 5 of the field", "&network=Telef%F3nica"),
+            ("with 60 fields", "".join(f"&f{number}=1" for number in range(60))),
+            ("with an unread field twice", "&to=1&to=2&to[]=3"),
+            ("with NUL in a field that nobody reads", "&to=%00"),
+            ("with the same reference twice", "&clientReference=abcde12345"),
+            ("with a blank around a value", "&status=+Success%0A"),
+        )
+    ),
+    Webhook(
+        title="an id and a reference that are numbers",
+        kind="receipt",
+        request=posted_json(messageId=26, clientReference=4711, status="Success", updatedAt=1734912000),
+        reports=(
+            Report(provider_message_id="26", status=Status.DELIVERED, provider_status="Success", reference="4711"),
+        ),
+    ),
+    Webhook(
+        title="a reference that PHP writes as an empty list",
+        kind="receipt",
+        request=posted_json(messageId=WEBHOOK_ID, clientReference=[], status="Success"),
+        reports=(Report(provider_message_id=WEBHOOK_ID, status=Status.DELIVERED, provider_status="Success"),),
     ),
     Webhook(
         title="no reference, and times that cannot be read",
@@ -611,6 +705,9 @@ BAD_WEBHOOKS = tuple(
         ("half a character", posted_json(messageId=WEBHOOK_ID, status="\ud800")),
         ("two statuses", posted_form(f"messageId={WEBHOOK_ID}&status=Success&status=Error")),
         ("a query and a form that differ", WebhookRequest(method="POST", query=QUERY, body=b"status=Error")),
+        ("a query and JSON that differ", replace(posted_json(status="Error"), query=QUERY)),
+        ("two references", posted_form(f"{SHORT}&clientReference=another")),
+        ("a status with a broken byte", posted_form(f"messageId={WEBHOOK_ID}&status=%FF")),
         ("nested JSON", posted_json(messageId=[WEBHOOK_ID], status="Success")),
         ("broken JSON", WebhookRequest(method="POST", headers={"content-type": "application/json"}, body=b'{"a":')),
     )
@@ -648,7 +745,7 @@ MANY_SENDS = (
                 '"clientReference":"sale-02","unicode":1,"encrypt":0,'
                 f'"deliveryReceiptUrl":"{RECEIPT_URL}"}},'
                 '{"to":"+66912345603","message":"မင်္ဂလာပါ","from":"Sampai",'
-                '"clientReference":"campaign:2026-11-~a339f824829d9284a77fe085d7e4a600",'
+                '"clientReference":"campaign:2026-11-~a339f824829d9284a77fe085d7e4a600","unicode":1,'
                 f'"deliveryReceiptUrl":"{RECEIPT_URL}"}}]}}',
                 "send/bulk",
             ),
@@ -673,7 +770,7 @@ def taken_by(number: str) -> Taken:
 
 
 UNKNOWN = Unknown(why="")
-BAD_SENDER = refused(Reason.INVALID_SENDER, "Invalid Sender ID")
+BAD_SENDER = says(Reason.INVALID_SENDER, "sender")
 
 
 def told_apart(title: str, response: HttpResponse, *outcomes: Outcome) -> ManyAnswer:
@@ -767,11 +864,17 @@ MANY_ANSWERS = (
         taken_by(ABROAD),
     ),
     told_apart(
+        "an entry that is refused for the account, beside one that was taken before",
+        bulk(entry_to(ONE_NUMBER), refusal_to(OTHER_NUMBER, message="Insufficient balance")),
+        taken_by(ONE_NUMBER),
+        says(Reason.INSUFFICIENT_CREDIT, "insufficient"),
+    ),
+    told_apart(
         "entries that are refused without their numbers, the others in their places",
         bulk(refusal_to(None), entry_to(OTHER_NUMBER), refusal_to(None, message="No route for 66912345603")),
         BAD_SENDER,
         taken_by(OTHER_NUMBER),
-        refused(Reason.PROVIDER_ERROR, None),
+        refused(Reason.PROVIDER_ERROR),
     ),
     told_apart(
         "a refusal without a number, the others not in their places",

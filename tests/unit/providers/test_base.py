@@ -1,6 +1,5 @@
 """The parts that all providers share: requests, answers, callbacks, and refusals by HTTP status."""
 
-import json
 from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ import pytest
 
 from sampai.adapters.api_gateway import parse_request
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.http import BODY_LIMIT, HttpRequest, HttpResponse, MalformedWebhookError, WebhookRequest
+from sampai.domain.http import BODY_LIMIT, HttpRequest, HttpResponse, WebhookRequest
 from sampai.domain.message import Channel, Message, Text
 from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Unknown
 from sampai.domain.status import Status
@@ -288,9 +287,6 @@ def test_byte_that_is_not_utf_8_hides_no_other_field() -> None:
 
 # --- callbacks --------------------------------------------------------------------------------------------------------
 
-JSON = {"content-type": "application/json; charset=utf-8"}
-FORM = {"content-type": "application/x-www-form-urlencoded"}
-
 
 def event(**changes: Any) -> dict[str, Any]:
     return {
@@ -322,112 +318,3 @@ def test_event_of_api_gateway_becomes_a_callback(changes: dict[str, Any], reques
 @pytest.mark.parametrize("body", ["%%%", "YWJ", "ü"])
 def test_an_event_with_broken_base64_is_malformed(body: str) -> None:
     assert parse_request(event(body=body, isBase64Encoded=True)) is None
-
-
-@pytest.mark.parametrize(
-    ("request_", "fields"),
-    [
-        (WebhookRequest(method="GET"), {}),
-        (WebhookRequest(method="GET", query="a=1&b="), {"a": "1", "b": ""}),
-        (WebhookRequest(method="GET", query="a=1+%2B%C3%BC"), {"a": "1 +ü"}),
-        (WebhookRequest(method="POST", query="a=1", headers=FORM, body=b"b=2"), {"a": "1", "b": "2"}),
-        (WebhookRequest(method="POST", headers=FORM, body=b"  b=2\r\n"), {"b": "2"}),
-        (WebhookRequest(method="POST", query="a=1", headers=JSON, body=b'{"b":"2","c":null}'), {"a": "1", "b": "2"}),
-        (
-            WebhookRequest(method="POST", headers=JSON, body=b'{"a":12345678901234567890}'),
-            {"a": "12345678901234567890"},
-        ),
-        (WebhookRequest(method="POST", headers=FORM, body=b'{"a":"1"}'), {"a": "1"}),
-        (WebhookRequest(method="GET", query="a=1&a=1"), {"a": "1"}),
-        (WebhookRequest(method="POST", query="a=1", headers=FORM, body=b"a=1"), {"a": "1"}),
-        (WebhookRequest(method="POST", query="a=1", headers=JSON, body=b'{"a":1}'), {"a": "1"}),
-        (WebhookRequest(method="POST", headers=JSON, body=b"  "), {}),
-    ],
-    ids=[
-        "nothing",
-        "query",
-        "escapes",
-        "query and form",
-        "a form with blanks around it",
-        "query and JSON",
-        "a long number keeps its digits",
-        "JSON that calls itself a form",
-        "twice the same in the query",
-        "the same in query and form",
-        "the same in query and JSON",
-        "a blank body",
-    ],
-)
-def test_query_form_and_json_are_read_as_one(request_: WebhookRequest, fields: dict[str, str]) -> None:
-    assert request_.fields() == fields
-
-
-@covers("W8")
-@pytest.mark.parametrize(
-    "request_",
-    [
-        WebhookRequest(method="GET", query="a=1&a=2"),
-        WebhookRequest(method="GET", query="a=1&a="),
-        WebhookRequest(method="POST", query="a=1", headers=FORM, body=b"a=2"),
-        WebhookRequest(method="POST", query="a=1", headers=JSON, body=b'{"a":"2"}'),
-        WebhookRequest(method="POST", headers=JSON, body=b'{"a":"1","a":"2"}'),
-        WebhookRequest(method="POST", headers=JSON, body=b'{"a":{"b":1}}'),
-        WebhookRequest(method="POST", headers=JSON, body=b'{"a":[1]}'),
-        WebhookRequest(method="POST", headers=JSON, body=b'{"a":true}'),
-        WebhookRequest(method="POST", headers=JSON, body=b'{"a":1.0}'),
-        WebhookRequest(method="POST", headers=JSON, body=b'{"a":NaN}'),
-        WebhookRequest(method="POST", headers=JSON, body=b'[{"a":"1"}]'),
-        WebhookRequest(method="POST", headers=JSON, body=b"a=1"),
-        WebhookRequest(method="POST", headers=JSON, body=b'{"a":' * 100_000),
-        WebhookRequest(method="POST", headers=JSON, body=b'{"a":' + b"9" * 5_000 + b"}"),
-        WebhookRequest(method="GET", query="a=%00"),
-        WebhookRequest(method="POST", headers=FORM, body=b"a\x00=1"),
-        WebhookRequest(method="POST", headers=JSON, body=json.dumps({"a": "\x00"}).encode()),
-        WebhookRequest(method="POST", headers=JSON, body=json.dumps({"a\x00": "1"}).encode()),
-        WebhookRequest(method="POST", headers=JSON, body=b'{"a":"\\ud800"}'),
-        WebhookRequest(method="GET", query="a=%ff"),
-        WebhookRequest(method="GET", query="a=\ud800"),
-        WebhookRequest(method="POST", headers=FORM, body=b"a=\xff"),
-        WebhookRequest(method="POST", headers=JSON, body=b'{"a":"\xff"}'),
-        WebhookRequest(method="GET", query="&".join(f"f{n}=1" for n in range(51))),
-    ],
-    ids=[
-        "two values in the query",
-        "a value and none",
-        "query against form",
-        "query against JSON",
-        "two values in JSON",
-        "an object in JSON",
-        "a list in JSON",
-        "a boolean in JSON",
-        "a fraction in JSON",
-        "no number in JSON",
-        "a JSON list",
-        "a form that calls itself JSON",
-        "deep nesting",
-        "a huge number",
-        "NUL in the query",
-        "NUL in a name of the form",
-        "NUL in JSON",
-        "NUL in a name in JSON",
-        "half a surrogate pair in JSON",
-        "no UTF-8 in the query",
-        "half a surrogate pair in the query",
-        "no UTF-8 in the form",
-        "no UTF-8 in JSON",
-        "more fields than any vendor has",
-    ],
-)
-def test_contradictory_callback_is_malformed(request_: WebhookRequest) -> None:
-    with pytest.raises(MalformedWebhookError):
-        request_.fields()
-
-
-def test_json_document_may_be_nested() -> None:
-    assert WebhookRequest(method="POST", body=b'{"a":{"b":[1]}}').document() == {"a": {"b": [1]}}
-
-
-@pytest.mark.parametrize("body", [b"", b"[]", b"null", b'"a"', b"{", b'{"a":{"b":1,"b":1}}', b"\xff"])
-def test_body_that_is_not_a_json_object_is_malformed(body: bytes) -> None:
-    with pytest.raises(MalformedWebhookError):
-        WebhookRequest(method="POST", body=body).document()

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 BODY_LIMIT: Final = 64 * 1024
 """The most bytes of a vendor's response or callback. A longer body is refused."""
@@ -81,67 +81,9 @@ class WebhookRequest:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
 
-    @property
-    def media_type(self) -> str:
-        return self.headers.get("content-type", "").split(";")[0].strip().lower()
 
-    def fields(self) -> dict[str, str]:
-        """Return the fields of the query and of the body, which may be a form or a JSON object.
-
-        Raise MalformedWebhookError if they cannot be parsed, or if a name occurs with two different values.
-        """
-        merged: dict[str, str] = {}
-        for name, value in [*self._pairs(self.query.encode("utf-8", "surrogatepass")), *self._body_pairs()]:
-            if _is_unstorable(name) or _is_unstorable(value):
-                raise MalformedWebhookError("fields")
-            if merged.setdefault(name, value) != value:
-                raise MalformedWebhookError("contradicting fields")
-        return merged
-
-    def document(self) -> dict[str, Any]:
-        """Return the JSON object in the body. Raise MalformedWebhookError for any other body."""
-        try:
-            document = _load_json(self.body, object_pairs_hook=_to_object)
-        except ValueError as error:
-            raise MalformedWebhookError("body") from error
-        if not isinstance(document, dict):
-            raise MalformedWebhookError("body")
-        return document
-
-    def _body_pairs(self) -> list[tuple[str, str]]:
-        if not self.body.strip():
-            return []
-        if self.media_type == "application/json" or self.body.lstrip()[:1] == b"{":
-            document = self.document()
-            if any(isinstance(value, dict | list | bool | float) for value in document.values()):
-                raise MalformedWebhookError("nested fields")
-            return [(name, str(value)) for name, value in document.items() if value is not None]
-        return self._pairs(self.body.strip())
-
-    @staticmethod
-    def _pairs(encoded: bytes) -> list[tuple[str, str]]:
-        try:
-            return parse_qsl(
-                encoded.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=50, separator="&"
-            )
-        except ValueError as error:
-            raise MalformedWebhookError("fields") from error
-
-
-def _is_unstorable(text: str) -> bool:
-    """Return whether a text contains NUL or a lone surrogate. JSON can express them, but the store cannot keep them."""
-    return any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in text)
-
-
-def _to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        raise ValueError("a name occurs twice")
-    return document
-
-
-def _load_json(body: bytes, **options: Any) -> Any:
+def _load_json(body: bytes) -> Any:
     try:
-        return json.loads(body.decode("utf-8"), **options)
+        return json.loads(body.decode("utf-8"))
     except RecursionError as error:
         raise ValueError("nested too deep") from error

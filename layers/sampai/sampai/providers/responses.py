@@ -47,6 +47,10 @@ def refused_by_status(response: HttpResponse) -> Outcome | None:
             return NotTaken(
                 reason=Reason.AUTHENTICATION, is_final=False, scope=FailureScope.PROVIDER, provider_code="401"
             )
+        case 402:  # no vendor documents another meaning
+            return NotTaken(
+                reason=Reason.INSUFFICIENT_CREDIT, is_final=False, scope=FailureScope.PROVIDER, provider_code="402"
+            )
         case 429:
             return NotTaken(
                 reason=Reason.RATE_LIMITED,

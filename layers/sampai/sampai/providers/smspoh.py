@@ -15,8 +15,10 @@ from sampai.domain.http import HttpRequest, HttpResponse, MalformedWebhookError,
 from sampai.domain.message import Channel, Message, Text
 from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
+from sampai.domain.segments import Encoding, encoding_of
 from sampai.domain.status import Status
 from sampai.domain.times import parse_vendor_time
+from sampai.domain.webhook_fields import read_fields
 from sampai.providers.base import Capabilities
 from sampai.providers.features import (
     ListedMessage,
@@ -67,8 +69,23 @@ _REASONS: Final = {
     "Expired": Reason.EXPIRED,
 }
 
-# Public code: the texts of refusals with HTTP 2xx. They have no code.
-FAILURES: Final[Mapping[str, Reason]] = {"Invalid Sender ID": Reason.INVALID_SENDER}
+# The reason of a refusal with HTTP 2xx by a part of its text, in lower case, because it has no code. The first match
+# counts. Public code: "Invalid Sender ID", and that other texts are about the credit or the number.
+FAILURES: Final[Mapping[str, Reason]] = {
+    "insufficient": Reason.INSUFFICIENT_CREDIT,
+    "balance": Reason.INSUFFICIENT_CREDIT,
+    "credit": Reason.INSUFFICIENT_CREDIT,
+    "sender": Reason.INVALID_SENDER,
+    "recipient": Reason.INVALID_RECIPIENT,
+    "number": Reason.INVALID_RECIPIENT,
+}
+
+# Public code: the field that a validation error names. The reason for each field is our interpretation.
+_FIELDS: Final[Mapping[str, Reason]] = {
+    "to": Reason.INVALID_RECIPIENT,
+    "from": Reason.INVALID_SENDER,
+    "message": Reason.INVALID_CONTENT,
+}
 
 # Only 401 is documented. Guess: the others mean the same as in the framework with the same error format.
 _REFUSALS: Final = {
@@ -81,7 +98,7 @@ _REFUSALS: Final = {
 
 # The accepted format of each field. Not all ids in the vendor's examples are GUIDs.
 _ID: Final = re.compile(r"[!-~]{1,100}", re.ASCII)
-_WORD: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,64}")
+_WORD: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]{1,64}")
 _REFERENCE: Final = re.compile(rf"[!-~]{{1,{REFERENCE_LIMIT}}}", re.ASCII)
 _KEY: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
 _AMOUNT: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,6})?", re.ASCII)
@@ -128,6 +145,8 @@ class SmsPoh(
         return self._post("send", document)
 
     def parse_send(self, response: HttpResponse) -> Outcome:
+        if response.status == 422:
+            return _parse_validation_error(response)
         if outcome := refused_by_status(response) or _REFUSALS.get(response.status):
             return outcome
         if not 200 <= response.status < 300:
@@ -200,9 +219,11 @@ class SmsPoh(
 
     @classmethod
     def parse_webhook(cls, kind: str, request: WebhookRequest) -> tuple[Report, ...]:
+        deciding, others = ("messageId", "status", "clientReference"), ("updatedAt", "finishedAt")
+        fields = read_fields(request, deciding=deciding, others=others)
         # An example in the page has `finishedAt=updatedAt=2024-12-23 00:02:00`.
-        fields = {name: value.strip().removeprefix("updatedAt=") for name, value in request.fields().items()}
-        report = _parse_report(fields)
+        dates = {name: fields[name].strip().removeprefix("updatedAt=") for name in fields.keys() & others}
+        report = _parse_report({**fields, **dates})
         if report is None:
             raise MalformedWebhookError("messageId or status")
         return (report,)
@@ -218,13 +239,17 @@ class SmsPoh(
         return AccountStatus(balances=(Balance(account="credit", amount=_parse_amount(response.json()["balance"])),))
 
     def _document(self, message: Message) -> dict[str, Any]:
+        text = self.text_of(message)
+        # Public clients always set `unicode` for such a text. Nothing shows that the vendor detects it.
+        detected = {"unicode": True} if encoding_of(text) is Encoding.UCS2 else {}
+        options = {**detected, **self.options_of(message)}
         document = {
             "to": message.recipient,
-            "message": self.text_of(message),
+            "message": text,
             "from": self.sender_of(message),
             "clientReference": self.reference_of(message),
             # The page documents a Boolean; the server requires a number (public code).
-            **{option: int(value) for option, value in self.options_of(message).items() if option != KEY_OPTION},
+            **{option: int(value) for option, value in options.items() if option != KEY_OPTION},
         }
         if self.config.receipt_url is not None:
             document["deliveryReceiptUrl"] = self.config.receipt_url
@@ -247,6 +272,22 @@ def _require_key(message: Message) -> str:
     return message.attachments.encryption_key
 
 
+def _parse_validation_error(response: HttpResponse) -> NotTaken:
+    """Return the refusal of a field that `[{"field": "to", "message": …}]` names. Its text may contain a number."""
+    try:
+        problems = response.json()
+    except ValueError:
+        problems = None
+    listed = problems if isinstance(problems, list) else []
+    named = {str(problem.get("field")) for problem in listed if isinstance(problem, dict)}
+    field = next((name for name in _FIELDS if name in named), "")
+    return replace(
+        _REFUSALS[422],
+        reason=_FIELDS.get(field, Reason.INVALID_REQUEST),
+        detail=f"{field}: refused by the vendor" if field else None,
+    )
+
+
 def _parse_entry(entry: Mapping[str, Any]) -> Outcome:
     """Return the outcome of an entry with HTTP 2xx: taken with an id and a word, not taken with `status: false`."""
     provider_message_id, provider_status = _parse_field(entry, "messageId", _ID), _parse_field(entry, "status", _WORD)
@@ -258,9 +299,21 @@ def _parse_entry(entry: Mapping[str, Any]) -> Outcome:
         )
     text = entry.get("message")
     if entry.get("status") is False and not entry.get("messageId") and isinstance(text, str):
-        reason = FAILURES.get(text, Reason.PROVIDER_ERROR)
-        return NotTaken(reason=reason, is_final=True, provider_code=text if text in FAILURES else None)
+        return _parse_refusal(text)
     return Unknown(why="neither an id nor a refusal")
+
+
+def _parse_refusal(text: str) -> NotTaken:
+    """Return a refusal by a part of its text. The text itself may contain a number and is not stored."""
+    hint = next((hint for hint in FAILURES if hint in text.lower()), None)
+    reason = FAILURES[hint] if hint else Reason.PROVIDER_ERROR
+    is_account = reason is Reason.INSUFFICIENT_CREDIT
+    return NotTaken(
+        reason=reason,
+        is_final=not is_account,
+        scope=FailureScope.PROVIDER if is_account else FailureScope.MESSAGE,
+        detail=f"the refusal says: {hint}" if hint else None,
+    )
 
 
 def _parse_bulk(entries: Sequence[Mapping[str, Any]], sent: Sequence[tuple[str, str]]) -> list[Outcome]:

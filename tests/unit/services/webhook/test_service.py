@@ -107,6 +107,7 @@ def test_a_malformed_webhook_is_refused_and_changes_nothing(webhook: dict[str, A
 
     assert answer is Answer.MALFORMED
     assert app.message() == before
+    assert app.telemetry.counts["WebhookMalformed", "smspoh"] == 1
 
 
 @covers("W2", "I12")

@@ -59,6 +59,7 @@ _HTML_TAG: Final = re.compile(r"</?[A-Za-z][^<>]*>")
 _REFUSALS: Final = {
     400: Reason.PROVIDER_ERROR,
     401: Reason.AUTHENTICATION,
+    402: Reason.INSUFFICIENT_CREDIT,
     403: Reason.AUTHENTICATION,
     404: Reason.PROVIDER_ERROR,
     413: Reason.INVALID_CONTENT,
@@ -151,7 +152,7 @@ def _parse_refusal(response: HttpResponse) -> NotTaken:
     reason = FAILURES.get(code or "", _REFUSALS[response.status])
     # One code has two meanings: a rate limit, and the end of the ten messages of a demo account, which is final.
     is_throttled = reason is Reason.RATE_LIMITED and "demo" not in str(error.get("message")).lower()
-    is_account = reason is Reason.AUTHENTICATION
+    is_account = reason in (Reason.AUTHENTICATION, Reason.INSUFFICIENT_CREDIT)
     return NotTaken(
         reason=reason,
         is_final=not (is_throttled or is_account),

@@ -14,6 +14,7 @@ from sampai.domain.phone import normalize_number
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.times import parse_vendor_time
+from sampai.domain.webhook_fields import read_fields
 
 NAME: Final = "nusasms"
 BASE_URL: Final = "https://api.nusasms.com"
@@ -35,7 +36,9 @@ REFUSALS: Final[Mapping[int, NotTaken]] = {
 
 # The accepted format of each field. An id may have leading zeros, so it is a text and never a number.
 ID: Final = re.compile(r"[!-~]{1,100}", re.ASCII)
-WORD: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,64}")
+WORD: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]{1,64}")
+SENDER: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,64}")
+"""The sender of an inbound message. A broken byte in it is kept, because the message must not be lost."""
 _ERROR_CODE: Final = re.compile(r"(?!.*[0-9]{7})[!-~]{1,32}", re.ASCII)
 _NO_ERROR: Final = re.compile(r"0*", re.ASCII)
 
@@ -67,7 +70,7 @@ def parse_receipt(request: WebhookRequest, statuses: Mapping[str, Status], reaso
 
     Raise MalformedWebhookError without a valid id and status.
     """
-    fields = request.fields()
+    fields = read_fields(request, deciding=("ref_no", "status"), others=("sent_date", "err_code"))
     provider_status = require_text(fields, "status", WORD)
     code = parse_text(fields.get("err_code"), _ERROR_CODE)
     return Report(
@@ -81,19 +84,18 @@ def parse_receipt(request: WebhookRequest, statuses: Mapping[str, Status], reaso
 
 
 def parse_inbox(request: WebhookRequest, channel: Channel) -> Inbound:
-    """Parse a "Push Inbox" of SMS or WhatsApp. Raise MalformedWebhookError without a sender or a text.
+    """Parse a "Push Inbox" of SMS or WhatsApp. Raise MalformedWebhookError without a sender.
 
-    The text may be empty. An invalid id is dropped, and the message is kept.
+    The text may be missing, as for a picture. An invalid id is dropped, and the message is kept.
     """
-    fields = request.fields()
-    if "msg" not in fields:
-        raise MalformedWebhookError("msg")
+    others = ("gateway_number", "receive_date", "msg")
+    fields = read_fields(request, deciding=("id", "originator"), others=others)
     return Inbound(
         provider=NAME,
         channel=channel,
         provider_message_id=parse_text(fields.get("id"), ID),
-        sender=parse_number(require_text(fields, "originator", WORD), channel),
+        sender=parse_number(require_text(fields, "originator", SENDER), channel),
         recipient=parse_text(fields.get("gateway_number"), WORD),
-        text=fields["msg"],
+        text=fields.get("msg", ""),
         received_at=parse_vendor_time(fields.get("receive_date"), JAKARTA),
     )

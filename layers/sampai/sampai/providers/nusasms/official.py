@@ -9,16 +9,17 @@ from urllib.parse import urlsplit
 
 from sampai.domain.account import AccountStatus
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.http import HttpRequest, MalformedWebhookError, WebhookRequest
+from sampai.domain.http import HttpRequest, WebhookRequest
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Channel, Content, Media, Message, Text
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.template import InvalidTemplateError, Template, TemplateInfo, parse_template
 from sampai.domain.times import parse_vendor_time
+from sampai.domain.webhook_fields import read_fields
 from sampai.providers.base import Capabilities
 from sampai.providers.features import SupportsTemplateFallback, SupportsWebhooks
-from sampai.providers.nusasms.common import ID, JAKARTA, NAME, WORD, parse_number, parse_text, require_text
+from sampai.providers.nusasms.common import ID, JAKARTA, NAME, SENDER, WORD, parse_number, parse_text, require_text
 from sampai.providers.nusasms.json_api import Check, JsonApi
 from sampai.providers.nusasms.multipart import File, post_multipart
 from sampai.providers.responses import UnreadableAnswerError
@@ -74,7 +75,6 @@ _FORMATS: Final = {
 }
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
-_STORABLE: Final = re.compile(r"[^\x00\ud800-\udfff]*")
 
 
 def _parse_templates(data: Any) -> AccountStatus:
@@ -181,8 +181,7 @@ class NusaSmsWhatsAppOfficial(JsonApi, SupportsTemplateFallback, SupportsWebhook
 
     @classmethod
     def parse_webhook(cls, kind: str, request: WebhookRequest) -> tuple[Report | Inbound, ...]:
-        document = request.document()
-        return (_parse_inbound(document) if kind == "whatsapp-official-inbox" else _parse_report(document),)
+        return (_parse_inbound(request) if kind == "whatsapp-official-inbox" else _parse_report(request),)
 
     def _build_broadcast(self, message: Message, template: Template) -> HttpRequest:
         number = (message.recipient or "").removeprefix("+")
@@ -232,35 +231,28 @@ def _validate_template(content: Content | None, field: str) -> Failure | None:
     return Failure(reason=Reason.TEMPLATE_REJECTED, detail=f"{field}.template_id: must be a UUID")
 
 
-def _parse_report(document: Mapping[str, Any]) -> Report:
-    provider_status = require_text(document, "status", WORD)
+def _parse_report(request: WebhookRequest) -> Report:
+    fields = read_fields(request, deciding=("ref_no", "status"), others=("status_date",))
+    provider_status = require_text(fields, "status", WORD)
     status = STATUSES.get(provider_status.lower())
     return Report(
-        provider_message_id=require_text(document, "ref_no", ID),
+        provider_message_id=require_text(fields, "ref_no", ID),
         status=status,
         provider_status=provider_status,
         reason=Reason.PROVIDER_ERROR if status is Status.UNDELIVERED else None,
-        occurred_at=parse_vendor_time(document.get("status_date"), JAKARTA),
+        occurred_at=parse_vendor_time(fields.get("status_date"), JAKARTA),
     )
 
 
-def _parse_inbound(document: Mapping[str, Any]) -> Inbound:
+def _parse_inbound(request: WebhookRequest) -> Inbound:
+    """Parse a message. Raise MalformedWebhookError without a sender. Everything else may be missing."""
+    fields = read_fields(request, deciding=("ref_no", "room_id", "sender_number"), others=("text", "inbox_date"))
     return Inbound(
         provider=NAME,
         channel=Channel.WHATSAPP_OFFICIAL,
-        provider_message_id=parse_text(_optional_text(document, "ref_no"), ID),
-        sender=parse_number(require_text(document, "sender_number", WORD), Channel.WHATSAPP_OFFICIAL),
-        text=_optional_text(document, "text"),  # a picture has no text
-        room_id=require_text(document, "room_id", ID),
-        received_at=parse_vendor_time(document.get("inbox_date"), JAKARTA),
+        provider_message_id=parse_text(fields.get("ref_no"), ID),
+        sender=parse_number(require_text(fields, "sender_number", SENDER), Channel.WHATSAPP_OFFICIAL),
+        text=fields.get("text", ""),  # a picture has no text
+        room_id=parse_text(fields.get("room_id"), ID),
+        received_at=parse_vendor_time(fields.get("inbox_date"), JAKARTA),
     )
-
-
-def _optional_text(document: Mapping[str, Any], name: str) -> str:
-    """Return a text, or an empty text for a missing one. Raise MalformedWebhookError for any other value."""
-    text = document.get(name)
-    if text is None:
-        return ""
-    if not isinstance(text, str) or _STORABLE.fullmatch(text) is None:
-        raise MalformedWebhookError(name)
-    return text

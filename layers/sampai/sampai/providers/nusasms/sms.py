@@ -28,34 +28,56 @@ from sampai.providers.nusasms.common import (
 )
 from sampai.providers.responses import parse_id, refused_by_status
 
-# Guess: the vendor lists no status words for SMS. The letters are those of its WhatsApp messages.
+# Guess: the vendor lists no status words for SMS. The letters are those of its WhatsApp messages. Its codes of refusals
+# are those of Infobip's HTTP API v3, whose receipt words (public code) come next: `NOT_SENT` means "queued, not yet at
+# the network". Then come the words of SMPP 3.4, and three common ones.
 STATUSES: Final[Mapping[str, Status]] = {
     "U": Status.ACCEPTED,
     "Q": Status.ACCEPTED,
     "S": Status.SENT,
-    "SENT": Status.SENT,
-    "PENDING": Status.SENT,
     "D": Status.DELIVERED,
-    "DELIVERED": Status.DELIVERED,
     "R": Status.READ,
     "A": Status.UNDELIVERED,
     "F": Status.UNDELIVERED,
-    "FAILED": Status.UNDELIVERED,
-    "NOT_SENT": Status.UNDELIVERED,
+    "NOT_SENT": Status.ACCEPTED,
+    "SENT": Status.SENT,
+    "DELIVERED": Status.DELIVERED,
     "NOT_DELIVERED": Status.UNDELIVERED,
-    "UNDELIVERED": Status.UNDELIVERED,
-    "EXPIRED": Status.UNDELIVERED,
+    "NOT_ALLOWED": Status.UNDELIVERED,
+    "INVALID_DESTINATION_ADDRESS": Status.UNDELIVERED,
+    "INVALID_SOURCE_ADDRESS": Status.UNDELIVERED,
+    "ROUTE_NOT_AVAILABLE": Status.UNDELIVERED,
+    "NOT_ENOUGH_CREDITS": Status.UNDELIVERED,
     "REJECTED": Status.UNDELIVERED,
+    "INVALID_MESSAGE_FORMAT": Status.UNDELIVERED,
+    "ACCEPTD": Status.SENT,
+    "ENROUTE": Status.SENT,
+    "DELIVRD": Status.DELIVERED,
+    "UNDELIV": Status.UNDELIVERED,
+    "REJECTD": Status.UNDELIVERED,
+    "EXPIRED": Status.UNDELIVERED,
+    "DELETED": Status.UNDELIVERED,
+    "PENDING": Status.SENT,
+    "FAILED": Status.UNDELIVERED,
+    "UNDELIVERED": Status.UNDELIVERED,
 }
 _REASONS: Final = {
     "A": Reason.PROVIDER_ERROR,
     "F": Reason.PROVIDER_ERROR,
-    "FAILED": Reason.PROVIDER_ERROR,
-    "NOT_SENT": Reason.PROVIDER_ERROR,
     "NOT_DELIVERED": Reason.UNREACHABLE,
-    "UNDELIVERED": Reason.UNREACHABLE,
-    "EXPIRED": Reason.EXPIRED,
+    "NOT_ALLOWED": Reason.BLOCKED,
+    "INVALID_DESTINATION_ADDRESS": Reason.INVALID_RECIPIENT,
+    "INVALID_SOURCE_ADDRESS": Reason.INVALID_SENDER,
+    "ROUTE_NOT_AVAILABLE": Reason.UNROUTABLE,
+    "NOT_ENOUGH_CREDITS": Reason.INSUFFICIENT_CREDIT,
     "REJECTED": Reason.BLOCKED,
+    "INVALID_MESSAGE_FORMAT": Reason.INVALID_CONTENT,
+    "UNDELIV": Reason.UNREACHABLE,
+    "REJECTD": Reason.BLOCKED,
+    "EXPIRED": Reason.EXPIRED,
+    "DELETED": Reason.PROVIDER_ERROR,
+    "FAILED": Reason.PROVIDER_ERROR,
+    "UNDELIVERED": Reason.UNREACHABLE,
 }
 
 

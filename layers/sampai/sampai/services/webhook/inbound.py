@@ -52,6 +52,7 @@ class InboundService:
             channel=inbound.channel,
             provider_message_id=inbound.provider_message_id,
             is_new=is_new,
+            has_number=E164.fullmatch(inbound.sender) is not None,
         )
         if is_new:
             self._telemetry.count("MessageReceived", provider=inbound.provider)
