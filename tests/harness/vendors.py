@@ -291,11 +291,10 @@ class SmsNoc(Vendor):
         """Answer in pages of 25 rows. The times of the filter are in the zone that it names, and have no fractions."""
         zone = ZoneInfo(query["timezone"])
         since, until = (
-            datetime.fromisoformat(query[end]).replace(tzinfo=zone).astimezone(UTC)
-            for end in ("start_date", "end_date")
+            datetime.fromisoformat(query[bound]).replace(tzinfo=zone).astimezone(UTC)
+            for bound in ("start_date", "end_date")
         )
-        end = until + timedelta(seconds=1)
-        found = [each for each in rows if since <= each.row.created_at < end]
+        found = [each for each in rows if since <= each.row.created_at < until + timedelta(seconds=1)]
         number, last = int(query["page"]), max(1, ceil(len(found) / SMSNOC_PAGE))
         page = found[(number - 1) * SMSNOC_PAGE : number * SMSNOC_PAGE]
         return _success(
