@@ -18,7 +18,7 @@ MIN_FOUND_PER_PAGE: Final = 2
 """A page that reports on fewer of our messages costs more than it saves: an idle page."""
 
 MESSAGES_PER_IDLE_PAGE: Final = 10
-"""One idle page is allowed for this many messages; after that they are asked about one by one."""
+"""One idle page is allowed for this many messages, and none in a list with more than `MAX_PAGES`."""
 
 MAX_SEARCH_CALLS: Final = 50
 """List calls of one poll that search long lists by time."""
@@ -122,7 +122,9 @@ class Listing:
             found_before = len(self._results.reports)
             self._match_list([page], members)
             idle_pages += len(self._results.reports) - found_before < MIN_FOUND_PER_PAGE
-            if wanted <= self._results.reports.keys() or idle_pages > len(members) // MESSAGES_PER_IDLE_PAGE:
+            is_long = page.page_count is not None and page.page_count > MAX_PAGES
+            allowed = 0 if is_long else len(members) // MESSAGES_PER_IDLE_PAGE
+            if wanted <= self._results.reports.keys() or idle_pages > allowed:
                 return  # most rows belong to other messages
 
     def _read_list(self, query: ListQuery) -> list[ListPage]:
