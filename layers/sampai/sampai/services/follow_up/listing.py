@@ -95,9 +95,11 @@ class Listing:
             return False
         can_be_halved = self._can_be_halved(part)
         first = self._reader.page(self._provider, part, 0)
-        limit = 1 if can_be_halved and _is_long(part, first) else MAX_PAGES if can_be_halved else calls_left
+        limit = calls_left
+        if can_be_halved:
+            limit = min(limit, 1 if _is_long(part, first) else MAX_PAGES)
         is_complete = False
-        for page in self._reader.pages(self._provider, part, limit=min(limit, calls_left)):
+        for page in self._reader.pages(self._provider, part, limit=limit):
             self._matcher.match(page)
             is_complete = page.is_last
         if is_complete:
