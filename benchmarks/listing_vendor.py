@@ -83,10 +83,13 @@ class ListingVendors:
                 return self._smspoh_list(query)
         return {"error": False, "message": "Data message", "data": _nusasms_row(last)}
 
-    def _page(self, vendor: str, since: datetime, until: datetime, offset: int, limit: int) -> tuple[int, list[Entry]]:
+    def _page(
+        self, vendor: str, since: datetime, until: datetime, offset: int, limit: int, *, has_crowd: bool = True
+    ) -> tuple[int, list[Entry]]:
         """Return the number of messages that a vendor accepted between two times, and a page of them."""
         messages = [entry for entry in self.messages.get(vendor, ()) if since <= entry[0] <= until]
-        crowd = self.crowds.get(vendor, Crowd(name="", count=0, since=since, until=until))
+        nobody = Crowd(name="", count=0, since=since, until=until)
+        crowd = self.crowds.get(vendor, nobody) if has_crowd else nobody
         count, others = crowd.between(since, until)
         newest_first = merge(reversed(messages), others, reverse=True)
         return len(messages) + count, list(islice(newest_first, offset, offset + limit))
@@ -107,7 +110,9 @@ class ListingVendors:
     def _smspoh_list(self, query: Mapping[str, str]) -> Any:
         since, until = (_local(f"{query[f'filterByCreatedDate{end}']} 00:00:00", YANGON) for end in ("From", "To"))
         limit, number = int(query["limit"]), int(query["page"])
-        count, page = self._page("smspoh", since, until + timedelta(days=1), (number - 1) * limit, limit)
+        # The messages by name are to one number, and those of the crowd to others.
+        until, has_crowd = until + timedelta(days=1), "to" not in query
+        count, page = self._page("smspoh", since, until, (number - 1) * limit, limit, has_crowd=has_crowd)
         rows = [_smspoh_row(name) for _, name in page]
         return {"messages": rows, "links": {}, "limit": limit, "records": count, "start": (number - 1) * limit}
 

@@ -85,6 +85,11 @@ class Ledger:
         with self.lock:
             return [row for row in self._rows if vendor in ("", row.vendor)]
 
+    def listed(self, vendor: str) -> list[Row]:
+        """Return the rows in the list of a vendor, newest first."""
+        rows = [row for row in reversed(self.rows(vendor)) if row.is_listed]
+        return sorted(rows, key=lambda row: row.created_at, reverse=True)
+
     def find(self, vendor: str, provider_message_id: str) -> Row | None:
         """Return the row with a vendor's id, or None."""
         with self.lock:

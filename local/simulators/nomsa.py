@@ -16,7 +16,7 @@ from local.simulators.http import Reply, Request
 from local.simulators.ledger import Row, iso_utc
 from local.simulators.lifecycles import Lifecycle, Stage
 from local.simulators.outcomes import DEFAULT, Refusal
-from local.simulators.vendor import Entry, Refused, Route, Submission, Vendor
+from local.simulators.vendor import OTHER_TEXT, Entry, Refused, Route, Submission, Vendor
 
 DEMO_LABEL: Final = "nomsa-sms-demo"
 DEMO_QUOTA: Final = 10
@@ -81,6 +81,10 @@ class Nomsa(Vendor):
     def name_message(self, serial: int, submission: Submission) -> str:
         return str(serial)
 
+    def other_message(self, number: int) -> Submission:
+        details = {"message_id": f"MTPC{uuid.uuid4().hex[:30]}"}
+        return Submission(recipient=f"+8557{number:07}", sender="other", text=OTHER_TEXT, details=details)
+
     def store_failed(self, submission: Submission) -> None:
         """Store an UNSENT row: it is stored before the call to the carrier, and stays when the carrier fails."""
         self.add_row(submission, DEFAULT, is_taken=False)
@@ -128,8 +132,7 @@ class Nomsa(Vendor):
             query = _ListQuery(request.parameters)
         except ValueError as complaint:
             return error(400, "api_validation", str(complaint))
-        listed = (row for row in self.world.ledger.rows(self.name) if row.is_listed)
-        rows = [row for row in listed if query.matches(row, self._status(row))]
+        rows = [row for row in self.world.ledger.listed(self.name) if query.matches(row, self._status(row))]
         rows.sort(key=lambda row: (self._sort_key(row, query.sort_by), row.serial), reverse=not query.is_ascending)
         page = rows[query.offset : query.offset + query.limit]
         shown = [self._show(row, self.world.read_stage(row)) for row in page]

@@ -2,7 +2,8 @@
 
 `/_health` · `/_ledger[?vendor=…]` accepted messages · `/_calls` counts by vendor and operation ·
 `/_config` settings (GET, POST JSON) · `/_reset` (POST) delete everything except the settings ·
-`/_inbound` (POST JSON) make a vendor forward a message from a phone.
+`/_inbound` (POST JSON) make a vendor forward a message from a phone ·
+`/_crowd` (POST JSON) fill a vendor's list with the rows of other messages.
 """
 
 import itertools
@@ -27,11 +28,12 @@ from local.simulators.outcomes import Fault
 from local.simulators.registry import load_vendors
 from local.simulators.rudeness import make_rude
 from local.simulators.settings import Settings
-from local.simulators.vendor import World
+from local.simulators.vendor import CROWD, World
 from local.simulators.webhook_sender import WebhookSender
 
 HOST: Final = "127.0.0.1"
 MAX_BODY: Final = 4_000_000
+MAX_CROWD: Final = 100_000
 SHOWN_DETAILS: Final = ("file_sha256", "media_url")
 _log = logging.getLogger(__name__)
 
@@ -55,6 +57,7 @@ class Simulators:
             ("POST", "/_config"): self._configure,
             ("POST", "/_reset"): self._reset,
             ("POST", "/_inbound"): self._receive,
+            ("POST", "/_crowd"): self._add_crowd,
         }
         self._http = _Server((HOST, port), _Handler)
         self._http.simulators = self
@@ -97,7 +100,8 @@ class Simulators:
 
     def _show_ledger(self, request: Request) -> Reply:
         rows = self.world.ledger.rows(request.parameters.get("vendor", ""))
-        return Reply.json(200, [self._entry(row) for row in rows if row.accepted_at is not None])
+        taken = [row for row in rows if row.accepted_at is not None and row.operation != CROWD]
+        return Reply.json(200, [self._entry(row) for row in taken])
 
     def _entry(self, row: Row) -> dict[str, Any]:
         return {
@@ -127,6 +131,18 @@ class Simulators:
         self.world.ledger.reset()
         for vendor in self.vendors.values():
             vendor.reset()
+        return Reply.json(200, {"status": "ok"})
+
+    def _add_crowd(self, request: Request) -> Reply:
+        """Take the name of a vendor, a number of rows, and the seconds over which they are spread."""
+        try:
+            wanted = json.loads(request.body)
+            vendor, rows, seconds = self.vendors[wanted["vendor"]], wanted["rows"], wanted.get("seconds", 60)
+            if type(rows) is not int or not 0 < rows <= MAX_CROWD or type(seconds) not in (int, float) or seconds < 0:
+                raise ValueError(f"rows: 1 to {MAX_CROWD}; seconds: 0 or more")
+            vendor.add_crowd(rows, seconds)
+        except (ValueError, KeyError, TypeError, AttributeError) as problem:
+            return Reply.json(400, {"error": str(problem)})
         return Reply.json(200, {"status": "ok"})
 
     def _receive(self, request: Request) -> Reply:

@@ -18,7 +18,16 @@ from local.simulators.ledger import Row, iso_utc
 from local.simulators.lifecycles import Lifecycle, Stage
 from local.simulators.outcomes import Fault, Refusal, outcome_of
 from local.simulators.segments import is_gsm7, segments
-from local.simulators.vendor import Entry, Refused, Route, Submission, Vendor, naive_local, read_naive_local
+from local.simulators.vendor import (
+    OTHER_TEXT,
+    Entry,
+    Refused,
+    Route,
+    Submission,
+    Vendor,
+    naive_local,
+    read_naive_local,
+)
 
 REQUIRED: Final = ("sender_id", "type", "message")
 TEXT_TYPES: Final = ("plain", "unicode", "otp")
@@ -108,6 +117,10 @@ class SmsNoc(Vendor):
         """Return 13 hexadecimal digits of seconds and microseconds, in the format of PHP's uniqid()."""
         seconds, microseconds = divmod(serial, 1_000_000)
         return f"{seconds:08x}{microseconds:05x}"
+
+    def other_message(self, number: int) -> Submission:
+        fields = {"sender_id": "OtherBD", "message": OTHER_TEXT, "type": "plain"}
+        return self._submission(f"88017{number:08}", fields, {"is_list": False, "failed_before": []})
 
     def _answer_send(self, entries: Sequence[Entry]) -> Reply:
         rows = [entry for entry in entries if isinstance(entry, Row)]
@@ -199,8 +212,7 @@ class SmsNoc(Vendor):
             query = _ListQuery(request.parameters, self.zone)
         except ValueError as complaint:
             return error(str(complaint), status=422)
-        listed = (row for row in reversed(self.world.ledger.rows(self.name)) if row.is_listed)
-        rows = [row for row in listed if query.matches(row)]
+        rows = [row for row in self.world.ledger.listed(self.name) if query.matches(row)]
         start = (query.page - 1) * PER_PAGE
         shown = [
             {"id": row.serial, **self._show(row), "sent_at": _time(row, self.zone)}

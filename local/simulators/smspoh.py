@@ -22,7 +22,16 @@ from local.simulators.ledger import Row
 from local.simulators.lifecycles import Stage
 from local.simulators.outcomes import Refusal
 from local.simulators.segments import segments
-from local.simulators.vendor import Entry, Refused, Route, Submission, Vendor, naive_local, read_naive_local
+from local.simulators.vendor import (
+    OTHER_TEXT,
+    Entry,
+    Refused,
+    Route,
+    Submission,
+    Vendor,
+    naive_local,
+    read_naive_local,
+)
 from local.simulators.webhook_sender import Receipt
 
 YANGON: Final = timezone(timedelta(hours=6, minutes=30))
@@ -100,6 +109,9 @@ class SmsPoh(Vendor):
         """Return an upper-case GUID. Every fourth id is not a valid GUID, like one documented sample."""
         name = str(uuid.uuid4()).upper()
         return f"F5BR4DB{name[8:14]}C{name[14:]}" if serial % 4 == 0 else name
+
+    def other_message(self, number: int) -> Submission:
+        return _submission(f"0977{number:07}", {"from": "Other", "message": OTHER_TEXT}, "send")
 
     def _answer_send(self, entries: Sequence[Entry]) -> Reply:
         """Build the reply: always 201; failed entries have the status false and no id."""
@@ -190,8 +202,7 @@ class SmsPoh(Vendor):
         if limit_text not in LIMITS:
             return _bad_request()
         try:
-            listed = (row for row in reversed(self.world.ledger.rows(self.name)) if row.is_listed)
-            rows = [row for row in listed if _matches(row, parameters)]
+            rows = [row for row in self.world.ledger.listed(self.name) if _matches(row, parameters)]
         except ValueError:
             return _bad_request()
         limit = int(limit_text)

@@ -6,7 +6,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from functools import partial
 from typing import Any, ClassVar, Final
@@ -16,12 +16,17 @@ from local.simulators.http import Reply, Request, html
 from local.simulators.inbound import Callback, Inbound
 from local.simulators.ledger import Ledger, Row
 from local.simulators.lifecycles import Lifecycle, Stage, receipts_of, stage_at
-from local.simulators.outcomes import Fault, Outcome, Refusal, outcome_of
+from local.simulators.outcomes import DEFAULT, Fault, Outcome, Refusal, outcome_of
 from local.simulators.settings import Settings
 from local.simulators.webhook_sender import BuildReceipt, Receipt, WebhookSender
 
 EARLY_RECEIPT_TIMEOUT_SECONDS: Final = 8.0
 """The maximum delay of a reply for the delivery of early receipts. It is below the client's time-out of ten seconds."""
+
+CROWD: Final = "crowd"
+"""The operation of the rows of a crowd: messages that other systems sent through the same account."""
+
+OTHER_TEXT: Final = "Your parcel is here"
 
 
 @dataclass(slots=True)
@@ -165,6 +170,20 @@ class Vendor(ABC):
         """Return the webhook call for an inbound message. Raises ValueError for a kind without such calls."""
         raise ValueError(f"{self.name} hands on no {inbound.kind}")
 
+    def other_message(self, number: int) -> Submission:
+        """Return a message of another system with the same account. Raises ValueError if the vendor has no list."""
+        raise ValueError(f"{self.name} has no list")
+
+    def add_crowd(self, count: int, seconds: float) -> None:
+        """Store rows of other messages, from now on at even intervals, as if that time had passed.
+
+        Raises ValueError if the vendor has no list.
+        """
+        now = time.time()
+        for number in range(count):
+            submission = replace(self.other_message(number), operation=CROWD)
+            self.add_row(submission, DEFAULT, is_taken=True, created_at=now + seconds * (number + 1) / count)
+
     def reset(self) -> None:
         """Delete the vendor's own state outside the ledger. By default there is none."""
         return
@@ -190,9 +209,11 @@ class Vendor(ABC):
             self.world.stopping.wait(self.world.settings.slow_answer_seconds)
         return reply if faulty is None or is_late else self._apply_fault(reply, faulty.fault)
 
-    def add_row(self, submission: Submission, outcome: Outcome, *, is_taken: bool) -> Row:
-        """Store a row for a submission; if it is taken, the present time becomes `accepted_at`."""
-        ledger, now = self.world.ledger, time.time()
+    def add_row(
+        self, submission: Submission, outcome: Outcome, *, is_taken: bool, created_at: float | None = None
+    ) -> Row:
+        """Store a row for a submission, with the present time unless another is given. A taken row is accepted then."""
+        ledger, now = self.world.ledger, time.time() if created_at is None else created_at
         serial = ledger.next_serial()
         # An SMS has no read receipt, so its last stage is delivered.
         has_no_read_receipt = outcome.lifecycle is Lifecycle.READ and submission.channel == "sms"

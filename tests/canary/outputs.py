@@ -18,6 +18,7 @@ _SENT_TO_VENDORS: Final = frozenset({Kind.CONTENT, Kind.FILE, Kind.NUMBER, Kind.
 
 ALLOWED: Final[Mapping[str, frozenset[Kind]]] = {
     **{f"body to {vendor}": _SENT_TO_VENDORS for vendor in VENDORS},
+    "URL at smspoh": frozenset({Kind.NUMBER}),  # the filter of its list
     "message that is not final, in its table": frozenset({Kind.CONTENT, Kind.NUMBER}),
     "repr of SendRequest": frozenset({Kind.MISPLACED}),  # as the name of a provider, or of a list
     "message that is final, in its table": frozenset({Kind.NUMBER}),

@@ -11,7 +11,7 @@ from sampai.domain.outcome import Outcome
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.providers.base import ProviderConfig
-from sampai.providers.features import ListPage, Window
+from sampai.providers.features import ListPage, ListQuery
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +127,7 @@ class ProviderCases:
     lookup: tuple[str, HttpRequest] | None = None
     """A provider_message_id and the request that looks it up."""
     lookup_answers: tuple[LookupAnswer, ...] = ()
-    list_requests: tuple[tuple[Window, int, HttpRequest], ...] = ()
+    list_requests: tuple[tuple[ListQuery, int, HttpRequest], ...] = ()
     list_answers: tuple[ListAnswer, ...] = ()
     account_checks: tuple[tuple[str, HttpRequest], ...] = ()
     """The request of each check."""

@@ -45,7 +45,7 @@ from sampai.providers.nomsa import sms as nomsa
 from sampai.providers.nusasms import sms as nusasms
 from sampai.services import attempt, circuit_breakers, publish
 from sampai.services.deadline import Deadline
-from sampai.services.follow_up import leases, matching, next_state, poller, reader, reconciliation, wake_ups
+from sampai.services.follow_up import leases, listing, matching, next_state, poller, reader, reconciliation, wake_ups
 from sampai.services.ports import correlations
 from sampai.services.ports.correlations import Correlation
 from sampai.services.ports.runtime import UnavailableError
@@ -559,16 +559,45 @@ def _(planter: Planter) -> None:
 
 @defect("a refused list counts as one without the message", "unit/services/follow_up/next_state")
 def _(planter: Planter) -> None:
-    def make(pages: Any) -> Any:
-        def end_at_refusal(self: Any, *arguments: Any) -> Iterator[Any]:
+    def make(page: Any) -> Any:
+        def end_at_refusal(self: Any, *arguments: Any) -> Any:
             try:
-                yield from pages(self, *arguments)
+                return page(self, *arguments)
             except reader.PollFailedError:
-                return
+                return features.ListPage(entries=(), is_last=True)
 
         return end_at_refusal
 
+    planter.replace(reader.VendorReader, "page", make)
+
+
+@defect("a list that is cut counts as one without the message", "unit/services/follow_up/reader")
+def _(planter: Planter) -> None:
+    def make(pages: Any) -> Any:
+        def end_at_limit(self: Any, *arguments: Any, **options: Any) -> Iterator[Any]:
+            read = list(pages(self, *arguments, **options))
+            yield from read[:-1]
+            yield replace(read[-1], is_last=True)
+
+        return end_at_limit
+
     planter.replace(reader.VendorReader, "pages", make)
+
+
+@defect("a list that is too long is read from its top alone", "unit/application/busy_accounts")
+def _(planter: Planter) -> None:
+    planter.replace(listing.Listing, "_can_be_halved", _constant(False))
+
+
+@defect("the search ends at a row of another message", "unit/application/busy_accounts")
+def _(planter: Planter) -> None:
+    def make(_: Any) -> Any:
+        def is_found(self: Any, message: Message) -> bool:
+            return message.message_id in self._results.candidates
+
+        return is_found
+
+    planter.replace(listing.Listing, "_is_found", make)
 
 
 @defect("a look-up that answers about another id is evidence", "unit/services/follow_up/poller")
@@ -1133,9 +1162,9 @@ def _(planter: Planter) -> None:
 @defect("pages that repeat are read again and again", "unit/services/follow_up/reader")
 def _(planter: Planter) -> None:
     def make(pages: Any) -> Any:
-        def all_pages(self: Any, provider: Any, window: Any) -> Any:
-            for number in range(reader.MAX_PAGES):
-                yield self._read(provider.build_list(window, number), partial(provider.parse_list, page=number))
+        def all_pages(self: Any, provider: Any, query: Any, *, limit: int = reader.MAX_PAGES) -> Any:
+            for number in range(limit):
+                yield self._read(provider.build_list(query, number), partial(provider.parse_list, page=number))
 
         return all_pages
 

@@ -12,13 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from math import ceil
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
+from zoneinfo import ZoneInfo
 
 from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
 from sampai.domain.message import Channel
 from sampai.domain.status import Status
-from sampai.domain.times import to_text
+from sampai.domain.times import from_text, to_text
 from sampai.providers.registry import PROVIDERS
 from sampai.services.ports.runtime import Clock
 from sampai.services.ports.transport import NoResponse
@@ -48,6 +50,8 @@ TEMPLATES: Final = (
 )
 CHANNEL: Final = "c0000000-0000-4000-8000-000000000001"
 
+SMSNOC_PAGE: Final = 25
+
 DHAKA, YANGON = timedelta(hours=6), timedelta(hours=6, minutes=30)
 
 
@@ -72,6 +76,8 @@ class Call:
     sent: tuple[Sent, ...] = ()
     looked_up: str | None = None
     question: str | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    """The filter and the page of a list."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,6 +92,14 @@ class Row:
     status: Status = Status.ACCEPTED
     word: str | None = None
     """The word that SMS NOC shows instead of its word for the status."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRow:
+    """A row of a list, with the status that the vendor shows."""
+
+    row: Row
+    status: Status
 
 
 # --- answers ----------------------------------------------------------------------------------------------------------
@@ -187,7 +201,8 @@ class Vendor:
         """Answer a send: all rows are accepted."""
         raise NotImplementedError
 
-    def listed(self, rows: Sequence[Row], statuses: Sequence[Status]) -> HttpResponse:
+    def listed(self, query: Mapping[str, str], rows: Sequence[ListedRow]) -> HttpResponse:
+        """Answer with one page of the rows that pass the filter. The rows come newest first."""
         raise NotImplementedError
 
     def found(self, row: Row | None, status: Status) -> HttpResponse:
@@ -222,13 +237,19 @@ class Nomsa(Vendor):
         if request.method == "POST":
             document = json.loads(request.body)
             return Call(sent=(Sent(document["recipient"].removeprefix("+"), document["body"]),))
-        return Call(looked_up=_last_part(request, unless="sms"))
+        return Call(looked_up=_last_part(request, unless="sms"), query=_query_of(request))
 
     def taken(self, rows: Sequence[Row], *, is_bulk: bool) -> HttpResponse:
         return json_response(201, self._row(rows[0], Status.ACCEPTED))
 
-    def listed(self, rows: Sequence[Row], statuses: Sequence[Status]) -> HttpResponse:
-        return nomsa_list(*(self._row(row, status) for row, status in zip(rows, statuses, strict=True)))
+    def listed(self, query: Mapping[str, str], rows: Sequence[ListedRow]) -> HttpResponse:
+        since, until = from_text(query["created_at[gte]"]), from_text(query["created_at[lte]"])
+        found = [each for each in rows if since <= each.row.created_at <= until]
+        offset, limit = int(query["offset"]), int(query["limit"])
+        if not 1 <= limit <= 100:
+            return json_response(400, {"code": "api_validation", "message": '"limit" is out of range'})
+        page = [self._row(each.row, each.status) for each in found[offset : offset + limit]]
+        return json_response(200, {"has_more": len(found) > offset + limit, "data": page})
 
     def found(self, row: Row | None, status: Status) -> HttpResponse:
         return json_response(404, {"code": "not_found"}) if row is None else json_response(200, self._row(row, status))
@@ -262,7 +283,7 @@ class SmsNoc(Vendor):
                 return Call(sent=(Sent(document["contact_list_id"], document["message"], is_list=True),))
             return Call(sent=tuple(Sent(number, document["message"]) for number in document["recipient"].split(",")))
         last = _last_part(request, unless="sms")
-        return Call(question=last) if last == "balance" else Call(looked_up=last)
+        return Call(question=last) if last == "balance" else Call(looked_up=last, query=_query_of(request))
 
     def taken(self, rows: Sequence[Row], *, is_bulk: bool) -> HttpResponse:
         if rows[0].sent.is_list:
@@ -271,9 +292,26 @@ class SmsNoc(Vendor):
         data = [self._row(row, Status.ACCEPTED) for row in rows]
         return _success(data if is_bulk else data[0])
 
-    def listed(self, rows: Sequence[Row], statuses: Sequence[Status]) -> HttpResponse:
-        data = [self._row(row, status) for row, status in zip(rows, statuses, strict=True)]
-        return _success({"current_page": 1, "data": data, "last_page": 1, "next_page_url": None})
+    def listed(self, query: Mapping[str, str], rows: Sequence[ListedRow]) -> HttpResponse:
+        """Answer in pages of 25 rows. The times of the filter are in the zone that it names, and have no fractions."""
+        zone = ZoneInfo(query["timezone"])
+        since, until = (
+            datetime.fromisoformat(query[bound]).replace(tzinfo=zone).astimezone(UTC)
+            for bound in ("start_date", "end_date")
+        )
+        found = [each for each in rows if since <= each.row.created_at < until + timedelta(seconds=1)]
+        number, last = int(query["page"]), max(1, ceil(len(found) / SMSNOC_PAGE))
+        page = found[(number - 1) * SMSNOC_PAGE : number * SMSNOC_PAGE]
+        return _success(
+            {
+                "current_page": number,
+                "data": [self._row(each.row, each.status) for each in page],
+                "last_page": last,
+                "next_page_url": f"https://app.smsnoc.com/api/v3/sms?page={number + 1}" if number < last else None,
+                "per_page": SMSNOC_PAGE,
+                "total": len(found),
+            }
+        )
 
     def found(self, row: Row | None, status: Status) -> HttpResponse:
         if row is None:
@@ -308,13 +346,26 @@ class SmsPoh(Vendor):
         if request.method == "POST":
             document = json.loads(request.body)
             return Call(sent=tuple(self._sent(entry) for entry in document.get("messages", [document])))
-        return Call(question=_last_part(request, unless="messages"))
+        return Call(question=_last_part(request, unless="messages"), query=_query_of(request))
 
     def taken(self, rows: Sequence[Row], *, is_bulk: bool) -> HttpResponse:
         return json_response(201, {"messages": [self._row(row, Status.ACCEPTED) for row in rows]})
 
-    def listed(self, rows: Sequence[Row], statuses: Sequence[Status]) -> HttpResponse:
-        return smspoh_history(*(self._row(row, status) for row, status in zip(rows, statuses, strict=True)))
+    def listed(self, query: Mapping[str, str], rows: Sequence[ListedRow]) -> HttpResponse:
+        """Answer with whole days. For a page after the last one, the vendor's software returns the last one."""
+        since, until, number = (query.get(n, "") for n in ("filterByCreatedDateFrom", "filterByCreatedDateTo", "to"))
+        if query["limit"] not in ("20", "50", "100", "500", "1000"):
+            return json_response(400, {"name": "Bad Request", "message": "limit", "code": 0, "status": 400})
+        found = [
+            each
+            for each in rows
+            if since <= _local(each.row.created_at, YANGON)[:10] <= until and number in ("", each.row.sent.number)
+        ]
+        limit = int(query["limit"])
+        page = min(int(query["page"]), max(1, ceil(len(found) / limit)))
+        shown = [self._row(each.row, each.status) for each in found[(page - 1) * limit : page * limit]]
+        document = {"messages": shown, "limit": limit, "records": len(found), "start": (page - 1) * limit}
+        return json_response(200, document)
 
     def told(self, question: str) -> HttpResponse:
         return json_response(200, {"balance": 1227748, "currency": "MMK"})
@@ -433,6 +484,10 @@ def vendor_of(request: HttpRequest) -> Vendor:
     return _APIS[next(name for name in PROVIDERS if name in request.host or path.startswith(f"/{name}/"))]
 
 
+def _query_of(request: HttpRequest) -> Mapping[str, str]:
+    return dict(parse_qsl(urlsplit(request.url).query))
+
+
 def _last_part(request: HttpRequest, unless: str = "") -> str | None:
     """Return the last part of the path, or None if it is that of a list."""
     last = urlsplit(request.url).path.rpartition("/")[2]
@@ -486,7 +541,7 @@ def _ignore(*_: object) -> None:
 
 @dataclass(kw_only=True)
 class FakeVendors:
-    """All vendors. Ids are `nomsa-1`, `nomsa-2`, `smsnoc-1` …; lists show every message on one page."""
+    """All vendors. Ids are `nomsa-1`, `nomsa-2`, `smsnoc-1` …; lists have the filters and pages of the vendors."""
 
     clock: Clock = field(default=lambda: datetime(2026, 11, 21, 10, 0, tzinfo=UTC))
     moods: dict[str, str] = field(default_factory=dict)
@@ -563,7 +618,7 @@ class FakeVendors:
             return vendor.told(call.question)
         rows = [row for row in self.ledger if row.vendor is vendor]
         if call.looked_up is None:
-            return vendor.listed(rows, [row.status for row in rows])
+            return vendor.listed(call.query, newest_first([ListedRow(row, row.status) for row in rows]))
         row = next((row for row in rows if row.provider_message_id == call.looked_up), None)
         return vendor.found(row, row.status if row else Status.ACCEPTED)
 
@@ -571,6 +626,10 @@ class FakeVendors:
         """Whether a request comes with another key than the account's. SMS has a user and a password instead."""
         keys = [value for name, value in request.headers.items() if name.lower() == "apikey"]
         return vendor.name == "nusasms" and bool(keys) and self.nusasms_api_key not in (None, *keys)
+
+
+def newest_first(rows: Sequence[ListedRow]) -> list[ListedRow]:
+    return sorted(reversed(rows), key=lambda each: each.row.created_at, reverse=True)
 
 
 def deliver(row: Row) -> None:

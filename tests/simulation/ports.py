@@ -32,7 +32,18 @@ from tests.fakes import (
     RecordingQueue,
 )
 from tests.harness.application import SECRET
-from tests.harness.vendors import BROKEN, GARBAGE, Call, Vendor, lost, unauthorized, unreached, vendor_of
+from tests.harness.vendors import (
+    BROKEN,
+    GARBAGE,
+    Call,
+    ListedRow,
+    Vendor,
+    lost,
+    newest_first,
+    unauthorized,
+    unreached,
+    vendor_of,
+)
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -314,8 +325,8 @@ class SimulatedTransport:
         rows = [row for row in world.rows if row.vendor is vendor and row.created_at + lag <= world.now]
         statuses = [Status.ACCEPTED if outcome == REGRESSED else row.status_at(world.now) for row in rows]
         if call.looked_up is None:
-            shown = len(rows) - (outcome == LAGS)
-            return vendor.listed(rows[: max(shown, 0)], statuses[: max(shown, 0)])
+            shown = newest_first([ListedRow(row, status) for row, status in zip(rows, statuses, strict=True)])
+            return vendor.listed(call.query, shown[1:] if outcome == LAGS else shown)
         place = next((i for i, row in enumerate(rows) if row.provider_message_id == call.looked_up), None)
         if place is None or outcome == LAGS:
             return vendor.found(None, Status.ACCEPTED)

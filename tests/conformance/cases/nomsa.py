@@ -12,7 +12,7 @@ from sampai.domain.outcome import FailureScope, NotTaken, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.providers.base import ProviderConfig
-from sampai.providers.features import ListedMessage, ListPage, Window
+from sampai.providers.features import ListedMessage, ListPage, ListQuery
 from tests.conformance.case import Answer, ListAnswer, LookupAnswer, ProviderCases, Refusal, Send
 
 BASE = "https://nomsa.example/v1"
@@ -378,21 +378,21 @@ LIST_ANSWERS = (
         title="nothing, although more is promised",
         response=said(200, {"has_more": True, "data": []}),
         number=3,
-        page=ListPage(entries=(), is_last=True),
+        page=ListPage(entries=(), is_last=False),
     ),
     ListAnswer(
-        title="a short page without has_more is the last",
+        title="a page without has_more proves no end",
         response=said(200, {"data": [UNSENT_ROW]}),
-        page=ListPage(entries=(listed(UNSENT_ROW, ACCEPTED_26),), is_last=True),
+        page=ListPage(entries=(listed(UNSENT_ROW, ACCEPTED_26),), is_last=False),
     ),
     ListAnswer(
-        title="a full page without has_more is not",
-        response=said(200, {"data": FULL_PAGE}),
-        page=ListPage(entries=FULL_ENTRIES, is_last=False),
+        title="a full page that is the last",
+        response=said(200, {"has_more": False, "data": FULL_PAGE}),
+        page=ListPage(entries=FULL_ENTRIES, is_last=True),
     ),
     ListAnswer(
         title="a row without an id",
-        response=said(200, {"data": [{**SENT_ROW, "id": None}]}),
+        response=said(200, {"has_more": False, "data": [{**SENT_ROW, "id": None}]}),
         page=ListPage(entries=(), is_last=True),
     ),
     ListAnswer(title="an error under 200", response=error(200, "rate_limit", "Too many requests.")),
@@ -446,7 +446,7 @@ CASES = ProviderCases(
     lookup_answers=LOOKUP_ANSWERS,
     list_requests=(
         (
-            Window(since=T0, until=datetime(2026, 11, 21, 11, 30, 0, 500000, tzinfo=UTC)),
+            ListQuery(since=T0, until=datetime(2026, 11, 21, 11, 30, 0, 500000, tzinfo=UTC)),
             2,
             HttpRequest(
                 method="GET",

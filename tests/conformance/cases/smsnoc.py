@@ -15,7 +15,7 @@ from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknow
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.providers.base import ProviderConfig
-from sampai.providers.features import ListedMessage, ListPage, Window
+from sampai.providers.features import ListedMessage, ListPage, ListQuery
 from tests.conformance.case import (
     AccountAnswer,
     Answer,
@@ -457,7 +457,7 @@ LIST_ANSWERS = (
             {**ROW, "created_at": "2026-11-21T10:00:00.000000Z"},
             {**ROW, "created_at": None, "sent_at": "2026-11-21 16:00:00"},
         ),
-        page=ListPage(entries=(listed(T0), listed(T0), listed(T0)), is_last=True),
+        page=ListPage(entries=(listed(T0), listed(T0), listed(T0)), is_last=True, page_count=1),
     ),
     ListAnswer(
         title="uids that tell no time, with and without one in their row",
@@ -501,21 +501,35 @@ LIST_ANSWERS = (
                 ),
             ),
             is_last=True,
+            page_count=1,
         ),
     ),
-    ListAnswer(title="the first of three", response=page_of(ROW, **MORE), page=ListPage(entries=ONE, is_last=False)),
+    ListAnswer(
+        title="the first of three",
+        response=page_of(ROW, **MORE),
+        page=ListPage(entries=ONE, is_last=False, page_count=3),
+    ),
     ListAnswer(
         title="the third of three, by our own counting",
         response=page_of(ROW, **MORE),
         number=2,
+        page=ListPage(entries=ONE, is_last=True, page_count=3),
+    ),
+    ListAnswer(
+        title="no count, and no next page",
+        response=page_of(ROW, last_page=None),
         page=ListPage(entries=ONE, is_last=True),
     ),
     ListAnswer(
-        title="no next page",
+        title="no next page, although more are counted",
         response=page_of(ROW, last_page=3),
-        page=ListPage(entries=ONE, is_last=True),
+        page=ListPage(entries=ONE, is_last=False, page_count=3),
     ),
-    ListAnswer(title="no rows", response=page_of(**MORE), page=ListPage(entries=(), is_last=True)),
+    ListAnswer(
+        title="no rows, although more are counted",
+        response=page_of(**MORE),
+        page=ListPage(entries=(), is_last=False, page_count=3),
+    ),
     ListAnswer(
         title="a list that says nothing of its length goes on",
         response=success({"data": [ROW]}),
@@ -524,7 +538,7 @@ LIST_ANSWERS = (
     ListAnswer(
         title="a row without a uid",
         response=page_of({**ROW, "uid": None}),
-        page=ListPage(entries=(), is_last=True),
+        page=ListPage(entries=(), is_last=True, page_count=1),
     ),
     ListAnswer(title="an object for the rows", response=success({"data": {}})),
     ListAnswer(title="an error with rows", response=said(200, {"status": "error", "data": {"data": [ROW]}})),
@@ -832,7 +846,7 @@ CASES = ProviderCases(
     lookup_answers=LOOKUP_ANSWERS,
     list_requests=(
         (
-            Window(since=T0, until=datetime(2026, 11, 21, 19, 30, tzinfo=UTC)),
+            ListQuery(since=T0, until=datetime(2026, 11, 21, 19, 30, tzinfo=UTC)),
             0,
             HttpRequest(
                 method="GET",

@@ -13,7 +13,7 @@ from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknow
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.providers.base import ProviderConfig
-from sampai.providers.features import ListedMessage, ListPage, Window
+from sampai.providers.features import ListedMessage, ListPage, ListQuery
 from tests.conformance.case import (
     AccountAnswer,
     Answer,
@@ -386,13 +386,32 @@ REFUSALS = (
 LIST_REQUESTS = (
     (
         # 17:29:59 and 17:30:00 UTC are the last second of a day in Yangon, and the first of the next.
-        Window(since=datetime(2026, 11, 20, 17, 29, 59, tzinfo=UTC), until=datetime(2026, 11, 20, 17, 30, tzinfo=UTC)),
+        ListQuery(
+            since=datetime(2026, 11, 20, 17, 29, 59, tzinfo=UTC), until=datetime(2026, 11, 20, 17, 30, tzinfo=UTC)
+        ),
         1,
         HttpRequest(
             method="GET",
-            url=f"{BASE}/messages?limit=100&page=2&filterByCreatedDateFrom=2026-11-20&filterByCreatedDateTo=2026-11-22",
+            url=f"{BASE}/messages?limit=1000&page=2&filterByCreatedDateFrom=2026-11-20&filterByCreatedDateTo=2026-11-22",
             headers=AUTH,
-            response_limit=1024 * 1024,
+            response_limit=8 * 1024 * 1024,
+        ),
+    ),
+    (
+        ListQuery(
+            since=datetime(2026, 11, 20, 10, 0, tzinfo=UTC),
+            until=datetime(2026, 11, 20, 10, 20, tzinfo=UTC),
+            recipient="959123456701",
+        ),
+        0,
+        HttpRequest(
+            method="GET",
+            url=(
+                f"{BASE}/messages?limit=1000&page=1&filterByCreatedDateFrom=2026-11-20"
+                "&filterByCreatedDateTo=2026-11-21&to=959123456701"
+            ),
+            headers=AUTH,
+            response_limit=8 * 1024 * 1024,
         ),
     ),
 )
@@ -460,24 +479,29 @@ LIST_ANSWERS = (
     ListAnswer(
         title="the first of two pages",
         response=history([SUCCESS_ROW, SENT_ROW], limit=100, records=152, start=0),
-        page=ListPage(entries=(SUCCESS_LISTED, SENT_LISTED), is_last=False),
+        page=ListPage(entries=(SUCCESS_LISTED, SENT_LISTED), is_last=False, page_count=2),
     ),
     ListAnswer(
         title="the last of two pages, though the links still name a next one",
         response=history([SENT_ROW], limit=100, records=152, start=100),
         number=1,
-        page=ListPage(entries=(SENT_LISTED,), is_last=True),
+        page=ListPage(entries=(SENT_LISTED,), is_last=True, page_count=2),
     ),
     ListAnswer(
         title="pages that the vendor made smaller than was asked",
         response=history([SENT_ROW], limit=20, records=152, start=20),
         number=1,
-        page=ListPage(entries=(SENT_LISTED,), is_last=False),
+        page=ListPage(entries=(SENT_LISTED,), is_last=False, page_count=8),
     ),
     ListAnswer(
         title="no count, and fewer rows than fit",
-        response=said(201, {"messages": [SENT_ROW]}),
+        response=history([SENT_ROW], limit=100),
         page=ListPage(entries=(SENT_LISTED,), is_last=True),
+    ),
+    ListAnswer(
+        title="neither a count nor a limit proves no end",
+        response=said(201, {"messages": [SENT_ROW]}),
+        page=ListPage(entries=(SENT_LISTED,), is_last=False),
     ),
     ListAnswer(
         title="no count, and as many rows as fit",
@@ -485,8 +509,13 @@ LIST_ANSWERS = (
         page=ListPage(entries=(SENT_LISTED,), is_last=False),
     ),
     ListAnswer(
-        title="no rows, whatever the count says",
+        title="no rows, although some are counted",
         response=history([], limit=100, records=152),
+        page=ListPage(entries=(), is_last=False, page_count=2),
+    ),
+    ListAnswer(
+        title="an empty history",
+        response=history([], limit=1000, records=0, start=0),
         page=ListPage(entries=(), is_last=True),
     ),
     ListAnswer(

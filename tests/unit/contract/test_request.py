@@ -402,8 +402,7 @@ def test_message_to_lists_is_never_polled_and_ends_unconfirmed(reply: Reply, sta
 
 def test_message_to_a_number_is_polled_even_beside_one_to_lists() -> None:
     row = {"uid": "606812e63f78c", "to": "8801744977910", "message": "Your code is 1234", "status": "Delivered"}
-    page = smsnoc({"data": [row], "last_page": 1, "next_page_url": None})
-    app = Application(TAKEN, smsnoc(row | {"status": "Queued"}), page)
+    app = Application(TAKEN, smsnoc(row | {"status": "Queued"}), smsnoc(row))
     app.send(campaign("to-lists"))
     app.send(request("to-one", home="smsnoc"))
 

@@ -34,11 +34,13 @@ class SupportsLookup(Provider):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """The messages to list: those that the vendor took between two instants."""
+class ListQuery:
+    """The messages to list: those that the vendor took between two instants, to every number or to one."""
 
     since: datetime
     until: datetime
+    recipient: str | None = field(default=None, repr=False)
+    """A value of `SupportsListing.recipient_filter`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +60,21 @@ class ListPage:
 
     entries: tuple[ListedMessage, ...]
     is_last: bool
+    """Whether the vendor says that no page follows. Only then a message that was not listed is not there."""
+    page_count: int | None = None
+    """The pages of the whole list, or None if the vendor does not tell."""
 
 
 class SupportsListing(Provider):
     """The vendor lists its messages in pages."""
 
     @abstractmethod
-    def build_list(self, window: Window, page: int) -> HttpRequest:
-        """Build the request for one page of the window. The first page is 0."""
+    def build_list(self, query: ListQuery, page: int) -> HttpRequest:
+        """Build the request for one page of a list. The first page is 0.
+
+        The vendor's filter may be wider than the query, and never narrower. Queries that it cannot tell apart must have
+        the same URL.
+        """
 
     @abstractmethod
     def parse_list(self, response: HttpResponse, page: int) -> ListPage:
@@ -73,6 +82,10 @@ class SupportsListing(Provider):
 
         Raise UnreadableAnswerError (or any other exception) if it has no list.
         """
+
+    def recipient_filter(self, message: Message) -> str | None:
+        """Return the recipient of a message as the vendor filters its list by it, or None if the vendor cannot."""
+        return None
 
     def listed_texts(self, text: str) -> tuple[str, ...]:
         """Return the forms in which the vendor may list a text that we sent: as it is, and as the vendor changes it."""

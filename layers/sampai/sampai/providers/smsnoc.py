@@ -24,11 +24,11 @@ from sampai.providers.base import Capabilities
 from sampai.providers.features import (
     ListedMessage,
     ListPage,
+    ListQuery,
     SupportsAccountChecks,
     SupportsBatchSend,
     SupportsListing,
     SupportsLookup,
-    Window,
 )
 from sampai.providers.responses import (
     AccountRefusedError,
@@ -44,7 +44,8 @@ BATCH_LIMIT_BYTES: Final = 2 * 1024 * 1024
 """Each row of the response repeats the text, possibly with six bytes for each of its UTF-16 units."""
 
 DHAKA: Final = timezone(timedelta(hours=6))
-"""The zone of Bangladesh, all year, which the query of the list names."""
+ZONE: Final = "Asia/Dhaka"
+"""The zone that the filter of the list names: the vendor takes the times of the filter in it."""
 
 # Public code of "Ultimate SMS", the software that SMS NOC runs, and of its gateways. The vendor's page names no status.
 # The words of the last line are states of a campaign there; guess: a message can have them too.
@@ -225,14 +226,14 @@ class SmsNoc(SupportsLookup, SupportsListing, SupportsBatchSend, SupportsAccount
             return None
         return _parse_report(_parse_data(envelope, response))
 
-    def build_list(self, window: Window, page: int) -> HttpRequest:
-        query = {
+    def build_list(self, query: ListQuery, page: int) -> HttpRequest:
+        parameters = {
             "page": str(page + 1),
-            "start_date": _format_dhaka_time(window.since),
-            "end_date": _format_dhaka_time(window.until),
-            "timezone": "Asia/Dhaka",
+            "start_date": _format_dhaka_time(query.since),
+            "end_date": _format_dhaka_time(query.until),
+            "timezone": ZONE,
         }
-        return HttpRequest.get(self._sms_url, query=query, headers=self._headers, response_limit=PAGE_LIMIT_BYTES)
+        return HttpRequest.get(self._sms_url, query=parameters, headers=self._headers, response_limit=PAGE_LIMIT_BYTES)
 
     def parse_list(self, response: HttpResponse, page: int) -> ListPage:
         """Parse one page of the list. A row without a valid uid is left out, and the other rows remain."""
@@ -244,7 +245,8 @@ class SmsNoc(SupportsLookup, SupportsListing, SupportsBatchSend, SupportsAccount
         zone = self.config.zone
         return ListPage(
             entries=tuple(_parse_row(row, zone) for row in readable),
-            is_last=not rows or _is_last_page(paginator, page + 1),
+            is_last=_is_last_page(paginator, page + 1),
+            page_count=_parse_page_count(paginator),
         )
 
     def build_account_check(self, check: str) -> HttpRequest:
@@ -463,8 +465,13 @@ def _parse_uid_time(uid: str) -> datetime | None:
 
 
 def _is_last_page(paginator: Mapping[str, Any], number: int) -> bool:
+    last = _parse_page_count(paginator)
+    return paginator.get("next_page_url", "") is None if last is None else number >= last
+
+
+def _parse_page_count(paginator: Mapping[str, Any]) -> int | None:
     last = paginator.get("last_page")
-    return paginator.get("next_page_url", "") is None or (isinstance(last, int) and number >= last)
+    return last if type(last) is int and last > 0 else None
 
 
 def _format_dhaka_time(instant: datetime) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from hashlib import sha256
+from math import ceil
 from typing import Any, Final
 
 from sampai.domain.account import AccountStatus, Balance
@@ -23,18 +24,19 @@ from sampai.providers.base import Capabilities
 from sampai.providers.features import (
     ListedMessage,
     ListPage,
+    ListQuery,
     SupportsAccountChecks,
     SupportsBatchSend,
     SupportsEncryption,
     SupportsListing,
     SupportsReferences,
     SupportsWebhooks,
-    Window,
 )
 from sampai.providers.responses import AccountRefusedError, UnreadableAnswerError, refused_by_status
 
-PAGE_SIZE: Final = 100
-PAGE_LIMIT_BYTES: Final = 1024 * 1024
+PAGE_SIZE: Final = 1000
+PAGE_LIMIT_BYTES: Final = 8 * 1024 * 1024
+"""A full page of the longest texts, with six bytes for each of their characters."""
 
 BATCH_LIMIT_BYTES: Final = 2 * 1024 * 1024
 """Each entry of the response repeats its text, possibly with six bytes for each of its UTF-16 units."""
@@ -182,16 +184,22 @@ class SmsPoh(
         sent = [(_digits(message.recipient), self.reference_of(message)) for message in messages]
         return _parse_bulk([entry if isinstance(entry, dict) else {} for entry in entries], sent)
 
-    def build_list(self, window: Window, page: int) -> HttpRequest:
-        query = {
+    def recipient_filter(self, message: Message) -> str | None:
+        """Return the digits of a number in Myanmar: the page documents the filter for numbers that start with 95."""
+        number = _digits(message.recipient)
+        return number if number.startswith("95") else None
+
+    def build_list(self, query: ListQuery, page: int) -> HttpRequest:
+        parameters = {
             "limit": str(PAGE_SIZE),
             "page": str(page + 1),
-            "filterByCreatedDateFrom": _format_yangon_date(window.since),
+            "filterByCreatedDateFrom": _format_yangon_date(query.since),
             # The page does not say whether the last day is included, so we request one more day.
-            "filterByCreatedDateTo": _format_yangon_date(window.until + timedelta(days=1)),
+            "filterByCreatedDateTo": _format_yangon_date(query.until + timedelta(days=1)),
+            **({} if query.recipient is None else {"to": query.recipient}),
         }
         url = f"{self.config.base_url}/messages"
-        return HttpRequest.get(url, query=query, headers=self._headers, response_limit=PAGE_LIMIT_BYTES)
+        return HttpRequest.get(url, query=parameters, headers=self._headers, response_limit=PAGE_LIMIT_BYTES)
 
     def parse_list(self, response: HttpResponse, page: int) -> ListPage:
         """Parse one page of the history. An invalid row is left out, and the other rows remain."""
@@ -205,6 +213,7 @@ class SmsPoh(
         return ListPage(
             entries=tuple(entry for entry in entries if entry is not None),
             is_last=_is_last_page(document, page=page, rows=len(rows)),
+            page_count=_parse_page_count(document),
         )
 
     def reference_of(self, message: Message) -> str:
@@ -403,11 +412,20 @@ def _parse_row(row: Mapping[str, Any]) -> ListedMessage | None:
 
 def _is_last_page(document: Mapping[str, Any], *, page: int, rows: int) -> bool:
     """Return whether the page is the last one, by a count, because the vendor's links lose the requested filter."""
-    records, limit = document.get("records"), document.get("limit")
-    page_size = limit if isinstance(limit, int) and limit > 0 else PAGE_SIZE
-    if rows and isinstance(records, int):
-        return (page + 1) * page_size >= records
-    return rows < page_size
+    records, limit = _parse_count(document, "records"), _parse_count(document, "limit")
+    if records is None:
+        return limit is not None and rows < limit
+    return rows >= records if limit is None else (page + 1) * limit >= records
+
+
+def _parse_page_count(document: Mapping[str, Any]) -> int | None:
+    records, limit = _parse_count(document, "records"), _parse_count(document, "limit")
+    return ceil(records / limit) if records and limit else None
+
+
+def _parse_count(document: Mapping[str, Any], name: str) -> int | None:
+    count = document.get(name)
+    return count if type(count) is int and count >= 0 else None
 
 
 def _parse_field(fields: Mapping[str, Any], name: str, shape: re.Pattern[str]) -> str | None:

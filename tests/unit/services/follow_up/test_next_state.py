@@ -12,7 +12,6 @@ from tests.harness.application import (
     Application,
     lost,
     nomsa_list,
-    nomsa_row,
     nomsa_taken,
     request,
     smspoh_history,
@@ -24,7 +23,7 @@ DELIVERED = {"status": "DELIVERED", "delivered_at": "2026-11-21T10:00:05.000Z"}
 
 
 def test_polls_follow_the_schedule_of_the_settings() -> None:
-    app = Application(nomsa_taken("145"), nomsa_list(nomsa_row("145")))
+    app = Application(nomsa_taken("145"))
     app.send(request())
     pauses = []
 
@@ -42,8 +41,8 @@ def test_polls_follow_the_schedule_of_the_settings() -> None:
 def test_a_status_that_goes_backwards_is_ignored() -> None:
     app = Application(
         nomsa_taken("145"),
-        nomsa_list(nomsa_row("145", status="SENT")),
-        nomsa_list(nomsa_row("145", status="UNSENT")),
+        nomsa_taken("145", status="SENT"),
+        nomsa_taken("145", status="UNSENT"),
     )
     app.send(request())
     for _ in range(2):
@@ -58,7 +57,7 @@ def test_a_status_that_goes_backwards_is_ignored() -> None:
 
 @covers("E1")
 def test_a_message_without_final_evidence_is_unconfirmed_at_the_horizon() -> None:
-    app = Application(nomsa_taken("145"), nomsa_list(nomsa_row("145")))
+    app = Application(nomsa_taken("145"))
     app.send(request())
 
     app.clock.advance(hours=72)
@@ -71,7 +70,7 @@ def test_a_message_without_final_evidence_is_unconfirmed_at_the_horizon() -> Non
 
 @covers("I4")
 def test_the_last_poll_at_the_horizon_still_counts() -> None:
-    app = Application(nomsa_taken("145"), nomsa_list(nomsa_row("145", **DELIVERED)))
+    app = Application(nomsa_taken("145"), nomsa_taken("145", **DELIVERED))
     app.send(request())
 
     app.clock.advance(hours=72)

@@ -38,14 +38,26 @@ def test_one_list_call_reports_on_many_messages() -> None:
 
 
 def test_a_message_that_is_not_in_the_list_is_looked_up_by_id() -> None:
-    app = Application(nomsa_taken("145"), nomsa_list(), nomsa_taken("145", **DELIVERED))
+    listed = nomsa_list(nomsa_row("145", **DELIVERED))
+    app = Application(nomsa_taken("145"), nomsa_taken("146"), listed, nomsa_taken("146", **DELIVERED))
+    app.send(request("m-1"), request("m-2"))
+    app.clock.advance(seconds=15)
+
+    app.follow_up()
+
+    assert {message.status for message in app.store.messages.values()} == {Status.DELIVERED}
+    assert app.transport.requests[-1].url.endswith("/146")
+
+
+def test_a_single_message_is_looked_up_at_once() -> None:
+    app = Application(nomsa_taken("145"), nomsa_taken("145", **DELIVERED))
     app.send(request())
     app.clock.advance(seconds=15)
 
     app.follow_up()
 
     assert app.message().status is Status.DELIVERED
-    assert app.transport.requests[-1].url.endswith("/145")
+    assert len(app.transport.requests) == 2
 
 
 def list_with(ours_per_page: int) -> tuple[Application, list[str]]:
@@ -151,12 +163,13 @@ def test_pages_that_repeat_end_the_list() -> None:
 
     app.follow_up()
 
-    assert len(app.transport.requests) == 1 + 2
+    assert len(app.transport.requests) == 1 + 13
+    assert app.message().not_found_count == 0
 
 
 @pytest.mark.parametrize(("answer", "status"), [("145", Status.DELIVERED), ("999", Status.ACCEPTED)])
 def test_a_look_up_that_answers_about_another_id_is_no_evidence(answer: str, status: Status) -> None:
-    app = Application(nomsa_taken("145"), nomsa_list(), nomsa_taken(answer, **DELIVERED))
+    app = Application(nomsa_taken("145"), nomsa_taken(answer, **DELIVERED))
     app.send(request())
     app.clock.advance(seconds=15)
 
@@ -167,7 +180,7 @@ def test_a_look_up_that_answers_about_another_id_is_no_evidence(answer: str, sta
 
 
 def test_a_refused_look_up_does_not_count_as_not_found() -> None:
-    app = Application(nomsa_taken("145"), nomsa_list(), unauthorized())
+    app = Application(nomsa_taken("145"), unauthorized())
     app.send(request())
     app.clock.advance(seconds=15)
 

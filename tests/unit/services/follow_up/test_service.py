@@ -21,7 +21,6 @@ from tests.harness.application import (
     Application,
     lost,
     nomsa_list,
-    nomsa_row,
     nomsa_taken,
     request,
     smspoh_taken,
@@ -32,7 +31,7 @@ DELIVERED = {"status": "DELIVERED", "delivered_at": "2026-11-21T10:00:05.000Z"}
 
 
 def test_a_poll_applies_the_final_status() -> None:
-    app = Application(nomsa_taken("145"), nomsa_list(nomsa_row("145", **DELIVERED)))
+    app = Application(nomsa_taken("145"), nomsa_taken("145", **DELIVERED))
     app.send(request())
     assert app.follow_up() == 0
 
@@ -73,9 +72,9 @@ def test_a_provider_without_credentials_is_not_called() -> None:
 @covers("P17", "L1")
 def test_two_overlapping_runs_have_the_result_of_one() -> None:
     def overlap(_: HttpRequest) -> HttpResponse:
-        app.transport.replies = [nomsa_list(nomsa_row("145", **DELIVERED))]
+        app.transport.replies = [nomsa_taken("145", **DELIVERED)]
         app.follow_up()
-        return nomsa_list(nomsa_row("145", status="SENT"))
+        return nomsa_taken("145", status="SENT")
 
     app = Application(nomsa_taken("145"), overlap)
     app.send(request())
@@ -166,7 +165,7 @@ def test_the_cost_of_a_run_does_not_depend_on_the_messages_in_flight() -> None:
 
 
 def test_unreadable_items_do_not_stop_the_run_and_are_not_first_for_ever() -> None:
-    app = Application(nomsa_taken("145"), nomsa_list(nomsa_row("145", **DELIVERED)))
+    app = Application(nomsa_taken("145"), nomsa_taken("145", **DELIVERED))
     app.send(request())
     app.store.unreadable = {f"paused-{n}": START for n in range(3)}
     app.clock.advance(seconds=15)
@@ -183,7 +182,7 @@ def test_unreadable_items_that_cannot_be_postponed_do_not_stop_the_run() -> None
         def postpone_unreadable(self, message_ids: Collection[str], *, now: datetime, due_at: datetime) -> None:
             raise UnavailableError("down")
 
-    app = Application(nomsa_taken("145"), nomsa_list(nomsa_row("145", **DELIVERED)), store=Stuck())
+    app = Application(nomsa_taken("145"), nomsa_taken("145", **DELIVERED), store=Stuck())
     app.send(request())
     app.store.unreadable = {"paused": START}
     app.clock.advance(seconds=15)

@@ -4,13 +4,18 @@ from datetime import timedelta
 
 from benchmarks.growth import accepted_message
 from sampai.domain.message import Message
-from sampai.providers.features import Window
+from sampai.providers.features import ListQuery
 from sampai.services.follow_up.windows import MAX_EARLY, MAX_LATE, group_by_window
 from tests.fakes import START
 
 
 def attempted(message_id: str, minutes: int) -> Message:
     return accepted_message(message_id, "nomsa", at=START + timedelta(minutes=minutes), due_at=START)
+
+
+def around(message: Message) -> ListQuery:
+    attempted_at = message.attempted_at or START
+    return ListQuery(since=attempted_at - MAX_EARLY, until=attempted_at + MAX_LATE)
 
 
 def test_no_message_has_no_window() -> None:
@@ -24,13 +29,7 @@ def test_a_gap_of_more_than_an_hour_begins_a_window() -> None:
     windows = list(group_by_window([late, early, next_day, middle]))
 
     assert windows == [
-        (Window(since=START - MAX_EARLY, until=START + timedelta(minutes=60) + MAX_LATE), [early, middle]),
-        (
-            Window(since=START + timedelta(minutes=181) - MAX_EARLY, until=START + timedelta(minutes=181) + MAX_LATE),
-            [late],
-        ),
-        (
-            Window(since=START + timedelta(minutes=1500) - MAX_EARLY, until=START + timedelta(minutes=1500) + MAX_LATE),
-            [next_day],
-        ),
+        (ListQuery(since=START - MAX_EARLY, until=START + timedelta(minutes=60) + MAX_LATE), [early, middle]),
+        (around(late), [late]),
+        (around(next_day), [next_day]),
     ]

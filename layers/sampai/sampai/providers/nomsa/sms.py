@@ -13,7 +13,7 @@ from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.times import parse_vendor_time, to_text
 from sampai.providers.base import Capabilities
-from sampai.providers.features import ListedMessage, ListPage, SupportsListing, SupportsLookup, Window
+from sampai.providers.features import ListedMessage, ListPage, ListQuery, SupportsListing, SupportsLookup
 from sampai.providers.nomsa.common import parse_code, parse_status, parse_word, require_id
 from sampai.providers.responses import UnreadableAnswerError, parse_id, retry_after_seconds
 
@@ -102,14 +102,14 @@ class Nomsa(SupportsLookup, SupportsListing):
                 return Report(provider_message_id="", status=None, provider_status="redacted")
         return _parse_report(_parse_document(response))
 
-    def build_list(self, window: Window, page: int) -> HttpRequest:
-        query = {
+    def build_list(self, query: ListQuery, page: int) -> HttpRequest:
+        parameters = {
             "limit": str(PAGE_SIZE),
             "offset": str(page * PAGE_SIZE),
-            "created_at[gte]": to_text(window.since),
-            "created_at[lte]": to_text(window.until),
+            "created_at[gte]": to_text(query.since),
+            "created_at[lte]": to_text(query.until),
         }
-        return HttpRequest.get(self._sms_url, query=query, headers=self._headers, response_limit=PAGE_LIMIT_BYTES)
+        return HttpRequest.get(self._sms_url, query=parameters, headers=self._headers, response_limit=PAGE_LIMIT_BYTES)
 
     def listed_texts(self, text: str) -> tuple[str, ...]:
         """Return the text, and the text as Postman, the software with the same API, sanitises it before it stores it.
@@ -125,9 +125,9 @@ class Nomsa(SupportsLookup, SupportsListing):
         rows = document.get("data")
         if not isinstance(rows, list):
             raise UnreadableAnswerError("no data")
-        has_more = document.get("has_more", len(rows) >= PAGE_SIZE)
         readable = (row for row in rows if isinstance(row, dict) and parse_id(row.get("id")))
-        return ListPage(entries=tuple(_parse_row(row) for row in readable), is_last=not (rows and has_more))
+        entries = tuple(_parse_row(row) for row in readable)
+        return ListPage(entries=entries, is_last=document.get("has_more") is False)
 
     @property
     def _sms_url(self) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from sampai.domain.message import Message, text_of_content
 from sampai.domain.report import Report
 from sampai.providers.base import Provider
-from sampai.providers.features import ListedMessage, SupportsBatchSend, SupportsListing, SupportsReferences
+from sampai.providers.features import ListedMessage, ListPage, SupportsBatchSend, SupportsListing, SupportsReferences
 from sampai.services.deadline import CALL_SECONDS
 from sampai.services.follow_up.results import PollResults
 from sampai.services.follow_up.windows import MAX_EARLY, MAX_LATE
@@ -20,27 +20,40 @@ MAX_IN_FLIGHT: Final = timedelta(seconds=90)
 """A send that began this long ago has stored its vendor id, or its outcome is unknown too: longer than a lease."""
 
 
-def match_row(
-    provider: Provider, row: ListedMessage, messages: Sequence[Message], results: PollResults, now: datetime
-) -> None:
-    """Add the report of a listed row to the results of each message that it may belong to.
+class RowMatcher:
+    """Adds the reports of listed rows to the results of the messages that they may belong to.
 
     A message with a vendor id takes the row with that id. A message without one takes each matching row as a candidate.
     """
-    if row.report is None:
-        return
-    for message in messages:
-        if message.provider_message_id is not None:
-            if message.provider_message_id == row.report.provider_message_id:
-                results.reports[message.message_id] = row.report
-        elif not _matches(provider, row, row.report, message):
-            continue
-        elif row.report.reference is None and _may_be_in_flight(row, message, now):
-            results.undecided.add(message.message_id)
-        else:
-            candidates = results.candidates.setdefault(message.message_id, [])
-            if all(known.provider_message_id != row.report.provider_message_id for known in candidates):
-                candidates.append(row.report)
+
+    def __init__(self, provider: Provider, messages: Sequence[Message], results: PollResults, now: datetime) -> None:
+        self._provider = provider
+        self._results = results
+        self._now = now
+        self._lost = [message for message in messages if message.provider_message_id is None]
+        self._by_id: dict[str, list[Message]] = {}
+        for message in messages:
+            if message.provider_message_id is not None:
+                self._by_id.setdefault(message.provider_message_id, []).append(message)
+
+    def match(self, page: ListPage) -> None:
+        """Match the rows of one page."""
+        for row in page.entries:
+            if row.report is not None:
+                self._match(row, row.report)
+
+    def _match(self, row: ListedMessage, report: Report) -> None:
+        for message in self._by_id.get(report.provider_message_id, ()):
+            self._results.reports[message.message_id] = report
+        for message in self._lost:
+            if not _matches(self._provider, row, report, message):
+                continue
+            if report.reference is None and _may_be_in_flight(row, message, self._now):
+                self._results.undecided.add(message.message_id)
+                continue
+            candidates = self._results.candidates.setdefault(message.message_id, [])
+            if all(known.provider_message_id != report.provider_message_id for known in candidates):
+                candidates.append(report)
 
 
 def _matches(provider: Provider, row: ListedMessage, report: Report, message: Message) -> bool:

@@ -1,25 +1,19 @@
-"""Poll a vendor for the status of messages: one list for many, a look-up where that takes fewer calls."""
+"""Poll a vendor for the status of messages in the cheapest way: its list for many, else a call for each message."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from sampai.domain.message import Message
 from sampai.providers.base import Provider
-from sampai.providers.features import SupportsListing, SupportsLookup, Window
-from sampai.services.follow_up.matching import match_row
-from sampai.services.follow_up.reader import MAX_PAGES, PollFailedError, VendorReader
+from sampai.providers.features import SupportsListing, SupportsLookup
+from sampai.services.follow_up.listing import Listing
+from sampai.services.follow_up.reader import PollFailedError, VendorReader, read_all
 from sampai.services.follow_up.results import PollResults
-from sampai.services.follow_up.windows import group_by_window
 from sampai.services.ports.runtime import NewPool, Remaining
 from sampai.services.ports.telemetry import Telemetry
 from sampai.services.ports.transport import Transport
-
-MIN_FOUND_PER_PAGE: Final = 2
-"""A page that reports on fewer of our messages costs more than it saves: an idle page."""
-
-MESSAGES_PER_IDLE_PAGE: Final = 10
-"""One idle page is allowed for this many messages; after that they are looked up one by one."""
 
 LOOKUP_THREADS: Final = 16
 
@@ -38,57 +32,28 @@ class StatusPoller:
         trackable = [message for message in messages if _can_be_asked(provider, message)]
         results.answered = {message.message_id for message in messages} - {message.message_id for message in trackable}
         reader = VendorReader(transport=self._transport, remaining=remaining)
+        listing = None
         if isinstance(provider, SupportsListing):
-            for window, members in group_by_window(trackable):
-                self._list(provider, reader, window, members, results, now)
+            record_failure = partial(self._record_failure, provider, "list")
+            listing = Listing(provider, reader, trackable, results, now=now, record_failure=record_failure)
+            listing.read_from_top()
+            listing.ask_by_recipient(self._new_pool, LOOKUP_THREADS)
         if isinstance(provider, SupportsLookup):
             unseen = [m for m in trackable if m.provider_message_id and m.message_id not in results.reports]
             self._look_up(provider, reader, unseen, results)
+        if listing is not None:
+            listing.search()
+        if reader.list_calls:
+            self._telemetry.measure("ListCalls", reader.list_calls, provider=provider.name)
         return results
-
-    def _list(
-        self,
-        provider: SupportsListing,
-        reader: VendorReader,
-        window: Window,
-        members: Sequence[Message],
-        results: PollResults,
-        now: datetime,
-    ) -> None:
-        wanted = {message.message_id for message in members}
-        may_look_up = isinstance(provider, SupportsLookup) and all(message.provider_message_id for message in members)
-        idle_pages = pages = 0
-        is_last = True
-        try:
-            for page in reader.pages(provider, window):
-                pages, is_last = pages + 1, page.is_last
-                found_before = len(results.reports)
-                for row in page.entries:
-                    match_row(provider, row, members, results, now)
-                if wanted <= results.reports.keys():
-                    break
-                idle_pages += len(results.reports) - found_before < MIN_FOUND_PER_PAGE
-                if may_look_up and idle_pages > len(members) // MESSAGES_PER_IDLE_PAGE:
-                    return  # most rows belong to other messages: look up the rest
-        except PollFailedError as error:
-            self._record_failure(provider, "list", error)
-            return
-        # A list that was cut at MAX_PAGES may contain the messages that it has not shown.
-        if is_last or pages < MAX_PAGES:
-            results.answered.update(wanted - results.undecided)
 
     def _look_up(
         self, provider: SupportsLookup, reader: VendorReader, messages: Sequence[Message], results: PollResults
     ) -> None:
-        if not messages:
-            return
-        with self._new_pool(min(LOOKUP_THREADS, len(messages))) as pool:
-            futures = [(message, pool.submit(reader.look_up, provider, message)) for message in messages]
-        for message, future in futures:
-            try:
-                report = future.result()
-            except PollFailedError as error:
-                self._record_failure(provider, "look-up", error)
+        reads = [partial(reader.look_up, provider, message) for message in messages]
+        for message, report in zip(messages, read_all(self._new_pool, LOOKUP_THREADS, reads), strict=True):
+            if isinstance(report, PollFailedError):
+                self._record_failure(provider, "look-up", report)
                 continue
             results.answered.add(message.message_id)
             if report is not None:

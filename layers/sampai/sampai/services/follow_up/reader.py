@@ -1,6 +1,6 @@
 """Read statuses from one vendor: pages of its list, and look-ups by id."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
@@ -8,13 +8,13 @@ from typing import Final, TypeVar
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Message
 from sampai.domain.report import Report
-from sampai.providers.features import ListPage, SupportsListing, SupportsLookup, Window
+from sampai.providers.features import ListPage, ListQuery, SupportsListing, SupportsLookup
 from sampai.services.deadline import CALL_SECONDS, Deadline
-from sampai.services.ports.runtime import Remaining
+from sampai.services.ports.runtime import NewPool, Remaining
 from sampai.services.ports.transport import NoResponse, Transport
 
 MAX_PAGES: Final = 10
-"""Pages of one window that are read. Messages beyond them are looked up one by one, or wait for the next poll."""
+"""Pages of one list that are read from its top. A list that has more is asked for with a narrower filter."""
 
 Parsed = TypeVar("Parsed")
 
@@ -24,7 +24,7 @@ class PollFailedError(Exception):
 
 
 class VendorReader:
-    """The calls of one poll to one vendor.
+    """The calls of one poll to one vendor. Threads may share it.
 
     After a call without a response, no further call is made: the remaining time belongs to the other vendors.
     """
@@ -33,23 +33,33 @@ class VendorReader:
         self._transport = transport
         self._remaining = remaining
         self._pages: dict[str, ListPage] = {}
-        """Pages by URL: a vendor that lists by day has the same pages for many windows."""
+        """Pages by URL: a vendor that lists by day has the same pages for many queries."""
         self._is_silent = False
 
-    def pages(self, provider: SupportsListing, window: Window) -> Iterator[ListPage]:
-        """Yield the pages of a window up to the last one, one that only repeats ids, or `MAX_PAGES`.
+    @property
+    def list_calls(self) -> int:
+        """The list calls so far that brought a page."""
+        return len(self._pages)
 
-        Raises PollFailedError.
+    def page(self, provider: SupportsListing, query: ListQuery, number: int) -> ListPage:
+        """Return one page of a list. Raises PollFailedError."""
+        request = provider.build_list(query, number)
+        if request.url not in self._pages:
+            self._pages[request.url] = self._read(request, partial(provider.parse_list, page=number))
+        return self._pages[request.url]
+
+    def pages(self, provider: SupportsListing, query: ListQuery, *, limit: int = MAX_PAGES) -> Iterator[ListPage]:
+        """Yield the pages of a list up to the last one, an empty one, one that only repeats ids, or the limit.
+
+        Only a list that ends with a page that says `is_last` was read to its end. Raises PollFailedError.
         """
         seen: set[str] = set()
-        for number in range(MAX_PAGES):
-            request = provider.build_list(window, number)
-            if request.url not in self._pages:
-                self._pages[request.url] = self._read(request, partial(provider.parse_list, page=number))
-            page = self._pages[request.url]
-            yield page
+        for number in range(limit):
+            page = self.page(provider, query, number)
             ids = {row.report.provider_message_id for row in page.entries if row.report is not None}
-            if page.is_last or (ids and ids <= seen):
+            is_repeated = bool(ids) and ids <= seen
+            yield replace(page, is_last=page.is_last and not is_repeated)
+            if page.is_last or is_repeated or not page.entries:
                 return
             seen |= ids
 
@@ -77,3 +87,19 @@ class VendorReader:
             return parse(response)
         except Exception as error:
             raise PollFailedError(f"HTTP {response.status}: {type(error).__name__}") from None
+
+
+def read_all(new_pool: NewPool, threads: int, reads: Sequence[Callable[[], Parsed]]) -> list[Parsed | PollFailedError]:
+    """Read in threads, up to `threads` at a time. Return each result in order, or the error in its place."""
+    if not reads:
+        return []
+    with new_pool(min(threads, len(reads))) as pool:
+        futures = [pool.submit(_try_to_read, read) for read in reads]
+    return [future.result() for future in futures]
+
+
+def _try_to_read(read: Callable[[], Parsed]) -> Parsed | PollFailedError:
+    try:
+        return read()
+    except PollFailedError as error:
+        return error

@@ -1,14 +1,14 @@
-"""Group messages by the time of their attempts, so that one window of a vendor's list covers each group."""
+"""Group messages by the time of their attempts, so that one query of a vendor's list covers each group."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from sampai.domain.message import Message
-from sampai.providers.features import Window
+from sampai.providers.features import ListQuery
 
 WINDOW_GAP: Final = timedelta(hours=1)
-"""Messages whose attempts are further apart than this get windows of their own."""
+"""Messages whose attempts are further apart than this get queries of their own."""
 
 MAX_EARLY: Final = timedelta(minutes=5)
 """The vendor's clock may date a message this long before our attempt."""
@@ -17,21 +17,26 @@ MAX_LATE: Final = timedelta(minutes=15)
 """The vendor's clock and a slow call may date a message this long after our attempt."""
 
 
-def group_by_window(messages: Sequence[Message]) -> Iterator[tuple[Window, list[Message]]]:
-    """Yield windows of a list in order of time, each with the messages that it covers."""
+def group_by_window(
+    messages: Sequence[Message], *, gap: timedelta = WINDOW_GAP
+) -> Iterator[tuple[ListQuery, list[Message]]]:
+    """Yield queries of a list in order of time, each with the messages that it covers."""
     group: list[Message] = []
-    for message in sorted(messages, key=_attempted_at):
-        if group and _attempted_at(message) - _attempted_at(group[-1]) > WINDOW_GAP:
-            yield _window(group), group
+    for message in sorted(messages, key=attempt_time):
+        if group and attempt_time(message) - attempt_time(group[-1]) > gap:
+            yield window_of(group), group
             group = []
         group.append(message)
     if group:
-        yield _window(group), group
+        yield window_of(group), group
 
 
-def _window(group: Sequence[Message]) -> Window:
-    return Window(since=_attempted_at(group[0]) - MAX_EARLY, until=_attempted_at(group[-1]) + MAX_LATE)
+def window_of(messages: Sequence[Message], *, recipient: str | None = None) -> ListQuery:
+    """Return the query for the times at which the vendor can have dated these messages, and for one recipient."""
+    times = [attempt_time(message) for message in messages]
+    return ListQuery(since=min(times) - MAX_EARLY, until=max(times) + MAX_LATE, recipient=recipient)
 
 
-def _attempted_at(message: Message) -> datetime:
+def attempt_time(message: Message) -> datetime:
+    """Return the time of the last attempt."""
     return message.attempted_at or message.created_at
