@@ -448,7 +448,7 @@ LIST_ANSWERS = (
             {**ROW, "created_at": "2021-05-08 20:17:39"},
             {**ROW, "created_at": "21st Nov 26, 4:00 PM"},
         ),
-        page=ListPage(entries=(listed(UID_AT),) * 5, is_last=True),
+        page=ListPage(entries=(listed(UID_AT),) * 5, is_last=True, page_count=1),
     ),
     ListAnswer(
         title="a uid of another time than its row is chance: the row is in the zone of the settings",
@@ -475,6 +475,7 @@ LIST_ANSWERS = (
                 listed(None, uid="1096816300000"),
             ),
             is_last=True,
+            page_count=1,
         ),
     ),
     ListAnswer(
@@ -487,6 +488,7 @@ LIST_ANSWERS = (
                 listed(UID_AT, report(UNDELIVERED, "Failed", Reason.PROVIDER_ERROR)),
             ),
             is_last=True,
+            page_count=1,
         ),
     ),
     ListAnswer(

@@ -37,7 +37,7 @@ def busy_application(
     The newer rows begin after the first message and are spread over some time, which then has passed.
     """
     vendors = FakeVendors(on_taken=deliver)
-    app = Application(vendors)
+    app = Application(vendors, settings={"providers": {"smsnoc": {"delivered_after_seconds": 0}}})
     vendors.clock = app.clock
     vendors.moods = dict.fromkeys(("nomsa", "smsnoc", "smspoh"), mood)
     for body in bodies:

@@ -35,7 +35,7 @@ def segments_told(app: Application) -> list[tuple[str, int | None, str | None]]:
 
 
 def test_every_event_of_an_sms_tells_its_segments() -> None:
-    app = Application(nomsa_taken("145"), nomsa_list(nomsa_row("145", status="DELIVERED")))
+    app = Application(nomsa_taken("145"), nomsa_taken("145", status="DELIVERED"))
     app.send(request(send_at="2026-11-21T10:05:00Z", **text(LONG)))
     app.clock.advance(minutes=5)
     app.resume()
