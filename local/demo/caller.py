@@ -54,6 +54,11 @@ class Caller:
         rows = self._request_page("_ledger")
         return Counter((row["text_sha256"], row["recipient"].removeprefix("+")) for row in rows)
 
+    def submissions(self) -> set[Acceptance]:
+        """Return the messages that reached a vendor, accepted or not, by text and number."""
+        rows = self._request_page("_submissions")
+        return {(row["text_sha256"], row["recipient"].removeprefix("+")) for row in rows}
+
     def calls(self) -> dict[str, dict[str, int]]:
         """Return the number of calls by vendor and operation."""
         calls: dict[str, dict[str, int]] = self._request_page("_calls")

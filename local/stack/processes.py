@@ -8,8 +8,8 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -128,6 +128,16 @@ def kill(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+@contextmanager
+def silenced(pid: int) -> Iterator[None]:
+    """Stop a process, and continue it at the end: connections to it open meanwhile, and requests wait."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def run(command: Sequence[str], *, environment: Mapping[str, str], log: Path) -> None:
