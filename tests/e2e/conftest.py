@@ -6,11 +6,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import count
-from typing import Any
+from typing import Any, Final
 from urllib.request import Request, urlopen
 
 import pytest
@@ -20,6 +21,7 @@ from local.simulators.server import Simulators
 from local.simulators.settings import Settings
 from local.stack import deployment
 from local.stack.config import LOCAL, OUTPUTS, ROOT, RUDE, STACK_NAME
+from tests.e2e.smoke_run import SmokeRun, run_smoke_test
 
 RECIPIENTS = {
     "nomsa": "+855912{:04d}{:02d}",
@@ -181,9 +183,22 @@ def local_stack() -> Iterator[Stack]:
         _run("down")
 
 
+EARLY: Final = ("magic_requests", "campaigns", "smoke_run")
+"""Fixtures whose results take a minute or two: messages that end at the report horizon, and the smoke test."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def start_early(request: pytest.FixtureRequest) -> None:
+    """Start the slow fixtures that the selected tests need before the first test, so that their waits overlap."""
+    needed = {name for item in request.session.items if isinstance(item, pytest.Function) for name in item.fixturenames}
+    for name in EARLY:
+        if name in needed:
+            request.getfixturevalue(name)
+
+
 @pytest.fixture(scope="session")
-def sent(local_stack: Stack) -> dict[tuple[str, int], dict[str, Any]]:
-    """Send every magic number except no credit, which opens a circuit, and wait for the final statuses."""
+def magic_requests(local_stack: Stack) -> dict[tuple[str, int], dict[str, Any]]:
+    """Send every magic number except no credit, which opens a circuit."""
     magic_numbers = [int(magic_number) for magic_number in OUTCOMES]
     metadata = {"order": "4711"}
     requests = {
@@ -195,8 +210,36 @@ def sent(local_stack: Stack) -> dict[tuple[str, int], dict[str, Any]]:
     for magic_number in magic_numbers:
         local_stack.put(*(r for (_, e), r in requests.items() if e == magic_number))
         time.sleep(0.5)  # a larger batch starts more workers than two cores can serve in time
-    local_stack.wait_for(*((r["message_id"], final_status_of(v, e)) for (v, e), r in requests.items()))
     return requests
+
+
+@pytest.fixture(scope="session")
+def sent(
+    local_stack: Stack, magic_requests: dict[tuple[str, int], dict[str, Any]]
+) -> dict[tuple[str, int], dict[str, Any]]:
+    """Wait for the final statuses of the magic numbers, and return their requests."""
+    ends = ((r["message_id"], final_status_of(v, e)) for (v, e), r in magic_requests.items())
+    local_stack.wait_for(*ends)
+    return magic_requests
+
+
+@pytest.fixture(scope="session")
+def campaigns(local_stack: Stack) -> list[dict[str, Any]]:
+    """Send messages to lists. They become final only after the horizon."""
+    lists = {"smsnoc": "6415907d0d310", "nusasms": "Example10"}
+    requests = [
+        {**local_stack.request(v), "recipient": None, "provider": v, "audience": {"lists": [name]}}
+        for v, name in lists.items()
+    ]
+    local_stack.put(*requests)
+    return requests
+
+
+@pytest.fixture(scope="session")
+def smoke_run(local_stack: Stack) -> Iterator["Future[SmokeRun]"]:
+    """Run the smoke test in the background."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(run_smoke_test)
 
 
 LISTING_VENDORS = {"nomsa", "smsnoc", "smspoh"}

@@ -17,18 +17,6 @@ PROMOTIONAL: dict[str, Any] = {"category": "promotional"}
 PICTURE = b64encode(bytes(600)).decode()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def campaigns(local_stack: Stack) -> list[dict[str, Any]]:
-    """Send messages to lists. They become final only after the horizon, while the other tests run."""
-    lists = {"smsnoc": "6415907d0d310", "nusasms": "Example10"}
-    requests = [
-        {**local_stack.request(v), "recipient": None, "provider": v, "audience": {"lists": [name]}}
-        for v, name in lists.items()
-    ]
-    local_stack.put(*requests)
-    return requests
-
-
 def template(template_id: str, *values: str) -> dict[str, Any]:
     return {"type": "template", "template_id": template_id, "recipient_name": "Private Sari", "parameters": [*values]}
 
