@@ -16,7 +16,8 @@ from typing import Final
 
 from local.stack.config import LOCAL, ROOT, StackError
 
-START_SECONDS: Final = 20.0
+START_SECONDS: Final = 60.0
+"""Start of a server on a busy computer. On an idle one it takes about a second."""
 STOP_SECONDS: Final = 5.0
 
 _WORKER: Final = re.compile(r"/ministack-lambda-\w+-(?P<function>\w+Function)-[^/\s]*/_worker\.py\s*$")
