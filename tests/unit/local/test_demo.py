@@ -574,9 +574,7 @@ def test_demo_waits_as_long_as_messages_move(share: float) -> None:
 
 
 @pytest.mark.parametrize(("share", "events"), [(IDLE, 2), (SHARED_BY_FOUR, 3)])
-def test_report_horizon_is_shortened_when_messages_are_sent_or_on_a_busy_computer_when_only_silence_is_left(
-    share: float, events: int
-) -> None:
+def test_busy_computer_keeps_the_long_horizon_until_only_silence_is_left(share: float, events: int) -> None:
     stack = SlowStack(*BOTH_ACCEPTED, pause=10.0)
 
     run_demo(stack, share, *BOTH)
