@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -169,10 +170,13 @@ def test_an_invalid_combination_fails_without_a_call_to_a_vendor(local_stack: St
     wait_until(lambda: all(local_stack.ledger(r) == [] for r in requests.values() if "text" in r["content"]))
 
 
-def test_a_campaign_is_accepted_and_never_confirmed(local_stack: Stack, campaigns: list[dict[str, Any]]) -> None:
+def test_a_campaign_is_accepted_and_never_confirmed(
+    local_stack: Stack, campaigns: list[dict[str, Any]], short_horizon: "Future[None]"
+) -> None:
     unknown = {**campaigns[0], "message_id": "e2e-unknown-list", "audience": {"lists": ["0000000000000"]}}
 
     local_stack.put(unknown)
 
+    short_horizon.result()
     local_stack.wait_for(*((c["message_id"], "unconfirmed") for c in campaigns), (unknown["message_id"], "failed"))
     assert [len(local_stack.ledger(campaign)) for campaign in campaigns] == [1, 1]
