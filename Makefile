@@ -67,7 +67,7 @@ fuzz: $(DEV) ## generate N webhook requests and N queue bodies: make fuzz N=1000
 mutants: $(DEV) $(EMULATOR) ## plant known defects one by one and name the test that finds each
 	@$(BIN)/python -m tests.defects
 
-chaos: $(DEV) $(EMULATOR) ## kill processes of the local stack under load and check the promises
+chaos: $(DEV) $(EMULATOR) ## kill processes of the local stack and stop its DynamoDB under load, and check the promises
 	@$(BIN)/python -m tests.chaos
 
 outages: $(DEV) $(EMULATOR) ## stop DynamoDB for nine seconds around sends on the local stack, and put bad items beside good ones

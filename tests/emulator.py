@@ -57,7 +57,7 @@ class Emulator:
 @contextmanager
 def running() -> Iterator[Emulator]:
     """Run a local AWS on a free port until the block ends."""
-    port = _free_port()
+    port = free_port()
     environment = {**EMULATOR.environment, "GATEWAY_PORT": str(port)}
     # Each test run has a name of its own for its files, so several may run at once.
     server = replace(EMULATOR, name=f"test-emulator-{port}", port=port, environment=environment)
@@ -74,10 +74,11 @@ def running() -> Iterator[Emulator]:
 def unreachable(service: str) -> Any:
     """Return the client of a service at an address without a server."""
     config = Config(retries={"total_max_attempts": 1})
-    return Emulator(endpoint_url=f"http://127.0.0.1:{_free_port()}").client(service, config)
+    return Emulator(endpoint_url=f"http://127.0.0.1:{free_port()}").client(service, config)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port on which no program listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -14,6 +14,8 @@ from local.stack.processes import DIRECT
 
 QUEUE_NAME: Final = "sampai-demo-events"
 SQS_BATCH: Final = 10
+PAGE_SECONDS: Final = 30
+"""Time-out of a control page of the simulators, for a busy computer."""
 
 
 class Caller:
@@ -54,6 +56,11 @@ class Caller:
         rows = self._request_page("_ledger")
         return Counter((row["text_sha256"], row["recipient"].removeprefix("+")) for row in rows)
 
+    def submissions(self) -> set[Acceptance]:
+        """Return the messages that reached a vendor, accepted or not, by text and number."""
+        rows = self._request_page("_submissions")
+        return {(row["text_sha256"], row["recipient"].removeprefix("+")) for row in rows}
+
     def calls(self) -> dict[str, dict[str, int]]:
         """Return the number of calls by vendor and operation."""
         calls: dict[str, dict[str, int]] = self._request_page("_calls")
@@ -77,7 +84,7 @@ class Caller:
         """Return the JSON of a control page of the simulators. With a document, POST it to the page."""
         body = None if document is None else json.dumps(document).encode()
         url = f"{self._outputs['simulators']['control']}/{name}"
-        with DIRECT.open(urllib.request.Request(url, data=body), timeout=5) as response:
+        with DIRECT.open(urllib.request.Request(url, data=body), timeout=PAGE_SECONDS) as response:
             return json.loads(response.read())
 
     def statuses(self, message_ids: Set[str]) -> dict[str, str]:

@@ -166,9 +166,10 @@ _NO_CREDIT: Final = End(
     detail="last refusal: insufficient_credit",
     acceptances=0,
 )
-_SOON: Final = timedelta(seconds=30)
+_SOON: Final = timedelta(seconds=50)
+"""Less than the minute for which no credit stops a vendor, and long enough for one call on a busy computer."""
 _FOR_ALL: Final = _request("nomsa", "10")
-_CANCELED: Final = _request("nomsa", "10", 2, send_at=timedelta(seconds=90))
+_CANCELED: Final = _request("nomsa", "10", 2, send_at=timedelta(minutes=10))
 
 _WHATSAPP: Final[Mapping[str, Any]] = {"channel": "whatsapp"}
 _OFFICIAL: Final[Mapping[str, Any]] = {"channel": "whatsapp_official"}

@@ -1,4 +1,4 @@
-"""The data of the simulated vendors: each accepted message, each listed row, each call."""
+"""The data of the simulated vendors: each accepted message, each listed row, each submission, each call."""
 
 import hashlib
 import itertools
@@ -56,6 +56,7 @@ class Ledger:
         self._by_id: dict[tuple[str, str], Row] = {}
         self._calls: dict[str, Counter[str]] = defaultdict(Counter)
         self._visits: set[tuple[str, str, str]] = set()
+        self._submissions: set[tuple[str, str, str]] = set()
         self._numbers: dict[str, itertools.count[int]] = defaultdict(itertools.count)
         self._serial = 0
         if state is not None and state.exists():
@@ -102,6 +103,16 @@ class Ledger:
             self._visits.add((vendor, channel, recipient))
             return len(self._visits) > before
 
+    def record_submission(self, vendor: str, recipient: str, text: str) -> None:
+        """Record a message that reached a vendor, accepted or not. A restart forgets it."""
+        with self.lock:
+            self._submissions.add((vendor, recipient, text_sha256(text)))
+
+    def submissions(self) -> list[tuple[str, str, str]]:
+        """Return each message that reached a vendor: vendor, recipient, digest of the text."""
+        with self.lock:
+            return sorted(self._submissions)
+
     def count(self, vendor: str, operation: str) -> None:
         """Count one call."""
         with self.lock:
@@ -119,6 +130,7 @@ class Ledger:
             self._by_id.clear()
             self._calls.clear()
             self._visits.clear()
+            self._submissions.clear()
             self._numbers.clear()
             if self._state is not None:
                 self._state.write_text("", encoding="utf-8")

@@ -1,6 +1,7 @@
 """One process, one port on 127.0.0.1: each vendor below its own root path, and the control pages of the simulators.
 
-`/_health` · `/_ledger[?vendor=…]` accepted messages · `/_calls` counts by vendor and operation ·
+`/_health` · `/_ledger[?vendor=…]` accepted messages · `/_submissions` messages that reached a vendor, accepted or not ·
+`/_calls` counts by vendor and operation ·
 `/_config` settings (GET, POST JSON) · `/_reset` (POST) delete everything except the settings ·
 `/_inbound` (POST JSON) make a vendor forward a message from a phone ·
 `/_crowd` (POST JSON) fill a vendor's list with the rows of other messages.
@@ -52,6 +53,7 @@ class Simulators:
         self._pages: dict[tuple[str, str], Callable[[Request], Reply]] = {
             ("GET", "/_health"): lambda request: Reply.json(200, {"status": "ok", "vendors": list(self.vendors)}),
             ("GET", "/_ledger"): self._show_ledger,
+            ("GET", "/_submissions"): self._show_submissions,
             ("GET", "/_calls"): lambda request: Reply.json(200, ledger.calls()),
             ("GET", "/_config"): lambda request: Reply.json(200, self.world.settings.shown()),
             ("POST", "/_config"): self._configure,
@@ -117,6 +119,11 @@ class Simulators:
             "status": self.world.stage(row).value,
             **{name: row.details[name] for name in SHOWN_DETAILS if name in row.details},
         }
+
+    def _show_submissions(self, request: Request) -> Reply:
+        names = ("vendor", "recipient", "text_sha256")
+        rows = self.world.ledger.submissions()
+        return Reply.json(200, [dict(zip(names, row, strict=True)) for row in rows])
 
     def _configure(self, request: Request) -> Reply:
         try:

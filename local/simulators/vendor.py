@@ -197,6 +197,8 @@ class Vendor(ABC):
 
         In a list, the first magic number with a fault decides the fault of the reply.
         """
+        for submission in submissions:
+            self.world.ledger.record_submission(self.name, submission.recipient, submission.text)
         outcomes = [outcome_of(submission.recipient) for submission in submissions]
         if self._record_visits(submissions, outcomes):
             return self.throttled(self.world.settings.retry_after_seconds)

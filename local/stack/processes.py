@@ -8,15 +8,16 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from local.stack.config import LOCAL, ROOT, StackError
 
-START_SECONDS: Final = 20.0
+START_SECONDS: Final = 60.0
+"""Start of a server on a busy computer. On an idle one it takes about a second."""
 STOP_SECONDS: Final = 5.0
 
 _WORKER: Final = re.compile(r"/ministack-lambda-\w+-(?P<function>\w+Function)-[^/\s]*/_worker\.py\s*$")
@@ -128,6 +129,16 @@ def kill(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+@contextmanager
+def silenced(pid: int) -> Iterator[None]:
+    """Stop a process, and continue it at the end: connections to it open meanwhile, and requests wait."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def run(command: Sequence[str], *, environment: Mapping[str, str], log: Path) -> None:

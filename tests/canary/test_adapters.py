@@ -133,6 +133,7 @@ def test_a_service_that_refuses_a_call_and_repeats_it_reveals_nothing(
     functions: DeployedFunctions, services: tuple[Service, ...]
 ) -> None:
     functions.refused = services
+    functions.deployment.timeout_seconds = 22  # the repetitions last until the end of the invocation
 
     outputs = run_everything(functions)
 

@@ -10,6 +10,9 @@ from local.simulators.ledger import text_sha256
 from local.simulators.nusasms.official import ONE_PARAMETER
 
 MESSAGE_COUNT: Final = 300
+"""Messages during the kills."""
+OUTAGE_MESSAGE_COUNT: Final = 100
+"""Messages during the stops of the store, after the last kill."""
 WAVE_SIZE: Final = 8
 DUPLICATE_SHARE: Final = 0.25
 """Share of the requests that are put on their queue twice."""
@@ -61,10 +64,16 @@ class LoadMessage:
         return text_sha256(self.text), str(self.request["recipient"]).removeprefix("+")
 
 
-def build_load(seed: int, count: int = MESSAGE_COUNT) -> list[LoadMessage]:
-    """Return `count` messages of every vendor, channel, category and magic number."""
+def build_load(seed: int) -> list[LoadMessage]:
+    """Return messages of every vendor, channel, category and magic number for the kills."""
     random = Random(seed)  # noqa: S311 - repeatable, not secret
-    return [_message(random, number) for number in range(count)]
+    return [_message(random, number) for number in range(MESSAGE_COUNT)]
+
+
+def build_outage_load(seed: int) -> list[LoadMessage]:
+    """Return such messages for the stops of the store, with other ids and texts."""
+    random = Random(seed)  # noqa: S311 - repeatable, not secret
+    return [_message(random, MESSAGE_COUNT + number) for number in range(OUTAGE_MESSAGE_COUNT)]
 
 
 def plan_waves(seed: int, load: Sequence[LoadMessage]) -> list[list[LoadMessage]]:

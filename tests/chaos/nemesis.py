@@ -1,18 +1,19 @@
-"""Plan kills from a seed, and carry them out. Jepsen calls the process that injects faults the nemesis."""
+"""Plan kills from a seed and carry them out, and stop the store. Jepsen calls whatever injects faults the nemesis."""
 
 import os
 import threading
 import time
 from bisect import insort
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from random import Random
 from typing import Final
 
-from local.stack.processes import Server, children_of, function_of, kill
+from local.stack.config import StackError
+from local.stack.processes import Server, children_of, function_of, kill, silenced
 
 KILL_COUNT: Final = 64
 KILL_PERIOD_SECONDS: Final = 80.0
@@ -51,6 +52,22 @@ FUNCTIONS: Final = {
     "PublishFunction": Target.PUBLISH,
     "FollowUpFunction": Target.FOLLOW_UP,
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreStop:
+    """One outage of DynamoDB: its length, and whether it is silent (requests wait) or refuses connections."""
+
+    seconds: float
+    is_silent: bool
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.0f} s, {'silent' if self.is_silent else 'unreachable'}"
+
+
+STORE_STOPS: Final = (StoreStop(seconds=10, is_silent=True), StoreStop(seconds=60, is_silent=False))
+"""The silent one is shorter than an invocation, because a request that waited for a minute would be carried out at its
+end, which DynamoDB does not do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,11 +171,33 @@ class Nemesis:
         return {target: [pid for pid in pids if self._first_seen[pid] <= born_before] for target, pids in found.items()}
 
 
+@contextmanager
+def stopped(server: Server, stop: StoreStop) -> Iterator[None]:
+    """Keep a server of the stack out of order."""
+    pid = server.pid()
+    if pid is None:
+        raise StackError(f"{server.name} does not run")
+    if stop.is_silent:
+        with silenced(pid):
+            yield
+        return
+    _end(pid)
+    try:
+        yield
+    finally:
+        server.start()
+
+
 def _kill_server(server: Server) -> bool:
     pid = server.pid()
-    killed = pid is not None and kill(pid)
-    if pid is not None:
-        with suppress(ChildProcessError):
-            os.waitpid(pid, 0)  # its port is free after this
+    killed = pid is not None and _end(pid)
     server.start()
+    return killed
+
+
+def _end(pid: int) -> bool:
+    """Kill a child process. Its port is free after this."""
+    killed = kill(pid)
+    with suppress(ChildProcessError):
+        os.waitpid(pid, 0)
     return killed

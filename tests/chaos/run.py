@@ -3,10 +3,11 @@
 import json
 import time
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -19,8 +20,16 @@ from local.stack.config import LOCAL, STACK_NAME
 from local.stack.deployment import client
 from local.stack.processes import DIRECT, Server
 from sampai.domain.webhook_token import webhook_token
-from tests.chaos.load import RECIPIENTS, LoadMessage, build_load, plan_waves
-from tests.chaos.nemesis import KILL_PERIOD_SECONDS, Nemesis, Target, plan_kills
+from tests.chaos.load import RECIPIENTS, LoadMessage, build_load, build_outage_load, plan_waves
+from tests.chaos.nemesis import (
+    KILL_PERIOD_SECONDS,
+    STORE_STOPS,
+    Nemesis,
+    StoreStop,
+    Target,
+    plan_kills,
+    stopped,
+)
 from tests.chaos.verdict import ChaosResult
 
 OPERATORS_SETTINGS: Final = {"report_horizon_hours": 80 / 3600, "poll_seconds": [10, 20]}
@@ -42,7 +51,10 @@ MAX_QUIET_SECONDS: Final = 900.0
 """Limit for messages that are deferred again and again. The longest wait is that of a message that a vendor rejects
 just before the horizon: five minutes, two more if its wake-up is lost, and then the horizon once more."""
 
+BEFORE_STOP_SECONDS: Final = 10.0
+"""Time of the load before each stop of the store, so that calls are under way when it begins."""
 INBOUND_TRIES: Final = 4
+INBOUND_WORKERS: Final = 4
 LEDGER_FILE: Final = LOCAL / "chaos.ledger"
 BATCH_GET_SIZE: Final = 100
 QUEUES: Final = (SEND, URGENT)
@@ -64,6 +76,9 @@ class Chaos:
         self._token = str(json.loads(secret)["webhook_tokens"][0])
         self._event_statuses: dict[str, dict[int, str]] = {}
         self._published_inbound: set[str] = set()
+        self._inbound_count = 0
+        self._pool = ThreadPoolExecutor(INBOUND_WORKERS)
+        self._posted: list[Future[str | None]] = []
 
     def run(self) -> ChaosResult:
         """Run the test and return its result."""
@@ -72,15 +87,22 @@ class Chaos:
         for queue in QUEUES:
             attributes = {"VisibilityTimeout": str(VISIBILITY_TIMEOUT_SECONDS)}
             self._sqs.set_queue_attributes(QueueUrl=self._outputs[queue], Attributes=attributes)
-        load = build_load(self._seed)
+        load, outage_load = build_load(self._seed), build_outage_load(self._seed)
         nemesis = self._nemesis()
         nemesis.start()
-        acknowledged_inbound = self._send_waves(plan_waves(self._seed, load), nemesis)
+        self._send_waves(plan_waves(self._seed, load), seconds=KILL_PERIOD_SECONDS, check=nemesis.check)
         nemesis.finish()
-        print(f"{sum(nemesis.kills.values())} kills. Waiting for the stack to become idle ...", flush=True)
-        stored, dead_letters = self._wait_until_quiet(load)
+        print(f"{sum(nemesis.kills.values())} kills. Stopping DynamoDB ...", flush=True)
+        sent_during_stops = self._stop_store(plan_waves(self._seed, outage_load))
+        print("Waiting for the stack to become idle ...", flush=True)
+        with self._pool:
+            acknowledged_inbound = [text for each in self._posted if (text := each.result()) is not None]
+        stored, dead_letters = self._wait_until_quiet([*load, *outage_load])
         return ChaosResult(
-            load=load,
+            load=[*load, *outage_load],
+            outage_load=outage_load,
+            sent_during_stops=sent_during_stops,
+            submissions=self._caller.submissions(),
             kills=nemesis.kills,
             interrupted_invocations=EMULATOR.log.read_text(errors="replace").count(INTERRUPTED),
             stored=stored,
@@ -103,22 +125,35 @@ class Chaos:
             run_follow_up=lambda: functions.invoke(FunctionName=name, InvocationType="Event", Payload=b"{}"),
         )
 
-    def _send_waves(self, waves: Sequence[Sequence[LoadMessage]], nemesis: Nemesis) -> list[str]:
-        """Put the waves on the queues during the period of the kills, and post one inbound message with each wave.
+    def _stop_store(self, waves: Sequence[Sequence[LoadMessage]]) -> dict[StoreStop, int]:
+        """Spread the waves over the stops of the store and the time before each, and return the messages of each stop.
 
-        Return the texts of the inbound messages that were answered with 200.
+        The waves before a stop end with its beginning, so that it meets calls and writes that are under way.
         """
+        counts, left = {}, list(waves)
+        total = sum(BEFORE_STOP_SECONDS + stop.seconds for stop in STORE_STOPS)
+        for stop in STORE_STOPS:
+            before, during = (ceil(len(waves) * s / total) for s in (BEFORE_STOP_SECONDS, stop.seconds))
+            first, second, left = left[:before], left[before : before + during], left[before + during :]
+            self._send_waves(first, seconds=BEFORE_STOP_SECONDS)
+            with stopped(DYNAMODB, stop):
+                self._send_waves(second, seconds=stop.seconds)
+            counts[stop] = sum(map(len, second))
+        return counts
+
+    def _send_waves(
+        self, waves: Sequence[Sequence[LoadMessage]], *, seconds: float, check: Callable[[], None] = lambda: None
+    ) -> None:
+        """Put waves on the queues, the last one at the end of the time. Post one inbound message with each wave."""
         started_at = time.monotonic()
-        with ThreadPoolExecutor(4) as pool:
-            posted: list[Future[str | None]] = []
-            for number, wave in enumerate(waves):
-                time.sleep(max(0.0, started_at + KILL_PERIOD_SECONDS * number / len(waves) - time.monotonic()))
-                for queue in QUEUES:
-                    self._caller.put([json.dumps(s.request) for s in wave if s.queue == queue], queue=queue)
-                posted.append(pool.submit(self._post_inbound, number))
-                self._receive_events()
-                nemesis.check()
-        return [text for each in posted if (text := each.result()) is not None]
+        for number, wave in enumerate(waves, start=1):
+            time.sleep(max(0.0, started_at + seconds * number / len(waves) - time.monotonic()))
+            for queue in QUEUES:
+                self._caller.put([json.dumps(s.request) for s in wave if s.queue == queue], queue=queue)
+            self._posted.append(self._pool.submit(self._post_inbound, self._inbound_count))
+            self._inbound_count += 1
+            self._receive_events()
+            check()
 
     def _post_inbound(self, number: int) -> str | None:
         """Post an inbound message to the webhook as NusaSMS does, and retry. Return its text if the answer is 200."""

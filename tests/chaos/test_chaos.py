@@ -9,26 +9,41 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 
 from local.simulators.outcomes import OUTCOMES
-from local.stack.processes import children_of, function_of, kill
+from local.stack import SIMULATORS
+from local.stack.config import LOCAL, StackError
+from local.stack.processes import Server, children_of, function_of, kill
 from sampai.contract.request import SendRequest, parse_request
 from sampai.services.attempt import BACKOFF_SECONDS
-from tests.chaos.load import MESSAGE_COUNT, LoadMessage, build_load, plan_waves
+from tests.chaos.load import (
+    MESSAGE_COUNT,
+    OUTAGE_MESSAGE_COUNT,
+    LoadMessage,
+    build_load,
+    build_outage_load,
+    plan_waves,
+)
 from tests.chaos.nemesis import (
     KILL_COUNT,
     KILL_PERIOD_SECONDS,
+    STORE_STOPS,
     Nemesis,
     PlannedKill,
+    StoreStop,
     Target,
     find_function_processes,
     plan_kills,
+    stopped,
 )
 from tests.chaos.run import OPERATORS_SETTINGS, quiet_deadline
 from tests.chaos.verdict import MIN_KILLS, ChaosResult
+from tests.emulator import free_port
 from tests.fakes import START
 
 SEEDS = range(20)
@@ -40,12 +55,13 @@ PYTHON = "/tree/.venv-emulator/bin/python"
 
 
 def test_every_message_of_the_load_is_a_valid_request() -> None:
-    load = build_load(seed=1)
+    load = build_load(seed=1) + build_outage_load(seed=1)
+    count = MESSAGE_COUNT + OUTAGE_MESSAGE_COUNT
 
     parsed = [parse_request(json.dumps(sent.request), now=START) for sent in load]
 
     assert {type(request) for request in parsed} == {SendRequest}
-    assert len({sent.message_id for sent in load}) == len({sent.acceptance for sent in load}) == MESSAGE_COUNT
+    assert len({sent.message_id for sent in load}) == len({sent.acceptance for sent in load}) == count
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -163,6 +179,65 @@ def test_a_kill_is_repeated_while_the_process_is_too_young() -> None:
         assert child.wait() == -signal.SIGKILL
 
 
+class KeptServer(Server):
+    """A server whose processes are waited for."""
+
+    processes: ClassVar[list["subprocess.Popen[bytes]"]] = []
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        self.processes.append(super().start())
+        return self.processes[-1]
+
+    def stop(self) -> bool:
+        ran = super().stop()
+        while self.processes:
+            self.processes.pop().wait()
+        return ran
+
+
+def _answer_of(server: Server) -> object:
+    """Return the HTTP status of a server, or its error; a silent server lets the request wait."""
+    try:
+        with urlopen(f"http://127.0.0.1:{server.port}{server.health_path}", timeout=1) as response:
+            return int(response.status)
+    except URLError as error:
+        return type(error.reason)
+    except TimeoutError:
+        return TimeoutError
+
+
+@pytest.mark.parametrize(("is_silent", "error"), [(True, TimeoutError), (False, ConnectionRefusedError)])
+def test_server_answers_again_after_a_stop(is_silent: bool, error: type[OSError]) -> None:
+    port = free_port()
+    server = KeptServer(
+        name=f"stopped-{port}",
+        python=SIMULATORS.python,
+        module=SIMULATORS.module,
+        arguments=("--port", str(port)),
+        port=port,
+        health_path=SIMULATORS.health_path,
+        environment={},
+    )
+    LOCAL.mkdir(mode=0o700, exist_ok=True)
+    server.start()
+    try:
+        with stopped(server, StoreStop(seconds=0, is_silent=is_silent)):
+            answers = [_answer_of(server)]
+        answers.append(_answer_of(server))
+    finally:
+        server.stop()
+        server.log.unlink()
+
+    assert answers == [error, 200]
+
+
+def test_server_that_does_not_run_cannot_be_stopped() -> None:
+    server = replace(SIMULATORS, name="never-started")
+
+    with pytest.raises(StackError, match="never-started does not run"), stopped(server, STORE_STOPS[0]):
+        pass
+
+
 # --- the waiting time ------------------------------------------------------------------------------------------------
 
 STARTED_AT = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -195,15 +270,18 @@ def _message(number: int, on_unknown: str = "hold") -> LoadMessage:
     return LoadMessage(request=request, text=f"text {number}")
 
 
-FIRST, SECOND, RESEND = _message(1), _message(2), _message(3, "resend")
+FIRST, SECOND, RESEND, SPARED = _message(1), _message(2), _message(3, "resend"), _message(4)
 EVENT_STATUSES = {1: "sending", 2: "accepted", 3: "delivered"}
 GOOD = ChaosResult(
-    load=(FIRST, SECOND, RESEND),
+    load=(FIRST, SECOND, RESEND, SPARED),
+    outage_load=(SPARED,),
     kills=dict.fromkeys(Target, 7),
     interrupted_invocations=5,
-    stored=dict.fromkeys(("m1", "m2", "m3"), "delivered"),
-    event_statuses=dict.fromkeys(("m1", "m2", "m3"), EVENT_STATUSES),
-    acceptances={FIRST.acceptance: 1, SECOND.acceptance: 1, RESEND.acceptance: 2},
+    sent_during_stops=dict.fromkeys(STORE_STOPS, 9),
+    stored=dict.fromkeys(("m1", "m2", "m3", "m4"), "delivered"),
+    event_statuses=dict.fromkeys(("m1", "m2", "m3", "m4"), EVENT_STATUSES),
+    acceptances={FIRST.acceptance: 1, SECOND.acceptance: 1, RESEND.acceptance: 2, SPARED.acceptance: 1},
+    submissions={SPARED.acceptance},
     dead_letters=(),
     queue_depths={"SendQueueUrl": 0},
     acknowledged_inbound=frozenset({"hello"}),
@@ -219,6 +297,18 @@ def _with(status: str | None, acceptance_count: int = 1, **changes: Any) -> Chao
     return replace(GOOD, stored=stored, event_statuses=event_statuses, acceptances=acceptances, **changes)
 
 
+def _spared(*statuses: str, acceptance_count: int = 0, **changes: Any) -> ChaosResult:
+    """Return a result in which the message that no kill could interrupt went through these statuses."""
+    return replace(
+        GOOD,
+        stored={**GOOD.stored, "m4": statuses[-1]},
+        event_statuses={**GOOD.event_statuses, "m4": dict(enumerate(statuses, start=1))},
+        acceptances={**GOOD.acceptances, SPARED.acceptance: acceptance_count},
+        **changes,
+    )
+
+
+WITHOUT_CALL = ["unknown or unconfirmed, but no vendor was called: m4"]
 RESULTS: tuple[tuple[ChaosResult, list[str]], ...] = (
     (GOOD, []),
     (_with("unconfirmed", acceptance_count=0), []),
@@ -243,11 +333,29 @@ RESULTS: tuple[tuple[ChaosResult, list[str]], ...] = (
         ["events are missing: m2"],
     ),
     (replace(GOOD, event_statuses={**GOOD.event_statuses, "m2": {1: "sending"}}), ["events are missing: m2"]),
-    (replace(GOOD, event_statuses={"m1": EVENT_STATUSES, "m3": EVENT_STATUSES}), ["events are missing: m2"]),
+    (
+        replace(GOOD, event_statuses={i: s for i, s in GOOD.event_statuses.items() if i != "m2"}),
+        ["events are missing: m2"],
+    ),
     (replace(GOOD, dead_letters=("stranger",)), ["dead letters of unknown messages: stranger"]),
     (replace(GOOD, published_inbound=frozenset()), ["inbound messages answered with 200 and lost: hello"]),
     (replace(GOOD, acknowledged_inbound=frozenset()), ["no inbound message was received"]),
     (replace(GOOD, queue_depths={"SendQueueUrl": 2}), ["queues not empty: SendQueueUrl (2)"]),
+    (_spared("sending", "unconfirmed"), []),
+    (_spared("sending", "queued", "failed", submissions=()), []),
+    (_spared("sending", "unconfirmed", submissions=()), WITHOUT_CALL),
+    (_spared("sending", "unknown", "queued", "failed", submissions=()), WITHOUT_CALL),
+    (_spared("sending", "unknown", "delivered", acceptance_count=2), ["accepted more than once: m4"]),
+    (_spared("sending", "unknown"), ["forgotten: m4"]),
+    (_spared("failed", dead_letters=("m4",)), ["dead letters without a kill: m4"]),
+    (
+        replace(GOOD, sent_during_stops={STORE_STOPS[0]: 9, STORE_STOPS[1]: 0}),
+        ["nothing was sent while the store was stopped: 60 s, unreachable"],
+    ),
+    (
+        replace(GOOD, sent_during_stops={}),
+        ["nothing was sent while the store was stopped: 10 s, silent, 60 s, unreachable"],
+    ),
 )
 
 
@@ -261,12 +369,16 @@ def test_the_report_counts_kills_and_final_statuses() -> None:
         "kills: 42",
         *(f"     7  {target.value}" for target in Target),
         "interrupted invocations: 5",
-        "messages: 3",
-        "     2  delivered",
+        "sent while the store was stopped: 18",
+        "     9  10 s, silent",
+        "     9  60 s, unreachable",
+        "messages: 4",
+        "     3  delivered",
         "     1  unconfirmed",
         "unconfirmed, and accepted by a vendor: 0",
         "most acceptances of one message: 1 (resend: 2)",
         "forgotten: 0   contradicted: 0",
+        "unknown or unconfirmed without a call, in 1: 0",
         "inbound messages: 1 answered with 200, 2 published",
         "dead letters: 0",
     ]

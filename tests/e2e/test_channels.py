@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,18 +16,6 @@ WHATSAPP: dict[str, Any] = {"channel": "whatsapp"}
 OFFICIAL: dict[str, Any] = {"channel": "whatsapp_official"}
 PROMOTIONAL: dict[str, Any] = {"category": "promotional"}
 PICTURE = b64encode(bytes(600)).decode()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def campaigns(local_stack: Stack) -> list[dict[str, Any]]:
-    """Send messages to lists. They become final only after the horizon, while the other tests run."""
-    lists = {"smsnoc": "6415907d0d310", "nusasms": "Example10"}
-    requests = [
-        {**local_stack.request(v), "recipient": None, "provider": v, "audience": {"lists": [name]}}
-        for v, name in lists.items()
-    ]
-    local_stack.put(*requests)
-    return requests
 
 
 def template(template_id: str, *values: str) -> dict[str, Any]:
@@ -181,10 +170,13 @@ def test_an_invalid_combination_fails_without_a_call_to_a_vendor(local_stack: St
     wait_until(lambda: all(local_stack.ledger(r) == [] for r in requests.values() if "text" in r["content"]))
 
 
-def test_a_campaign_is_accepted_and_never_confirmed(local_stack: Stack, campaigns: list[dict[str, Any]]) -> None:
+def test_a_campaign_is_accepted_and_never_confirmed(
+    local_stack: Stack, campaigns: list[dict[str, Any]], short_horizon: "Future[None]"
+) -> None:
     unknown = {**campaigns[0], "message_id": "e2e-unknown-list", "audience": {"lists": ["0000000000000"]}}
 
     local_stack.put(unknown)
 
+    short_horizon.result()
     local_stack.wait_for(*((c["message_id"], "unconfirmed") for c in campaigns), (unknown["message_id"], "failed"))
     assert [len(local_stack.ledger(campaign)) for campaign in campaigns] == [1, 1]

@@ -1,7 +1,5 @@
 """A silent store on the whole stack: each message is delivered once, and none is unknown. Run with `make outages`."""
 
-import os
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +8,7 @@ from typing import Any, Final
 import pytest
 
 from local.stack import DYNAMODB
+from local.stack.processes import silenced
 from tests.e2e.conftest import Stack, wait_until
 
 pytestmark = pytest.mark.slow
@@ -23,15 +22,12 @@ SLOW: Final = 26
 
 @contextmanager
 def silent_store() -> Iterator[None]:
-    """Let DynamoDB answer the functions nothing for nine seconds: connections open, and requests wait."""
+    """Let DynamoDB answer the functions nothing for nine seconds."""
     pid = DYNAMODB.pid()
     assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with silenced(pid):
         yield
         time.sleep(SILENT_SECONDS)
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def is_sent_once(stack: Stack, request: dict[str, Any]) -> bool:

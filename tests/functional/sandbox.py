@@ -58,6 +58,17 @@ class Context:
         return self.remaining_milliseconds
 
 
+@dataclass(frozen=True)
+class Countdown(Context):
+    """A context whose time passes."""
+
+    started_at: float = field(default_factory=time.monotonic)
+
+    def get_remaining_time_in_millis(self) -> int:
+        passed = time.monotonic() - self.started_at
+        return max(0, self.remaining_milliseconds - int(passed * 1000))
+
+
 @cache
 def handler_of(function: str) -> Callable[[Any, Any], Any]:
     """Return the handler in `functions/<function>/app.py`. All of these modules are named `app`."""
@@ -111,6 +122,10 @@ class Deployment:
     secret: Mapping[str, Any] = field(default_factory=lambda: {"webhook_tokens": [TOKEN], **CREDENTIALS})
     fingerprint_key: str = FINGERPRINT_KEY
     settings: Mapping[str, Any] = field(default_factory=lambda: {"providers": SETTINGS})
+    timeout_seconds: int = field(
+        default_factory=lambda: int(template()["Resources"]["FollowUpFunction"]["Properties"]["Timeout"])
+    )
+    """Time of an invocation."""
     number: int = field(default_factory=lambda: next(_numbers))
 
     _function: str | None = None
@@ -184,8 +199,7 @@ class Deployment:
         """Invoke a function with any event."""
         if function != self._function:
             self.enter(function)
-        remaining = template()["Resources"]["FollowUpFunction"]["Properties"]["Timeout"] * 1000
-        return handler_of(function)(event, Context(remaining_milliseconds=remaining))
+        return handler_of(function)(event, Countdown(remaining_milliseconds=self.timeout_seconds * 1000))
 
     def items(self, table: str) -> list[dict[str, Any]]:
         """Return all items of a table."""

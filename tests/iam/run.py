@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from local.demo.caller import Caller
-from local.demo.run import Demo, operators_settings
+from local.demo.run import FIRST_SETTINGS, Demo
 from local.stack import EMULATOR
 from local.stack.config import DYNAMODB_PORT, ROOT, STACK_NAME
 from local.stack.deployment import client
@@ -118,7 +118,7 @@ class IamTest:
     def run_demo(self) -> list[str]:
         """Run the demo with all permissions, and return the problems."""
         caller = Caller(self._outputs)
-        caller.change_settings(operators_settings())  # before a function caches them for a minute
+        caller.change_settings(FIRST_SETTINGS)  # before a function caches them for a minute
         self._limit_concurrency()
         self._proxy.clear()
         is_demo_ok = Demo(caller, Console(highlight=False)).run()

@@ -7,7 +7,7 @@ from typing import Any
 
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse
-from tests.fakes import FixedSettings
+from tests.fakes import FixedSettings, Reply
 from tests.harness.application import Application
 
 CONVERSATION = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
@@ -33,7 +33,7 @@ PROVIDERS: dict[str, Any] = {
 }
 
 
-def new_application(*replies: Callable[[HttpRequest], HttpResponse], **settings: Any) -> Application:
+def new_application(*replies: Reply, **settings: Any) -> Application:
     """Return an application under these settings. By default the vendors accept every message."""
     return Application(*(replies or (accept_all(),)), settings={"providers": PROVIDERS} | settings)
 

@@ -9,6 +9,7 @@ from sampai.services.follow_up.listing import MAX_SEARCH_CALLS
 from tests.fakes import START
 from tests.harness.application import Application, request
 from tests.harness.vendors import FakeVendors, Row, Sent, Vendor, deliver, vendor_of
+from tests.unit.application.providers import PROVIDERS, new_application
 
 LOST = "takes, and its answer is lost"
 NEWER, OLDER = 10_000, 1_000
@@ -37,7 +38,9 @@ def busy_application(
     The newer rows begin after the first message and are spread over some time, which then has passed.
     """
     vendors = FakeVendors(on_taken=deliver)
-    app = Application(vendors, settings={"providers": {"smsnoc": {"delivered_after_seconds": 0}}})
+    app = new_application(
+        vendors, providers=PROVIDERS | {"smsnoc": {"sender": "SampaiBD", "delivered_after_seconds": 0}}
+    )
     vendors.clock = app.clock
     vendors.moods = dict.fromkeys(("nomsa", "smsnoc", "smspoh"), mood)
     for body in bodies:

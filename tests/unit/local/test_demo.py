@@ -1,8 +1,10 @@
 """The demo: its table of messages, its reaction to news, and its screen."""
 
+import io
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree
@@ -11,8 +13,9 @@ import pytest
 from rich.console import Console, RenderableType
 
 from local.demo import screen
-from local.demo.messages import CASES, OPERATIONS, RECEIVED, REJECTED, Case, Moment, written
-from local.demo.run import BATCHED_OPERATIONS, MAX_SLOWNESS, PROBE_SECONDS, operators_settings, slowness_of
+from local.demo.caller import Caller
+from local.demo.messages import CASES, OPERATIONS, RECEIVED, REJECTED, Acceptance, Case, Moment, written
+from local.demo.run import BATCHED_OPERATIONS, MAX_SECONDS, SHARE_SECONDS, STALL_SECONDS, Demo, cpu_share, slowness_of
 from local.demo.watch import AT_SENDER, FINAL, NO_CALL, Track, Watch, objections
 from local.simulators.outcomes import OUTCOMES
 from local.simulators.registry import VENDORS, load_vendors
@@ -470,13 +473,6 @@ def test_picture_shows_the_table_and_the_verdict_and_loads_nothing() -> None:
     assert re.findall(r"url\((?!#)|href=|@import", drawing) == []
 
 
-@pytest.mark.parametrize(
-    ("seconds", "slowness"), [(0.1, 1.0), (PROBE_SECONDS, 1.0), (2 * PROBE_SECONDS, 2.0), (600.0, MAX_SLOWNESS)]
-)
-def test_the_waits_grow_with_the_time_of_the_probe_within_bounds(seconds: float, slowness: float) -> None:
-    assert slowness_of(seconds) == slowness
-
-
 def test_an_attempt_without_a_call_is_not_counted() -> None:
     watch = Watch([PLAIN])
     released = {"reason": "provider_error", "provider_code": None, "detail": f"{NO_CALL}: no time was left"}
@@ -491,13 +487,167 @@ def test_an_attempt_without_a_call_is_not_counted() -> None:
     assert outcome.NO_CALL == NO_CALL
 
 
-@pytest.mark.parametrize(("slowness", "seconds"), [(1.0, 40.0), (2.0, 260.0)])
-def test_a_slow_computer_gives_a_redelivery_time_before_the_report_horizon(slowness: float, seconds: float) -> None:
-    assert operators_settings(slowness)["report_horizon_hours"] * 3600 == pytest.approx(seconds)
-
-
-def test_a_call_for_several_messages_is_optional_on_a_slow_computer() -> None:
+def test_a_call_for_several_messages_is_optional_on_a_busy_computer() -> None:
     calls = {vendor: {name: 1 for name in names if name != "send_bulk"} for vendor, names in OPERATIONS.items()}
 
     assert Watch(()).verdict({}, {}, calls) == ["smspoh: nobody called send_bulk"]
     assert Watch(()).verdict({}, {}, calls, optional=BATCHED_OPERATIONS) == []
+
+
+# --- a busy computer --------------------------------------------------------------------------------------------------
+
+IDLE, SHARED_BY_FOUR = 1.0, 0.25
+
+
+class SlowStack(Caller):
+    """A stack on which each message moves once in a while, on a clock that only the demo's sleep moves."""
+
+    def __init__(self, *courses: tuple[Case, tuple[str, ...]], pause: float) -> None:
+        self.now = 0.0
+        self.settings: list[dict[str, Any]] = []
+        self._pause = pause
+        self._courses = courses
+        self._sent: list[tuple[float, dict[str, Any]]] = []
+        self._stored: dict[str, str] = {}
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def change_settings(self, changes: Mapping[str, Any]) -> None:
+        self.settings.append({**changes, "after": self.now})
+        if "report_horizon_hours" in changes:
+            self._sent += [
+                (self.now + self._pause, change(case, len(statuses) + 1, "unconfirmed", statuses[-1], source="sweep"))
+                for case, statuses in self._courses
+                if case.end.status == "unconfirmed"
+            ]
+
+    def check_accounts(self) -> float:
+        return 0.0
+
+    def put(self, bodies: Sequence[str], *, queue: str) -> list[str]:
+        for case, statuses in self._courses if bodies else ():
+            for number, event in enumerate(course(case, *statuses), start=1):
+                self._sent.append((self.now + number * self._pause, event))
+        return ["id"] * len(bodies)
+
+    def receive_events(self) -> Iterator[dict[str, Any]]:
+        self._sent.sort(key=lambda each: each[0])
+        while self._sent and self._sent[0][0] <= self.now:
+            _, event = self._sent.pop(0)
+            self._stored[event["detail"]["message_id"]] = event["detail"]["status"]
+            yield event
+
+    def acceptances(self) -> Counter[Acceptance]:
+        return Counter((case.text_sha256, case.number) for case, statuses in self._courses if "accepted" in statuses)
+
+    def calls(self) -> dict[str, dict[str, int]]:
+        return CALLS
+
+    def statuses(self, message_ids: Set[str]) -> dict[str, str]:
+        return self._stored
+
+
+def run_demo(stack: SlowStack, share: float, *cases: Case) -> tuple[bool, list[str]]:
+    """Return the result of a demo and the lines that it printed."""
+    console = Console(width=120, file=io.StringIO(), color_system=None, legacy_windows=False)
+    demo = Demo(stack, console, cases=cases, clock=stack.clock, sleep=stack.sleep, share=lambda: share)
+    result = demo.run()
+    assert isinstance(console.file, io.StringIO)
+    return result, console.file.getvalue().splitlines()
+
+
+BOTH_ACCEPTED = ((PLAIN, ("sending", "accepted", "delivered")), (SILENT, ("sending", "accepted")))
+ENDED_WELL = "Every message ended as it should, and none was taken twice."
+
+
+@pytest.mark.parametrize("share", [IDLE, SHARED_BY_FOUR])
+def test_demo_waits_as_long_as_messages_move(share: float) -> None:
+    stack = SlowStack(*BOTH_ACCEPTED, pause=STALL_SECONDS - 1)
+
+    result, lines = run_demo(stack, share, *BOTH)
+
+    assert (result, lines[-1]) == (True, ENDED_WELL)
+    assert stack.now > 3 * (STALL_SECONDS - 1)
+    assert ("This computer is busy and works 4.0 times slower. So the demo takes longer." in lines) == (share < 1)
+
+
+@pytest.mark.parametrize(("share", "events"), [(IDLE, 2), (SHARED_BY_FOUR, 3)])
+def test_busy_computer_keeps_the_long_horizon_until_only_silence_is_left(share: float, events: int) -> None:
+    stack = SlowStack(*BOTH_ACCEPTED, pause=10.0)
+
+    run_demo(stack, share, *BOTH)
+
+    first, second = stack.settings
+    assert first == {"poll_seconds": [15, 30], "after": 0.0}
+    assert second["report_horizon_hours"] == pytest.approx(40 / 3600)
+    assert events * 10.0 < second["after"] <= events * 10.0 + 1
+
+
+def test_demo_without_news_names_the_late_messages_on_an_idle_computer() -> None:
+    stack = SlowStack((PLAIN, ("sending", "accepted")), (SILENT, ("sending", "accepted")), pause=1.0)
+
+    result, lines = run_demo(stack, IDLE, *BOTH)
+
+    assert (result, lines[-2:]) == (False, ["Not as it should be:", "  smspoh, 10 delivered: accepted, not delivered"])
+    assert STALL_SECONDS < stack.now < STALL_SECONDS + 10
+
+
+def test_demo_without_news_says_in_one_sentence_that_the_computer_is_too_busy() -> None:
+    late = (PLAIN, ("sending",)), (SILENT, ("sending",))
+
+    result, lines = run_demo(SlowStack(*late, pause=1.0), SHARED_BY_FOUR, *BOTH)
+
+    assert (result, lines[-2:]) == (
+        False,
+        [
+            "Not as it should be:",
+            "  This computer is too busy for the demo: 2 of 2 messages have not ended. End other programs, and run it "
+            "again.",
+        ],
+    )
+
+
+def test_busy_computer_excuses_no_message_that_was_accepted_twice() -> None:
+    watch = watched(*course(PLAIN, "sending", "accepted"))
+
+    lines = watch.verdict({(PLAIN.text_sha256, PLAIN.number): 2}, {}, CALLS, is_busy=True)
+
+    assert [line.partition(":")[0] for line in lines] == [
+        "smspoh, 10 delivered",
+        "This computer is too busy for the demo",
+    ]
+    assert "accepted 2 times, not 1" in lines[0]
+
+
+def test_demo_ends_although_messages_never_stop_moving() -> None:
+    restless = ("sending", "queued") * 10
+    stack = SlowStack((PLAIN, restless), pause=STALL_SECONDS - 1)
+
+    result, _ = run_demo(stack, IDLE, PLAIN)
+
+    assert not result
+    assert stack.now == pytest.approx(MAX_SECONDS, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("probe_seconds", "share", "slowness"), [(0.1, 1.0, 1.0), (4.0, 1.0, 2.0), (0.1, 0.25, 4.0), (10.0, 0.25, 5.0)]
+)
+def test_slowness_follows_the_probe_and_the_share_of_a_core(
+    probe_seconds: float, share: float, slowness: float
+) -> None:
+    assert slowness_of(probe_seconds, share) == slowness
+
+
+def test_share_of_a_core_is_processor_time_per_second() -> None:
+    ticks = iter(range(1000))
+
+    def processor() -> float:
+        return next(ticks) * SHARE_SECONDS / 10
+
+    walls = iter([100.0, 100.0 + 4 * SHARE_SECONDS])
+
+    assert cpu_share(lambda: next(walls), processor) == pytest.approx(0.25)

@@ -1025,6 +1025,21 @@ def test_reset_deletes_messages_and_repeats_no_id(frozen: Simulators) -> None:
     assert after > before
 
 
+def test_submissions_include_refused_messages_but_not_those_of_refused_callers(frozen: Simulators) -> None:
+    send_nomsa(frozen, "+85591234510")
+    send_nusasms(frozen, "6281234567821")
+    send_nusasms(frozen, "6281234567810", password="x")
+
+    rows = call(frozen, "GET", "/_submissions").document
+    call(frozen, "POST", "/_reset")
+
+    assert rows == [
+        {"vendor": "nomsa", "recipient": "+85591234510", "text_sha256": text_sha256(TEXT)},
+        {"vendor": "nusasms", "recipient": "6281234567821", "text_sha256": text_sha256(TEXT)},
+    ]
+    assert call(frozen, "GET", "/_submissions").document == []
+
+
 def test_ledger_with_a_state_file_survives_a_restart(tmp_path: Path) -> None:
     state = tmp_path / "ledger"
     kept = []
