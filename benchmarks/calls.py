@@ -39,7 +39,7 @@ from benchmarks.billing import (
     size_of,
     waits,
 )
-from benchmarks.harness import TEXT, batch_of, create_baseline_tables, receipt_event
+from benchmarks.harness import PROVIDERS, TEXT, batch_of, create_baseline_tables, receipt_event
 from benchmarks.meter import Meter
 from benchmarks.results import Result
 from benchmarks.sandbox import Context as BaselineContext
@@ -190,7 +190,13 @@ class MeteredDeployment:
     ) -> "Iterator[MeteredDeployment]":
         with pytest.MonkeyPatch.context() as patch:
             urls = base_urls(address)
-            deployment = Deployment(emulator=emulator, vendors=vendors, base_urls=urls, monkeypatch=patch)
+            deployment = Deployment(
+                emulator=emulator,
+                vendors=vendors,
+                base_urls=urls,
+                monkeypatch=patch,
+                settings={"providers": PROVIDERS},
+            )
             yield cls(kind=kind, deployment=deployment, meter=Meter(emulator=emulator), vendors=vendors)
 
     def count_steps(self) -> MessageUsage:

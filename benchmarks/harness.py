@@ -34,6 +34,12 @@ from tests.template import ROOT
 TEXT: Final = "Your code is 1234. It is valid for five minutes. Do not tell it to anybody."
 
 _TLS_SETTINGS: Final = "settings-tls"
+
+PROVIDERS: Final[Mapping[str, Mapping[str, Any]]] = {
+    **SETTINGS,
+    "smsnoc": {**SETTINGS["smsnoc"], "delivered_after_seconds": 0},
+}
+"""The settings of the providers. A message that was just sent counts as delivered when its poll says so."""
 _numbers = count(1)
 
 _Name = TypeVar("_Name", bound=Hashable)
@@ -156,9 +162,14 @@ def start_harness() -> Iterator[Harness]:
         emulator = stack.enter_context(running_emulator())
         vendor = stack.enter_context(_start_vendor(urlsplit(emulator.endpoint_url).port or 0))
         # The deployment never patches this process: the sandboxes are other processes.
-        deployment = Deployment(emulator=emulator, base_urls=vendor.base_urls, monkeypatch=pytest.MonkeyPatch())
+        deployment = Deployment(
+            emulator=emulator,
+            base_urls=vendor.base_urls,
+            monkeypatch=pytest.MonkeyPatch(),
+            settings={"providers": PROVIDERS},
+        )
         urls = base_urls(vendor.https)
-        settings = {"providers": {name: {"base_url": url, **SETTINGS.get(name, {})} for name, url in urls.items()}}
+        settings = {"providers": {name: {"base_url": url, **PROVIDERS.get(name, {})} for name, url in urls.items()}}
         deployment.client("ssm").put_parameter(Name=_TLS_SETTINGS, Value=json.dumps(settings), Type="String")
         yield Harness(
             emulator=emulator,

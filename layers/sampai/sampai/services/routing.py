@@ -137,16 +137,15 @@ class Routing:
         credentials = self._secret.credentials.get(name)
         if settings is None or api is None or credentials is None:
             return None
-        zone, age = settings.timezone, settings.delivered_after_seconds
-        can = api.capabilities
-        zone = can.timezone if zone is None else zone
+        can, age = api.capabilities, settings.delivered_after_seconds
+        zone = settings.timezone or can.timezone
         config = ProviderConfig(
             name=name,
             base_url=settings.base_url,
             credentials=credentials,
             sender=settings.senders.get(channel, settings.sender),
             receipt_url=self._receipt_url(name),
-            zone=UTC if zone is None else ZoneInfo(zone),
+            zone=ZoneInfo(zone) if zone else UTC,
             delivered_after=timedelta(seconds=can.delivered_after_seconds if age is None else age),
         )
         missing = sorted(can.credentials - credentials.keys())
