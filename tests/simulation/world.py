@@ -372,7 +372,8 @@ class World:
                 found.append(SILENT_AFTER)
         if port.startswith("store.") and self._open_id() is not None:
             found += VERSIONS
-        if process.name in ("send", "follow_up") and self.now < process.dies_at - timedelta(seconds=SECONDS_LEFT):
+        last_call_at = process.dies_at - timedelta(seconds=SECONDS_LEFT)
+        if process.name in ("send", "follow_up") and self.now < last_call_at and process.dies_at is not NEVER:
             found.append(NO_TIME)
         if self.now >= self.store.expires_at:
             found.append(VANISHES)
