@@ -25,6 +25,7 @@ from sampai.adapters import (
     media,
     rate_limiter,
     reading,
+    secret,
     store,
     telemetry,
     transport,
@@ -39,13 +40,22 @@ from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Category, Message, OnUnknown, queue, requeue
 from sampai.domain.outcome import NotTaken, Outcome, Taken
 from sampai.domain.report import Report
-from sampai.domain.status import Source
+from sampai.domain.status import Source, Status
 from sampai.providers import features, responses, smsnoc, smspoh
 from sampai.providers.nomsa import sms as nomsa
 from sampai.providers.nusasms import sms as nusasms
 from sampai.services import attempt, circuit_breakers, publish
 from sampai.services.deadline import Deadline
-from sampai.services.follow_up import leases, listing, matching, next_state, poller, reader, reconciliation, wake_ups
+from sampai.services.follow_up import (
+    leases,
+    listing,
+    matching,
+    next_state,
+    poller,
+    reader,
+    reconciliation,
+    wake_ups,
+)
 from sampai.services.ports import correlations
 from sampai.services.ports.correlations import Correlation
 from sampai.services.ports.runtime import UnavailableError
@@ -65,7 +75,7 @@ from sampai.services.send import (
     quotas,
     service,
 )
-from sampai.services.webhook import receipts
+from sampai.services.webhook import inbound, receipts
 from sampai.services.webhook import service as webhook
 from sampai.services.webhook.service import Answer
 from tests.defects.planting import Defect, Planter
@@ -502,7 +512,12 @@ def _(planter: Planter) -> None:
     planter.replace(receipts.Receipts, "_find_by_reference", make)
 
 
-@defect("all channels of a vendor share their ids", "unit/services/webhook/receipts")
+@defect(
+    "all channels of a vendor share their ids",
+    "unit/services/webhook/receipts",
+    scenario="whatsapp-and-sms",
+    promise="I4",
+)
 def _(planter: Planter) -> None:
     planter.replace(
         correlations,
@@ -1014,7 +1029,7 @@ def _(planter: Planter) -> None:
 # --- items and their lifetime -----------------------------------------------------------------------------------------
 
 
-@defect("an unreadable item stops the reading of all others", "ports/store")
+@defect("an unreadable item stops the reading of all others", "ports/store", scenario="mixed-batch", promise="I9")
 def _(planter: Planter) -> None:
     planter.replace(reading, "read_item", lambda _: lambda item, parse, **_options: parse(item))
 
@@ -1038,7 +1053,13 @@ def _(planter: Planter) -> None:
     planter.replace(store, "_REFUSED", lambda _: frozenset())
 
 
-@defect("an item with an old send_at expires early", "unit/adapters/items", "ports/media")
+@defect(
+    "an item with an old send_at expires early",
+    "unit/adapters/items",
+    "ports/media",
+    scenario="retention",
+    promise="TTL",
+)
 def _(planter: Planter) -> None:
     def early(message: Message, retention: Any = items.RETENTION) -> Any:
         return dynamo.to_ttl(message.send_at or message.created_at, retention)
@@ -1057,7 +1078,9 @@ def _shift_lifetimes(module: Any, days: int) -> Callable[[Planter], None]:
     return plant
 
 
-defect("correlations expire before their messages", "ports/store")(_shift_lifetimes(store, -1))
+defect("correlations expire before their messages", "ports/store", scenario="polling", promise="TTL")(
+    _shift_lifetimes(store, -1)
+)
 defect("inbound messages are kept too long", "ports/inbox")(_shift_lifetimes(inbox, 1))
 defect("entries of the directory expire too early", "ports/directory")(_shift_lifetimes(directory, -1))
 
@@ -1169,3 +1192,195 @@ def _(planter: Planter) -> None:
         return all_pages
 
     planter.replace(reader.VendorReader, "pages", make)
+
+
+# --- another version, silent tables, changed configuration ------------------------------------------------------------
+
+
+@defect(
+    "a later send_at does not extend the life of an item", "unit/adapters/items", scenario="retention", promise="TTL"
+)
+def _(planter: Planter) -> None:
+    def from_creation(message: Message, retention: Any = items.RETENTION) -> Any:
+        return dynamo.to_ttl(message.created_at, retention)
+
+    planter.replace(items, "ttl_of", lambda _: from_creation)
+
+
+@defect(
+    "an old send_at uses up the report horizon", "unit/services/send/service", scenario="retention", promise="harmless"
+)
+def _(planter: Planter) -> None:
+    def since_send_at(message: Message, *, now: Any) -> timedelta:
+        return (message.held_since or now) - (message.send_at or message.created_at)
+
+    planter.replace(messages, "time_waited", lambda _: since_send_at)
+
+
+@defect("a scheduled message is not in the due index", "unit/adapters/items", scenario="retention", promise="E1")
+def _(planter: Planter) -> None:
+    def make(to_item: Any) -> Any:
+        def without_shard(message: Message, **options: Any) -> Any:
+            item = to_item(message, **options)
+            return {k: v for k, v in item.items() if k != "due_shard" or message.status is not Status.SCHEDULED}
+
+        return without_shard
+
+    planter.replace(items, "to_item", make)
+
+
+@defect("an unreadable item leaves the due index", "ports/store", scenario="polling", promise="E1")
+def _(planter: Planter) -> None:
+    def make(postpone: Any) -> Any:
+        def for_ever(self: Any, message_ids: Any, *, now: Any, due_at: Any) -> None:
+            postpone(self, message_ids, now=now, due_at=due_at + timedelta(days=3650))
+
+        return for_ever
+
+    planter.replace(store.DynamoStore, "postpone_unreadable", make)
+
+
+@defect("a write lowers the version of an item", "ports/store", scenario="polling", promise="versions")
+def _(planter: Planter) -> None:
+    def make(to_update: Any) -> Any:
+        return lambda table, before, after: to_update(table, {**before, "schema_version": {"N": "0"}}, after)
+
+    planter.replace(store, "_to_update", make)
+
+
+@defect(
+    "a carried outcome is dropped if its item cannot be read",
+    "unit/services/send/carried_outcomes",
+    scenario="receipts-without-reference",
+    promise="E3",
+)
+def _(planter: Planter) -> None:
+    planter.replace(carried_outcomes, "_is_of_a_call", _constant(False))
+
+
+@defect(
+    "a receipt for an item that cannot be read is dropped",
+    "ports/store",
+    scenario="receipts-without-reference",
+    promise="I4",
+)
+def _(planter: Planter) -> None:
+    planter.replace(store.DynamoStore, "add_report", _constant(None))
+
+
+@defect(
+    "a claim that was stored without an answer is not released",
+    "unit/application/outages",
+    scenario="receipts-without-reference",
+    promise="I4",
+)
+def _(planter: Planter) -> None:
+    def leave(item: Any) -> None:
+        item.provider = None
+
+    planter.replace(claims, "_release", lambda _: leave)
+
+
+@defect(
+    "a provider with a missing credential counts as turned off",
+    "unit/services/routing",
+    scenario="polling",
+    promise="harmless",
+)
+def _(planter: Planter) -> None:
+    def make(configure: Any) -> Any:
+        def usable(self: Any, *arguments: Any) -> Any:
+            configured = configure(self, *arguments)
+            return None if configured is not None and configured.missing else configured
+
+        return usable
+
+    planter.replace(Routing, "_configure", make)
+
+
+@defect(
+    "a secret without webhook tokens is in force",
+    "unit/adapters/secret",
+    scenario="receipts-without-reference",
+    promise="harmless",
+)
+def _(planter: Planter) -> None:
+    planter.replace(secret, "_parse_tokens", lambda original: lambda given: original(given) if given else ())
+
+
+@defect(
+    "time under a stop counts towards the horizon",
+    "unit/application/sending_switch",
+    scenario="polling",
+    promise="harmless",
+)
+def _(planter: Planter) -> None:
+    planter.replace(messages, "hold", lambda _: lambda message, *, now: message)
+
+
+@defect(
+    "a message is given up although nobody had time to ask",
+    "unit/services/follow_up/service",
+    scenario="horizon",
+    promise="asked",
+)
+def _(planter: Planter) -> None:
+    def make(poll: Any) -> Any:
+        def forget(self: Any, *arguments: Any, **options: Any) -> Any:
+            polled = poll(self, *arguments, **options)
+            polled.not_asked = set()
+            return polled
+
+        return forget
+
+    planter.replace(poller.StatusPoller, "poll", make)
+
+
+@defect("a refusal after the hand-over counts as not taken", scenario="producer-repeats", promise="I1")
+def _(planter: Planter) -> None:
+    refused = NotTaken(reason=Reason.PROVIDER_ERROR, is_final=False)
+
+    def make(parse_send: Any) -> Any:
+        def refuse(self: Any, response: HttpResponse) -> Outcome:
+            is_error = b'"error"' in response.body
+            outcome: Outcome = refused if is_error else parse_send(self, response)
+            return outcome
+
+        return refuse
+
+    planter.replace(smsnoc.SmsNoc, "parse_send", make)
+
+
+# --- consent ----------------------------------------------------------------------------------------------------------
+
+
+@defect("a wish counts from its arrival", "unit/services/send/commands", scenario="consent", promise="consent")
+def _(planter: Planter) -> None:
+    def make(set_opt_out: Any) -> Any:
+        def without_time(self: Any, batch: Any, record: Any, number: str, at: Any, **options: Any) -> None:
+            set_opt_out(self, batch, record, number, None, **options)
+
+        return without_time
+
+    planter.replace(commands.Commands, "_set_opt_out", make)
+
+
+@defect(
+    "a repeated STOP undoes a later START",
+    "unit/services/webhook/inbound",
+    scenario="inbound-consent",
+    promise="consent",
+)
+def _(planter: Planter) -> None:
+    planter.replace(inbound.InboundService, "_first_arrival", lambda _: lambda self, received, now: now)
+
+
+@defect("an older wish replaces a newer one", "ports/directory", scenario="consent", promise="consent")
+def _(planter: Planter) -> None:
+    def make(update: Any) -> Any:
+        def always(self: Any, key: str, attributes: Any, *, time: str, comparison: str) -> None:
+            update(self, key, attributes, time=time, comparison="<>")
+
+        return always
+
+    planter.replace(directory.DynamoDirectory, "_update_unless_newer", make)

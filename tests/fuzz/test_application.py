@@ -26,8 +26,10 @@ from sampai.services.ports.runtime import UnavailableError
 from sampai.services.send.batch import Record
 from sampai.services.webhook.service import Answer
 from tests.covers import covers
+from tests.fakes import RecordingTelemetry
 from tests.harness.application import SECRET, Application, token_of
 from tests.harness.application import SETTINGS as HOUSE_SETTINGS
+from tests.harness.table_store import TableStore
 from tests.harness.vendors import MOODS, WORDS, DeathError, FakeVendors, Row
 
 COUNTRIES: Final = {"nomsa": "+855912345", "smsnoc": "+880174497", "smspoh": "+959777777", "nusasms": "+628123456"}
@@ -63,7 +65,8 @@ class ApplicationMachine(RuleBasedStateMachine):
         self.vendors = FakeVendors(
             clock=lambda: self.app.clock(), on_send=self._check_send, on_taken=self._send_early_receipt
         )
-        self.app = Application(self.vendors)
+        store = TableStore(clock=lambda: self.app.clock(), telemetry=RecordingTelemetry())
+        self.app = Application(self.vendors, store=store)
         self.queue: list[tuple[str, str]] = []
         """Records in the queue, as id and body."""
         self.requests: list[str] = []

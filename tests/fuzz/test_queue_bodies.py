@@ -19,9 +19,10 @@ from sampai.domain.phone import E164
 from sampai.domain.status import Status
 from sampai.services.send.batch import Record
 from tests.covers import covers
-from tests.fakes import START
+from tests.fakes import START, RecordingTelemetry
 from tests.fuzz.explore import POISON, CheckResult, explore, places_in
 from tests.harness.application import Application, request
+from tests.harness.table_store import TableStore
 from tests.harness.vendors import FakeVendors
 
 CASES: Final = 800
@@ -333,7 +334,7 @@ def _random_body(
 def shared_application() -> tuple[Application, FakeVendors]:
     """Return an application with a throttled, a scheduled and an accepted message, and an open conversation."""
     vendors = FakeVendors(clock=lambda: START)
-    app = Application(vendors)
+    app = Application(vendors, store=_new_store())
     app.directory.conversations[CONVERSATION] = Conversation(
         room_id=CONVERSATION, number=f"+62{SECRET}010", last_inbound_at=START
     )
@@ -343,12 +344,18 @@ def shared_application() -> tuple[Application, FakeVendors]:
     return app, vendors
 
 
+def _new_store() -> TableStore:
+    return TableStore(clock=lambda: START, telemetry=RecordingTelemetry())
+
+
 def _new_app() -> tuple[Application, FakeVendors]:
     """Return a copy of the shared application and its vendors."""
     shared, shared_vendors = shared_application()
     vendors = FakeVendors(clock=lambda: START, ledger=list(shared_vendors.ledger))
-    app = Application(vendors)
-    app.store.messages, app.store.buffered = dict(shared.store.messages), dict(shared.store.buffered)
+    store = _new_store()
+    assert isinstance(shared.store, TableStore)
+    store.copy_from(shared.store)
+    app = Application(vendors, store=store)
     app.directory.conversations = dict(shared.directory.conversations)
     return app, vendors
 

@@ -25,9 +25,10 @@ from sampai.providers.smspoh import STATUSES as SMSPOH_STATUSES
 from sampai.services.ports.correlations import Correlation, correlation_key
 from sampai.services.ports.queue import QueueMessage
 from tests.covers import covers
-from tests.fakes import START
+from tests.fakes import START, RecordingTelemetry
 from tests.fuzz.explore import POISON, CheckResult, explore
 from tests.harness.application import SECRET, Application, request, token_of
+from tests.harness.table_store import TableStore
 from tests.harness.vendors import FakeVendors
 from tests.template import ROOT
 
@@ -40,11 +41,15 @@ CONVERSATION: Final = "0b6f1c1e-9a52-4a7f-8f0d-2f6f5f3d9c01"
 NUMBER: Final = "6281234567810"
 
 
+def _new_store() -> TableStore:
+    return TableStore(clock=lambda: START, telemetry=RecordingTelemetry())
+
+
 @cache
 def shared_application() -> Application:
     """Return an application with messages in every status, at vendors with and without receipts."""
     vendors = FakeVendors(clock=lambda: START)
-    app = Application(vendors)
+    app = Application(vendors, store=_new_store())
     app.directory.conversations[CONVERSATION] = Conversation(
         room_id=CONVERSATION, number=f"+{NUMBER}", last_inbound_at=START
     )
@@ -97,10 +102,20 @@ def state_of(app: Application) -> State:
 
 
 def restore(app: Application, state: State) -> None:
-    app.store.messages, app.store.buffered = dict(state.messages), dict(state.buffered)
+    assert isinstance(app.store, TableStore)
+    app.store.copy_from(initial_items())
     app.inbox.kept = dict(state.kept)
     app.directory.consents, app.directory.conversations = dict(state.consents), dict(state.conversations)
-    app.store.events, app.store.commits, app.telemetry.lines = [], [], []
+    app.telemetry.lines = []
+
+
+@cache
+def initial_items() -> TableStore:
+    """Return a copy of the store of the shared application as it was in the beginning."""
+    store, shared = _new_store(), shared_application().store
+    assert isinstance(shared, TableStore)
+    store.copy_from(shared)
+    return store
 
 
 @cache

@@ -166,6 +166,7 @@ class Application:
         return new_sender(
             self,
             settings=self.settings,
+            secret=self.secret,
             clock=self.clock,
             sleep=self.sleep,
             new_id=new_id or self.ids,

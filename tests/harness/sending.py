@@ -7,7 +7,12 @@ from typing import Any, Final, Protocol
 from sampai.contract.request import parse_request
 from sampai.services.deadline import Deadline
 from sampai.services.ports.configuration import Secret, SecretSource, SettingsSource
+from sampai.services.ports.eligibility import EligibilityReader
+from sampai.services.ports.encryption_keys import EncryptionKeyStore
+from sampai.services.ports.media import MediaStore
+from sampai.services.ports.quotas import QuotaCounters
 from sampai.services.ports.runtime import Clock, NewId, Remaining, Sleep
+from sampai.services.ports.suppression_list import SuppressionList
 from sampai.services.ports.telemetry import Telemetry
 from sampai.services.ports.transport import Transport
 from sampai.services.routing import Routing
@@ -20,9 +25,6 @@ from tests.fakes import (
     START,
     FixedSettings,
     InlinePool,
-    InMemoryDirectory,
-    InMemoryEncryptionKeys,
-    InMemoryMedia,
     InMemoryRateLimiter,
     InMemoryStore,
     RecordingBus,
@@ -48,17 +50,21 @@ SECRET: Final = Secret(
 )
 
 
+class Directory(EligibilityReader, SuppressionList, QuotaCounters, Protocol):
+    """The ports that the table of the directory implements for the send service."""
+
+
 class Ports(Protocol):
-    """The fakes of a harness."""
+    """The ports of a harness."""
 
     @property
     def store(self) -> InMemoryStore: ...
     @property
-    def directory(self) -> InMemoryDirectory: ...
+    def directory(self) -> Directory: ...
     @property
-    def media(self) -> InMemoryMedia: ...
+    def media(self) -> MediaStore: ...
     @property
-    def encryption_keys(self) -> InMemoryEncryptionKeys: ...
+    def encryption_keys(self) -> EncryptionKeyStore: ...
     @property
     def limiter(self) -> InMemoryRateLimiter: ...
     @property
@@ -68,20 +74,25 @@ class Ports(Protocol):
     @property
     def transport(self) -> Transport: ...
     @property
-    def secret(self) -> SecretSource: ...
-    @property
     def telemetry(self) -> Telemetry: ...
 
 
 def new_sender(
-    ports: Ports, *, settings: SettingsSource, clock: Clock, sleep: Sleep, new_id: NewId, new_key: NewId
+    ports: Ports,
+    *,
+    settings: SettingsSource,
+    secret: SecretSource,
+    clock: Clock,
+    sleep: Sleep,
+    new_id: NewId,
+    new_key: NewId,
 ) -> SendService:
     """Return the real send service on fakes, as `bootstrap` builds it on AWS."""
     return build_send_service(
         configuration=ConfigurationLoader(
-            settings=settings, secret=ports.secret, webhook_base_url=WEBHOOK_BASE_URL, lease=LEASE
+            settings=settings, secret=secret, webhook_base_url=WEBHOOK_BASE_URL, lease=LEASE
         ),
-        secret=ports.secret,
+        secret=secret,
         per_message=MessageStores(
             messages=ports.store,
             correlations=ports.store,

@@ -19,6 +19,7 @@ from sampai.services.ports.eligibility import EligibilityData
 from sampai.services.ports.runtime import UnavailableError
 from tests.emulator import Emulator, unreachable
 from tests.fakes import START, InMemoryDirectory, RecordingTelemetry
+from tests.harness.dynamo import TABLES, MemoryDynamo
 
 NUMBER = "+85591234511"
 
@@ -31,10 +32,12 @@ def dynamo_directory(client: Any, table: str) -> DynamoDirectory:
     return DynamoDirectory(client, table=table, digest=digest, telemetry=RecordingTelemetry())
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", "tables in memory", "dynamodb"])
 def directory(request: pytest.FixtureRequest) -> DynamoDirectory | InMemoryDirectory:
     if request.param == "memory":
         return InMemoryDirectory()
+    if request.param == "tables in memory":
+        return dynamo_directory(MemoryDynamo(**TABLES), "directory")
     emulator: Emulator = request.getfixturevalue("emulator")
     return dynamo_directory(emulator.client("dynamodb"), emulator.new_table("DirectoryTable"))
 

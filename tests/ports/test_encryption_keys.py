@@ -13,15 +13,18 @@ from sampai.services.ports.encryption_keys import EncryptionKeyStore
 from sampai.services.ports.runtime import UnavailableError
 from tests.emulator import Emulator, unreachable
 from tests.fakes import START, InMemoryEncryptionKeys
+from tests.harness.dynamo import TABLES, MemoryDynamo
 
 MESSAGE = Message(message_id="m-1", status=Status.QUEUED, created_at=START, updated_at=START, occurred_at=START)
 OTHER = replace(MESSAGE, message_id="m-2")
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", "tables in memory", "dynamodb"])
 def encryption_keys(request: pytest.FixtureRequest) -> EncryptionKeyStore:
     if request.param == "memory":
         return InMemoryEncryptionKeys()
+    if request.param == "tables in memory":
+        return DynamoEncryptionKeys(MemoryDynamo(**TABLES), table="keys")
     emulator: Emulator = request.getfixturevalue("emulator")
     return DynamoEncryptionKeys(emulator.client("dynamodb"), table=emulator.new_table("EncryptionKeysTable"))
 

@@ -17,6 +17,7 @@ from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
 from tests.emulator import Emulator, unreachable
 from tests.fakes import START, InMemoryInbox, RecordingTelemetry
+from tests.harness.dynamo import TABLES, MemoryDynamo
 
 INBOUND = Inbound(
     provider="nusasms",
@@ -45,10 +46,12 @@ INBOUNDS = [
 ]
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", "tables in memory", "dynamodb"])
 def inbox(request: pytest.FixtureRequest) -> Inbox:
     if request.param == "memory":
         return InMemoryInbox()
+    if request.param == "tables in memory":
+        return DynamoInbox(MemoryDynamo(**TABLES), table="inbox")
     emulator: Emulator = request.getfixturevalue("emulator")
     return DynamoInbox(emulator.client("dynamodb"), table=emulator.new_table("InboxTable"))
 

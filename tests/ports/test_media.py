@@ -13,6 +13,7 @@ from sampai.services.ports.media import MediaStore
 from sampai.services.ports.runtime import UnavailableError
 from tests.emulator import Emulator, unreachable
 from tests.fakes import START, InMemoryMedia
+from tests.harness.dynamo import TABLES, MemoryDynamo
 
 MESSAGE = Message(message_id="m-1", status=Status.QUEUED, created_at=START, updated_at=START, occurred_at=START)
 
@@ -26,10 +27,12 @@ FILES = [
 ]
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", "tables in memory", "dynamodb"])
 def media(request: pytest.FixtureRequest) -> MediaStore:
     if request.param == "memory":
         return InMemoryMedia()
+    if request.param == "tables in memory":
+        return DynamoMedia(MemoryDynamo(**TABLES), table="media")
     emulator: Emulator = request.getfixturevalue("emulator")
     return DynamoMedia(emulator.client("dynamodb"), table=emulator.new_table("MediaTable"))
 

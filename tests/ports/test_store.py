@@ -36,14 +36,17 @@ from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
 from tests.emulator import Emulator, unreachable
 from tests.fakes import START, FixedClock, InMemoryStore, RecordingTelemetry
+from tests.harness.table_store import TableStore
 
 LEASE = timedelta(seconds=60)
 
 
-@pytest.fixture(params=["memory", "dynamodb", "dynamodb as local functions find it"])
+@pytest.fixture(params=["memory", "tables in memory", "dynamodb", "dynamodb as local functions find it"])
 def store(request: pytest.FixtureRequest) -> Iterator[DynamoStore | InMemoryStore]:
     if request.param == "memory":
         yield InMemoryStore()
+    elif request.param == "tables in memory":
+        yield TableStore(clock=FixedClock(), telemetry=RecordingTelemetry())
     elif request.param == "dynamodb":
         yield _dynamo(request.getfixturevalue("emulator"))
     else:

@@ -58,12 +58,18 @@ def _table(tally: Tally, *, seconds: float) -> str:
         ("messages", tally.messages),
         ("acceptances", tally.acceptances),
         ("faults", tally.faults.total()),
-        *((f"  {fault}", count) for fault, count in tally.faults.most_common()),
+        *_rows_of_faults(tally),
         ("violations", tally.violations),
     ]
-    lines = [f"{title:40} {count:>10}" for title, count in rows]
+    lines = [f"{title:46} {count:>10}" for title, count in rows]
     lines += [f"digest {tally.digest:016x}", f"{seconds:.0f} s, {total / seconds:.0f} schedules a second"]
     return "\n".join([*lines, *(f"\n{failure}" for failure in tally.failures)])
+
+
+def _rows_of_faults(tally: Tally) -> Iterator[tuple[str, int]]:
+    for kind, faults in tally.faults_by_kind().items():
+        yield f"  {kind}", faults.total()
+        yield from ((f"    {fault}", count) for fault, count in faults.most_common())
 
 
 if __name__ == "__main__":

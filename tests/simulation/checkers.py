@@ -3,21 +3,26 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sampai.contract.events import Event
-from sampai.domain.message import Category, Message, OnUnknown, text_of_content
+from sampai.domain.message import Category, Channel, Message, OnUnknown, text_of_content
 from sampai.domain.status import Source, Status
+from sampai.domain.times import from_text
 from sampai.providers.features import SupportsListing, SupportsLookup
-from sampai.providers.registry import load
+from sampai.providers.registry import load, on_channel
 from sampai.services.follow_up.next_state import MAX_ATTEMPTS
 from sampai.services.ports.correlations import Correlation, correlation_key
+from tests.harness.dynamo import Item
 from tests.harness.vendors import Sent, Vendor
 from tests.simulation.vendors import Row
 
 _NOT_TAKEN: Final = frozenset({Status.QUEUED, Status.FAILED, Status.CANCELED})
 """Statuses that imply that no vendor accepted the message."""
+
+MAX_SKEW: Final = timedelta(seconds=31)
+"""The largest difference of a process's clock, with a second for the rounding of a TTL."""
 
 _VENDOR_STATUSES: Final = frozenset({Status.UNDELIVERED, Status.DELIVERED, Status.READ})
 
@@ -45,6 +50,8 @@ class Process:
     """Its claims, by message id."""
     spent: set[str] = field(default_factory=set)
     """Attempt ids that it used in a call to a vendor."""
+    asked: dict[tuple[str, Channel], bool] = field(default_factory=dict)
+    """The APIs of vendors that it has asked about messages, and whether the last answer was a true one."""
     is_cut_off: bool = False
     """Whether the queue has refused a message of it."""
 
@@ -54,6 +61,15 @@ class FinalState:
     """The final state of a run."""
 
     messages: Mapping[str, Message]
+    """With those that were deleted at their TTL."""
+    items: Mapping[str, Item]
+    """By message id."""
+    touched: Mapping[str, str]
+    """What another version of the code did to messages, by message id."""
+    consents: Mapping[str, bool]
+    """Whether a number has opted out, by number."""
+    expected_consents: Mapping[str, bool]
+    is_consent_in_doubt: bool
     correlations: Iterable[Correlation]
     rows: Sequence[Row]
     events: Iterable[Event]
@@ -70,12 +86,17 @@ def require(holds: bool, promise: str, detail: str) -> None:
 
 
 class Checkers:
-    def __init__(self, *, max_per_recipient: int | None) -> None:
+    def __init__(self, *, max_per_recipient: int | None, retention: timedelta) -> None:
         self._max_per_recipient = max_per_recipient
+        self._retention = retention
         self._sent_to: defaultdict[str, set[str]] = defaultdict(set)
         self.acceptances: Counter[str] = Counter()
         self.opted_out: dict[str, datetime] = {}
         """Times at which opt-outs became durable, by number."""
+        self.may_be_unaskable = False
+        """Whether the settings or the secret have changed, so that a vendor could not be asked for a time."""
+        self.unanswered: set[str] = set()
+        """Messages that were given up without an answer of their vendor."""
         self.uncalled: set[str] = set()
         """Attempts that ended without a call, of workers that lived to say so."""
 
@@ -93,8 +114,18 @@ class Checkers:
             process.claims[message_id] = after
         elif before is not None and claim is not None and claim.attempt_id != before.attempt_id:
             require(_is_report_change(before, after), "I6", f"a superseded attempt changed {message_id}")
+        if after.status is Status.UNCONFIRMED:
+            self._check_given_up(process, after)
         if after.on_unknown is OnUnknown.HOLD and after.status in _NOT_TAKEN:
             require(not self.acceptances[message_id], "I1", f"{message_id} is {after.status}, and a vendor accepted it")
+
+    def _check_given_up(self, process: Process, message: Message) -> None:
+        """Check that a message is given up only after its vendor was asked: not because nobody had time."""
+        is_answered = process.asked.get((message.provider or "", message.channel))
+        is_asked = is_answered is not None or self.may_be_unaskable or not _can_be_asked(message)
+        require(is_asked, "asked", f"{message.message_id} was given up, and nobody had asked")
+        if not is_answered and _can_be_asked(message):
+            self.unanswered.add(message.message_id)
 
     def check_send(
         self, process: Process, sent: Sequence[Sent], stored: Mapping[str, Message], started_at: datetime
@@ -114,7 +145,8 @@ class Checkers:
 
     def _claim_for(self, process: Process, sent: Sent) -> Message:
         number = f"+{sent.number}"
-        for claim in process.claims.values():
+        # Of two equal messages, the first of the batch is sent first, whichever was claimed first.
+        for claim in sorted(process.claims.values(), key=lambda claim: claim.message_id):
             if claim.recipient != number or claim.attempt_id in process.spent:
                 continue
             if claim.content is not None and text_of_content(claim.content) == sent.text:
@@ -136,6 +168,32 @@ class Checkers:
             claimed = {claim.attempt_id for claim in process.claims.values() if claim.attempt_id is not None}
             self.uncalled |= claimed - process.spent
 
+    def check_lifetime(self, item: Item) -> None:
+        """Check the TTL of a message's item: I1, because a deleted message may be sent again."""
+        times = [from_text(item[name]["S"]) for name in ("created_at", "send_at") if name in item]
+        expires_at = datetime.fromtimestamp(int(item["ttl"]["N"]), UTC)
+        is_kept = expires_at > max(times) + self._retention - timedelta(seconds=1)
+        require(is_kept, "TTL", f"{item['message_id']['S']} expires at {expires_at}")
+
+    def check_link_lifetime(self, item: Item, *, now: datetime) -> None:
+        """Check that the link of a vendor's id, which is written now, is kept as long as its message."""
+        expires_at = datetime.fromtimestamp(int(item["ttl"]["N"]), UTC)
+        is_kept = expires_at > now + self._retention - MAX_SKEW
+        require(is_kept, "TTL", f"{item['correlation_key']['S']} expires at {expires_at}")
+
+    def check_deleted(self, message: Message, *, now: datetime) -> None:
+        """Check that only what is final is deleted at its TTL."""
+        require(message.status.is_final, "E1", f"{message.message_id} was deleted as {message.status}")
+        kept_until = max(message.created_at, message.send_at or message.created_at) + self._retention
+        require(now >= kept_until - MAX_SKEW, "TTL", f"{message.message_id} was deleted at {now}")
+
+    def consent_changed(self, number: str, *, is_out: bool, now: datetime) -> None:
+        """Record the durable consent of a number."""
+        if is_out:
+            self.opted_out.setdefault(number, now)
+        else:
+            self.opted_out.pop(number, None)
+
     def count_acceptance(self, claim: Message) -> None:
         """Count an acceptance and check the limits: I1, I13."""
         self.acceptances[claim.message_id] += 1
@@ -155,7 +213,10 @@ class Checkers:
             require(message.status.is_final, "E1", f"{message.message_id} is {message.status} for ever")
             require(message.due_at is None, "E3", f"{message.message_id} is final and still due")
             is_lost = message.status is Status.UNCONFIRMED and message.attempt_id in self.uncalled
-            require(not is_lost, "I4", f"{message.message_id} is unconfirmed, and its worker knew that it made no call")
+            is_known = is_lost and message.message_id not in final.touched
+            require(
+                not is_known, "I4", f"{message.message_id} is unconfirmed, and its worker knew that it made no call"
+            )
         for message_id in final.requested:
             is_accounted = message_id in final.messages or final.dead_letters.get(message_id)
             require(bool(is_accounted), "I5", f"{message_id} is neither stored nor a dead letter with a reason")
@@ -163,6 +224,10 @@ class Checkers:
         for message_id in final.conflicts:
             require(message_id in reported, "I8", f"{message_id} had two requests, and no event reported it")
         _check_events(final)
+        _check_other_versions(final)
+        for number, is_out in final.expected_consents.items():
+            is_newest = final.consents[number] is is_out or (final.consents[number] and final.is_consent_in_doubt)
+            require(is_newest, "consent", f"the newest wish of {number} does not count")
         for correlation in final.correlations:
             _check_correlation(correlation, final)
         self._check_known_statuses(final)
@@ -177,7 +242,8 @@ class Checkers:
         for message in final.messages.values():
             own = rows[message.message_id]
             for row in own:
-                known_status = _known_status(row, message, owners, final)
+                is_answered = message.message_id not in self.unanswered
+                known_status = _known_status(row, message, owners, final, is_answered=is_answered)
                 if known_status is not None:
                     require(
                         message.status.rank >= known_status.rank,
@@ -192,6 +258,12 @@ class Checkers:
                     "I4",
                     f"{message.message_id} is {message.status}, and no vendor says so",
                 )
+
+
+def _can_be_asked(message: Message) -> bool:
+    api = on_channel(message.provider or "", message.channel)
+    can_look_up = api is not None and issubclass(api, SupportsLookup) and message.provider_message_id is not None
+    return api is not None and (can_look_up or issubclass(api, SupportsListing))
 
 
 def _check_owners(final: FinalState) -> None:
@@ -232,19 +304,33 @@ def _check_events(final: FinalState) -> None:
     """E2: the events of each message have the sequences 1, 2, … and matching previous statuses."""
     vendor_statuses: defaultdict[str, dict[int, Mapping[str, Any]]] = defaultdict(dict)
     for event in final.events:
-        if event.detail_type == "Message Status Changed":
-            known = vendor_statuses[event.detail["message_id"]]
-            first = known.setdefault(event.detail["sequence"], event.detail)
-            require(first == event.detail, "E2", f"{event.detail['message_id']}: two events with one sequence")
-            is_in_order = event.detail["sequence"] <= 1 or event.detail["sequence"] - 1 in known
-            require(is_in_order, "E2", f"{event.detail['message_id']}: an event came before its predecessor")
+        message_id = event.detail["message_id"]
+        # An image that cannot be read has no event, and the next event has no previous status.
+        if event.detail_type != "Message Status Changed" or message_id in final.touched:
+            continue
+        known = vendor_statuses[message_id]
+        first = known.setdefault(event.detail["sequence"], event.detail)
+        require(first == event.detail, "E2", f"{message_id}: two events with one sequence")
+        is_in_order = event.detail["sequence"] <= 1 or event.detail["sequence"] - 1 in known
+        require(is_in_order, "E2", f"{message_id}: an event came before its predecessor")
     for message in final.messages.values():
+        if message.message_id in final.touched:
+            continue
         events = vendor_statuses[message.message_id]
         require(list(events) == list(range(1, message.sequence + 1)), "E2", f"{message.message_id}: {list(events)}")
         statuses = [None, *(detail["status"] for detail in events.values())]
         previous = [detail["previous_status"] for detail in events.values()]
         require(previous == statuses[:-1], "E2", f"{message.message_id}: {previous} before {statuses[1:]}")
         require(statuses[-1] == message.status, "E2", f"{message.message_id}: the last event says {statuses[-1]}")
+
+
+def _check_other_versions(final: FinalState) -> None:
+    """The attributes of a newer version stay in its items."""
+    for message_id, kind in final.touched.items():
+        item = final.items.get(message_id)
+        if item is not None and kind == "another version adds attributes":
+            kept = (item.get("priority"), item.get("schema_version"))
+            require(kept == ({"N": "7"}, {"N": "2"}), "versions", f"{message_id} lost attributes of a newer version")
 
 
 def _check_correlation(correlation: Correlation, final: FinalState) -> None:
@@ -270,7 +356,9 @@ def _key_of_row(row: Row) -> str:
     return correlation_key(row.vendor.name, row.vendor.channel, row.provider_message_id)
 
 
-def _known_status(row: Row, message: Message, owners: Mapping[str, str | None], final: FinalState) -> Status | None:
+def _known_status(
+    row: Row, message: Message, owners: Mapping[str, str | None], final: FinalState, *, is_answered: bool
+) -> Status | None:
     """Return the highest status that the product received or could poll for a row of the message."""
     key = _key_of_row(row)
     is_named = key == _key_of(message) or owners.get(key) == message.message_id
@@ -278,7 +366,7 @@ def _known_status(row: Row, message: Message, owners: Mapping[str, str | None], 
     is_linked = is_named or row.sent.reference == message.message_id
     known = [row.acknowledged] if is_linked and row.acknowledged is not None else []
     known = [status for status in known if not is_former or status.rank >= Status.DELIVERED.rank]
-    if _is_pollable(row.vendor, by_id=key == _key_of(message)) and (
+    if (is_answered and _is_pollable(row.vendor, by_id=key == _key_of(message))) and (
         key == _key_of(message) or _is_unambiguous(row, message, final)
     ):
         known.append(row.status_at(final.now))

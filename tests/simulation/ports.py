@@ -1,37 +1,36 @@
 """Simulated ports: each call asks the world for its outcome and then takes effect accordingly."""
 
-from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from sampai.adapters.directory import DynamoDirectory
+from sampai.adapters.encryption_keys import DynamoEncryptionKeys
+from sampai.adapters.inbox import DynamoInbox
+from sampai.adapters.items import to_item
+from sampai.adapters.media import DynamoMedia
+from sampai.adapters.secret import SecretsManagerSecret
+from sampai.adapters.settings import SsmSettings
 from sampai.contract.events import Event
 from sampai.domain.http import HttpRequest, HttpResponse
-from sampai.domain.inbound import Inbound
+from sampai.domain.inbound import Conversation, Inbound
 from sampai.domain.message import Message
 from sampai.domain.quotas import QuotaCounter
 from sampai.domain.report import Report
 from sampai.domain.status import Status
-from sampai.services.ports.configuration import Secret
-from sampai.services.ports.correlations import Correlation, LinkCorrelation
+from sampai.services.ports.correlations import Correlation
 from sampai.services.ports.eligibility import EligibilityData
 from sampai.services.ports.messages import Write, WriteResult
 from sampai.services.ports.queue import QueueMessage, Receipt
 from sampai.services.ports.rate_limiter import Reservation
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.ports.transport import NoResponse
-from tests.fakes import (
-    FixedSecret,
-    InMemoryDirectory,
-    InMemoryEncryptionKeys,
-    InMemoryInbox,
-    InMemoryMedia,
-    InMemoryRateLimiter,
-    InMemoryStore,
-    RecordingBus,
-    RecordingQueue,
-)
+from tests.fakes import InMemoryRateLimiter, RecordingBus, RecordingQueue
 from tests.harness.application import SECRET
+from tests.harness.dynamo import Item
+from tests.harness.table_store import TableStore, read_item
 from tests.harness.vendors import (
     BROKEN,
     GARBAGE,
@@ -44,6 +43,7 @@ from tests.harness.vendors import (
     unreached,
     vendor_of,
 )
+from tests.simulation.vendors import LATE_REFUSALS
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -66,6 +66,37 @@ SECOND_HALF: Final = "second half made"
 DIES_HALFWAY: Final = "process dies half-way"
 COMMIT_MANY: Final = (*CHANGE, FIRST_HALF, SECOND_HALF, DIES_HALFWAY)
 
+TABLES: Final = ("store", "directory", "inbox", "media", "encryption_keys", "limiter")
+"""The ports that DynamoDB serves."""
+
+SILENT: Final[Mapping[str, float]] = {"tables silent for 9 s": 9, "tables silent for 40 s": 40}
+"""Seconds in which no call to a table is answered, by the name of the fault. The call itself is not made."""
+SILENT_AFTER: Final = "made, then tables silent for 9 s"
+SILENT_AFTER_SECONDS: Final = 9
+
+NO_TIME: Final = "no time is left for a vendor"
+"""The call takes so long that the process may call no vendor any more."""
+
+NEWER_ATTRIBUTES: Final = "another version adds attributes"
+UNKNOWN_STATUS: Final = "another version writes an unknown status"
+DAMAGED: Final = "another version damages an item"
+VERSIONS: Final = (NEWER_ATTRIBUTES, UNKNOWN_STATUS, DAMAGED)
+"""Another version of the code writes an item, before a call reads or writes items."""
+
+VANISHES: Final = "an item vanishes at its TTL"
+
+VENDOR_OFF: Final = "settings: vendor off"
+REROUTED: Final = "settings: vendor off, another route"
+STOPPED: Final = "settings: sending stopped for 3 h"
+BROKEN_SETTINGS: Final = "settings: broken"
+SETTINGS_CHANGES: Final = (VENDOR_OFF, REROUTED, STOPPED, BROKEN_SETTINGS)
+CREDENTIAL_MISSING: Final = "secret: credential missing"
+CREDENTIAL_UNFIT: Final = "secret: credential unfit"
+UNNAMED: Final = "secret: vendor missing"
+BROKEN_SECRET: Final = "secret: no tokens"
+SECRET_CHANGES: Final = (CREDENTIAL_MISSING, CREDENTIAL_UNFIT, UNNAMED, BROKEN_SECRET)
+"""A document changes before a process reads it. A process reads it once a minute, so no other time differs."""
+
 NO_CONNECTION: Final = "no connection"
 LOST_UNTAKEN: Final = "not taken, answer lost"
 REFUSED: Final = "refused"
@@ -86,16 +117,32 @@ LAGS: Final = "lags"
 REGRESSED: Final = "regressed"
 ASK_FAULTS: Final = (NO_CONNECTION, ANSWER_LOST, GARBLED, BROKE, LAGS, REGRESSED)
 
+SECRET_DOCUMENT: Final = json.dumps({"webhook_tokens": SECRET.webhook_tokens, **SECRET.credentials})
+FINGERPRINT: Final = "fingerprint"
+
 STALE: Final = "stale"
 DUE_FAULTS: Final = (NOT_MADE, LAGS, STALE)
 
 
-class SimulatedStore(InMemoryStore):
-    """The in-memory store, which passes the tests of the real store, with faults."""
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
+
+def _expiry_of(item: Item) -> datetime:
+    return datetime.fromtimestamp(int(item["ttl"]["N"]), UTC)
+
+
+class SimulatedStore(TableStore):
+    """The real store on tables in memory, with faults."""
 
     def __init__(self, world: "World") -> None:
-        super().__init__()
+        super().__init__(clock=world.clock_of_process, telemetry=world.telemetry, retention=world.scenario.retention)
         self._world = world
+        self.expires_at = _NEVER
+        """The earliest TTL of all messages."""
+
+    def item(self, message_id: str) -> Item | None:
+        """Return the item of a message. For the world: it is no step."""
+        return self.client.tables["messages"].get(message_id)
 
     def commit(self, writes: Sequence[Write]) -> list[WriteResult]:
         if not writes:
@@ -111,28 +158,51 @@ class SimulatedStore(InMemoryStore):
             DIES_HALFWAY: range(half),
             SECOND_HALF: range(half, len(writes)),
         }.get(outcome, range(len(writes)))
-        written = [self._commit(w) if place in made else WriteResult(done=False) for place, w in enumerate(writes)]
+        written = iter(self.real.commit([write for place, write in enumerate(writes) if place in made]))
+        results = [next(written) if place in made else WriteResult(done=False) for place in range(len(writes))]
         world.die_if(DIES if outcome == DIES_HALFWAY else outcome)
-        return [WriteResult(done=False)] * len(writes) if outcome == ANSWER_LOST else written
+        return [WriteResult(done=False)] * len(writes) if outcome == ANSWER_LOST else results
 
-    def _commit(self, write: Write) -> WriteResult:
-        if isinstance(write, LinkCorrelation):
-            return super()._commit(write)
-        message_id = write.message.message_id
-        before = self.messages.get(message_id)
-        written = super()._commit(write)
-        after = self.messages[message_id]
-        if after is not before:
-            self._world.stream.append((before, after))
-            self._world.checkers.check_write(self._world.running(), before, after)
-        return written
+    def written(self, table: str, before: Item | None, after: Item) -> None:
+        """Check a write of a service, and put it into the stream."""
+        world = self._world
+        if table == "correlations" and "message_id" in after and "message_id" not in (before or {}):
+            world.checkers.check_link_lifetime(after, now=world.now)
+        elif table == "messages":
+            world.checkers.check_lifetime(after)
+            self.expires_at = min(self.expires_at, _expiry_of(after))
+            world.stream.append({"NewImage": after} if before is None else {"OldImage": before, "NewImage": after})
+        super().written(table, before, after)
+
+    def message_written(self, former: Message | None, message: Message) -> None:
+        if self._world.process is not None:
+            self._world.checkers.check_write(self._world.process, former, message)
+
+    def put(self, item: Item) -> None:
+        """Store an item without a condition, as an operator or another version of the code does."""
+        table = self.client.tables["messages"]
+        message_id = item["message_id"]["S"]
+        before = table.get(message_id)
+        table.put(item)
+        self._world.stream.append({"NewImage": item} if before is None else {"OldImage": before, "NewImage": item})
+        self.messages.pop(message_id, None)
+        if (message := read_item(item)) is not None:
+            self.messages[message_id] = message
+
+    def delete_expired(self) -> Message | None:
+        """Delete the item with the earliest TTL, and return its message, if this release can read it."""
+        table = self.client.tables["messages"]
+        item = min(table.items(), key=_expiry_of)
+        table.delete(item["message_id"]["S"])
+        self._world.stream.append({"OldImage": item})
+        self.expires_at = min(map(_expiry_of, table.items()), default=_NEVER)
+        return self.messages.pop(item["message_id"]["S"], None)
 
     def overwrite(self, message: Message) -> None:
         """Store a message without a condition: for services with a planted defect."""
         self._world.die_if(self._world.step("store.overwrite", ()))
         self._world.running().claims[message.message_id] = message
-        self._world.stream.append((self.messages.get(message.message_id), message))
-        self.messages[message.message_id] = message
+        self.put(to_item(message, retention=self._world.scenario.retention))
 
     def read(self, message_ids: Collection[str]) -> dict[str, Message]:
         return self._world.call("store.read", READ, partial(super().read, message_ids))
@@ -145,13 +215,20 @@ class SimulatedStore(InMemoryStore):
         self._world.die_if(outcome)
         if outcome == LAGS:
             return found[:-1]
-        return list(self.messages) if outcome == STALE else found
+        return [item["message_id"]["S"] for item in self.items()] if outcome == STALE else found
+
+    def postpone_unreadable(self, message_ids: Collection[str], *, now: datetime, due_at: datetime) -> None:
+        postpone = partial(super().postpone_unreadable, message_ids, now=now, due_at=due_at)
+        self._world.call("store.postpone_unreadable", CHANGE, postpone)
 
     def find_correlations(self, keys: Collection[str]) -> dict[str, Correlation]:
         return self._world.call("store.correlations", READ, partial(super().find_correlations, keys))
 
     def buffer_report(self, key: str, report: Report, now: datetime) -> Correlation | None:
         return self._world.call("store.buffer_report", CHANGE, partial(super().buffer_report, key, report, now))
+
+    def add_report(self, key: str, report: Report) -> None:
+        self._world.call("store.add_report", CHANGE, partial(super().add_report, key, report))
 
     def claim(self, key: str, message_id: str, attempt: int | None = None) -> Correlation:
         return self._world.call("store.claim", CHANGE, partial(super().claim, key, message_id, attempt))
@@ -160,9 +237,9 @@ class SimulatedStore(InMemoryStore):
         self._world.call("store.mark_reused", CHANGE, partial(super().mark_reused, key, message_id))
 
 
-class SimulatedDirectory(InMemoryDirectory):
+class SimulatedDirectory(DynamoDirectory):
     def __init__(self, world: "World") -> None:
-        super().__init__()
+        super().__init__(world.store.client, table="directory", digest=lambda number: number, telemetry=world.telemetry)
         self._world = world
 
     def look_up(
@@ -176,16 +253,22 @@ class SimulatedDirectory(InMemoryDirectory):
 
     def _opt(self, number: str, is_out: bool, at: datetime) -> None:
         super().set_opt_out(number, is_out=is_out, at=at)
-        if is_out:
-            self._world.checkers.opted_out.setdefault(number, self._world.now)
+        self._world.checkers.consent_changed(number, is_out=self.has_opted_out(number), now=self._world.now)
+
+    def has_opted_out(self, number: str) -> bool:
+        """Return the stored consent of a number. For the checkers: it is no step."""
+        return number in super().look_up(numbers={number}, conversations=(), catalogues=()).opted_out
+
+    def record_conversation(self, conversation: Conversation) -> None:
+        self._world.call("directory.record_conversation", CHANGE, partial(super().record_conversation, conversation))
 
     def increment(self, counter: QuotaCounter) -> bool:
         return self._world.call("directory.increment", CHANGE, partial(super().increment, counter))
 
 
-class SimulatedMedia(InMemoryMedia):
+class SimulatedMedia(DynamoMedia):
     def __init__(self, world: "World") -> None:
-        super().__init__()
+        super().__init__(world.store.client, table="media")
         self._world = world
 
     def store(self, message: Message, data: bytes) -> str:
@@ -198,15 +281,14 @@ class SimulatedMedia(InMemoryMedia):
         self._world.call("media.delete", CHANGE, partial(super().delete, key))
 
 
-class SimulatedEncryptionKeys(InMemoryEncryptionKeys):
+class SimulatedEncryptionKeys(DynamoEncryptionKeys):
     def __init__(self, world: "World") -> None:
-        super().__init__()
+        super().__init__(world.store.client, table="keys", retention=world.scenario.retention)
         self._world = world
 
     def get_or_create(self, message: Message, proposed: str) -> str:
-        return self._world.call(
-            "encryption_keys.get_or_create", CHANGE, partial(super().get_or_create, message, proposed)
-        )
+        get = partial(super().get_or_create, message, proposed)
+        return self._world.call("encryption_keys.get_or_create", CHANGE, get)
 
 
 class SimulatedRateLimiter(InMemoryRateLimiter):
@@ -219,22 +301,72 @@ class SimulatedRateLimiter(InMemoryRateLimiter):
         return self._world.call("limiter.reserve", CHANGE, take)
 
 
-class SimulatedInbox(InMemoryInbox):
+class SimulatedInbox(DynamoInbox):
     def __init__(self, world: "World") -> None:
-        super().__init__()
+        super().__init__(world.store.client, table="inbox")
         self._world = world
 
     def add(self, key: str, inbound: Inbound, now: datetime) -> bool:
         return self._world.call("inbox.add", CHANGE, partial(super().add, key, inbound, now))
 
+    def find(self, key: str) -> tuple[Inbound, datetime] | None:
+        try:
+            return self._world.call("inbox.find", READ, partial(super().find, key))
+        except UnavailableError:
+            self._world.is_consent_in_doubt = True
+            raise
 
-class SimulatedSecret(FixedSecret):
+
+class SimulatedDocuments:
+    """Clients of SSM and Secrets Manager for the settings and the secret. An operator changes the documents."""
+
     def __init__(self, world: "World") -> None:
-        super().__init__(SECRET)
         self._world = world
+        self.settings = [world.scenario.settings]
+        """All versions."""
+        self.secret = [SECRET_DOCUMENT]
 
-    def current(self) -> Secret:
-        return self._world.call("secret.current", READ, super().current)
+    def get_parameter(self, *, Name: str) -> dict[str, Any]:  # noqa: N803 - the client's own name
+        _, _, wanted = Name.partition(":")
+        if not wanted:
+            self._read("settings.read", SETTINGS_CHANGES)
+        version = int(wanted or len(self.settings))
+        return {"Parameter": {"Version": version, "Value": self.settings[version - 1]}}
+
+    def get_secret_value(self, *, SecretId: str, VersionStage: str = "AWSCURRENT") -> dict[str, Any]:  # noqa: N803
+        if SecretId == FINGERPRINT:
+            return {"SecretString": "fingerprint-key-of-the-tests"}
+        if VersionStage == "AWSCURRENT":
+            self._read("secret.read", SECRET_CHANGES)
+        place = {"AWSCURRENT": -1, "AWSPREVIOUS": -2}[VersionStage]
+        return {"SecretString": self.secret[max(place, -len(self.secret))]}
+
+    def _read(self, port: str, changes: tuple[str, ...]) -> None:
+        """Begin to read a document. An operator may change it before."""
+        outcome = self._world.step(port, (*READ, *changes))
+        if outcome == NOT_MADE:
+            raise UnavailableError(port)
+        if outcome in changes:
+            self._world.change_configuration(outcome)
+        self._world.die_if(outcome)
+
+
+def new_settings(world: "World", process: str) -> SsmSettings:
+    """Return the settings as a new process of a function reads them."""
+    return SsmSettings(
+        lambda: world.documents, name="settings", clock=world.clock_of(process), telemetry=world.telemetry
+    )
+
+
+def new_secret(world: "World", process: str) -> SecretsManagerSecret:
+    """Return the secret as a new process of a function reads it."""
+    return SecretsManagerSecret(
+        lambda: world.documents,
+        arn="secret",
+        fingerprint_arn=FINGERPRINT,
+        clock=world.clock_of(process),
+        telemetry=world.telemetry,
+    )
 
 
 class SimulatedQueue(RecordingQueue):
@@ -297,7 +429,9 @@ class SimulatedTransport:
     def _send(self, vendor: Vendor, call: Call) -> HttpResponse | NoResponse:
         world, is_bulk = self._world, len(call.sent) > 1
         started_at = world.now
-        outcome = world.step(f"{vendor.name}.send", (*SEND_FAULTS, HALF_TAKEN) if is_bulk else SEND_FAULTS)
+        late = LATE_REFUSALS.get(vendor.name, {})
+        faults = (*SEND_FAULTS, *late, HALF_TAKEN) if is_bulk else (*SEND_FAULTS, *late)
+        outcome = world.step(f"{vendor.name}.send", faults)
         claims = world.checkers.check_send(world.running(), call.sent, world.store.messages, started_at)
         if outcome == NO_CONNECTION:
             return unreached()
@@ -311,11 +445,13 @@ class SimulatedTransport:
         world.die_if(world.step(f"{vendor.name}.answer", ()))
         if outcome == ANSWER_LOST:
             return lost()
-        return {GARBLED: GARBAGE, BROKE: BROKEN}.get(outcome) or vendor.taken(rows, is_bulk=is_bulk)
+        answers = {GARBLED: GARBAGE, BROKE: BROKEN, **late}
+        return answers.get(outcome) or vendor.taken(rows, is_bulk=is_bulk)
 
     def _ask(self, vendor: Vendor, call: Call) -> HttpResponse | NoResponse:
         world = self._world
         outcome = world.step(f"{vendor.name}.ask", ASK_FAULTS)
+        world.running().asked[vendor.name, vendor.channel] = outcome == OK
         world.die_if(outcome)
         if outcome in (NO_CONNECTION, ANSWER_LOST):
             return NoResponse(may_have_been_sent=outcome == ANSWER_LOST, why="no answer")

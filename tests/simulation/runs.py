@@ -7,13 +7,39 @@ from functools import cache
 from random import Random
 from typing import Final
 
+from sampai.domain.failure import Reason
+from sampai.domain.status import Status
 from tests.fakes import START
-from tests.simulation.checkers import BrokenPromiseError
+from tests.simulation.checkers import BrokenPromiseError, require
 from tests.simulation.choices import Choices, RandomChoices, Script, every_script, to_text
+from tests.simulation.ports import (
+    BROKEN_SECRET,
+    BROKEN_SETTINGS,
+    CREDENTIAL_MISSING,
+    CREDENTIAL_UNFIT,
+    NO_TIME,
+    SILENT,
+    SILENT_AFTER,
+    STOPPED,
+    VERSIONS,
+)
 from tests.simulation.scenarios import SCENARIOS, Scenario
-from tests.simulation.world import World
+from tests.simulation.world import KINDS, LIFETIMES, World
 
-MAX_FAILURES: Final = 20
+HARMLESS: Final = {
+    *VERSIONS,
+    *(name for name, seconds in SILENT.items() if seconds < LIFETIMES["webhook"]),
+    SILENT_AFTER,
+    NO_TIME,
+    STOPPED,
+    BROKEN_SETTINGS,
+    BROKEN_SECRET,
+    CREDENTIAL_MISSING,
+    CREDENTIAL_UNFIT,
+}
+"""Faults that may delay a message, and keep none from being delivered, not even that of the fault."""
+
+MAX_FAILURES: Final = 40
 """Number of broken promises to report in full; further ones are only counted."""
 
 
@@ -62,6 +88,14 @@ class Tally:
             )
             del self.failures[MAX_FAILURES:]
 
+    def faults_by_kind(self) -> dict[str, Counter[str]]:
+        """Return the faults by their kind."""
+        kinds = {fault: kind for kind, faults in reversed(list(KINDS.items())) for fault in faults}
+        counted: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
+        for fault, count in self.faults.items():
+            counted[kinds[fault]][fault] = count
+        return counted
+
     def add(self, other: "Tally") -> None:
         """Add the tally of another part."""
         self.schedules += other.schedules
@@ -87,9 +121,33 @@ def run(scenario: Scenario, choices: Choices) -> Run:
     world = World(scenario, choices)
     try:
         world.run()
+        if world.faults and world.faults.keys() <= HARMLESS:
+            _check_ends(world)
     except BrokenPromiseError as error:
         return Run(world, str(error))
     return Run(world, None)
+
+
+def _check_ends(world: World) -> None:
+    """Check that harmless faults have kept no message from being delivered, unless time ran out for it: it expired, or
+    its vendor could not be asked before the report horizon. A message that is delivered again may be counted twice, and
+    so exceed a quota.
+    """
+    for message_id in _delivered(world.scenario.name):
+        message = world.message(message_id)
+        is_blocked = message.failure is not None and message.failure.reason is Reason.BLOCKED
+        is_over = is_blocked or message.expires_at is not None or message_id in world.checkers.unanswered
+        ended = f"{message_id} ended as {message.status} instead of delivered"
+        require(is_over or message.status is Status.DELIVERED, "harmless", ended)
+
+
+@cache
+def _delivered(name: str) -> tuple[str, ...]:
+    """Return the ids of the messages that a run without faults delivers."""
+    world = World(SCENARIOS[name], Choices({}))
+    world.run()
+    messages = world.vanished | world.store.messages
+    return tuple(name for name, message in messages.items() if message.status is Status.DELIVERED)
 
 
 def exhaustive(scenario: Scenario, *, budget: int = 1) -> Iterator[Run]:

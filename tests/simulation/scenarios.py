@@ -2,15 +2,17 @@
 
 import json
 from base64 import b64encode
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from typing import Any, Final
 
+from sampai.adapters.items import RETENTION
 from sampai.domain.http import WebhookRequest
 from sampai.domain.quotas import Limit
 from sampai.domain.times import to_text
-from tests.fakes import START, FixedSettings
+from tests.fakes import START
 from tests.harness.application import RECIPIENTS, SETTINGS, request
 
 HORIZON_HOURS: Final = 2
@@ -48,7 +50,7 @@ class Scenario:
     deliveries: tuple[Delivery, ...]
     outages: tuple[Outage, ...] = ()
     inbound: tuple[tuple[float, WebhookRequest], ...] = ()
-    """Inbound messages through NusaSMS, with their times."""
+    """Inbound messages through NusaSMS, with their times. One text twice is a repeated webhook."""
     list_lag: float = 0
     """Seconds until an accepted message appears in the list of its vendor."""
     faults_stop: float = 900
@@ -61,13 +63,26 @@ class Scenario:
     """Quota of messages per recipient and day."""
     nomsa_per_second: float | None = None
 
+    retention: timedelta = RETENTION
+    """Lifetime of an item."""
+    opted_out: Mapping[str, bool] = field(default_factory=dict)
+    """Whether the newest wish of a number is an opt-out, by number."""
+
     @cached_property
-    def settings(self) -> FixedSettings:
-        """The settings of all runs of the scenario."""
+    def settings(self) -> str:
+        """The document of the settings."""
         times = {"report_horizon_hours": HORIZON_HOURS, "poll_seconds": POLL_SECONDS}
         allowed = {"limits": {Limit.PER_RECIPIENT_PER_DAY.value: self.max_per_recipient}}
         providers: dict[str, Any] = {**SETTINGS["providers"], "nomsa": {"max_per_second": self.nomsa_per_second}}
-        return FixedSettings({**SETTINGS, "providers": providers, **times, **allowed})
+        return json.dumps({**SETTINGS, "providers": providers, **times, **allowed})
+
+    @cached_property
+    def vendor(self) -> str:
+        """The vendor of the first message: its settings and credentials change."""
+        bodies = [body for delivery in self.deliveries for body in delivery.bodies if body != NO_JSON]
+        recipients = [json.loads(body).get("recipient") for body in bodies]
+        first = next((recipient for recipient in recipients if recipient), "")
+        return next((name for name, number in RECIPIENTS.items() if first[:4] == number[:4]), "nomsa")
 
     @cached_property
     def requested(self) -> tuple[str, ...]:
@@ -92,11 +107,22 @@ def _promotion(number: int, home: str) -> str:
 
 
 _CANCEL: Final = json.dumps({"cancel": "m-1"})
-_STOP: Final = WebhookRequest(
-    method="POST",
-    headers={"content-type": "application/x-www-form-urlencoded"},
-    body=b"id=77&originator=6281234567810&gateway_number=62800&msg=STOP&receive_date=2026-11-21+17%3A00%3A00",
-)
+
+
+def _inbound(number: int, text: str, *, sender: str = RECIPIENTS["nusasms"], minute: int = 0) -> WebhookRequest:
+    """Return an inbound SMS, written some minutes after the start. The vendor's clock is seven hours ahead."""
+    date = f"2026-11-21+17%3A{minute:02}%3A00"
+    body = f"id={number}&originator={sender[1:]}&gateway_number=62800&msg={text}&receive_date={date}"
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    return WebhookRequest(method="POST", headers=headers, body=body.encode())
+
+
+def _wish(wish: str, number: str, at: float | None = None) -> str:
+    return json.dumps({wish: number} | ({} if at is None else {"at": _at(at)}))
+
+
+_ANOTHER: Final = RECIPIENTS["nusasms"][:-2] + "11"
+_NUMBERS: Final = tuple(RECIPIENTS["smspoh"][:-2] + f"{number:02}" for number in range(4))
 _FILE: Final = {"type": "media", "media_base64": b64encode(b"picture").decode(), "file_name": "a.png", "caption": "Hi"}
 
 SCENARIOS: Final = {
@@ -213,8 +239,75 @@ SCENARIOS: Final = {
         ),
         Scenario(
             name="stop",
-            inbound=((0, _STOP),),
+            inbound=((0, _inbound(77, "STOP")),),
+            opted_out={RECIPIENTS["nusasms"]: True},
             deliveries=(Delivery(0.5, (request("m-1", "nusasms", category="promotional"), request("m-2", "nusasms"))),),
+        ),
+        Scenario(
+            name="consent",
+            deliveries=(
+                Delivery(0, (_wish("opt_out", _NUMBERS[1], -3600), _wish("opt_in", _NUMBERS[2], -3600))),
+                Delivery(0.2, (_wish("opt_in", _NUMBERS[1], -7200), _wish("opt_out", _NUMBERS[2], -7200))),
+                Delivery(0.4, (_wish("opt_out", _NUMBERS[3]), _wish("opt_in", _ANOTHER, -600))),
+                Delivery(800, tuple(_promotion(number, "smspoh") for number in (1, 2, 3))),
+            ),
+            opted_out={_NUMBERS[1]: True, _NUMBERS[2]: False, _NUMBERS[3]: True},
+        ),
+        Scenario(
+            name="inbound-consent",
+            inbound=(
+                (0, _inbound(77, "STOP")),
+                (0.1, _inbound(78, "STOP", sender=_ANOTHER)),
+                (300, _inbound(79, "START", sender=_ANOTHER, minute=5)),
+                (400, _inbound(78, "STOP", sender=_ANOTHER)),
+            ),
+            deliveries=(
+                Delivery(0.2, (_wish("opt_in", RECIPIENTS["nusasms"], -600),)),
+                Delivery(800, (_promotion(10, "nusasms"), _promotion(11, "nusasms"))),
+            ),
+            opted_out={RECIPIENTS["nusasms"]: True, _ANOTHER: False},
+        ),
+        Scenario(
+            name="whatsapp-and-sms",
+            deliveries=(
+                Delivery(0, (request("m-1", "nusasms", channel="whatsapp"), request("m-2", "nusasms"))),
+                Delivery(0.1, (request("m-3", "nusasms", channel="whatsapp", recipient=_ANOTHER),)),
+                Delivery(
+                    0.2,
+                    (
+                        request(
+                            "m-4",
+                            "nusasms",
+                            channel="whatsapp",
+                            content=_text("Another"),
+                            recipient=_ANOTHER,
+                            on_unknown="resend",
+                        ),
+                    ),
+                ),
+            ),
+        ),
+        Scenario(
+            name="retention",
+            deliveries=(
+                Delivery(
+                    0,
+                    (
+                        request("m-1", "nomsa", send_at=_at(-86_400)),
+                        request("m-2", "smspoh", send_at=_at(3600)),
+                    ),
+                ),
+                Delivery(10_200, (request("m-1", "nomsa", send_at=_at(-86_400)),)),
+                Delivery(13_800, (request("m-2", "smspoh", send_at=_at(3600)),)),
+            ),
+            retention=timedelta(hours=3),
+            faults_stop=14_400,
+        ),
+        Scenario(
+            name="horizon",
+            deliveries=(Delivery(0, (request("m-1", "nomsa"), request("m-2", "nusasms", channel="whatsapp"))),),
+            outages=(Outage("nomsa.ask", 0, 7100), Outage("nusasms.ask", 0, 7100)),
+            faults_stop=9000,
         ),
         Scenario(
             name="limits",
@@ -248,7 +341,7 @@ SCENARIOS: Final = {
         Scenario(
             name="silent-store",
             deliveries=(Delivery(0, (request("m-1", "smspoh"), request("m-2", "nomsa"))),),
-            outages=(Outage("store", 0.025, 25),),
+            outages=(Outage("store", 0.035, 25),),
         ),
         Scenario(
             name="vendor-down",

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from sampai.domain.http import HttpResponse
 from sampai.domain.status import Status
 from tests.harness import vendors
+from tests.harness.vendors import json_response
 
 LIFECYCLES: Final[Mapping[str, tuple[tuple[float, Status], ...]]] = {
     "delivered": ((0, Status.ACCEPTED), (4, Status.SENT), (20, Status.DELIVERED)),
@@ -15,6 +17,16 @@ LIFECYCLES: Final[Mapping[str, tuple[tuple[float, Status], ...]]] = {
     "never reported": ((0, Status.ACCEPTED),),
 }
 """The statuses of an accepted message, each with its time in seconds after the acceptance."""
+
+
+LATE_REFUSALS: Final[Mapping[str, Mapping[str, HttpResponse]]] = {
+    "nomsa": {"taken, 403 already_sent": json_response(403, {"code": "already_sent", "message": "…"})},
+    "smsnoc": {
+        "taken, 403 Failed": json_response(403, {"status": "error", "message": "Failed"}),
+        "taken, 200 with an error": json_response(200, {"status": "error", "message": "SQLSTATE[HY000]: gone away"}),
+    },
+}
+"""Errors with which a vendor answers after it took a message, by vendor and by a name for each."""
 
 
 @dataclass(slots=True, kw_only=True)

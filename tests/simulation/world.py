@@ -10,7 +10,7 @@ correlations protect against exactly this: a process that meets the unfinished w
 import collections
 import heapq
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
@@ -18,6 +18,7 @@ from hashlib import blake2b
 from itertools import count
 from typing import Final, TypeVar
 
+from sampai.adapters.stream import parse_batch
 from sampai.domain.http import WebhookRequest
 from sampai.domain.message import Message
 from sampai.domain.status import Status
@@ -36,32 +37,61 @@ from tests.fakes import (
     RecordingTelemetry,
 )
 from tests.harness.application import token_of
+from tests.harness.dynamo import Item
 from tests.harness.sending import WEBHOOK_BASE_URL, new_sender
 from tests.harness.vendors import Call, Vendor
 from tests.simulation.checkers import BrokenPromiseError, Checkers, FinalState, Process, ProcessDiedError, require
 from tests.simulation.choices import Choices
 from tests.simulation.ports import (
     ANSWER_LOST,
+    ASK_FAULTS,
+    BROKEN_SECRET,
+    BROKEN_SETTINGS,
+    COMMIT_MANY,
+    CREDENTIAL_MISSING,
+    CREDENTIAL_UNFIT,
+    DAMAGED,
     DIES,
     FREEZES,
+    HALF_TAKEN,
+    LAGS,
     MEANWHILE,
     MEANWHILE_FOLLOW_UP,
+    NEWER_ATTRIBUTES,
+    NO_TIME,
     NOT_MADE,
     OK,
+    REROUTED,
+    SECRET_CHANGES,
+    SEND_FAULTS,
+    SETTINGS_CHANGES,
+    SILENT,
+    SILENT_AFTER,
+    SILENT_AFTER_SECONDS,
     SLOW,
+    STALE,
+    STOPPED,
+    TABLES,
+    UNKNOWN_STATUS,
+    UNNAMED,
+    VANISHES,
+    VENDOR_OFF,
+    VERSIONS,
     SimulatedBus,
     SimulatedDirectory,
+    SimulatedDocuments,
     SimulatedEncryptionKeys,
     SimulatedInbox,
     SimulatedMedia,
     SimulatedQueue,
     SimulatedRateLimiter,
-    SimulatedSecret,
     SimulatedStore,
     SimulatedTransport,
+    new_secret,
+    new_settings,
 )
 from tests.simulation.scenarios import HORIZON_HOURS, Scenario
-from tests.simulation.vendors import LIFECYCLES, Row
+from tests.simulation.vendors import LATE_REFUSALS, LIFECYCLES, Row
 
 T = TypeVar("T")
 
@@ -71,6 +101,8 @@ SLOW_SECONDS: Final = 4.0
 VISIBILITY: Final = timedelta(seconds=180)
 MAX_RECEIVES: Final = 5
 MAX_RECEIPT_TRIES: Final = 3
+MAX_INBOUND_TRIES: Final = 6
+"""More than the faults of a run: an inbound message always arrives in the end."""
 FREEZE: Final = timedelta(minutes=10)
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 SOON: Final = timedelta(seconds=30)
@@ -79,6 +111,18 @@ SOON: Final = timedelta(seconds=30)
 LIFETIMES: Final = {"send": 30, "webhook": 10, "follow_up": 50, "publish": 30}
 """Seconds, as in the template."""
 
+HANG_SECONDS: Final = 4.0
+"""The time after which a call to a silent table fails."""
+
+SECONDS_LEFT: Final = 12.0
+"""The time of a process that has no time left for a vendor."""
+
+OTHER_VERSION_LASTS: Final = timedelta(minutes=10)
+"""The time in which items that this release cannot read stay so."""
+
+CONFIGURATION_LASTS: Final = timedelta(minutes=30)
+STOP_LASTS: Final = timedelta(hours=HORIZON_HOURS + 1)
+
 SKEWS: Final = ("clocks agree", *(f"{name} {sign}30" for name in LIFETIMES if name != "publish" for sign in "+-"))
 
 DELIVER: Final = (OK, "delayed", "delivered twice")
@@ -86,8 +130,26 @@ DELETE: Final = (OK, "delete lost")
 RECEIPT: Final = (OK, "receipt lost", "receipt late", "receipt twice")
 
 
+KINDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "processes and clocks": (DIES, FREEZES, *MEANWHILE, MEANWHILE_FOLLOW_UP, *SKEWS[1:]),
+    "calls": (*COMMIT_MANY, STALE, LAGS),
+    "silent tables": (*SILENT, SILENT_AFTER),
+    "no time": (NO_TIME,),
+    "queue": (*DELIVER[1:], *DELETE[1:]),
+    "another version": VERSIONS,
+    "TTL": (VANISHES,),
+    "settings and secret": (*SETTINGS_CHANGES, *SECRET_CHANGES),
+    "vendors": (*SEND_FAULTS, HALF_TAKEN, *ASK_FAULTS, *list(LIFECYCLES)[1:]),
+    "refusals after the hand-over": tuple(fault for faults in LATE_REFUSALS.values() for fault in faults),
+    "receipts": RECEIPT[1:],
+}
+"""All faults by their kind. A fault of two kinds is counted in the first one."""
+
+
 @cache
-def _options(faults: tuple[str, ...], events: int, is_due: bool, may_freeze: bool) -> tuple[str, ...]:
+def _options(
+    faults: tuple[str, ...], events: int, is_due: bool, may_freeze: bool, disturbances: tuple[str, ...]
+) -> tuple[str, ...]:
     return (
         OK,
         *faults,
@@ -95,6 +157,7 @@ def _options(faults: tuple[str, ...], events: int, is_due: bool, may_freeze: boo
         *MEANWHILE[:events],
         *([MEANWHILE_FOLLOW_UP] if is_due else []),
         *([FREEZES] if may_freeze else []),
+        *disturbances,
     )
 
 
@@ -127,12 +190,13 @@ class World:
         self.choices = choices
         self.now = START
         self.process: Process | None = None
-        self.checkers = Checkers(max_per_recipient=scenario.max_per_recipient)
+        self.checkers = Checkers(max_per_recipient=scenario.max_per_recipient, retention=scenario.retention)
         self.trace: list[tuple[datetime, str, str, str]] = []
         self.faults: collections.Counter[str] = collections.Counter()
         self.steps = 0
         self.rows: list[Row] = []
-        self.stream: list[tuple[Message | None, Message]] = []
+        self.stream: list[dict[str, Item]] = []
+        """Images of items before and after each write to the table of messages."""
         self.dead_letters: list[QueuedRecord] = []
         self.telemetry = RecordingTelemetry()
         self.store = SimulatedStore(self)
@@ -147,16 +211,33 @@ class World:
             bus=self.bus, media=self.media, encryption_keys=self.encryption_keys, telemetry=self.telemetry
         )
         self.transport = SimulatedTransport(self)
-        self.secret = SimulatedSecret(self)
+        self.documents = SimulatedDocuments(self)
+        self.touched: dict[str, str] = {}
+        """Faults of another version of the code, by message id."""
+        self.vanished: dict[str, Message] = {}
+        """Messages that were deleted at their TTL."""
+        self.is_consent_in_doubt = False
+        """Whether an inbound message could not be compared with the earlier ones. In doubt an opt-out counts."""
+        self._silent_until = START
         self._events: list[_Event] = []
         self._event_numbers = count()
         self._record_numbers = count(1)
-        self._row_numbers = count(1)
+        self._row_numbers: collections.Counter[str] = collections.Counter()
         self._last_tick = START
         self._faults_stop = START + timedelta(seconds=scenario.faults_stop)
         self._new_id = CountedIds()
         self._senders: dict[int, SendService] = {}
         self._skews = _skews(self.choose("clocks", SKEWS))
+        self._disturb: Mapping[str, Callable[[], None]] = {
+            SLOW: partial(self._sleep, SLOW_SECONDS),
+            NO_TIME: self._use_up_time,
+            FREEZES: self._freeze,
+            VANISHES: self._delete_expired,
+            MEANWHILE_FOLLOW_UP: self._follow_up,
+            **{name: partial(self._run_event_early, place) for place, name in enumerate(MEANWHILE)},
+            **{kind: partial(self._write_as_another_version, kind) for kind in VERSIONS},
+        }
+        """What happens before or during a call that succeeds all the same, by the outcome of its step."""
         self.receiver = self._new_receiver()
         self.follower = self._new_follower()
 
@@ -166,12 +247,17 @@ class World:
         skew = self._skews.get(name)
         return (lambda: self.now) if skew is None else (lambda: self.now + skew)
 
+    def clock_of_process(self) -> datetime:
+        """Return the time by the clock of the process that runs."""
+        return self.now if self.process is None else self.now + self.process.skew
+
     def _sender(self, depth: int) -> SendService:
         """Return the execution environment of this depth: concurrent send functions have different ones."""
         if depth not in self._senders:
             sender = new_sender(
                 self,
-                settings=self.scenario.settings,
+                settings=new_settings(self, "send"),
+                secret=new_secret(self, "send"),
                 clock=self.clock_of("send"),
                 sleep=self._sleep,
                 new_id=self._new_id,
@@ -181,12 +267,12 @@ class World:
         return self._senders[depth]
 
     def _new_receiver(self) -> WebhookService:
-        clock = self.clock_of("webhook")
+        clock, settings = self.clock_of("webhook"), new_settings(self, "webhook")
         inbound_service = InboundService(
             inbox=self.inbox,
             suppression_list=self.directory,
             conversations=self.directory,
-            settings=self.scenario.settings,
+            settings=settings,
             clock=clock,
             telemetry=self.telemetry,
         )
@@ -194,8 +280,8 @@ class World:
             messages=self.store,
             correlations=self.store,
             inbound_service=lambda: inbound_service,
-            settings=lambda: self.scenario.settings,
-            secret=self.secret,
+            settings=lambda: settings,
+            secret=new_secret(self, "webhook"),
             clock=clock,
             telemetry=self.telemetry,
         )
@@ -206,8 +292,8 @@ class World:
             correlations=self.store,
             queue=self.queue,
             transport=self.transport,
-            settings=self.scenario.settings,
-            secret=self.secret,
+            settings=new_settings(self, "follow_up"),
+            secret=new_secret(self, "follow_up"),
             clock=self.clock_of("follow_up"),
             telemetry=self.telemetry,
             webhook_base_url=WEBHOOK_BASE_URL,
@@ -237,18 +323,15 @@ class World:
         if self._is_unavailable(port):
             self.trace.append((self.now, process.name, port, "outage"))
             return faults[0]
-        outcome = self.choose(port, self._options(process, faults, may_freeze=may_freeze))
-        if outcome in MEANWHILE:
-            self._run_event_early(MEANWHILE.index(outcome))
-        elif outcome == MEANWHILE_FOLLOW_UP:
-            self._follow_up()
-        elif outcome == FREEZES:
-            process.dies_at = NEVER
-            self.run_until(self.now + FREEZE)
-        elif outcome == SLOW:
-            self.now += timedelta(seconds=SLOW_SECONDS)
-        else:
+        if self.now < self._silent_until and port.startswith(TABLES):
+            return self._hang(process, port, faults[0])
+        outcome = self.choose(port, self._options(process, port, faults, may_freeze=may_freeze))
+        if outcome in SILENT or outcome == SILENT_AFTER:
+            self._silent_until = self.now + timedelta(seconds=SILENT.get(outcome, SILENT_AFTER_SECONDS))
+            return self._hang(process, port, ANSWER_LOST if outcome == SILENT_AFTER else faults[0])
+        if outcome not in self._disturb:
             return outcome
+        self._disturb[outcome]()
         self._require_alive(process)
         return OK
 
@@ -273,12 +356,33 @@ class World:
             raise BrokenPromiseError("harness: a port call outside any process")
         return self.process
 
-    def _options(self, process: Process, faults: tuple[str, ...], *, may_freeze: bool) -> tuple[str, ...]:
+    def _options(self, process: Process, port: str, faults: tuple[str, ...], *, may_freeze: bool) -> tuple[str, ...]:
         if process.depth > 1:
-            return _options(faults, 0, False, False)
+            return _options(faults, 0, False, False, ())
         soon = sum(event.at <= self.now + SOON for event in heapq.nsmallest(len(MEANWHILE), self._events))
         is_due = process.name != "follow_up" and self._due_from() <= self.now
-        return _options(faults, soon, is_due, may_freeze)
+        return _options(faults, soon, is_due, may_freeze, self._disturbances(process, port, faults))
+
+    def _disturbances(self, process: Process, port: str, faults: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the faults that are not those of the port itself, in this state of the world."""
+        found: list[str] = []
+        if port.startswith(TABLES) and faults:
+            found += SILENT
+            if ANSWER_LOST in faults:
+                found.append(SILENT_AFTER)
+        if port.startswith("store.") and self._open_id() is not None:
+            found += VERSIONS
+        last_call_at = process.dies_at - timedelta(seconds=SECONDS_LEFT)
+        if process.name in ("send", "follow_up") and self.now < last_call_at and process.dies_at is not NEVER:
+            found.append(NO_TIME)
+        if self.now >= self.store.expires_at:
+            found.append(VANISHES)
+        return tuple(found)
+
+    def _open_id(self) -> str | None:
+        """Return the id of the first message that is not final and that no other version has written yet."""
+        messages = self.store.messages
+        return min((i for i, m in messages.items() if not m.status.is_final and i not in self.touched), default=None)
 
     def _require_alive(self, process: Process) -> None:
         if self.now >= process.dies_at:
@@ -288,6 +392,82 @@ class World:
     def _is_unavailable(self, port: str) -> bool:
         since = (self.now - START).total_seconds()
         return any(port.startswith(o.port) and o.since <= since < o.until for o in self.scenario.outages)
+
+    # --- disturbances -------------------------------------------------------------------------------------------------
+
+    def _hang(self, process: Process, port: str, outcome: str) -> str:
+        """Let a call wait for a silent table until it fails, and return its outcome."""
+        self.now += timedelta(seconds=HANG_SECONDS)
+        self._require_alive(process)
+        self.trace.append((self.now, process.name, port, "silent"))
+        return outcome
+
+    def _use_up_time(self) -> None:
+        self.now = max(self.now, self.running().dies_at - timedelta(seconds=SECONDS_LEFT))
+
+    def _freeze(self) -> None:
+        self.running().dies_at = NEVER
+        self.run_until(self.now + FREEZE)
+
+    def _write_as_another_version(self, kind: str) -> None:
+        """Let another version of the code change an item. One that this release cannot read is readable again later."""
+        message_id = self._open_id()
+        item = self.store.item(message_id or "")
+        if message_id is None or item is None:
+            raise BrokenPromiseError("harness: no item to change")
+        self.touched[message_id] = kind
+        changes: Mapping[str, Item] = {
+            NEWER_ATTRIBUTES: {"schema_version": {"N": "2"}, "priority": {"N": "7"}},
+            UNKNOWN_STATUS: {"status": {"S": "paused"}},
+            DAMAGED: {"route": {"S": "nomsa"}},
+        }
+        self._put_changed(item, changes[kind])
+        if kind != NEWER_ATTRIBUTES:
+            former = {name: item[name] for name in changes[kind]}
+            self.at(self.now + OTHER_VERSION_LASTS, "readable again", partial(self._restore, message_id, former))
+
+    def _restore(self, message_id: str, former: Item) -> None:
+        item = self.store.item(message_id)
+        if item is not None:
+            self._put_changed(item, former)
+
+    def _put_changed(self, item: Item, changes: Item) -> None:
+        self.store.put({**item, **changes, "revision": {"N": str(int(item["revision"]["N"]) + 1)}})
+
+    def _delete_expired(self) -> None:
+        deleted = self.store.delete_expired()
+        if deleted is not None:
+            self.checkers.check_deleted(deleted, now=self.now)
+            self.vanished[deleted.message_id] = deleted
+
+    def change_configuration(self, kind: str) -> None:
+        """Change the settings or the secret, and repair them after a time."""
+        self.checkers.may_be_unaskable = True
+        name = self.scenario.vendor
+        settings, secret = json.loads(self.documents.settings[0]), json.loads(self.documents.secret[0])
+        field = next(iter(secret[name]))
+        if kind in (VENDOR_OFF, REROUTED):
+            settings["providers"].setdefault(name, {})["enabled"] = False
+        if kind == REROUTED:
+            settings["routes"]["sms"] = {"*": [other for other in ("smspoh", "nomsa") if other != name]}
+        if kind == STOPPED:
+            settings["sending_enabled"] = False
+        if kind == CREDENTIAL_MISSING:
+            del secret[name][field]
+        if kind == CREDENTIAL_UNFIT:
+            secret[name][field] = "house\u200bkey"
+        if kind == UNNAMED:
+            del secret[name]
+        if kind == BROKEN_SECRET:
+            del secret["webhook_tokens"]
+        self.documents.settings.append("{" if kind == BROKEN_SETTINGS else json.dumps(settings))
+        self.documents.secret.append(json.dumps(secret))
+        lasts = STOP_LASTS if kind == STOPPED else CONFIGURATION_LASTS
+        self.at(self.now + lasts, "configuration repaired", self._repair_configuration)
+
+    def _repair_configuration(self) -> None:
+        self.documents.settings.append(self.documents.settings[0])
+        self.documents.secret.append(self.documents.secret[0])
 
     # --- processes ----------------------------------------------------------------------------------------------------
 
@@ -378,9 +558,12 @@ class World:
 
     def _publish(self) -> None:
         """Publish the records of the table's stream. After a failure, the whole batch is repeated."""
-        batch = list(self.stream)
-        if batch and self.invoke("publish", lambda: self.publisher.publish(batch)) is not None:
-            del self.stream[: len(batch)]
+        images = list(self.stream)
+        if not images:
+            return
+        batch = parse_batch({"Records": [{"dynamodb": image} for image in images]}, self.telemetry)
+        if self.invoke("publish", lambda: self.publisher.publish(batch.changes)) is not None:
+            del self.stream[: len(images)]
 
     # --- events -------------------------------------------------------------------------------------------------------
 
@@ -411,7 +594,7 @@ class World:
             name = self.choose(f"{vendor.name} lifecycle", tuple(LIFECYCLES)) if is_taken else "never reported"
             row = Row(
                 vendor=vendor,
-                provider_message_id=f"{vendor.name}-{next(self._row_numbers)}",
+                provider_message_id=self._name_row(vendor),
                 sent=sent,
                 created_at=self.now,
                 taken_at=self.now if is_taken else None,
@@ -424,6 +607,12 @@ class World:
                 self.checkers.count_acceptance(claim)
                 self._schedule_receipts(row)
         return rows
+
+    def _name_row(self, vendor: Vendor) -> str:
+        """Return the next id of a vendor. Each channel counts by itself, so a vendor may use an id on both."""
+        key = f"{vendor.name}/{vendor.channel}"
+        self._row_numbers[key] += 1
+        return f"{vendor.name}-{self._row_numbers[key]}"
 
     def _schedule_receipts(self, row: Row) -> None:
         if row.vendor.webhook is None:
@@ -479,7 +668,7 @@ class World:
             self.enqueue(delivery.bodies, when=when, times=delivery.times)
         for at, request in self.scenario.inbound:
             self.at(
-                START + timedelta(seconds=at), "inbound", partial(self._deliver_inbound, request, MAX_RECEIPT_TRIES)
+                START + timedelta(seconds=at), "inbound", partial(self._deliver_inbound, request, MAX_INBOUND_TRIES)
             )
         if self.scenario.redrive_at is not None:
             self.at(START + timedelta(seconds=self.scenario.redrive_at), "redrive", self._redrive)
@@ -521,12 +710,24 @@ class World:
         tick = START + timedelta(minutes=minutes)
         return tick if tick > self._last_tick else self._last_tick + timedelta(minutes=1)
 
+    def message(self, message_id: str) -> Message:
+        """Return a message, also one that was deleted at its TTL. Raise BrokenPromiseError if there is none."""
+        message = self.store.messages.get(message_id) or self.vanished.get(message_id)
+        if message is None:
+            raise BrokenPromiseError(f"harmless: {message_id} does not exist")
+        return message
+
     # --- the end ------------------------------------------------------------------------------------------------------
 
     def _final_state(self) -> FinalState:
         return FinalState(
-            messages=self.store.messages,
+            messages={**self.vanished, **self.store.messages},
+            items={item["message_id"]["S"]: item for item in self.store.items()},
+            touched=self.touched,
             correlations=self.store.buffered.values(),
+            consents={number: self.directory.has_opted_out(number) for number in self.scenario.opted_out},
+            expected_consents=self.scenario.opted_out,
+            is_consent_in_doubt=self.is_consent_in_doubt,
             rows=self.rows,
             events=self.bus.events,
             dead_letters={_message_id_of(record.body): record.reason for record in self.dead_letters},

@@ -206,9 +206,9 @@ ANSWERS = (
     ),
     Answer(title="a bare 403", response=HttpResponse(status=403), outcome=out_of_order("403")),
     Answer(
-        title="a state that does not allow it",
+        title="the one code that says that the message was sent",
         response=error(403, "already_sent", "Already sent"),
-        outcome=refused(Reason.PROVIDER_ERROR, "already_sent"),
+        outcome=Unknown(why=""),
     ),
     Answer(
         title="an address that does not exist",

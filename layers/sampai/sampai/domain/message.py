@@ -211,9 +211,13 @@ def end_hold(message: Message, *, now: datetime) -> Message:
 
 
 def time_waited(message: Message, *, now: datetime) -> timedelta:
-    """Return how long a message has waited to be sent, without the time under stops of all sending."""
+    """Return how long a message has waited to be sent, without the time under stops of all sending.
+
+    A `send_at` in the past means now: the message has not waited before it was requested.
+    """
     waited_until = message.held_since or now
-    return waited_until - (message.send_at or message.created_at) - timedelta(seconds=message.held_seconds)
+    waits_since = max(message.created_at, message.send_at or message.created_at)
+    return waited_until - waits_since - timedelta(seconds=message.held_seconds)
 
 
 def claim(message: Message, *, provider: str, attempt_id: str, now: datetime, lease: timedelta) -> Message:

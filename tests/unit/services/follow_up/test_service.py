@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
@@ -67,6 +68,21 @@ def test_a_provider_without_credentials_is_not_called() -> None:
     app.follow_up()
     assert app.message().status is Status.UNCONFIRMED
     assert len(app.transport.requests) == calls
+
+
+@pytest.mark.parametrize("passed", [timedelta(seconds=15), timedelta(hours=73)])
+def test_a_message_that_nobody_had_time_to_ask_about_keeps_its_place(passed: timedelta) -> None:
+    app = Application(nomsa_taken("145"), nomsa_taken("145", **DELIVERED))
+    app.send(request())
+    app.clock.now += passed
+    before = app.message()
+    seconds_left = chain([30.0], repeat(17.0))
+
+    assert app.follower.run(remaining=lambda: next(seconds_left)) == 1
+    assert (app.message(), len(app.transport.requests)) == (before, 1)
+
+    app.follow_up()
+    assert app.message().status is Status.DELIVERED
 
 
 @covers("P17", "L1")

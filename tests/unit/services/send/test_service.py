@@ -12,6 +12,7 @@ from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import cancel
 from sampai.domain.status import Source, Status
+from sampai.domain.times import to_text
 from sampai.services.ports.correlations import Correlation, LinkCorrelation
 from sampai.services.ports.messages import Insert, Replace
 from sampai.services.ports.queue import WakeUp
@@ -778,3 +779,13 @@ def test_a_message_is_not_retried_beyond_the_report_horizon(seconds: int, status
 
     assert app.message().status is status
     assert len(app.transport.requests) == 4
+
+
+def test_the_horizon_of_a_message_with_an_old_send_at_begins_with_its_request() -> None:
+    app = Application(RATE_LIMITED, nomsa_taken())
+
+    app.send(request(send_at=to_text(START - timedelta(days=10))))
+    app.clock.advance(seconds=5)
+    app.resume()
+
+    assert statuses(app.message()) == [Status.SENDING, Status.QUEUED, Status.SENDING, Status.ACCEPTED]

@@ -49,10 +49,12 @@ FAILURES: Final = {
     "invalid_credential_label": Reason.INVALID_SENDER,
     "unauthenticated": Reason.AUTHENTICATION,
     "unauthorized": Reason.AUTHENTICATION,
-    "already_sent": Reason.PROVIDER_ERROR,
     "not_found": Reason.PROVIDER_ERROR,
     "rate_limit": Reason.RATE_LIMITED,
 }
+
+_ALREADY_SENT: Final = "already_sent"
+"""The one code of an error that says that the message was sent (public code of Postman)."""
 
 _HTML_TAG: Final = re.compile(r"</?[A-Za-z][^<>]*>")
 
@@ -146,9 +148,11 @@ def _parse_taken(response: HttpResponse) -> Outcome:
     return Taken(provider_message_id=provider_message_id, provider_status=parse_code(row.get("status")))
 
 
-def _parse_refusal(response: HttpResponse) -> NotTaken:
+def _parse_refusal(response: HttpResponse) -> Outcome:
     error = _parse_error(response)
     code = parse_code(error.get("code"))
+    if code == _ALREADY_SENT:
+        return Unknown(why=code)
     reason = FAILURES.get(code or "", _REFUSALS[response.status])
     # One code has two meanings: a rate limit, and the end of the ten messages of a demo account, which is final.
     is_throttled = reason is Reason.RATE_LIMITED and "demo" not in str(error.get("message")).lower()

@@ -9,7 +9,7 @@ from sampai.domain.message import Message
 from sampai.providers.base import Provider
 from sampai.providers.features import SupportsListing, SupportsLookup
 from sampai.services.follow_up.listing import Listing
-from sampai.services.follow_up.reader import PollFailedError, VendorReader, read_all
+from sampai.services.follow_up.reader import NotAskedError, PollFailedError, VendorReader, read_all
 from sampai.services.follow_up.results import PollResults
 from sampai.services.ports.runtime import NewPool, Remaining
 from sampai.services.ports.telemetry import Telemetry
@@ -45,6 +45,8 @@ class StatusPoller:
             listing.search()
         if reader.list_calls:
             self._telemetry.measure("ListCalls", reader.list_calls, provider=provider.name)
+        if not reader.has_asked:
+            results.not_asked.update(m.message_id for m in trackable if m.message_id not in results.answered)
         return results
 
     def _look_up(
@@ -54,6 +56,8 @@ class StatusPoller:
         for message, report in zip(messages, read_all(self._new_pool, LOOKUP_THREADS, reads), strict=True):
             if isinstance(report, PollFailedError):
                 self._record_failure(provider, "look-up", report)
+                if isinstance(report, NotAskedError):
+                    results.not_asked.add(message.message_id)
                 continue
             results.answered.add(message.message_id)
             if report is not None:

@@ -23,6 +23,10 @@ class PollFailedError(Exception):
     """A call was not made, or brought no readable answer. The text is safe to log."""
 
 
+class NotAskedError(PollFailedError):
+    """A call was not made, because no time was left for it."""
+
+
 class VendorReader:
     """The calls of one poll to one vendor. Threads may share it.
 
@@ -35,6 +39,8 @@ class VendorReader:
         self._pages: dict[str, ListPage] = {}
         """Pages by URL: a vendor that lists by day has the same pages for many queries."""
         self._is_silent = False
+        self.has_asked = False
+        """Whether a call was made."""
 
     @property
     def list_calls(self) -> int:
@@ -78,7 +84,8 @@ class VendorReader:
         if self._is_silent:
             raise PollFailedError("no response to an earlier call")
         if not Deadline(self._remaining).has_time_for_call():
-            raise PollFailedError("no time left")
+            raise NotAskedError("no time left")
+        self.has_asked = True
         response = self._transport.call(request, deadline_seconds=CALL_SECONDS)
         if isinstance(response, NoResponse):
             self._is_silent = True

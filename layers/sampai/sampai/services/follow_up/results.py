@@ -13,3 +13,5 @@ class PollResults:
         """Messages with an answer, even if the vendor did not know them, and messages that no vendor can report on."""
         self.undecided: set[str] = set()
         """Messages that match a listed row which may also be a send still in flight."""
+        self.not_asked: set[str] = set()
+        """Messages that nobody had time to ask about. They keep their place among the due messages."""

@@ -186,6 +186,8 @@ class FollowUpService:
         now = self._clock()
         changes, wake_ups = [], []
         for message in group:
+            if message.message_id in results.not_asked:
+                continue
             changed, wake_up = next_state(message, results, now=now, settings=settings, delivered_after=delivered_after)
             changes.append(Replace(before=message, message=changed))
             wake_ups += [wake_up] if wake_up is not None else []

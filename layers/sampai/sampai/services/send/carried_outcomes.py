@@ -4,7 +4,7 @@ from typing import Final
 
 from sampai.contract.request import OutcomeRequest
 from sampai.domain.message import Category, Message
-from sampai.domain.outcome import NotTaken, Outcome, Taken, Unknown
+from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.services.attempt import is_current_attempt
 from sampai.services.ports.messages import Messages
 from sampai.services.ports.queue import CarriedOutcome, Queue
@@ -35,7 +35,11 @@ class CarriedOutcomes:
         for record, request in carried:
             current = messages.get(request.outcome_of)
             outcome = request.outcome()
-            if current is None or not is_current_attempt(current, outcome, attempt_id=request.attempt_id):
+            if current is None:
+                if _is_of_a_call(outcome):
+                    batch.redeliver_after_outage([record.record_id])
+                continue
+            if not is_current_attempt(current, outcome, attempt_id=request.attempt_id):
                 continue
             if current.message_id in items:
                 items[current.message_id].record_ids.append(record.record_id)
@@ -66,6 +70,14 @@ class CarriedOutcomes:
         except UnavailableError:
             for item in items:
                 batch.unfinished.update(item.record_ids)
+
+
+def _is_of_a_call(outcome: Taken | NotTaken) -> bool:
+    """Return whether a vendor was called. Then the message exists, and if it is not read, it cannot be read now.
+
+    Without a call, the claim may never have been stored.
+    """
+    return isinstance(outcome, Taken) or outcome.scope is not FailureScope.INTERNAL
 
 
 def _new_item(record: Record, current: Message, outcome: Outcome) -> BatchItem:
