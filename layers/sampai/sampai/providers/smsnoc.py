@@ -33,6 +33,7 @@ from sampai.providers.features import (
 from sampai.providers.responses import (
     AccountRefusedError,
     UnreadableAnswerError,
+    parse_cost,
     parse_id,
     refused_by_status,
     retry_after_seconds,
@@ -295,7 +296,9 @@ def _parse_taken(data: object) -> Outcome:
     row = data[0] if isinstance(data, list) and len(data) == 1 else data
     if not isinstance(row, dict) or (provider_message_id := parse_id(row.get("uid"))) is None:
         return Unknown(why="success without a uid")
-    return Taken(provider_message_id=provider_message_id, provider_status=_parse_word(row))
+    return Taken(
+        provider_message_id=provider_message_id, provider_status=_parse_word(row), cost=parse_cost(row.get("cost"))
+    )
 
 
 def _parse_batch(data: object, numbers: Sequence[str]) -> list[Outcome]:
@@ -423,6 +426,7 @@ def _parse_report(row: Mapping[str, Any]) -> Report:
         provider_status=word,
         reason=_REASONS.get(word.lower(), Reason.PROVIDER_ERROR) if status is Status.UNDELIVERED else None,
         is_provisional=word.lower() in _PROVISIONAL,
+        cost=parse_cost(row.get("cost")),
     )
 
 
