@@ -15,6 +15,7 @@ from sampai.domain.status import Source, Status
 from sampai.services.follow_up.service import FollowUpService
 from sampai.services.ports.configuration import Secret
 from sampai.services.ports.correlations import Correlation
+from sampai.services.ports.messages import ONLY_WORKER, DueFamily, Replace, Worker
 from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
 from tests.fakes import START, InlinePool, InMemoryStore, statuses
@@ -127,9 +128,9 @@ class CountingStore(InMemoryStore):
         super().__init__()
         self.reads: list[tuple[str, int, int]] = []
 
-    def due(self, now: datetime, limit: int) -> list[str]:
-        found = super().due(now, limit)
-        self.reads.append(("due", limit, len(found)))
+    def due(self, now: datetime, limit: int, *, family: DueFamily, worker: Worker = ONLY_WORKER) -> list[str]:
+        found = super().due(now, limit, family=family, worker=worker)
+        self.reads.append((f"due {family}", limit, len(found)))
         return found
 
     def read(self, message_ids: Collection[str]) -> dict[str, Message]:
@@ -221,7 +222,9 @@ def test_message_that_breaks_the_code_is_postponed_and_its_neighbours_are_follow
 ) -> None:
     app = Application(nomsa_list())
     now = app.clock()
-    good = [replace(accepted_message(f"m-{n}", "nomsa", at=now, due_at=now), status=status) for n in range(9)]
+    good = [accepted_message(f"m-{n}", "nomsa", at=now, due_at=now) for n in range(9)]
+    if status is not Status.ACCEPTED:
+        good = [replace(message, status=status, provider_message_id=None) for message in good]
     app.store.messages = {message.message_id: message for message in good}
     app.store.messages["m-4"] = replace(good[4], **broken)
 
@@ -245,3 +248,35 @@ def test_age_of_the_oldest_due_message_is_measured_in_seconds_without_a_dimensio
     app.clock.advance(seconds=15 + 700)
     app.follow_up()
     assert app.telemetry.measures == {("OldestDueAge", None, None): 700.0}
+
+
+# --- order and workers --------------------------------------------------------------------------------------------
+
+
+def test_wake_ups_and_leases_come_before_the_polls_that_are_due_longer() -> None:
+    app = Application(nomsa_list())
+    now = app.clock()
+    polls = [accepted_message(f"poll-{n}", "nomsa", at=now, due_at=now - timedelta(hours=1)) for n in range(250)]
+    waiting = replace(polls[0], message_id="waiting", status=Status.QUEUED, provider_message_id=None, due_at=now)
+    leased = replace(waiting, message_id="leased", status=Status.SENDING)
+    app.store.messages = {message.message_id: message for message in (*polls, waiting, leased)}
+
+    app.follow_up()
+
+    changed = [
+        write.message.message_id for writes in app.store.commits for write in writes if isinstance(write, Replace)
+    ]
+    assert set(changed[:2]) == {"waiting", "leased"}
+    assert len(changed) == 252
+
+
+def test_worker_follows_up_its_share_of_the_messages() -> None:
+    app = Application(nomsa_list())
+    now = app.clock()
+    messages = [accepted_message(f"m-{n}", "nomsa", at=now, due_at=now) for n in range(40)]
+    app.store.messages = {message.message_id: message for message in messages}
+
+    counts = [app.follower.run(remaining=lambda: 50.0, worker=Worker(index, 4)) for index in range(4)]
+
+    assert sum(counts) == 40
+    assert all(message.revision == 3 for message in app.store.messages.values())
