@@ -1,9 +1,11 @@
 """A run of follow-up: it processes every due message, whatever the state of the message."""
 
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain, repeat
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -25,6 +27,7 @@ from tests.harness.application import (
     nomsa_list,
     nomsa_taken,
     request,
+    smspoh_history,
     smspoh_taken,
     unreached,
 )
@@ -77,7 +80,7 @@ def test_a_message_that_nobody_had_time_to_ask_about_keeps_its_place(passed: tim
     app.send(request())
     app.clock.now += passed
     before = app.message()
-    seconds_left = chain([30.0], repeat(17.0))
+    seconds_left = chain([30.0, 30.0], repeat(17.0))
 
     assert app.follower.run(remaining=lambda: next(seconds_left)) == 1
     assert (app.message(), len(app.transport.requests)) == (before, 1)
@@ -280,3 +283,49 @@ def test_worker_follows_up_its_share_of_the_messages() -> None:
 
     assert sum(counts) == 40
     assert all(message.revision == 3 for message in app.store.messages.values())
+
+
+def test_message_of_a_list_that_nobody_had_time_to_read_keeps_its_place() -> None:
+    app = Application(smspoh_taken("AA-1", "m-1"), smspoh_taken("AA-2", "m-2"), smspoh_history())
+    for name in ("m-1", "m-2"):
+        app.send(request(name, home="smspoh", recipient=f"+9597777777{name[-1]}0"))
+        app.clock.advance(hours=2)  # too far apart for one list
+    before = dict(app.store.messages)
+    # The time is over after the call for the first number.
+    asked = len(app.transport.requests)
+
+    app.follower.run(remaining=lambda: 30.0 if len(app.transport.requests) == asked else 17.0)
+
+    moved = {name for name, message in app.store.messages.items() if message != before[name]}
+    assert len(app.transport.requests) == asked + 1
+    assert moved == {"m-1"}
+
+
+def test_slow_vendor_does_not_keep_another_waiting() -> None:
+    """Both vendors are asked at the same time: each one's answer waits for the other's call."""
+    together = Barrier(2, timeout=5)
+
+    def answer(sent: HttpRequest) -> HttpResponse:
+        together.wait()
+        return nomsa_taken("145", **DELIVERED) if "nomsa" in sent.url else smspoh_history()
+
+    app = Application(nomsa_taken("145"), smspoh_taken("AA-1", "m-2"), answer)
+    app.send(request())
+    app.send(request("m-2", home="smspoh"))
+    app.clock.advance(seconds=15)
+    service = FollowUpService(
+        messages=app.store,
+        correlations=app.store,
+        queue=app.queue,
+        transport=app.transport,
+        settings=app.settings,
+        secret=app.secret,
+        clock=app.clock,
+        telemetry=app.telemetry,
+        webhook_base_url="https://hooks.example.net",
+        new_pool=ThreadPoolExecutor,
+    )
+
+    assert service.run(remaining=lambda: 50.0) == 2
+
+    assert app.message().status is Status.DELIVERED

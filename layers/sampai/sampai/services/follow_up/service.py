@@ -1,6 +1,7 @@
 """Follow up every message that is due: wake it, expire its lease, or poll its vendor."""
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from functools import partial
 from itertools import chain
 from typing import Final
@@ -56,6 +57,7 @@ class FollowUpService:
         self._reports = Reports(messages=messages, correlations=correlations, clock=clock, telemetry=telemetry)
         self._wake_ups = WakeUps(messages=messages, queue=queue, clock=clock, telemetry=telemetry)
         self._leases = Leases(messages=messages, clock=clock, telemetry=telemetry)
+        self._new_pool = new_pool
         self._poller = StatusPoller(transport=transport, telemetry=telemetry, new_pool=new_pool)
         self._reconciliation = Reconciliation(correlations=correlations, reports=self._reports, telemetry=telemetry)
 
@@ -104,13 +106,31 @@ class FollowUpService:
         for message in messages:
             if message.status in POLLED:
                 groups.setdefault((message.provider or "", message.channel), []).append(message)
-        for (name, channel), group in groups.items():
-            try:
-                provider = routing.provider(name, channel)
-                poll = partial(self._poll, name, provider, settings=settings, remaining=remaining)
-                self._isolate(group, poll, due, remaining)
-            except UnavailableError as error:
-                self._telemetry.warning("follow-up deferred", provider=name, error=str(error))
+        if not groups:
+            return
+        # Side by side, so that a slow vendor does not use up the time of another.
+        with self._new_pool(len(groups)) as pool:
+            futures = [
+                pool.submit(self._poll_vendor, name, routing.provider(name, channel), group, settings, due, remaining)
+                for (name, channel), group in groups.items()
+            ]
+        for future in futures:
+            future.result()
+
+    def _poll_vendor(
+        self,
+        name: str,
+        provider: Provider | None,
+        group: Sequence[Message],
+        settings: Settings,
+        due: DueMessages,
+        remaining: Remaining,
+    ) -> None:
+        try:
+            poll = partial(self._poll, name, provider, settings=settings, remaining=remaining)
+            self._isolate(group, poll, due, remaining)
+        except UnavailableError as error:
+            self._telemetry.warning("follow-up deferred", provider=name, error=str(error))
 
     def _isolate(
         self,
