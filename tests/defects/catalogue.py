@@ -13,6 +13,7 @@ from datetime import timedelta
 from functools import partial
 from hashlib import sha256
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from botocore.exceptions import ClientError
 
@@ -423,7 +424,9 @@ def _(planter: Planter) -> None:
 
 @defect("the zone of a vendor is Dhaka, whatever the settings say", "unit/application/late_words")
 def _(planter: Planter) -> None:
-    planter.replace(smsnoc, "parse_vendor_time", lambda original: lambda text, zone: original(text, smsnoc.DHAKA))
+    planter.replace(
+        smsnoc, "parse_vendor_time", lambda original: lambda text, zone: original(text, ZoneInfo("Asia/Dhaka"))
+    )
 
 
 @defect("the rows of a comma list are told apart by their order", "unit/providers/smsnoc_many")

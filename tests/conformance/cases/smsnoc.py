@@ -198,7 +198,7 @@ def after_the_gateway() -> tuple[Answer, ...]:
     )
 
 
-TAKEN = Taken(provider_message_id="609681630f78b", provider_status="Delivered")
+TAKEN = Taken(provider_message_id="609681630f78b", provider_status="Delivered", cost="1")
 
 ANSWERS = (
     Answer(title="one number", response=success(ROW, text="Your message was successfully delivered"), outcome=TAKEN),
@@ -217,7 +217,18 @@ ANSWERS = (
     Answer(
         title="a gateway's free text is not kept",
         response=success({**ROW, "status": "cURL error 28: 8801744977947"}),
-        outcome=Taken(provider_message_id="609681630f78b", provider_status="(free text)"),
+        outcome=Taken(provider_message_id="609681630f78b", provider_status="(free text)", cost="1"),
+    ),
+    Answer(
+        title="a cost in a currency",
+        response=success({**ROW, "cost": " ৳0.35 "}),
+        outcome=replace(TAKEN, cost="৳0.35"),
+    ),
+    Answer(title="a cost as a number", response=success({**ROW, "cost": 0.35}), outcome=replace(TAKEN, cost="0.35")),
+    Answer(
+        title="a cost that could be a phone number",
+        response=success({**ROW, "cost": "8801744977947"}),
+        outcome=replace(TAKEN, cost=None),
     ),
     Answer(
         title="no status",
@@ -342,13 +353,14 @@ REFUSALS = (
 )
 
 
-def report(status: Status | None, word: str, reason: Reason | None = None) -> Report:
+def report(status: Status | None, word: str, reason: Reason | None = None, cost: str | None = "1") -> Report:
     return Report(
         provider_message_id="609681630f78b",
         status=status,
         provider_status=word,
         reason=reason,
         is_provisional=word == "Failed",
+        cost=cost,
     )
 
 
@@ -397,7 +409,7 @@ LOOKUP_ANSWERS = (
     LookupAnswer(
         title="the older name of the status",
         response=success({"uid": "609681630f78b", "customer_status": "Enroute"}),
-        report=report(Status.SENT, "Enroute"),
+        report=report(Status.SENT, "Enroute", cost=None),
     ),
     LookupAnswer(title="not known", response=error("SMS Info not found", 404)),
     LookupAnswer(
@@ -571,7 +583,7 @@ def row_to(number: str, uid: str = "", **changes: Any) -> dict[str, Any]:
 
 
 def taken_by(number: str, word: str = "Delivered") -> Taken:
-    return Taken(provider_message_id=f"609681630f7{number[-2:]}", provider_status=word)
+    return Taken(provider_message_id=f"609681630f7{number[-2:]}", provider_status=word, cost="1")
 
 
 UNKNOWN = Unknown(why="")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -13,7 +13,7 @@ from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.status import Source, Status
 from tests.covers import covers
 from tests.fakes import statuses
-from tests.harness.application import RECIPIENTS, Application, lost, request
+from tests.harness.application import RECIPIENTS, Application, lost, request, unreached
 from tests.harness.vendors import FakeVendors, json_response
 
 ROUTE = {"routes": {"sms": {"BD": ["smsnoc", "smspoh"]}}}
@@ -265,4 +265,23 @@ def test_a_lost_message_is_found_by_the_time_of_its_uid_or_of_its_row(zone: str,
     app.follow_up()
 
     assert app.message().status is (Status.SENT if is_found else Status.UNKNOWN)
-    assert "timezone" in parse_qs(urlsplit(app.transport.requests[-1].url).query)
+
+
+@pytest.mark.parametrize(
+    ("zone", "since", "until"),
+    [
+        ("Asia/Dhaka", "2026-11-21 15:55:00", "2026-11-21 16:15:00"),
+        ("Asia/Manila", "2026-11-21 17:55:00", "2026-11-21 18:15:00"),
+        ("UTC", "2026-11-21 09:55:00", "2026-11-21 10:15:00"),
+    ],
+)
+def test_the_list_is_asked_for_in_the_zone_of_the_settings(zone: str, since: str, until: str) -> None:
+    providers = {"smsnoc": {"sender": "SampaiBD", "timezone": zone}}
+    app = Application(lost(), unreached(), settings={"providers": providers})
+    app.send(request(home="smsnoc"))
+    app.clock.advance(seconds=15)
+
+    app.follow_up()
+
+    asked = dict(parse_qsl(urlsplit(app.transport.requests[-1].url).query))
+    assert asked == {"page": "1", "start_date": since, "end_date": until, "timezone": zone}

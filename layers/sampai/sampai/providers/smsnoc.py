@@ -8,7 +8,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -33,6 +33,7 @@ from sampai.providers.features import (
 from sampai.providers.responses import (
     AccountRefusedError,
     UnreadableAnswerError,
+    parse_cost,
     parse_id,
     refused_by_status,
     retry_after_seconds,
@@ -42,10 +43,6 @@ PAGE_LIMIT_BYTES: Final = 1024 * 1024
 
 BATCH_LIMIT_BYTES: Final = 2 * 1024 * 1024
 """Each row of the response repeats the text, possibly with six bytes for each of its UTF-16 units."""
-
-DHAKA: Final = timezone(timedelta(hours=6))
-ZONE: Final = "Asia/Dhaka"
-"""The zone that the filter of the list names: the vendor takes the times of the filter in it."""
 
 # Public code of "Ultimate SMS", the software that SMS NOC runs, and of its gateways. The vendor's page names no status.
 # The words of the last line are states of a campaign there; guess: a message can have them too.
@@ -227,11 +224,13 @@ class SmsNoc(SupportsLookup, SupportsListing, SupportsBatchSend, SupportsAccount
         return _parse_report(_parse_data(envelope, response))
 
     def build_list(self, query: ListQuery, page: int) -> HttpRequest:
+        # In the panel's own zone: its database compares the times as they are written, whatever zone the query names.
+        zone = self.config.zone
         parameters = {
             "page": str(page + 1),
-            "start_date": _format_dhaka_time(query.since),
-            "end_date": _format_dhaka_time(query.until),
-            "timezone": ZONE,
+            "start_date": _format_time(query.since, zone),
+            "end_date": _format_time(query.until, zone),
+            "timezone": str(zone),
         }
         return HttpRequest.get(self._sms_url, query=parameters, headers=self._headers, response_limit=PAGE_LIMIT_BYTES)
 
@@ -295,7 +294,9 @@ def _parse_taken(data: object) -> Outcome:
     row = data[0] if isinstance(data, list) and len(data) == 1 else data
     if not isinstance(row, dict) or (provider_message_id := parse_id(row.get("uid"))) is None:
         return Unknown(why="success without a uid")
-    return Taken(provider_message_id=provider_message_id, provider_status=_parse_word(row))
+    return Taken(
+        provider_message_id=provider_message_id, provider_status=_parse_word(row), cost=parse_cost(row.get("cost"))
+    )
 
 
 def _parse_batch(data: object, numbers: Sequence[str]) -> list[Outcome]:
@@ -423,6 +424,7 @@ def _parse_report(row: Mapping[str, Any]) -> Report:
         provider_status=word,
         reason=_REASONS.get(word.lower(), Reason.PROVIDER_ERROR) if status is Status.UNDELIVERED else None,
         is_provisional=word.lower() in _PROVISIONAL,
+        cost=parse_cost(row.get("cost")),
     )
 
 
@@ -474,5 +476,5 @@ def _parse_page_count(paginator: Mapping[str, Any]) -> int | None:
     return last if type(last) is int and last > 0 else None
 
 
-def _format_dhaka_time(instant: datetime) -> str:
-    return instant.astimezone(DHAKA).strftime("%Y-%m-%d %H:%M:%S")
+def _format_time(instant: datetime, zone: tzinfo) -> str:
+    return instant.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
