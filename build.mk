@@ -43,7 +43,7 @@ compile = @echo "$@: no .pyc, so cold starts take twice as long: no Python $(tar
 endif
 
 # The AWS APIs that the functions call; botocore ships the models of some four hundred.
-services := dynamodb events secretsmanager sqs ssm
+services := dynamodb events lambda secretsmanager sqs ssm
 python = $(ARTIFACTS_DIR)/python
 
 .PHONY: build-%

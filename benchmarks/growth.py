@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
+from zlib import crc32
 
 from benchmarks.dynamo import CountingDynamo
 from benchmarks.listing_vendor import Crowd, ListingVendors
 from benchmarks.results import Result
-from sampai.adapters.items import due_shard_of, to_item
+from sampai.adapters.items import DUE_SHARDS, to_item
 from sampai.adapters.store import DynamoStore
 from sampai.contract.settings import parse_settings
 from sampai.domain.message import Channel, HistoryEntry, Message, Text
@@ -144,11 +145,11 @@ def _fill_tables(client: CountingDynamo, in_flight: int, *, is_separate: bool) -
 
 def _fill(client: CountingDynamo, count: int, *, until: datetime) -> None:
     """Load messages that were sent evenly in the time before `until`, and are due more than an hour after START."""
-    messages, shared = client.tables["messages"], dict[tuple[int, str], dict[str, Any]]()
+    messages, shared = client.tables["messages"], dict[tuple[int, int], dict[str, Any]]()
     since, due_at = START - HORIZON, START + timedelta(hours=1)
     for number in range(count):
         key, group = f"flight-{number:07}", number % GROUPS
-        shard = due_shard_of(key)
+        shard = crc32(key.encode()) % DUE_SHARDS
         if (group, shard) not in shared:
             sent_at, due = since + (until - since) * group / GROUPS, due_at + timedelta(seconds=group)
             item = to_item(accepted_message(key, VENDORS[group % len(VENDORS)], at=sent_at, due_at=due))

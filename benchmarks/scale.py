@@ -16,7 +16,7 @@ from benchmarks import model
 from benchmarks.model import Plan, Run, Simulation
 from benchmarks.results import new_console, new_table
 from sampai.adapters.items import DUE_SHARDS
-from sampai.services.follow_up.service import PASS_SECONDS, PASS_SIZE
+from sampai.services.follow_up.due import PASS_SECONDS, PASS_SIZE
 from sampai.services.send.dispatch import THREADS
 from sampai.services.send.pacer import AHEAD, MAX_INLINE_WAIT_SECONDS
 from tests.template import default, template

@@ -31,6 +31,7 @@ class Context:
     """The part of Lambda's context that the functions use. Time does not run out."""
 
     aws_request_id: str = "local-invoke"
+    function_name: str = "local-invoke"
 
     def get_remaining_time_in_millis(self) -> int:
         return 30_000

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import count
 from typing import Any
+from zlib import crc32
 
+from sampai.adapters.items import DUE_SHARDS
 from sampai.adapters.queue import to_body
 from sampai.adapters.rate_limiter import MAX_LEAD
 from sampai.contract.events import Event, status_changed
@@ -23,7 +25,17 @@ from sampai.domain.template import Catalogue
 from sampai.services.ports.configuration import Secret
 from sampai.services.ports.correlations import Correlation, LinkCorrelation
 from sampai.services.ports.eligibility import EligibilityData
-from sampai.services.ports.messages import Insert, Replace, UnreadableItem, Write, WriteResult
+from sampai.services.ports.messages import (
+    ONLY_WORKER,
+    DueFamily,
+    Insert,
+    Replace,
+    UnreadableItem,
+    Worker,
+    Write,
+    WriteResult,
+    due_family_of,
+)
 from sampai.services.ports.queue import QueueMessage, Receipt
 from sampai.services.ports.rate_limiter import Reservation
 from sampai.services.ports.runtime import UnavailableError
@@ -72,6 +84,8 @@ class InMemoryStore:
         """The `due_at` of items that a newer release wrote, by message id."""
         self.unfit: set[str] = set()
         """Ids of messages that cannot be stored with their values."""
+        self.shown_due: list[str] | None = None
+        """The ids that the due index shows while it lags behind the messages."""
         self.outages: list[type[Write]] = []
         """Kinds of write that fail without an answer, each once."""
 
@@ -86,10 +100,15 @@ class InMemoryStore:
         self._require_up()
         return {i: self.messages[i] for i in message_ids if i in self.messages}
 
-    def due(self, now: datetime, limit: int) -> list[str]:
+    def due(self, now: datetime, limit: int, *, family: DueFamily, worker: Worker = ONLY_WORKER) -> list[str]:
         self._require_up()
-        due = [(m.due_at, m.message_id) for m in self.messages.values() if m.due_at is not None]
-        due = sorted(due + [(due_at, message_id) for message_id, due_at in self.unreadable.items()])
+        if self.shown_due is not None:
+            return self.shown_due
+        messages = [m for m in self.messages.values() if due_family_of(m) is family]
+        due = [(m.due_at, m.message_id) for m in messages if m.due_at is not None]
+        if family is DueFamily.WAITING:
+            due += [(due_at, message_id) for message_id, due_at in self.unreadable.items()]
+        due = sorted(entry for entry in due if crc32(entry[1].encode()) % DUE_SHARDS % worker.count == worker.index)
         return [message_id for due_at, message_id in due if due_at <= now][:limit]
 
     def postpone_unreadable(self, message_ids: Collection[str], *, now: datetime, due_at: datetime) -> None:

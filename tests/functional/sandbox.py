@@ -52,6 +52,7 @@ class Context:
     """The part of Lambda's context that the handlers use."""
 
     aws_request_id: str = "00000000-0000-4000-8000-000000000000"
+    function_name: str = "function"
     remaining_milliseconds: int = 30_000
 
     def get_remaining_time_in_millis(self) -> int:

@@ -9,7 +9,7 @@ from sampai.contract.events import status_changed
 from sampai.domain.message import Message
 from sampai.domain.report import Report
 from sampai.services.ports.correlations import Correlation
-from sampai.services.ports.messages import Write, WriteResult
+from sampai.services.ports.messages import ONLY_WORKER, DueFamily, Worker, Write, WriteResult
 from sampai.services.ports.runtime import Clock
 from sampai.services.ports.telemetry import Telemetry
 from tests.fakes import InMemoryStore
@@ -69,9 +69,9 @@ class TableStore(InMemoryStore):
         self._require_up()
         return self.real.read(message_ids)
 
-    def due(self, now: datetime, limit: int) -> list[str]:
+    def due(self, now: datetime, limit: int, *, family: DueFamily, worker: Worker = ONLY_WORKER) -> list[str]:
         self._require_up()
-        return self.real.due(now, limit)
+        return self.real.due(now, limit, family=family, worker=worker)
 
     def postpone_unreadable(self, message_ids: Collection[str], *, now: datetime, due_at: datetime) -> None:
         self._require_up()

@@ -31,7 +31,7 @@ from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
 from sampai.domain.times import to_text
 from sampai.services.ports.correlations import Correlation, LinkCorrelation
-from sampai.services.ports.messages import Insert, Replace, UnreadableItem, Write, WriteResult
+from sampai.services.ports.messages import DueFamily, Insert, Replace, UnreadableItem, Worker, Write, WriteResult
 from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
 from tests.emulator import Emulator, unreachable
@@ -188,7 +188,7 @@ def test_a_final_message_keeps_no_content(store: DynamoStore | InMemoryStore) ->
     store.commit([Replace(before=claimed(), message=final)])
 
     assert store.read(["m-1"])["m-1"].content is None
-    assert store.due(START + timedelta(days=400), 10) == []
+    assert store.due(START + timedelta(days=400), 10, family=DueFamily.WAITING) == []
 
 
 @pytest.mark.parametrize("count", [1, 25, 26, 60])
@@ -208,15 +208,42 @@ def test_one_id_may_occur_twice_in_a_commit(store: DynamoStore | InMemoryStore) 
     assert [w.done for w in written] == [True, True, False]
 
 
+def test_polled_messages_are_a_family_of_their_own(store: DynamoStore | InMemoryStore) -> None:
+    due = [claimed(), accepted(claimed("m-2"))]
+    store.commit([Insert(message=replace(message, due_at=START)) for message in due])
+
+    listed = {family: store.due(START, 10, family=family) for family in DueFamily}
+
+    assert listed == {DueFamily.WAITING: ["m-1"], DueFamily.POLLED: ["m-2"]}
+
+
+def test_workers_share_the_due_messages_without_gap_or_overlap(store: DynamoStore | InMemoryStore) -> None:
+    names = [f"m-{n}" for n in range(40)]
+    store.commit([Insert(message=replace(claimed(name), due_at=START)) for name in names])
+
+    shares = [store.due(START, 100, family=DueFamily.WAITING, worker=Worker(index, 3)) for index in range(3)]
+
+    assert sorted(name for share in shares for name in share) == sorted(names)
+    assert all(shares)
+
+
+def test_polled_message_of_the_layout_without_families_is_found(emulator: Emulator) -> None:
+    store = _dynamo(emulator)
+    store.commit([Insert(message=replace(accepted(claimed()), due_at=START))])
+    _raw(emulator, store, "m-1", due_shard={"S": "3"})
+
+    assert store.due(START, 10, family=DueFamily.WAITING) == ["m-1"]
+
+
 @covers("L3")
 def test_due_messages_are_listed_oldest_first(store: DynamoStore | InMemoryStore) -> None:
     for n in (3, 1, 2, 9):
         due = replace(claimed(f"m-{n}"), due_at=START + timedelta(minutes=n))
         store.commit([Insert(message=due)])
 
-    assert store.due(START + timedelta(minutes=3), 10) == ["m-1", "m-2", "m-3"]
-    assert store.due(START + timedelta(minutes=3), 2) == ["m-1", "m-2"]
-    assert store.due(START, 10) == []
+    assert store.due(START + timedelta(minutes=3), 10, family=DueFamily.WAITING) == ["m-1", "m-2", "m-3"]
+    assert store.due(START + timedelta(minutes=3), 2, family=DueFamily.WAITING) == ["m-1", "m-2"]
+    assert store.due(START, 10, family=DueFamily.WAITING) == []
 
 
 def test_sender_may_link_the_correlation_first(store: DynamoStore | InMemoryStore) -> None:
@@ -372,7 +399,7 @@ def _cut_off(**_: Any) -> None:
 
 OPERATIONS: dict[str, Callable[[DynamoStore], object]] = {
     "read": lambda store: store.read(["m-1"]),
-    "due": lambda store: store.due(START, 10),
+    "due": lambda store: store.due(START, 10, family=DueFamily.WAITING),
     "find_correlations": lambda store: store.find_correlations(["nomsa#1"]),
     "buffer_report": lambda store: store.buffer_report("nomsa#1", report(), START),
     "claim_correlation": lambda store: store.claim("nomsa#1", "m-1"),
@@ -546,8 +573,8 @@ def test_postponed_item_changes_in_nothing_but_its_due_time(emulator: Emulator) 
     store.postpone_unreadable(["m-1", "deleted"], now=START, due_at=later)
 
     assert _item(emulator, store, "m-1") == before | {"due_at": {"S": to_text(later)}}
-    assert store.due(START, 10) == ["m-2"]
-    assert store.due(later, 10) == ["m-2", "m-1"]
+    assert store.due(START, 10, family=DueFamily.WAITING) == ["m-2"]
+    assert store.due(later, 10, family=DueFamily.WAITING) == ["m-2", "m-1"]
 
 
 def test_postponing_leaves_an_item_that_is_not_due(emulator: Emulator) -> None:
@@ -573,8 +600,8 @@ def test_postponing_works_for_local_functions(emulator: Emulator) -> None:
         store.commit([Insert(message=replace(claimed(), due_at=START))])
         store.postpone_unreadable(["m-1"], now=START, due_at=START + timedelta(hours=1))
 
-        assert store.due(START, 10) == []
-        assert store.due(START + timedelta(hours=1), 10) == ["m-1"]
+        assert store.due(START, 10, family=DueFamily.WAITING) == []
+        assert store.due(START + timedelta(hours=1), 10, family=DueFamily.WAITING) == ["m-1"]
 
 
 def test_unknown_attributes_and_words_survive_a_rewrite(emulator: Emulator) -> None:
@@ -622,8 +649,8 @@ def test_due_messages_are_found_after_the_number_of_shards_was_raised(emulator: 
     )
     raised.commit([Insert(message=replace(claimed(name), due_at=START)) for name in names[20:]])
 
-    assert sorted(raised.due(START, 100)) == sorted(names)
-    assert len(store.due(START, 100)) < len(names)
+    assert sorted(raised.due(START, 100, family=DueFamily.WAITING)) == sorted(names)
+    assert len(store.due(START, 100, family=DueFamily.WAITING)) < len(names)
 
 
 def test_retention_is_that_of_the_store(emulator: Emulator) -> None:

@@ -35,7 +35,7 @@ from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
 from sampai.domain.template import Template, parse_parameters
 from sampai.services.ports.correlations import LinkCorrelation
-from sampai.services.ports.messages import Insert, Replace, Write
+from sampai.services.ports.messages import DueFamily, Insert, Replace, Write
 from tests.covers import covers
 from tests.emulator import Emulator
 from tests.fakes import START, FixedClock, InMemoryStore, RecordingTelemetry
@@ -188,7 +188,8 @@ class Script:
 
     def _due(self) -> Operation:
         now, limit = START + timedelta(minutes=self._random.randrange(3_000)), self._random.choice((1, 3, 200))
-        return lambda store: store.due(now, limit)
+        family = self._random.choice(list(DueFamily))
+        return lambda store: store.due(now, limit, family=family)
 
     def _buffer_report(self) -> Operation:
         key, report = self._random.choice(KEYS), self._report()
@@ -231,6 +232,7 @@ def test_the_fake_and_the_real_store_agree_in_every_answer(emulator: Emulator, n
 
     assert real.read(IDS) == fake.read(IDS)
     assert real.find_correlations(KEYS) == fake.find_correlations(KEYS)
-    assert real.due(LONG_AFTER, 500) == fake.due(LONG_AFTER, 500)
+    for family in DueFamily:
+        assert real.due(LONG_AFTER, 500, family=family) == fake.due(LONG_AFTER, 500, family=family)
     assert len({message.status for message in fake.messages.values()}) > 5
     assert refused > 5

@@ -22,7 +22,7 @@ from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.services.ports.correlations import Correlation
 from sampai.services.ports.eligibility import EligibilityData
-from sampai.services.ports.messages import Write, WriteResult
+from sampai.services.ports.messages import ONLY_WORKER, DueFamily, Worker, Write, WriteResult
 from sampai.services.ports.queue import QueueMessage, Receipt
 from sampai.services.ports.rate_limiter import Reservation
 from sampai.services.ports.runtime import UnavailableError
@@ -207,11 +207,11 @@ class SimulatedStore(TableStore):
     def read(self, message_ids: Collection[str]) -> dict[str, Message]:
         return self._world.call("store.read", READ, partial(super().read, message_ids))
 
-    def due(self, now: datetime, limit: int) -> list[str]:
+    def due(self, now: datetime, limit: int, *, family: DueFamily, worker: Worker = ONLY_WORKER) -> list[str]:
         outcome = self._world.step("store.due", DUE_FAULTS)
         if outcome == NOT_MADE:
             raise UnavailableError("due")
-        found = super().due(now, limit)
+        found = super().due(now, limit, family=family, worker=worker)
         self._world.die_if(outcome)
         if outcome == LAGS:
             return found[:-1]

@@ -382,7 +382,10 @@ ITEMS = {"RETENTION_DAYS", "DUE_SHARDS"}
             STATE | ITEMS | {"INBOX_TABLE", "DIRECTORY_TABLE", "FINGERPRINT_SECRET_ARN", "SETTINGS_PARAMETER"},
         ),
         ("MonitorFunction", {"DIRECTORY_TABLE", "PROVIDER_SECRET_ARN", "SETTINGS_PARAMETER"}),
-        ("FollowUpFunction", STATE | QUEUE_URLS | ITEMS | {"SETTINGS_PARAMETER", "WEBHOOK_BASE_URL"}),
+        (
+            "FollowUpFunction",
+            STATE | QUEUE_URLS | ITEMS | {"SETTINGS_PARAMETER", "WEBHOOK_BASE_URL", "FOLLOW_UP_WORKERS"},
+        ),
         ("PublishFunction", {"EVENT_BUS_NAME", "MEDIA_TABLE", "ENCRYPTION_KEYS_TABLE"}),
     ],
 )
@@ -507,7 +510,26 @@ def test_a_role_gets_more_only_with_a_vpc_or_a_key_of_the_operator() -> None:
     assert {name: RESOURCES[name]["Condition"] for name in MANAGED_POLICIES} == {
         "NetworkInterfacesPolicy": "IsInVpc",
         "KeyUsePolicy": "HasOwnKey",
+        "FollowUpWorkersPolicy": "HasFollowUpWorkers",
     }
+
+
+def test_follow_up_may_start_more_of_itself_only_with_several_workers() -> None:
+    statement = {
+        "Effect": "Allow",
+        "Action": "lambda:InvokeFunction",
+        "Resource": {"Fn::GetAtt": "FollowUpFunction.Arn"},
+    }
+
+    assert MANAGED_POLICIES["FollowUpWorkersPolicy"] == {
+        "Roles": [{"Ref": "FollowUpRole"}],
+        "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+    }
+    assert TEMPLATE["Conditions"]["HasFollowUpWorkers"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "FollowUpWorkers"}, 1]}]
+    }
+    workers = TEMPLATE["Parameters"]["FollowUpWorkers"]
+    assert (workers["MinValue"], workers["MaxValue"], workers["Default"]) == (1, 64, 1)
 
 
 def test_lambda_may_make_network_interfaces_and_the_code_of_the_functions_may_not() -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sampai.adapters.queue import SqsQueue
     from sampai.adapters.settings import SsmSettings
     from sampai.services.follow_up.service import FollowUpService
+    from sampai.services.follow_up.workers import Workers
     from sampai.services.monitor import MonitorService
     from sampai.services.publish import PublishService
     from sampai.services.send.service import SendService
@@ -161,6 +162,21 @@ def follow_up_service() -> "FollowUpService":
         telemetry=telemetry(),
         webhook_base_url=environment.webhook_base_url,
         new_pool=ThreadPoolExecutor,
+    )
+
+
+@cache
+def follow_up_workers(function_name: str) -> "Workers":
+    """Return the workers of follow_up, which are invocations of the function of this name."""
+    from sampai.adapters.invocations import LambdaStarter
+    from sampai.services.follow_up.workers import Workers
+
+    environment = FollowUpEnvironment.load()
+    return Workers(
+        # A worker without a shard would have nothing to do.
+        count=min(environment.follow_up_workers, environment.due_shards),
+        starter=LambdaStarter(_aws().deferred("lambda"), function_name=function_name),
+        telemetry=telemetry(),
     )
 
 

@@ -76,6 +76,7 @@ class FollowUpEnvironment(Environment):
     webhook_base_url: str
     retention_days: int
     due_shards: int
+    follow_up_workers: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +102,7 @@ def _parse(name: str, value: str) -> Any:
     """Return the value of a variable. The end of its name decides its type."""
     if not value.strip():
         raise InvalidEnvironmentError(f"environment variable {name}: missing or empty")
-    if name.endswith(("_SECONDS", "_DAYS", "_SHARDS")):
+    if name.endswith(("_SECONDS", "_DAYS", "_SHARDS", "_WORKERS")):
         return _parse_positive(name, value)
     if name.endswith("_URL") and not _is_url(value):
         raise InvalidEnvironmentError(f"environment variable {name}: must be a URL with http or https and a host")

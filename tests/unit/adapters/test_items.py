@@ -300,6 +300,25 @@ def test_unknown_content_is_stored_as_it_was() -> None:
     assert to_item(from_item(item_of(content=content)))["content"] == content
 
 
+@pytest.mark.parametrize(
+    ("status", "provider_message_id", "prefix"),
+    [
+        (Status.SCHEDULED, None, ""),
+        (Status.QUEUED, "145", ""),
+        (Status.SENDING, None, ""),
+        (Status.UNKNOWN, None, ""),
+        (Status.UNKNOWN, "145", "polled-"),
+        (Status.ACCEPTED, "145", "polled-"),
+        (Status.SENT, "145", "polled-"),
+    ],
+)
+def test_polled_messages_have_shards_of_their_own(status: Status, provider_message_id: str | None, prefix: str) -> None:
+    message = replace(DRAFT, status=status, provider_message_id=provider_message_id)
+
+    assert due_shard_of(message, 1) == f"{prefix}0"
+
+
 def test_shard_of_an_item_is_among_the_shards_of_every_higher_count() -> None:
     for shards in (8, 16, 64):
-        assert {int(due_shard_of(f"m-{n}", shards)) for n in range(2000)} == set(range(shards))
+        names = {due_shard_of(replace(DRAFT, message_id=f"m-{n}"), shards) for n in range(2000)}
+        assert names == {str(shard) for shard in range(shards)}

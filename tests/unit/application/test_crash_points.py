@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from itertools import count
+from itertools import chain, count, repeat
 from typing import NoReturn
 
 import pytest
@@ -350,7 +350,7 @@ def test_a_stale_due_index_causes_no_write_wake_up_or_call(stale: list[str]) -> 
     app.receive("nusasms", "sms-receipt", query="ref_no=0017&status=DELIVERED")
     app.send(request("early"))
     before = dict(app.store.messages)
-    app.store.due = lambda now, limit: stale  # type: ignore[method-assign]
+    app.store.shown_due = stale
 
     app.follow_up()
 
@@ -362,11 +362,11 @@ def test_a_stale_due_index_causes_no_write_wake_up_or_call(stale: list[str]) -> 
 def test_a_message_that_the_due_index_shows_late_is_followed_up_late() -> None:
     app = Application(nomsa_taken("145"), nomsa_list())
     app.send(request())
-    due, app.store.due = app.store.due, lambda now, limit: []  # type: ignore[method-assign]
+    app.store.shown_due = []
     app.clock.advance(hours=73)
     assert app.follow_up() == 0
 
-    app.store.due = due  # type: ignore[method-assign]
+    app.store.shown_due = None
     app.follow_up()
 
     assert app.message().status is Status.UNCONFIRMED
@@ -435,7 +435,7 @@ def test_a_run_out_of_time_leaves_the_shortest_due_messages_to_the_next_run() ->
         app.send(request(f"m-{number:03}"))
     app.clock.advance(minutes=10)
     app.queue.wake_ups.clear()
-    seconds = iter([50.0, 10.0])
+    seconds = chain([50.0], repeat(10.0))
 
     first = app.follower.run(remaining=lambda: next(seconds))
     woken = [wake_up.message_id for wake_up in app.queue.wake_ups]

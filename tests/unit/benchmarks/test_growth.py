@@ -11,12 +11,12 @@ from benchmarks.dynamo import CountingDynamo
 from benchmarks.growth import TABLES, accepted_message, run_follow_up
 from benchmarks.listing_vendor import Crowd, ListingVendors
 from benchmarks.receive import CASES, count_case
-from sampai.adapters.items import due_shard_of, to_item
+from sampai.adapters.items import to_item
 from sampai.adapters.store import DynamoStore
 from sampai.domain.http import HttpRequest
 from sampai.domain.message import defer
 from sampai.domain.times import to_text
-from sampai.services.ports.messages import Insert, Replace
+from sampai.services.ports.messages import DueFamily, Insert, Replace
 from tests.fakes import START, FixedClock, RecordingTelemetry
 
 
@@ -57,20 +57,21 @@ def test_query_returns_the_longest_due_and_costs_no_more() -> None:
     for message in messages:
         client.tables["messages"].put(to_item(message))
 
-    assert store.due(START, 20) == [f"m-{n}" for n in range(20)]
+    assert store.due(START, 20, family=DueFamily.POLLED) == [f"m-{n}" for n in range(20)]
     assert (client.requests, client.read_units) == (Counter(Query=8), 4.0)
 
 
 def test_many_items_may_share_one_due_time() -> None:
     client, store = _store()
     table = client.tables["messages"]
-    item = to_item(accepted_message("m-0", "nomsa", at=START, due_at=START))
-    same = [name for name in (f"m-{n}" for n in range(1000)) if due_shard_of(name) == due_shard_of("m-0")][:3]
+    items = {f"m-{n}": to_item(accepted_message(f"m-{n}", "nomsa", at=START, due_at=START)) for n in range(1000)}
+    item = items["m-0"]
+    same = [name for name, other in items.items() if other["due_shard"] == item["due_shard"]][:3]
     for name in reversed(same):
         table.load(name, {key: value for key, value in item.items() if key != "message_id"})
     table.sort_index()
 
-    assert store.due(START, 2) == same[:2]
+    assert store.due(START, 2, family=DueFamily.POLLED) == same[:2]
     assert set(store.read(same)) == set(same)
 
 

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sampai.services.ports.runtime import UnavailableError
 
-Service = Literal["dynamodb", "events", "secretsmanager", "sqs", "ssm"]
+Service = Literal["dynamodb", "events", "lambda", "secretsmanager", "sqs", "ssm"]
 """The services that are called. The layer has the models of no other."""
 
 CONFIG: Final = Config(

@@ -31,6 +31,7 @@ from sampai.domain.template import Template, parse_parameters
 from sampai.domain.times import from_text, to_text
 from sampai.domain.words import is_known, word_of
 from sampai.services.ports.correlations import Correlation
+from sampai.services.ports.messages import DueFamily, due_family_of
 
 SCHEMA_VERSION: Final = 1
 """Raise it when the meaning of an attribute changes. A new attribute or word needs no new version."""
@@ -56,8 +57,17 @@ class UnusableItemError(ValueError):
     """An item whose message this release must leave to a release that knows its words."""
 
 
-def due_shard_of(message_id: str, shards: int = DUE_SHARDS) -> str:
-    return str(crc32(message_id.encode()) % shards)
+_SHARD_PREFIXES: Final = {DueFamily.WAITING: "", DueFamily.POLLED: "polled-"}
+"""The first family has the names that the releases before the families gave to all shards."""
+
+
+def due_shard_of(message: Message, shards: int = DUE_SHARDS) -> str:
+    """Return the partition of the due index that a message belongs to."""
+    return due_shard_name(due_family_of(message), crc32(message.message_id.encode()) % shards)
+
+
+def due_shard_name(family: DueFamily, shard: int) -> str:
+    return f"{_SHARD_PREFIXES[family]}{shard}"
 
 
 def ttl_of(message: Message, retention: timedelta = RETENTION) -> Item:
@@ -90,7 +100,7 @@ def to_item(message: Message, *, retention: timedelta = RETENTION, due_shards: i
         "attempt_id": message.attempt_id,
         "fingerprint": message.fingerprint,
         "group": message.group,
-        "due_shard": due_shard_of(message.message_id, due_shards) if message.due_at else None,
+        "due_shard": due_shard_of(message, due_shards) if message.due_at else None,
     }
     times = {
         "send_at": message.send_at,

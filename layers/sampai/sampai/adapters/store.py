@@ -18,6 +18,7 @@ from sampai.adapters.items import (
     BUFFERED_REPORT_RETENTION,
     DUE_SHARDS,
     RETENTION,
+    due_shard_name,
     from_report,
     from_usable_item,
     to_correlation,
@@ -29,7 +30,16 @@ from sampai.domain.message import Message
 from sampai.domain.report import Report
 from sampai.domain.times import to_text
 from sampai.services.ports.correlations import Correlation, LinkCorrelation
-from sampai.services.ports.messages import Insert, Replace, UnreadableItem, Write, WriteResult
+from sampai.services.ports.messages import (
+    ONLY_WORKER,
+    DueFamily,
+    Insert,
+    Replace,
+    UnreadableItem,
+    Worker,
+    Write,
+    WriteResult,
+)
 from sampai.services.ports.runtime import Clock, UnavailableError
 from sampai.services.ports.telemetry import Telemetry
 
@@ -263,14 +273,14 @@ class DynamoStore:
         return {item["correlation_key"]["S"]: self._read_correlation(item) for item in items}
 
     @_unavailable_if_failed
-    def due(self, now: datetime, limit: int) -> list[str]:
+    def due(self, now: datetime, limit: int, *, family: DueFamily, worker: Worker = ONLY_WORKER) -> list[str]:
         found: list[tuple[str, str]] = []
-        for shard in range(self._due_shards):
+        for shard in range(worker.index, self._due_shards, worker.count):
             answer = self._client.query(
                 TableName=self._messages,
                 IndexName="due",
                 KeyConditionExpression="due_shard = :shard AND due_at <= :now",
-                ExpressionAttributeValues={":shard": {"S": str(shard)}, ":now": {"S": to_text(now)}},
+                ExpressionAttributeValues={":shard": {"S": due_shard_name(family, shard)}, ":now": {"S": to_text(now)}},
                 Limit=limit,
             )
             found += [(item["due_at"]["S"], item["message_id"]["S"]) for item in answer["Items"]]

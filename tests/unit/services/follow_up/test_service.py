@@ -1,9 +1,11 @@
 """A run of follow-up: it processes every due message, whatever the state of the message."""
 
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain, repeat
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from sampai.domain.status import Source, Status
 from sampai.services.follow_up.service import FollowUpService
 from sampai.services.ports.configuration import Secret
 from sampai.services.ports.correlations import Correlation
+from sampai.services.ports.messages import ONLY_WORKER, DueFamily, Replace, Worker
 from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
 from tests.fakes import START, InlinePool, InMemoryStore, statuses
@@ -24,6 +27,7 @@ from tests.harness.application import (
     nomsa_list,
     nomsa_taken,
     request,
+    smspoh_history,
     smspoh_taken,
     unreached,
 )
@@ -76,7 +80,7 @@ def test_a_message_that_nobody_had_time_to_ask_about_keeps_its_place(passed: tim
     app.send(request())
     app.clock.now += passed
     before = app.message()
-    seconds_left = chain([30.0], repeat(17.0))
+    seconds_left = chain([30.0, 30.0], repeat(17.0))
 
     assert app.follower.run(remaining=lambda: next(seconds_left)) == 1
     assert (app.message(), len(app.transport.requests)) == (before, 1)
@@ -127,9 +131,9 @@ class CountingStore(InMemoryStore):
         super().__init__()
         self.reads: list[tuple[str, int, int]] = []
 
-    def due(self, now: datetime, limit: int) -> list[str]:
-        found = super().due(now, limit)
-        self.reads.append(("due", limit, len(found)))
+    def due(self, now: datetime, limit: int, *, family: DueFamily, worker: Worker = ONLY_WORKER) -> list[str]:
+        found = super().due(now, limit, family=family, worker=worker)
+        self.reads.append((f"due {family}", limit, len(found)))
         return found
 
     def read(self, message_ids: Collection[str]) -> dict[str, Message]:
@@ -221,7 +225,9 @@ def test_message_that_breaks_the_code_is_postponed_and_its_neighbours_are_follow
 ) -> None:
     app = Application(nomsa_list())
     now = app.clock()
-    good = [replace(accepted_message(f"m-{n}", "nomsa", at=now, due_at=now), status=status) for n in range(9)]
+    good = [accepted_message(f"m-{n}", "nomsa", at=now, due_at=now) for n in range(9)]
+    if status is not Status.ACCEPTED:
+        good = [replace(message, status=status, provider_message_id=None) for message in good]
     app.store.messages = {message.message_id: message for message in good}
     app.store.messages["m-4"] = replace(good[4], **broken)
 
@@ -245,3 +251,81 @@ def test_age_of_the_oldest_due_message_is_measured_in_seconds_without_a_dimensio
     app.clock.advance(seconds=15 + 700)
     app.follow_up()
     assert app.telemetry.measures == {("OldestDueAge", None, None): 700.0}
+
+
+# --- order and workers --------------------------------------------------------------------------------------------
+
+
+def test_wake_ups_and_leases_come_before_the_polls_that_are_due_longer() -> None:
+    app = Application(nomsa_list())
+    now = app.clock()
+    polls = [accepted_message(f"poll-{n}", "nomsa", at=now, due_at=now - timedelta(hours=1)) for n in range(250)]
+    waiting = replace(polls[0], message_id="waiting", status=Status.QUEUED, provider_message_id=None, due_at=now)
+    leased = replace(waiting, message_id="leased", status=Status.SENDING)
+    app.store.messages = {message.message_id: message for message in (*polls, waiting, leased)}
+
+    app.follow_up()
+
+    changed = [
+        write.message.message_id for writes in app.store.commits for write in writes if isinstance(write, Replace)
+    ]
+    assert set(changed[:2]) == {"waiting", "leased"}
+    assert len(changed) == 252
+
+
+def test_worker_follows_up_its_share_of_the_messages() -> None:
+    app = Application(nomsa_list())
+    now = app.clock()
+    messages = [accepted_message(f"m-{n}", "nomsa", at=now, due_at=now) for n in range(40)]
+    app.store.messages = {message.message_id: message for message in messages}
+
+    counts = [app.follower.run(remaining=lambda: 50.0, worker=Worker(index, 4)) for index in range(4)]
+
+    assert sum(counts) == 40
+    assert all(message.revision == 3 for message in app.store.messages.values())
+
+
+def test_message_of_a_list_that_nobody_had_time_to_read_keeps_its_place() -> None:
+    app = Application(smspoh_taken("AA-1", "m-1"), smspoh_taken("AA-2", "m-2"), smspoh_history())
+    for name in ("m-1", "m-2"):
+        app.send(request(name, home="smspoh", recipient=f"+9597777777{name[-1]}0"))
+        app.clock.advance(hours=2)  # too far apart for one list
+    before = dict(app.store.messages)
+    # The time is over after the call for the first number.
+    asked = len(app.transport.requests)
+
+    app.follower.run(remaining=lambda: 30.0 if len(app.transport.requests) == asked else 17.0)
+
+    moved = {name for name, message in app.store.messages.items() if message != before[name]}
+    assert len(app.transport.requests) == asked + 1
+    assert moved == {"m-1"}
+
+
+def test_slow_vendor_does_not_keep_another_waiting() -> None:
+    """Both vendors are asked at the same time: each one's answer waits for the other's call."""
+    together = Barrier(2, timeout=5)
+
+    def answer(sent: HttpRequest) -> HttpResponse:
+        together.wait()
+        return nomsa_taken("145", **DELIVERED) if "nomsa" in sent.url else smspoh_history()
+
+    app = Application(nomsa_taken("145"), smspoh_taken("AA-1", "m-2"), answer)
+    app.send(request())
+    app.send(request("m-2", home="smspoh"))
+    app.clock.advance(seconds=15)
+    service = FollowUpService(
+        messages=app.store,
+        correlations=app.store,
+        queue=app.queue,
+        transport=app.transport,
+        settings=app.settings,
+        secret=app.secret,
+        clock=app.clock,
+        telemetry=app.telemetry,
+        webhook_base_url="https://hooks.example.net",
+        new_pool=ThreadPoolExecutor,
+    )
+
+    assert service.run(remaining=lambda: 50.0) == 2
+
+    assert app.message().status is Status.DELIVERED

@@ -8,7 +8,7 @@ from typing import Final
 from sampai.domain.message import Message
 from sampai.providers.features import ListPage, ListQuery, SupportsListing, SupportsLookup
 from sampai.services.follow_up.matching import RowMatcher
-from sampai.services.follow_up.reader import MAX_PAGES, PollFailedError, VendorReader, read_all
+from sampai.services.follow_up.reader import MAX_PAGES, NotAskedError, PollFailedError, VendorReader, read_all
 from sampai.services.follow_up.results import PollResults
 from sampai.services.follow_up.search import TimeSearch, halves_of
 from sampai.services.follow_up.windows import group_by_window, window_of
@@ -72,7 +72,7 @@ class Listing:
         reads = [partial(self._read_list, query) for query in queries]
         for pages, members in zip(read_all(new_pool, threads, reads), missing.values(), strict=True):
             if isinstance(pages, PollFailedError):
-                self._record_failure(pages)
+                self._record_failed_list(pages, members)
             else:
                 self._match_list(pages, members)
 
@@ -86,8 +86,14 @@ class Listing:
                 if not self._search_part(search, part, calls_left=last_call - self._reader.list_calls):
                     break
         except PollFailedError as error:
-            self._record_failure(error)
+            self._record_failed_list(error, [message for message in missing if not search.has_covered(message)])
         self._cover([message for message in missing if search.has_covered(message)])
+
+    def _record_failed_list(self, error: PollFailedError, members: Sequence[Message]) -> None:
+        """Record that the list of some messages was not read. If no time was left for it, they were not asked about."""
+        self._record_failure(error)
+        if isinstance(error, NotAskedError):
+            self._results.not_asked.update(message.message_id for message in members)
 
     def _search_part(self, search: TimeSearch, part: ListQuery, *, calls_left: int) -> bool:
         """Read a part of the list, or replace it by its halves if it is too long. Return whether that was possible."""

@@ -15,7 +15,8 @@ from sampai.services.ports.runtime import NewPool, Remaining
 from sampai.services.ports.telemetry import Telemetry
 from sampai.services.ports.transport import Transport
 
-LOOKUP_THREADS: Final = 16
+LOOKUP_THREADS: Final = 64
+"""Calls to one vendor at a time."""
 
 
 class StatusPoller:
@@ -47,6 +48,7 @@ class StatusPoller:
             self._telemetry.measure("ListCalls", reader.list_calls, provider=provider.name)
         if not reader.has_asked:
             results.not_asked.update(m.message_id for m in trackable if m.message_id not in results.answered)
+        results.not_asked -= results.reports.keys() | results.candidates.keys()
         return results
 
     def _look_up(

@@ -3,9 +3,11 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from enum import StrEnum
+from typing import Final, Protocol
 
 from sampai.domain.message import Message
+from sampai.domain.status import Status
 from sampai.services.ports.correlations import Correlation, LinkCorrelation
 
 
@@ -49,6 +51,32 @@ class WriteResult:
     is_unfit: bool = False
 
 
+class DueFamily(StrEnum):
+    """The two parts of the due index. The first one is always worked off first."""
+
+    WAITING = "waiting"
+    """Wake-ups, leases, and messages whose send ended without an id of the vendor."""
+    POLLED = "polled"
+    """Messages that a vendor has named and is asked about."""
+
+
+def due_family_of(message: Message) -> DueFamily:
+    """Return the part of the due index that a message belongs to."""
+    is_named = message.status.rank >= Status.UNKNOWN.rank and message.provider_message_id is not None
+    return DueFamily.POLLED if is_named else DueFamily.WAITING
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One of several workers that follow up at the same time. Each has every `count`-th shard of the due index."""
+
+    index: int = 0
+    count: int = 1
+
+
+ONLY_WORKER: Final = Worker()
+
+
 class Messages(Protocol):
     """The messages, under optimistic concurrency control."""
 
@@ -67,10 +95,10 @@ class Messages(Protocol):
         """
         ...
 
-    def due(self, now: datetime, limit: int) -> list[str]:
-        """Return ids of messages with `due_at` at or before now, the longest due first.
+    def due(self, now: datetime, limit: int, *, family: DueFamily, worker: Worker = ONLY_WORKER) -> list[str]:
+        """Return ids of messages of a family with `due_at` at or before now, the longest due first.
 
-        The index may lag behind the writes. Raises UnavailableError.
+        Only those in the shards of the worker. The index may lag behind the writes. Raises UnavailableError.
         """
         ...
 
