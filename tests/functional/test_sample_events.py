@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sampai.domain.phone import keyed_digest
+from sampai.domain.recipient import keyed_digest
 from sampai.domain.webhook_token import webhook_token
 from tests.functional.sandbox import (
     EVENTS,

@@ -132,6 +132,25 @@ def nomsa_row(provider_message_id: str = "145", **changes: Any) -> dict[str, Any
     return row | changes
 
 
+def nomsa_email_row(provider_message_id: str = "14", **changes: Any) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "id": provider_message_id,
+        "from": "Nomsa <donotreply@mail.nomsa.gov.kh>",
+        "recipient": "sok@example.com",
+        "params": {"subject": "Your bill", "body": "<p>1234</p>"},
+        "status": "ACCEPTED",
+        "error_code": None,
+        "error_sub_type": None,
+        "accepted_at": "2026-11-21T10:00:00.200Z",
+        "sent_at": None,
+        "delivered_at": None,
+        "opened_at": None,
+        "created_at": "2026-11-21T10:00:00.100Z",
+        "tag": None,
+    }
+    return row | changes
+
+
 def nomsa_list(*rows: dict[str, Any]) -> HttpResponse:
     return json_response(200, {"has_more": False, "data": list(rows)})
 
