@@ -54,6 +54,8 @@ REFUSED = {
     "bad-number 1",
     "bad-opt-out 1",
     "broken-file 1",
+    "email-header 1",
+    "email-to-number 1",
     "media-in-clear 1",
     "media-twice 1",
     "media-without-name 1",
@@ -61,6 +63,7 @@ REFUSED = {
     "not-json 1",
     "resume 1",
     "room-by-sms 1",
+    "sms-to-address 1",
     "unknown-channel 1",
     "unknown-field 1",
 }
