@@ -293,6 +293,13 @@ def test_unknown_fields_of_an_answer_are_ignored(name: str, case: Answer) -> Non
     assert is_same(outcome_of(provider, with_more_fields(case.response)), case.outcome)
 
 
+@each("answers")
+def test_byte_order_mark_before_an_answer_changes_nothing(name: str, case: Answer) -> None:
+    marked = replace(case.response, body=b"\xef\xbb\xbf" + case.response.body.removeprefix(b"\xef\xbb\xbf"))
+
+    assert is_same(outcome_of(provider_of(name), marked), case.outcome)
+
+
 # --- refusals ---------------------------------------------------------------------------------------------------------
 
 

@@ -304,6 +304,8 @@ def _entry(item: dict[str, Any]) -> str:
             return f"{key} opted {'out' if item['opted_out']['BOOL'] else 'in'}"
         case "room":
             return f"{key} of {item['number']['S']}"
+        case "rate":
+            return str(key)
     templates = json.loads(item["templates"]["S"]).values()
     approved = sum(template["is_approved"] for template in templates)
     return f"{key}: {approved} of {len(templates)} templates approved, {len(item['senders']['L'])} sender"

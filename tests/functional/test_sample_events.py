@@ -154,8 +154,8 @@ ROWS = {
     "send/broken-file": refused("sample-broken-file", "invalid_request", "content.media_base64"),
     "send/broken-parameters": refused("sample-broken-parameters", "invalid_request", "content.parameters"),
     # --- send: e-mail ---
-    "send/email": accepted("sample-email"),
-    "send/email-attachment": accepted("sample-email-attachment"),
+    "send/email": accepted("sample-email", kept=("rate#nomsa#email",)),
+    "send/email-attachment": accepted("sample-email-attachment", kept=("rate#nomsa#email",)),
     "send/email-to-number": refused("sample-email-to-number", "invalid_request", "recipient"),
     "send/sms-to-address": refused("sample-sms-to-address", "invalid_request", "recipient"),
     "send/email-header": refused("sample-email-header", "invalid_request", "content.subject"),
