@@ -132,7 +132,7 @@ PERSON = $(BIN)/python -m local.person $@ $(if $(filter file,$(origin STAGE)),lo
 erase: $(DEV) ## erase a person from every table: make erase NUMBER=+62... STAGE=dev|staging|prod (YES=1: without a question)
 	@$(PERSON)
 
-consent: $(DEV) ## show whether a number has opted out: make consent NUMBER=+62... STAGE=dev|staging|prod
+consent: $(DEV) ## show whether a number or e-mail address has opted out: make consent NUMBER=+62... STAGE=dev|staging|prod
 	@$(PERSON)
 
 sam-local: $(DEV) $(EMULATOR) ## run docs/how-to/invoke-locally.md in a Docker engine, on the running local stack

@@ -19,6 +19,7 @@ from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.inbound import Conversation, Inbound
 from sampai.domain.message import Attachments, Message
 from sampai.domain.quotas import QuotaCounter
+from sampai.domain.recipient import fold
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.template import Catalogue
@@ -211,7 +212,7 @@ class InMemoryDirectory:
         self._require_up()
         self.asked += 1
         return EligibilityData(
-            opted_out=frozenset(number for number in numbers if self.consents.get(number, (None, False))[1]),
+            opted_out=frozenset(number for number in numbers if self.consents.get(fold(number), (None, False))[1]),
             conversations={
                 conversation: self.conversations[conversation]
                 for conversation in conversations
@@ -223,7 +224,8 @@ class InMemoryDirectory:
     def set_opt_out(self, number: str, *, is_out: bool, at: datetime) -> None:
         self._require_up()
         # If an opt-out and an opt-in have the same time, the opt-out counts: False sorts before True.
-        self.consents[number] = max(self.consents.get(number, (at, is_out)), (at, is_out))
+        recipient = fold(number)
+        self.consents[recipient] = max(self.consents.get(recipient, (at, is_out)), (at, is_out))
 
     def record_conversation(self, conversation: Conversation) -> None:
         self._require_up()

@@ -35,6 +35,7 @@ _RECIPIENTS: Final = {
     "smspoh": "+95977777{:02d}{}",
     "nusasms": "+628123456{:02d}{}",
 }
+_ADDRESS: Final = "demo.{:02d}{}@example.com"
 
 Acceptance = tuple[str, str]
 """An accepted message in the ledger: the digest of its text, and the digits of its number."""
@@ -94,7 +95,7 @@ class Case:
 
     @property
     def number(self) -> str:
-        """The digits of the recipient; empty if the request has no recipient."""
+        """The digits or the address of the recipient; empty if the request has no recipient."""
         return "" if isinstance(self.request, str) else self.request.get("recipient", "").removeprefix("+")
 
     @property
@@ -124,6 +125,8 @@ def _words(request: Mapping[str, Any]) -> str:
             return str(content["text"])
         case "media":
             return str(content["caption"])
+        case "email":
+            return f"{content['subject']}\n{content['body']}"
     return "\n".join(content["parameters"]["body"])
 
 
@@ -159,6 +162,7 @@ _SILENT: Final = End(status="unconfirmed", why="the vendor stays silent")
 _NOTHING_TAKEN: Final = End(status="unconfirmed", why="no vendor accepted it", acceptances=0)
 _NO_MEANS: Final = End(status="unconfirmed", why="the vendor has no list")
 _BAD_NUMBER: Final = End(status="failed", why="the vendor reports it", reason="invalid_recipient", acceptances=0)
+_BLACKLISTED: Final = End(status="failed", why="it is on the blacklist", reason="blocked", acceptances=0)
 _NO_CREDIT: Final = End(
     status="failed",
     why="no credit, then too late",
@@ -177,6 +181,8 @@ _PROMOTIONAL: Final[Mapping[str, Any]] = {"category": "promotional"}
 _ROOM: Final = "a0000000-0000-4000-8000-000000000001"
 _OLD_ROOM: Final = "a0000000-0000-4000-8000-000000000002"
 _PICTURE: Final = b64encode(b"\x89PNG\r\n\x1a\n" + bytes(64)).decode()
+
+_ATTACHMENT: Final = {"file_name": "picture.png", "content_base64": _PICTURE}
 
 _SALE: Final = {"type": "text", "text": "Demo sale for smsnoc"}
 _OTP: Final = {"category": "otp", "content": {"type": "text", "text": "Your code is 4712"}}
@@ -228,6 +234,17 @@ def _inbound(name: str, kind: str, line: int, text: str, **fields: str) -> Case:
     return Case(name=name, vendor="nusasms", inbound=inbound, end=end)
 
 
+def _email(name: str, line: int, end: End, **content: Any) -> Case:
+    """Return a row with an e-mail. Its name begins with the magic number."""
+    number = f"{line}{name[:2]}"
+    fields = {"subject": f"Demo {number}", "body": f"<p>Demo e-mail {number}</p>", **content}
+    recipient = _ADDRESS.format(line, name[:2])
+    request = _request(
+        "nomsa", name[:2], line, channel="email", recipient=recipient, content={"type": "email", **fields}
+    )
+    return Case(name=name, vendor="nomsa", request=request, end=end)
+
+
 _WROTE_STOP: Final = 40
 _FURTHER: Final = (
     _magic("nomsa", "28", _DELIVERED),
@@ -236,6 +253,14 @@ _FURTHER: Final = (
     _magic("smsnoc", "30", _UNDELIVERED),
     _magic("smsnoc", "31", _DELIVERED),
     _plain("with the demo label", "nomsa", 5, sender="nomsa-sms-demo"),
+    _email(
+        "27 e-mail with a file, read", 6, _READ, attachments=[{"file_name": "picture.png", "content_base64": _PICTURE}]
+    ),
+    _email("11 e-mail bounces", 7, _UNDELIVERED),
+    _email("16 e-mail, answer lost", 8, _DELIVERED),
+    _email("20 e-mail, throttled once", 9, _RETRIED),
+    _email("21 e-mail on the blacklist", 10, _BLACKLISTED),
+    _email("32 e-mail, complaint", 11, _DELIVERED),
     *(_plain(f"in a list of numbers, {n}", "smsnoc", 10 + n, **_PROMOTIONAL, content=_SALE) for n in (1, 2, 3)),
     _to_list("to a contact list", "smsnoc", 14, "6415907d0d310"),
     *(_plain(f"in bulk, {n}", "smspoh", 10 + n, **_PROMOTIONAL) for n in (1, 2, 3)),
@@ -424,7 +449,7 @@ CASES: Final = (
 """The rows of the demo, in the order in which they are shown."""
 
 OPERATIONS: Final = {
-    "nomsa": ("send", "list", "get"),
+    "nomsa": ("send", "list", "get", "email", "email_list", "email_get"),
     "smsnoc": ("send", "campaign", "list", "get", "balance"),
     "philsms": ("send", "list", "balance"),
     "smspoh": ("send", "send_bulk", "list", "balance", "receipt"),

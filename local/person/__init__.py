@@ -1,4 +1,7 @@
-"""Commands about one phone number. The layer is on the path, because they read and write as the product does."""
+"""Commands about one phone number or e-mail address.
+
+The layer is on the path, because they read and write as the product does.
+"""
 
 import sys
 

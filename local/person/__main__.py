@@ -1,7 +1,7 @@
 """`python -m local.person erase|consent STAGE`: erase a person from a stack, or look an opt-out up.
 
-The environment has the number, as NUMBER, so that it is no argument of this program. Without it, the program asks for
-it. YES=1 answers the question before anything is erased. No output has the whole number.
+The environment has the number or the e-mail address, as NUMBER, so that it is no argument of this program. Without it,
+the program asks for it. YES=1 answers the question before anything is erased. No output has all of it.
 """
 
 import os
@@ -17,7 +17,9 @@ from rich.table import Table
 from local.person.commands import erase_service, read_consent
 from local.smoke import target
 from local.smoke.target import Target, TargetError
-from sampai.domain.phone import E164, has_trunk_zero, mask
+from sampai.domain.email_address import is_address, normalize_address
+from sampai.domain.phone import E164, has_trunk_zero
+from sampai.domain.recipient import mask
 from sampai.services.erase import Erased
 from sampai.services.ports.runtime import UnavailableError
 
@@ -35,11 +37,15 @@ def main(
         return 2
     console = Console(highlight=False)
     try:
-        number = environment.get("NUMBER") or console.input("Number: ").strip()
-        if E164.fullmatch(number) is None or has_trunk_zero(number):
-            print("NUMBER must be in E.164: +, country code, number without a leading 0.", file=sys.stderr)
+        given = environment.get("NUMBER") or console.input("Number or e-mail address: ").strip()
+        recipient = _parse_recipient(given)
+        if recipient is None:
+            print(
+                "NUMBER must be in E.164 (+, country code, number without a leading 0) or an e-mail address.",
+                file=sys.stderr,
+            )
             return 1
-        return COMMANDS[arguments[0]](find(arguments[1]), number, environment, console)
+        return COMMANDS[arguments[0]](find(arguments[1]), recipient, environment, console)
     except UnavailableError as error:
         print(f"{error}. Run the command again.", file=sys.stderr)
     except (TargetError, BotoCoreError, ClientError) as error:
@@ -49,14 +55,21 @@ def main(
     return 1
 
 
-def erase(target: Target, number: str, environment: Mapping[str, str], console: Console) -> int:
-    """Erase a number after a confirmation, and print the counts. Returns the exit status."""
-    question = f"Erase {mask(number)} from {target.stack_name}? This cannot be undone."
+def _parse_recipient(text: str) -> str | None:
+    """Return a number or an address as the tables have it, or None for any other text."""
+    if is_address(text):
+        return normalize_address(text)
+    return text if E164.fullmatch(text) and not has_trunk_zero(text) else None
+
+
+def erase(target: Target, recipient: str, environment: Mapping[str, str], console: Console) -> int:
+    """Erase a recipient after a confirmation, and print the counts. Returns the exit status."""
+    question = f"Erase {mask(recipient)} from {target.stack_name}? This cannot be undone."
     if environment.get("YES") != "1" and not Confirm.ask(question, console=console, default=False):
         return 1
     with console.status("Reading all tables ..."):
-        erased = erase_service(target).erase(number)
-    console.print(_table(erased, title=f"Erased {mask(number)} from {target.stack_name}"))
+        erased = erase_service(target).erase(recipient)
+    console.print(_table(erased, title=f"Erased {mask(recipient)} from {target.stack_name}"))
     if erased.ids_with_number:
         console.print(f"The message_id of {erased.ids_with_number} of these messages contains the number, and stays.")
     if erased.unreadable:
@@ -65,13 +78,13 @@ def erase(target: Target, number: str, environment: Mapping[str, str], console: 
     return 0
 
 
-def consent(target: Target, number: str, environment: Mapping[str, str], console: Console) -> int:
-    """Print the latest opt-out or opt-in of a number. Returns the exit status."""
-    found = read_consent(target, number)
+def consent(target: Target, recipient: str, environment: Mapping[str, str], console: Console) -> int:
+    """Print the latest opt-out or opt-in of a recipient. Returns the exit status."""
+    found = read_consent(target, recipient)
     if found is None:
-        console.print(f"{mask(number)} has neither opted out nor in.")
+        console.print(f"{mask(recipient)} has neither opted out nor in.")
     else:
-        console.print(f"{mask(number)} opted {'out' if found.opted_out else 'in'} at {found.changed_at}.")
+        console.print(f"{mask(recipient)} opted {'out' if found.opted_out else 'in'} at {found.changed_at}.")
     return 0
 
 

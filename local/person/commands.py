@@ -10,13 +10,13 @@ from sampai.adapters.encryption_keys import DynamoEncryptionKeys
 from sampai.adapters.personal_data import DynamoPersonalData
 from sampai.adapters.store import DynamoStore
 from sampai.adapters.telemetry import PowertoolsTelemetry
-from sampai.domain.phone import keyed_digest
+from sampai.domain.recipient import keyed_digest
 from sampai.services.erase import EraseService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """The latest opt-out or opt-in of a number."""
+    """The latest opt-out or opt-in of a number or an e-mail address."""
 
     opted_out: bool
     changed_at: str
@@ -45,11 +45,11 @@ def erase_service(target: Target) -> EraseService:
     )
 
 
-def read_consent(target: Target, number: str) -> Consent | None:
-    """Return the entry of a number in the suppression list, or None. Raises UnavailableError."""
+def read_consent(target: Target, recipient: str) -> Consent | None:
+    """Return the entry of a recipient in the suppression list, or None. Raises UnavailableError."""
     with unavailable("fingerprint key"):
         key = target.client("secretsmanager").get_secret_value(SecretId=target.resource("FingerprintSecret"))
-    entry = {"directory_key": {"S": f"{NUMBER}{keyed_digest(number, key['SecretString'].encode())}"}}
+    entry = {"directory_key": {"S": f"{NUMBER}{keyed_digest(recipient, key['SecretString'].encode())}"}}
     with unavailable("directory"):
         answer = target.client("dynamodb").get_item(
             TableName=target.resource("DirectoryTable"), Key=entry, ConsistentRead=True

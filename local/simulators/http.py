@@ -49,7 +49,7 @@ class Request:
             return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
         if self.content_type == "multipart/form-data":
             parts = _parts(self.header("content-type"), self.body)
-            return {part.name: part.content.decode("utf-8", "replace") for part in parts if not part.is_file}
+            return {part.name: part.content.decode("utf-8", "replace") for part in parts if part.file_name is None}
         return {}
 
     def files(self) -> dict[str, bytes]:
@@ -57,7 +57,14 @@ class Request:
         if self.content_type != "multipart/form-data":
             return {}
         parts = _parts(self.header("content-type"), self.body)
-        return {part.name: part.content for part in parts if part.is_file}
+        return {part.name: part.content for part in parts if part.file_name is not None}
+
+    def uploads(self, name: str) -> list[tuple[str, bytes]]:
+        """Return all files uploaded under one name, each with its file name."""
+        if self.content_type != "multipart/form-data":
+            return []
+        parts = _parts(self.header("content-type"), self.body)
+        return [(part.file_name, part.content) for part in parts if part.name == name and part.file_name is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +102,7 @@ def html(status: int, title: str, **headers: str) -> Reply:
 class _Part:
     name: str
     content: bytes
-    is_file: bool
+    file_name: str | None
 
 
 def _parts(content_type: str, body: bytes) -> list[_Part]:
@@ -109,7 +116,7 @@ def _parts(content_type: str, body: bytes) -> list[_Part]:
         headers = _headers(head)
         name = headers.get_param("name", header="content-disposition")
         if isinstance(name, str):
-            found.append(_Part(name, content, headers.get_filename() is not None))
+            found.append(_Part(name, content, headers.get_filename()))
     return found
 
 

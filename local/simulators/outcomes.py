@@ -1,6 +1,7 @@
 """Magic numbers: the last two digits of a recipient select the outcome of a send, in the same way for every vendor.
 
-For a list or group at a vendor, the last two characters of its name select it.
+For an e-mail address, the last two characters before the @ select it; for a list or group at a vendor, those of its
+name.
 
 The table for users is docs/reference/magic-numbers.md; a test keeps both equal.
 """
@@ -74,10 +75,11 @@ OUTCOMES: Final[Mapping[str, Outcome]] = MappingProxyType(
         "29": Outcome("refusal after acceptance", fault=Fault.LATE_REFUSAL),
         "30": Outcome("delivered too early", lifecycle=Lifecycle.PREMATURE),
         "31": Outcome("words of progress", lifecycle=Lifecycle.WORDY),
+        "32": Outcome("complaint"),
     }
 )
 
 
 def outcome_of(recipient: str) -> Outcome:
     """Return the outcome for the last two digits of a recipient; the default is delivered."""
-    return OUTCOMES.get(recipient[-2:], DEFAULT)
+    return OUTCOMES.get(recipient.partition("@")[0][-2:], DEFAULT)

@@ -6,7 +6,7 @@ from typing import Final
 from local.simulators.vendor import Vendor
 
 VENDORS: Final = {
-    "nomsa": "nomsa.Nomsa",
+    "nomsa": "nomsa.vendor.Nomsa",
     "smsnoc": "smsnoc.SmsNoc",
     "philsms": "philsms.PhilSms",
     "smspoh": "smspoh.SmsPoh",

@@ -35,7 +35,7 @@ from local.simulators.webhook_sender import WebhookSender
 HOST: Final = "127.0.0.1"
 MAX_BODY: Final = 4_000_000
 MAX_CROWD: Final = 100_000
-SHOWN_DETAILS: Final = ("file_sha256", "media_url")
+SHOWN_DETAILS: Final = ("file_sha256", "files_sha256", "media_url")
 _log = logging.getLogger(__name__)
 
 

@@ -24,6 +24,8 @@ class Settings:
     hang_seconds: float = 40.0
     receipt_retry_seconds: float = 0.5
     retry_after_seconds: int = 2
+    nomsa_from_addresses: tuple[str, ...] = ("Sampai <no-reply@example.com>",)
+    nomsa_emails_per_second: int = 10
     nomsa_labels: tuple[str, ...] = ("mcs-otp", "nomsa-sms-demo")
     smsnoc_senders: tuple[str, ...] = ("SampaiBD",)
     philsms_senders: tuple[str, ...] = ("PhilSMS",)

@@ -211,6 +211,20 @@ _TEMPLATE: Final = {
     "recipient_name": value("recipient name"),
 }
 _FALLBACK: Final = {"template_id": APPROVED, "parameters": [value("fallback value")]}
+_EMAIL: Final = {
+    "type": "email",
+    "subject": value("subject"),
+    "body": value("body of an e-mail"),
+    "reply_to": value("reply address"),
+    "cc": [value("copied address")],
+    "bcc": [value("blind copied address")],
+    "attachments": [
+        {
+            "file_name": value("attachment name"),
+            "content_base64": b64encode(value("attachment").encode()).decode(),
+        }
+    ],
+}
 _OFFICIAL: Final = {"channel": "whatsapp_official"}
 _FILE: Final = {"media_base64": b64encode(value("file").encode()).decode()}
 _KHMER_SMS: Final = {"type": "text", "text": value("Khmer text")}
@@ -283,6 +297,18 @@ REQUESTS: Final[Mapping[str, Mapping[str, Any]]] = {
         "content": _text("reply"),
         "provider_options": {"nusasms": {"template": _FALLBACK}},
     },
+    "email": {"channel": "email", "recipient": value("e-mail address"), "content": _EMAIL},
+    "email-late": {
+        "channel": "email",
+        "recipient": value("e-mail address"),
+        "content": _EMAIL,
+        "send_at": "2026-11-21T10:01:00Z",
+    },
+    "email-too-large": {
+        "channel": "email",
+        "recipient": value("e-mail address"),
+        "content": {**_EMAIL, "body": value("body of an e-mail") * 4000},
+    },
     "scheduled": {
         "recipient": value("Cambodian number"),
         "content": _text("text"),
@@ -336,6 +362,15 @@ INVALID: Final[tuple[Mapping[str, Any], ...]] = (
     {**_GOOD, "content": {**_TEMPLATE, "parameters": {value("template value"): value("template value")}}},
     {**_GOOD, "audience": {"lists": [_BAD]}},
     {**_GOOD, "message_id": f" {_BAD}"},
+    {**_GOOD, "recipient": value("e-mail address")},
+    {**_GOOD, "channel": "email"},
+    {"channel": "email", "recipient": value("e-mail address"), "content": {**_EMAIL, "subject": f"{_BAD}\r\nX: y"}},
+    {"channel": "email", "recipient": value("e-mail address"), "content": {**_EMAIL, "cc": [f"{_BAD}@x"]}},
+    {"channel": "email", "recipient": f"{_BAD} <{value('e-mail address')}>", "content": _EMAIL},
+    {"channel": "email", "recipient": value("e-mail address"), "sender": _BAD, "content": _EMAIL},
+    {"channel": "email", "recipient": value("e-mail address"), "content": {**_EMAIL, "attachments": [_BAD]}},
+    {"channel": "email", "recipient": value("e-mail address"), "content": _text("text")},
+    {"opt_out": f"{value('e-mail address')},"},
     {"cancel": _BAD},
     {"opt_out": f"{_NUMBER} "},
     {"opt_in": _BAD},

@@ -17,7 +17,7 @@ from local.simulators.encodings import ENCODINGS
 from sampai.domain.failure import Reason
 from sampai.domain.http import HttpResponse, MalformedWebhookError, WebhookRequest
 from sampai.domain.inbound import Inbound
-from sampai.domain.message import Category, Content, Media, Text, text_of_content
+from sampai.domain.message import Category, Content, Email, Media, Text, text_of_content
 from sampai.domain.outcome import NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.template import Template
@@ -293,6 +293,13 @@ def test_unknown_fields_of_an_answer_are_ignored(name: str, case: Answer) -> Non
     assert is_same(outcome_of(provider, with_more_fields(case.response)), case.outcome)
 
 
+@each("answers")
+def test_byte_order_mark_before_an_answer_changes_nothing(name: str, case: Answer) -> None:
+    marked = replace(case.response, body=b"\xef\xbb\xbf" + case.response.body.removeprefix(b"\xef\xbb\xbf"))
+
+    assert is_same(outcome_of(provider_of(name), marked), case.outcome)
+
+
 # --- refusals ---------------------------------------------------------------------------------------------------------
 
 
@@ -305,10 +312,12 @@ def test_a_message_is_refused_before_anything_is_sent(name: str, case: Refusal) 
 @pytest.mark.parametrize("too_many", [False, True], ids=["the limit", "one more"])
 def test_a_text_is_refused_when_it_is_longer_than_declared(name: str, too_many: bool) -> None:
     provider = provider_of(name)
-    text = Text(text="x" * (provider.capabilities.max_characters + too_many))
-    message = next(case.message for case in cases_of(name).sends if isinstance(case.message.content, Text))
+    words = "x" * (provider.capabilities.max_characters + too_many)
+    is_email = Email in provider.capabilities.contents
+    content = Email(subject=words[:1], body=words[2:]) if is_email else Text(text=words)
+    message = next(case.message for case in cases_of(name).sends if isinstance(case.message.content, type(content)))
 
-    failure = provider.validate(replace(message, content=text))
+    failure = provider.validate(replace(message, content=content))
 
     assert (failure is not None and failure.reason is Reason.TOO_LONG) is too_many
 
@@ -331,13 +340,14 @@ def test_option_for_another_provider_is_ignored(name: str) -> None:
 
 
 @by_provider
-@pytest.mark.parametrize("kind", [Text, Media, Template])
+@pytest.mark.parametrize("kind", [Text, Media, Template, Email])
 def test_content_type_that_is_not_declared_is_refused(name: str, kind: type[Content]) -> None:
     provider = provider_of(name)
     contents: dict[type[Content], Content] = {
         Text: Text(text="x"),
         Media: Media(media_url="https://f.example/1"),
         Template: Template(template_id="1"),
+        Email: Email(subject="x", body="x"),
     }
     message = replace(cases_of(name).sends[0].message, content=contents[kind])
 

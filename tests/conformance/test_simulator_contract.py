@@ -12,7 +12,7 @@ from local.simulators.settings import Settings
 from sampai.adapters.transport import HttpTransport
 from sampai.domain.failure import Reason
 from sampai.domain.http import HttpResponse
-from sampai.domain.message import Message, Text
+from sampai.domain.message import Email, Message, Text
 from sampai.domain.outcome import NotTaken, Outcome, Taken, Unknown
 from sampai.domain.status import Status
 from sampai.providers.base import Provider, ProviderConfig
@@ -24,17 +24,19 @@ FAST: Final = Settings(sent_seconds=0.0, final_seconds=0.0, retry_after_seconds=
 TRANSPORT: Final = HttpTransport()
 
 
-def text_to_a_number(name: str) -> Message | None:
-    """Return the first text to a number in the cases of a provider, with the sender of its configuration."""
+def message_to_a_recipient(name: str) -> Message | None:
+    """Return the first text or e-mail to one recipient in the cases of a provider, with the configured sender."""
     try:
         sends = cases_of(name).sends
     except AssertionError:  # the provider contract reports a provider without cases
         return None
     messages = [replace(case.message, sender=None, provider_options={}) for case in sends]
-    return next((m for m in messages if m.recipient and m.room_id is None and isinstance(m.content, Text)), None)
+    return next(
+        (m for m in messages if m.recipient and m.room_id is None and isinstance(m.content, Text | Email)), None
+    )
 
 
-SENDERS_OF_TEXT: Final = [name for name in NAMES if text_to_a_number(name)]
+TESTED: Final = [name for name in NAMES if message_to_a_recipient(name)]
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +59,11 @@ def provider_at(simulators: Simulators, name: str) -> Provider:
 
 
 def send(provider: Provider, name: str, magic_number: str) -> Outcome:
-    message = text_to_a_number(name)
+    message = message_to_a_recipient(name)
     assert message is not None
     assert message.recipient is not None
-    message = replace(message, recipient=message.recipient[:-2] + magic_number)
+    mailbox, at, domain = message.recipient.partition("@")
+    message = replace(message, recipient=f"{mailbox[:-2]}{magic_number}{at}{domain}")
     assert provider.validate(message) is None
     response = TRANSPORT.call(provider.build_send(message), deadline_seconds=10)
     assert isinstance(response, HttpResponse)
@@ -76,12 +79,12 @@ def test_every_provider_has_a_simulator() -> None:
     assert types == {name: name for name in PROVIDERS} | {"philsms": "smsnoc"}
 
 
-@pytest.mark.parametrize("name", SENDERS_OF_TEXT)
+@pytest.mark.parametrize("name", TESTED)
 def test_the_credentials_of_the_simulator_are_those_of_the_provider(name: str) -> None:
     assert load_vendors()[APIS[name].name].credentials.keys() >= APIS[name].capabilities.credentials
 
 
-@pytest.mark.parametrize("name", SENDERS_OF_TEXT)
+@pytest.mark.parametrize("name", TESTED)
 def test_the_magic_numbers_produce_the_three_outcomes(simulators: Simulators, name: str) -> None:
     provider = provider_at(simulators, name)
 
@@ -93,7 +96,7 @@ def test_the_magic_numbers_produce_the_three_outcomes(simulators: Simulators, na
     assert isinstance(broken, Unknown)
 
 
-@pytest.mark.parametrize("name", SENDERS_OF_TEXT)
+@pytest.mark.parametrize("name", TESTED)
 def test_a_throttled_message_is_taken_on_the_second_attempt(simulators: Simulators, name: str) -> None:
     provider = provider_at(simulators, name)
 
@@ -104,7 +107,7 @@ def test_a_throttled_message_is_taken_on_the_second_attempt(simulators: Simulato
     assert isinstance(second, Taken)
 
 
-@pytest.mark.parametrize("name", [name for name in SENDERS_OF_TEXT if issubclass(APIS[name], SupportsLookup)])
+@pytest.mark.parametrize("name", [name for name in TESTED if issubclass(APIS[name], SupportsLookup)])
 @pytest.mark.parametrize(
     ("magic_number", "status"), [("10", Status.DELIVERED), ("11", Status.UNDELIVERED), ("12", Status.ACCEPTED)]
 )

@@ -54,6 +54,8 @@ REFUSED = {
     "bad-number 1",
     "bad-opt-out 1",
     "broken-file 1",
+    "email-header 1",
+    "email-to-number 1",
     "media-in-clear 1",
     "media-twice 1",
     "media-without-name 1",
@@ -61,6 +63,7 @@ REFUSED = {
     "not-json 1",
     "resume 1",
     "room-by-sms 1",
+    "sms-to-address 1",
     "unknown-channel 1",
     "unknown-field 1",
 }
@@ -84,6 +87,11 @@ GOOD: dict[str, Any] = {
     "message_id": "m-1",
     "recipient": "+85591234510",
     "content": {"type": "text", "text": "Hello"},
+}
+EMAIL: dict[str, Any] = {
+    "channel": "email",
+    "recipient": "sok@example.com",
+    "content": {"type": "email", "subject": "Your bill", "body": "<p>Hello</p>"},
 }
 VARIATIONS: dict[str, dict[str, Any]] = {
     "nothing more": {},
@@ -143,6 +151,31 @@ VARIATIONS: dict[str, dict[str, Any]] = {
         }
     },
     "no file": {"content": {"type": "media", "caption": "A picture"}},
+    "an e-mail": EMAIL,
+    "an e-mail with all fields": EMAIL
+    | {
+        "sender": "ក្រសួង <no-reply@example.com>",
+        "content": EMAIL["content"]
+        | {
+            "reply_to": "help@example.com",
+            "cc": ["dara@example.com"],
+            "bcc": ["archive@example.com"],
+            "attachments": [{"file_name": "1.pdf", "content_base64": "aGVsbG8="}],
+        },
+    },
+    "an e-mail with nulls where they may be": EMAIL | {"content": EMAIL["content"] | {"reply_to": None}},
+    "an e-mail to a number": EMAIL | {"recipient": "+85591234510"},
+    "an e-mail to two": EMAIL | {"recipient": "sok@example.com,dara@example.com"},
+    "an e-mail to a long address": EMAIL | {"recipient": "s@" + "a." * 126 + "kh"},
+    "an e-mail from a label": EMAIL | {"sender": "mcs-otp"},
+    "an e-mail on SMS": EMAIL | {"channel": "sms", "recipient": "+85591234510"},
+    "an e-mail without a channel": {"content": EMAIL["content"]},
+    "an SMS to an address": {"recipient": "sok@example.com"},
+    "a text on the channel of e-mails": {"channel": "email", "recipient": "sok@example.com"},
+    "a subject of two lines": EMAIL | {"content": EMAIL["content"] | {"subject": "x\ny"}},
+    "a copy to no address": EMAIL | {"content": EMAIL["content"] | {"cc": ["sok"]}},
+    "eleven files": EMAIL
+    | {"content": EMAIL["content"] | {"attachments": [{"file_name": "1.pdf", "content_base64": "aGVsbG8="}] * 11}},
     "a template": {"content": {"type": "template", "template_id": "t-1", "parameters": ["4711"]}},
     "a template without parameters": {"content": {"type": "template", "template_id": "t-1"}},
     "a template of no name": {"content": {"type": "template"}},
@@ -168,7 +201,9 @@ def test_the_schema_and_the_code_agree_on_a_cancel(document: Any) -> None:
 
 
 @pytest.mark.parametrize("field", ["opt_out", "opt_in"])
-@pytest.mark.parametrize("number", ["+6281234567890", "6281234567890", "+62", None])
+@pytest.mark.parametrize(
+    "number", ["+6281234567890", "6281234567890", "+62", None, "sok@example.com", "sok@example", "a@b.kh,c@d.kh"]
+)
 def test_the_schema_and_the_code_agree_on_opt_out(field: str, number: Any) -> None:
     parsed = parse_request(json.dumps({field: number}), now=START)
 
@@ -195,6 +230,10 @@ def test_the_schema_and_the_code_agree_on_opt_out(field: str, number: Any) -> No
         {"providers": {"smsnoc": {"timezone": None, "delivered_after_seconds": None}}},
         {"providers": {"smsnoc": {"timezone": "", "delivered_after_seconds": 0}}},
         {"providers": {"smsnoc": {"delivered_after_seconds": 86401}}},
+        {"providers": {"nomsa": {"senders": {"email": "Ministry <no-reply@example.com>"}, "rates": {"email": 5}}}},
+        {"providers": {"nomsa": {"rates": {"email": None}}}},
+        {"providers": {"nomsa": {"rates": {"email": 0}}}},
+        {"providers": {"nomsa": {"rates": {"fax": 5}}}},
         {"public_base_url": None, "report_horizon_hours": 0.5, "poll_seconds": [15]},
         {"pole_seconds": [15]},
         {"sending_enabled": False, "allowed_countries": ["KH"], "limits": {"per_day": 9, "per_prefix_per_hour": None}},

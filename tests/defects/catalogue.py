@@ -32,6 +32,7 @@ from sampai.adapters import (
     transport,
 )
 from sampai.contract import request as contract
+from sampai.contract.settings import Settings
 from sampai.domain import message as messages
 from sampai.domain import status as statuses
 from sampai.domain import webhook_fields
@@ -43,6 +44,8 @@ from sampai.domain.outcome import NotTaken, Outcome, Taken
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
 from sampai.providers import features, responses, smsnoc, smspoh
+from sampai.providers.nomsa import common as nomsa_common
+from sampai.providers.nomsa import email as nomsa_email
 from sampai.providers.nomsa import sms as nomsa
 from sampai.providers.nusasms import sms as nusasms
 from sampai.services import attempt, circuit_breakers, publish
@@ -386,7 +389,12 @@ def _(planter: Planter) -> None:
 
 @defect("a success without an id counts as taken", "conformance/provider_contract")
 def _(planter: Planter) -> None:
-    planter.replace(nomsa, "parse_id", lambda original: lambda value: original(value) or "unnamed")
+    planter.replace(nomsa_common, "parse_id", lambda original: lambda value: original(value) or "unnamed")
+
+
+@defect("an error that says that the message was sent counts as not sent", "conformance/provider_contract")
+def _(planter: Planter) -> None:
+    planter.replace(nomsa_common, "ALREADY_SENT", lambda _: "another_code")
 
 
 @defect("the entries of a bulk answer are told apart by their order", "unit/providers/smspoh_bulk")
@@ -463,6 +471,14 @@ def _(planter: Planter) -> None:
 @defect("any angle brackets are markup", "unit/services/follow_up/matching")
 def _(planter: Planter) -> None:
     planter.replace(nomsa, "_HTML_TAG", lambda _: re.compile(r"<[^<>]*>"))
+
+
+@defect("the tag of a listed e-mail is ignored", "unit/application/email")
+def _(planter: Planter) -> None:
+    def make(parse_report: Any) -> Any:
+        return lambda api, row: replace(parse_report(api, row), reference=None)
+
+    planter.replace(nomsa_email.NomsaEmail, "parse_report", make)
 
 
 @defect("a superseded attempt moves the message", "unit/services/webhook/receipts")
@@ -1387,3 +1403,21 @@ def _(planter: Planter) -> None:
         return always
 
     planter.replace(directory.DynamoDirectory, "_update_unless_newer", make)
+
+
+# --- e-mail -----------------------------------------------------------------------------------------------------------
+
+
+@defect("e-mails have no pace of their own", "unit/application/email")
+def _(planter: Planter) -> None:
+    planter.replace(Settings, "pace_of", _constant(None))
+
+
+@defect("opt-outs do not hold for copies", "unit/application/email")
+def _(planter: Planter) -> None:
+    planter.replace(eligibility, "_recipients_of", lambda _: lambda subject: frozenset({subject.recipient} - {None}))
+
+
+@defect("the files of an e-mail stay when it ends", "unit/application/email")
+def _(planter: Planter) -> None:
+    planter.replace(messages, "file_key_of", _constant(None))

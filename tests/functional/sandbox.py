@@ -305,6 +305,8 @@ def _entry(item: dict[str, Any]) -> str:
             return f"{key} opted {'out' if item['opted_out']['BOOL'] else 'in'}"
         case "room":
             return f"{key} of {item['number']['S']}"
+        case "rate":
+            return str(key)
     templates = json.loads(item["templates"]["S"]).values()
     approved = sum(template["is_approved"] for template in templates)
     return f"{key}: {approved} of {len(templates)} templates approved, {len(item['senders']['L'])} sender"
@@ -320,7 +322,7 @@ def _told(event: dict[str, Any]) -> str:
 # --- private values ---------------------------------------------------------------------------------------------------
 
 PRIVATE = frozenset(
-    """text msg caption value value_text media_url media_base64 file_name encryptKey
+    """text msg caption value value_text media_url media_base64 file_name content_base64 subject encryptKey
     recipient_name originator sender_number""".split()
 )
 """Names of the fields, in requests, callbacks and items, that contain a text, a file, a name or a number."""
@@ -339,6 +341,8 @@ def private_values() -> frozenset[str]:
     files = [file.read_text() for file in EVENTS.rglob("*.json")]
     texts = {text for file in files for text in _texts(json.loads(file)) if text}
     numbers = {number for file in files for number in re.findall(r"\+[1-9][0-9]{6,14}", file)}
+    addresses = {address for file in files for address in re.findall(r"[\w.]+@[\w.]+\w", file)}
+    numbers |= addresses | {quote(address) for address in addresses}
     escaped = {escape(text) for text in texts for escape in (lambda text: json.dumps(text)[1:-1], quote, quote_plus)}
     return frozenset(secrets | texts | escaped | numbers | {number[1:] for number in numbers})
 
@@ -360,6 +364,8 @@ def _texts(node: Any, name: str = "") -> Iterator[str]:
             yield from _texts(value, "text" if isinstance(value, str) and name in ("parameters", "body") else name)
     elif isinstance(node, str) and name in PRIVATE:
         yield node
+    elif isinstance(node, str) and name == "body" and node.startswith("<"):
+        yield node  # of an e-mail
     elif isinstance(node, str) and name in ("parameters", "body"):
         yield from _texts(_document(node))
 

@@ -73,6 +73,8 @@ def test_a_batch_of_ten_costs_the_same_requests_cold_and_warm(
     ("name", "costs"),
     [
         ("send/nomsa", [COMMIT, "POST /nomsa/v1/transactional/sms/send", COMMIT]),
+        # An e-mail has a rate limit without any setting.
+        ("send/email", ["UpdateItem", COMMIT, "POST /nomsa/v1/transactional/email/send", COMMIT]),
         ("send/bulk", [LOOK_UP, COMMIT, f"{SMSPOH}/send/bulk", COMMIT]),
         ("send/comma-list", [LOOK_UP, COMMIT, f"{SMSNOC}/send", COMMIT]),
         ("send/campaign", [COMMIT, f"{SMSNOC}/campaign", COMMIT]),

@@ -127,6 +127,38 @@ def of_others(items: Items) -> list[str]:
     return sorted(text for text in texts_of(items) if any(mark in text for mark in marks))
 
 
+def email(message_id: str, recipient: str, later: str, **content: Any) -> dict[str, Any]:
+    fields = {"type": "email", "subject": f"For {recipient}", "body": "<p>1234</p>", **content}
+    return request(message_id, recipient, channel="email", send_at=later, content=fields)
+
+
+def test_erase_leaves_no_trace_of_an_address_and_everything_of_other_people(deployment: Deployment) -> None:
+    later = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+    files = [{"file_name": "1.pdf", "content_base64": "JVBERi0="}]
+    send(
+        deployment,
+        email("theirs-main", "Sok@Example.com", later, attachments=files),
+        email("theirs-copy", "boss@example.com", later, cc=["dara@example.com", "sok@example.com"]),
+        email("theirs-blind", "boss@example.com", later, bcc=["SOK@example.com"]),
+        email("theirs-reply", "boss@example.com", later, reply_to="sok@example.com"),
+        email("others-main", "mr.sok@example.com", later, attachments=files),
+        {"opt_out": "sok@EXAMPLE.com"},
+    )
+    before = scan(deployment)
+    assert len(before["media"]) == 2
+
+    assert run(deployment, "erase", "SOK@example.com") == 0
+
+    after = scan(deployment)
+    assert [text for text in texts_of(after) if re.search(r"(?<!mr\.)sok@example", text, re.IGNORECASE)] == []
+    assert [item["status"]["S"] for item in after["messages"] if "theirs" in item["message_id"]["S"]] == [
+        "canceled"
+    ] * 4
+    assert of_others(after) == of_others(before)
+    assert len(after["media"]) == 1
+    assert run(deployment, "consent", "sok@example.com") == 0
+
+
 @covers("I14")
 def test_erase_leaves_no_trace_of_the_number_and_everything_of_other_people(deployment: Deployment) -> None:
     fill(deployment)

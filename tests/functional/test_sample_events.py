@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sampai.domain.phone import keyed_digest
+from sampai.domain.recipient import keyed_digest
 from sampai.domain.webhook_token import webhook_token
 from tests.functional.sandbox import (
     EVENTS,
@@ -153,6 +153,13 @@ ROWS = {
     "send/media-without-name": refused("sample-media-without-name", "invalid_request", "content"),
     "send/broken-file": refused("sample-broken-file", "invalid_request", "content.media_base64"),
     "send/broken-parameters": refused("sample-broken-parameters", "invalid_request", "content.parameters"),
+    # --- send: e-mail ---
+    "send/email": accepted("sample-email", kept=("rate#nomsa#email",)),
+    "send/email-attachment": accepted("sample-email-attachment", kept=("rate#nomsa#email",)),
+    "send/email-to-number": refused("sample-email-to-number", "invalid_request", "recipient"),
+    "send/sms-to-address": refused("sample-sms-to-address", "invalid_request", "recipient"),
+    "send/email-header": refused("sample-email-header", "invalid_request", "content.subject"),
+    "send/email-by-smspoh": refused("sample-email-by-smspoh", "unsupported", "channel"),
     # --- send: to many ---
     "send/bulk": Row(answer=DONE, table={f"sample-bulk-{n}": "accepted" for n in range(1, 11)}, calls=1),
     "send/comma-list": Row(answer=DONE, table={f"sample-comma-list-{n}": "accepted" for n in range(1, 4)}, calls=1),
@@ -278,6 +285,7 @@ def test_sample_event_has_the_result_of_its_row_and_a_repeated_one_changes_nothi
     ("name", "becomes", "asked"),
     [
         ("nomsa", "delivered", ["GET /nomsa/v1/transactional/sms"]),
+        ("email-attachment", "delivered", ["GET /nomsa/v1/transactional/email"]),
         ("smsnoc", "sent", ["GET /smsnoc/api/v3/sms"]),  # it says `Delivered` too early
         ("smspoh", "delivered", ["GET /smspoh/api/rest/messages"]),
         ("whatsapp-text", "delivered", ["GET /nusasms/nusasms_api/1.0/whatsapp/status/nusasms-1"]),
@@ -389,6 +397,12 @@ def test_function_has_exactly_the_environment_of_the_template(function: str, dep
         "caption=Undangan+rapat+warga",
         "fetching https://files.example.org/undangan-rapat.png",
         "attached undangan-rapat.pdf",
+        "attached water-bill.pdf",
+        "mail to sok.dara@example.com",
+        "copy to sok.chan%40example.com",
+        "subject: Your water bill for November",
+        "<p>Your bill is ready: 42,500 KHR, due on 30 November.</p>",
+        "JVBERi0xLjQKJSBXYXRlciBiaWxsIGZvciBOb3ZlbWJlcgolJUVPRgo=",
         "JVBERi0xLjQKJSBVbmRhbmdhbiByYXBhdCB3YXJnYSwgTWluZ2d1IHB1a3VsIHNlbWJpbGFuCiUlRU9GCg==",
         "destination_name: Ibu Sari",
         'body ["552 019"]',

@@ -17,6 +17,9 @@ from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
+from werkzeug.formparser import parse_form_data
+from werkzeug.test import EnvironBuilder
+
 from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
 from sampai.domain.message import Channel
 from sampai.domain.status import Status
@@ -128,6 +131,25 @@ def nomsa_row(provider_message_id: str = "145", **changes: Any) -> dict[str, Any
         "sent_at": None,
         "delivered_at": None,
         "errored_at": None,
+    }
+    return row | changes
+
+
+def nomsa_email_row(provider_message_id: str = "14", **changes: Any) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "id": provider_message_id,
+        "from": "Nomsa <donotreply@mail.nomsa.gov.kh>",
+        "recipient": "sok@example.com",
+        "params": {"subject": "Your bill", "body": "<p>1234</p>"},
+        "status": "ACCEPTED",
+        "error_code": None,
+        "error_sub_type": None,
+        "accepted_at": "2026-11-21T10:00:00.200Z",
+        "sent_at": None,
+        "delivered_at": None,
+        "opened_at": None,
+        "created_at": "2026-11-21T10:00:00.100Z",
+        "tag": None,
     }
     return row | changes
 
@@ -259,6 +281,48 @@ class Nomsa(Vendor):
             row.provider_message_id,
             recipient=f"+{row.sent.number}",
             body=row.sent.text,
+            created_at=to_text(row.created_at),
+            accepted_at=to_text(row.taken_at) if row.taken_at else None,
+            status=self.words[status],
+        )
+
+
+class NomsaEmail(Nomsa):
+    """The address of an e-mail is the number of its call, and its subject and body are the text."""
+
+    channel = Channel.EMAIL
+    words: ClassVar = {
+        Status.ACCEPTED: "ACCEPTED",
+        Status.SENT: "SENT",
+        Status.DELIVERED: "DELIVERED",
+        Status.READ: "OPENED",
+        Status.UNDELIVERED: "BOUNCED",
+    }
+
+    def read(self, request: HttpRequest) -> Call:
+        if request.method == "GET":
+            return Call(looked_up=_last_part(request, unless="email"), query=_query_of(request))
+        document = self._fields(request)
+        return Call(sent=(Sent(document["recipient"], f"{document['subject']}\n{document['body']}"),))
+
+    @staticmethod
+    def _fields(request: HttpRequest) -> Mapping[str, str]:
+        headers = {name.lower(): text for name, text in request.headers.items()}
+        if not headers["content-type"].startswith("multipart/"):
+            fields: Mapping[str, str] = json.loads(request.body)
+            return fields
+        builder = EnvironBuilder(method="POST", data=request.body, content_type=headers["content-type"])
+        _, form, files = parse_form_data(builder.get_environ(), silent=False)
+        for file in files.values():
+            file.close()
+        return form
+
+    def _row(self, row: Row, status: Status) -> dict[str, Any]:
+        subject, _, body = row.sent.text.partition("\n")
+        return nomsa_email_row(
+            row.provider_message_id,
+            recipient=row.sent.number,
+            params={"subject": subject, "body": body},
             created_at=to_text(row.created_at),
             accepted_at=to_text(row.taken_at) if row.taken_at else None,
             status=self.words[status],
@@ -468,7 +532,7 @@ _APIS: Final[Mapping[str, Vendor]] = {
     "smspoh": SmsPoh(),
     "nusasms": NusaSms(),
 }
-_WHATSAPP, _OFFICIAL = NusaSmsWhatsApp(), NusaSmsWhatsAppOfficial()
+_WHATSAPP, _OFFICIAL, _EMAIL = NusaSmsWhatsApp(), NusaSmsWhatsAppOfficial(), NomsaEmail()
 
 WORDS: Final = {name: vendor.words for name, vendor in _APIS.items()}
 """The word of each vendor for each status."""
@@ -481,6 +545,8 @@ def vendor_of(request: HttpRequest) -> Vendor:
         return _WHATSAPP
     if "/wa_official/" in path:
         return _OFFICIAL
+    if "/transactional/email" in path:
+        return _EMAIL
     return _APIS[next(name for name in PROVIDERS if name in request.host or path.startswith(f"/{name}/"))]
 
 

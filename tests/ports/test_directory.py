@@ -12,8 +12,8 @@ import pytest
 
 from sampai.adapters.directory import DynamoDirectory
 from sampai.domain.inbound import Conversation
-from sampai.domain.phone import keyed_digest
 from sampai.domain.quotas import Limit, QuotaCounter
+from sampai.domain.recipient import keyed_digest
 from sampai.domain.template import Catalogue, TemplateInfo
 from sampai.services.ports.eligibility import EligibilityData
 from sampai.services.ports.runtime import UnavailableError

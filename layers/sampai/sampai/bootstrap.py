@@ -12,7 +12,7 @@ from sampai.adapters.aws import Aws
 from sampai.adapters.secret import SecretsManagerSecret
 from sampai.adapters.store import DynamoStore
 from sampai.adapters.telemetry import PowertoolsTelemetry
-from sampai.domain.phone import keyed_digest
+from sampai.domain.recipient import keyed_digest
 from sampai.environment import (
     Environment,
     FollowUpEnvironment,

@@ -13,10 +13,12 @@ from sampai.adapters.reading import read_item
 from sampai.contract.events import status_changed
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import (
+    AttachedFile,
     Attachments,
     Category,
     Channel,
     Content,
+    Email,
     Media,
     Message,
     OnUnknown,
@@ -47,6 +49,19 @@ CONTENTS: list[tuple[str, Content | None]] = [
     ("media without a caption", Media(media_url="https://a.example/f.pdf")),
     ("media kept by us", Media(media_key="m-1/0123/2", file_name="fü.pdf", size=524288, caption="Your bill")),
     ("media that is not kept yet", Media(file_name="f.pdf", size=1)),
+    ("e-mail", Email(subject="Your bill", body="<p>1234 😀</p>")),
+    (
+        "e-mail with all that it may have",
+        Email(
+            subject="Your bill",
+            body="<p>1234 😀</p>",
+            reply_to="help@a.example",
+            cc=("b@a.example", "c@a.example"),
+            bcc=("d@a.example",),
+            files=(AttachedFile(file_name="fü.pdf", size=7), AttachedFile(file_name="2.pdf", size=0)),
+            media_key="m-1/0123/1",
+        ),
+    ),
     ("template", Template(template_id="t-1")),
     (
         "template with all that fills it",
@@ -56,6 +71,7 @@ CONTENTS: list[tuple[str, Content | None]] = [
 
 CHANGES: list[tuple[str, dict[str, Any]]] = [
     ("number", {"recipient": "+85591234511"}),
+    ("address", {"recipient": "sok@example.com", "channel": Channel.EMAIL}),
     ("one list", {"audience": ("6415907d0d37a",), "provider": "smsnoc"}),
     ("lists, in their order", {"audience": ("b", "a", "à la carte", "b")}),
     ("conversation", {"room_id": "0a1b-room", "channel": Channel.WHATSAPP_OFFICIAL}),

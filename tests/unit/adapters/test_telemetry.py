@@ -70,13 +70,15 @@ class Recipient:
         (Recipient("+85591234511"), "Recipient(number='+855*****511')"),
         ("+0000000", "+****000"),
         ("+123456", "+123456"),
+        ("to sok.dara@example.com, <x+1@a-b.kh>", "to s***@example.com, <x***@a-b.kh>"),
+        ({"recipient": ["sok@example.com"]}, {"recipient": ["s***@example.com"]}),
         ("otp-85591234511", "otp-85591234511"),
         (Status.SENT, "sent"),
         (1.5, 1.5),
         (None, None),
     ],
 )
-def test_a_whole_number_is_never_logged(
+def test_a_whole_number_or_address_is_never_logged(
     telemetry: PowertoolsTelemetry, output: StringIO, value: object, logged: object
 ) -> None:
     telemetry.info("seen", value=value)

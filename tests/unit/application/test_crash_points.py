@@ -416,6 +416,28 @@ def test_the_largest_message_with_the_longest_history_fits_into_an_item(content:
     assert len(json.dumps(to_item(waited), ensure_ascii=False).encode()) < ITEM_LIMIT / 4
 
 
+@covers("D7")
+def test_the_largest_e_mail_with_the_longest_history_fits_into_an_item() -> None:
+    app = Application(unreached())
+    addresses = [f"{'a' * 64}@{'b' * 62}.{'c' * 62}.{'d' * 60}.kh"] * 20
+    content = {
+        "type": "email",
+        "subject": "😀" * 255,
+        "body": "😀" * (80_000 - 256),
+        "cc": addresses,
+        "bcc": addresses,
+        "attachments": [{"file_name": "😀" * 128, "content_base64": "AA=="}] * 10,
+    }
+    metadata = {f"{n}" * 64: "😀" * 512 for n in range(10)}
+    app.send(request("m" * 64, channel="email", recipient=addresses[0], content=content, metadata=metadata))
+    message = app.message("m" * 64)
+    assert message.status is Status.QUEUED
+
+    waited = replace(message, history=message.history * 25)
+
+    assert len(json.dumps(to_item(waited), ensure_ascii=False).encode()) < ITEM_LIMIT
+
+
 @covers("D7", "Q4")
 def test_a_text_of_a_megabyte_fails_and_is_not_stored() -> None:
     app = Application()

@@ -8,7 +8,9 @@ import pytest
 
 from sampai.contract.events import request_rejected
 from sampai.contract.request import (
+    AttachmentContent,
     Audience,
+    EmailContent,
     MediaContent,
     OptInRequest,
     OptOutRequest,
@@ -41,6 +43,12 @@ def file(media_base64: str | None = "AAEC", file_name: str | None = "f.pdf", **c
 
 def template(**changes: Any) -> str:
     return request(content=_with({"type": "template", "template_id": "t-1"}, changes))
+
+
+def email(recipient: object = "sok@example.com", **changes: Any) -> str:
+    fields: dict[str, Any] = {name: changes.pop(name) for name in ("channel", "sender") if name in changes}
+    content = _with({"type": "email", "subject": "Your bill", "body": "<p>1234</p>"}, changes)
+    return request(**{"channel": "email", "recipient": recipient, "content": content, **fields})
 
 
 def audience(**changes: Any) -> str:
@@ -101,6 +109,39 @@ GOOD: list[tuple[str, str, object]] = [
             )
         ),
     ),
+    (
+        "an e-mail",
+        email("Sok.Dara@EXAMPLE.com"),
+        asked(
+            channel=Channel.EMAIL,
+            recipient="Sok.Dara@example.com",
+            content=EmailContent(type="email", subject="Your bill", body="<p>1234</p>"),
+        ),
+    ),
+    (
+        "an e-mail with all that it may have",
+        email(
+            sender="ក្រសួង <no-reply@example.com>",
+            reply_to="help@EXAMPLE.com",
+            cc=["dara@example.com"],
+            bcc=["archive@example.com"] * 20,
+            attachments=[{"file_name": "វិក្កយបត្រ 1.pdf", "content_base64": "AA=="}] * 10,
+        ),
+        asked(
+            channel=Channel.EMAIL,
+            recipient="sok@example.com",
+            sender="ក្រសួង <no-reply@example.com>",
+            content=EmailContent(
+                type="email",
+                subject="Your bill",
+                body="<p>1234</p>",
+                reply_to="help@example.com",
+                cc=("dara@example.com",),
+                bcc=("archive@example.com",) * 20,
+                attachments=(AttachmentContent(file_name="វិក្កយបត្រ 1.pdf", content_base64="AA=="),) * 10,
+            ),
+        ),
+    ),
     ("an audience", audience(), asked(recipient=None, audience=Audience(lists=("6415907d0d37a",)))),
     (
         "ten lists",
@@ -111,6 +152,11 @@ GOOD: list[tuple[str, str, object]] = [
     ("a reply to a number", reply("a" * 64), asked(room_id="a" * 64, channel=OFFICIAL)),
     ("a wish to be left alone", json.dumps({"opt_out": NUMBER}), OptOutRequest(opt_out=NUMBER)),
     ("a wish to hear again", json.dumps({"opt_in": NUMBER}), OptInRequest(opt_in=NUMBER)),
+    (
+        "a wish of an address",
+        json.dumps({"opt_out": "Sok@EXAMPLE.com"}),
+        OptOutRequest(opt_out="Sok@example.com"),
+    ),
 ]
 
 
@@ -123,18 +169,25 @@ def test_valid_request_is_read_completely(body: str, expected: object) -> None:
 def test_repr_of_a_request_shows_neither_number_nor_text_nor_file(body: str) -> None:
     shown = repr(parse_request(body, now=START))
 
-    assert [said for said in ("1234", "Dara", "bill", "a.example", "AA==", "pdf", NUMBER) if said in shown] == []
+    assert [
+        said for said in ("1234", "Dara", "bill", "a.example", "AA==", "pdf", "example.com'", NUMBER) if said in shown
+    ] == []
 
 
 # --- invalid ----------------------------------------------------------------------------------------------------------
 
 A_URL = "content.media_url: must be an https URL in ASCII, without credentials or spaces"
 BASE64 = "content.media_base64: must be base64 with padding, without line breaks"
-FILE_NAME = r"content.file_name: String should match pattern '^[^/\\\x00-\x1f\x7f\"]{1,128}$'"
-TYPES = "content: type must be text, media or template"
+FILE_PATTERN = r"String should match pattern '^[^/\\\x00-\x1f\x7f-\x9f\"]{1,128}$'"
+FILE_NAME = f"content.file_name: {FILE_PATTERN}"
+TYPES = "content: type must be text, media, template or email"
 LISTS = r"audience.lists.…: String should match pattern '^[^\x00-\x1f\x7f,]{1,100}$'"
 CONVERSATION = "room_id: String should match pattern '^[A-Za-z0-9-]{1,64}$'"
 E164 = "must be exactly one E.164 number: + and 7 to 15 ASCII digits"
+ADDRESS = "must be exactly one e-mail address in ASCII, of at most 254 characters"
+LINE = "content.subject: must be one line without control characters"
+CHANNEL = "content.type: email, and only that, on the channel email"
+SENDER = "sender: must be an e-mail address, or a name and an address in <>"
 
 BAD: list[tuple[str, str, str]] = [
     ("no file", media(media_url=None), "content: must have either media_url or media_base64"),
@@ -222,6 +275,62 @@ BAD: list[tuple[str, str, str]] = [
         "content.parameters: body.key: must be a text of 1 to 64 characters",
     ),
     ("a text with a template", template(text=VALUE), "content.text: unknown field"),
+    ("an address on SMS", request(recipient=f"{VALUE}@example.com"), f"recipient: {E164}"),
+    ("an address on WhatsApp", request(recipient=f"{VALUE}@a.kh", channel="whatsapp"), f"recipient: {E164}"),
+    ("a number on e-mail", email(NUMBER), f"recipient: {ADDRESS}"),
+    ("two addresses", email(f"{VALUE}@a.kh,b@a.kh"), f"recipient: {ADDRESS}"),
+    ("an address with a name", email(f"Sok <{VALUE}@a.kh>"), f"recipient: {ADDRESS}"),
+    ("a line break behind the address", email(f"{VALUE}@a.kh\n"), f"recipient: {ADDRESS}"),
+    ("a header in the address", email(f"a@a.kh\r\nBcc: {VALUE}@a.kh"), f"recipient: {ADDRESS}"),
+    ("an address that is too long", email(f"a@{'a.' * 126}{VALUE}"), f"recipient: {ADDRESS}"),
+    ("an address as a number", email(8412), "recipient: Input should be a valid string"),
+    ("an e-mail to nobody", email(None), "recipient: required, unless audience or room_id is given"),
+    ("a label for a From address", email(sender=VALUE), SENDER),
+    ("a header in the From address", email(sender=f"Sok\nBcc: {VALUE}@a.kh <a@a.kh>"), SENDER),
+    ("a From address with two", email(sender=f"{VALUE}@a.kh, b@a.kh"), SENDER),
+    ("a long label", request(sender=VALUE * 8), "sender: must be 1 to 64 printable ASCII characters"),
+    ("a label of another script", request(sender="ក្រសួង"), "sender: must be 1 to 64 printable ASCII characters"),
+    ("an e-mail on SMS", email(NUMBER, channel="sms"), CHANNEL),
+    ("a text on e-mail", request(recipient="a@a.kh", channel="email"), CHANNEL),
+    ("no subject", email(subject=None), "content.subject: Field required"),
+    ("an empty subject", email(subject=""), "content.subject: String should have at least 1 character"),
+    ("a long subject", email(subject=VALUE * 24), "content.subject: String should have at most 255 characters"),
+    ("a header in the subject", email(subject=f"x\r\nBcc: {VALUE}@a.kh"), LINE),
+    ("a NUL in the subject", email(subject=f"x\x00{VALUE}"), LINE),
+    ("a line of another standard", email(subject=f"x\u2028{VALUE}"), LINE),
+    ("no body", email(body=None), "content.body: Field required"),
+    ("an empty body", email(body=""), "content.body: String should have at least 1 character"),
+    ("a list to reply to", email(reply_to=["a@a.kh"]), "content.reply_to: Input should be a valid string"),
+    ("a name to reply to", email(reply_to=f"Sok <{VALUE}@a.kh>"), f"content.reply_to: {ADDRESS}"),
+    ("a copy to a text", email(cc=f"{VALUE}@a.kh"), "content.cc: Input should be a valid array"),
+    ("a copy to a list in one", email(cc=[f"{VALUE}@a.kh;b@a.kh"]), f"content.cc.…: {ADDRESS}"),
+    ("a copy with a header", email(bcc=["a@a.kh", f"b@a.kh\r\nX: {VALUE}"]), f"content.bcc.…: {ADDRESS}"),
+    (
+        "too many copies",
+        email(bcc=[f"{VALUE}@a.kh"] * 21),
+        "content.bcc: Tuple should have at most 20 items after validation, not 21",
+    ),
+    (
+        "too many files",
+        email(attachments=[{"file_name": VALUE, "content_base64": "AA=="}] * 11),
+        "content.attachments: Tuple should have at most 10 items after validation, not 11",
+    ),
+    (
+        "a file without a name of its own",
+        email(attachments=[{"content_base64": "AA=="}]),
+        "content.attachments.….file_name: Field required",
+    ),
+    (
+        "a header in the name of a file",
+        email(attachments=[{"file_name": f"a\r\n{VALUE}", "content_base64": "AA=="}]),
+        f"content.attachments.….file_name: {FILE_PATTERN}",
+    ),
+    (
+        "a file that is no base64",
+        email(attachments=[{"file_name": "a", "content_base64": VALUE}]),
+        "content.attachments.….content_base64: must be base64 with padding, without line breaks",
+    ),
+    ("a text with an e-mail", email(text=VALUE), "content.text: unknown field"),
     ("nobody", request(recipient=None), "recipient: required, unless audience or room_id is given"),
     (
         "an audience and a number",
@@ -270,6 +379,8 @@ BAD_WISHES: list[tuple[str, dict[str, Any], str]] = [
     ("no plus", {"opt_out": "85591238412"}, f"opt_out: {E164}"),
     ("two numbers", {"opt_out": "+85591238412,+85591238413"}, f"opt_out: {E164}"),
     ("a newline", {"opt_out": "+85591238412\n"}, f"opt_out: {E164}"),
+    ("two addresses", {"opt_out": "8412@a.kh,b@a.kh"}, f"opt_out: {ADDRESS}"),
+    ("a name", {"opt_out": "8412 <a@a.kh>"}, f"opt_out: {ADDRESS}"),
     ("a list", {"opt_out": ["+85591238412"]}, "opt_out: Input should be a valid string"),
     ("nobody", {"opt_out": None}, "opt_out: Input should be a valid string"),
     ("a number", {"opt_out": 85591238412}, "opt_out: Input should be a valid string"),

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sampai.contract.settings import BrokenSettingsError, parse_settings
+from sampai.contract.settings import BrokenSettingsError, Pace, parse_settings
 from sampai.domain.message import Channel
 from sampai.domain.quotas import Limit
 
@@ -180,4 +180,4 @@ def test_further_provider_has_the_defaults_of_its_type_and_no_route() -> None:
         "philsms": "smsnoc",
     }
     assert settings.routes[Channel.SMS] == dict(defaults.routes[Channel.SMS]) | {"PH": ("philsms",)}
-    assert settings.rates() == {"philsms": 5.0}
+    assert settings.pace_of("philsms", Channel.SMS) == Pace(name="philsms", per_second=5.0)

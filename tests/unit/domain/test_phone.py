@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampai.domain.phone import E164, country_of, keyed_digest, mask, mentions, normalize_number
+from sampai.domain.phone import E164, country_of, mask, mentions, normalize_number
 from tests.covers import covers
 
 
@@ -98,13 +98,6 @@ def test_number_is_found_in_every_notation(text: str) -> None:
 )
 def test_another_number_with_the_same_digits_in_it_is_not_found(text: str) -> None:
     assert not mentions(text, "+6281234567810")
-
-
-def test_digest_of_a_number_is_its_hmac_in_hex() -> None:
-    # Computed with `printf +6281234567810 | openssl dgst -sha256 -hmac not-a-secret`.
-    digest = "8f4e56c2202c421e221da64fee6b1ab6d6331f57112522d33b382e8cec693d6a"
-    assert keyed_digest("+6281234567810", b"not-a-secret") == digest
-    assert keyed_digest("+6281234567811", b"not-a-secret") != digest
 
 
 NOTATIONS = [

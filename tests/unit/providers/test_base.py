@@ -96,9 +96,13 @@ def test_valid_id_is_kept_unchanged(value: str) -> None:
     assert parse_id(value) == value
 
 
+def test_number_is_the_id_of_its_digits() -> None:
+    assert parse_id(26) == "26"
+
+
 @covers("V5")
 @pytest.mark.parametrize(
-    "value", [None, 26, True, ["26"], {"id": "26"}, "", " ", "2\n6", "2\x006", "\ud800", "9" * 201]
+    "value", [None, 2.6, 10**200, True, ["26"], {"id": "26"}, "", " ", "2\n6", "2\x006", "\ud800", "9" * 201]
 )
 def test_any_other_value_is_no_id(value: object) -> None:
     assert parse_id(value) is None

@@ -14,9 +14,11 @@ from zlib import crc32
 from sampai.adapters.dynamo import Item, to_ttl
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import (
+    AttachedFile,
     Category,
     Channel,
     Content,
+    Email,
     HistoryEntry,
     Media,
     Message,
@@ -245,6 +247,18 @@ def _to_content(content: Content) -> Item:
                     "recipient_name": content.recipient_name,
                 }
             )
+        case Email():
+            texts = {
+                "type": "email",
+                "subject": content.subject,
+                "body": content.body,
+                "reply_to": content.reply_to,
+                "media_key": content.media_key,
+            }
+            copies = {"cc": content.cc, "bcc": content.bcc}
+            lists = {name: {"L": [{"S": address} for address in copy]} for name, copy in copies.items() if copy}
+            files = [{"M": {"file_name": {"S": f.file_name}, "size": {"N": str(f.size)}}} for f in content.files]
+            return _strings(texts) | lists | ({"files": {"L": files}} if files else {})
         case UnknownContent():
             return dict(content.stored)
 
@@ -268,7 +282,24 @@ def _from_content(fields: Mapping[str, Any]) -> Content:
                 parameters=parse_parameters(json.loads(texts["parameters"])),
                 recipient_name=texts.get("recipient_name"),
             )
+        case "email":
+            return Email(
+                subject=texts["subject"],
+                body=texts["body"],
+                reply_to=texts.get("reply_to"),
+                cc=_from_list(fields.get("cc")),
+                bcc=_from_list(fields.get("bcc")),
+                files=tuple(
+                    AttachedFile(file_name=file["M"]["file_name"]["S"], size=int(file["M"]["size"]["N"]))
+                    for file in fields.get("files", {"L": []})["L"]
+                ),
+                media_key=texts.get("media_key"),
+            )
     return UnknownContent(stored=dict(fields))
+
+
+def _from_list(value: Mapping[str, Any] | None) -> tuple[str, ...]:
+    return () if value is None else tuple(entry["S"] for entry in value["L"])
 
 
 def to_report_attribute(report: Report) -> tuple[str, Item]:

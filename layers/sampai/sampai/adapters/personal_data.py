@@ -1,4 +1,4 @@
-"""A search for a phone number over whole tables."""
+"""A search for a recipient over whole tables."""
 
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +7,7 @@ from typing import Any, Final
 from sampai.adapters.aws import unavailable
 from sampai.adapters.directory import CONVERSATION, COUNT
 from sampai.adapters.dynamo import Item
-from sampai.domain.phone import mentions
+from sampai.domain.recipient import fold, mentions
 
 SEGMENTS: Final = 8
 """Parts of a table that are read side by side."""
@@ -34,9 +34,10 @@ class DynamoPersonalData:
 
     def messages_of(self, number: str, conversations: Collection[str]) -> list[str]:
         def is_theirs(item: Item) -> bool:
-            return _text(item, "recipient") == number or _text(item, "room_id") in conversations
+            recipients = {fold(_text(item, "recipient") or ""), *map(fold, _addresses(item))}
+            return fold(number) in recipients or _text(item, "room_id") in conversations
 
-        found = self._find(self._messages, ("message_id", "recipient", "room_id"), is_theirs)
+        found = self._find(self._messages, ("message_id", "recipient", "room_id", "content"), is_theirs)
         return sorted(item["message_id"]["S"] for item in found)
 
     def delete_files(self, message_ids: Collection[str]) -> int:
@@ -54,7 +55,7 @@ class DynamoPersonalData:
         )
 
     def delete_quota_counters(self, number: str) -> int:
-        prefix = f"{COUNT}recipient#{number}#"
+        prefix = f"{COUNT}recipient#{fold(number)}#"
         return self._delete(
             self._directory, ("directory_key",), lambda item: item["directory_key"]["S"].startswith(prefix)
         )
@@ -107,6 +108,13 @@ class DynamoPersonalData:
             if "LastEvaluatedKey" not in answer:
                 return found
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+def _addresses(item: Item) -> list[str]:
+    """Return the further addresses of an e-mail: those of its copies, and the one for replies."""
+    content = item.get("content", {}).get("M", {})
+    copies = [copy for name in ("cc", "bcc") for copy in content.get(name, {}).get("L", [])]
+    return [address["S"] for address in (*copies, content.get("reply_to", {})) if "S" in address]
 
 
 def _text(item: Item, name: str) -> str | None:

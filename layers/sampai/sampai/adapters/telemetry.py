@@ -10,9 +10,10 @@ from typing import IO, Any, Final
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from sampai.domain.phone import mask
+from sampai.domain.recipient import mask
 
-_NUMBER: Final = re.compile(r"\+[0-9]{7,}")
+_RECIPIENT: Final = re.compile(r"\+[0-9]{7,}|[^\s@<>\"',;:]+@[^\s@<>\"',;:]+")
+"""A phone number, or anything that looks like an e-mail address."""
 _RESERVED: Final = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
 """The attributes of a log record. The logging module refuses fields with these names."""
 
@@ -79,15 +80,15 @@ class PowertoolsTelemetry:
 
 
 def _log_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{name}_" if name in _RESERVED else name: _mask_numbers(value) for name, value in fields.items()}
+    return {f"{name}_" if name in _RESERVED else name: _mask_recipients(value) for name, value in fields.items()}
 
 
-def _mask_numbers(value: Any) -> Any:
-    """Return a value without complete phone numbers: a safeguard, because no code may log one."""
+def _mask_recipients(value: Any) -> Any:
+    """Return a value without complete numbers and addresses: a safeguard, because no code may log one."""
     if value is None or isinstance(value, int | float):
         return value
     if isinstance(value, Mapping):
-        return {_mask_numbers(key): _mask_numbers(entry) for key, entry in value.items()}
+        return {_mask_recipients(key): _mask_recipients(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_mask_numbers(entry) for entry in value]
-    return _NUMBER.sub(lambda number: mask(number[0]), str(value))
+        return [_mask_recipients(entry) for entry in value]
+    return _RECIPIENT.sub(lambda recipient: mask(recipient[0]), str(value))

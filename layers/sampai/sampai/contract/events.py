@@ -7,7 +7,7 @@ from typing import Any, Final, TypedDict
 
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Message
-from sampai.domain.phone import mask
+from sampai.domain.recipient import mask
 from sampai.domain.status import Source, Status
 from sampai.domain.times import to_text
 
@@ -71,7 +71,7 @@ class RequestRejected(TypedDict):
 
 
 def status_changed(message: Message, *, previous: Status | None) -> Event:
-    """Return the event of a message's latest change of status. The number is masked and the text left out."""
+    """Return the event of a message's latest change of status. The recipient is masked and the text left out."""
     failure = message.failure
     detail = MessageStatusChanged(
         message_id=message.message_id,

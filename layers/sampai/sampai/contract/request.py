@@ -23,14 +23,17 @@ from pydantic import (
     Tag,
     ValidationError,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError, from_json
 
+from sampai.domain.email_address import ADDRESS, MAX_CHARACTERS, NAME, is_address, is_sender, normalize_address
 from sampai.domain.failure import Reason
 from sampai.domain.message import MESSAGE_ID, Category, Channel, OnUnknown
 from sampai.domain.outcome import NO_CALL, FailureScope, NotTaken, Taken
 from sampai.domain.phone import E164, has_trunk_zero
+from sampai.domain.recipient import is_email
 from sampai.domain.template import InvalidTemplateError, parse_parameters
 from sampai.domain.times import to_text
 
@@ -47,6 +50,17 @@ MAX_AHEAD: Final = timedelta(days=366)
 
 OPTIONS_LIMIT: Final = 4096
 MAX_LISTS: Final = 10
+MAX_COPIES: Final = 20
+"""The most addresses in `cc`, and in `bcc`."""
+
+MAX_ATTACHMENTS: Final = 10
+
+_LINE: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+"""One line of text without control characters: a line break in a header of an e-mail would begin another header."""
+
+_PLAIN_SENDER: Final = re.compile(r"[\x20-\x7e]{1,64}", re.ASCII)
+_NOT_E164: Final = "must be exactly one E.164 number: + and 7 to 15 ASCII digits"
+_NOT_AN_ADDRESS: Final = "must be exactly one e-mail address in ASCII, of at most 254 characters"
 
 
 def _matches(pattern: re.Pattern[str], expectation: str) -> AfterValidator:
@@ -84,6 +98,22 @@ def _check_trunk_zero(number: str) -> str:
     if has_trunk_zero(number):
         raise PydanticCustomError("trunk_zero", "must not have a 0 right after the country code")
     return number
+
+
+def _check_number(number: str) -> str:
+    if E164.fullmatch(number) is None:
+        raise PydanticCustomError("number", _NOT_E164)
+    return number
+
+
+def _check_address(address: str) -> str:
+    if not is_address(address):
+        raise PydanticCustomError("address", _NOT_AN_ADDRESS)
+    return normalize_address(address)
+
+
+def _check_subscriber(recipient: str) -> str:
+    return _check_address(recipient) if is_email(recipient) else _check_trunk_zero(_check_number(recipient))
 
 
 def _check_size(options: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -125,11 +155,18 @@ MessageId = Annotated[
     _matches(MESSAGE_ID, "must be 1 to 64 of A-Z a-z 0-9 . _ : - and start with a letter or digit"),
     Field(json_schema_extra={"pattern": f"^{MESSAGE_ID.pattern}$"}),
 ]
-Recipient = Annotated[
+_NUMBER_SCHEMA: Final[dict[str, Any]] = {"pattern": f"^{E164.pattern}$"}
+_ADDRESS_SCHEMA: Final[dict[str, Any]] = {"pattern": f"^{ADDRESS.pattern}$", "maxLength": MAX_CHARACTERS}
+
+_SENDER_PATTERN: Final = f"^(?:{ADDRESS.pattern}|{NAME.pattern} <{ADDRESS.pattern}>)$"
+
+EmailAddress = Annotated[str, AfterValidator(_check_address), Field(json_schema_extra=_ADDRESS_SCHEMA)]
+Subscriber = Annotated[
     str,
-    _matches(E164, "must be exactly one E.164 number: + and 7 to 15 ASCII digits"),
-    Field(json_schema_extra={"pattern": f"^{E164.pattern}$"}),
+    AfterValidator(_check_subscriber),
+    Field(json_schema_extra={"anyOf": [_NUMBER_SCHEMA, _ADDRESS_SCHEMA]}),
 ]
+FileName = Annotated[str, StringConstraints(pattern=r"^[^/\\\x00-\x1f\x7f-\x9f\"]{1,128}$")]
 MediaUrl = Annotated[
     str,
     StringConstraints(max_length=2048),
@@ -142,10 +179,9 @@ Base64 = Annotated[
     AfterValidator(_check_base64),
     Field(json_schema_extra={"contentEncoding": "base64", "pattern": _BASE64}),
 ]
-Subscriber = Annotated[Recipient, AfterValidator(_check_trunk_zero)]
 Instant = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_require_rfc3339), AfterValidator(_to_utc)]
 FutureInstant = Annotated[Instant, AfterValidator(_check_ahead)]
-Sender = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\x20-\x7e]+$")]
+Copies = Annotated[tuple[EmailAddress, ...], Field(max_length=MAX_COPIES, strict=False)]
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MetadataValue = Annotated[str, StringConstraints(max_length=512)]
 
@@ -181,9 +217,7 @@ class MediaContent(_Document):
 
     media_url: MediaUrl | None = Field(default=None, repr=False, description="https; fetched by the vendor.")
     media_base64: Base64 | None = Field(default=None, repr=False, description="The file itself. Requires file_name.")
-    file_name: Annotated[str, StringConstraints(pattern=r"^[^/\\\x00-\x1f\x7f\"]{1,128}$")] | None = Field(
-        default=None, repr=False
-    )
+    file_name: FileName | None = Field(default=None, repr=False)
     caption: Annotated[str, StringConstraints(min_length=1)] | None = Field(default=None, repr=False)
 
     @model_validator(mode="after")
@@ -217,6 +251,35 @@ class TemplateContent(_Document):
     )
 
 
+class AttachmentContent(_Document):
+    """A file of an e-mail."""
+
+    file_name: FileName = Field(repr=False)
+    content_base64: Base64 = Field(repr=False)
+
+    def file(self) -> bytes:
+        return b64decode(self.content_base64)
+
+
+class EmailContent(_Document):
+    """An e-mail to one recipient. The body is plain text or HTML."""
+
+    type: Literal["email"]
+    subject: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=255),
+        _matches(_LINE, "must be one line without control characters"),
+        Field(json_schema_extra={"pattern": f"^{_LINE.pattern}$"}),
+    ] = Field(repr=False)
+    body: Annotated[str, StringConstraints(min_length=1)] = Field(repr=False)
+    reply_to: EmailAddress | None = Field(default=None, repr=False)
+    cc: Copies = Field(default=(), repr=False)
+    bcc: Copies = Field(default=(), repr=False)
+    attachments: Annotated[tuple[AttachmentContent, ...], Field(max_length=MAX_ATTACHMENTS, strict=False)] = Field(
+        default=(), repr=False
+    )
+
+
 def _content_type(content: Any) -> Any:
     return content.get("type") if isinstance(content, dict) else getattr(content, "type", None)
 
@@ -224,11 +287,12 @@ def _content_type(content: Any) -> Any:
 Content = Annotated[
     Annotated[TextContent, Tag("text")]
     | Annotated[MediaContent, Tag("media")]
-    | Annotated[TemplateContent, Tag("template")],
+    | Annotated[TemplateContent, Tag("template")]
+    | Annotated[EmailContent, Tag("email")],
     Discriminator(
         _content_type,
         custom_error_type="content_type",
-        custom_error_message="type must be text, media or template",
+        custom_error_message="type must be text, media, template or email",
     ),
 ]
 
@@ -240,6 +304,17 @@ class Audience(_Document):
         tuple[Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f,]{1,100}$")], ...],
         Field(min_length=1, max_length=MAX_LISTS, strict=False),
     ]
+
+
+def _fields_of(recipient: dict[str, Any], sender: dict[str, Any], content_type: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of the fields that depend on the channel."""
+    return {
+        "properties": {
+            "recipient": recipient,
+            "sender": sender,
+            "content": {"properties": {"type": content_type}},
+        }
+    }
 
 
 class SendRequest(_Document):
@@ -254,6 +329,13 @@ class SendRequest(_Document):
                     "then": {"properties": {"recipient": {"type": "null"}, "room_id": {"type": "null"}}},
                 },
                 {
+                    "if": {"required": ["channel"], "properties": {"channel": {"const": Channel.EMAIL}}},
+                    "then": _fields_of(_ADDRESS_SCHEMA, {"pattern": _SENDER_PATTERN}, {"const": "email"}),
+                    "else": _fields_of(
+                        _NUMBER_SCHEMA, {"pattern": f"^{_PLAIN_SENDER.pattern}$"}, {"not": {"const": "email"}}
+                    ),
+                },
+                {
                     "if": _given("room_id"),
                     "then": {"required": ["channel"], "properties": {"channel": {"const": Channel.WHATSAPP_OFFICIAL}}},
                 },
@@ -265,14 +347,19 @@ class SendRequest(_Document):
         description="The caller's own id and idempotency key: one id is always the same message."
     )
     channel: Channel = Channel.SMS
-    recipient: Recipient | None = Field(
-        default=None, repr=False, description="E.164 with +. Required unless audience or room_id is given."
+    recipient: str | None = Field(
+        default=None,
+        repr=False,
+        description="E.164 with +, or an e-mail address on email. Required unless audience or room_id is given.",
     )
     audience: Audience | None = Field(default=None, description="Lists kept at the vendor, instead of a recipient.")
     room_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = Field(
         default=None, description="The conversation to reply in; whatsapp_official only."
     )
-    sender: Sender | None = Field(default=None, description="Sender id or label. Default: the sender in the settings.")
+    sender: str | None = Field(
+        default=None,
+        description="Sender id or label; on email an address, or a name with one. Default: the sender in the settings.",
+    )
     content: Content
     category: Category = Category.TRANSACTIONAL
     provider: str | None = Field(default=None, description="Name of a provider; without it the route decides.")
@@ -287,6 +374,32 @@ class SendRequest(_Document):
     provider_options: Annotated[dict[str, dict[str, Any]], AfterValidator(_check_size)] = Field(
         default_factory=dict, repr=False, description=f"By provider; at most {OPTIONS_LIMIT} bytes of JSON."
     )
+
+    # A channel that is not valid is reported by itself: `info.data` then lacks it.
+    @field_validator("recipient")
+    @classmethod
+    def _fits_recipient(cls, recipient: str | None, info: ValidationInfo) -> str | None:
+        if recipient is None or "channel" not in info.data:
+            return recipient
+        return (_check_address if info.data["channel"] is Channel.EMAIL else _check_number)(recipient)
+
+    @field_validator("sender")
+    @classmethod
+    def _fits_sender(cls, sender: str | None, info: ValidationInfo) -> str | None:
+        if sender is None or "channel" not in info.data:
+            return sender
+        if info.data["channel"] is Channel.EMAIL:
+            if not is_sender(sender):
+                raise PydanticCustomError("sender", "must be an e-mail address, or a name and an address in <>")
+        elif _PLAIN_SENDER.fullmatch(sender) is None:
+            raise PydanticCustomError("sender", "must be 1 to 64 printable ASCII characters")
+        return sender
+
+    @model_validator(mode="after")
+    def _has_content_of_its_channel(self) -> "SendRequest":
+        if isinstance(self.content, EmailContent) is not (self.channel is Channel.EMAIL):
+            raise PydanticCustomError("content", "content.type: email, and only that, on the channel email")
+        return self
 
     @model_validator(mode="after")
     def _has_one_destination(self) -> "SendRequest":
@@ -330,7 +443,7 @@ class CancelRequest(_Document):
 
 
 class OptOutRequest(_Document):
-    """A request to send a number no more promotional messages."""
+    """A request to send a number or an e-mail address no more promotional messages."""
 
     opt_out: Subscriber = Field(repr=False)
     at: Instant | None = Field(
@@ -339,7 +452,7 @@ class OptOutRequest(_Document):
 
 
 class OptInRequest(_Document):
-    """A request to allow promotional messages to a number again."""
+    """A request to allow promotional messages to a number or an e-mail address again."""
 
     opt_in: Subscriber = Field(repr=False)
     at: Instant | None = Field(

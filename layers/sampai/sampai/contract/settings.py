@@ -1,6 +1,7 @@
 """The settings document: an SSM parameter that an operator can change without a deployment."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -42,7 +43,7 @@ Url = Annotated[str, AfterValidator(_check_url)]
 Name = Annotated[str, StringConstraints(pattern=f"^{PROVIDER_NAME.pattern}$")]
 Zone = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_check_zone)]
 Age = Annotated[int, Field(ge=0, le=86_400)]
-Sender = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Sender = Annotated[str, StringConstraints(min_length=1, max_length=320)]
 Words = Annotated[tuple[Annotated[str, StringConstraints(min_length=1, max_length=40)], ...], Field(max_length=50)]
 Country = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}|\*)$")]
 NamedCountry = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
@@ -56,6 +57,14 @@ Balance = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
 
 class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A limit on the messages per second. Messages with the same name share it."""
+
+    name: str
+    per_second: float
 
 
 class ProviderSettings(_Document):
@@ -86,6 +95,10 @@ class ProviderSettings(_Document):
         default=None,
         description="Age of an attempt in seconds from which a polled `delivered` is believed; before it, the word "
         "counts as `sent`. null: the provider's own default.",
+    )
+    rates: dict[Channel, Rate | None] = Field(
+        default_factory=dict,
+        description="Messages per second by channel; each overrides `max_per_second` and is counted by itself.",
     )
 
 
@@ -137,9 +150,16 @@ class Settings(_Document):
         routes = self.routes.get(channel, {})
         return routes.get(country or "*", routes.get("*", ()))
 
-    def rates(self) -> dict[str, float]:
-        """Return `max_per_second` of the providers that have one, by provider name."""
-        return {name: given.max_per_second for name, given in self.providers.items() if given.max_per_second}
+    def pace_of(self, provider: str | None, channel: Channel) -> Pace | None:
+        """Return the limit on the messages to a provider on a channel, or None if there is none."""
+        given = self.providers.get(provider or "")
+        if given is None:
+            return None
+        if channel in given.rates:
+            rate = given.rates[channel]
+            return None if rate is None else Pace(name=f"{provider}#{channel}", per_second=rate)
+        rate = given.max_per_second
+        return None if rate is None else Pace(name=provider or "", per_second=rate)
 
     def limits_in_force(self) -> dict[Limit, int]:
         """Return the quotas that are set."""
@@ -187,12 +207,15 @@ def default_settings() -> dict[str, Any]:
 
 
 def _default_provider(type_name: str) -> dict[str, Any]:
-    first, *_ = load(type_name)
+    first, *_ = apis = load(type_name)
     defaults: dict[str, Any] = {"type": type_name, "base_url": first.default_base_url, "sender": first.default_sender}
     if first.capabilities.timezone is not None:
         defaults["timezone"] = first.capabilities.timezone
     if first.capabilities.delivered_after_seconds:
         defaults["delivered_after_seconds"] = first.capabilities.delivered_after_seconds
+    rates = {api.capabilities.channel.value: api.capabilities.max_per_second for api in apis}
+    if known := {channel: rate for channel, rate in rates.items() if rate is not None}:
+        defaults["rates"] = known
     return defaults
 
 

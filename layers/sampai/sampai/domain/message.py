@@ -28,6 +28,7 @@ class Channel(StrEnum):
     SMS = "sms"
     WHATSAPP = "whatsapp"
     WHATSAPP_OFFICIAL = "whatsapp_official"
+    EMAIL = "email"
 
 
 class Category(StrEnum):
@@ -62,23 +63,56 @@ class Media:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttachedFile:
+    """A file of an e-mail. Its bytes are in the media store."""
+
+    file_name: str = field(repr=False)
+    size: int
+    """In bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Email:
+    """An e-mail. Its files are one after the other in our media store, under `media_key`."""
+
+    subject: str = field(repr=False)
+    body: str = field(repr=False)
+    """Plain text or HTML: the vendor decides how it is shown."""
+    reply_to: str | None = field(default=None, repr=False)
+    cc: tuple[str, ...] = field(default=(), repr=False)
+    bcc: tuple[str, ...] = field(default=(), repr=False)
+    files: tuple[AttachedFile, ...] = ()
+    media_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownContent:
     """A content of a newer release, exactly as it is stored. This release keeps it, and does not send it."""
 
     stored: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-Content = Text | Media | Template | UnknownContent
+Content = Text | Media | Template | Email | UnknownContent
 
 
 def text_of_content(content: Content | None) -> str:
-    """Return the free text of a content: the text of a message, or a caption. A vendor's list is searched for it."""
+    """Return the free text of a content: the text of a message, or a caption. A vendor's list is searched for it.
+
+    The text of an e-mail is its subject and its body, on lines of their own.
+    """
     match content:
         case Text():
             return content.text
         case Media():
             return content.caption or ""
+        case Email():
+            return f"{content.subject}\n{content.body}"
     return ""
+
+
+def file_key_of(content: Content | None) -> str | None:
+    """Return the key of the stored file of a content, or of all its files, or None if it has none."""
+    return content.media_key if isinstance(content, Media | Email) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +120,7 @@ class Attachments:
     """The file and the encryption key of a message. They are stored apart from it and loaded to send it."""
 
     file: bytes | None = field(default=None, repr=False)
+    """The files of an e-mail are one after the other."""
     encryption_key: str | None = field(default=None, repr=False)
 
 
@@ -112,6 +147,7 @@ class Message:
     channel: Channel = Channel.SMS
     category: Category = Category.TRANSACTIONAL
     recipient: str | None = field(default=None, repr=False)
+    """A number in E.164, or an e-mail address."""
     audience: tuple[str, ...] = ()
     """Contact lists at the vendor, instead of a recipient."""
     room_id: str | None = None

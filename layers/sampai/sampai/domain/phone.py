@@ -1,9 +1,7 @@
 """E.164 numbers: their format, their country, and their masked form."""
 
-import hmac
 import re
 import unicodedata
-from hashlib import sha256
 from typing import Final
 
 E164: Final = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
@@ -85,12 +83,17 @@ def _drop_trunk_zero(number: str) -> str:
 
 
 def calling_code_of(number: str) -> str | None:
-    """Return the country calling code of an E.164 number, or None if it is not assigned."""
+    """Return the country calling code of an E.164 number, or None if it is not assigned, or for any other text."""
+    if not number.startswith("+"):
+        return None
     return next((number[1 : 1 + n] for n in (1, 2, 3) if number[1 : 1 + n] in _CALLING_CODES), None)
 
 
 def country_of(number: str) -> str | None:
-    """Return the ISO 3166-1 alpha-2 code of an E.164 number's country, or None if its code is not assigned."""
+    """Return the ISO 3166-1 alpha-2 code of an E.164 number's country, or None if its code is not assigned.
+
+    An e-mail address has no country.
+    """
     code = calling_code_of(number)
     return None if code is None else _CALLING_CODES[code]
 
@@ -106,11 +109,6 @@ def mentions(text: str, number: str) -> bool:
     prefix = rf"(?:(?:00{gap})?{code}{gap})?(?:0{gap})?"
     digits = "".join(str(unicodedata.decimal(character, character)) for character in text)
     return re.search(rf"(?<!\d){prefix}{national}(?!\d)", digits) is not None
-
-
-def keyed_digest(number: str, key: bytes) -> str:
-    """Return the HMAC-SHA256 of a number in hex. Without the key, a search through all numbers reveals nothing."""
-    return hmac.new(key, number.encode(), sha256).hexdigest()
 
 
 def mask(number: str) -> str:

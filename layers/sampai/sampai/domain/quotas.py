@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from sampai.domain.failure import Failure, Reason
+from sampai.domain.recipient import fold, is_email
 
 _SUBSCRIBER_DIGITS: Final = 4
 """Rented numbers are consecutive. Ten thousand consecutive numbers share all digits except the last four."""
@@ -36,7 +37,10 @@ class QuotaCounter:
 
 
 def quota_counters_of(recipient: str | None, limits: Mapping[Limit, int], *, now: datetime) -> tuple[QuotaCounter, ...]:
-    """Return the counters of a new message, the narrowest first. Without a recipient only `per_day` counts."""
+    """Return the counters of a new message, the narrowest first. Without a recipient only `per_day` counts.
+
+    An e-mail address has no prefix: addresses are not rented in blocks.
+    """
     hour = now.replace(minute=0, second=0, microsecond=0)
     day = hour.replace(hour=0)
     this_hour = hour + _HOUR, f"{hour:%Y-%m-%dT%H}"
@@ -44,10 +48,11 @@ def quota_counters_of(recipient: str | None, limits: Mapping[Limit, int], *, now
     counted = [(Limit.PER_DAY, "all", *today)]
     if recipient is not None:
         counted += [
-            (Limit.PER_RECIPIENT_PER_HOUR, f"recipient#{recipient}", *this_hour),
-            (Limit.PER_RECIPIENT_PER_DAY, f"recipient#{recipient}", *today),
-            (Limit.PER_PREFIX_PER_HOUR, f"prefix#{recipient[:-_SUBSCRIBER_DIGITS]}", *this_hour),
+            (Limit.PER_RECIPIENT_PER_HOUR, f"recipient#{fold(recipient)}", *this_hour),
+            (Limit.PER_RECIPIENT_PER_DAY, f"recipient#{fold(recipient)}", *today),
         ]
+    if recipient is not None and not is_email(recipient):
+        counted.append((Limit.PER_PREFIX_PER_HOUR, f"prefix#{recipient[:-_SUBSCRIBER_DIGITS]}", *this_hour))
     counters = {
         limit: QuotaCounter(limit=limit, maximum=limits[limit], key=f"{subject}#{period}", ends_at=ends_at)
         for limit, subject, ends_at, period in counted

@@ -9,13 +9,18 @@ from typing import Any, ClassVar, Final
 
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse
-from sampai.domain.message import Channel, Content, Media, Message, Text, text_of_content
+from sampai.domain.message import Channel, Content, Email, Media, Message, Text, text_of_content
 from sampai.domain.outcome import Outcome
 from sampai.domain.template import Template
 
 _OPTION: Final = re.compile(r"(?!.*[0-9]{3})[A-Za-z][A-Za-z0-9_]{0,39}", re.ASCII)
 
-CONTENT_TYPES: Final[Mapping[type[Content], str]] = {Text: "text", Media: "media", Template: "template"}
+CONTENT_TYPES: Final[Mapping[type[Content], str]] = {
+    Text: "text",
+    Media: "media",
+    Template: "template",
+    Email: "email",
+}
 """The name of each content type in a request."""
 
 
@@ -33,8 +38,11 @@ class Capabilities:
     """Names of the credentials in the secret. The provider is unusable on this channel while one is missing."""
     contents: frozenset[type[Content]] = frozenset({Text})
     max_characters: int
-    """The longest text or caption."""
+    """The longest text or caption; of an e-mail, the longest subject and body together."""
     max_file_bytes: int = 0
+    """The largest file; of an e-mail, all its files together."""
+    max_per_second: float | None = None
+    """The messages per second that the vendor takes from one account on this channel: a default of the settings."""
     options: Mapping[str, type] = field(default_factory=dict)
     """Accepted `provider_options`, with the JSON type of each value."""
     key_option: str | None = None
@@ -128,10 +136,12 @@ class Provider(ABC):
     def _validate_size(self, content: Content | None) -> Failure | None:
         can = self.capabilities
         if len(text_of_content(content)) > can.max_characters:
-            name = "caption" if isinstance(content, Media) else "text"
+            name = "caption" if isinstance(content, Media) else "body" if isinstance(content, Email) else "text"
             return _too_long(f"content.{name}: {self.name} takes {can.max_characters} characters")
         if isinstance(content, Media) and (content.size or 0) > can.max_file_bytes:
             return _too_long(f"content.media_base64: {self.name} takes {can.max_file_bytes} bytes")
+        if isinstance(content, Email) and sum(file.size for file in content.files) > can.max_file_bytes:
+            return _too_long(f"content.attachments: {self.name} takes {can.max_file_bytes} bytes in all")
         return None
 
     def sender_of(self, message: Message) -> str | None:

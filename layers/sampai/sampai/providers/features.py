@@ -8,6 +8,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
 
 from sampai.domain.account import AccountStatus
 from sampai.domain.http import HttpRequest, HttpResponse, WebhookRequest
@@ -94,6 +95,10 @@ class SupportsListing(Provider):
 
 class SupportsReferences(Provider):
     """The vendor returns our reference in lists and reports, so a reference alone identifies a message."""
+
+    are_references_complete: ClassVar[bool] = True
+    """Whether every row of a list has the reference that was sent. Otherwise a row without one is compared by
+    recipient, text and time."""
 
     @abstractmethod
     def reference_of(self, message: Message) -> str:

@@ -10,7 +10,7 @@ from sampai.providers.base import Provider
 from sampai.providers.features import SupportsWebhooks
 
 PROVIDERS: Final = {
-    "nomsa": ("nomsa.sms.Nomsa",),
+    "nomsa": ("nomsa.sms.Nomsa", "nomsa.email.NomsaEmail"),
     "smsnoc": ("smsnoc.SmsNoc",),
     "smspoh": ("smspoh.SmsPoh",),
     "nusasms": (

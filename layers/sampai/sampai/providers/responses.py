@@ -108,11 +108,13 @@ def _clamp(seconds: float) -> float:
 def parse_id(value: object) -> str | None:
     """Return a vendor's id if it can be stored and requested: 1 to 200 printable characters, not only spaces.
 
-    U+FFFD stands for bytes that could not be decoded, so an id with it is not the vendor's.
+    A JSON number is the text of its digits. U+FFFD stands for bytes that could not be decoded, so an id with it is not
+    the vendor's.
     """
-    if not isinstance(value, str) or not value.strip() or len(value) > MAX_ID_CHARACTERS:
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if not text.strip() or len(text) > MAX_ID_CHARACTERS:
         return None
-    return value if value.isprintable() and "\ufffd" not in value else None
+    return text if text.isprintable() and "\ufffd" not in text else None
 
 
 def parse_cost(value: object) -> str | None:

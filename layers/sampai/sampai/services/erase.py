@@ -1,10 +1,10 @@
-"""Erase: remove a person from every table. The opt-out of the number stays, as a keyed digest."""
+"""Erase: remove a person from every table. The opt-out of the recipient stays, as a keyed digest."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from sampai.domain.message import Message, erase_person
-from sampai.domain.phone import mentions
+from sampai.domain.recipient import mentions
 from sampai.services.ports.encryption_keys import EncryptionKeyStore
 from sampai.services.ports.messages import Messages
 from sampai.services.ports.personal_data import PersonalData
@@ -46,7 +46,7 @@ class EraseService:
         self._clock = clock
 
     def erase(self, number: str) -> Erased:
-        """Remove an E.164 number, its texts and its metadata from every table, and return counts.
+        """Remove a number or an e-mail address, its texts and its metadata from every table, and return counts.
 
         A message keeps its id, its status and its fingerprint, so that its id is never sent again. A waiting message is
         canceled. Run it again after any error: each step finds the items that are left. Raises UnavailableError.

@@ -6,7 +6,7 @@ from functools import partial
 
 from sampai.contract.events import Event, message_received, status_changed
 from sampai.domain.inbound import Inbound
-from sampai.domain.message import Media, Message
+from sampai.domain.message import Message, file_key_of
 from sampai.domain.status import Status
 from sampai.services.ports.encryption_keys import EncryptionKeyStore
 from sampai.services.ports.events import EventBus
@@ -80,8 +80,8 @@ class PublishService:
 
     def _discard(self, before: Message, after: Message) -> None:
         """Delete the file of a message, and its encryption key if no vendor took it. Raises UnavailableError."""
-        if isinstance(before.content, Media) and before.content.media_key is not None:
-            self._media.delete(before.content.media_key)
+        if (file_key := file_key_of(before.content)) is not None:
+            self._media.delete(file_key)
         # A vendor that took the message keeps its encrypted text, so the key remains readable. Only a message with
         # options can be encrypted.
         if before.provider_options and after.status in (Status.CANCELED, Status.FAILED):

@@ -9,6 +9,7 @@ from sampai.contract.settings import Settings
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import Channel, Message, count_segments
 from sampai.domain.phone import country_of
+from sampai.domain.recipient import is_email
 from sampai.domain.webhook_token import webhook_token
 from sampai.providers.base import Provider, ProviderConfig
 from sampai.providers.registry import load, on_channel
@@ -172,8 +173,11 @@ def _no_route(message: Message) -> str:
 
 
 def _validate_country(recipient: str | None, allowed: Collection[str] | None) -> Failure | None:
-    """Return a failure if the country of a number is not allowed. `allowed` has ISO 3166-1 codes; None allows all."""
-    if recipient is None or allowed is None or country_of(recipient) in allowed:
+    """Return a failure if the country of a number is not allowed. `allowed` has ISO 3166-1 codes; None allows all.
+
+    An e-mail address has no country.
+    """
+    if recipient is None or allowed is None or is_email(recipient) or country_of(recipient) in allowed:
         return None
     return Failure(reason=Reason.BLOCKED, detail="recipient: its country is not allowed")
 

@@ -11,13 +11,14 @@ from sampai.contract.request import SendRequest, parse_request
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpResponse
 from sampai.domain.inbound import Conversation
-from sampai.domain.message import Category, Channel, Message
+from sampai.domain.message import Category, Channel
 from sampai.domain.status import Status
 from sampai.domain.template import Catalogue, TemplateInfo
 from sampai.services.ports.configuration import Secret
 from sampai.services.ports.eligibility import EligibilityData
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.routing import Routing
+from sampai.services.send.drafts import build_draft
 from sampai.services.send.eligibility import EligibilityQuery, eligibility_query, load_eligibility
 from tests.fakes import START, FixedSettings, InMemoryDirectory, statuses
 from tests.harness.application import Application, request
@@ -39,17 +40,27 @@ QUERIES: list[tuple[str, dict[str, Any], EligibilityQuery]] = [
     (
         "a promotional text",
         {"recipient": NUMBER, "category": "promotional"},
-        EligibilityQuery(number=NUMBER, is_promotional=True),
+        EligibilityQuery(numbers=frozenset({NUMBER}), is_promotional=True),
     ),
     (
         "a promotional text by WhatsApp",
         {"recipient": NUMBER, "category": "promotional", "channel": "whatsapp"},
-        EligibilityQuery(number=NUMBER, is_promotional=True),
+        EligibilityQuery(numbers=frozenset({NUMBER}), is_promotional=True),
     ),
     (
         "a promotional text to a list",
         {"recipient": None, "audience": {"lists": ["a"]}, "category": "promotional"},
         EligibilityQuery(is_promotional=True),
+    ),
+    (
+        "a promotional e-mail with copies",
+        {
+            "recipient": "a@a.kh",
+            "channel": "email",
+            "category": "promotional",
+            "content": {"type": "email", "subject": "x", "body": "x", "cc": ["b@a.kh"], "bcc": ["c@a.kh"]},
+        },
+        EligibilityQuery(numbers=frozenset({"a@a.kh", "b@a.kh", "c@a.kh"}), is_promotional=True),
     ),
     ("a template", OFFICIAL, EligibilityQuery(catalogues=TEMPLATES)),
     (
@@ -60,7 +71,7 @@ QUERIES: list[tuple[str, dict[str, Any], EligibilityQuery]] = [
     (
         "a promotional reply",
         OFFICIAL | {"room_id": CONVERSATION, "category": "promotional"},
-        EligibilityQuery(number=NUMBER, room_id=CONVERSATION, is_promotional=True, catalogues=TEMPLATES),
+        EligibilityQuery(numbers=frozenset({NUMBER}), room_id=CONVERSATION, is_promotional=True, catalogues=TEMPLATES),
     ),
 ]
 
@@ -69,19 +80,9 @@ QUERIES: list[tuple[str, dict[str, Any], EligibilityQuery]] = [
 def test_a_request_and_its_message_have_the_same_query(changes: dict[str, Any], query: EligibilityQuery) -> None:
     asked = parse_request(request(**changes), now=START)
     assert isinstance(asked, SendRequest)
-    message = Message(
-        message_id="m-1",
-        status=Status.QUEUED,
-        channel=asked.channel,
-        category=asked.category,
-        recipient=asked.recipient,
-        room_id=asked.room_id,
-        created_at=START,
-        updated_at=START,
-        occurred_at=START,
-    )
-
     routing = Routing(FixedSettings().settings, Secret())
+    message = build_draft(asked, fingerprint="f", group=None, routing=routing, now=START)
+
     assert eligibility_query(asked, routing) == query
     assert eligibility_query(message, routing) == query
 
@@ -109,7 +110,7 @@ class RecordingDirectory(InMemoryDirectory):
 
 
 def by_number(number: str) -> EligibilityQuery:
-    return EligibilityQuery(number=number, is_promotional=True)
+    return EligibilityQuery(numbers=frozenset({number}), is_promotional=True)
 
 
 def in_room(room_id: str, *, is_promotional: bool = False) -> EligibilityQuery:
@@ -170,7 +171,7 @@ def test_no_number_is_read_twice() -> None:
     directory = RecordingDirectory()
     directory.record_conversation(Conversation(room_id="r-1", number="+1", last_inbound_at=START))
 
-    load_eligibility(directory, [EligibilityQuery(number="+1", room_id="r-1", is_promotional=True)])
+    load_eligibility(directory, [EligibilityQuery(numbers=frozenset({"+1"}), room_id="r-1", is_promotional=True)])
 
     assert directory.reads == [({"+1"}, {"r-1"}, set())]
 

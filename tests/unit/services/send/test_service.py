@@ -148,7 +148,7 @@ BAD_REQUESTS = [
         "unknown channel",
         request(channel="fax"),
         "m-1",
-        "channel: Input should be 'sms', 'whatsapp' or 'whatsapp_official'",
+        "channel: Input should be 'sms', 'whatsapp', 'whatsapp_official' or 'email'",
     ),
     (
         "time without a zone",

@@ -19,9 +19,9 @@ from sampai.domain.times import parse_vendor_time
 from sampai.domain.webhook_fields import read_fields
 from sampai.providers.base import Capabilities
 from sampai.providers.features import SupportsTemplateFallback, SupportsWebhooks
+from sampai.providers.multipart import File, post_multipart
 from sampai.providers.nusasms.common import ID, JAKARTA, NAME, SENDER, WORD, parse_number, parse_text, require_text
 from sampai.providers.nusasms.json_api import Check, JsonApi
-from sampai.providers.nusasms.multipart import File, post_multipart
 from sampai.providers.responses import UnreadableAnswerError
 
 # "Message Status" shows only `read`. The others are a guess from the public code of a client.
@@ -172,7 +172,7 @@ class NusaSmsWhatsAppOfficial(JsonApi, SupportsTemplateFallback, SupportsWebhook
             parts |= self._build_media(message, message.content)
         else:
             parts |= {"type": "text", "text": self.text_of(message)}
-        return post_multipart(self._url("wa_official/message/reply"), parts, headers=self._headers)
+        return post_multipart(self._url("wa_official/message/reply"), parts.items(), headers=self._headers)
 
     def window_fallback(self, message: Message) -> Template | None:
         """Return the template of the options. Raise InvalidTemplateError if `validate` would refuse it."""

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sampai.domain.message import Message, text_of_content
+from sampai.domain.recipient import fold, is_email
 from sampai.domain.report import Report
 from sampai.providers.base import Provider
 from sampai.providers.features import ListedMessage, ListPage, SupportsBatchSend, SupportsListing, SupportsReferences
@@ -59,10 +60,12 @@ class RowMatcher:
 def _matches(provider: Provider, row: ListedMessage, report: Report, message: Message) -> bool:
     """Compare by our reference if the vendor echoes it, else by number, text and time."""
     is_alone = not isinstance(provider, SupportsBatchSend) or provider.batch_key(message) is None
-    if isinstance(provider, SupportsReferences) and (report.reference or is_alone):
+    if isinstance(provider, SupportsReferences) and (
+        report.reference or (is_alone and provider.are_references_complete)
+    ):
         return report.reference == provider.reference_of(message)
     return (
-        _digits(row.recipient) == _digits(message.recipient or "")
+        _is_listed_recipient(row.recipient, message.recipient or "")
         and message.content is not None
         and _is_listed_text(provider, row.text, text_of_content(message.content))
         and _is_near(row.created_at, message.attempted_at)
@@ -80,6 +83,11 @@ def _is_near(created_at: datetime | None, attempted_at: datetime | None) -> bool
     return (
         created_at is None or attempted_at is None or attempted_at - MAX_EARLY <= created_at <= attempted_at + MAX_LATE
     )
+
+
+def _is_listed_recipient(listed: str, ours: str) -> bool:
+    """Compare numbers by their digits, and addresses in any case: a vendor may change the rest."""
+    return fold(listed.strip()) == fold(ours) if is_email(ours) else _digits(listed) == _digits(ours)
 
 
 def _digits(number: str) -> str:

@@ -1,4 +1,4 @@
-"""Everything that the tables keep under a phone number, except the messages themselves."""
+"""Everything that the tables keep under a number or an e-mail address, except the messages themselves."""
 
 from collections.abc import Collection
 from typing import Protocol
@@ -12,7 +12,7 @@ class PersonalData(Protocol):
         ...
 
     def messages_of(self, number: str, conversations: Collection[str]) -> list[str]:
-        """Return the ids of the messages to a number, or in one of the conversations."""
+        """Return the ids of the messages to a number or address, with copies to it, or in one of the conversations."""
         ...
 
     def delete_files(self, message_ids: Collection[str]) -> int:

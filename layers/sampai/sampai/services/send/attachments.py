@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sampai.domain.message import Attachments, Media, Message
+from sampai.domain.message import Attachments, Email, Media, Message, file_key_of
 from sampai.domain.outcome import Outcome, Taken
 from sampai.providers.base import Provider
 from sampai.providers.features import SupportsEncryption
@@ -29,14 +29,14 @@ class AttachmentStore:
         if attachments.encryption_key is not None:
             key = self._encryption_keys.get_or_create(message, attachments.encryption_key)
             attachments = replace(attachments, encryption_key=key)
-        if attachments.file is not None and isinstance(content, Media):
+        if attachments.file is not None and isinstance(content, Media | Email):
             content = replace(content, media_key=self._media.store(message, attachments.file))
         return replace(message, content=content, attachments=attachments)
 
     def load(self, message: Message, provider: Provider) -> Message:
         """Return a message with the attachments that the provider needs. Raises UnavailableError."""
         attachments = message.attachments
-        file_key = _file_key(message)
+        file_key = file_key_of(message.content)
         if file_key is not None and attachments.file is None:
             attachments = replace(attachments, file=self._media.load(file_key))
         is_encrypted = isinstance(provider, SupportsEncryption) and provider.encrypts(message)
@@ -58,14 +58,10 @@ class AttachmentStore:
 
     def discard_file(self, message: Message, *, stored: Message) -> None:
         """Delete the file of a message, unless the stored message may still be sent with it."""
-        key = _file_key(message)
-        if key is None or (stored.status.may_be_sent and _file_key(stored) == key):
+        key = file_key_of(message.content)
+        if key is None or (stored.status.may_be_sent and file_key_of(stored.content) == key):
             return
         try:
             self._media.delete(key)
         except UnavailableError:
             self._telemetry.warning("file not discarded", message_id=message.message_id)
-
-
-def _file_key(message: Message) -> str | None:
-    return message.content.media_key if isinstance(message.content, Media) else None

@@ -5,9 +5,20 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sampai.contract.request import MediaContent, SendRequest, TemplateContent
+from sampai.contract.request import EmailContent, MediaContent, SendRequest, TemplateContent
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Attachments, Channel, Content, Media, Message, Text, blank_message, count_segments
+from sampai.domain.message import (
+    AttachedFile,
+    Attachments,
+    Channel,
+    Content,
+    Email,
+    Media,
+    Message,
+    Text,
+    blank_message,
+    count_segments,
+)
 from sampai.domain.phone import has_trunk_zero
 from sampai.domain.template import Template, parse_parameters
 from sampai.domain.typography import replace_typographic
@@ -122,6 +133,19 @@ def _build_content(request: SendRequest) -> tuple[Content, Attachments]:
                     recipient_name=template.recipient_name,
                 ),
                 Attachments(),
+            )
+        case EmailContent() as email:
+            files = [(attachment.file_name, attachment.file()) for attachment in email.attachments]
+            return (
+                Email(
+                    subject=email.subject,
+                    body=email.body,
+                    reply_to=email.reply_to,
+                    cc=email.cc,
+                    bcc=email.bcc,
+                    files=tuple(AttachedFile(file_name=name, size=len(data)) for name, data in files),
+                ),
+                Attachments(file=b"".join(data for _, data in files) if files else None),
             )
         case text:
             return Text(text=text.text), Attachments()

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sampai.contract.request import SendRequest
+from sampai.contract.request import EmailContent, SendRequest
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Attachments, Category, Channel, Message
+from sampai.domain.message import Attachments, Category, Channel, Email, Message
 from sampai.domain.template import Template
 from sampai.providers.base import Provider
 from sampai.providers.features import SupportsTemplateFallback
@@ -18,19 +18,20 @@ from sampai.services.routing import Routing
 class EligibilityQuery:
     """The facts that one message depends on. Most messages depend on none; then the query is false."""
 
-    number: str | None = field(default=None, repr=False)
+    numbers: frozenset[str] = field(default=frozenset(), repr=False)
+    """Numbers and addresses that may have opted out."""
     room_id: str | None = None
     is_promotional: bool = False
     catalogues: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
-        return self.number is not None or self.room_id is not None or bool(self.catalogues)
+        return bool(self.numbers) or self.room_id is not None or bool(self.catalogues)
 
 
 def eligibility_query(subject: SendRequest | Message, routing: Routing) -> EligibilityQuery:
     is_promotional = subject.category is Category.PROMOTIONAL
     return EligibilityQuery(
-        number=subject.recipient if is_promotional else None,
+        numbers=_recipients_of(subject) if is_promotional else frozenset(),
         room_id=subject.room_id,
         is_promotional=is_promotional,
         catalogues=_catalogues(subject.channel, routing),
@@ -45,7 +46,7 @@ def load_eligibility(reader: EligibilityReader, queries: Iterable[EligibilityQue
     asked = [query for query in queries if query]
     if not asked:
         return EligibilityData()
-    numbers = {query.number for query in asked if query.number is not None}
+    numbers = {number for query in asked for number in query.numbers}
     data = reader.look_up(
         numbers=numbers,
         conversations={query.room_id for query in asked if query.room_id is not None},
@@ -70,6 +71,8 @@ def check_eligibility(message: Message, provider: Provider, data: EligibilityDat
     """
     if message.category is Category.PROMOTIONAL and message.recipient in data.opted_out:
         return Failure(reason=Reason.OPTED_OUT, detail="recipient: asked for no promotional messages")
+    if message.category is Category.PROMOTIONAL and not data.opted_out.isdisjoint(_recipients_of(message)):
+        return Failure(reason=Reason.OPTED_OUT, detail="content: a copy is for an opted-out address")
     if message.room_id is not None:
         return _check_conversation(message, message.room_id, provider, data, now)
     return _check_template(message, provider, data, now)
@@ -101,6 +104,13 @@ def _check_template(message: Message, provider: Provider, data: EligibilityData,
     if catalogue is None or not catalogue.is_fresh(now) or not isinstance(message.content, Template):
         return message
     return catalogue.validate(message.content, provider.sender_of(message)) or message
+
+
+def _recipients_of(subject: SendRequest | Message) -> frozenset[str]:
+    """Return the recipient of a message, and those of its copies."""
+    content = subject.content
+    copies = (*content.cc, *content.bcc) if isinstance(content, Email | EmailContent) else ()
+    return frozenset(copies if subject.recipient is None else (subject.recipient, *copies))
 
 
 def _catalogues(channel: Channel, routing: Routing) -> frozenset[str]:

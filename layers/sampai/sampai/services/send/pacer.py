@@ -1,10 +1,11 @@
-"""The pacing stage: all workers together keep to the `max_per_second` of a provider."""
+"""The pacing stage: all workers together keep to the messages per second of a provider, or of its channel."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from sampai.contract.settings import Pace, Settings
 from sampai.domain.message import Category, Message, end_hold, urgency
 from sampai.services.deadline import Deadline
 from sampai.services.ports.rate_limiter import RateLimiter
@@ -51,12 +52,12 @@ class Pacer:
 
         One-time passwords come first, then the messages that expire first.
         """
-        rates = batch.configuration.settings.rates()
+        settings = batch.configuration.settings
         sending = [item for item in batch.items if item.provider is not None]
-        paced = [item for item in sending if item.message.provider in rates]
+        paced = [item for item in sending if _pace_of(item, settings)]
         if not paced:
             return
-        self._reserve(paced, rates, batch.deadline, may_wait=len(paced) == len(sending), claim_time=CLAIM_TIME)
+        self._reserve(paced, settings, batch.deadline, may_wait=len(paced) == len(sending), claim_time=CLAIM_TIME)
         now = self._clock()
         for item in paced:
             if item.starts_at is None:
@@ -68,43 +69,45 @@ class Pacer:
 
         A message that gets no new reservation is not sent in this batch.
         """
-        rates = batch.configuration.settings.rates()
+        settings = batch.configuration.settings
         now = self._clock()
         paced = [item for item in batch.items if item.starts_at is not None]
-        gone = Counter(item.message.provider for item in paced if item.starts_at is not None and item.starts_at < now)
-        behind = {name for name, count in gone.items() if name and count > max(MAX_LATE, rates[name] * LATE_SHARE)}
-        late = [item for item in paced if item.message.provider in behind]
+        gone = Counter(
+            _pace_of(item, settings) for item in paced if item.starts_at is not None and item.starts_at < now
+        )
+        behind = {pace for pace, count in gone.items() if pace and count > max(MAX_LATE, pace.per_second * LATE_SHARE)}
+        late = [item for item in paced if _pace_of(item, settings) in behind]
         for item in late:
             item.starts_at = _NEVER
-        self._reserve(late, rates, batch.deadline, may_wait=True, claim_time=timedelta(0))
+        self._reserve(late, settings, batch.deadline, may_wait=True, claim_time=timedelta(0))
 
     def _reserve(
         self,
         items: Sequence[BatchItem],
-        rates: Mapping[str, float],
+        settings: Settings,
         deadline: Deadline,
         *,
         may_wait: bool,
         claim_time: timedelta,
     ) -> None:
-        by_provider: dict[str, list[BatchItem]] = {}
+        by_pace: dict[Pace, list[BatchItem]] = {}
         for item in sorted(items, key=lambda item: urgency(item.message)):
-            by_provider.setdefault(item.message.provider or "", []).append(item)
-        max_wait = MAX_INLINE_WAIT_SECONDS if may_wait and len(by_provider) == 1 else 0.0
-        for provider, group in by_provider.items():
-            self._reserve_for_provider(provider, group, rates[provider], max_wait, deadline, claim_time)
+            if (pace := _pace_of(item, settings)) is not None:
+                by_pace.setdefault(pace, []).append(item)
+        max_wait = MAX_INLINE_WAIT_SECONDS if may_wait and len(by_pace) == 1 else 0.0
+        for pace, group in by_pace.items():
+            self._reserve_in_turn(pace, group, max_wait, deadline, claim_time)
 
-    def _reserve_for_provider(
+    def _reserve_in_turn(
         self,
-        provider: str,
+        pace: Pace,
         items: Sequence[BatchItem],
-        rate: float,
         max_wait: float,
         deadline: Deadline,
         claim_time: timedelta,
     ) -> None:
         """Set the start of as many items as fit into one reservation, one after the other."""
-        fitting = list(_fit_into_reservation(items, rate))
+        fitting = list(_fit_into_reservation(items, pace.per_second))
         *begins, duration = [timedelta(0), *(end for _, end in fitting)]
         lead = min(claim_time, begins[-1])  # a single message need not wait
         ahead = URGENT_AHEAD if items[0].message.category is Category.OTP else AHEAD
@@ -112,22 +115,22 @@ class Pacer:
         if spare < 0:
             return
         try:
-            starts_at = self._wait_for_reservation(provider, duration, lead, ahead, min(max_wait, spare))
+            starts_at = self._wait_for_reservation(pace.name, duration, lead, ahead, min(max_wait, spare))
         except UnavailableError as error:
-            self._telemetry.warning("no turn", provider=provider, error=str(error))
+            self._telemetry.warning("no turn", provider=pace.name, error=str(error))
             return
         if starts_at is not None:
             for (item, _), begin in zip(fitting, begins, strict=True):
                 item.starts_at = starts_at + begin
 
     def _wait_for_reservation(
-        self, provider: str, duration: timedelta, lead: timedelta, ahead: timedelta, max_wait: float
+        self, name: str, duration: timedelta, lead: timedelta, ahead: timedelta, max_wait: float
     ) -> datetime | None:
         """Return the start of a reservation, or None if it cannot be made within `max_wait` seconds."""
         until = self._clock() + timedelta(seconds=max_wait)
         while True:
             now = self._clock()
-            reservation = self._limiter.reserve(provider, duration, earliest=now + lead, latest=now + ahead)
+            reservation = self._limiter.reserve(name, duration, earliest=now + lead, latest=now + ahead)
             if reservation.is_granted:
                 return reservation.starts_at
             again = max(reservation.starts_at - ahead, now + MIN_PAUSE)
@@ -154,3 +157,7 @@ def _fit_into_reservation(items: Sequence[BatchItem], rate: float) -> Iterator[t
         if item is not items[0] and end > MAX_RESERVATION:
             return
         yield item, end
+
+
+def _pace_of(item: BatchItem, settings: Settings) -> Pace | None:
+    return settings.pace_of(item.message.provider, item.message.channel)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from werkzeug.formparser import parse_form_data
 
 from sampai.domain.http import HttpRequest
-from sampai.providers.nusasms.multipart import File, post_multipart
+from sampai.providers.multipart import File, post_multipart
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=60)
 # File names without "%", which stands for itself and starts an escape.
@@ -17,7 +17,7 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"], exclude_
 
 
 def posted(text: str, file: File) -> HttpRequest:
-    return post_multipart("https://nusasms.example/reply", {"text": text, "file": file}, headers={"APIKey": "k"})
+    return post_multipart("https://nusasms.example/reply", [("text", text), ("file", file)], headers={"APIKey": "k"})
 
 
 def read(request: HttpRequest) -> tuple[dict[str, str], dict[str, tuple[str | None, str, bytes]]]:

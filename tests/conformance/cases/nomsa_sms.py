@@ -135,7 +135,17 @@ ANSWERS = (
     ),
     Answer(title="no id", response=said(201, {"status": "SENT"}), outcome=Unknown(why="")),
     Answer(title="an empty id", response=said(201, {**SENT_ROW, "id": ""}), outcome=Unknown(why="")),
-    Answer(title="a number for an id", response=said(201, {**SENT_ROW, "id": 26}), outcome=Unknown(why="")),
+    Answer(
+        title="a number for an id",
+        response=said(201, {**SENT_ROW, "id": 26}),
+        outcome=Taken(provider_message_id="26", provider_status="SENT"),
+    ),
+    Answer(title="a truth for an id", response=said(201, {**SENT_ROW, "id": True}), outcome=Unknown(why="")),
+    Answer(
+        title="a byte order mark before the row",
+        response=HttpResponse(status=201, body=b"\xef\xbb\xbf" + json.dumps(SENT_ROW).encode()),
+        outcome=Taken(provider_message_id="26", provider_status="SENT"),
+    ),
     Answer(title="an id that fits no key", response=said(201, {**SENT_ROW, "id": "9" * 201}), outcome=Unknown(why="")),
     Answer(title="an error under 200", response=error(200, "rate_limit", "Too many requests"), outcome=Unknown(why="")),
     Answer(
@@ -292,6 +302,7 @@ LOOKUP_ANSWERS = (
     looked_up("SENT without sent_at", report(Status.SENT, "SENT")),
     looked_up("a time goes before a weaker word", report(Status.DELIVERED, "SENT", LATER), delivered_at=LATER_TEXT),
     looked_up("ACCEPTED", report(Status.ACCEPTED, "ACCEPTED", ACCEPTED_AT), status="ACCEPTED"),
+    looked_up("blanks around the word", report(Status.SENT, "sent"), status=" sent ", id=26),
     looked_up("lower case", report(Status.ACCEPTED, "accepted", ACCEPTED_AT), status="accepted"),
     looked_up("UNSENT with accepted_at", report(Status.ACCEPTED, "UNSENT", ACCEPTED_AT), status="UNSENT"),
     looked_up("UNSENT and nothing else", report(None, "UNSENT"), status="UNSENT", accepted_at=None),

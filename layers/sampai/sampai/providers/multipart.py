@@ -1,6 +1,6 @@
 """Requests with a body of `multipart/form-data` (RFC 7578)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import count
@@ -19,11 +19,9 @@ class File:
     data: bytes = field(repr=False)
 
 
-def post_multipart(url: str, parts: Mapping[str, str | File], *, headers: Mapping[str, str]) -> HttpRequest:
-    """Build a POST request. The same parts always result in the same bytes."""
-    content = [
-        _head(name, part) + (part.data if isinstance(part, File) else part.encode()) for name, part in parts.items()
-    ]
+def post_multipart(url: str, parts: Iterable[tuple[str, str | File]], *, headers: Mapping[str, str]) -> HttpRequest:
+    """Build a POST request. A name may occur several times. The same parts always result in the same bytes."""
+    content = [_head(name, part) + (part.data if isinstance(part, File) else part.encode()) for name, part in parts]
     boundary = _boundary(b"".join(content))
     body = b"".join(b"--%b\r\n%b\r\n" % (boundary, part) for part in content) + b"--%b--\r\n" % boundary
     content_type = f"multipart/form-data; boundary={boundary.decode()}"

@@ -1,0 +1,1 @@
+"""The simulator of Nomsa: one module for each of its APIs."""
