@@ -24,7 +24,28 @@ MAGIC_NUMBER_WEIGHTS: Final = {
     "26": 16,  # slow: a kill can interrupt the call
     "15": 4,
     **dict.fromkeys(
-        ("11", "12", "13", "14", "16", "17", "18", "19", "20", "21", "22", "23", "25", "27", "28", "29", "30", "31"), 4
+        (
+            "11",
+            "12",
+            "13",
+            "14",
+            "16",
+            "17",
+            "18",
+            "19",
+            "20",
+            "21",
+            "22",
+            "23",
+            "25",
+            "27",
+            "28",
+            "29",
+            "30",
+            "31",
+            "32",
+        ),
+        4,
     ),
 }
 """Weights of the magic numbers. 24 is left out: it opens the circuit of a vendor, which the end-to-end tests cover."""
