@@ -107,7 +107,8 @@ def forget() -> None:
 def new_vendors() -> FakeVendors:
     """Return vendors that deliver every message at once, and throttle the first send to a number that ends in 20."""
     key = CREDENTIALS["nusasms"]["api_key"]
-    return FakeVendors(on_taken=deliver, throttled_ending="20", nusasms_api_key=key)
+    # The functions run by the real clock, and ask for the list of a time.
+    return FakeVendors(clock=lambda: datetime.now(UTC), on_taken=deliver, throttled_ending="20", nusasms_api_key=key)
 
 
 @dataclass(kw_only=True)

@@ -284,9 +284,9 @@ def test_sample_event_has_the_result_of_its_row_and_a_repeated_one_changes_nothi
 @pytest.mark.parametrize(
     ("name", "becomes", "asked"),
     [
-        ("nomsa", "delivered", ["GET /nomsa/v1/transactional/sms"]),
-        ("email-attachment", "delivered", ["GET /nomsa/v1/transactional/email"]),
-        ("smsnoc", "sent", ["GET /smsnoc/api/v3/sms"]),  # it says `Delivered` too early
+        ("nomsa", "delivered", ["GET /nomsa/v1/transactional/sms/nomsa-1"]),
+        ("email-attachment", "delivered", ["GET /nomsa/v1/transactional/email/nomsa-1"]),
+        ("smsnoc", "sent", ["GET /smsnoc/api/v3/sms/smsnoc-1"]),  # it says `Delivered` too early
         ("smspoh", "delivered", ["GET /smspoh/api/rest/messages"]),
         ("whatsapp-text", "delivered", ["GET /nusasms/nusasms_api/1.0/whatsapp/status/nusasms-1"]),
         ("nusasms", "accepted", []),
