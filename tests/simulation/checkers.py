@@ -1,7 +1,7 @@
 """Check the promises: I1 to I3, I6 to I8 and I13 after every step; I4, I5 and E1 to E3 at the end."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -66,6 +66,10 @@ class FinalState:
     """By message id."""
     touched: Mapping[str, str]
     """What another version of the code did to messages, by message id."""
+    excused: Set[str]
+    """Messages that could not be read while another fault happened. Their last outcome may be lost: it is in no place
+    but the queue, which may have refused it, or given it up after five deliveries.
+    """
     consents: Mapping[str, bool]
     """Whether a number has opted out, by number."""
     expected_consents: Mapping[str, bool]
@@ -213,7 +217,7 @@ class Checkers:
             require(message.status.is_final, "E1", f"{message.message_id} is {message.status} for ever")
             require(message.due_at is None, "E3", f"{message.message_id} is final and still due")
             is_lost = message.status is Status.UNCONFIRMED and message.attempt_id in self.uncalled
-            is_known = is_lost and message.message_id not in final.touched
+            is_known = is_lost and message.message_id not in final.excused
             require(
                 not is_known, "I4", f"{message.message_id} is unconfirmed, and its worker knew that it made no call"
             )
@@ -240,6 +244,8 @@ class Checkers:
                 rows[row.message_id].append(row)
         owners = {correlation.key: correlation.message_id for correlation in final.correlations}
         for message in final.messages.values():
+            if message.message_id in final.excused:
+                continue
             own = rows[message.message_id]
             for row in own:
                 is_answered = message.message_id not in self.unanswered
@@ -337,6 +343,8 @@ def _check_correlation(correlation: Correlation, final: FinalState) -> None:
     """E3: no buffered report belongs to a known message."""
     references = {report.reference for report in correlation.reports} if correlation.message_id is None else set()
     for message in final.messages.values():
+        if message.message_id in final.excused:
+            continue
         is_own = message.message_id == correlation.message_id or _key_of(message) == correlation.key
         if not is_own and message.message_id not in references:
             continue

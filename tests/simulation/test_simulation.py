@@ -1,4 +1,4 @@
-"""Run the simulation for about a minute, and check that it detects planted defects.
+"""Run the simulation for about two minutes, and check that it detects planted defects.
 
 `make simulate` runs any number of random schedules.
 """

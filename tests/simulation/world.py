@@ -10,7 +10,7 @@ correlations protect against exactly this: a process that meets the unfinished w
 import collections
 import heapq
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
@@ -710,6 +710,11 @@ class World:
         tick = START + timedelta(minutes=minutes)
         return tick if tick > self._last_tick else self._last_tick + timedelta(minutes=1)
 
+    def excused(self) -> Set[str]:
+        """Return the messages that could not be read while another fault happened."""
+        is_alone = self.faults.total() == 1
+        return {i for i, kind in self.touched.items() if kind != NEWER_ATTRIBUTES and not is_alone}
+
     def message(self, message_id: str) -> Message:
         """Return a message, also one that was deleted at its TTL. Raise BrokenPromiseError if there is none."""
         message = self.store.messages.get(message_id) or self.vanished.get(message_id)
@@ -724,6 +729,7 @@ class World:
             messages={**self.vanished, **self.store.messages},
             items={item["message_id"]["S"]: item for item in self.store.items()},
             touched=self.touched,
+            excused=self.excused(),
             correlations=self.store.buffered.values(),
             consents={number: self.directory.has_opted_out(number) for number in self.scenario.opted_out},
             expected_consents=self.scenario.opted_out,
