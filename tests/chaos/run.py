@@ -43,8 +43,9 @@ timeout of the function. It is shorter than the lease, so that redelivery also m
 INTERRUPTED: Final = "errorMessage=Worker process died"
 """Text in the emulator's log when a process dies during an invocation for a queue or a stream."""
 
-QUIET_SECONDS: Final = 240.0
-"""Longest wait for all messages to become final after the last kill, unless the `due_at` of a message is later."""
+QUIET_SECONDS: Final = 420.0
+"""Longest wait for all messages to become final after the last fault, unless the `due_at` of a message is later. If a
+stop of the store meets the third delivery of a record, the record is postponed by five minutes."""
 LATE_SECONDS: Final = 150.0
 """Extra time after such a `due_at`: two follow-up runs, and the publication of the final event."""
 MAX_QUIET_SECONDS: Final = 900.0
@@ -231,7 +232,7 @@ class Chaos:
 
 
 def quiet_deadline(started_at: datetime, dues: Iterable[str]) -> datetime:
-    """Return when to stop waiting after the last kill, given the `due_at` of the messages that are not final."""
+    """Return when to stop waiting after the last fault, given the `due_at` of the messages that are not final."""
     latest = max((datetime.fromisoformat(due) for due in dues), default=started_at)
     quiet, late, limit = (timedelta(seconds=s) for s in (QUIET_SECONDS, LATE_SECONDS, MAX_QUIET_SECONDS))
     return min(started_at + limit, max(started_at + quiet, latest + late))

@@ -140,7 +140,7 @@ def test_the_monitor_stores_approved_templates(local_stack: Stack) -> None:
     local_stack.put(unapproved, mismatched)
 
     local_stack.wait_for((unapproved["message_id"], "failed"), (mismatched["message_id"], "failed"))
-    assert answered == {"answered": 6}
+    assert answered == {"answered": 8}  # also the second panel and the second account
     assert failure_of(local_stack, unapproved["message_id"]) == "template_rejected"
     assert failure_of(local_stack, mismatched["message_id"]) == "invalid_content"
 
