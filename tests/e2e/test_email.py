@@ -5,7 +5,9 @@ from base64 import b64encode
 from typing import Any
 from uuid import uuid4
 
-from tests.e2e.conftest import LOST_RESPONSES, Stack
+import pytest
+
+from tests.e2e.conftest import Stack
 
 FILES = {"bill.pdf": b"%PDF-1.4 Private \x00\xff", "វិក្កយបត្រ.txt": b"Private\r\n--"}
 
@@ -26,13 +28,28 @@ def entries_of(stack: Stack, request: dict[str, Any]) -> list[dict[str, Any]]:
     return stack.accepted_with_text(f"{content['subject']}\n{content['body']}")
 
 
-def test_an_e_mail_with_files_is_read_and_keeps_nothing(local_stack: Stack) -> None:
+@pytest.fixture(scope="module")
+def mails(local_stack: Stack) -> dict[str, dict[str, Any]]:
+    """Send one e-mail of each kind at once, and return the requests."""
     attachments = [{"file_name": name, "content_base64": b64encode(data).decode()} for name, data in FILES.items()]
-    request = email(27, attachments=attachments, cc=["private.copy@example.com"], reply_to="private.help@example.com")
+    requests = {
+        "opened": email(
+            27, attachments=attachments, cc=["private.copy@example.com"], reply_to="private.help@example.com"
+        ),
+        "lost": email(18),
+        "bounced": email(11),
+        "complained": email(32),
+        "listed": email(21),
+    }
+    local_stack.put(*requests.values())
+    return requests
 
-    local_stack.put(request)
+
+def test_an_e_mail_with_files_is_read_and_keeps_nothing(local_stack: Stack, mails: dict[str, dict[str, Any]]) -> None:
+    request = mails["opened"]
 
     local_stack.wait_for((request["message_id"], "read"))
+
     (entry,) = entries_of(local_stack, request)
     assert entry["files_sha256"] == [hashlib.sha256(data).hexdigest() for data in FILES.values()]
     events = local_stack.events_of(request["message_id"], until="read")
@@ -43,33 +60,28 @@ def test_an_e_mail_with_files_is_read_and_keeps_nothing(local_stack: Stack) -> N
     assert "content" not in item
 
 
-def test_a_lost_answer_is_found_in_the_list_and_never_sent_again(local_stack: Stack) -> None:
-    requests = [email(magic_number) for magic_number in sorted(LOST_RESPONSES)]
+def test_a_lost_answer_is_found_in_the_list_and_never_sent_again(
+    local_stack: Stack, mails: dict[str, dict[str, Any]]
+) -> None:
+    local_stack.wait_for((mails["lost"]["message_id"], "delivered"))
 
-    local_stack.put(*requests)
-
-    local_stack.wait_for(*((request["message_id"], "delivered") for request in requests))
-    assert [len(entries_of(local_stack, request)) for request in requests] == [1] * len(requests)
-
-
-def test_a_bounce_a_complaint_and_the_blacklist_end_as_they_should(local_stack: Stack) -> None:
-    bounced, complained, listed = (email(magic_number) for magic_number in (11, 29, 21))
-
-    local_stack.put(bounced, complained, listed)
-
-    local_stack.wait_for(
-        (bounced["message_id"], "undelivered"),
-        (complained["message_id"], "delivered"),
-        (listed["message_id"], "failed"),
-    )
-    (bounce,) = (e for e in local_stack.events_of(bounced["message_id"], until="undelivered") if e["failure"])
-    assert bounce["failure"] == {
-        "reason": "invalid_recipient",
-        "provider_code": "Hard bounce / NoEmail",
-        "detail": None,
-    }
+    assert len(entries_of(local_stack, mails["lost"])) == 1
 
 
+def test_a_bounce_a_complaint_and_the_blacklist_end_as_they_should(
+    local_stack: Stack, mails: dict[str, dict[str, Any]]
+) -> None:
+    ends = {"bounced": "undelivered", "complained": "delivered", "listed": "failed"}
+
+    local_stack.wait_for(*((mails[name]["message_id"], end) for name, end in ends.items()))
+
+    events = local_stack.events_of(mails["bounced"]["message_id"], until="undelivered")
+    assert [event["failure"] for event in events if event["failure"]] == [
+        {"reason": "invalid_recipient", "provider_code": "Hard bounce / NoEmail", "detail": None}
+    ]
+
+
+@pytest.mark.slow
 def test_thirty_e_mails_at_once_are_all_delivered_at_ten_a_second(local_stack: Stack) -> None:
     requests = [email(10) for _ in range(30)]
 

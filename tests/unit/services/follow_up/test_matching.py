@@ -5,10 +5,15 @@ from datetime import timedelta
 
 import pytest
 
+from sampai.domain.message import Channel
 from sampai.domain.status import Status
 from sampai.domain.times import to_text
+from sampai.providers.features import SupportsListing
+from sampai.services.follow_up.matching import RowMatcher
+from sampai.services.follow_up.results import PollResults
+from sampai.services.routing import Routing
 from tests.fakes import START
-from tests.harness.application import Application, lost, nomsa_list, nomsa_row, request
+from tests.harness.application import Application, lost, nomsa_list, nomsa_row, nomsa_taken, request
 
 
 @pytest.mark.parametrize(
@@ -76,3 +81,21 @@ def test_a_row_that_may_be_a_send_in_flight_does_not_match_yet(age: int, status:
         app.follow_up()
 
     assert (app.message().status, app.message().not_found_count) == (status, 0)
+
+
+@pytest.mark.parametrize("is_named", [True, False], ids=["by its id", "as a candidate"])
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["forward", "back"])
+def test_strongest_of_two_rows_with_one_id_counts(is_named: bool, order: tuple[int, int]) -> None:
+    app = Application(nomsa_taken("145") if is_named else lost())
+    app.send(request())
+    rows = [nomsa_row("145", status="SENT", sent_at="2026-11-21T10:00:02.000Z"), nomsa_row("145", **DELIVERED)]
+    routing, results = Routing(app.settings.current(), app.secret.current()), PollResults()
+    provider = routing.provider("nomsa", Channel.SMS)
+    assert isinstance(provider, SupportsListing)
+    matcher = RowMatcher(provider, [app.message()], results, START + timedelta(minutes=5))
+
+    for number in order:
+        matcher.match(provider.parse_list(nomsa_list(rows[number]), 0))
+
+    found = [results.reports["m-1"]] if is_named else results.candidates["m-1"]
+    assert [report.status for report in found] == [Status.DELIVERED]

@@ -13,6 +13,7 @@ from sampai.providers.features import ListedMessage, ListPage, SupportsBatchSend
 from sampai.services.deadline import CALL_SECONDS
 from sampai.services.follow_up.results import PollResults
 from sampai.services.follow_up.windows import MAX_EARLY, MAX_LATE
+from sampai.services.reports import strongest
 
 MAX_OWN_DELAY: Final = timedelta(seconds=CALL_SECONDS + 10)
 """With correct clocks, a vendor dates a message at most this long after our attempt."""
@@ -25,6 +26,7 @@ class RowMatcher:
     """Adds the reports of listed rows to the results of the messages that they may belong to.
 
     A message with a vendor id takes the row with that id. A message without one takes each matching row as a candidate.
+    Of several rows with one id, the strongest report counts: a vendor's list can go back.
     """
 
     def __init__(self, provider: Provider, messages: Sequence[Message], results: PollResults, now: datetime) -> None:
@@ -45,7 +47,8 @@ class RowMatcher:
 
     def _match(self, row: ListedMessage, report: Report) -> None:
         for message in self._by_id.get(report.provider_message_id, ()):
-            self._results.reports[message.message_id] = report
+            known = self._results.reports.get(message.message_id, report)
+            self._results.reports[message.message_id] = strongest([known, report])
         for message in self._lost:
             if not _matches(self._provider, row, report, message):
                 continue
@@ -53,8 +56,9 @@ class RowMatcher:
                 self._results.undecided.add(message.message_id)
                 continue
             candidates = self._results.candidates.setdefault(message.message_id, [])
-            if all(known.provider_message_id != report.provider_message_id for known in candidates):
-                candidates.append(report)
+            same = [known for known in candidates if known.provider_message_id == report.provider_message_id]
+            others = [known for known in candidates if known.provider_message_id != report.provider_message_id]
+            candidates[:] = [*others, strongest([*same, report])]
 
 
 def _matches(provider: Provider, row: ListedMessage, report: Report, message: Message) -> bool:
