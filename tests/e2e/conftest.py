@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from functools import cache
 from itertools import count
 from typing import Any, Final
 from urllib.request import Request, urlopen
+from uuid import uuid4
 
 import pytest
 
@@ -48,6 +50,19 @@ TIMEOUT_SECONDS = 240
 
 
 client = cache(deployment.client)
+
+FILES = {"bill.pdf": b"%PDF-1.4 Private \x00\xff", "វិក្កយបត្រ.txt": b"Private\r\n--"}
+
+
+def email(magic_number: int, **content: Any) -> dict[str, Any]:
+    name = uuid4().hex[:12]
+    text = {"type": "email", "subject": f"Private {name}", "body": f"<p>Private {name}</p>", **content}
+    return {
+        "message_id": f"mail-{name}",
+        "channel": "email",
+        "recipient": f"private.{name}.{magic_number}@example.com",
+        "content": text,
+    }
 
 
 @dataclass(kw_only=True)
@@ -191,7 +206,7 @@ def local_stack() -> Iterator[Stack]:
         _run("down")
 
 
-EARLY: Final = ("magic_requests", "campaigns", "smoke_run", "short_horizon")
+EARLY: Final = ("magic_requests", "campaigns", "panel_requests", "mails", "short_horizon", "smoke_run")
 """Fixtures whose results take a minute or two: messages that end at the report horizon, and the smoke test."""
 
 
@@ -223,10 +238,13 @@ def magic_requests(local_stack: Stack) -> dict[tuple[str, int], dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def short_horizon(
-    local_stack: Stack, magic_requests: dict[tuple[str, int], dict[str, Any]], campaigns: list[dict[str, Any]]
+    local_stack: Stack,
+    magic_requests: dict[tuple[str, int], dict[str, Any]],
+    campaigns: list[dict[str, Any]],
+    mails: dict[str, dict[str, Any]],
 ) -> Iterator["Future[None]"]:
     """Shorten the report horizon in the background, when no early message waits to be sent."""
-    ids = [request["message_id"] for request in (*magic_requests.values(), *campaigns)]
+    ids = [request["message_id"] for request in (*magic_requests.values(), *campaigns, *mails.values())]
 
     def shorten() -> None:
         wait_until(lambda: all(local_stack.status(i) not in AT_SENDER for i in ids), lambda: ids)
@@ -260,10 +278,40 @@ def campaigns(local_stack: Stack) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def smoke_run(local_stack: Stack) -> Iterator["Future[SmokeRun]"]:
-    """Run the smoke test in the background."""
+def panel_requests(local_stack: Stack) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Send a message through another panel by its route, and one that names it and is not delivered."""
+    requests = local_stack.request("philsms"), local_stack.request("philsms", 11, provider="philsms")
+    local_stack.put(*requests)
+    return requests
+
+
+@pytest.fixture(scope="session")
+def mails(local_stack: Stack) -> dict[str, dict[str, Any]]:
+    """Send one e-mail of each kind at once, and return the requests."""
+    attachments = [{"file_name": name, "content_base64": b64encode(data).decode()} for name, data in FILES.items()]
+    requests = {
+        "opened": email(
+            27, attachments=attachments, cc=["private.copy@example.com"], reply_to="private.help@example.com"
+        ),
+        "lost": email(18),
+        "bounced": email(11),
+        "complained": email(32),
+        "listed": email(21),
+    }
+    local_stack.put(*requests.values())
+    return requests
+
+
+@pytest.fixture(scope="session")
+def smoke_run(local_stack: Stack, short_horizon: "Future[None]") -> Iterator["Future[SmokeRun]"]:
+    """Run the smoke test in the background, when the early messages no longer keep the computer busy."""
+
+    def run() -> SmokeRun:
+        short_horizon.result()
+        return run_smoke_test()
+
     with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(run_smoke_test)
+        yield pool.submit(run)
 
 
 LISTING_VENDORS = {"nomsa", "smsnoc", "philsms", "smspoh"}

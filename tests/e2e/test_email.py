@@ -1,48 +1,16 @@
 """E-mails on the whole stack: files, opened and bounced ones, complaints, and lost answers."""
 
 import hashlib
-from base64 import b64encode
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from tests.e2e.conftest import Stack
-
-FILES = {"bill.pdf": b"%PDF-1.4 Private \x00\xff", "វិក្កយបត្រ.txt": b"Private\r\n--"}
-
-
-def email(magic_number: int, **content: Any) -> dict[str, Any]:
-    name = uuid4().hex[:12]
-    text = {"type": "email", "subject": f"Private {name}", "body": f"<p>Private {name}</p>", **content}
-    return {
-        "message_id": f"mail-{name}",
-        "channel": "email",
-        "recipient": f"private.{name}.{magic_number}@example.com",
-        "content": text,
-    }
+from tests.e2e.conftest import FILES, Stack, email
 
 
 def entries_of(stack: Stack, request: dict[str, Any]) -> list[dict[str, Any]]:
     content = request["content"]
     return stack.accepted_with_text(f"{content['subject']}\n{content['body']}")
-
-
-@pytest.fixture(scope="module")
-def mails(local_stack: Stack) -> dict[str, dict[str, Any]]:
-    """Send one e-mail of each kind at once, and return the requests."""
-    attachments = [{"file_name": name, "content_base64": b64encode(data).decode()} for name, data in FILES.items()]
-    requests = {
-        "opened": email(
-            27, attachments=attachments, cc=["private.copy@example.com"], reply_to="private.help@example.com"
-        ),
-        "lost": email(18),
-        "bounced": email(11),
-        "complained": email(32),
-        "listed": email(21),
-    }
-    local_stack.put(*requests.values())
-    return requests
 
 
 def test_an_e_mail_with_files_is_read_and_keeps_nothing(local_stack: Stack, mails: dict[str, dict[str, Any]]) -> None:

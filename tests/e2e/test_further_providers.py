@@ -1,6 +1,7 @@
 """Providers that only the settings name: another panel of a known software, and a second account at a known vendor."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -15,11 +16,10 @@ def token_of(stack: Stack, provider: str) -> str:
     return webhook_token(tokens[0], provider)
 
 
-def test_panel_of_a_known_software_is_routed_called_and_polled(local_stack: Stack) -> None:
-    by_route = local_stack.request("philsms")
-    by_name = local_stack.request("philsms", 11, provider="philsms")
-
-    local_stack.put(by_route, by_name)
+def test_panel_of_a_known_software_is_routed_called_and_polled(
+    local_stack: Stack, panel_requests: tuple[dict[str, Any], dict[str, Any]]
+) -> None:
+    by_route, by_name = panel_requests
 
     local_stack.wait_for((by_route["message_id"], "delivered"), (by_name["message_id"], "undelivered"))
     for request, status in ((by_route, "delivered"), (by_name, "undelivered")):

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import pytest
-
-from tests.e2e.conftest import Stack, client, in_seconds, wait_until
+from tests.e2e.conftest import Stack, in_seconds, wait_until
 
 
 def test_a_one_time_password_is_delivered_through_the_urgent_queue(local_stack: Stack) -> None:
@@ -72,14 +70,3 @@ def test_invalid_requests_fail_and_their_neighbours_are_delivered(local_stack: S
         assert item is not None
         assert item["failure"]["M"]["reason"]["S"] == BAD[kind][1]
         assert local_stack.ledger(request) == []
-
-
-@pytest.mark.parametrize("queue", ["SendQueueUrl", "UrgentQueueUrl", "DeadLetterQueueUrl"])
-def test_the_queues_are_empty_at_the_end(local_stack: Stack, queue: str) -> None:
-    counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-
-    def is_empty() -> bool:
-        answer = client("sqs").get_queue_attributes(QueueUrl=local_stack.outputs[queue], AttributeNames=counts)
-        return all(value == "0" for value in answer["Attributes"].values())
-
-    wait_until(is_empty, lambda: queue)

@@ -4,8 +4,10 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from local.stack.deployment import SECRET
-from tests.e2e.conftest import Stack, client
+from tests.e2e.conftest import Stack, client, wait_until
 
 WHOLE_NUMBER = re.compile(r"\+?(855912|880174|63917|95977|62812)\d{6,}")
 
@@ -25,3 +27,14 @@ def test_outputs_contain_no_private_data(local_stack: Stack, sent: dict[tuple[st
     assert "Private" not in output
     assert WHOLE_NUMBER.search(output) is None
     assert [secret for secret in secrets if secret in output] == []
+
+
+@pytest.mark.parametrize("queue", ["SendQueueUrl", "UrgentQueueUrl", "DeadLetterQueueUrl"])
+def test_the_queues_are_empty_at_the_end(local_stack: Stack, queue: str) -> None:
+    counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+    def is_empty() -> bool:
+        answer = client("sqs").get_queue_attributes(QueueUrl=local_stack.outputs[queue], AttributeNames=counts)
+        return all(value == "0" for value in answer["Attributes"].values())
+
+    wait_until(is_empty, lambda: queue)
