@@ -64,15 +64,15 @@ def stage_at(
 ) -> Stage:
     """Return the stage that a poll sees.
 
-    `reads` is the number of polls that have already seen a scrambled message past its first stage. Such a message
-    alternates between DELIVERED and SENT, so a client with any polling interval sees the final stage and a reversal.
+    `reads` is the number of polls that have already seen a scrambled message past its first stage. The second one sees
+    SENT, and all others DELIVERED: so the status goes back once.
     """
     if lifecycle is Lifecycle.EARLY:
         return Stage.DELIVERED
     if lifecycle is Lifecycle.SILENT or age_seconds < sent_seconds:
         return Stage.ACCEPTED
     if lifecycle is Lifecycle.SCRAMBLED:
-        return Stage.SENT if reads % 2 else Stage.DELIVERED
+        return Stage.SENT if reads == 1 else Stage.DELIVERED
     if age_seconds >= final_seconds:
         return _final_stage(lifecycle)
     is_delivered = lifecycle is Lifecycle.READ and age_seconds >= _halfway(sent_seconds, final_seconds)
