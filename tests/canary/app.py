@@ -12,10 +12,12 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
 from sampai.adapters.inbox import to_inbox_item
+from sampai.adapters.invocations import LambdaStarter
 from sampai.adapters.items import to_item, to_report_attribute
 from sampai.adapters.telemetry import PowertoolsTelemetry
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.inbound import Conversation
+from sampai.services.follow_up.workers import Workers
 from sampai.services.ports.configuration import Secret
 from sampai.services.ports.messages import Insert, Replace
 from sampai.services.ports.runtime import UnavailableError
@@ -193,6 +195,9 @@ class CanaryApplication(Application):
         app.send_service = self.new_sender  # type: ignore[attr-defined]  # a cold start each time: no open circuit
         app.webhook_service = lambda: self.receiver  # type: ignore[attr-defined]
         app.follow_up_service = lambda: self.follower  # type: ignore[attr-defined]
+        # A single worker starts no other.
+        workers = Workers(count=1, starter=LambdaStarter(None, function_name=function), telemetry=self.telemetry)
+        app.follow_up_workers = lambda function_name: workers  # type: ignore[attr-defined]
         app.monitor_service = lambda: self.monitor  # type: ignore[attr-defined]
         app.publish_service = lambda: self.publisher  # type: ignore[attr-defined]
         return app

@@ -148,7 +148,7 @@ class Checkers:
         return claims
 
     def _claim_for(self, process: Process, sent: Sent) -> Message:
-        number = f"+{sent.number}"
+        number = sent.number if "@" in sent.number else f"+{sent.number}"
         # Of two equal messages, the first of the batch is sent first, whichever was claimed first.
         for claim in sorted(process.claims.values(), key=lambda claim: claim.message_id):
             if claim.recipient != number or claim.attempt_id in process.spent:

@@ -117,7 +117,9 @@ LAGS: Final = "lags"
 REGRESSED: Final = "regressed"
 ASK_FAULTS: Final = (NO_CONNECTION, ANSWER_LOST, GARBLED, BROKE, LAGS, REGRESSED)
 
-SECRET_DOCUMENT: Final = json.dumps({"webhook_tokens": SECRET.webhook_tokens, **SECRET.credentials})
+SECRET_DOCUMENT: Final = json.dumps(
+    {"webhook_tokens": SECRET.webhook_tokens, **SECRET.credentials, "philsms": {"api_token": "2|house"}}
+)
 FINGERPRINT: Final = "fingerprint"
 
 STALE: Final = "stale"

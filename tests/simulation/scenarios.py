@@ -21,6 +21,10 @@ THAI: Final = "+66812345678"
 """A number with a route of two providers: Nomsa, then SMSPoh."""
 
 
+FILIPINO: Final = "+639171234510"
+"""A number with a route to another panel of the software that SMS NOC runs."""
+PANEL: Final = {"type": "smsnoc", "base_url": "https://panel.smsnoc.example/api/v3", "sender": "PhilSMS"}
+
 NO_JSON: Final = "{"
 
 
@@ -73,8 +77,10 @@ class Scenario:
         """The document of the settings."""
         times = {"report_horizon_hours": HORIZON_HOURS, "poll_seconds": POLL_SECONDS}
         allowed = {"limits": {Limit.PER_RECIPIENT_PER_DAY.value: self.max_per_recipient}}
-        providers: dict[str, Any] = {**SETTINGS["providers"], "nomsa": {"max_per_second": self.nomsa_per_second}}
-        return json.dumps({**SETTINGS, "providers": providers, **times, **allowed})
+        nomsa = {"max_per_second": self.nomsa_per_second}
+        providers: dict[str, Any] = {**SETTINGS["providers"], "nomsa": nomsa, "philsms": PANEL}
+        routes = {"sms": {**SETTINGS["routes"]["sms"], "PH": ["philsms"]}}
+        return json.dumps({**SETTINGS, "routes": routes, "providers": providers, **times, **allowed})
 
     @cached_property
     def vendor(self) -> str:
@@ -123,6 +129,12 @@ def _wish(wish: str, number: str, at: float | None = None) -> str:
 
 _ANOTHER: Final = RECIPIENTS["nusasms"][:-2] + "11"
 _NUMBERS: Final = tuple(RECIPIENTS["smspoh"][:-2] + f"{number:02}" for number in range(4))
+_EMAIL: Final = {
+    "type": "email",
+    "subject": "Your bill",
+    "body": "<p>It is here.</p>",
+    "attachments": [{"file_name": "bill.txt", "content_base64": b64encode(b"1,092").decode()}],
+}
 _FILE: Final = {"type": "media", "media_base64": b64encode(b"picture").decode(), "file_name": "a.png", "caption": "Hi"}
 
 SCENARIOS: Final = {
@@ -232,6 +244,22 @@ SCENARIOS: Final = {
                     ),
                 ),
             ),
+        ),
+        Scenario(
+            name="email",
+            deliveries=(
+                Delivery(
+                    0,
+                    tuple(
+                        request(f"m-{n}", channel="email", recipient=f"sari{n}@example.com", content=_EMAIL)
+                        for n in (1, 2)
+                    ),
+                ),
+            ),
+        ),
+        Scenario(
+            name="second-panel",
+            deliveries=(Delivery(0, (request("m-1", recipient=FILIPINO), request("m-2", "smsnoc"))),),
         ),
         Scenario(
             name="whatsapp",
