@@ -167,7 +167,7 @@ class Simulators:
         shown = {
             "method": receipt.method,
             "path": f"/webhooks/{inbound.vendor}/{inbound.kind}",
-            "content_type": receipt.headers["Content-Type"],
+            "content_type": receipt.headers.get("Content-Type", ""),  # one in the query has no body
             "fields": callback.fields,
         }
         return Reply.json(200, shown)
