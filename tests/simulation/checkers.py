@@ -84,6 +84,12 @@ class FinalState:
     now: datetime
 
 
+def _is_stored(claim: Message, stored: Mapping[str, Message]) -> bool:
+    """Return whether a claim is the stored one. Another version may have damaged its item after it was stored."""
+    current = stored.get(claim.message_id)
+    return current is None or current.attempt_id == claim.attempt_id
+
+
 def require(holds: bool, promise: str, detail: str) -> None:
     if not holds:
         raise BrokenPromiseError(f"{promise}: {detail}")
@@ -136,10 +142,9 @@ class Checkers:
     ) -> list[Message]:
         """Check a call to a vendor and return its claims: I2, I7, I13."""
         require(len({entry.number for entry in sent}) == len(sent), "I13", "one call contains a number twice")
-        claims = [self._claim_for(process, entry) for entry in sent]
+        claims = [self._claim_for(process, entry, stored) for entry in sent]
         for claim in claims:
-            current = stored.get(claim.message_id)
-            is_own = current is not None and current.attempt_id == claim.attempt_id
+            is_own = _is_stored(claim, stored)
             require(is_own, "I2", f"{claim.message_id} is sent under an attempt that is not the stored one")
             require(
                 not claim.is_expired(started_at + process.skew), "I7", f"{claim.message_id} is sent after expires_at"
@@ -147,10 +152,15 @@ class Checkers:
             self._check_opt_out(process, claim)
         return claims
 
-    def _claim_for(self, process: Process, sent: Sent) -> Message:
+    def _claim_for(self, process: Process, sent: Sent, stored: Mapping[str, Message]) -> Message:
         number = sent.number if "@" in sent.number else f"+{sent.number}"
-        # Of two equal messages, the first of the batch is sent first, whichever was claimed first.
-        for claim in sorted(process.claims.values(), key=lambda claim: claim.message_id):
+
+        # Of two equal messages, the first of the batch is sent first, whichever was claimed first. One that cannot be
+        # read was probably given back.
+        def order(claim: Message) -> tuple[bool, str]:
+            return claim.message_id not in stored, claim.message_id
+
+        for claim in sorted(process.claims.values(), key=order):
             if claim.recipient != number or claim.attempt_id in process.spent:
                 continue
             if claim.content is not None and text_of_content(claim.content) == sent.text:
