@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import Lock
 from typing import IO, Any, Final
 
 from aws_lambda_powertools.logging import Logger
@@ -25,6 +26,7 @@ class PowertoolsTelemetry:
         """Create the logger; it writes to standard output unless a stream is given."""
         self._logger = Logger(service=service, level=level, stream=stream)
         self._namespace = namespace
+        self._lock = Lock()
         self._counts: Counter[tuple[str | None, str]] = Counter()
         self._measures: list[tuple[dict[str, str], str, float]] = []
 
@@ -39,7 +41,8 @@ class PowertoolsTelemetry:
 
     def count(self, metric: str, *, provider: str | None = None) -> None:
         """Add one to a metric: of one provider and of all together, or without a provider."""
-        self._counts[provider, metric] += 1
+        with self._lock:  # vendors are polled in threads
+            self._counts[provider, metric] += 1
 
     def measure(self, metric: str, value: float, *, provider: str | None = None, account: str | None = None) -> None:
         """Record a value, of an account if one is given, without adding it to other values."""
