@@ -22,7 +22,7 @@ EMULATOR := .venv-emulator/.installed
 AUDIT := .venv-audit/.installed
 PIP_INSTALL := -m pip install -qq --no-deps --require-hashes --requirement
 
-.PHONY: help demo up down test check simulate fuzz mutants chaos outages rude iam bench cost scale audit docs format hooks sizes deploy smoke webhooks erase consent sam-local lock release-notes clean
+.PHONY: help demo up down test test-covered test-uncovered check simulate fuzz mutants chaos outages rude iam bench cost scale audit docs format hooks sizes deploy smoke webhooks erase consent sam-local lock release-notes clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,11 +39,18 @@ down: ## stop everything that `make up` started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; fi
 
 # Measuring the coverage of these tests would take minutes, and they are no proof that a line has a test of its own.
-UNCOVERED := canary e2e fuzz simulation
+UNCOVERED := e2e simulation
 
 test: check $(EMULATOR) ## run every check and test that a merge needs
+	@$(MAKE) --jobs 2 test-covered test-uncovered
+
+# Side by side, because the end-to-end tests mostly wait. The output of the second part follows that of the first.
+test-covered:
 	$(BIN)/python -m pytest --cov $(addprefix --ignore=tests/,$(UNCOVERED))
-	$(BIN)/python -m pytest $(addprefix tests/,$(UNCOVERED))
+
+test-uncovered:
+	@$(BIN)/python -m pytest $(addprefix tests/,$(UNCOVERED)) > .local/test-uncovered.log 2>&1; status=$$?; \
+	cat .local/test-uncovered.log; exit $$status
 
 TEMPLATES := template.yaml network.yaml $(wildcard examples/*.yaml)
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
