@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -54,7 +55,7 @@ def bus(request: pytest.FixtureRequest) -> tuple[EventBus, Heard]:
         said = map(json.loads, _taken(sqs, url))
         return [Event(detail_type=one["detail-type"], detail=one["detail"]) for one in said]
 
-    return EventBridgeBus(events, bus_name=name, telemetry=RecordingTelemetry()), heard
+    return EventBridgeBus(events, bus_name=name, telemetry=RecordingTelemetry(), new_pool=ThreadPoolExecutor), heard
 
 
 def _taken(sqs: object, url: str) -> list[str]:

@@ -259,7 +259,12 @@ def _queue(environment: SendEnvironment | FollowUpEnvironment) -> "SqsQueue":
 def _event_bus(environment: SendEnvironment | PublishEnvironment) -> "EventBridgeBus":
     from sampai.adapters.events import EventBridgeBus
 
-    return EventBridgeBus(_aws().deferred("events"), bus_name=environment.event_bus_name, telemetry=telemetry())
+    return EventBridgeBus(
+        _aws().deferred("events"),
+        bus_name=environment.event_bus_name,
+        telemetry=telemetry(),
+        new_pool=ThreadPoolExecutor,
+    )
 
 
 ConfiguredEnvironment = SendEnvironment | WebhookEnvironment | FollowUpEnvironment | MonitorEnvironment

@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from threading import Barrier, Lock
+from time import sleep
 from typing import Any
 
 import pytest
@@ -13,7 +16,7 @@ from sampai.adapters.events import MAX_BATCH_BYTES, EventBridgeBus
 from sampai.contract.events import Event
 from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
-from tests.fakes import RecordingTelemetry
+from tests.fakes import InlinePool, RecordingTelemetry
 from tests.unit.adapters.calls import Calls, watch
 
 PARTS = ("Source", "DetailType", "Detail")
@@ -27,7 +30,7 @@ class Bus:
     telemetry: RecordingTelemetry = field(default_factory=RecordingTelemetry)
 
     def put(self, events: Sequence[Event]) -> None:
-        EventBridgeBus(self.client, bus_name="bus", telemetry=self.telemetry).put(events)
+        EventBridgeBus(self.client, bus_name="bus", telemetry=self.telemetry, new_pool=InlinePool).put(events)
 
     def numbers(self) -> list[list[int]]:
         """Return the numbers of the events in each call."""
@@ -71,6 +74,87 @@ def test_no_events_are_no_call(bus: Bus) -> None:
     bus.put([])
 
     assert len(bus.calls) == 0
+
+
+# --- calls side by side -----------------------------------------------------------------------------------------------
+
+
+def change(message_id: str, sequence: int) -> Event:
+    return Event(detail_type="Message Status Changed", detail={"message_id": message_id, "sequence": sequence})
+
+
+class SlowClient:
+    """Answers a call when a number of them are under way, and not at once. Records the begin and the end of each."""
+
+    def __init__(self, *, together: int = 1) -> None:
+        self.together = Barrier(together, timeout=5)
+        self.lock = Lock()
+        self.steps: list[tuple[str, list[str]]] = []
+        self.refused: set[str] = set()
+
+    def put_events(self, *, Entries: Sequence[dict[str, str]]) -> dict[str, Any]:  # noqa: N803
+        details = [json.loads(entry["Detail"]) for entry in Entries]
+        names = [f"{detail['message_id']}#{detail['sequence']}" for detail in details]
+        with self.lock:
+            self.steps.append(("begin", names))
+        self.together.wait()
+        sleep(0.02)  # so that a call that does not wait for another one begins before the other ends
+        with self.lock:
+            self.steps.append(("end", names))
+        return {"Entries": [{"ErrorCode": "InternalFailure"} if n in self.refused else {} for n in names]}
+
+    def put(self, *events: Event) -> None:
+        telemetry = RecordingTelemetry()
+        EventBridgeBus(self, bus_name="bus", telemetry=telemetry, new_pool=ThreadPoolExecutor).put(events)
+
+    def calls(self) -> list[list[str]]:
+        return [names for step, names in self.steps if step == "begin"]
+
+
+def test_events_of_different_messages_go_out_side_by_side() -> None:
+    """Each call is answered only when four are under way."""
+    client = SlowClient(together=4)
+
+    client.put(*(change(f"m-{n}", 1) for n in range(40)))
+
+    assert sorted(len(names) for names in client.calls()) == [10, 10, 10, 10]
+
+
+@pytest.mark.parametrize(
+    ("sequence", "calls"),
+    [
+        pytest.param([(f"m-{n}", s) for n in range(33) for s in (1, 2, 3)], 10, id="one message after the other"),
+        pytest.param([(f"m-{n}", s) for s in (1, 2, 3) for n in range(33)], 10, id="one status after the other"),
+        pytest.param([("m-1", s) for s in range(1, 24)], 3, id="one message alone"),
+        pytest.param([("m-1", 1), *((f"x-{n}", 1) for n in range(20)), ("m-1", 2)], 3, id="far apart"),
+    ],
+)
+def test_event_leaves_after_the_earlier_ones_of_its_message_in_full_calls(
+    sequence: list[tuple[str, int]], calls: int
+) -> None:
+    client = SlowClient()
+
+    client.put(*(change(*each) for each in sequence))
+
+    assert len(client.calls()) == calls
+    ended: list[str] = []
+    for step, names in client.steps:
+        for place, name in enumerate(names):
+            message_id, _, number = name.partition("#")
+            earlier = {f"{message_id}#{n}" for n in range(1, int(number))}
+            assert step == "end" or earlier <= {*ended, *names[:place]}
+        ended += names if step == "end" else []
+    assert sorted(ended) == sorted(f"{message_id}#{number}" for message_id, number in sequence)
+
+
+def test_event_whose_predecessor_was_not_taken_does_not_leave() -> None:
+    client = SlowClient()
+    client.refused = {"m-1#1"}
+
+    with pytest.raises(UnavailableError, match=r"^events: not accepted$"):
+        client.put(change("m-1", 1), *(change(f"x-{n}", 1) for n in range(19)), change("m-1", 2))
+
+    assert all("m-1#2" not in names for names in client.calls())
 
 
 # --- refusals: moto makes none ----------------------------------------------------------------------------------------
@@ -125,7 +209,9 @@ def test_no_event_overtakes_one_that_was_not_taken(
 
 def test_bus_that_does_not_exist_is_unavailable(aws: Aws) -> None:
     with pytest.raises(UnavailableError, match=r"^events: ResourceNotFoundException$"):
-        EventBridgeBus(aws.client("events"), bus_name="nowhere", telemetry=RecordingTelemetry()).put(events(1))
+        EventBridgeBus(
+            aws.client("events"), bus_name="nowhere", telemetry=RecordingTelemetry(), new_pool=InlinePool
+        ).put(events(1))
 
 
 def test_outage_is_unavailable(bus: Bus) -> None:
