@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from benchmarks.growth import accepted_message
+from benchmarks.listing_vendor import Crowd, ListingVendors
 from sampai.domain.status import Status
 from sampai.services.follow_up.listing import MAX_SEARCH_CALLS
 from tests.fakes import START
@@ -137,6 +139,33 @@ def test_smspoh_is_asked_by_number_where_pages_do_not_pay(due: int, others: int,
 
     assert statuses_of(app) == {Status.DELIVERED}
     assert list_calls(vendors) == calls
+
+
+@pytest.mark.parametrize(
+    ("due", "hours", "others", "look_ups", "max_lists"),
+    [
+        pytest.param(1, 0, 0, 1, 0, id="one message"),
+        pytest.param(3_000, 30, 3_000_000, 3_000, 15, id="thousands in a busy account: one list for each pass of 200"),
+        pytest.param(150, 0, 0, 0, 2, id="many in a quiet account: as many lists as pages"),
+    ],
+)
+def test_messages_with_ids_are_looked_up_where_a_list_shows_few_of_them(
+    due: int, hours: int, others: int, look_ups: int, max_lists: int
+) -> None:
+    since = START - timedelta(hours=hours, minutes=10)
+    step = (START - timedelta(minutes=10) - since) / due
+    crowd = Crowd(name="others", count=others, since=since, until=START)
+    vendors = ListingVendors(crowds={"nomsa": crowd})
+    messages = [accepted_message(f"m-{n}", "nomsa", at=since + step * n, due_at=START) for n in range(due)]
+    vendors.messages["nomsa"] = [(since + step * n, f"nomsa-{n}") for n in range(due)]
+    app = Application(lambda wanted: vendors.call(wanted, deadline_seconds=1))
+    app.store.messages = {message.message_id: message for message in messages}
+
+    app.follow_up()
+
+    assert all(message.lookups == 1 or message.status is Status.DELIVERED for message in app.store.messages.values())
+    assert vendors.calls["nomsa look-up"] == look_ups
+    assert vendors.calls["nomsa list"] <= max_lists
 
 
 def test_smspoh_is_read_by_page_for_a_number_abroad() -> None:

@@ -69,14 +69,34 @@ def others(count: int, since: timedelta, until: timedelta) -> list[dict[str, obj
 def test_failed_list_leaves_the_other_lists() -> None:
     early = [accepted_message(f"early-{n}", "nomsa", at=START - timedelta(hours=5), due_at=START) for n in range(2)]
     late = [accepted_message(f"late-{n}", "nomsa", at=START, due_at=START) for n in range(2)]
-    rows = [nomsa_row(message.provider_message_id or "") for message in late]
+    rows = [nomsa_row(message.provider_message_id or "") for message in early]
     poll = Poll(NOMSA, [*early, *late], unauthorized(), nomsa_page(*rows))
 
     poll.listing.read_from_top()
 
     assert poll.failures == ["HTTP 401: UnreadableAnswerError"]
-    assert poll.results.reports.keys() >= {"late-0", "late-1"}
-    assert poll.results.answered == {"late-0", "late-1"}
+    assert poll.results.reports.keys() >= {"early-0", "early-1"}
+    assert poll.results.answered == {"early-0", "early-1"}
+
+
+@pytest.mark.parametrize(
+    ("found", "lists"),
+    [
+        pytest.param(4, ["2026-11-21T09:55:00.000Z", "2026-11-21T04:55:00.000Z"], id="all: the earlier list too"),
+        pytest.param(2, ["2026-11-21T09:55:00.000Z", "2026-11-21T04:55:00.000Z"], id="some: the earlier list too"),
+        pytest.param(1, ["2026-11-21T09:55:00.000Z"], id="one: no other list"),
+        pytest.param(0, ["2026-11-21T09:55:00.000Z"], id="none: no other list"),
+    ],
+)
+def test_lists_are_read_from_the_latest_messages_on_while_a_page_spares_calls(found: int, lists: list[str]) -> None:
+    early = [accepted_message(f"early-{n}", "nomsa", at=START - timedelta(hours=5), due_at=START) for n in range(4)]
+    late = [accepted_message(f"late-{n}", "nomsa", at=START, due_at=START) for n in range(4, 8)]
+    rows = [nomsa_row(message.provider_message_id or "") for message in late[:found]]
+    poll = Poll(NOMSA, [*early, *late], nomsa_page(*rows, nomsa_row("another")))
+
+    poll.listing.read_from_top()
+
+    assert [since for (since,) in poll.queries("created_at[gte]")] == lists
 
 
 def test_each_number_has_a_list_of_its_own_and_a_failed_one_leaves_the_others() -> None:

@@ -89,7 +89,7 @@ def list_with(ours_per_page: int) -> tuple[Application, list[str]]:
     return app, paths
 
 
-@pytest.mark.parametrize(("ours_per_page", "pages"), [(15, 2), (3, 10), (1, 4), (0, 4)])
+@pytest.mark.parametrize(("ours_per_page", "pages"), [(15, 2), (3, 10), (1, 1), (0, 1)])
 def test_look_ups_replace_a_list_with_few_of_our_messages(ours_per_page: int, pages: int) -> None:
     app, paths = list_with(ours_per_page)
 

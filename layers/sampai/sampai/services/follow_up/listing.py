@@ -15,10 +15,7 @@ from sampai.services.follow_up.windows import group_by_window, window_of
 from sampai.services.ports.runtime import NewPool
 
 MIN_FOUND_PER_PAGE: Final = 2
-"""A page that reports on fewer of our messages costs more than it saves: an idle page."""
-
-MESSAGES_PER_IDLE_PAGE: Final = 10
-"""One idle page is allowed for this many messages, and none in a list with more than `MAX_PAGES`."""
+"""A page that reports on fewer of our messages saves no call."""
 
 MAX_SEARCH_CALLS: Final = 50
 """List calls of one poll that search long lists by time."""
@@ -53,13 +50,18 @@ class Listing:
         """Messages whose part of the list was read to its end."""
 
     def read_from_top(self) -> None:
-        """Read the pages that may spare several calls for single messages."""
-        for query, members in group_by_window(self._messages):
-            if sum(self._has_own_call(message) for message in members) >= MIN_FOUND_PER_PAGE:
-                try:
-                    self._read_while_it_pays(query, members)
-                except PollFailedError as error:
-                    self._record_failure(error)
+        """Read the pages that spare calls for single messages, those of the latest attempts first.
+
+        Nothing is read after a page that spared none: among earlier rows, even fewer belong to messages that are due.
+        """
+        for query, members in reversed(list(group_by_window(self._messages))):
+            if sum(self._has_own_call(message) for message in members) < MIN_FOUND_PER_PAGE:
+                continue
+            try:
+                if not self._read_while_it_pays(query, members):
+                    return
+            except PollFailedError as error:
+                self._record_failure(error)
 
     def ask_by_recipient(self, new_pool: NewPool, threads: int) -> None:
         """Read the list of one recipient for each message that is still missing, where the vendor has that filter."""
@@ -123,17 +125,17 @@ class Listing:
         whole = self._provider.build_list(part, 0).url
         return all(self._provider.build_list(half, 0).url != whole for half in halves_of(part))
 
-    def _read_while_it_pays(self, query: ListQuery, members: Sequence[Message]) -> None:
+    def _read_while_it_pays(self, query: ListQuery, members: Sequence[Message]) -> bool:
+        """Read the pages of a list until all members are found. Return False after a page that spared no call."""
         wanted = {message.message_id for message in members}
-        idle_pages = 0
         for page in self._reader.pages(self._provider, query):
             found_before = len(self._results.reports)
             self._match_list([page], members)
-            idle_pages += len(self._results.reports) - found_before < MIN_FOUND_PER_PAGE
-            is_long = page.page_count is not None and page.page_count > MAX_PAGES
-            allowed = 0 if is_long else len(members) // MESSAGES_PER_IDLE_PAGE
-            if wanted <= self._results.reports.keys() or idle_pages > allowed:
-                return  # most rows belong to other messages
+            if wanted <= self._results.reports.keys():
+                break
+            if len(self._results.reports) - found_before < MIN_FOUND_PER_PAGE:
+                return False  # most rows belong to other messages
+        return True
 
     def _read_list(self, query: ListQuery) -> list[ListPage]:
         return list(self._reader.pages(self._provider, query))
