@@ -22,7 +22,16 @@ from sampai.domain.status import Source, Status
 from sampai.services.follow_up.service import FollowUpService
 from sampai.services.ports.correlations import correlation_key
 from tests.emulator import running as running_emulator
-from tests.fakes import START, FixedClock, FixedSecret, FixedSettings, InlinePool, RecordingQueue, RecordingTelemetry
+from tests.fakes import (
+    START,
+    FixedClock,
+    FixedSecret,
+    FixedSettings,
+    InlinePool,
+    InMemoryRateLimiter,
+    RecordingQueue,
+    RecordingTelemetry,
+)
 from tests.harness.application import RECIPIENTS, SECRET, Application, request, smspoh_taken
 from tests.template import table
 
@@ -227,6 +236,8 @@ def _follow_up(client: Any, vendors: ListingVendors) -> None:
         telemetry=telemetry,
         webhook_base_url="https://hooks.example.net",
         new_pool=InlinePool,
+        limiter=InMemoryRateLimiter(),
+        sleep=lambda seconds: clock.advance(seconds=seconds),
     )
     followed_up = service.run(remaining=lambda: 50.0)
     if followed_up != DUE:

@@ -16,7 +16,8 @@ from typing import Final
 
 from sampai.services.follow_up.poller import LOOKUP_THREADS
 from sampai.services.follow_up.reader import MAX_PAGES
-from sampai.services.send.pacer import MAX_DEFERRAL, MIN_DEFERRAL, MIN_PAUSE
+from sampai.services.reservations import MIN_PAUSE
+from sampai.services.send.pacer import MAX_DEFERRAL, MIN_DEFERRAL
 
 # The resources, with their units.
 WORKERS: Final = "busy send functions"

@@ -23,6 +23,7 @@ from sampai.domain.recipient import fold
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.template import Catalogue
+from sampai.services.follow_up.turns import Turns
 from sampai.services.ports.configuration import Secret
 from sampai.services.ports.correlations import Correlation, LinkCorrelation
 from sampai.services.ports.eligibility import EligibilityData
@@ -345,6 +346,12 @@ class InMemoryRateLimiter:
         self.taken_until[name] = starts_at + duration
         self.reservations.append((name, starts_at, duration.total_seconds()))
         return Reservation(is_granted=True, starts_at=starts_at)
+
+
+def new_turns() -> Turns:
+    """Return the turns of a vendor that has no rate."""
+    clock = FixedClock()
+    return Turns(limiter=InMemoryRateLimiter(), clock=clock, sleep=lambda _: None, telemetry=RecordingTelemetry())
 
 
 class RecordingQueue:

@@ -55,7 +55,7 @@ def _ids(function: ast.FunctionDef) -> Iterator[str]:
 
 def test_failure_model_has_all_rows() -> None:
     groups = {"P": range(18), "Q": range(1, 12), "D": range(1, 9), "V": range(1, 12), "W": range(1, 11)}
-    groups |= {"L": range(1, 6), "I": range(1, 15), "E": range(1, 5)}
+    groups |= {"L": range(1, 7), "I": range(1, 15), "E": range(1, 5)}
     found = ROW.findall(page())
 
     assert sorted(i for i, _ in found) == sorted(f"{group}{n}" for group, numbers in groups.items() for n in numbers)

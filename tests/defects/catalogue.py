@@ -60,6 +60,7 @@ from sampai.services.follow_up import (
     reconciliation,
     wake_ups,
 )
+from sampai.services.follow_up.turns import Turns
 from sampai.services.ports import correlations
 from sampai.services.ports.correlations import Correlation
 from sampai.services.ports.runtime import UnavailableError
@@ -1421,3 +1422,16 @@ def _(planter: Planter) -> None:
 @defect("the files of an e-mail stay when it ends", "unit/application/email")
 def _(planter: Planter) -> None:
     planter.replace(messages, "file_key_of", _constant(None))
+
+
+# --- the rate of look-ups ---------------------------------------------------------------------------------------------
+
+
+@defect("look-ups keep to no rate", "unit/application/lookup_rates")
+def _(planter: Planter) -> None:
+    planter.replace(Settings, "lookup_pace_of", _constant(None))
+
+
+@defect("look-ups go on although the vendor asks for a pause", "unit/application/lookup_rates")
+def _(planter: Planter) -> None:
+    planter.replace(Turns, "pause", _constant(None))

@@ -159,6 +159,8 @@ class Application:
             telemetry=self.telemetry,
             webhook_base_url=WEBHOOK_BASE_URL,
             new_pool=InlinePool,
+            limiter=self.limiter,
+            sleep=self.sleep,
         )
 
     def new_sender(self, new_id: NewId | None = None) -> SendService:

@@ -98,6 +98,8 @@ _FOLLOW_UP: Final[Mapping[tuple[str, str], Exercise]] = {
     ("dynamodb:BatchGetItem", "CorrelationsTable"): _follow_up_exercise("sample-nomsa", "send/nomsa"),
     # The response of the vendor is lost, and reconciliation finds the message in its list.
     ("dynamodb:UpdateItem", "CorrelationsTable"): _follow_up_exercise("sample-nomsa", "send/nomsa", ("4510", "4518")),
+    # The test gives Nomsa a rate for look-ups.
+    ("dynamodb:UpdateItem", "DirectoryTable"): _follow_up_exercise("sample-nomsa", "send/nomsa"),
     ("sqs:SendMessage", "SendQueue"): _follow_up_exercise("sample-throttled", "send/throttled"),
     ("sqs:SendMessage", "UrgentQueue"): _follow_up_exercise("sample-throttled", "send/throttled", _OTP),
     ("ssm:GetParameter", "SettingsParameter"): _exercise("follow_up/every-minute", is_cold=True),

@@ -19,7 +19,7 @@ from local.demo.caller import Caller
 from local.demo.run import FIRST_SETTINGS, Demo
 from local.stack import EMULATOR
 from local.stack.config import DYNAMODB_PORT, ROOT, STACK_NAME
-from local.stack.deployment import client
+from local.stack.deployment import SENDERS, SIMULATORS, client
 from local.stack.processes import DIRECT, Server, children_of, function_of, kill
 from sampai.domain.webhook_token import webhook_token
 from sampai.providers.registry import PROVIDERS
@@ -118,7 +118,10 @@ class IamTest:
     def run_demo(self) -> list[str]:
         """Run the demo with all permissions, and return the problems."""
         caller = Caller(self._outputs)
-        caller.change_settings(FIRST_SETTINGS)  # before a function caches them for a minute
+        providers: dict[str, dict[str, Any]] = {n: {"base_url": u, **SENDERS[n]} for n, u in SIMULATORS.items()}
+        providers["nomsa"]["max_lookups_per_second"] = 100
+        # Before a function caches them for a minute.
+        caller.change_settings({**FIRST_SETTINGS, "providers": providers})
         self._limit_concurrency()
         self._proxy.clear()
         is_demo_ok = Demo(caller, Console(highlight=False)).run()

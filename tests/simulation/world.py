@@ -298,6 +298,8 @@ class World:
             telemetry=self.telemetry,
             webhook_base_url=WEBHOOK_BASE_URL,
             new_pool=InlinePool,
+            limiter=self.limiter,
+            sleep=self._sleep,
         )
 
     # --- choices ------------------------------------------------------------------------------------------------------

@@ -384,7 +384,10 @@ ITEMS = {"RETENTION_DAYS", "DUE_SHARDS"}
         ("MonitorFunction", {"DIRECTORY_TABLE", "PROVIDER_SECRET_ARN", "SETTINGS_PARAMETER"}),
         (
             "FollowUpFunction",
-            STATE | QUEUE_URLS | ITEMS | {"SETTINGS_PARAMETER", "WEBHOOK_BASE_URL", "FOLLOW_UP_WORKERS"},
+            STATE
+            | QUEUE_URLS
+            | ITEMS
+            | {"DIRECTORY_TABLE", "SETTINGS_PARAMETER", "WEBHOOK_BASE_URL", "FOLLOW_UP_WORKERS"},
         ),
         ("PublishFunction", {"EVENT_BUS_NAME", "MEDIA_TABLE", "ENCRYPTION_KEYS_TABLE"}),
     ],
@@ -464,6 +467,7 @@ GOLDEN = {
     | pairs("${MessagesTable.Arn}/index/due", "dynamodb:Query")
     | table("Messages", "BatchGetItem", "PartiQLUpdate")
     | table("Correlations", "BatchGetItem", "UpdateItem")
+    | table("Directory", "UpdateItem")
     | pairs(SETTINGS, "ssm:GetParameter")
     | pairs("ProviderSecret.Id", "secretsmanager:GetSecretValue"),
     "PublishRole": logs("Publish")

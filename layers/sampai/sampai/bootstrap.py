@@ -146,6 +146,7 @@ def _inbound_service(environment: WebhookEnvironment) -> "InboundService":
 
 @cache
 def follow_up_service() -> "FollowUpService":
+    from sampai.adapters.rate_limiter import DynamoRateLimiter
     from sampai.adapters.transport import HttpTransport
     from sampai.services.follow_up.service import FollowUpService
 
@@ -162,6 +163,8 @@ def follow_up_service() -> "FollowUpService":
         telemetry=telemetry(),
         webhook_base_url=environment.webhook_base_url,
         new_pool=ThreadPoolExecutor,
+        limiter=DynamoRateLimiter(_aws().client("dynamodb"), table=environment.directory_table),
+        sleep=time.sleep,
     )
 
 

@@ -69,6 +69,7 @@ class WebhookEnvironment(Environment):
 class FollowUpEnvironment(Environment):
     messages_table: str
     correlations_table: str
+    directory_table: str
     provider_secret_arn: str
     settings_parameter: str
     send_queue_url: str

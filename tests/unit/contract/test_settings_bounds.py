@@ -14,6 +14,8 @@ from sampai.contract.settings import BrokenSettingsError, parse_settings
         ({"providers": {"nomsa": {"max_per_second": 0.001}}}, "providers.nomsa.max_per_second"),
         ({"providers": {"nomsa": {"max_per_second": 1e9}}}, "providers.nomsa.max_per_second"),
         ({"providers": {"nomsa": {"max_per_second": float("nan")}}}, "providers.nomsa.max_per_second"),
+        ({"providers": {"nomsa": {"max_lookups_per_second": 0}}}, "providers.nomsa.max_lookups_per_second"),
+        ({"providers": {"nomsa": {"max_lookups_per_second": 1e9}}}, "providers.nomsa.max_lookups_per_second"),
         ({"providers": {"nomsa": {"low_balance": {"credit": float("inf")}}}}, "providers.nomsa.low_balance.credit"),
         ({"providers": {"nomsa": {"delivered_after_seconds": -1}}}, "providers.nomsa.delivered_after_seconds"),
         ({"providers": {"nomsa": {"delivered_after_seconds": 86_401}}}, "providers.nomsa.delivered_after_seconds"),

@@ -61,7 +61,7 @@ class _Document(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """A limit on the messages per second. Messages with the same name share it."""
+    """A limit on the messages, or the look-ups, per second. Those with the same name share it."""
 
     name: str
     per_second: float
@@ -85,6 +85,10 @@ class ProviderSettings(_Document):
     max_per_second: Rate | None = Field(
         default=None,
         description="Messages per second of all workers together; an SMS counts its segments. null: no limit.",
+    )
+    max_lookups_per_second: Rate | None = Field(
+        default=None,
+        description="Look-ups and list calls per second of all workers together. null: no limit but 64 at a time.",
     )
     timezone: Zone | None = Field(
         default=None,
@@ -160,6 +164,15 @@ class Settings(_Document):
             return None if rate is None else Pace(name=f"{provider}#{channel}", per_second=rate)
         rate = given.max_per_second
         return None if rate is None else Pace(name=provider or "", per_second=rate)
+
+    def lookup_pace_of(self, provider: str) -> Pace | None:
+        """Return the limit on the look-ups and list calls of a provider, or None if there is none.
+
+        They share it over all channels, and never with messages.
+        """
+        given = self.providers.get(provider)
+        rate = given.max_lookups_per_second if given is not None else None
+        return None if rate is None else Pace(name=f"{provider}#lookups", per_second=rate)
 
     def limits_in_force(self) -> dict[Limit, int]:
         """Return the quotas that are set."""

@@ -170,6 +170,8 @@ def run_with(in_flight: int) -> tuple[list[tuple[str, int, int]], list[int], int
         telemetry=app.telemetry,
         webhook_base_url="https://hooks.example.net",
         new_pool=InlinePool,
+        limiter=app.limiter,
+        sleep=app.sleep,
     )
 
     assert service.run(remaining=lambda: 50.0) == DUE
@@ -324,6 +326,8 @@ def test_slow_vendor_does_not_keep_another_waiting() -> None:
         telemetry=app.telemetry,
         webhook_base_url="https://hooks.example.net",
         new_pool=ThreadPoolExecutor,
+        limiter=app.limiter,
+        sleep=app.sleep,
     )
 
     assert service.run(remaining=lambda: 50.0) == 2

@@ -75,11 +75,11 @@ class DueMessages:
             self._telemetry.warning("unreadable items not postponed", error=str(error))
 
     def _read(self, message_ids: Sequence[str]) -> list[Message]:
-        """Return the messages that are due: the index may lag behind them."""
+        """Return the messages that are due, the longest due first: the index may lag behind them."""
         messages = self._messages.read(message_ids)
         if unread := [message_id for message_id in message_ids if message_id not in messages]:
             self.postpone(unread)
         now = self._clock()
         due = [(message, message.due_at) for message in messages.values() if message.due_at is not None]
         self.oldest_age = max([self.oldest_age, *((now - due_at).total_seconds() for _, due_at in due)])
-        return [message for message, due_at in due if due_at <= now]
+        return [message for message, due_at in sorted(due, key=lambda entry: entry[1]) if due_at <= now]

@@ -82,13 +82,17 @@ class Listing:
         """Search long lists for the messages that no other call can ask about, around their attempts first."""
         missing = [message for message in self._missing() if not self._has_own_call(message)]
         search = TimeSearch(missing)
-        last_call = self._reader.list_calls + MAX_SEARCH_CALLS
+        first_call = self._reader.list_calls
+        last_call = first_call + MAX_SEARCH_CALLS
         try:
             while part := search.nearest([message for message in missing if not self._is_found(message)]):
                 if not self._search_part(search, part, calls_left=last_call - self._reader.list_calls):
                     break
         except PollFailedError as error:
-            self._record_failed_list(error, [message for message in missing if not search.has_covered(message)])
+            uncovered = [message for message in missing if not search.has_covered(message)]
+            self._record_failed_list(error, uncovered)
+            if self._reader.list_calls > first_call:
+                self._results.searched.update(message.message_id for message in uncovered)
         self._cover([message for message in missing if search.has_covered(message)])
 
     def _record_failed_list(self, error: PollFailedError, members: Sequence[Message]) -> None:

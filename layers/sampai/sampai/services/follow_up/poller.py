@@ -1,16 +1,18 @@
 """Poll a vendor for the status of messages in the cheapest way: its list for many, else a call for each message."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Final
 
+from sampai.contract.settings import Pace
 from sampai.domain.message import Message
 from sampai.providers.base import Provider
 from sampai.providers.features import SupportsListing, SupportsLookup
 from sampai.services.follow_up.listing import Listing
 from sampai.services.follow_up.reader import NotAskedError, PollFailedError, VendorReader, read_all
 from sampai.services.follow_up.results import PollResults
+from sampai.services.follow_up.turns import Turns
 from sampai.services.ports.runtime import NewPool, Remaining
 from sampai.services.ports.telemetry import Telemetry
 from sampai.services.ports.transport import Transport
@@ -20,19 +22,39 @@ LOOKUP_THREADS: Final = 64
 
 
 class StatusPoller:
-    def __init__(self, *, transport: Transport, telemetry: Telemetry, new_pool: NewPool) -> None:
+    def __init__(
+        self, *, transport: Transport, telemetry: Telemetry, new_pool: NewPool, new_turns: Callable[[], Turns]
+    ) -> None:
         self._transport = transport
         self._new_pool = new_pool
         self._telemetry = telemetry
+        self._new_turns = new_turns
+        self._turns: dict[str, Turns] = {}
 
     def poll(
-        self, provider: Provider, messages: Sequence[Message], *, now: datetime, remaining: Remaining
+        self,
+        provider: Provider,
+        messages: Sequence[Message],
+        *,
+        now: datetime,
+        remaining: Remaining,
+        pace: Pace | None,
+        patience_seconds: float,
     ) -> PollResults:
-        """Ask one vendor about messages that it accepted or may have accepted. A failed call is logged and counted."""
+        """Ask one vendor about messages that it accepted or may have accepted. A failed call is logged and counted.
+
+        No call waits for its turn longer than `patience_seconds` after the beginning.
+        """
         results = PollResults()
         trackable = [message for message in messages if _can_be_asked(provider, message)]
         results.answered = {message.message_id for message in messages} - {message.message_id for message in trackable}
-        reader = VendorReader(transport=self._transport, remaining=remaining)
+        reader = VendorReader(
+            transport=self._transport,
+            remaining=remaining,
+            turns=self._turns.setdefault(provider.name, self._new_turns()),
+            pace=pace,
+            patience_seconds=patience_seconds,
+        )
         listing = None
         if isinstance(provider, SupportsListing):
             record_failure = partial(self._record_failure, provider, "list")
@@ -49,6 +71,8 @@ class StatusPoller:
         if not reader.has_asked:
             results.not_asked.update(m.message_id for m in trackable if m.message_id not in results.answered)
         results.not_asked -= results.reports.keys() | results.candidates.keys()
+        if results.not_asked:
+            self._telemetry.info("vendor not asked", provider=provider.name, messages=len(results.not_asked))
         return results
 
     def _look_up(
@@ -66,6 +90,8 @@ class StatusPoller:
                 results.reports[message.message_id] = report
 
     def _record_failure(self, provider: Provider, operation: str, error: PollFailedError) -> None:
+        if isinstance(error, NotAskedError):
+            return  # not the vendor's failure
         self._telemetry.warning("status poll failed", provider=provider.name, operation=operation, why=str(error))
         self._telemetry.count("StatusPollFailed", provider=provider.name)
 

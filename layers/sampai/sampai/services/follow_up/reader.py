@@ -5,11 +5,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
 
+from sampai.contract.settings import Pace
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Message
 from sampai.domain.report import Report
 from sampai.providers.features import ListPage, ListQuery, SupportsListing, SupportsLookup
+from sampai.providers.responses import retry_after_seconds
 from sampai.services.deadline import CALL_SECONDS, Deadline
+from sampai.services.follow_up.turns import Turns
 from sampai.services.ports.runtime import NewPool, Remaining
 from sampai.services.ports.transport import NoResponse, Transport
 
@@ -24,18 +27,31 @@ class PollFailedError(Exception):
 
 
 class NotAskedError(PollFailedError):
-    """A call was not made, because no time was left for it."""
+    """A call was not made, because there was no time or no turn for it."""
 
 
 class VendorReader:
     """The calls of one poll to one vendor. Threads may share it.
 
-    After a call without a response, no further call is made: the remaining time belongs to the other vendors.
+    After a call without a response, no further call is made: the remaining time belongs to the other vendors. The same
+    holds after a call for which there was no turn within `patience_seconds` of the beginning.
     """
 
-    def __init__(self, *, transport: Transport, remaining: Remaining) -> None:
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        remaining: Remaining,
+        turns: Turns,
+        pace: Pace | None = None,
+        patience_seconds: float = 0.0,
+    ) -> None:
         self._transport = transport
         self._remaining = remaining
+        self._turns = turns
+        self._pace = pace
+        self._patience_ends = remaining() - patience_seconds
+        self._is_out_of_turns = False
         self._pages: dict[str, ListPage] = {}
         """Pages by URL: a vendor that lists by day has the same pages for many queries."""
         self._is_silent = False
@@ -83,17 +99,26 @@ class VendorReader:
     def _read(self, request: HttpRequest, parse: Callable[[HttpResponse], Parsed]) -> Parsed:
         if self._is_silent:
             raise PollFailedError("no response to an earlier call")
-        if not Deadline(self._remaining).has_time_for_call():
+        deadline = Deadline(self._remaining)
+        if not deadline.has_time_for_call():
             raise NotAskedError("no time left")
+        if self._is_out_of_turns or not self._turns.wait(self._pace, max_seconds=self._patience(deadline)):
+            self._is_out_of_turns = True
+            raise NotAskedError("no turn")
         self.has_asked = True
         response = self._transport.call(request, deadline_seconds=CALL_SECONDS)
         if isinstance(response, NoResponse):
             self._is_silent = True
             raise PollFailedError(response.why)
+        if response.status == 429:
+            self._turns.pause(retry_after_seconds(response))
         try:
             return parse(response)
         except Exception as error:
             raise PollFailedError(f"HTTP {response.status}: {type(error).__name__}") from None
+
+    def _patience(self, deadline: Deadline) -> float:
+        return min(self._remaining() - self._patience_ends, deadline.seconds_before_last_call())
 
 
 def read_all(new_pool: NewPool, threads: int, reads: Sequence[Callable[[], Parsed]]) -> list[Parsed | PollFailedError]:

@@ -14,4 +14,6 @@ class PollResults:
         self.undecided: set[str] = set()
         """Messages that match a listed row which may also be a send still in flight."""
         self.not_asked: set[str] = set()
-        """Messages that nobody had time to ask about. They keep their place among the due messages."""
+        """Messages that there was no time or no turn to ask about. They keep their place among the due messages."""
+        self.searched: set[str] = set()
+        """Messages that are not asked about, but that a part of the list was searched for."""

@@ -1,10 +1,12 @@
 """Follow up every message that is due: wake it, expire its lease, or poll its vendor."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from itertools import chain
-from typing import Final
+from math import inf
+from typing import Final, TypeVar
 
 from sampai.contract.settings import Settings
 from sampai.domain.message import Channel, Message
@@ -17,12 +19,14 @@ from sampai.services.follow_up.next_state import next_state
 from sampai.services.follow_up.poller import StatusPoller
 from sampai.services.follow_up.reconciliation import Reconciliation
 from sampai.services.follow_up.results import PollResults
+from sampai.services.follow_up.turns import Turns
 from sampai.services.follow_up.wake_ups import WakeUps
 from sampai.services.ports.configuration import SecretSource, SettingsSource
 from sampai.services.ports.correlations import Correlations
 from sampai.services.ports.messages import ONLY_WORKER, DueFamily, Messages, Replace, Worker
 from sampai.services.ports.queue import Queue
-from sampai.services.ports.runtime import Clock, NewPool, Remaining, UnavailableError
+from sampai.services.ports.rate_limiter import RateLimiter
+from sampai.services.ports.runtime import Clock, NewPool, Remaining, Sleep, UnavailableError
 from sampai.services.ports.telemetry import Telemetry
 from sampai.services.ports.transport import Transport
 from sampai.services.reports import Reports
@@ -30,6 +34,14 @@ from sampai.services.routing import Routing, report_unusable
 
 POLLED: Final = (Status.UNKNOWN, Status.ACCEPTED, Status.SENT)
 """Statuses in which a vendor is asked about a message."""
+
+PATIENCE_SECONDS: Final = 2.0
+"""Time in one pass for the turns of a vendor with a rate: the other vendors of the pass wait for it."""
+
+Group = tuple[str, Channel]
+"""A provider's name and a channel. Their messages are polled together."""
+
+Result = TypeVar("Result")
 
 
 class FollowUpService:
@@ -46,6 +58,8 @@ class FollowUpService:
         telemetry: Telemetry,
         webhook_base_url: str,
         new_pool: NewPool,
+        limiter: RateLimiter,
+        sleep: Sleep,
     ) -> None:
         self._messages = messages
         self._queue = queue
@@ -58,7 +72,12 @@ class FollowUpService:
         self._wake_ups = WakeUps(messages=messages, queue=queue, clock=clock, telemetry=telemetry)
         self._leases = Leases(messages=messages, clock=clock, telemetry=telemetry)
         self._new_pool = new_pool
-        self._poller = StatusPoller(transport=transport, telemetry=telemetry, new_pool=new_pool)
+        self._poller = StatusPoller(
+            transport=transport,
+            telemetry=telemetry,
+            new_pool=new_pool,
+            new_turns=partial(Turns, limiter=limiter, clock=clock, sleep=sleep, telemetry=telemetry),
+        )
         self._reconciliation = Reconciliation(correlations=correlations, reports=self._reports, telemetry=telemetry)
 
     def run(self, *, remaining: Remaining, worker: Worker = ONLY_WORKER) -> int:
@@ -80,8 +99,10 @@ class FollowUpService:
         for messages in due.passes(DueFamily.WAITING):
             self._wake(messages, settings, due, remaining)
             polled += [message.message_id for message in messages if message.status in POLLED]
+        poll = Poll(settings=settings, routing=routing, due=due, remaining=remaining)
         for messages in chain(due.again(polled), due.passes(DueFamily.POLLED)):
-            self._poll_vendors(messages, settings, routing, due, remaining)
+            self._poll_vendors(messages, poll)
+        self._poll_again(poll)
         self._telemetry.measure("OldestDueAge", due.oldest_age)
         report_unusable(routing, self._telemetry)
         self._telemetry.info("followed up", messages=due.count)
@@ -94,43 +115,53 @@ class FollowUpService:
         self._isolate(waiting, lambda part: self._wake_ups.requeue_due(part, settings), due, remaining)
         self._isolate(leased, self._leases.expire, due, remaining)
 
-    def _poll_vendors(
-        self,
-        messages: Sequence[Message],
-        settings: Settings,
-        routing: Routing,
-        due: DueMessages,
-        remaining: Remaining,
-    ) -> None:
-        groups: dict[tuple[str, Channel], list[Message]] = {}
+    def _poll_vendors(self, messages: Sequence[Message], poll: "Poll") -> None:
+        """Poll the vendors of one pass. Those without a turn left in an earlier pass are polled after the last one."""
+        groups: dict[Group, list[Message]] = {}
         for message in messages:
-            if message.status in POLLED:
-                groups.setdefault((message.provider or "", message.channel), []).append(message)
-        if not groups:
-            return
-        # Side by side, so that a slow vendor does not use up the time of another.
-        with self._new_pool(len(groups)) as pool:
-            futures = [
-                pool.submit(self._poll_vendor, name, routing.provider(name, channel), group, settings, due, remaining)
-                for (name, channel), group in groups.items()
-            ]
-        for future in futures:
-            future.result()
+            group = (message.provider or "", message.channel)
+            if message.status not in POLLED:
+                continue
+            if group in poll.not_asked:
+                poll.not_asked[group].append(message.message_id)
+            else:
+                groups.setdefault(group, []).append(message)
+        polls = [partial(self._poll_vendor, *group, members, poll) for group, members in groups.items()]
+        for group, not_asked in zip(groups, self._side_by_side(polls), strict=True):
+            if not_asked:
+                poll.not_asked[group] = not_asked
 
-    def _poll_vendor(
-        self,
-        name: str,
-        provider: Provider | None,
-        group: Sequence[Message],
-        settings: Settings,
-        due: DueMessages,
-        remaining: Remaining,
-    ) -> None:
+    def _poll_again(self, poll: "Poll") -> None:
+        """Ask about the messages that no pass asked about. Each vendor now waits for its turns until time runs out."""
+        poll.patience_seconds = inf
+        self._side_by_side([partial(self._poll_rest, *group, ids, poll) for group, ids in poll.not_asked.items()])
+
+    def _poll_rest(self, name: str, channel: Channel, message_ids: Sequence[str], poll: "Poll") -> None:
+        for messages in poll.due.again(message_ids):
+            self._poll_vendor(name, channel, [message for message in messages if message.status in POLLED], poll)
+
+    def _side_by_side(self, calls: Sequence[Callable[[], Result]]) -> list[Result]:
+        """Return the results of calls at the same time, so that a slow vendor does not use up the time of another."""
+        if not calls:
+            return []
+        with self._new_pool(len(calls)) as pool:
+            futures = [pool.submit(call) for call in calls]
+        return [future.result() for future in futures]
+
+    def _poll_vendor(self, name: str, channel: Channel, group: Sequence[Message], poll: "Poll") -> list[str]:
+        """Poll one vendor, and return the ids of the messages that were not asked about."""
+        not_asked: list[str] = []
+        provider = poll.routing.provider(name, channel)
         try:
-            poll = partial(self._poll, name, provider, settings=settings, remaining=remaining)
-            self._isolate(group, poll, due, remaining)
+            self._isolate(
+                group,
+                lambda part: not_asked.extend(self._poll(name, provider, part, poll)),
+                poll.due,
+                poll.remaining,
+            )
         except UnavailableError as error:
             self._telemetry.warning("follow-up deferred", provider=name, error=str(error))
+        return not_asked
 
     def _isolate(
         self,
@@ -160,25 +191,31 @@ class FollowUpService:
             self._telemetry.count("ItemUnreadable")
             due.postpone(ids)
 
-    def _poll(
-        self,
-        name: str,
-        provider: Provider | None,
-        group: Sequence[Message],
-        *,
-        settings: Settings,
-        remaining: Remaining,
-    ) -> None:
-        """Poll one vendor for its messages, if its provider is turned on; if not, they wait for the report horizon."""
+    def _poll(self, name: str, provider: Provider | None, group: Sequence[Message], poll: "Poll") -> list[str]:
+        """Poll one vendor for its messages, if its provider is turned on; if not, they wait for the report horizon.
+
+        Return the ids of the messages that were not asked about. They stay as they are.
+        """
         group, reused = self._reconciliation.resolve_correlations(name, group)
         asked = [message for message in group if message.message_id not in reused]
         results = PollResults()
         if provider is not None:
-            results = self._poller.poll(provider, asked, now=self._clock(), remaining=remaining)
+            results = self._poller.poll(
+                provider,
+                asked,
+                now=self._clock(),
+                remaining=poll.remaining,
+                pace=poll.settings.lookup_pace_of(name),
+                patience_seconds=poll.patience_seconds,
+            )
             self._reconciliation.reconcile(provider, asked, results)
         results.answered.update(reused)
         delivered_after = provider.config.delivered_after if provider is not None else timedelta(0)
-        self._store_results(group, results, settings, delivered_after=delivered_after)
+        # A search that even the last poll did not complete counts: at a low rate it would begin again for ever.
+        keep = results.not_asked - results.searched if poll.patience_seconds == inf else results.not_asked
+        changing = [message for message in group if message.message_id not in keep]
+        self._store_results(changing, results, poll.settings, delivered_after=delivered_after)
+        return [message.message_id for message in group if message.message_id in keep]
 
     def _store_results(
         self, group: Sequence[Message], results: PollResults, settings: Settings, *, delivered_after: timedelta
@@ -186,8 +223,6 @@ class FollowUpService:
         now = self._clock()
         changes, wake_ups = [], []
         for message in group:
-            if message.message_id in results.not_asked:
-                continue
             changed, wake_up = next_state(message, results, now=now, settings=settings, delivered_after=delivered_after)
             changes.append(Replace(before=message, message=changed))
             wake_ups += [wake_up] if wake_up is not None else []
@@ -196,3 +231,16 @@ class FollowUpService:
             if change.before.provider_message_id is None and change.message.message_id in stored:
                 self._reports.correlate(change.message)
         self._queue.put([wake_up for wake_up in wake_ups if wake_up.message_id in stored])
+
+
+@dataclass(slots=True, kw_only=True)
+class Poll:
+    """The polls of one run."""
+
+    settings: Settings
+    routing: Routing
+    due: DueMessages
+    remaining: Remaining
+    patience_seconds: float = PATIENCE_SECONDS
+    not_asked: dict[Group, list[str]] = field(default_factory=dict)
+    """The ids of the messages that a pass did not ask about."""

@@ -11,6 +11,7 @@ from sampai.services.deadline import Deadline
 from sampai.services.ports.rate_limiter import RateLimiter
 from sampai.services.ports.runtime import Clock, Sleep, UnavailableError
 from sampai.services.ports.telemetry import Telemetry
+from sampai.services.reservations import Reservations
 from sampai.services.send.admission import defer_admission
 from sampai.services.send.batch import Batch, BatchItem
 
@@ -32,8 +33,6 @@ MAX_RESERVATION: Final = timedelta(seconds=3)
 MAX_INLINE_WAIT_SECONDS: Final = 12.0
 """Maximum wait for a reservation in the function, for a batch with nothing else to do. Longer waits use the table."""
 
-MIN_PAUSE: Final = timedelta(milliseconds=50)
-
 MIN_DEFERRAL: Final = timedelta(seconds=15)
 MAX_DEFERRAL: Final = timedelta(minutes=5)
 
@@ -42,9 +41,8 @@ _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 class Pacer:
     def __init__(self, *, limiter: RateLimiter, clock: Clock, sleep: Sleep, telemetry: Telemetry) -> None:
-        self._limiter = limiter
+        self._reservations = Reservations(limiter=limiter, clock=clock, sleep=sleep)
         self._clock = clock
-        self._sleep = sleep
         self._telemetry = telemetry
 
     def reserve(self, batch: Batch) -> None:
@@ -115,28 +113,15 @@ class Pacer:
         if spare < 0:
             return
         try:
-            starts_at = self._wait_for_reservation(pace.name, duration, lead, ahead, min(max_wait, spare))
+            starts_at = self._reservations.wait(
+                pace.name, duration, lead=lead, ahead=ahead, max_seconds=min(max_wait, spare)
+            )
         except UnavailableError as error:
             self._telemetry.warning("no turn", provider=pace.name, error=str(error))
             return
         if starts_at is not None:
             for (item, _), begin in zip(fitting, begins, strict=True):
                 item.starts_at = starts_at + begin
-
-    def _wait_for_reservation(
-        self, name: str, duration: timedelta, lead: timedelta, ahead: timedelta, max_wait: float
-    ) -> datetime | None:
-        """Return the start of a reservation, or None if it cannot be made within `max_wait` seconds."""
-        until = self._clock() + timedelta(seconds=max_wait)
-        while True:
-            now = self._clock()
-            reservation = self._limiter.reserve(name, duration, earliest=now + lead, latest=now + ahead)
-            if reservation.is_granted:
-                return reservation.starts_at
-            again = max(reservation.starts_at - ahead, now + MIN_PAUSE)
-            if again > until:
-                return None
-            self._sleep((again - now).total_seconds())
 
 
 def deferral_of(message: Message, *, now: datetime) -> timedelta:
