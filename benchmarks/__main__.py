@@ -10,6 +10,7 @@ from benchmarks.results import Result, new_console, results_table, save
 SECTIONS: Final = {
     "send": "Send: CPU and wall time of a batch",
     "calls": "Calls and units: send, receipt, event, poll",
+    "plain_json": "DynamoDB's client with items as plain JSON",
     "flow": "Send, receipt and event of a message together",
     "receive": "Receipts and polls",
     "growth": "Growth with the messages in flight",

@@ -12,6 +12,7 @@ from botocore.config import Config
 
 from local.stack import EMULATOR
 from local.stack.config import LOCAL, REGION
+from sampai.adapters.plain_json import use_plain_json
 from tests.template import table
 
 
@@ -22,7 +23,8 @@ class Emulator:
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def client(self, service: Any, config: Config | None = None) -> Any:
-        return self._session.client(
+        """Return a client of a service. That of DynamoDB writes and reads items as the functions' client does."""
+        client = self._session.client(
             service,
             endpoint_url=self.endpoint_url,
             region_name=REGION,
@@ -30,6 +32,9 @@ class Emulator:
             aws_secret_access_key="test",
             config=config,
         )
+        if service == "dynamodb":
+            use_plain_json(client)
+        return client
 
     def new_table(self, logical_id: str) -> str:
         """Make a table of the template under a new name, and return the name."""

@@ -11,6 +11,7 @@ from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sampai.adapters.plain_json import use_plain_json
 from sampai.services.ports.runtime import UnavailableError
 
 Service = Literal["dynamodb", "events", "lambda", "secretsmanager", "sqs", "ssm"]
@@ -46,6 +47,8 @@ class Aws:
             if service not in self._clients:
                 client: Any = self._session.client(service, config=CONFIG)
                 self._share_tls(client)
+                if service == "dynamodb":
+                    use_plain_json(client)
                 self._clients[service] = client
             return self._clients[service]
 
