@@ -24,6 +24,9 @@ class Emulator:
 
     def client(self, service: Any, config: Config | None = None) -> Any:
         """Return a client of a service. That of DynamoDB writes and reads items as the functions' client does."""
+        is_store = service == "dynamodb"
+        if is_store:
+            config = (config or Config()).merge(Config(parameter_validation=False))
         client = self._session.client(
             service,
             endpoint_url=self.endpoint_url,
@@ -32,7 +35,7 @@ class Emulator:
             aws_secret_access_key="test",
             config=config,
         )
-        if service == "dynamodb":
+        if is_store:
             use_plain_json(client)
         return client
 
