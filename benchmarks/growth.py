@@ -17,7 +17,7 @@ from benchmarks.results import Result
 from sampai.adapters.items import DUE_SHARDS, to_item
 from sampai.adapters.store import DynamoStore
 from sampai.contract.settings import parse_settings
-from sampai.domain.message import Channel, HistoryEntry, Message, Text
+from sampai.domain.message import Channel, HistoryEntry, Message
 from sampai.domain.status import Source, Status
 from sampai.services.follow_up.service import FollowUpService
 from sampai.services.ports.correlations import correlation_key
@@ -190,7 +190,6 @@ def accepted_message(message_id: str, provider: str, *, at: datetime, due_at: da
         sequence=2,
         channel=Channel.WHATSAPP if provider == "nusasms" else Channel.SMS,
         recipient=RECIPIENTS[provider],
-        content=Text(text="Your code is 1234. Do not tell it to anybody."),
         route=(provider,),
         provider=provider,
         provider_message_id=f"{provider}-{message_id.rpartition('-')[2]}",

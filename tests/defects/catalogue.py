@@ -424,10 +424,14 @@ def _(planter: Planter) -> None:
     planter.replace(next_state, "_is_premature", lambda _: lambda report: False)
 
 
-@defect("an early delivered is asked about again at the next step alone", "unit/application/late_words")
+@defect("an early delivered is asked about again in an hour", "unit/application/late_words")
 def _(planter: Planter) -> None:
     planter.replace(
-        next_state, "_reschedule", lambda original: lambda message, latest=None, **more: original(message, **more)
+        next_state,
+        "schedule_poll",
+        lambda original: (
+            lambda message, *, now, due_at, **more: original(message, now=now, due_at=now + timedelta(hours=1), **more)
+        ),
     )
 
 
@@ -940,8 +944,16 @@ class _Forgetful:
 @defect("the text of a message is kept after its end", "unit/services/send/service")
 def _(planter: Planter) -> None:
     planter.replace(
-        messages, "redact_final", lambda original: lambda message: replace(original(message), content=message.content)
+        messages, "redact", lambda original: lambda message: replace(original(message), content=message.content)
     )
+
+
+@defect("the text of a message is dropped before its vendor is known to have it", "unit/domain/message")
+def _(planter: Planter) -> None:
+    def drop(original: Any) -> Any:
+        return lambda m: replace(original(m), content=None) if m.status is Status.UNKNOWN else original(m)
+
+    planter.replace(messages, "redact", drop)
 
 
 @defect("the digest of a request needs no key", "canary/canary")

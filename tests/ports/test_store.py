@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from local.emulator.partiql_proxy import LocalDynamoDb
 from sampai.adapters.dynamo import MAX_ROUNDS, get_all
 from sampai.adapters.items import to_report_attribute
 from sampai.adapters.store import DynamoStore
+from sampai.contract.settings import parse_settings
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import (
     Channel,
@@ -26,10 +28,13 @@ from sampai.domain.message import (
     claim,
     fail,
     mark_unknown,
+    schedule_poll,
 )
+from sampai.domain.outcome import Taken
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
 from sampai.domain.times import to_text
+from sampai.services.attempt import apply_outcome
 from sampai.services.ports.correlations import Correlation, LinkCorrelation
 from sampai.services.ports.messages import DueFamily, Insert, Replace, UnreadableItem, Worker, Write, WriteResult
 from sampai.services.ports.runtime import UnavailableError
@@ -208,13 +213,34 @@ def test_one_id_may_occur_twice_in_a_commit(store: DynamoStore | InMemoryStore) 
     assert [w.done for w in written] == [True, True, False]
 
 
-def test_polled_messages_are_a_family_of_their_own(store: DynamoStore | InMemoryStore) -> None:
-    due = [claimed(), accepted(claimed("m-2"))]
+def test_due_messages_are_in_three_families(store: DynamoStore | InMemoryStore) -> None:
+    due = [draft("m-1"), claimed("m-2"), accepted(claimed("m-3")), replace(accepted(claimed("m-4")), lookups=1)]
     store.commit([Insert(message=replace(message, due_at=START)) for message in due])
 
     listed = {family: store.due(START, 10, family=family) for family in DueFamily}
 
-    assert listed == {DueFamily.WAITING: ["m-1"], DueFamily.POLLED: ["m-2"]}
+    assert listed == {DueFamily.WAITING: ["m-1"], DueFamily.CLAIMED: ["m-2", "m-3"], DueFamily.POLLED: ["m-4"]}
+
+
+def test_message_keeps_its_entry_of_the_due_index_until_it_is_looked_at(emulator: Emulator) -> None:
+    """So a message that a receipt ends costs two writes of the index: one entry made, and one deleted."""
+    store = _dynamo(emulator)
+    sending = claimed()
+    taken = apply_outcome(
+        sending, Taken(provider_message_id="145"), now=START + timedelta(seconds=1), settings=parse_settings("{}")
+    )
+    sent = apply_report(taken, report(status=Status.SENT), now=START + timedelta(seconds=2), source=Source.WEBHOOK)
+    looked_at = schedule_poll(sent, now=START + LEASE, due_at=START + 2 * LEASE)
+    entries = []
+
+    store.commit([Insert(message=sending)])
+    for before, after in pairwise([sending, taken, sent, looked_at]):
+        entries.append({name: _item(emulator, store, "m-1")[name] for name in ("due_shard", "due_at")})
+        assert store.commit([Replace(before=before, message=after)]) == [WriteResult(done=True)]
+
+    assert entries == [entries[0]] * 3
+    assert entries[0]["due_at"] == {"S": to_text(START + LEASE)}
+    assert store.due(START + 2 * LEASE, 10, family=DueFamily.POLLED) == ["m-1"]
 
 
 def test_workers_share_the_due_messages_without_gap_or_overlap(store: DynamoStore | InMemoryStore) -> None:

@@ -317,19 +317,26 @@ def test_unknown_content_is_stored_as_it_was() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "provider_message_id", "prefix"),
+    ("status", "provider_message_id", "lookups", "prefix"),
     [
-        (Status.SCHEDULED, None, ""),
-        (Status.QUEUED, "145", ""),
-        (Status.SENDING, None, ""),
-        (Status.UNKNOWN, None, ""),
-        (Status.UNKNOWN, "145", "polled-"),
-        (Status.ACCEPTED, "145", "polled-"),
-        (Status.SENT, "145", "polled-"),
+        (Status.SCHEDULED, None, 0, ""),
+        (Status.QUEUED, "145", 2, ""),
+        (Status.SENDING, None, 0, "claimed-"),
+        (Status.SENDING, "145", 0, "claimed-"),
+        (Status.UNKNOWN, None, 0, "claimed-"),
+        (Status.UNKNOWN, None, 1, "claimed-"),
+        (Status.UNKNOWN, "145", 0, "claimed-"),
+        (Status.UNKNOWN, "145", 1, "polled-"),
+        (Status.ACCEPTED, "145", 0, "claimed-"),
+        (Status.ACCEPTED, "145", 1, "polled-"),
+        (Status.SENT, "145", 0, "claimed-"),
+        (Status.SENT, "145", 2, "polled-"),
     ],
 )
-def test_polled_messages_have_shards_of_their_own(status: Status, provider_message_id: str | None, prefix: str) -> None:
-    message = replace(DRAFT, status=status, provider_message_id=provider_message_id)
+def test_each_family_of_due_messages_has_shards_of_its_own(
+    status: Status, provider_message_id: str | None, lookups: int, prefix: str
+) -> None:
+    message = replace(DRAFT, status=status, provider_message_id=provider_message_id, lookups=lookups)
 
     assert due_shard_of(message, 1) == f"{prefix}0"
 

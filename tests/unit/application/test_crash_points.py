@@ -457,7 +457,7 @@ def test_a_run_out_of_time_leaves_the_shortest_due_messages_to_the_next_run() ->
         app.send(request(f"m-{number:03}"))
     app.clock.advance(minutes=10)
     app.queue.wake_ups.clear()
-    seconds = chain([50.0], repeat(10.0))
+    seconds = chain([50.0, 50.0], repeat(10.0))
 
     first = app.follower.run(remaining=lambda: next(seconds))
     woken = [wake_up.message_id for wake_up in app.queue.wake_ups]
@@ -543,7 +543,7 @@ def test_a_vendor_that_does_not_respond_leaves_time_for_the_others() -> None:
     app.send(*(request(f"m-{number}") for number in range(5)), request("other", home="smspoh"))
     history = smspoh_history(smspoh_row("AA-1", "other", "Success"))
     app.transport.replies = [by_host({NOMSA: [silent], SMSPOH: [history]})]
-    app.clock.advance(minutes=1)
+    app.clock.advance(minutes=2)
 
     app.follower.run(remaining=lambda: seconds)
 

@@ -56,7 +56,7 @@ def test_an_e_mail_is_read_in_the_end_and_its_events_show_no_address() -> None:
     app = Application(taken(), json_response(200, nomsa_email_row(**opened)))
 
     assert app.send(email("m-1", "Sok.Dara@EXAMPLE.com", cc=["copy@example.com"])) == []
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
     app.follow_up()
 
     assert statuses(app.message()) == [Status.SENDING, Status.ACCEPTED, Status.READ]
@@ -298,7 +298,7 @@ ROWS: list[tuple[str, list[dict[str, Any]], Status]] = [
 def test_a_lost_answer_is_found_in_the_list(rows: list[dict[str, Any]], status: Status) -> None:
     app = Application(lost(), nomsa_list(*rows))
     app.send(email(recipient="Sok@example.com"))
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
 
     app.follow_up()
 

@@ -291,7 +291,7 @@ def test_a_message_that_expires_soon_is_resumed_by_wake_ups() -> None:
     app.limiter.is_busy = True
     app.send(expiring_text(1, 150), text(2))
 
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
     app.resume()
 
     assert [wake_up.message_id for wake_up in app.queue.wake_ups] == ["m-1"]

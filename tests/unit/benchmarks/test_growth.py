@@ -57,7 +57,7 @@ def test_query_returns_the_longest_due_and_costs_no_more() -> None:
     for message in messages:
         client.tables["messages"].put(to_item(message))
 
-    assert store.due(START, 20, family=DueFamily.POLLED) == [f"m-{n}" for n in range(20)]
+    assert store.due(START, 20, family=DueFamily.CLAIMED) == [f"m-{n}" for n in range(20)]
     assert (client.requests, client.read_units) == (Counter(Query=8), 4.0)
 
 
@@ -71,7 +71,7 @@ def test_many_items_may_share_one_due_time() -> None:
         table.load(name, {key: value for key, value in item.items() if key != "message_id"})
     table.sort_index()
 
-    assert store.due(START, 2, family=DueFamily.POLLED) == same[:2]
+    assert store.due(START, 2, family=DueFamily.CLAIMED) == same[:2]
     assert set(store.read(same)) == set(same)
 
 

@@ -1,4 +1,4 @@
-"""The segments and the cost of a message."""
+"""The segments and the cost of a message, and the end of its content."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -8,6 +8,7 @@ import pytest
 
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import (
+    Attachments,
     Channel,
     Content,
     Media,
@@ -18,6 +19,7 @@ from sampai.domain.message import (
     blank_message,
     claim,
     count_segments,
+    mark_unknown,
     note_cost,
     requeue,
 )
@@ -87,6 +89,56 @@ def test_cost_alone_is_no_change() -> None:
 
     assert apply_report(ACCEPTED, given, now=START, source=Source.WEBHOOK) is ACCEPTED
     assert note_cost(ACCEPTED, given) == replace(ACCEPTED, cost="2.40")
+
+
+FULL = replace(CLAIMED, provider_options={"smspoh": {"unicode": True}}, attachments=Attachments(file=b"%PDF"))
+UNKNOWN = mark_unknown(FULL, now=START, due_at=START, source=Source.SEND)
+TAKEN: dict[str, Any] = {"provider_message_id": "v-1", "provider_status": "New", "now": START, "due_at": START}
+
+CONTENTS: list[tuple[str, Message, bool]] = [
+    ("claimed", FULL, True),
+    ("without a known outcome", UNKNOWN, True),
+    (
+        "named by a receipt with an unknown word, and without a known outcome",
+        apply_report(UNKNOWN, report(None, None), now=START, source=Source.WEBHOOK),
+        True,
+    ),
+    (
+        "named by a receipt with an unknown word while its call is under way",
+        apply_report(FULL, report(None, None), now=START, source=Source.WEBHOOK),
+        True,
+    ),
+    (
+        "queued again",
+        requeue(UNKNOWN, route=("nomsa",), failure=None, now=START, due_at=START, source=Source.SWEEP),
+        True,
+    ),
+    ("taken", accept(FULL, **TAKEN, source=Source.SEND), False),
+    ("found in a list", accept(UNKNOWN, **TAKEN, source=Source.POLL), False),
+    (
+        "named by a receipt while its call is under way",
+        apply_report(FULL, report(Status.SENT, None), now=START, source=Source.WEBHOOK),
+        False,
+    ),
+    (
+        "delivered",
+        apply_report(FULL, report(Status.DELIVERED, None), now=START, source=Source.WEBHOOK),
+        False,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("message", "keeps"), [case[1:] for case in CONTENTS], ids=[f"{case[0]}: {case[2]}" for case in CONTENTS]
+)
+def test_content_and_options_are_kept_exactly_while_the_message_may_be_sent_or_searched_for(
+    message: Message, keeps: bool
+) -> None:
+    expected = (FULL.content, FULL.provider_options, FULL.attachments) if keeps else (None, {}, Attachments())
+
+    assert (message.content, message.provider_options, message.attachments) == expected
+    assert (message.segments, message.encoding) == (2, Encoding.GSM7)
+    assert (message.due_at is None) == message.status.is_final
 
 
 def test_cost_is_that_of_the_present_attempt() -> None:

@@ -59,7 +59,7 @@ class UnusableItemError(ValueError):
     """An item whose message this release must leave to a release that knows its words."""
 
 
-_SHARD_PREFIXES: Final = {DueFamily.WAITING: "", DueFamily.POLLED: "polled-"}
+_SHARD_PREFIXES: Final = {DueFamily.WAITING: "", DueFamily.CLAIMED: "claimed-", DueFamily.POLLED: "polled-"}
 """The first family has the names that the releases before the families gave to all shards."""
 
 

@@ -432,11 +432,15 @@ def _move(message: Message, status: Status, *, now: datetime, source: Source, **
         history=history,
         **{"occurred_at": now, "failure": None, **changes},
     )
-    return redact_final(moved)
+    return redact(moved)
 
 
-def redact_final(message: Message) -> Message:
-    """Return the message without its content and `due_at` if its status is final."""
-    if not message.status.is_final:
+def redact(message: Message) -> Message:
+    """Return the message without its content and options if it is never sent again, and without `due_at` at its end.
+
+    No list is searched for it either: from `accepted` on, it has the vendor's id.
+    """
+    if message.status.may_be_sent:
         return message
-    return replace(message, content=None, attachments=Attachments(), due_at=None, provider_options={})
+    due_at = None if message.status.is_final else message.due_at
+    return replace(message, content=None, attachments=Attachments(), provider_options={}, due_at=due_at)

@@ -25,8 +25,12 @@ MAX_WAKE_UP_ATTEMPTS: Final = 8
 
 
 def apply_outcome(message: Message, outcome: Outcome, *, now: datetime, settings: Settings) -> Message:
-    """Return the message after the outcome of its attempt: accepted, unknown, queued again or failed."""
-    first_look = now + timedelta(seconds=settings.poll_seconds[0])
+    """Return the message after the outcome of its attempt: accepted, unknown, queued again or failed.
+
+    An accepted message stays due at the end of its lease, because a change would cost two writes of the due index. Only
+    a first step of the settings that is longer than the lease moves it.
+    """
+    first_step = timedelta(seconds=settings.poll_seconds[0])
     match outcome:
         case Taken():
             return accept(
@@ -35,11 +39,11 @@ def apply_outcome(message: Message, outcome: Outcome, *, now: datetime, settings
                 provider_status=outcome.provider_status,
                 cost=outcome.cost,
                 now=now,
-                due_at=first_look,
+                due_at=max(message.due_at or now, (message.attempted_at or now) + first_step),
                 source=Source.SEND,
             )
         case Unknown():
-            return mark_unknown(message, now=now, due_at=first_look, source=Source.SEND)
+            return mark_unknown(message, now=now, due_at=now + first_step, source=Source.SEND)
         case NotTaken():
             return _retry_or_fail(message, outcome, now=now, settings=settings)
 
@@ -87,7 +91,12 @@ def has_waited_past_horizon(message: Message, *, now: datetime, settings: Settin
 
 def is_past_horizon(message: Message, *, now: datetime, settings: Settings) -> bool:
     """Return whether the report horizon has passed since the last attempt of a message."""
-    return now - (message.attempted_at or message.created_at) >= timedelta(hours=settings.report_horizon_hours)
+    return now >= horizon_of(message, settings=settings)
+
+
+def horizon_of(message: Message, *, settings: Settings) -> datetime:
+    """Return the time at which a message without a final status becomes `unconfirmed`."""
+    return (message.attempted_at or message.created_at) + timedelta(hours=settings.report_horizon_hours)
 
 
 def _retry_or_fail(message: Message, outcome: NotTaken, *, now: datetime, settings: Settings) -> Message:

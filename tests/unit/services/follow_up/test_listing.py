@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.growth import accepted_message
 from sampai.domain.http import HttpRequest, HttpResponse
-from sampai.domain.message import Message
+from sampai.domain.message import Message, Text
 from sampai.domain.status import Status
 from sampai.domain.times import to_text
 from sampai.providers.base import ProviderConfig
@@ -30,7 +30,13 @@ NOW = START + timedelta(hours=1)
 def lost(message_id: str, provider: str, recipient: str | None = None, at: datetime = START) -> Message:
     """Return an unknown send."""
     message = accepted_message(message_id, provider, at=at, due_at=START)
-    return replace(message, status=Status.UNKNOWN, provider_message_id=None, recipient=recipient or message.recipient)
+    return replace(
+        message,
+        status=Status.UNKNOWN,
+        provider_message_id=None,
+        recipient=recipient or message.recipient,
+        content=Text(text="Your code is 1234. Do not tell it to anybody."),
+    )
 
 
 class Poll:

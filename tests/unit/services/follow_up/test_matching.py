@@ -29,7 +29,7 @@ from tests.harness.application import Application, lost, nomsa_list, nomsa_row, 
 def test_a_row_that_differs_does_not_match(row: dict[str, object]) -> None:
     app = Application(lost(), nomsa_list(row))
     app.send(request())
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
 
     app.follow_up()
 
@@ -61,7 +61,7 @@ def test_a_listed_text_is_ours_only_if_the_vendor_may_have_made_it_from_ours(
 ) -> None:
     app = Application(lost(), nomsa_list(nomsa_row("145", body=listed, **DELIVERED)))
     app.send(request(content={"type": "text", "text": ours}))
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
 
     app.follow_up()
 

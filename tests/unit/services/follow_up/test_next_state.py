@@ -34,7 +34,7 @@ def test_polls_follow_the_schedule_of_the_settings() -> None:
         app.clock.now = due_at
         app.follow_up()
 
-    assert pauses == [15, 60, 300, 1800, 7200, 21600, 21600, 21600]
+    assert pauses == [60, 60, 300, 1800, 7200, 21600, 21600, 21600]
 
 
 @covers("L4", "I3")
@@ -119,7 +119,7 @@ def test_one_poll_that_does_not_find_an_unknown_send_only_schedules_the_next() -
     app = Application(lost(), nomsa_list())
     app.send(request(on_unknown="resend"))
 
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
     app.follow_up()
 
     assert (app.message().status, app.message().not_found_count) == (Status.UNKNOWN, 1)

@@ -9,6 +9,7 @@ import pytest
 
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.status import Status
+from tests.fakes import START
 from tests.harness.application import (
     Application,
     lost,
@@ -29,7 +30,7 @@ def test_one_list_call_reports_on_many_messages() -> None:
     rows = [nomsa_row(str(n), **DELIVERED) for n in range(50)]
     app = Application(*(nomsa_taken(str(n)) for n in range(50)), nomsa_list(*rows))
     app.send(*(request(f"m-{n}") for n in range(50)))
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
 
     app.follow_up()
 
@@ -41,7 +42,7 @@ def test_a_message_that_is_not_in_the_list_is_looked_up_by_id() -> None:
     listed = nomsa_list(nomsa_row("145", **DELIVERED))
     app = Application(nomsa_taken("145"), nomsa_taken("146"), listed, nomsa_taken("146", **DELIVERED))
     app.send(request("m-1"), request("m-2"))
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
 
     app.follow_up()
 
@@ -52,7 +53,7 @@ def test_a_message_that_is_not_in_the_list_is_looked_up_by_id() -> None:
 def test_a_single_message_is_looked_up_at_once() -> None:
     app = Application(nomsa_taken("145"), nomsa_taken("145", **DELIVERED))
     app.send(request())
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
 
     app.follow_up()
 
@@ -84,7 +85,7 @@ def list_with(ours_per_page: int) -> tuple[Application, list[str]]:
     numbers = iter(range(30))
     app = Application(answer)
     app.send(*(request(f"m-{n}") for n in range(30)))
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
     app.follow_up()
     return app, paths
 
@@ -124,7 +125,7 @@ def test_a_list_that_is_cut_does_not_prove_that_a_message_is_missing() -> None:
 def test_a_failed_poll_is_repeated_later() -> None:
     app = Application(nomsa_taken("145"), unreached())
     app.send(request())
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
 
     app.follow_up()
 
@@ -135,18 +136,18 @@ def test_a_failed_poll_is_repeated_later() -> None:
 def test_a_vendor_without_a_list_and_look_ups_is_not_called() -> None:
     app = Application(nusasms_taken("0017"))
     app.send(request(home="nusasms"))
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
 
     app.follow_up()
 
     assert len(app.transport.requests) == 1
-    assert app.message().due_at == app.clock() + timedelta(seconds=60)
+    assert app.message().due_at == START + timedelta(hours=72)
 
 
 def test_no_look_up_begins_without_time_left() -> None:
     app = Application(nomsa_taken("145"), nomsa_list())
     app.send(request())
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
     seconds = iter([50.0, 13.0])
 
     app.follower.run(remaining=lambda: next(seconds, 12.0))
@@ -159,7 +160,7 @@ def test_pages_that_repeat_end_the_list() -> None:
     page = json.dumps({"has_more": True, "data": [nomsa_row("others-1"), nomsa_row("others-2")]}).encode()
     app = Application(lost(), HttpResponse(status=200, body=page))
     app.send(request(content={"type": "text", "text": "Another text"}))
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
 
     app.follow_up()
 
@@ -171,7 +172,7 @@ def test_pages_that_repeat_end_the_list() -> None:
 def test_a_look_up_that_answers_about_another_id_is_no_evidence(answer: str, status: Status) -> None:
     app = Application(nomsa_taken("145"), nomsa_taken(answer, **DELIVERED))
     app.send(request())
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
 
     app.follow_up()
 
@@ -182,7 +183,7 @@ def test_a_look_up_that_answers_about_another_id_is_no_evidence(answer: str, sta
 def test_a_refused_look_up_does_not_count_as_not_found() -> None:
     app = Application(nomsa_taken("145"), unauthorized())
     app.send(request())
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
 
     app.follow_up()
 

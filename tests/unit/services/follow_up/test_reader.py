@@ -82,7 +82,7 @@ def test_nothing_is_read_after_a_call_without_a_response_or_without_time() -> No
 def test_endless_pages_are_read_up_to_a_limit() -> None:
     app = Application(lost(), page(has_more=True))
     app.send(request())
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
 
     app.follow_up()
 
@@ -96,7 +96,7 @@ def test_a_page_that_covers_two_windows_is_read_once() -> None:
     app.send(request("m-1", home="smspoh"))
     app.clock.advance(hours=2)
     app.send(request("m-2", home="smspoh"))
-    app.clock.advance(minutes=1)
+    app.clock.advance(minutes=3)
 
     app.follow_up()
 

@@ -32,7 +32,7 @@ RECONCILED = [
 def test_an_unknown_send_is_found_in_the_list(home: str, history: HttpResponse, provider_message_id: str) -> None:
     app = Application(lost(), history)
     app.send(request(home=home))
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
 
     app.follow_up()
 
@@ -47,7 +47,7 @@ def test_a_row_of_another_message_is_not_claimed() -> None:
     app = Application(nomsa_taken("145"), lost(), nomsa_list(nomsa_row("145")), nomsa_list(nomsa_row("145")))
     app.send(request("first"))
     app.send(request("second"))
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
 
     app.follow_up()
 
@@ -59,7 +59,7 @@ def test_the_only_unclaimed_row_is_claimed() -> None:
     app = Application(nomsa_taken("145"), lost(), nomsa_list(nomsa_row("145"), nomsa_row("146")))
     app.send(request("first"))
     app.send(request("second"))
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
 
     app.follow_up()
 
@@ -72,7 +72,7 @@ def test_two_unknown_sends_that_look_alike_stay_unknown(listed: list[str]) -> No
     app = Application(lost(), lost(), nomsa_list(*map(nomsa_row, listed)))
     app.send(request("first"))
     app.send(request("second"))
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
 
     app.follow_up()
 
@@ -88,7 +88,7 @@ def test_an_open_correlation_is_completed() -> None:
     app.receive("nusasms", "sms-receipt", query="ref_no=0017&status=DELIVERED")
     assert app.message().status is Status.ACCEPTED
 
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
     app.follow_up()
 
     assert app.message().status is Status.DELIVERED

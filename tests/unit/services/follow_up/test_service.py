@@ -1,5 +1,6 @@
 """A run of follow-up: it processes every due message, whatever the state of the message."""
 
+from collections import Counter
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -40,7 +41,7 @@ def test_a_poll_applies_the_final_status() -> None:
     app.send(request())
     assert app.follow_up() == 0
 
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
 
     assert app.follow_up() == 1
     assert statuses(app.message()) == [Status.SENDING, Status.ACCEPTED, Status.DELIVERED]
@@ -64,7 +65,7 @@ def test_a_provider_without_credentials_is_not_called() -> None:
     calls = len(app.transport.requests)
     app.secret.secret = Secret()
 
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
     assert app.follow_up() == 1
     assert (app.message().status, app.message().due_at) == (Status.ACCEPTED, app.clock() + timedelta(seconds=60))
 
@@ -74,13 +75,13 @@ def test_a_provider_without_credentials_is_not_called() -> None:
     assert len(app.transport.requests) == calls
 
 
-@pytest.mark.parametrize("passed", [timedelta(seconds=15), timedelta(hours=73)])
+@pytest.mark.parametrize("passed", [timedelta(seconds=60), timedelta(hours=73)])
 def test_a_message_that_nobody_had_time_to_ask_about_keeps_its_place(passed: timedelta) -> None:
     app = Application(nomsa_taken("145"), nomsa_taken("145", **DELIVERED))
     app.send(request())
     app.clock.now += passed
     before = app.message()
-    seconds_left = chain([30.0, 30.0], repeat(17.0))
+    seconds_left = chain(repeat(30.0, 5), repeat(17.0))
 
     assert app.follower.run(remaining=lambda: next(seconds_left)) == 1
     assert (app.message(), len(app.transport.requests)) == (before, 1)
@@ -98,7 +99,7 @@ def test_two_overlapping_runs_have_the_result_of_one() -> None:
 
     app = Application(nomsa_taken("145"), overlap)
     app.send(request())
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
 
     app.follow_up()
 
@@ -190,7 +191,7 @@ def test_unreadable_items_do_not_stop_the_run_and_are_not_first_for_ever() -> No
     app = Application(nomsa_taken("145"), nomsa_taken("145", **DELIVERED))
     app.send(request())
     app.store.unreadable = {f"paused-{n}": START for n in range(3)}
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
 
     assert app.follow_up() == 4
 
@@ -207,7 +208,7 @@ def test_unreadable_items_that_cannot_be_postponed_do_not_stop_the_run() -> None
     app = Application(nomsa_taken("145"), nomsa_taken("145", **DELIVERED), store=Stuck())
     app.send(request())
     app.store.unreadable = {"paused": START}
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
 
     app.follow_up()
 
@@ -250,7 +251,7 @@ def test_age_of_the_oldest_due_message_is_measured_in_seconds_without_a_dimensio
     app.follow_up()
     assert app.telemetry.measures == {("OldestDueAge", None, None): 0.0}
 
-    app.clock.advance(seconds=15 + 700)
+    app.clock.advance(seconds=60 + 700)
     app.follow_up()
     assert app.telemetry.measures == {("OldestDueAge", None, None): 700.0}
 
@@ -273,6 +274,79 @@ def test_wake_ups_and_leases_come_before_the_polls_that_are_due_longer() -> None
     ]
     assert set(changed[:2]) == {"waiting", "leased"}
     assert len(changed) == 252
+
+
+def first_looks(count: int, *, at: datetime) -> list[Message]:
+    """Return messages that a vendor has taken, all due at an instant."""
+    return [accepted_message(f"look-{n:05}", "nomsa", at=at - timedelta(minutes=1), due_at=at) for n in range(count)]
+
+
+def stored(app: Application) -> list[str]:
+    """Return the ids of the changed messages, in order."""
+    return [write.message.message_id for writes in app.store.commits for write in writes if isinstance(write, Replace)]
+
+
+def test_wake_ups_and_leases_never_wait_behind_first_looks_and_these_are_read_once() -> None:
+    app = Application(nomsa_list(), store=(store := CountingStore()))
+    now = app.clock()
+    looks = first_looks(10_000, at=now - timedelta(hours=1))
+    waiting = replace(looks[0], message_id="waiting", status=Status.QUEUED, provider_message_id=None, due_at=now)
+    leased = replace(waiting, message_id="leased", status=Status.SENDING)
+    store.messages = {message.message_id: message for message in (*looks, waiting, leased)}
+
+    app.follow_up()
+
+    changed = stored(app)
+    assert changed[:2] == ["waiting", "leased"]
+    assert len(changed) == 10_002
+    read = Counter(name for name, _, _ in store.reads)
+    assert sum(keys for name, keys, _ in store.reads if name == "messages") == 10_002
+    assert (read["due waiting"], read["due claimed"], read["due polled"]) == (1, 3, 1)
+
+
+def test_backlog_of_first_looks_leaves_half_of_the_time_for_the_vendors() -> None:
+    """A run reads until half of its time is left, and then asks about the messages that it has read."""
+    app = Application(nomsa_list(), store=(store := CountingStore()))
+    store.messages = {message.message_id: message for message in first_looks(1000, at=app.clock())}
+    seconds = 50.0
+
+    def remaining() -> float:
+        nonlocal seconds
+        seconds -= 3 if len(stored(app)) == 0 else 0
+        return seconds
+
+    app.follower.run(remaining=remaining)
+
+    assert 0 < len(stored(app)) < 1000
+
+
+def test_first_looks_and_later_polls_take_turns() -> None:
+    app = Application(nomsa_list())
+    now = app.clock()
+    looks = first_looks(600, at=now)
+    polls = [replace(message, message_id=f"poll-{n}", lookups=1) for n, message in enumerate(looks[:600])]
+    app.store.messages = {message.message_id: message for message in (*looks, *polls)}
+
+    app.follow_up()
+
+    families = [message_id.partition("-")[0] for message_id in stored(app)]
+    assert families == (["look"] * 200 + ["poll"] * 200) * 3
+
+
+@pytest.mark.parametrize("status", [Status.SENDING, Status.ACCEPTED], ids=["an expired lease", "a poll"])
+def test_message_of_the_layout_without_families_is_followed_up(status: Status) -> None:
+    class OneFamily(InMemoryStore):
+        def due(self, now: datetime, limit: int, *, family: DueFamily, worker: Worker = ONLY_WORKER) -> list[str]:
+            return ["m-1"] if family is DueFamily.WAITING and self.messages["m-1"].revision == 2 else []
+
+    app = Application(nomsa_taken("145", **DELIVERED), store=OneFamily())
+    message = accepted_message("m-1", "nomsa", at=app.clock(), due_at=app.clock())
+    named = None if status is Status.SENDING else "145"
+    app.store.messages["m-1"] = replace(message, status=status, provider_message_id=named)
+
+    app.follow_up()
+
+    assert app.message().status is (Status.UNKNOWN if status is Status.SENDING else Status.DELIVERED)
 
 
 def test_worker_follows_up_its_share_of_the_messages() -> None:
@@ -314,7 +388,7 @@ def test_slow_vendor_does_not_keep_another_waiting() -> None:
     app = Application(nomsa_taken("145"), smspoh_taken("AA-1", "m-2"), answer)
     app.send(request())
     app.send(request("m-2", home="smspoh"))
-    app.clock.advance(seconds=15)
+    app.clock.advance(minutes=3)
     service = FollowUpService(
         messages=app.store,
         correlations=app.store,

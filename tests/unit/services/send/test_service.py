@@ -43,7 +43,7 @@ def test_a_message_is_claimed_then_sent_then_accepted() -> None:
     assert unfinished == []
     assert statuses(message) == [Status.SENDING, Status.ACCEPTED]
     assert (message.provider, message.provider_message_id, message.attempt) == ("nomsa", "145", 1)
-    assert message.due_at == START + timedelta(seconds=15)
+    assert message.due_at == START + timedelta(seconds=60)
     assert app.sequences() == [1, 2]
     assert [json.loads(r.body)["label"] for r in app.transport.requests] == ["mcs-otp"]
 

@@ -369,7 +369,7 @@ def test_messages_with_a_lost_answer_are_found_in_the_list_of_the_vendor(listed_
     changes: dict[str, Any] = {} if listed_reference else {"clientReference": None}
     app.transport.replies = [smspoh_history(*(entry(n, **changes) for n in range(5)))]
 
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
     app.follow_up()
 
     assert states(app) == {f"m-{n}": Status.UNKNOWN if n == 5 else Status.ACCEPTED for n in range(6)}

@@ -212,7 +212,7 @@ def test_receipt_of_an_unreadable_message_is_kept_and_applied_once_it_can_be_rea
 
     assert answer is Answer.RECEIVED
     app.store.messages["m-1"], app.store.unreadable = hidden, {}
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
     app.follow_up()
     assert app.message().status is Status.DELIVERED
 
@@ -388,7 +388,7 @@ def test_a_reused_vendor_id_moves_neither_message_and_is_reported() -> None:
     sent = len(app.transport.requests)
 
     app.receive("nusasms", "whatsapp-receipt", query="ref_no=0017&status=D")
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
     app.follow_up()
 
     assert {message.status for message in app.store.messages.values()} == {Status.ACCEPTED}
@@ -406,7 +406,7 @@ def test_a_reused_vendor_id_is_found_by_the_follow_up_if_the_sender_could_not_li
     app.send(request("older", home="nusasms"))
     app.store.outages = [LinkCorrelation]
     app.send(request("newer", home="nusasms"))
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
     app.follow_up()
 
     app.receive("nusasms", "sms-receipt", query="ref_no=0017&status=D")
@@ -434,7 +434,7 @@ def test_reports_of_a_correlation_are_not_applied_to_another_message() -> None:
     report = Report(provider_message_id="0018", status=Status.DELIVERED, provider_status="D")
     app.store.buffered[key] = Correlation(key=key, message_id="m-1", reports=(report,))
 
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
     app.follow_up()
 
     assert app.message("m-2").status is Status.ACCEPTED
@@ -473,7 +473,7 @@ def test_reports_that_the_previous_release_buffered_are_applied_by_the_follow_up
     linked = app.store.buffered["nusasms#sms#0017"]
     with_former_key(app, None, report)
     app.store.buffered |= {linked.key: linked} if is_linked else {}
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
 
     app.follow_up()
 

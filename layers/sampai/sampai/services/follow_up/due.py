@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Final
+from itertools import zip_longest
+from typing import Final, TypeVar
 
 from sampai.domain.message import Message
 from sampai.services.ports.messages import DueFamily, Messages, Worker
@@ -18,15 +19,28 @@ PASS_SIZE: Final = 200
 PASS_SECONDS: Final = 20.0
 """A pass begins only if at least this much time is left."""
 
+MAX_KEPT: Final = 10_000
+"""Messages that are kept in memory: about 25 MB, and more than the vendors can be asked about in one run."""
+
 UNREADABLE_PAUSE: Final = timedelta(hours=1)
 """Time after which an item that cannot be read is tried again: a newer release may run by then."""
+
+
+T = TypeVar("T")
 
 
 class DueMessages:
     """The due messages of a worker's shards, each at most once."""
 
     def __init__(
-        self, *, messages: Messages, clock: Clock, telemetry: Telemetry, worker: Worker, remaining: Remaining
+        self,
+        *,
+        messages: Messages,
+        clock: Clock,
+        telemetry: Telemetry,
+        worker: Worker,
+        remaining: Remaining,
+        max_kept: int = MAX_KEPT,
     ) -> None:
         self._messages = messages
         self._clock = clock
@@ -37,18 +51,21 @@ class DueMessages:
         """Messages that were read so far."""
         self.oldest_age = 0.0
         """The age in seconds of the message that has been due for the longest time, among those read so far."""
+        self._max_kept = max_kept
+        self._kept: list[Message] = []
+        self._kept_ids: list[str] = []
 
-    def passes(self, family: DueFamily) -> Iterator[list[Message]]:
-        """Yield the messages of a family, the longest due first, until none is left or time runs out.
+    def passes(self, family: DueFamily, *, reserve: float = PASS_SECONDS) -> Iterator[list[Message]]:
+        """Yield the messages of a family, the longest due first, until none or only `reserve` seconds are left.
 
         Raises UnavailableError.
         """
         seen: set[str] = set()
         waiting: list[str] = []
         has_more = True
-        while self._remaining() > PASS_SECONDS:
+        while self._remaining() > reserve:
             if not waiting and has_more:
-                limit = LIST_SIZE + len(seen)
+                limit = LIST_SIZE + 2 * len(seen)  # messages that a pass leaves unchanged stay in the list
                 listed = self._messages.due(self._clock(), limit, family=family, worker=self._worker)
                 has_more = len(listed) == limit
                 waiting = [message_id for message_id in listed if message_id not in seen]
@@ -59,12 +76,28 @@ class DueMessages:
             self.count += len(part)
             yield self._read(part)
 
-    def again(self, message_ids: Sequence[str]) -> Iterator[list[Message]]:
-        """Yield messages that a pass has already listed, as they are now. Raises UnavailableError."""
-        for start in range(0, len(message_ids), PASS_SIZE):
+    def keep(self, messages: Sequence[Message]) -> None:
+        """Keep messages of a pass for `kept`: up to `max_kept` of those without content, of the others the ids only."""
+        for message in messages:
+            if message.content is None and len(self._kept) < self._max_kept:
+                self._kept.append(message)
+            else:
+                self._kept_ids.append(message.message_id)
+
+    def kept(self) -> Iterator[list[Message]]:
+        """Yield the kept messages, until none is left or time runs out. Raises UnavailableError."""
+        yield from self.again(self._kept_ids)
+        for messages in _parts(self._kept):
             if self._remaining() <= PASS_SECONDS:
                 return
-            yield self._read(message_ids[start : start + PASS_SIZE])
+            yield messages
+
+    def again(self, message_ids: Sequence[str]) -> Iterator[list[Message]]:
+        """Yield messages that a pass has already listed, as they are now. Raises UnavailableError."""
+        for ids in _parts(message_ids):
+            if self._remaining() <= PASS_SECONDS:
+                return
+            yield self._read(ids)
 
     def postpone(self, message_ids: Sequence[str]) -> None:
         """Move items out of the way that cannot be read or followed up, or have been deleted."""
@@ -83,3 +116,13 @@ class DueMessages:
         due = [(message, message.due_at) for message in messages.values() if message.due_at is not None]
         self.oldest_age = max([self.oldest_age, *((now - due_at).total_seconds() for _, due_at in due)])
         return [message for message, due_at in sorted(due, key=lambda entry: entry[1]) if due_at <= now]
+
+
+def alternate(*passes: Iterator[list[Message]]) -> Iterator[list[Message]]:
+    """Yield from several iterators in turn, until all are at their end."""
+    for turn in zip_longest(*passes):
+        yield from (messages for messages in turn if messages is not None)
+
+
+def _parts(values: Sequence[T]) -> Iterator[list[T]]:
+    return (list(values[start : start + PASS_SIZE]) for start in range(0, len(values), PASS_SIZE))

@@ -11,7 +11,6 @@ from sampai.domain.message import (
     OnUnknown,
     accept,
     apply_report,
-    defer,
     mark_unconfirmed,
     note_cost,
     requeue,
@@ -19,7 +18,7 @@ from sampai.domain.message import (
 )
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
-from sampai.services.attempt import has_waited_past_horizon, is_past_horizon, plan_wake_up
+from sampai.services.attempt import has_waited_past_horizon, horizon_of, is_past_horizon, plan_wake_up
 from sampai.services.follow_up.results import PollResults
 from sampai.services.ports.queue import WakeUp
 
@@ -50,13 +49,14 @@ def next_state(
     """Return a message after a poll, with a wake-up if it is to be sent again.
 
     Evidence comes first, then the report horizon: the last poll still counts. The final word of a report counts only
-    if the attempt is at least `delivered_after` old. The message is polled again at that age, even past the horizon.
+    if the attempt is at least `delivered_after` old. The message is polled again at that age, even past the horizon. A
+    message that the vendor cannot be asked about is due again at the horizon.
     """
     report = results.reports.get(message.message_id)
     mature_at = (message.attempted_at or message.created_at) + delivered_after
     if report is not None and now < mature_at and _is_premature(report):
         polled = _apply_poll(message, _without_final_word(report), now=now)
-        return _reschedule(polled, now=now, settings=settings, not_found=False, latest=mature_at), None
+        return schedule_poll(polled, now=now, due_at=mature_at), None
     polled = _apply_poll(message, report, now=now)
     if polled.status.is_final:
         return polled, None
@@ -69,6 +69,8 @@ def next_state(
         queued = requeue(message, route=message.route, failure=None, now=now, due_at=now, source=Source.SWEEP)
         due_at, wake_up = plan_wake_up(queued, at=now, now=now, from_schedule=True)
         return replace(queued, due_at=due_at), wake_up
+    if message.message_id in results.unanswerable and not _awaits_resend(message, now=now):
+        return schedule_poll(polled, now=now, due_at=horizon_of(message, settings=settings)), None
     return _reschedule(polled, now=now, settings=settings, not_found=not_found), None
 
 
@@ -100,25 +102,22 @@ def _apply_poll(message: Message, report: Report | None, *, now: datetime) -> Me
     return apply_report(note_cost(message, report), report, now=now, source=Source.POLL)
 
 
-def _reschedule(
-    message: Message, *, now: datetime, settings: Settings, not_found: bool, latest: datetime | None = None
-) -> Message:
-    """Return a message with its next poll: after the next step of the settings, or at `latest` if that comes first.
-
-    A poll at `latest` is an additional one, and leaves the message at its place in the schedule.
-    """
+def _reschedule(message: Message, *, now: datetime, settings: Settings, not_found: bool) -> Message:
+    """Return a message with its next poll, after the next step of the settings."""
     steps = settings.poll_seconds
     due_at = now + timedelta(seconds=steps[min(message.lookups + 1, len(steps) - 1)])
-    if latest is not None and latest < due_at:
-        return defer(message, now=now, due_at=latest)
     return schedule_poll(message, now=now, due_at=due_at, not_found=not_found)
 
 
 def _may_resend(message: Message, *, now: datetime) -> bool:
+    return _awaits_resend(message, now=now) and message.not_found_count + 1 >= MIN_NOT_FOUND
+
+
+def _awaits_resend(message: Message, *, now: datetime) -> bool:
+    """Return whether a message is sent again once enough polls have not found it."""
     return (
         message.status is Status.UNKNOWN
         and message.on_unknown is OnUnknown.RESEND
-        and message.not_found_count + 1 >= MIN_NOT_FOUND
         and message.attempt < MAX_ATTEMPTS
         and not message.is_expired(now)
     )

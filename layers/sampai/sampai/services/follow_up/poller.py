@@ -1,24 +1,29 @@
 """Poll a vendor for the status of messages in the cheapest way: its list for many, else a call for each message."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from sampai.contract.settings import Pace
+from sampai.contract.settings import Pace, Settings
 from sampai.domain.message import Message
 from sampai.providers.base import Provider
-from sampai.providers.features import SupportsListing, SupportsLookup
+from sampai.providers.features import SupportsListing, SupportsLookup, SupportsWebhooks
+from sampai.services.attempt import is_past_horizon
 from sampai.services.follow_up.listing import Listing
 from sampai.services.follow_up.reader import NotAskedError, PollFailedError, VendorReader, read_all
 from sampai.services.follow_up.results import PollResults
 from sampai.services.follow_up.turns import Turns
+from sampai.services.follow_up.windows import attempt_time
 from sampai.services.ports.runtime import NewPool, Remaining
 from sampai.services.ports.telemetry import Telemetry
 from sampai.services.ports.transport import Transport
 
 LOOKUP_THREADS: Final = 64
 """Calls to one vendor at a time."""
+
+RECEIPT_AGE: Final = timedelta(minutes=2)
+"""Age of an attempt from which a receipt is overdue. Most receipts arrive within seconds."""
 
 
 class StatusPoller:
@@ -38,16 +43,24 @@ class StatusPoller:
         *,
         now: datetime,
         remaining: Remaining,
+        settings: Settings,
         pace: Pace | None,
         patience_seconds: float,
     ) -> PollResults:
         """Ask one vendor about messages that it accepted or may have accepted. A failed call is logged and counted.
 
-        No call waits for its turn longer than `patience_seconds` after the beginning.
+        A message whose receipt may still be on its way is left out. No call waits for its turn longer than
+        `patience_seconds` after the beginning.
         """
         results = PollResults()
-        trackable = [message for message in messages if _can_be_asked(provider, message)]
-        results.answered = {message.message_id for message in messages} - {message.message_id for message in trackable}
+        results.unanswerable = {message.message_id for message in messages if not _can_be_asked(provider, message)}
+        results.answered = set(results.unanswerable)
+        trackable = [
+            message
+            for message in messages
+            if message.message_id not in results.unanswerable
+            and not _awaits_receipt(provider, message, now=now, settings=settings)
+        ]
         reader = VendorReader(
             transport=self._transport,
             remaining=remaining,
@@ -100,3 +113,10 @@ def _can_be_asked(provider: Provider, message: Message) -> bool:
     """Return whether a list or a look-up can report on a message. A look-up needs the vendor's id."""
     can_look_up = isinstance(provider, SupportsLookup) and message.provider_message_id is not None
     return (isinstance(provider, SupportsListing) or can_look_up) and provider.is_trackable(message)
+
+
+def _awaits_receipt(provider: Provider, message: Message, *, now: datetime, settings: Settings) -> bool:
+    """Return whether the receipt of a message is not overdue yet. At the report horizon nothing is waited for."""
+    is_first_turn = message.provider_message_id is not None and message.lookups == 0
+    is_early = now < attempt_time(message) + RECEIPT_AGE and not is_past_horizon(message, now=now, settings=settings)
+    return isinstance(provider, SupportsWebhooks) and is_first_turn and is_early

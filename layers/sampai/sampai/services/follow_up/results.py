@@ -10,7 +10,9 @@ class PollResults:
         self.reports: dict[str, Report] = {}
         self.candidates: dict[str, list[Report]] = {}
         self.answered: set[str] = set()
-        """Messages with an answer, even if the vendor did not know them, and messages that no vendor can report on."""
+        """Messages with an answer, even if the vendor did not know them, and those that it cannot be asked about."""
+        self.unanswerable: set[str] = set()
+        """Messages that the vendor cannot be asked about, now or later."""
         self.undecided: set[str] = set()
         """Messages that match a listed row which may also be a send still in flight."""
         self.not_asked: set[str] = set()

@@ -13,7 +13,7 @@ from sampai.domain.message import Channel, Message
 from sampai.domain.status import Status
 from sampai.providers.base import Provider
 from sampai.services.follow_up.changes import store_changes
-from sampai.services.follow_up.due import PASS_SECONDS, DueMessages
+from sampai.services.follow_up.due import PASS_SECONDS, DueMessages, alternate
 from sampai.services.follow_up.leases import Leases
 from sampai.services.follow_up.next_state import next_state
 from sampai.services.follow_up.poller import StatusPoller
@@ -85,6 +85,9 @@ class FollowUpService:
 
         Wake-ups and expired leases come first, so that they never wait behind polls. Return the number of messages.
         Raises UnavailableError.
+
+        Expired leases are among messages that wait for their first look, so all of these are read before any vendor is
+        asked. Half of the time is left for the vendors: too long a backlog must not keep them from being asked at all.
         """
         settings = self._settings.current()
         routing = Routing(settings, self._secret.current(), webhook_base_url=self._webhook_base_url)
@@ -95,12 +98,12 @@ class FollowUpService:
             worker=worker,
             remaining=remaining,
         )
-        polled: list[str] = []
-        for messages in due.passes(DueFamily.WAITING):
+        half = (remaining() + PASS_SECONDS) / 2
+        for messages in chain(due.passes(DueFamily.WAITING), due.passes(DueFamily.CLAIMED, reserve=half)):
             self._wake(messages, settings, due, remaining)
-            polled += [message.message_id for message in messages if message.status in POLLED]
+            due.keep([message for message in messages if message.status in POLLED])
         poll = Poll(settings=settings, routing=routing, due=due, remaining=remaining)
-        for messages in chain(due.again(polled), due.passes(DueFamily.POLLED)):
+        for messages in alternate(due.kept(), due.passes(DueFamily.POLLED)):
             self._poll_vendors(messages, poll)
         self._poll_again(poll)
         self._telemetry.measure("OldestDueAge", due.oldest_age)
@@ -205,6 +208,7 @@ class FollowUpService:
                 asked,
                 now=self._clock(),
                 remaining=poll.remaining,
+                settings=poll.settings,
                 pace=poll.settings.lookup_pace_of(name),
                 patience_seconds=poll.patience_seconds,
             )

@@ -52,18 +52,25 @@ class WriteResult:
 
 
 class DueFamily(StrEnum):
-    """The two parts of the due index. The first one is always worked off first."""
+    """The parts of the due index, in the order in which they are worked off."""
 
     WAITING = "waiting"
-    """Wake-ups, leases, and messages whose send ended without an id of the vendor."""
+    """Messages that wait to be sent. The releases before the families have all messages here."""
+    CLAIMED = "claimed"
+    """Messages from their claim to the end of their first look, and those that no vendor has named."""
     POLLED = "polled"
-    """Messages that a vendor has named and is asked about."""
+    """Messages that a vendor has named, after their first look."""
 
 
 def due_family_of(message: Message) -> DueFamily:
-    """Return the part of the due index that a message belongs to."""
-    is_named = message.status.rank >= Status.UNKNOWN.rank and message.provider_message_id is not None
-    return DueFamily.POLLED if is_named else DueFamily.WAITING
+    """Return the part of the due index that a message belongs to.
+
+    It stays the same when a vendor takes the message, so that this needs no write to the index.
+    """
+    if message.status in (Status.SCHEDULED, Status.QUEUED):
+        return DueFamily.WAITING
+    is_named = message.status is not Status.SENDING and message.provider_message_id is not None
+    return DueFamily.POLLED if is_named and message.lookups else DueFamily.CLAIMED
 
 
 @dataclass(frozen=True, slots=True)
