@@ -19,9 +19,16 @@ from local.demo.caller import Caller
 from local.demo.messages import CASES, SEND, Acceptance, Case, written
 from local.demo.watch import News, Track, Watch
 
-FIRST_SETTINGS: Final[Mapping[str, Any]] = {"poll_seconds": [15, 30]}
+FIRST_HORIZON_SECONDS: Final = 280.0
+"""Report horizon until the messages are sent. A message that its vendor cannot be asked about keeps the horizon of its
+first turn, so it must end before the demo gives up."""
+
+FIRST_SETTINGS: Final[Mapping[str, Any]] = {
+    "poll_seconds": [15, 30],
+    "report_horizon_hours": FIRST_HORIZON_SECONDS / 3600,
+}
 HORIZON_SECONDS: Final = 40.0
-"""Report horizon once the messages are sent, in place of three days: silent messages end with it."""
+"""Report horizon once the messages are sent: silent messages end with it."""
 
 STALL_SECONDS: Final = 300.0
 """Time without news after which the demo gives up. The records of a worker that ran out of time come back after three

@@ -43,6 +43,8 @@ POLL_SECONDS: Final = [10, 20]
 HORIZON_HOURS: Final = 0.006
 """Short enough for the first follow-up run to end a message without receipts, after one poll. It is set when the early
 messages are sent: a busy computer can need longer than that to start the functions."""
+FIRST_HORIZON_HOURS: Final = 0.04
+"""The horizon before. A message that its vendor cannot be asked about keeps the horizon of its first turn."""
 AT_SENDER: Final = {None, "queued", "sending"}
 
 TIMEOUT_SECONDS = 240
@@ -362,7 +364,9 @@ def _relocate_vendors(outputs: dict[str, Any], control: str, relocated: str) -> 
     for vendor in RELOCATED:
         providers[vendor]["base_url"] = providers[vendor]["base_url"].replace(control, relocated)
     providers[SECOND_ACCOUNT] = providers["smspoh"] | {"type": "smspoh"}
-    change_settings(outputs, {"providers": providers, "poll_seconds": POLL_SECONDS})
+    change_settings(
+        outputs, {"providers": providers, "poll_seconds": POLL_SECONDS, "report_horizon_hours": FIRST_HORIZON_HOURS}
+    )
 
 
 def _add_second_account(outputs: dict[str, Any]) -> None:

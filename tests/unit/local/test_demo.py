@@ -519,7 +519,7 @@ class SlowStack(Caller):
 
     def change_settings(self, changes: Mapping[str, Any]) -> None:
         self.settings.append({**changes, "after": self.now})
-        if "report_horizon_hours" in changes:
+        if changes.keys() == {"report_horizon_hours"}:
             self._sent += [
                 (self.now + self._pause, change(case, len(statuses) + 1, "unconfirmed", statuses[-1], source="sweep"))
                 for case, statuses in self._courses
@@ -583,7 +583,7 @@ def test_busy_computer_keeps_the_long_horizon_until_only_silence_is_left(share: 
     run_demo(stack, share, *BOTH)
 
     first, second = stack.settings
-    assert first == {"poll_seconds": [15, 30], "after": 0.0}
+    assert first == {"poll_seconds": [15, 30], "report_horizon_hours": 280 / 3600, "after": 0.0}
     assert second["report_horizon_hours"] == pytest.approx(40 / 3600)
     assert events * 10.0 < second["after"] <= events * 10.0 + 1
 

@@ -132,15 +132,11 @@ class Settings(_Document):
     providers: dict[Name, ProviderSettings]
     public_base_url: Url | None = None
     report_horizon_hours: Annotated[float, Field(gt=0, le=24 * 30, allow_inf_nan=False)] = 72
-    poll_seconds: Annotated[tuple[PollSeconds, ...], Field(min_length=1, max_length=20)] = (
-        15,
-        60,
-        300,
-        1800,
-        7200,
-        21600,
+    poll_seconds: Annotated[tuple[PollSeconds, ...], Field(min_length=1, max_length=20)] = Field(
+        default=(15, 60, 300, 1800, 7200, 21600),
+        description="Delays before the first, second, … poll; the last one repeats. A message that a vendor has taken "
+        "is first polled at the end of its lease, 60 s after the attempt, or after a longer first delay.",
     )
-
     opt_out_words: dict[Country, Words] = Field(
         description="Inbound texts that stop promotional messages, by the sender's country; `*` for all countries."
     )
