@@ -51,6 +51,7 @@ from sampai.providers.nusasms import sms as nusasms
 from sampai.services import attempt, circuit_breakers, publish
 from sampai.services.deadline import Deadline
 from sampai.services.follow_up import (
+    due,
     leases,
     listing,
     matching,
@@ -63,6 +64,7 @@ from sampai.services.follow_up import (
 from sampai.services.follow_up.turns import Turns
 from sampai.services.ports import correlations
 from sampai.services.ports.correlations import Correlation
+from sampai.services.ports.messages import DueFamily
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.reports import Reports, change
 from sampai.services.routing import Routing
@@ -1348,6 +1350,49 @@ def _(planter: Planter) -> None:
 )
 def _(planter: Planter) -> None:
     planter.replace(messages, "hold", lambda _: lambda message, *, now: message)
+
+
+@defect(
+    "the follow-up forgets the messages from their claim to their first look",
+    "unit/services/follow_up/service",
+    scenario="polling",
+    promise="E1",
+)
+def _(planter: Planter) -> None:
+    def make(passes: Any) -> Any:
+        return lambda self, family, **options: (
+            iter(()) if family is DueFamily.CLAIMED else passes(self, family, **options)
+        )
+
+    planter.replace(due.DueMessages, "passes", make)
+
+
+@defect("a message that a vendor takes gets a new entry in the due index", "unit/application/lives")
+def _(planter: Planter) -> None:
+    def make(accept: Any) -> Any:
+        return lambda message, *, now, due_at, **more: accept(
+            message, now=now, due_at=now + timedelta(seconds=15), **more
+        )
+
+    planter.replace(attempt, "accept", make)
+
+
+@defect("a vendor is asked about a receipt that is not overdue", "unit/application/lives")
+def _(planter: Planter) -> None:
+    planter.replace(poller, "_awaits_receipt", _constant(False))
+
+
+@defect("a vendor that cannot be asked is asked at every step", "unit/application/lives")
+def _(planter: Planter) -> None:
+    planter.replace(next_state, "_awaits_resend", _constant(True))
+
+
+@defect("a message that its vendor cannot be asked about is forgotten", "unit/application/lives")
+def _(planter: Planter) -> None:
+    def make(horizon_of: Any) -> Any:
+        return lambda message, *, settings: horizon_of(message, settings=settings) + timedelta(days=365)
+
+    planter.replace(next_state, "horizon_of", make)
 
 
 @defect(
