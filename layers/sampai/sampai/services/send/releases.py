@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from sampai.domain.message import Message
+from sampai.services.attempt import is_current_attempt
 from sampai.services.ports.messages import Messages
 from sampai.services.ports.runtime import Sleep, UnavailableError
 from sampai.services.send.batch import Batch, BatchItem
@@ -32,7 +33,7 @@ class Releases:
         stored = self._read(batch, unconfirmed)
         for item in unconfirmed:
             current = stored.get(item.message.message_id)
-            if current is not None and current.attempt_id == item.message.attempt_id:
+            if current is not None and _is_open(item, current):
                 item.message = replace(current, attachments=item.message.attachments)
                 item.is_claim_confirmed = True
             else:
@@ -49,3 +50,11 @@ class Releases:
             except UnavailableError:
                 self._sleep(PAUSE_SECONDS)
         return {}
+
+
+def _is_open(item: BatchItem, current: Message) -> bool:
+    """Return whether a stored message is the claim of an item. A report of a former attempt may have moved it on."""
+    attempt_id = item.message.attempt_id
+    if item.outcome is None or attempt_id is None:
+        return False
+    return is_current_attempt(current, item.outcome, attempt_id=attempt_id)
