@@ -193,7 +193,7 @@ def test_a_final_message_keeps_no_content(store: DynamoStore | InMemoryStore) ->
     store.commit([Replace(before=claimed(), message=final)])
 
     assert store.read(["m-1"])["m-1"].content is None
-    assert store.due(START + timedelta(days=400), 10, family=DueFamily.WAITING) == []
+    assert store.due(START + timedelta(days=400), 10, family=DueFamily.CLAIMED) == []
 
 
 @pytest.mark.parametrize("count", [1, 25, 26, 60])
@@ -247,7 +247,7 @@ def test_workers_share_the_due_messages_without_gap_or_overlap(store: DynamoStor
     names = [f"m-{n}" for n in range(40)]
     store.commit([Insert(message=replace(claimed(name), due_at=START)) for name in names])
 
-    shares = [store.due(START, 100, family=DueFamily.WAITING, worker=Worker(index, 3)) for index in range(3)]
+    shares = [store.due(START, 100, family=DueFamily.CLAIMED, worker=Worker(index, 3)) for index in range(3)]
 
     assert sorted(name for share in shares for name in share) == sorted(names)
     assert all(shares)
@@ -267,9 +267,9 @@ def test_due_messages_are_listed_oldest_first(store: DynamoStore | InMemoryStore
         due = replace(claimed(f"m-{n}"), due_at=START + timedelta(minutes=n))
         store.commit([Insert(message=due)])
 
-    assert store.due(START + timedelta(minutes=3), 10, family=DueFamily.WAITING) == ["m-1", "m-2", "m-3"]
-    assert store.due(START + timedelta(minutes=3), 2, family=DueFamily.WAITING) == ["m-1", "m-2"]
-    assert store.due(START, 10, family=DueFamily.WAITING) == []
+    assert store.due(START + timedelta(minutes=3), 10, family=DueFamily.CLAIMED) == ["m-1", "m-2", "m-3"]
+    assert store.due(START + timedelta(minutes=3), 2, family=DueFamily.CLAIMED) == ["m-1", "m-2"]
+    assert store.due(START, 10, family=DueFamily.CLAIMED) == []
 
 
 def test_sender_may_link_the_correlation_first(store: DynamoStore | InMemoryStore) -> None:
@@ -599,8 +599,8 @@ def test_postponed_item_changes_in_nothing_but_its_due_time(emulator: Emulator) 
     store.postpone_unreadable(["m-1", "deleted"], now=START, due_at=later)
 
     assert _item(emulator, store, "m-1") == before | {"due_at": {"S": to_text(later)}}
-    assert store.due(START, 10, family=DueFamily.WAITING) == ["m-2"]
-    assert store.due(later, 10, family=DueFamily.WAITING) == ["m-2", "m-1"]
+    assert store.due(START, 10, family=DueFamily.CLAIMED) == ["m-2"]
+    assert store.due(later, 10, family=DueFamily.CLAIMED) == ["m-2", "m-1"]
 
 
 def test_postponing_leaves_an_item_that_is_not_due(emulator: Emulator) -> None:
@@ -626,8 +626,8 @@ def test_postponing_works_for_local_functions(emulator: Emulator) -> None:
         store.commit([Insert(message=replace(claimed(), due_at=START))])
         store.postpone_unreadable(["m-1"], now=START, due_at=START + timedelta(hours=1))
 
-        assert store.due(START, 10, family=DueFamily.WAITING) == []
-        assert store.due(START + timedelta(hours=1), 10, family=DueFamily.WAITING) == ["m-1"]
+        assert store.due(START, 10, family=DueFamily.CLAIMED) == []
+        assert store.due(START + timedelta(hours=1), 10, family=DueFamily.CLAIMED) == ["m-1"]
 
 
 def test_unknown_attributes_and_words_survive_a_rewrite(emulator: Emulator) -> None:
@@ -675,8 +675,8 @@ def test_due_messages_are_found_after_the_number_of_shards_was_raised(emulator: 
     )
     raised.commit([Insert(message=replace(claimed(name), due_at=START)) for name in names[20:]])
 
-    assert sorted(raised.due(START, 100, family=DueFamily.WAITING)) == sorted(names)
-    assert len(store.due(START, 100, family=DueFamily.WAITING)) < len(names)
+    assert sorted(raised.due(START, 100, family=DueFamily.CLAIMED)) == sorted(names)
+    assert len(store.due(START, 100, family=DueFamily.CLAIMED)) < len(names)
 
 
 def test_retention_is_that_of_the_store(emulator: Emulator) -> None:
