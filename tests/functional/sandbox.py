@@ -226,12 +226,16 @@ class Deployment:
         return {item["message_id"]["S"]: item["encryption_key"]["S"] for item in self.items(self.keys)}
 
     def make_due(self, message_id: str) -> None:
-        """Make a message due."""
+        """Make a message due, with an attempt of two minutes ago: a receipt would be overdue."""
+        attempted_at = to_text(datetime.now(UTC) - timedelta(minutes=2))
         self.client("dynamodb").update_item(
             TableName=self.messages,
             Key={"message_id": {"S": message_id}},
-            UpdateExpression="SET due_at = :past",
-            ExpressionAttributeValues={":past": {"S": "2020-01-01T00:00:00.000Z"}},
+            UpdateExpression="SET due_at = :past, attempted_at = :attempted_at",
+            ExpressionAttributeValues={
+                ":past": {"S": "2020-01-01T00:00:00.000Z"},
+                ":attempted_at": {"S": attempted_at},
+            },
         )
 
     def events(self) -> list[str]:
