@@ -43,12 +43,13 @@ POLL_SECONDS: Final = [10, 20]
 HORIZON_HOURS: Final = 0.006
 """Short enough for the first follow-up run to end a message without receipts, after one poll. It is set when the early
 messages are sent: a busy computer can need longer than that to start the functions."""
-FIRST_HORIZON_HOURS: Final = 0.04
-"""The horizon before. A message that its vendor cannot be asked about keeps the horizon of its first turn."""
+FIRST_HORIZON_HOURS: Final = 0.1
+"""The horizon before. A message that its vendor cannot be asked about keeps the horizon of its first turn. It is longer
+than a busy computer may need to send a message: its record comes back after three minutes, a lost wake-up after two."""
 AT_SENDER: Final = {None, "queued", "sending"}
 
-TIMEOUT_SECONDS = 240
-"""Timeout of every wait. The slowest test waits for three follow-up runs."""
+TIMEOUT_SECONDS = 480
+"""Timeout of every wait. The slowest test waits for three follow-up runs, or for `FIRST_HORIZON_HOURS`."""
 
 
 client = cache(deployment.client)
