@@ -102,7 +102,7 @@ def test_rate_of_look_ups_and_rate_of_sends_are_apart() -> None:
     app = Application(nomsa_taken("145"), settings={"providers": providers})
 
     app.send(request())
-    app.clock.advance(seconds=15)
+    app.clock.advance(seconds=60)
     app.follow_up()
 
     assert [name for name, _, _ in app.limiter.reservations] == ["nomsa", "nomsa#lookups"]
