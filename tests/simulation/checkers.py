@@ -10,12 +10,16 @@ from sampai.contract.events import Event
 from sampai.domain.message import Category, Channel, Message, OnUnknown, text_of_content
 from sampai.domain.status import Source, Status
 from sampai.domain.times import from_text
-from sampai.providers.features import SupportsListing, SupportsLookup
+from sampai.providers.base import Provider
+from sampai.providers.features import SupportsListing, SupportsLookup, SupportsWebhooks
 from sampai.providers.registry import load, on_channel
 from sampai.services.follow_up.next_state import MAX_ATTEMPTS
 from sampai.services.ports.correlations import Correlation, correlation_key
+from sampai.services.ports.messages import ONLY_WORKER, Worker
+from sampai.services.ports.queue import QueueMessage, WakeUp
 from tests.harness.dynamo import Item
 from tests.harness.vendors import Sent, Vendor
+from tests.simulation.scenarios import PANELS
 from tests.simulation.vendors import Row
 
 _NOT_TAKEN: Final = frozenset({Status.QUEUED, Status.FAILED, Status.CANCELED})
@@ -52,6 +56,19 @@ class Process:
     """Attempt ids that it used in a call to a vendor."""
     asked: dict[tuple[str, Channel], bool] = field(default_factory=dict)
     """The APIs of vendors that it has asked about messages, and whether the last answer was a true one."""
+    asked_about: set[tuple[str, Channel, str]] = field(default_factory=set)
+    """Its questions to the APIs of vendors, each with the vendor's id or the number in it. Without both, the question
+    was about every message of the API. So was one without an answer: the vendor is asked no other then.
+    """
+    worker: Worker = ONLY_WORKER
+    waiting: Mapping[str, int] = field(default_factory=dict)
+    """Revisions of the messages that waited for a wake-up, or with a lost lease, when it began: those that were due in
+    the shards of its worker.
+    """
+    handled: set[str] = field(default_factory=set)
+    """Messages that it has tried to write, or that the index has kept from it."""
+    stored: set[str] = field(default_factory=set)
+    """Messages that it has written."""
     is_cut_off: bool = False
     """Whether the queue has refused a message of it."""
 
@@ -124,18 +141,44 @@ class Checkers:
             process.claims[message_id] = after
         elif before is not None and claim is not None and claim.attempt_id != before.attempt_id:
             require(_is_report_change(before, after), "I6", f"a superseded attempt changed {message_id}")
+        process.stored.add(message_id)
         if after.status is Status.UNCONFIRMED:
             self._check_given_up(process, after)
+        if before is not None and after.lookups > before.lookups and not _may_await_receipt(before):
+            self._check_asked(process, before, "took a polling step")
         if after.on_unknown is OnUnknown.HOLD and after.status in _NOT_TAKEN:
             require(not self.acceptances[message_id], "I1", f"{message_id} is {after.status}, and a vendor accepted it")
 
     def _check_given_up(self, process: Process, message: Message) -> None:
         """Check that a message is given up only after its vendor was asked: not because nobody had time."""
-        is_answered = process.asked.get((message.provider or "", message.channel))
-        is_asked = is_answered is not None or self.may_be_unaskable or not _can_be_asked(message)
-        require(is_asked, "asked", f"{message.message_id} was given up, and nobody had asked")
-        if not is_answered and _can_be_asked(message):
+        self._check_asked(process, message, "was given up")
+        if not process.asked.get((_vendor_of(message), message.channel)) and _can_be_asked(message):
             self.unanswered.add(message.message_id)
+
+    def _check_asked(self, process: Process, message: Message, event: str) -> None:
+        """Check that a process has asked the vendor about a message, if it could."""
+        api = _vendor_of(message), message.channel
+        subjects = ("", message.provider_message_id, (message.recipient or "").removeprefix("+"))
+        is_asked = any((*api, subject) in process.asked_about for subject in subjects if subject is not None)
+        is_asked = is_asked or self.may_be_unaskable or not _can_be_asked(message)
+        require(is_asked, "asked", f"{message.message_id} {event}, and nobody had asked about it")
+
+    def check_ask(
+        self, process: Process, stored: Mapping[str, Message], vendor: Vendor, subject: str, *, is_answered: bool
+    ) -> None:
+        """Check that no wake-up or lost lease waits behind a question to a vendor. `subject` is as in `asked_about`."""
+        for message_id in sorted(process.waiting.keys() - process.handled):
+            message = stored.get(message_id)
+            is_handled = message is None or message.revision != process.waiting[message_id]
+            require(is_handled, "first", f"{message_id} is {message and message.status}, and a vendor was asked before")
+        process.asked[vendor.name, vendor.channel] = is_answered
+        process.asked_about.add((vendor.name, vendor.channel, subject))
+
+    def check_wake_ups(self, process: Process, queued: Sequence[QueueMessage]) -> None:
+        """Check that of several runs over one shard, only the one that has deferred a message queues its wake-up."""
+        if process.name == "follow_up":
+            others = {each.message_id for each in queued if isinstance(each, WakeUp)} - process.stored
+            require(not others, "overlap", f"{sorted(others)} were woken by a run that has not stored it")
 
     def check_send(
         self, process: Process, sent: Sequence[Sent], stored: Mapping[str, Message], started_at: datetime
@@ -278,8 +321,25 @@ class Checkers:
                 )
 
 
+def _vendor_of(message: Message) -> str:
+    """Return the name of the vendor of a message. That of another panel is the name of its software."""
+    name = message.provider or ""
+    return PANELS[name]["type"] if name in PANELS else name
+
+
+def _api_of(message: Message) -> type[Provider] | None:
+    vendor = _vendor_of(message)
+    return on_channel(vendor, message.channel) if vendor else None
+
+
+def _may_await_receipt(message: Message) -> bool:
+    """Return whether the first look at a message may be left to its receipt."""
+    api = _api_of(message)
+    return message.lookups == 0 and api is not None and issubclass(api, SupportsWebhooks)
+
+
 def _can_be_asked(message: Message) -> bool:
-    api = on_channel(message.provider or "", message.channel)
+    api = _api_of(message)
     can_look_up = api is not None and issubclass(api, SupportsLookup) and message.provider_message_id is not None
     return api is not None and (can_look_up or issubclass(api, SupportsListing))
 

@@ -22,7 +22,7 @@ from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.services.ports.correlations import Correlation
 from sampai.services.ports.eligibility import EligibilityData
-from sampai.services.ports.messages import ONLY_WORKER, DueFamily, Worker, Write, WriteResult
+from sampai.services.ports.messages import ONLY_WORKER, DueFamily, Replace, Worker, Write, WriteResult
 from sampai.services.ports.queue import QueueMessage, Receipt
 from sampai.services.ports.rate_limiter import Reservation
 from sampai.services.ports.runtime import UnavailableError
@@ -43,12 +43,12 @@ from tests.harness.vendors import (
     unreached,
     vendor_of,
 )
+from tests.simulation.checkers import require
+from tests.simulation.scenarios import CALL_SECONDS
 from tests.simulation.vendors import LATE_REFUSALS
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
-
-CALL_SECONDS: Final = 0.3
 
 OK: Final = "ok"
 NOT_MADE: Final = "not made"
@@ -58,6 +58,14 @@ DIES: Final = "process dies after it"
 FREEZES: Final = "process freezes before it"
 MEANWHILE: Final = ("meanwhile the next event", "meanwhile the event after next")
 MEANWHILE_FOLLOW_UP: Final = "meanwhile a follow-up"
+OVERLAPS: Final = "meanwhile a follow-up of the same shards"
+"""Another run follows up the same messages, and the send function receives its wake-ups."""
+
+NOT_STARTED: Final = "a worker is not started"
+STARTED_TWICE: Final = "a worker is started twice"
+STARTED_LATE: Final = "a worker is started a minute late"
+START_FAULTS: Final = (NOT_STARTED, STARTED_TWICE, STARTED_LATE)
+WORKER_FAULTS: Final = (OVERLAPS, *START_FAULTS)
 
 READ: Final = (NOT_MADE, SLOW)
 CHANGE: Final = (NOT_MADE, ANSWER_LOST, SLOW)
@@ -76,12 +84,14 @@ SILENT_AFTER_SECONDS: Final = 9
 
 NO_TIME: Final = "no time is left for a vendor"
 """The call takes so long that the process may call no vendor any more."""
+NO_TIME_FOR_PASS: Final = "time is left for a vendor, not for a pass"
 
 NEWER_ATTRIBUTES: Final = "another version adds attributes"
 UNKNOWN_STATUS: Final = "another version writes an unknown status"
 DAMAGED: Final = "another version damages an item"
 VERSIONS: Final = (NEWER_ATTRIBUTES, UNKNOWN_STATUS, DAMAGED)
 """Another version of the code writes an item, before a call reads or writes items."""
+FORMER_LAYOUT: Final = "a release before the families writes"
 
 VANISHES: Final = "an item vanishes at its TTL"
 
@@ -122,8 +132,9 @@ SECRET_DOCUMENT: Final = json.dumps(
 )
 FINGERPRINT: Final = "fingerprint"
 
-STALE: Final = "stale"
-DUE_FAULTS: Final = (NOT_MADE, LAGS, STALE)
+STALE: Final = "the index shows all in both families"
+LACKS: Final = "the index lacks a message"
+INDEX_FAULTS: Final = (LACKS, STALE)
 
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -153,6 +164,7 @@ class SimulatedStore(TableStore):
         is_zombie = world.running().name == "send" and bool(world.running().spent)
         faults = COMMIT_MANY if len(writes) > 1 else CHANGE
         outcome = world.step("store.commit", faults, may_freeze=is_zombie)
+        world.running().handled |= {write.message.message_id for write in writes if isinstance(write, Replace)}
         half = len(writes) // 2
         made = {
             NOT_MADE: range(0),
@@ -210,16 +222,20 @@ class SimulatedStore(TableStore):
         return self._world.call("store.read", READ, partial(super().read, message_ids))
 
     def due(self, now: datetime, limit: int, *, family: DueFamily, worker: Worker = ONLY_WORKER) -> list[str]:
-        outcome = self._world.step("store.due", DUE_FAULTS)
+        outcome = self._world.step("store.due", (NOT_MADE, *INDEX_FAULTS))
         if outcome == NOT_MADE:
             raise UnavailableError("due")
         found = super().due(now, limit, family=family, worker=worker)
         self._world.die_if(outcome)
-        if outcome == LAGS:
+        if outcome == LACKS:
+            self._world.running().handled.update(found[-1:])
             return found[:-1]
         return [item["message_id"]["S"] for item in self.items()] if outcome == STALE else found
 
     def postpone_unreadable(self, message_ids: Collection[str], *, now: datetime, due_at: datetime) -> None:
+        readable = [i for i in message_ids if i in self.messages and i not in self._world.touched]
+        require(not readable, "asked", f"{readable} can be read, and lost their place")
+        self._world.running().handled.update(message_ids)
         postpone = partial(super().postpone_unreadable, message_ids, now=now, due_at=due_at)
         self._world.call("store.postpone_unreadable", CHANGE, postpone)
 
@@ -388,6 +404,7 @@ class SimulatedQueue(RecordingQueue):
             raise
 
     def _put(self, messages: Sequence[QueueMessage]) -> None:
+        self._world.checkers.check_wake_ups(self._world.running(), messages)
         self.wake_ups = list(messages)
         for message, body in zip(messages, self.bodies(), strict=True):
             self._world.enqueue([body], when=self._world.now + timedelta(seconds=message.delay_seconds))
@@ -395,6 +412,22 @@ class SimulatedQueue(RecordingQueue):
     def postpone(self, receipts: Sequence[Receipt], *, seconds: int) -> None:
         if receipts:
             self._world.call("queue.postpone", CHANGE, partial(super().postpone, receipts, seconds=seconds))
+
+
+class SimulatedStarter:
+    """Starts the other workers of follow_up: asynchronously, and at least once."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    def start(self, event: Mapping[str, Any]) -> None:
+        outcome = self._world.step("workers.start", START_FAULTS)
+        if outcome == NOT_STARTED:
+            raise UnavailableError("workers")
+        late = timedelta(minutes=1) if outcome == STARTED_LATE else timedelta(0)
+        for _ in range(2 if outcome == STARTED_TWICE else 1):
+            self._world.start_worker(event, when=self._world.now + late)
+        self._world.die_if(outcome)
 
 
 class SimulatedBus(RecordingBus):
@@ -424,7 +457,9 @@ class SimulatedTransport:
         vendor = vendor_of(request)
         call = vendor.read(request)
         answer = self._send(vendor, call) if call.sent else self._ask(vendor, call)
-        lasted = deadline_seconds if isinstance(answer, NoResponse) and answer.may_have_been_sent else CALL_SECONDS
+        lasted = CALL_SECONDS if call.sent else self._world.scenario.ask_seconds
+        if isinstance(answer, NoResponse) and answer.may_have_been_sent:
+            lasted = deadline_seconds
         self._world.now += timedelta(seconds=lasted)
         return answer
 
@@ -453,9 +488,12 @@ class SimulatedTransport:
     def _ask(self, vendor: Vendor, call: Call) -> HttpResponse | NoResponse:
         world = self._world
         outcome = world.step(f"{vendor.name}.ask", ASK_FAULTS)
-        world.running().asked[vendor.name, vendor.channel] = outcome == OK
+        is_silent = outcome in (NO_CONNECTION, ANSWER_LOST)
+        subject = "" if is_silent else call.looked_up or call.query.get("to", "")
+        stored = world.store.messages
+        world.checkers.check_ask(world.running(), stored, vendor, subject, is_answered=outcome == OK)
         world.die_if(outcome)
-        if outcome in (NO_CONNECTION, ANSWER_LOST):
+        if is_silent:
             return NoResponse(may_have_been_sent=outcome == ANSWER_LOST, why="no answer")
         if outcome in (GARBLED, BROKE):
             return GARBAGE if outcome == GARBLED else BROKEN

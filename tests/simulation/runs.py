@@ -17,17 +17,25 @@ from tests.simulation.ports import (
     BROKEN_SETTINGS,
     CREDENTIAL_MISSING,
     CREDENTIAL_UNFIT,
+    FORMER_LAYOUT,
+    INDEX_FAULTS,
     NO_TIME,
+    NO_TIME_FOR_PASS,
     SILENT,
     SILENT_AFTER,
     STOPPED,
     VERSIONS,
+    WORKER_FAULTS,
 )
 from tests.simulation.scenarios import SCENARIOS, Scenario
 from tests.simulation.world import KINDS, LIFETIMES, World
 
 HARMLESS: Final = {
     *VERSIONS,
+    FORMER_LAYOUT,
+    *INDEX_FAULTS,
+    *WORKER_FAULTS,
+    NO_TIME_FOR_PASS,
     *(name for name, seconds in SILENT.items() if seconds < LIFETIMES["webhook"]),
     SILENT_AFTER,
     NO_TIME,

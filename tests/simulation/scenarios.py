@@ -16,6 +16,8 @@ from tests.fakes import START
 from tests.harness.application import RECIPIENTS, SETTINGS, request
 
 HORIZON_HOURS: Final = 2
+CALL_SECONDS: Final = 0.3
+"""Time in which a vendor answers."""
 POLL_SECONDS: Final = (15, 60, 300, 1800)
 THAI: Final = "+66812345678"
 """A number with a route of two providers: Nomsa, then SMSPoh."""
@@ -23,7 +25,7 @@ THAI: Final = "+66812345678"
 
 FILIPINO: Final = "+639171234510"
 """A number with a route to another panel of the software that SMS NOC runs."""
-PANEL: Final = {"type": "smsnoc", "base_url": "https://panel.smsnoc.example/api/v3", "sender": "PhilSMS"}
+PANELS: Final = {"philsms": {"type": "smsnoc", "base_url": "https://panel.smsnoc.example/api/v3", "sender": "PhilSMS"}}
 
 NO_JSON: Final = "{"
 
@@ -66,6 +68,12 @@ class Scenario:
     max_per_recipient: int | None = None
     """Quota of messages per recipient and day."""
     nomsa_per_second: float | None = None
+    workers: int = 1
+    """Workers of follow_up."""
+    ask_seconds: float = CALL_SECONDS
+    """Time in which a vendor answers a question about messages."""
+    has_receipts: bool = True
+    """Whether the vendors send receipts. If not, their messages are polled."""
 
     retention: timedelta = RETENTION
     """Lifetime of an item."""
@@ -78,7 +86,7 @@ class Scenario:
         times = {"report_horizon_hours": HORIZON_HOURS, "poll_seconds": POLL_SECONDS}
         allowed = {"limits": {Limit.PER_RECIPIENT_PER_DAY.value: self.max_per_recipient}}
         nomsa = {"max_per_second": self.nomsa_per_second}
-        providers: dict[str, Any] = {**SETTINGS["providers"], "nomsa": nomsa, "philsms": PANEL}
+        providers: dict[str, Any] = {**SETTINGS["providers"], "nomsa": nomsa, **PANELS}
         routes = {"sms": {**SETTINGS["routes"]["sms"], "PH": ["philsms"]}}
         return json.dumps({**SETTINGS, "routes": routes, "providers": providers, **times, **allowed})
 
@@ -370,6 +378,33 @@ SCENARIOS: Final = {
             name="silent-store",
             deliveries=(Delivery(0, (request("m-1", "smspoh"), request("m-2", "nomsa"))),),
             outages=(Outage("store", 0.035, 25),),
+        ),
+        Scenario(
+            name="workers",
+            # Each worker has messages in its shards. m-6 waits in the last shard.
+            deliveries=(
+                Delivery(0, (request("m-6", "nomsa", send_at=_at(960)),)),
+                Delivery(890, (request("m-1", "nomsa", content=_text("Another")), request("m-4", "smsnoc"))),
+            ),
+            workers=2,
+            faults_stop=1100,
+        ),
+        Scenario(
+            name="slow-look-ups",
+            deliveries=(
+                Delivery(0, (request("m-1", "nomsa", send_at=_at(960)),)),
+                Delivery(890, (request("m-2", "nomsa", content=_text("Another")),)),
+                Delivery(
+                    945,
+                    tuple(
+                        request(f"m-{n}", "nusasms", channel="whatsapp", recipient=f"{_ANOTHER[:-1]}{n}")
+                        for n in range(3, 8)
+                    ),
+                ),
+            ),
+            ask_seconds=9,
+            has_receipts=False,
+            faults_stop=1200,
         ),
         Scenario(
             name="vendor-down",

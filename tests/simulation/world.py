@@ -16,13 +16,17 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from hashlib import blake2b
 from itertools import count
-from typing import Final, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+from zlib import crc32
 
+from sampai.adapters.items import DUE_SHARDS
 from sampai.adapters.stream import parse_batch
 from sampai.domain.http import WebhookRequest
 from sampai.domain.message import Message
 from sampai.domain.status import Status
 from sampai.services.follow_up.service import FollowUpService
+from sampai.services.follow_up.workers import Workers
 from sampai.services.ports.queue import Receipt
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.publish import PublishService
@@ -52,15 +56,19 @@ from tests.simulation.ports import (
     CREDENTIAL_UNFIT,
     DAMAGED,
     DIES,
+    FORMER_LAYOUT,
     FREEZES,
     HALF_TAKEN,
+    INDEX_FAULTS,
     LAGS,
     MEANWHILE,
     MEANWHILE_FOLLOW_UP,
     NEWER_ATTRIBUTES,
     NO_TIME,
+    NO_TIME_FOR_PASS,
     NOT_MADE,
     OK,
+    OVERLAPS,
     REROUTED,
     SECRET_CHANGES,
     SEND_FAULTS,
@@ -69,7 +77,6 @@ from tests.simulation.ports import (
     SILENT_AFTER,
     SILENT_AFTER_SECONDS,
     SLOW,
-    STALE,
     STOPPED,
     TABLES,
     UNKNOWN_STATUS,
@@ -77,6 +84,7 @@ from tests.simulation.ports import (
     VANISHES,
     VENDOR_OFF,
     VERSIONS,
+    WORKER_FAULTS,
     SimulatedBus,
     SimulatedDirectory,
     SimulatedDocuments,
@@ -85,6 +93,7 @@ from tests.simulation.ports import (
     SimulatedMedia,
     SimulatedQueue,
     SimulatedRateLimiter,
+    SimulatedStarter,
     SimulatedStore,
     SimulatedTransport,
     new_secret,
@@ -114,8 +123,8 @@ LIFETIMES: Final = {"send": 30, "webhook": 10, "follow_up": 50, "publish": 30}
 HANG_SECONDS: Final = 4.0
 """The time after which a call to a silent table fails."""
 
-SECONDS_LEFT: Final = 12.0
-"""The time of a process that has no time left for a vendor."""
+SECONDS_LEFT: Final[Mapping[str, float]] = {NO_TIME: 12.0, NO_TIME_FOR_PASS: 19.0}
+"""The rest of the time of a process that runs out of it, by the fault."""
 
 OTHER_VERSION_LASTS: Final = timedelta(minutes=10)
 """The time in which items that this release cannot read stay so."""
@@ -132,9 +141,11 @@ RECEIPT: Final = (OK, "receipt lost", "receipt late", "receipt twice")
 
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "processes and clocks": (DIES, FREEZES, *MEANWHILE, MEANWHILE_FOLLOW_UP, *SKEWS[1:]),
-    "calls": (*COMMIT_MANY, STALE, LAGS),
+    "workers that overlap": WORKER_FAULTS,
+    "families of the due index": (*INDEX_FAULTS, FORMER_LAYOUT),
+    "time that runs out": tuple(SECONDS_LEFT),
+    "calls": (*COMMIT_MANY, LAGS),
     "silent tables": (*SILENT, SILENT_AFTER),
-    "no time": (NO_TIME,),
     "queue": (*DELIVER[1:], *DELETE[1:]),
     "another version": VERSIONS,
     "TTL": (VANISHES,),
@@ -230,14 +241,17 @@ class World:
         self._skews = _skews(self.choose("clocks", SKEWS))
         self._disturb: Mapping[str, Callable[[], None]] = {
             SLOW: partial(self._sleep, SLOW_SECONDS),
-            NO_TIME: self._use_up_time,
+            **{fault: partial(self._use_up_time, seconds) for fault, seconds in SECONDS_LEFT.items()},
             FREEZES: self._freeze,
             VANISHES: self._delete_expired,
             MEANWHILE_FOLLOW_UP: self._follow_up,
+            OVERLAPS: self._overlap,
+            FORMER_LAYOUT: self._write_as_the_release_before_the_families,
             **{name: partial(self._run_event_early, place) for place, name in enumerate(MEANWHILE)},
             **{kind: partial(self._write_as_another_version, kind) for kind in VERSIONS},
         }
         """What happens before or during a call that succeeds all the same, by the outcome of its step."""
+        self.workers = Workers(count=scenario.workers, starter=SimulatedStarter(self), telemetry=self.telemetry)
         self.receiver = self._new_receiver()
         self.follower = self._new_follower()
 
@@ -374,9 +388,14 @@ class World:
                 found.append(SILENT_AFTER)
         if port.startswith("store.") and self._open_id() is not None:
             found += VERSIONS
-        last_call_at = process.dies_at - timedelta(seconds=SECONDS_LEFT)
-        if process.name in ("send", "follow_up") and self.now < last_call_at and process.dies_at is not NEVER:
-            found.append(NO_TIME)
+        if process.name == "follow_up" and self._due_from() <= self.now:
+            found.append(OVERLAPS)
+        if port.startswith("store.") and self._id_in_new_layout() is not None:
+            found.append(FORMER_LAYOUT)
+        if process.name in ("send", "follow_up") and process.dies_at is not NEVER:
+            kinds = SECONDS_LEFT if process.name == "follow_up" else (NO_TIME,)
+            left = (process.dies_at - self.now).total_seconds()
+            found += [fault for fault in kinds if left > SECONDS_LEFT[fault]]
         if self.now >= self.store.expires_at:
             found.append(VANISHES)
         return tuple(found)
@@ -385,6 +404,12 @@ class World:
         """Return the id of the first message that is not final and that no other version has written yet."""
         messages = self.store.messages
         return min((i for i, m in messages.items() if not m.status.is_final and i not in self.touched), default=None)
+
+    def _id_in_new_layout(self) -> str | None:
+        """Return the id of the first message in a shard that the releases before the families do not have."""
+        items = self.store.client.tables["messages"].items()
+        found = [item for item in items if "-" in item.get("due_shard", {}).get("S", "")]
+        return min((item["message_id"]["S"] for item in found), default=None)
 
     def _require_alive(self, process: Process) -> None:
         if self.now >= process.dies_at:
@@ -404,8 +429,15 @@ class World:
         self.trace.append((self.now, process.name, port, "silent"))
         return outcome
 
-    def _use_up_time(self) -> None:
-        self.now = max(self.now, self.running().dies_at - timedelta(seconds=SECONDS_LEFT))
+    def _use_up_time(self, seconds_left: float) -> None:
+        self.now = max(self.now, self.running().dies_at - timedelta(seconds=seconds_left))
+
+    def _overlap(self) -> None:
+        """Let another run of the same worker begin and end, and deliver its wake-ups."""
+        worker = self.running().worker
+        self._follow_up({"worker": {"index": worker.index, "count": worker.count}})
+        while self._events and self._events[0].at <= self.now:
+            heapq.heappop(self._events).action()
 
     def _freeze(self) -> None:
         self.running().dies_at = NEVER
@@ -427,6 +459,13 @@ class World:
         if kind != NEWER_ATTRIBUTES:
             former = {name: item[name] for name in changes[kind]}
             self.at(self.now + OTHER_VERSION_LASTS, "readable again", partial(self._restore, message_id, former))
+
+    def _write_as_the_release_before_the_families(self) -> None:
+        """Let a release write an item that has one family, and shards without a prefix."""
+        item = self.store.item(self._id_in_new_layout() or "")
+        if item is None:
+            raise BrokenPromiseError("harness: no item to change")
+        self._put_changed(item, {"due_shard": {"S": item["due_shard"]["S"].rpartition("-")[2]}})
 
     def _restore(self, message_id: str, former: Item) -> None:
         item = self.store.item(message_id)
@@ -549,8 +588,27 @@ class World:
         for pause, together in rest.items():
             self.at(self.now + pause, "redelivery", partial(self._process_batch, together))
 
-    def _follow_up(self) -> None:
-        self.invoke("follow_up", lambda: self.follower.run(remaining=self._remaining))
+    def _follow_up(self, event: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """Run a worker of follow_up: the one of the event, or the first one, which starts the others."""
+
+        def work() -> int:
+            process = self.running()
+            process.worker = self.workers.begin(event)
+            process.waiting = self._waiting_for(process)
+            return self.follower.run(remaining=self._remaining, worker=process.worker)
+
+        self.invoke("follow_up", work)
+
+    def start_worker(self, event: Mapping[str, Any], *, when: datetime) -> None:
+        self.at(when, "worker", partial(self._follow_up, event))
+
+    def _waiting_for(self, process: Process) -> Mapping[str, int]:
+        """Return the revisions of the messages that a worker of follow_up must handle before any poll."""
+        now, worker = self.now + process.skew, process.worker
+        due = [m for m in self.store.messages.values() if m.due_at is not None and m.due_at <= now]
+        waiting = {m.message_id: m.revision for m in due if m.status.rank <= Status.SENDING.rank}
+        shards = {message_id: crc32(message_id.encode()) % DUE_SHARDS for message_id in waiting}
+        return {i: waiting[i] for i, shard in shards.items() if shard % worker.count == worker.index}
 
     def _receive(self, provider: str, kind: str, request: WebhookRequest) -> Answer | None:
         return self.invoke(
@@ -617,7 +675,7 @@ class World:
         return f"{vendor.name}-{self._row_numbers[key]}"
 
     def _schedule_receipts(self, row: Row) -> None:
-        if row.vendor.webhook is None:
+        if row.vendor.webhook is None or not self.scenario.has_receipts:
             return
         for after, status in row.lifecycle[1:]:
             deliver = partial(self._start_receipt, row, status, MAX_RECEIPT_TRIES)
