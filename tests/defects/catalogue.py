@@ -51,6 +51,7 @@ from sampai.providers.nusasms import sms as nusasms
 from sampai.services import attempt, circuit_breakers, publish
 from sampai.services.deadline import Deadline
 from sampai.services.follow_up import (
+    changes,
     due,
     leases,
     listing,
@@ -60,11 +61,13 @@ from sampai.services.follow_up import (
     reader,
     reconciliation,
     wake_ups,
+    workers,
 )
+from sampai.services.follow_up import service as follow_up
 from sampai.services.follow_up.turns import Turns
 from sampai.services.ports import correlations
 from sampai.services.ports.correlations import Correlation
-from sampai.services.ports.messages import DueFamily
+from sampai.services.ports.messages import DueFamily, Replace, Worker
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.reports import Reports, change
 from sampai.services.routing import Routing
@@ -1175,10 +1178,10 @@ def _(planter: Planter) -> None:
 @defect("due messages in the shards of a higher count are not found", "ports/store")
 def _(planter: Planter) -> None:
     def make(due: Any) -> Any:
-        def in_the_first_shards(self: Any, *arguments: Any) -> Any:
+        def in_the_first_shards(self: Any, *arguments: Any, **options: Any) -> Any:
             shards, self._due_shards = self._due_shards, items.DUE_SHARDS
             try:
-                return due(self, *arguments)
+                return due(self, *arguments, **options)
             finally:
                 self._due_shards = shards
 
@@ -1226,6 +1229,148 @@ def _(planter: Planter) -> None:
         return all_pages
 
     planter.replace(reader.VendorReader, "pages", make)
+
+
+# --- families, workers and the time of the follow-up ------------------------------------------------------------------
+
+
+@defect("polls come before wake-ups", "unit/services/follow_up/service", scenario="slow-look-ups", promise="first")
+def _(planter: Planter) -> None:
+    def make(run: Any) -> Any:
+        def polls_first(self: Any, *, remaining: Any, **options: Any) -> Any:
+            wake, waiting = self._wake, []
+            self._wake = lambda *given: waiting.append(given)
+            try:
+                count = run(self, remaining=remaining, **options)
+            finally:
+                vars(self).pop("_wake", None)
+            for given in waiting:
+                if remaining() > due.PASS_SECONDS:
+                    wake(*given)
+            return count
+
+        return polls_first
+
+    planter.replace(follow_up.FollowUpService, "run", make)
+
+
+@defect(
+    "the family of the polled messages is never read",
+    "unit/services/follow_up/service",
+    scenario="polling",
+    promise="E1",
+)
+def _(planter: Planter) -> None:
+    def make(passes: Any) -> Any:
+        def without_polls(self: Any, family: DueFamily, **options: Any) -> Any:
+            return iter(()) if family is DueFamily.POLLED else passes(self, family, **options)
+
+        return without_polls
+
+    planter.replace(due.DueMessages, "passes", make)
+
+
+@defect("entries of the layout without families are not found", "ports/store", scenario="polling", promise="E1")
+def _(planter: Planter) -> None:
+    planter.replace(items, "_SHARD_PREFIXES", lambda prefixes: prefixes | {DueFamily.WAITING: "waiting-"})
+
+
+@defect("the last shard is skipped", "ports/store", scenario="workers", promise="E1")
+def _(planter: Planter) -> None:
+    def make(due: Any) -> Any:
+        def without_the_last(self: Any, *arguments: Any, **options: Any) -> Any:
+            self._due_shards -= 1
+            try:
+                return due(self, *arguments, **options)
+            finally:
+                self._due_shards += 1
+
+        return without_the_last
+
+    planter.replace(store.DynamoStore, "due", make)
+
+
+@defect(
+    "every worker reads the shards of the first",
+    "unit/services/follow_up/workers",
+    scenario="workers",
+    promise="E1",
+)
+def _(planter: Planter) -> None:
+    def make(begin: Any) -> Any:
+        return lambda self, event: Worker(index=0, count=begin(self, event).count)
+
+    planter.replace(workers.Workers, "begin", make)
+
+
+@defect(
+    "a run wakes a message that another run has deferred",
+    "unit/services/follow_up/wake_ups",
+    scenario="workers",
+    promise="overlap",
+)
+def _(planter: Planter) -> None:
+    def as_if_stored(store: Any, given: Sequence[Replace]) -> set[str]:
+        store.commit(given)
+        return {own.message.message_id for own in given}
+
+    planter.replace(changes, "store_changes", lambda _: as_if_stored)
+
+
+@defect(
+    "a run overwrites the state that another run has stored",
+    "unit/services/follow_up/wake_ups",
+    scenario="workers",
+    promise="E2",
+)
+def _(planter: Planter) -> None:
+    def last_writer_wins(store: Any, given: Sequence[Replace]) -> set[str]:
+        for own, written in zip(given, store.commit(given), strict=True):
+            if isinstance(written.current, Message):
+                newer = replace(own.message, revision=written.current.revision + 1)
+                store.commit([Replace(before=written.current, message=newer)])
+        return {own.message.message_id for own in given}
+
+    planter.replace(changes, "store_changes", lambda _: last_writer_wins)
+
+
+@defect(
+    "a message that nobody had time to ask about takes a polling step",
+    "unit/services/follow_up/service",
+    scenario="slow-look-ups",
+    promise="asked",
+)
+def _(planter: Planter) -> None:
+    def make(poll: Any) -> Any:
+        def forget_the_new(self: Any, provider: Any, asked: Sequence[Message], *, now: Any, **options: Any) -> Any:
+            polled = poll(self, provider, asked, now=now, **options)
+            old = {each.message_id for each in asked if now - each.created_at > timedelta(hours=1)}
+            polled.not_asked &= old
+            return polled
+
+        return forget_the_new
+
+    planter.replace(poller.StatusPoller, "poll", make)
+
+
+@defect(
+    "messages that are listed and read too late are postponed",
+    "unit/services/follow_up/service",
+    scenario="slow-look-ups",
+    promise="asked",
+)
+def _(planter: Planter) -> None:
+    def make(read: Any) -> Any:
+        def postpone_late(self: Any, message_ids: Any) -> Any:
+            found = read(self, message_ids)
+            if self._remaining() > due.PASS_SECONDS:
+                return found
+            self.postpone(message_ids)
+            return []
+
+        return postpone_late
+
+    planter.replace(due.DueMessages, "_read", make)
 
 
 # --- another version, silent tables, changed configuration ------------------------------------------------------------

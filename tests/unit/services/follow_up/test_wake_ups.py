@@ -22,6 +22,25 @@ def test_a_message_with_a_lost_wake_up_is_woken_again() -> None:
     assert app.message().status is Status.ACCEPTED
 
 
+def test_run_leaves_a_message_alone_that_an_overlapping_run_has_woken() -> None:
+    app = Application(unreached(), nomsa_taken())
+    app.send(request())
+    app.queue.wake_ups.clear()
+    app.clock.advance(seconds=200)
+
+    def overlap(_: object) -> None:
+        app.store.before_commit = None
+        app.clock.advance(seconds=1)
+        app.follow_up()
+        app.resume()
+
+    app.store.before_commit = overlap
+    app.follow_up()
+
+    assert app.message().status is Status.ACCEPTED
+    assert app.queue.wake_ups == []
+
+
 def test_a_scheduled_message_is_sent_at_its_time() -> None:
     app = Application()
     app.send(request(send_at="2026-11-22T10:00:00Z"))
