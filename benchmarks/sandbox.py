@@ -43,7 +43,7 @@ class LoadCounter:
         load = ssl.SSLContext.load_verify_locations
 
         def count_load(context: ssl.SSLContext, *args: Any, **options: Any) -> None:
-            self.count += 1
+            self.count += bool(args or options.get("cafile"))
             load(context, *args, **options)
 
         patched: Any = ssl.SSLContext
