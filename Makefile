@@ -90,7 +90,7 @@ rude: $(DEV) $(EMULATOR) ## run the end-to-end tests with vendor simulators that
 iam: $(DEV) $(EMULATOR) ## remove each permission of the template in turn and check that something fails without it
 	@$(BIN)/python -m tests.iam
 
-bench: $(DEV) $(EMULATOR) ## measure speed, calls, memory and growth against baselines: make bench ONLY="send flow"
+bench: $(DEV) $(EMULATOR) ## measure speed, calls, memory, growth and follow-up against baselines: make bench ONLY="send flow"
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 cost: $(DEV) $(EMULATOR) ## compute the price of a million messages from counted calls and public prices

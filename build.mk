@@ -62,6 +62,7 @@ build-DependenciesLayer:
 	  --only-binary=:all: $(pip_target) --target $(python) --requirement requirements.txt
 	rm -rf $(python)/bin
 	$(PYTHON) trim.py $(python) $(services)
+	$(PYTHON) authorities.py $(python)
 	$(call compile,$(python))
 ifeq ($(SAMPAI_BUILD_FOR),host)
 	$(PYTHON) -I -S smoke_test.py $(python) $(services)

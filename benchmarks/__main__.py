@@ -13,6 +13,7 @@ SECTIONS: Final = {
     "plain_json": "DynamoDB's client with items as plain JSON",
     "flow": "Send, receipt and event of a message together",
     "receive": "Receipts and polls",
+    "follow_up": "Follow-up: rate, starvation, and the writes of a message",
     "growth": "Growth with the messages in flight",
     "start": "Cold start and memory",
     "limits": "Limits, one-time passwords and throughput on the local stack",

@@ -28,9 +28,15 @@ class CountingDynamo(MemoryDynamo):
         """Items, including those of refused writes."""
         self.refused = 0
         """Items with a false condition."""
+        self.index_writes = 0
+        """Entries that were put into an index or removed from it."""
+
+    def count(self, operation: str) -> None:
+        """Count a request. It is called before the request is made."""
+        self.requests[operation] += 1
 
     def batch_get_item(self, *, RequestItems: Mapping[str, Any]) -> Item:  # noqa: N803 - the client's own name
-        self.requests["BatchGetItem"] += 1
+        self.count("BatchGetItem")
         answer = super().batch_get_item(RequestItems=RequestItems)
         for name, wanted in RequestItems.items():
             units = read_units(answer["Responses"][name], asked=len(wanted["Keys"]))
@@ -38,17 +44,17 @@ class CountingDynamo(MemoryDynamo):
         return answer
 
     def query(self, **request: Any) -> Item:
-        self.requests["Query"] += 1
+        self.count("Query")
         answer = super().query(**request)
         self.read_units += query_units(answer["Items"])
         return answer
 
     def update_item(self, **request: Any) -> Item:
-        self.requests["UpdateItem"] += 1
+        self.count("UpdateItem")
         return super().update_item(**request)
 
     def batch_execute_statement(self, *, Statements: list[Item]) -> Item:  # noqa: N803 - the client's own name
-        self.requests["BatchExecuteStatement"] += 1
+        self.count("BatchExecuteStatement")
         return super().batch_execute_statement(Statements=Statements)
 
     def _write(
@@ -61,5 +67,7 @@ class CountingDynamo(MemoryDynamo):
         else:
             self.write_units += write_units(before, after)
             if index := self.tables[name].index:
-                self.write_units += index_units(before, after, index)
+                entries = index_units(before, after, index)
+                self.index_writes += entries
+                self.write_units += entries
         super()._write(name, before, after, is_allowed=is_allowed, returns_item=returns_item)

@@ -21,6 +21,9 @@ from sampai.domain.message import Channel, HistoryEntry, Message
 from sampai.domain.status import Source, Status
 from sampai.services.follow_up.service import FollowUpService
 from sampai.services.ports.correlations import correlation_key
+from sampai.services.ports.queue import Queue
+from sampai.services.ports.runtime import NewPool
+from sampai.services.ports.transport import Transport
 from tests.emulator import running as running_emulator
 from tests.fakes import (
     START,
@@ -220,24 +223,31 @@ def new_store(client: Any, clock: FixedClock, telemetry: RecordingTelemetry) -> 
     )
 
 
-def _follow_up(client: Any, vendors: ListingVendors) -> None:
-    """Run follow_up on a client with the tables of `TABLES`."""
-    clock, telemetry = FixedClock(START), RecordingTelemetry()
+def new_follow_up(
+    client: Any, transport: Transport, *, queue: Queue, clock: FixedClock, new_pool: NewPool = InlinePool
+) -> FollowUpService:
+    """Return the service on a client with the tables of `TABLES`."""
+    telemetry = RecordingTelemetry()
     store = new_store(client, clock, telemetry)
-    service = FollowUpService(
+    return FollowUpService(
         messages=store,
         correlations=store,
-        queue=RecordingQueue(),
-        transport=vendors,
+        queue=queue,
+        transport=transport,
         settings=FixedSettings(),
         secret=FixedSecret(SECRET),
         clock=clock,
         telemetry=telemetry,
         webhook_base_url="https://hooks.example.net",
-        new_pool=InlinePool,
+        new_pool=new_pool,
         limiter=InMemoryRateLimiter(),
         sleep=lambda seconds: clock.advance(seconds=seconds),
     )
+
+
+def _follow_up(client: Any, vendors: ListingVendors) -> None:
+    """Run follow_up on a client with the tables of `TABLES`."""
+    service = new_follow_up(client, vendors, queue=RecordingQueue(), clock=FixedClock(START))
     followed_up = service.run(remaining=lambda: 50.0)
     if followed_up != DUE:
         raise AssertionError(f"follow_up found {followed_up} due messages, not {DUE}")

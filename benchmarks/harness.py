@@ -8,6 +8,7 @@ with start_harness() as harness, harness.sandbox("send") as send:
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 import urllib.request
@@ -81,6 +82,12 @@ class VendorProcess:
         """Replace the messages in the vendors' lists: `{"nomsa": [first number, count, time]}`."""
         self._request("PUT", "/_messages", messages)
 
+    def split_bundle(self) -> None:
+        """Make the folder beside the bundle that the layer has, if it is missing."""
+        folder = self.bundle.with_name("authorities")
+        if not folder.exists():
+            runpy.run_path(str(ROOT / "layers" / "dependencies" / "authorities.py"))["split"](self.bundle, folder)
+
     def reset_counts(self) -> None:
         self._request("DELETE", "/_counts")
 
@@ -145,6 +152,7 @@ class Harness:
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",  # as in Lambda's init phase
         }
         if tls:
+            self.vendor.split_bundle()
             environment |= {"AWS_ENDPOINT_URL": self.vendor.aws, "SETTINGS_PARAMETER": _TLS_SETTINGS}
             environment |= {"BENCHMARK_CA_BUNDLE": str(self.vendor.bundle)}
         with _start_process("benchmarks.sandbox", handler, environment=environment) as process:

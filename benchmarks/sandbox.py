@@ -42,9 +42,9 @@ class LoadCounter:
         self.count = 0
         load = ssl.SSLContext.load_verify_locations
 
-        def count_load(context: ssl.SSLContext, *args: Any, **options: Any) -> None:
-            self.count += 1
-            load(context, *args, **options)
+        def count_load(context: ssl.SSLContext, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
+            self.count += cafile is not None
+            load(context, cafile, capath, cadata)
 
         patched: Any = ssl.SSLContext
         patched.load_verify_locations = count_load

@@ -30,12 +30,12 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
 def test_the_bundle_is_read_once_for_all_connections_of_all_clients(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read: list[Any] = []
+    read: list[dict[str, Any]] = []
     load = ssl.SSLContext.load_verify_locations
 
-    def noted(context: ssl.SSLContext, *places: Any) -> None:
-        read.append(places[0])
-        load(context, *places)
+    def noted(context: ssl.SSLContext, **places: Any) -> None:
+        read.append(places)
+        load(context, **places)
 
     monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", noted)
     monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.bundle))
@@ -47,7 +47,7 @@ def test_the_bundle_is_read_once_for_all_connections_of_all_clients(
             aws.client("sqs").list_queues()
 
     assert server.connections == 6
-    assert read == [str(authority.bundle)]
+    assert read == [{"cafile": str(authority.bundle)}]
 
 
 @pytest.mark.parametrize(("is_trusted", "name"), [(False, LOOPBACK), (True, OTHER_HOST)])

@@ -11,6 +11,7 @@ from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sampai.adapters.authorities import locations
 from sampai.adapters.plain_json import use_plain_json
 from sampai.services.ports.runtime import UnavailableError
 
@@ -82,12 +83,14 @@ class _Deferred:
 class _Tls(ssl.SSLContext):
     """A client's TLS context that reads a CA bundle once, however often it is told to."""
 
-    _read: frozenset[tuple[Any, ...]] = frozenset()
+    _read: frozenset[str] = frozenset()
 
     def load_verify_locations(self, *places: Any) -> None:
-        if places not in self._read:
-            super().load_verify_locations(*places)
-            self._read |= {places}
+        """Read a bundle. botocore gives its path as the first of three places, and leaves the others empty."""
+        bundle = places[0]
+        if bundle not in self._read:
+            super().load_verify_locations(**locations(bundle))
+            self._read |= {bundle}
 
 
 @contextmanager

@@ -24,11 +24,11 @@ from typing import Any, Final, cast
 
 from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NewConnectionError
 
+from sampai.adapters.authorities import locations
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.services.ports.transport import NoResponse
 
@@ -63,8 +63,8 @@ class HttpTransport:
     def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
         # urllib3 logs URLs, which may hold credentials: some at DEBUG, and those of malformed answers as warnings.
         logging.getLogger("urllib3").setLevel(logging.ERROR)
-        # One for all connections: to read the CA bundle takes longer than a call.
-        context = ssl_context or ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
+        # One for all connections: to make one takes longer than a call.
+        context = ssl_context or ssl.create_default_context(**locations())
         context.set_alpn_protocols(["http/1.1"])
         self._adapter = _Adapter(context)
 
