@@ -180,10 +180,11 @@ def test_arm_costs_a_fifth_less_time_and_nothing_else() -> None:
     ("name", "units"),
     [
         ("otp", (6, 1, 3)),
+        ("smsnoc", (8, 1, 3)),
         ("smspoh", (6, 0, 3)),
         ("whatsapp", (7, 2, 4)),
         ("no-receipt", (8, 1, 3)),
-        ("late-receipt", (9, 1, 3)),
+        ("late-receipt", (15, 3, 3)),
         ("scheduled", (12, 3, 4)),
         ("failed", (4, 0, 2)),
         ("invalid", (1, 0, 1)),

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import inf
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ from benchmarks.scale import (
     simulate,
 )
 
-UNREPORTED = {"reported": 0.0, "late": 0.0, "silent": 0.0, "first_look": 1000.0}
+UNREPORTED: Any = {"reported": 0.0, "late": 0.0, "silent": 0.0, "first_look": 1000.0}
 
 STEADY = Plan(
     per_second=100.0,
