@@ -218,10 +218,14 @@ POLLED = replace(
 
 
 @pytest.mark.parametrize(
-    ("workers", "growing"), [(1, ["due messages"]), (4, [])], ids=["fewer than needed", "as many as needed"]
+    ("workers", "per_second", "growing"),
+    [(1, inf, ["due messages"]), (4, inf, []), (4, 250.0, ["due messages"]), (4, 400.0, [])],
+    ids=["too few workers", "enough workers", "too low a rate", "a rate for three times the looks"],
 )
-def test_due_messages_pile_up_if_there_are_too_few_workers(workers: int, growing: list[str]) -> None:
-    plan = replace(POLLED, follow_up_workers=workers, due_shards=8)
+def test_due_messages_pile_up_if_workers_or_vendor_are_too_slow(
+    workers: int, per_second: float, growing: list[str]
+) -> None:
+    plan = replace(POLLED, follow_up_workers=workers, max_lookups_per_second=per_second)
 
     assert list(growing_backlogs(plan, Simulation(plan).run())) == growing
 
