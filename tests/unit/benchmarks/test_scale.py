@@ -266,7 +266,7 @@ def test_no_backlog_grows_with_the_parameters_of_the_page_and_its_tables_are_tho
     assert {name: written[name] for name in computed} == computed
 
 
-def test_deployed_stack_has_too_few_workers_for_a_thousand_a_second() -> None:
+def test_half_of_the_workers_are_too_few_for_a_thousand_a_second() -> None:
     finding = simulate(replace(SCALES[1], changes={**SCALES[1].changes, "follow_up_workers": 8}))
 
     assert finding.growing == ("due messages",)
