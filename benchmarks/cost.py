@@ -384,7 +384,7 @@ class CostModel:
                 MINUTES * self.per_million(self.counts.idle_run) / MILLION,
                 0.0,
             ),
-            "every function starts anew for every message: INIT": (
+            "every invocation is a cold start: INIT": (
                 0.0,
                 mean(self.starts_cost(self.life(name, batch=1)) for name in SMS),
             ),
@@ -406,8 +406,6 @@ def _sources(kind: str) -> int:
 
 # --- tables -----------------------------------------------------------------------------------------------------------
 
-Cells = list[str]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
@@ -415,7 +413,7 @@ class Section:
 
     title: str
     columns: tuple[str, ...]
-    rows: list[Cells]
+    rows: list[list[str]]
     name: str = ""
 
     def to_rich(self) -> Table:
