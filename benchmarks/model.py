@@ -135,7 +135,7 @@ class Plan:
     follow_up_seconds: float = 30.0
     """The time within which a run starts passes."""
     follow_up_workers: int = 1
-    look_seconds: float = 0.0036
+    look_seconds: float = 0.0021
     """CPU time of a look, on the share of a processor that a function with 512 MB has."""
     polled_vendors: int = 2
     max_lookups_per_second: float = inf
