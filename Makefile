@@ -93,10 +93,10 @@ iam: $(DEV) $(EMULATOR) ## remove each permission of the template in turn and ch
 bench: $(DEV) $(EMULATOR) ## measure speed, calls, memory, growth and follow-up against baselines: make bench ONLY="send flow"
 	@$(BIN)/python -m benchmarks $(ONLY)
 
-cost: $(DEV) $(EMULATOR) ## compute the price of a million messages from counted calls and public prices
+cost: $(DEV) $(EMULATOR) ## compute the price of a million messages from counted calls and public prices, with goals against a floor
 	@$(BIN)/python -m benchmarks.cost
 
-scale: $(DEV) ## simulate 10, 1,000 and 100,000 messages per second and show the bottlenecks
+scale: $(DEV) ## simulate 10 to 100,000 messages per second and show the bottlenecks
 	@$(BIN)/python -m benchmarks.scale
 
 LOCKS := layers/dependencies/requirements.txt $(addprefix requirements/,dev.txt emulator.txt audit.txt bench.txt)

@@ -1,4 +1,4 @@
-"""The calls of the handlers to AWS and vendors: per send, poll and receipt, and for the whole life of a message.
+"""The calls of the handlers to AWS and vendors: per send, poll and receipt.
 
 The real handlers run against a local AWS. The requests of Lambda itself to SQS and CloudWatch Logs are added, according
 to its documentation.
@@ -39,7 +39,7 @@ from benchmarks.billing import (
     size_of,
     waits,
 )
-from benchmarks.harness import PROVIDERS, TEXT, batch_of, create_baseline_tables, receipt_event
+from benchmarks.harness import PROVIDERS, batch_of, create_baseline_tables, receipt_event
 from benchmarks.meter import Meter
 from benchmarks.results import Result
 from benchmarks.sandbox import Context as BaselineContext
@@ -53,10 +53,11 @@ from tests.emulator import Emulator
 from tests.emulator import running as running_emulator
 from tests.functional.sandbox import ENVIRONMENTS, Context, Deployment, handler_of, new_vendors
 from tests.harness.vendors import FakeVendors, base_urls, serving
+from tests.template import template
 
 _REQUEST_ID: Final = "00000000-0000-4000-8000-000000000000"
 _TIME: Final = "2026-11-21T10:00:00.000Z"
-PLATFORM_LINES: Final = (
+INFO_LINES: Final = (
     {"time": _TIME, "type": "platform.start", "record": {"requestId": _REQUEST_ID, "version": "$LATEST"}},
     {
         "time": _TIME,
@@ -69,6 +70,15 @@ PLATFORM_LINES: Final = (
     },
 )
 """Lambda's own two log lines per invocation, with JSON logs at level INFO. Not verified: written from memory."""
+
+
+def platform_bytes(function: str) -> int:
+    """Return the bytes that Lambda itself logs for an invocation, at the level in the template."""
+    logical_id = f"{function.title().replace('_', '')}Function"
+    resource = template()["Resources"].get(logical_id)
+    level = resource["Properties"]["LoggingConfig"].get("SystemLogLevel", "INFO") if resource else "INFO"
+    return 0 if level == "WARN" else json_line_bytes(*INFO_LINES)
+
 
 ACCESS_LINE: Final = {
     "requestId": "AbCdEfGhIjKlMnO=",
@@ -96,9 +106,9 @@ class Kind:
     sample: str
     """The name of a file in events/send."""
     receipts: tuple[tuple[str, dict[str, str]], ...] = ()
-    """Samples of events/webhook with other query parameters, in order. Without receipts the vendor is polled."""
+    """Samples of events/webhook with other query parameters, in order."""
     is_polled: bool = False
-    """Whether polls are counted as well."""
+    """Whether polls are counted."""
     sizes: tuple[int, ...] = SIZES
 
 
@@ -129,17 +139,6 @@ class MessageUsage:
     """A poll that finds nothing new, among `DUE` in one run, without the run itself."""
     final_poll: Usage = field(default_factory=Usage)
     """A poll that finds the final status, counted in the same way."""
-    stored: Usage = field(default_factory=Usage)
-    largest: int = 0
-    """Size of the largest item in bytes."""
-    metrics: frozenset[str] = frozenset()
-    """The custom metrics of these steps, with their dimensions."""
-
-    def life(self, *, batch: int = BATCH, polls: int = 1) -> Usage:
-        """Return the usage until the final status. `polls` counts only without receipts."""
-        if self.receipts:
-            return sum(self.receipts, self.send[batch] + self.stored)
-        return self.send[batch] + self.stored + self.early_poll * (polls - 1) + self.final_poll
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,13 +179,17 @@ class MeteredDeployment:
     deployment: Deployment
     meter: Meter
     vendors: FakeVendors
-    _reported: Item | None = None
-    """The message of all receipts."""
 
     @classmethod
     @contextmanager
     def create(
-        cls, kind: Kind, emulator: Emulator, vendors: FakeVendors, address: str
+        cls,
+        kind: Kind,
+        emulator: Emulator,
+        vendors: FakeVendors,
+        address: str,
+        *,
+        providers: Mapping[str, Mapping[str, Any]] = PROVIDERS,
     ) -> "Iterator[MeteredDeployment]":
         with pytest.MonkeyPatch.context() as patch:
             urls = base_urls(address)
@@ -195,25 +198,22 @@ class MeteredDeployment:
                 vendors=vendors,
                 base_urls=urls,
                 monkeypatch=patch,
-                settings={"providers": PROVIDERS},
+                settings={"providers": providers},
             )
             yield cls(kind=kind, deployment=deployment, meter=Meter(emulator=emulator), vendors=vendors)
 
     def count_steps(self) -> MessageUsage:
         send = {size: self._send(size) for size in self.kind.sizes}
-        largest = self.meter.largest
         early_poll, final_poll = self._poll() if self.kind.is_polled else (Usage(), Usage())
-        receipts = [self._receive(*receipt) for receipt in self.kind.receipts]
-        repeat = self._receive(*self.kind.receipts[-1]) if receipts else Usage()
+        item = self._read_accepted()[0] if self.kind.receipts else {}
+        receipts = [self.receive(item, *receipt) for receipt in self.kind.receipts]
+        repeat = self.receive(item, *self.kind.receipts[-1]) if receipts else Usage()
         return MessageUsage(
             send=send,
             receipts=tuple(receipts),
             repeat=repeat,
             early_poll=early_poll,
             final_poll=final_poll,
-            stored=self._stored_bytes(),
-            largest=largest,
-            metrics=frozenset(self.meter.metrics),
         )
 
     def count_configuration(self) -> Usage:
@@ -227,8 +227,8 @@ class MeteredDeployment:
             self._set_due(item, "2999-01-01T00:00:00.000Z")
         for item in accepted[:due]:
             self._set_due(item, "2020-01-01T00:00:00.000Z")
-        run = self._invoke("follow_up", {}) + {records_of("follow_up"): due}
-        return run + self._publish(max(due, 1))
+        run = self.invoke("follow_up", {}) + {records_of("follow_up"): due}
+        return run + self.publish(max(due, 1))
 
     def count_naive(self) -> dict[int, Usage]:
         """Run the naive baseline with batches of each size, and return the usage of one message."""
@@ -240,14 +240,14 @@ class MeteredDeployment:
         usages = {}
         for size in SIZES:
             event = batch_of(size, self.kind.sample)
-            batch = self._measure("naive", naive, event, context=BaselineContext()) + _batch_usage("naive", event)
+            batch = self._measure("naive", naive, event, context=BaselineContext()) + batch_usage("naive", event)
             (item, *_) = self.deployment.items("BASELINE_TABLE")
             usages[size] = batch * (1 / size) + {STORED: size_of(item) + ITEM_OVERHEAD}
         return usages
 
     def _send(self, size: int) -> Usage:
         event = batch_of(size, self.kind.sample)
-        batch = self._invoke("send", event) + _batch_usage("send", event) + self._publish(size)
+        batch = self.invoke("send", event) + batch_usage("send", event) + self.publish(size)
         return batch * (1 / size)
 
     def _poll(self) -> tuple[Usage, Usage]:
@@ -260,21 +260,21 @@ class MeteredDeployment:
         final = self.count_follow_up(DUE)
         return (early - idle) * (1 / DUE), (final - idle) * (1 / DUE)
 
-    def _receive(self, sample: str, query: Mapping[str, str]) -> Usage:
-        item = self._reported = self._reported or self._read_accepted()[0]
+    def receive(self, item: Item, sample: str, query: Mapping[str, str]) -> Usage:
+        """Deliver a receipt for a message, and publish its change. Return the usage."""
         message_id, provider_message_id = item["message_id"]["S"], item["provider_message_id"]["S"]
         event = receipt_event(sample, message_id=message_id, provider_message_id=provider_message_id, **query)
         api = {API: 1, LOG_BYTES: json_line_bytes(ACCESS_LINE), records_of("webhook"): 1}
-        return self._invoke("webhook", event) + api + self._publish(1)
+        return self.invoke("webhook", event) + api + self.publish(1)
 
-    def _publish(self, per_invocation: int) -> Usage:
+    def publish(self, per_invocation: int) -> Usage:
         """Publish the changes since the last time."""
         changes, self.meter.changes = self.meter.changes, []
         groups = [changes[i : i + per_invocation] for i in range(0, len(changes), per_invocation)]
         events = [{"Records": [{"dynamodb": images} for images in group]} for group in groups]
-        return self._invoke("publish", *events) + {records_of("publish"): len(changes)}
+        return self.invoke("publish", *events) + {records_of("publish"): len(changes)}
 
-    def _invoke(self, function: str, *events: Any) -> Usage:
+    def invoke(self, function: str, *events: Any) -> Usage:
         """Invoke a warm sandbox of a function, and return the usage."""
         self._enter(function)
         if function != "publish":
@@ -289,7 +289,7 @@ class MeteredDeployment:
         requests = self.vendors.requests
         return usage + {
             invocations(function): len(events),
-            PLATFORM_LOG_BYTES: len(events) * json_line_bytes(*PLATFORM_LINES),
+            PLATFORM_LOG_BYTES: len(events) * platform_bytes(function),
             waits(function, "DynamoDB"): usage[REQUESTS],
             waits(function, "EventBridge"): usage[EVENT_REQUESTS],
             waits(function, "vendor"): ceil(len(requests) / CONCURRENT_CALLS.get(function, 1)),
@@ -322,15 +322,8 @@ class MeteredDeployment:
             ExpressionAttributeValues={":at": {"S": at}},
         )
 
-    def _stored_bytes(self) -> Usage:
-        """Return the stored bytes of a message in its last status, and of its correlation."""
-        items = self.deployment.items(self.deployment.messages)
-        longest = max(size_of(item) for item in items if item["status"]["S"] != "accepted")
-        correlations = self.deployment.items(self.deployment.environment("send")["CORRELATIONS_TABLE"])
-        return Usage({STORED: longest + size_of(correlations[0]) + 2 * ITEM_OVERHEAD})
 
-
-def _batch_usage(function: str, event: Mapping[str, Any]) -> Usage:
+def batch_usage(function: str, event: Mapping[str, Any]) -> Usage:
     """Return the usage of Lambda for a batch of a queue."""
     size = sum(len(record["body"].encode()) for record in event["Records"])
     return Usage({records_of(function): len(event["Records"]), SQS: polling_requests(size)})
@@ -370,7 +363,6 @@ def measure() -> list[Result]:
         idle,
         *_poll_results("list", counts.kinds["nomsa"]),
         *_poll_results("get", counts.kinds["whatsapp"]),
-        *(result for name, usage in counts.kinds.items() for result in _life_results(name, usage)),
     ]
 
 
@@ -413,29 +405,6 @@ def _poll_results(how: str, usage: MessageUsage) -> Iterator[Result]:
     yield _result(f"poll.{how}.write-units", f"write units of {label}", early, WRITE_UNITS)
     final = "write units of a poll that finds the final status"
     yield _result(f"poll.{how}.final.write-units", final, usage.final_poll, WRITE_UNITS)
-
-
-def _life_results(name: str, usage: MessageUsage) -> Iterator[Result]:
-    life, label = usage.life(), f"{name}, whole life"
-    for resource in (WRITE_UNITS, READ_UNITS, VENDOR_CALLS, EVENTS):
-        yield _result(f"{name}.{resource.replace(' ', '-')}", f"{label}: {resource}", life, resource)
-    functions = [resource for resource in life if resource.startswith("invocations")]
-    yield _result(f"{name}.invocations", f"{label}: invocations", life, *functions)
-    yield Result(
-        key=f"calls.{name}.log-bytes",
-        label=f"{label}: logged",
-        value=life[LOG_BYTES] + life[PLATFORM_LOG_BYTES],
-        unit="bytes",
-        note=f"{life[PLATFORM_LOG_BYTES]:.0f} of them by Lambda itself",
-    )
-    yield Result(
-        key=f"calls.{name}.largest-item",
-        label=f"{name}: largest item",
-        value=usage.largest,
-        unit="bytes",
-        goal=1024,
-        note=f"with {len(TEXT)} bytes of text; each write of a larger item costs one more unit",
-    )
 
 
 def _result(

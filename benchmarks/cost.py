@@ -1,11 +1,13 @@
 """`python -m benchmarks.cost`: the cost of a million messages, from counted calls, measured CPU time and public prices.
 
 Two inputs are assumptions: a vCPU of Lambda is as fast as one of this machine, and AWS and the vendors respond after
-the times of `RESPONSE_MS`. `prices.json` contains the source of each price.
+the times of `RESPONSE_MS`. `prices.json` contains the source of each price. With `--write` the command also writes its
+tables into the page `COST_PAGE`. The exit status is 1 if a goal was missed.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -14,9 +16,11 @@ from typing import Any, Final
 
 from rich.table import Table
 
+from benchmarks.alternatives import ALTERNATIVES, HOURS_PER_MONTH, VOLUMES
 from benchmarks.billing import (
     API,
     EVENTS,
+    INDEX_WRITES,
     LOG_BYTES,
     PARAMETERS,
     PLATFORM_LOG_BYTES,
@@ -32,11 +36,12 @@ from benchmarks.billing import (
     records_of,
     waits,
 )
-from benchmarks.calls import BATCH, DUE, KINDS, SIZES, Counts, MessageUsage, count_all
-from benchmarks.cpu import peak_mb
+from benchmarks.calls import BATCH, DUE, SIZES, Counts, count_all
+from benchmarks.cpu import cpu_seconds, peak_mb
 from benchmarks.harness import Harness, Sandbox, batch_of, measure_medians, receipt_event, start_harness
-from benchmarks.results import Result, new_console, new_table, save
-from sampai.contract.settings import parse_settings
+from benchmarks.lives import DELIVERY_SECONDS, LIVES, Life, LifeUsage, count_lives
+from benchmarks.page import COST_PAGE, markdown_table, write_blocks
+from benchmarks.results import Result, new_console, new_table, results_table, save
 from tests.functional.sandbox import read_event
 from tests.template import template
 
@@ -58,23 +63,29 @@ RESPONSE_MS: Final = {"DynamoDB": 8.0, "EventBridge": 20.0, "vendor": 200.0}
 """Assumptions."""
 
 DAYS_PER_MONTH: Final = 30.4
+MINUTES: Final = DAYS_PER_MONTH * 24 * 60
+"""The minutes of a month."""
 RETENTION_DAYS: Final = 90
 """The time to live of items."""
 LOG_RETENTION_DAYS: Final = 30
 LOG_COMPRESSION: Final = 0.15
 """Stored ÷ ingested bytes, the ratio in the examples of CloudWatch's price page."""
 
-DELIVERY_SECONDS: Final = 30
-"""The time until a polled vendor reports the final status, for a phone that is on."""
-
 POLLERS: Final = 5
 POLL_SECONDS: Final = 20
 """The requests with which Lambda waits at an empty queue, and the duration of each. Assumptions."""
 
-SMS: Final = ("nomsa", "smsnoc", "smspoh", "nusasms")
+SMS: Final = {"otp": "nomsa", "smsnoc": "smsnoc", "smspoh": "smspoh", "nusasms": "nusasms"}
+"""The lives whose mean is the price of an SMS, with the kind of `KINDS` that is sent in the same way."""
 
-FLOOR_READS: Final = {"nomsa": 1, "smsnoc": 1, "smspoh": 0, "nusasms": 1, "whatsapp": 2}
-"""Read units: a poll needs the vendor's id from the message, a receipt with that id must find its message."""
+MAX_RATIO: Final = 1.05
+"""Goal: dollars ÷ floor, for each life."""
+
+NAT_BYTES: Final = 6_000
+"""Bytes of a vendor call through a NAT gateway, both ways, with its share of a TLS handshake. An assumption."""
+
+KMS_CACHE_MINUTES: Final = 5
+"""DynamoDB and SQS keep a data key for so long."""
 
 NAIVE_EVENTS: Final = Usage({EVENTS: 2, waits("naive", "EventBridge"): 2})
 """The naive baseline only sends. These events tell its callers as much as ours do, one request per change."""
@@ -167,27 +178,13 @@ def dollars(
     }
 
 
-def count_polls(poll_seconds: Sequence[int], delivery_seconds: float, *, period: float = 60) -> int:
-    """Return the number of polls until a message is delivered, some seconds after its acceptance.
-
-    follow_up runs once per period, so a poll is half a period late on average.
-    """
-    polled_at, number = 0.0, 0
-    while number == 0 or polled_at < delivery_seconds:
-        polled_at += poll_seconds[min(number, len(poll_seconds) - 1)] + period / 2
-        number += 1
-    return number
-
-
-def floor_of(name: str, usage: MessageUsage, life: Usage) -> Usage:
+def floor_of(life: Life, usage: Usage) -> Usage:
     """Return the smallest usage for a life that still keeps the promises.
 
-    The writes are: the claim and its entry in the due index, the vendor's response in place, the correlation, each
-    report, the delete of the entry. The reads are `FLOOR_READS`. Every change is an event. No promise needs a log line.
+    The write and read units, and the events, are those of `Life`. No promise needs a log line.
     """
-    reports = max(1, len(usage.receipts))
-    units = {WRITE_UNITS: 2 + 1 + 1 + reports + 1, READ_UNITS: FLOOR_READS[name]}
-    return Usage({**life, **units, LOG_BYTES: 0, PLATFORM_LOG_BYTES: 0})
+    units = {WRITE_UNITS: life.writes, READ_UNITS: life.reads, EVENTS: life.events}
+    return Usage({**usage, **units, LOG_BYTES: 0, PLATFORM_LOG_BYTES: 0})
 
 
 def scores(costs: Mapping[int, float], durations: Mapping[int, float]) -> dict[int, float]:
@@ -206,8 +203,8 @@ def choose_memory(score_of: Mapping[int, float]) -> int:
 ROUNDS: Final = 7
 
 
-def measure_cpu() -> tuple[dict[str, Cpu], dict[str, float]]:
-    """Return the CPU time of each function, and the peak memory of its process in MiB."""
+def measure_cpu() -> tuple[dict[str, Cpu], dict[str, float], dict[str, float]]:
+    """Return the CPU time of each function, the CPU milliseconds of its start, and its peak memory in MiB."""
     measurements = {
         "naive": _measure_send,
         "webhook": _measure_webhook,
@@ -215,13 +212,15 @@ def measure_cpu() -> tuple[dict[str, Cpu], dict[str, float]]:
         "publish": _measure_publish,
         "send": _measure_send,
     }
-    cpus, peaks = {}, {}
+    cpus, starts, peaks = {}, {}, {}
     with start_harness() as harness:
         for name, measure in measurements.items():
             with harness.baseline(name) if name == "naive" else harness.sandbox(name) as sandbox:
+                sandbox.invoke()  # returns once the handler is imported
+                starts[name] = cpu_seconds(sandbox.pid) * 1000
                 cpus[name] = measure(harness, sandbox)
                 peaks[name] = peak_mb(sandbox.pid)
-    return cpus, peaks
+    return cpus, starts, peaks
 
 
 def _measure_batches(sandbox: Sandbox, batch: Callable[[int], Any]) -> Cpu:
@@ -284,17 +283,25 @@ def _read_accepted(harness: Harness) -> dict[str, Any]:
 class CostModel:
     """All counts and measurements, and the costs that follow from them."""
 
+    lives: Mapping[str, LifeUsage]
     counts: Counts
     cpus: Mapping[str, Cpu]
+    starts_ms: Mapping[str, float]
+    """The CPU time of a cold start's INIT phase. Lambda gives it a full vCPU and bills it."""
     peaks_mb: Mapping[str, float]
 
     @classmethod
     def measure(cls) -> "CostModel":
-        cpus, peaks_mb = measure_cpu()
-        return cls(counts=count_all(), cpus=cpus, peaks_mb=peaks_mb)
+        cpus, starts_ms, peaks_mb = measure_cpu()
+        return cls(lives=count_lives(), counts=count_all(), cpus=cpus, starts_ms=starts_ms, peaks_mb=peaks_mb)
 
-    def life(self, name: str, *, batch: int = BATCH, delivery_seconds: float = DELIVERY_SECONDS) -> Usage:
-        return self.counts.kinds[name].life(batch=batch, polls=count_polls(_poll_seconds(), delivery_seconds))
+    def life(self, name: str, *, batch: int = BATCH) -> Usage:
+        """Return the usage of a message from its request to its end. Other batch sizes are counted for `SMS` only."""
+        usage = self.lives[name].usage
+        if batch == BATCH:
+            return usage
+        sent = self.counts.kinds[SMS[name]].send
+        return usage - sent[BATCH] + sent[batch]
 
     def by_service(self, usage: Usage, memory: int = 512, architecture: str = "x86_64") -> dict[str, float]:
         """Return dollars per million of a usage, by service."""
@@ -305,7 +312,7 @@ class CostModel:
         return sum(self.by_service(usage, memory, architecture).values())
 
     def cost(self, name: str, *, batch: int = BATCH, memory: int = 512, architecture: str = "x86_64") -> float:
-        """Return dollars per million messages of a kind."""
+        """Return dollars per million messages of a life."""
         return self.per_million(self.life(name, batch=batch), memory, architecture)
 
     def mean_cost(self, **options: Any) -> float:
@@ -315,10 +322,15 @@ class CostModel:
     def floor(self, name: str) -> float:
         """Return dollars per million messages for the smallest usage, with waiting but no computing."""
         no_cpu = dict.fromkeys(self.cpus, Cpu(fixed_ms=0, record_ms=0))
-        usage = floor_of(name, self.counts.kinds[name], self.life(name))
-        return MILLION * sum(dollars(usage, no_cpu).values())
+        return MILLION * sum(dollars(floor_of(LIVES[name], self.life(name)), no_cpu).values())
+
+    def starts_cost(self, usage: Usage, memory: int = 512) -> float:
+        """Return dollars per million of a usage for the INIT phases, if every invocation is a cold start."""
+        seconds = sum(usage[invocations(name)] * start for name, start in self.starts_ms.items()) / 1000
+        return MILLION * seconds * memory / 1024 * prices()["lambda.gb-second.x86_64"]
 
     def naive_cost(self, name: str, batch: int = BATCH) -> float:
+        """Return dollars per million messages of a kind in the naive baseline."""
         receipts = self.counts.kinds[name].receipts
         reports = NAIVE_RECEIPT * len(receipts) if receipts else NAIVE_POLL
         return self.per_million(self.counts.naive[batch] + NAIVE_EVENTS + reports)
@@ -341,64 +353,154 @@ class CostModel:
 
     def monthly(self) -> dict[str, float]:
         """Return the dollars of a month without messages, for resources and for scheduled work."""
-        price, minutes = prices(), DAYS_PER_MONTH * 24 * 60
-        resources = template()["Resources"].values()
-        types = [resource["Type"] for resource in resources]
-        functions = [resource for resource in resources if resource["Type"] == "AWS::Serverless::Function"]
-        sources = [event["Type"] for f in functions for event in f["Properties"].get("Events", {}).values()]
-        receives = sources.count("SQS") * POLLERS * minutes * 60 / POLL_SECONDS
-        metrics = len(frozenset().union(*(usage.metrics for usage in self.counts.kinds.values())))
+        price = prices()
+        types = [resource["Type"] for resource in template()["Resources"].values()]
+        receives = _sources("SQS") * POLLERS * MINUTES * 60 / POLL_SECONDS
+        metrics = len(frozenset().union(*(life.metrics for life in self.lives.values())))
         return {
-            f"custom metrics, {metrics} of them seen": metrics * price["cloudwatch.metric"],
-            "alarms": types.count("AWS::CloudWatch::Alarm") * price["cloudwatch.alarm"],
+            f"{metrics} custom metrics": metrics * price["cloudwatch.metric"],
+            f"{types.count('AWS::CloudWatch::Alarm')} alarms": types.count("AWS::CloudWatch::Alarm")
+            * price["cloudwatch.alarm"],
             "secrets": types.count("AWS::SecretsManager::Secret") * price["secrets.secret"],
-            "follow_up, every minute": minutes * self.per_million(self.counts.idle_run) / MILLION,
+            "follow_up, every minute, one worker": MINUTES * self.per_million(self.counts.idle_run) / MILLION,
             "polls of the queues by Lambda": receives * price["sqs.request"],
-            "repeated reads of the secret, per busy sandbox": minutes * price["secrets.read"],
+            "follow_up reads the secret": MINUTES * price["secrets.read"],
         }
 
+    def options(self) -> dict[str, tuple[float, float]]:
+        """Return what each option adds: dollars per month, and per million SMS."""
+        price = prices()
+        types = [resource["Type"] for resource in template()["Resources"].values()]
+        cached = (types.count("AWS::DynamoDB::Table") + types.count("AWS::SQS::Queue")) * MINUTES / KMS_CACHE_MINUTES
+        nat_hours = HOURS_PER_MONTH * (price["nat.hour"] + price["ipv4.hour"])
+        calls = mean(self.life(name)[VENDOR_CALLS] for name in SMS)
+        return {
+            "a fixed outgoing address (`SubnetIds`): NAT gateway and Elastic IP": (
+                nat_hours,
+                calls * MILLION * NAT_BYTES / GB * price["nat.gb"],
+            ),
+            "a key of your own (`KmsKeyArn`)": (price["kms.key"] + (cached + MINUTES) * price["kms.request"], 0.0),
+            "each further worker of follow_up (`FollowUpWorkers`)": (
+                MINUTES * self.per_million(self.counts.idle_run) / MILLION,
+                0.0,
+            ),
+            "every invocation is a cold start: INIT": (
+                0.0,
+                mean(self.starts_cost(self.life(name, batch=1)) for name in SMS),
+            ),
+        }
 
-@cache
-def _poll_seconds() -> tuple[int, ...]:
-    return parse_settings("{}").poll_seconds
+    def in_a_month(self, messages: int, *, batch: int, is_cold: bool = False) -> float:
+        """Return the dollars of a month with so many SMS, in batches of a size."""
+        per_million = self.mean_cost(batch=batch)
+        if is_cold:
+            per_million += mean(self.starts_cost(self.life(name, batch=batch)) for name in SMS)
+        return sum(self.monthly().values()) + messages / MILLION * per_million
+
+
+def _sources(kind: str) -> int:
+    """Return the number of event sources of a type in the template."""
+    functions = [r for r in template()["Resources"].values() if r["Type"] == "AWS::Serverless::Function"]
+    return [event["Type"] for f in functions for event in f["Properties"].get("Events", {}).values()].count(kind)
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
-def _kinds_table(costs: CostModel) -> Table:
-    table = new_table("Dollars per million messages, batches of 10, 512 MB, x86", "", *KINDS, "mean SMS", "share")
-    bills = {name: costs.by_service(costs.life(name)) for name in KINDS}
-    total = costs.mean_cost()
-    for service in next(iter(bills.values())):
-        share = mean(bills[name][service] for name in SMS)
-        table.add_row(service, *(_usd(bill[service]) for bill in bills.values()), _usd(share), f"{share / total:.0%}")
-    table.add_section()
-    for label, cost in (("total", costs.cost), ("floor", costs.floor), ("naive", costs.naive_cost)):
-        table.add_row(label, *(_usd(cost(name)) for name in KINDS), _usd(mean(map(cost, SMS))), style="bold")
-    return table
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A table for the terminal and, if it has a name, for the page."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[list[str]]
+    name: str = ""
+
+    def to_rich(self) -> Table:
+        table = new_table(self.title, *self.columns)
+        for row in self.rows:
+            table.add_row(*(cell.replace("**", "") for cell in row))
+        return table
+
+    def to_markdown(self) -> str:
+        return markdown_table(self.columns, self.rows)
 
 
-def _memory_table(costs: CostModel) -> Table:
-    table = new_table(
-        "Memory: dollars per million (mean SMS), and the duration of a batch of 10",
-        *("MB", "x86", "Lambda's time alone", "arm64", "batch ms", "naive batch ms", "cost + duration"),
+def _lives_section(costs: CostModel) -> Section:
+    columns = ("", "DynamoDB", "storage", "events", "Lambda", "API", "logs", "other", "total", "floor", "ratio")
+    rows = []
+    for name, life in LIVES.items():
+        bill, cost, floor = costs.by_service(costs.life(name)), costs.cost(name), costs.floor(name)
+        groups = [sum(bill[service] for service in services) for services in _GROUPS]
+        other = cost - sum(groups)
+        rows.append([life.label, *map(_usd, (*groups, other)), f"**{_usd(cost)}**", _usd(floor), f"{cost / floor:.2f}"])
+    return Section(
+        title="Dollars per million messages, batches of 10, 512 MB, x86", columns=columns, rows=rows, name="lives"
     )
+
+
+_GROUPS: Final = (
+    ("DynamoDB: writes", "DynamoDB: reads"),
+    ("DynamoDB: storage for 90 days", "DynamoDB: point-in-time recovery"),
+    ("EventBridge: events",),
+    ("Lambda: time", "Lambda: requests"),
+    ("API Gateway",),
+    ("Logs",),
+)
+
+
+def _units_section(costs: CostModel) -> Section:
+    columns = (
+        "",
+        "write units",
+        "floor",
+        "in the index",
+        "read units",
+        "floor",
+        "looks",
+        "at most",
+        "bytes logged",
+        "item",
+    )
+    rows = []
+    for name, life in LIVES.items():
+        counted = costs.lives[name]
+        usage = counted.usage
+        logged = usage[LOG_BYTES] + usage[PLATFORM_LOG_BYTES]
+        rows.append(
+            [
+                life.label,
+                _units(usage[WRITE_UNITS]),
+                _units(life.writes),
+                _units(usage[INDEX_WRITES]),
+                _units(usage[READ_UNITS]),
+                _units(life.reads),
+                str(counted.looks),
+                str(life.looks),
+                f"{logged:,.0f}",
+                f"{counted.largest:,}",
+            ]
+        )
+    return Section(title="Units of one message", columns=columns, rows=rows, name="units")
+
+
+def _memory_section(costs: CostModel) -> Section:
     score_of = costs.memory_scores()
     best = choose_memory(score_of)
+    rows = []
     for memory in MEMORIES:
         time = mean(costs.by_service(costs.life(name), memory)["Lambda: time"] for name in SMS)
         score = f"{score_of[memory]:.2f}{' ← choose' if memory == best else ''}" if memory in score_of else "too small"
         arm = costs.mean_cost(memory=memory, architecture="arm64")
         durations = (costs.batch_ms(memory), costs.batch_ms(memory, function="naive"))
         cells = [*map(_usd, (costs.mean_cost(memory=memory), time, arm)), *(f"{each:,.0f}" for each in durations)]
-        table.add_row(f"{memory:,}", *cells, score)
-    return table
+        rows.append([f"{memory:,}", *cells, score])
+    columns = ("MB", "x86", "Lambda's time alone", "arm64", "batch ms", "naive batch ms", "cost + duration")
+    title = "Memory: dollars per million (mean SMS), and the duration of a batch of 10"
+    return Section(title=title, columns=columns, rows=rows, name="memory")
 
 
-def _functions_table(costs: CostModel) -> Table:
-    title = "Functions: dollars per million for Lambda's time (mean SMS) · ms per invocation; send of 10, publish of 1"
-    table = new_table(title, "", *(f"{memory:,} MB" for memory in MEMORIES), "peak MB")
+def _functions_section(costs: CostModel) -> Section:
     smspoh = costs.counts.kinds["smspoh"]
     typical = {
         "send": smspoh.send[BATCH] * BATCH,
@@ -406,62 +508,120 @@ def _functions_table(costs: CostModel) -> Table:
         "publish": smspoh.receipts[0],
         "follow_up": costs.counts.idle_run,
     }
+    rows = []
     for function, usage in typical.items():
         cpu, cells = costs.cpus[function], []
         for memory in MEMORIES:
             seconds = mean(duration_ms(function, costs.life(name), cpu, memory) for name in SMS) / 1000
             cost = seconds * memory / 1024 * prices()["lambda.gb-second.x86_64"] * MILLION
             cells.append(f"{cost:.2f} · {duration_ms(function, usage, cpu, memory):,.0f}")
-        table.add_row(function, *cells, f"{costs.peaks_mb[function]:.0f}")
-    return table
+        rows.append([function, *cells, f"{costs.starts_ms[function]:.0f}", f"{costs.peaks_mb[function]:.0f}"])
+    columns = ("", *(f"{memory:,} MB" for memory in MEMORIES), "INIT ms", "peak MB")
+    title = "Functions: dollars per million for Lambda's time (mean SMS) · ms per invocation; send of 10, publish of 1"
+    return Section(title=title, columns=columns, rows=rows)
 
 
-def _batch_table(costs: CostModel) -> Table:
-    columns = (*KINDS, "mean SMS", "batch ms", "naive SMS")
-    table = new_table("Batch size: dollars per million at 512 MB", "", *columns)
+def _batch_section(costs: CostModel) -> Section:
+    rows = []
     for size in SIZES:
-        cells = [costs.cost(name, batch=size) for name in KINDS]
-        naive = mean(costs.naive_cost(name, size) for name in SMS)
+        naive = mean(costs.naive_cost(name, size) for name in SMS.values())
         duration = f"{costs.batch_ms(512, size):.0f}"
-        table.add_row(str(size), *map(_usd, cells), _usd(costs.mean_cost(batch=size)), duration, _usd(naive))
-    return table
+        cells = [costs.cost(name, batch=size) for name in SMS]
+        rows.append([str(size), *map(_usd, cells), f"**{_usd(costs.mean_cost(batch=size))}**", duration, _usd(naive)])
+    columns = ("batch", *(LIVES[name].label.split(",")[1].strip() for name in SMS), "mean", "batch ms", "naive")
+    return Section(title="Batch size: dollars per million SMS at 512 MB", columns=columns, rows=rows, name="batch")
 
 
-def _extras_table(costs: CostModel) -> Table:
-    table = new_table("Additional costs, dollars per million", "", "$")
-    usual = count_polls(_poll_seconds(), DELIVERY_SECONDS)
-    for label, seconds in (("10 minutes", 600), ("a day", 86_400)):
-        late = costs.per_million(costs.life("nomsa", delivery_seconds=seconds))
-        polls = count_polls(_poll_seconds(), seconds)
-        table.add_row(
-            f"Nomsa, delivered after {label}: {polls} polls instead of {usual}", f"+{_usd(late - costs.cost('nomsa'))}"
-        )
-    table.add_row("a receipt with a known status", _usd(costs.per_million(costs.counts.kinds["nusasms"].repeat)))
-    left = 1024 - max(costs.counts.kinds[name].largest for name in SMS)
-    larger = 3 * MILLION * prices()["dynamodb.write-unit"]
-    table.add_row(f"an item above 1 KB: {left} more bytes of text and metadata", f"+{_usd(larger)}")
-    table.add_row("logged bytes of a message, mean SMS", f"{costs.logged_bytes():,.0f} B")
-    return table
-
-
-def _monthly_table(costs: CostModel) -> Table:
-    table = new_table("Dollars per month without messages (the monitor's four runs per hour not included)", "", "$")
+def _monthly_section(costs: CostModel) -> Section:
     monthly = costs.monthly()
-    for label, cost in monthly.items():
-        table.add_row(label, _usd(cost))
-    table.add_row("total", _usd(sum(monthly.values())), style="bold")
-    return table
+    rows = [[label, _usd(cost)] for label, cost in monthly.items()]
+    rows.append(["**total**", f"**{_usd(sum(monthly.values()))}**"])
+    title = "Dollars per month without messages (the monitor's four runs per hour not included)"
+    return Section(title=title, columns=("", "$"), rows=rows, name="month")
+
+
+def _options_section(costs: CostModel) -> Section:
+    rows = [[label, _usd(fixed), _usd(per_million)] for label, (fixed, per_million) in costs.options().items()]
+    repeat = costs.per_million(costs.counts.kinds["nusasms"].repeat)
+    rows.append(["a receipt that repeats a known status", _usd(0), _usd(repeat)])
+    rows.append(
+        ["a look that finds nothing new", _usd(0), _usd(costs.per_million(costs.counts.kinds["nomsa"].early_poll))]
+    )
+    title = "What is added, in dollars"
+    return Section(title=title, columns=("", "per month", "per million"), rows=rows, name="options")
+
+
+def _comparison_section(costs: CostModel) -> Section:
+    volumes = [f"{volume:,} a month" for volume in VOLUMES]
+    address = costs.options()["a fixed outgoing address (`SubnetIds`): NAT gateway and Elastic IP"]
+    singly = [costs.in_a_month(volume, batch=1, is_cold=volume == VOLUMES[0]) for volume in VOLUMES]
+    together = [costs.in_a_month(volume, batch=BATCH) for volume in VOLUMES]
+    fixed = [cost + address[0] + volume / MILLION * address[1] for cost, volume in zip(singly, VOLUMES, strict=True)]
+    rows = [
+        ["**Sampai**, messages one at a time", *map(_whole, singly)],
+        ["**Sampai**, messages in batches of ten", *map(_whole, together)],
+        ["Sampai one at a time, with a fixed outgoing address", *map(_whole, fixed)],
+    ]
+    for other in ALTERNATIVES:
+        rows.append([other.label, *(_whole(other.monthly(prices(), volume)) for volume in VOLUMES)])
+    title = "Dollars per month, without the vendors' prices"
+    return Section(title=title, columns=("", *volumes), rows=rows, name="comparison")
+
+
+SECTIONS: Final = (
+    _lives_section,
+    _units_section,
+    _memory_section,
+    _functions_section,
+    _batch_section,
+    _monthly_section,
+    _options_section,
+    _comparison_section,
+)
+
+
+# --- goals ------------------------------------------------------------------------------------------------------------
+
+
+def _goals(costs: CostModel) -> Iterator[Result]:
+    for name, life in LIVES.items():
+        cost, floor = costs.cost(name), costs.floor(name)
+        note = f"{cost:.2f} and {floor:.2f} $ per million"
+        yield Result(
+            key=f"cost.{name}.ratio", label=life.label, value=round(cost / floor, 3), goal=MAX_RATIO, note=note
+        )
+    for name, life in LIVES.items():
+        yield Result(
+            key=f"cost.{name}.looks",
+            label=f"{life.label}: looks",
+            value=costs.lives[name].looks,
+            unit="",
+            goal=life.looks,
+        )
+    otp, no_receipt = costs.lives["otp"].usage, costs.lives["no-receipt"].usage
+    yield Result(
+        key="cost.otp.writes",
+        label=f"{LIVES['otp'].label}: write units ÷ floor",
+        value=otp[WRITE_UNITS] / LIVES["otp"].writes,
+        goal=1.0,
+        note=f"{otp[WRITE_UNITS]:.1f} and {LIVES['otp'].writes}",
+    )
+    yield Result(
+        key="cost.otp.index", label=f"{LIVES['otp'].label}: index writes", value=otp[INDEX_WRITES], unit="", goal=2
+    )
+    yield Result(
+        key="cost.no-receipt.writes",
+        label=f"{LIVES['no-receipt'].label}: write units",
+        value=no_receipt[WRITE_UNITS],
+        unit="",
+        goal=10,
+    )
 
 
 def _results(costs: CostModel) -> Iterator[Result]:
-    for name in KINDS:
+    for name in LIVES:
         yield Result(
-            key=f"cost.{name}",
-            label=f"{name}: a million messages",
-            value=costs.cost(name),
-            unit="$",
-            floor=costs.floor(name),
-            note=f"naive: {costs.naive_cost(name):.2f}",
+            key=f"cost.{name}", label=LIVES[name].label, value=costs.cost(name), unit="$", floor=costs.floor(name)
         )
     best = choose_memory(costs.memory_scores())
     yield Result(key="cost.sms", label="a million SMS, mean of four vendors", value=costs.mean_cost(), unit="$")
@@ -479,10 +639,10 @@ def _explanations(costs: CostModel) -> Iterator[str]:
     yield f"CPU time in ms, measured here; assumption: a vCPU of Lambda is as fast: {cpus}."
     responses = ", ".join(f"{service} {milliseconds:.0f} ms" for service, milliseconds in RESPONSE_MS.items())
     yield f"Assumed response times: {responses}. No cold starts, no TLS, one vCPU at {FULL_CPU_MB:,} MB."
-    yield f"Polled vendors report the final status after {DELIVERY_SECONDS} s, receipts arrive before the first poll."
+    yield f"Polled vendors report the final status after {DELIVERY_SECONDS:.0f} s."
     yield (
         "Floor: the claim and its entry in the due index, the response in place, the correlation, each report, the "
-        "delete of the entry; an event per change; requests in batches; waiting for one vendor call; no CPU, no logs."
+        "delete of the entry; an event per status; requests in batches; waiting for one vendor call; no CPU, no logs."
     )
     yield "Naive: the sends are counted; equally many events, and the polls and receipts, are calculated."
 
@@ -491,17 +651,32 @@ def _usd(cost: float) -> str:
     return f"{cost:,.2f}"
 
 
-def main() -> None:
-    """Count, measure, print the tables, and save the results."""
-    console = new_console(140)
+def _whole(cost: float) -> str:
+    return f"{cost:,.0f}"
+
+
+def _units(number: float) -> str:
+    return f"{number:,.1f}".removesuffix(".0")
+
+
+def main(arguments: list[str]) -> int:
+    """Count, measure, print the tables, and save the results. Return the exit status."""
+    console = new_console(170)
     costs = CostModel.measure()
-    tables = (_kinds_table, _memory_table, _functions_table, _batch_table, _extras_table, _monthly_table)
-    for table in tables:
-        console.print(table(costs))
+    sections = [section(costs) for section in SECTIONS]
+    for section in sections:
+        console.print(section.to_rich())
     for explanation in _explanations(costs):
         console.print(explanation, style="dim", highlight=False)
-    save(_results(costs))
+    goals = list(_goals(costs))
+    console.print(results_table("Goals: dollars ÷ floor, looks, write units", goals))
+    save([*_results(costs), *goals])
+    if "--write" in arguments:
+        write_blocks(COST_PAGE, {section.name: section.to_markdown() for section in sections if section.name})
+    missed = [goal for goal in goals if not goal.is_reached]
+    console.print(f"{len(goals) - len(missed)} of {len(goals)} goals reached.")
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

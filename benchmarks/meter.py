@@ -21,6 +21,7 @@ from benchmarks.billing import (
     CHUNK,
     EVENT_REQUESTS,
     EVENTS,
+    INDEX_WRITES,
     LOG_BYTES,
     PARAMETERS,
     READ_UNITS,
@@ -124,7 +125,9 @@ class Meter:
             self._usage[WRITE_UNITS] += write_units(old, new)
             self.largest = max(self.largest, size_of(new or {}))
             for index in self._describe(table).get("GlobalSecondaryIndexes", ()):
-                self._usage[WRITE_UNITS] += index_units(old, new, _key_names(index))
+                units = index_units(old, new, _key_names(index))
+                self._usage[WRITE_UNITS] += units
+                self._usage[INDEX_WRITES] += units
             if not is_refused and new is not None and "StreamSpecification" in self._describe(table):
                 self.changes.append({"NewImage": new, **({"OldImage": old} if old else {})})
 

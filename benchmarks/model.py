@@ -1,4 +1,4 @@
-"""A discrete-event simulation of the stack: queue, workers, vendor, rate limit, tables, stream, event bus, receipts.
+"""A discrete-event simulation of the stack: queue, workers, vendor, rate limit, tables, event bus, receipts, looks.
 
 It uses no clock and no network: the same plan and seed give the same run. Times are seconds from the start. One event
 moves a whole batch and messages are only numbers, so that 100,000 per second can be simulated.
@@ -14,8 +14,8 @@ from math import ceil, inf
 from random import Random
 from typing import Final
 
+from sampai.services.follow_up.due import LIST_SIZE
 from sampai.services.follow_up.poller import LOOKUP_THREADS
-from sampai.services.follow_up.reader import MAX_PAGES
 from sampai.services.reservations import MIN_PAUSE
 from sampai.services.send.pacer import MAX_DEFERRAL, MIN_DEFERRAL
 
@@ -28,7 +28,8 @@ PUBLISH: Final = "publish, busy shards"
 PUTS: Final = "PutEvents requests per second"
 DELIVERIES: Final = "events to one rule per second"
 WEBHOOKS: Final = "receipts per second"
-FOLLOW_UP: Final = "follow_up, seconds of work per minute"
+FOLLOW_UP: Final = "follow_up, seconds of work per minute, all workers"
+LOOKUPS: Final = "look-ups at one vendor per second"
 RESERVATIONS: Final = "rate limiter, all messages for one vendor, writes per second"
 SETTINGS: Final = "reads of the settings per second"
 
@@ -42,9 +43,11 @@ STREAM_POLL_SECONDS: Final = 0.25
 """Lambda polls an idle shard of a stream four times per second."""
 
 FOLLOW_UP_INTERVAL: Final = 60.0
-ROWS_PER_PAGE: Final = 100
-LIST_WINDOW_SECONDS: Final = 375.0
-"""The interval of a vendor's list, if the poll comes a minute after the attempt: it starts five minutes earlier."""
+RUN_SECONDS: Final = 50.0
+"""A run has ended after this time, its time-out."""
+
+KEYS_PER_READ: Final = 100
+STATEMENTS_PER_WRITE: Final = 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +94,9 @@ class Plan:
     units_per_write: float = 1.0
     """For an item of at most 1 KiB. A long text costs two."""
     index_units_per_claim: float = 1.0
-    index_units_per_change: float = 2.0
+    index_units_per_change: float = 0.0
+    """`due_at` stays when a vendor takes a message."""
+    index_units_per_move: float = 2.0
     """A new `due_at` deletes the old entry of the index and writes a new one."""
     index_units_per_end: float = 1.0
 
@@ -106,19 +111,45 @@ class Plan:
     rules: int = 1
     deliveries_per_second: float = inf
 
-    # Receipts and polls
-    reported: float = 0.5
-    """The share of messages at vendors with webhooks. The others are polled."""
+    # Receipts
+    reported: float = 0.45
+    """The share of messages at vendors with webhooks whose receipts come."""
+    late: float = 0.02
+    """The share of all messages whose receipt is so late that the vendor is asked first, a part of `reported`."""
+    silent: float = 0.05
+    """The share at vendors that cannot be asked, without a receipt: they end at the horizon. The rest is polled."""
     receipts: float = 2.0
-    """For each message at these vendors."""
+    """For each message at vendors with webhooks."""
     receipt_seconds: float = 3.0
     webhook_seconds: float = 0.04
     webhooks_per_second: float = inf
-    first_poll: float = 15.0
+
+    # Looks
+    first_look: float = 60.0
+    next_look: float = 120.0
+    """Seconds after a look that found nothing new."""
+    vain: float = 0.2
+    """The share of looks that find nothing new: the phone is off, or the receipt is late."""
     due_shards: int = 8
     pass_size: int = 200
     follow_up_seconds: float = 30.0
     """The time within which a run starts passes."""
+    follow_up_workers: int = 1
+    look_seconds: float = 0.0021
+    """CPU time of a look, on the share of a processor that a function with 512 MB has."""
+    polled_vendors: int = 2
+    max_lookups_per_second: float = inf
+    """The limit of each polled vendor, for all workers together."""
+
+    @property
+    def polled(self) -> float:
+        """The share of messages about which a vendor is asked."""
+        return 1 - self.reported - self.silent + self.late
+
+    @property
+    def looks(self) -> float:
+        """Looks of a message about which a vendor is asked, on average."""
+        return 1 / (1 - self.vain)
 
 
 @dataclass(slots=True)
@@ -198,6 +229,8 @@ class Run:
     busy_workers: float
     """The mean number of busy send functions."""
     unpublished: int
+    left_over: tuple[float, ...]
+    """Messages that were due at the start of a run of follow_up and still at its end, for each run."""
     needed: dict[str, float]
     """The needed amount of each resource, by name."""
     first_at: float
@@ -217,6 +250,7 @@ class _Counts:
     """Of webhook and follow_up."""
     waits: list[tuple[float, int]] = field(default_factory=list)
     records: float = 0.0
+    left_over: list[float] = field(default_factory=list)
     max_workers: int = 0
 
 
@@ -245,8 +279,10 @@ class Simulation:
         self._limiter = RateLimiter(plan.max_per_second, plan.ahead) if plan.max_per_second else None
         self._reservations = Meter(plan.reservations_per_second)
         self._shards = [_Shard() for _ in range(plan.shards)]
-        self._due: deque[tuple[float, float]] = deque()
-        """Pairs of a due time and a number of messages."""
+        self._due: list[tuple[float, float]] = []
+        """A heap of pairs: a due time and a number of messages about which a vendor is asked."""
+        self._ending = 0.0
+        """Messages at their horizon. Those of this run stand for those that were sent three days ago."""
 
     def run(self) -> Run:
         """Run to the end of the plan. A plan without arrivals ends when its backlog is accepted."""
@@ -352,7 +388,9 @@ class Simulation:
         self._schedule(self._now + worked + plan.call_seconds + stored, lambda: self._finish(batch))
         reported = batch.size * plan.reported
         self._schedule(self._now + plan.receipt_seconds, lambda: self._receive(reported))
-        self._due.append((self._now + plan.first_poll, batch.size - reported))
+        heappush(self._due, (self._now + plan.first_look, batch.size * plan.polled))
+        self._ending += batch.size * plan.silent
+        self._meters[INDEX].request(self._now, batch.size * plan.silent * plan.index_units_per_move)
 
     def _finish(self, batch: "_Batch") -> None:
         duration = self._now - batch.started_at
@@ -410,22 +448,49 @@ class Simulation:
         self._write(receipts, plan.index_units_per_end / max(plan.receipts, 1.0))
 
     def _follow_up(self) -> None:
-        """Poll due messages, in passes, until none is due or the time is over."""
-        plan, spent = self._plan, 0.0
-        while spent < plan.follow_up_seconds and (due := self._take_due(plan.pass_size)):
-            spent += pass_seconds(plan, due)
-            self._write(due, plan.index_units_per_end)
-        self._counts.other_busy_seconds += spent
-        self._schedule(self._now + FOLLOW_UP_INTERVAL, self._follow_up)
+        """Start a run of each worker."""
+        started_at = self._now
+        for _ in range(self._plan.follow_up_workers):
+            self._pass(started_at)
+        self._schedule(started_at + RUN_SECONDS, lambda: self._count_left_over(started_at))
+        self._schedule(started_at + FOLLOW_UP_INTERVAL, self._follow_up)
 
-    def _take_due(self, limit: float) -> float:
+    def _pass(self, started_at: float) -> None:
+        """Let a worker look at due messages, in passes, until none is due or the time of its run is over."""
+        plan = self._plan
+        ended = min(self._ending, plan.pass_size)
+        asked = self._take_due(started_at, plan.pass_size - ended)
+        if not asked and not ended:
+            return
+        self._ending -= ended
+        factor = 1 + plan.vendor_spread * (2 * self._random.random() - 1)
+        seconds = pass_seconds(plan, asked, ended) * factor
+        self._counts.other_busy_seconds += seconds
+        self._schedule(self._now + seconds, lambda: self._finish_pass(started_at, asked, ended))
+
+    def _finish_pass(self, started_at: float, asked: float, ended: float) -> None:
+        plan = self._plan
+        vain = asked * plan.vain
+        if vain:
+            heappush(self._due, (self._now + plan.next_look, vain))
+        self._write(vain, plan.index_units_per_move)
+        self._write(asked - vain + ended, plan.index_units_per_end)
+        if self._now < started_at + plan.follow_up_seconds:
+            self._pass(started_at)
+
+    def _count_left_over(self, started_at: float) -> None:
+        due = sum(number for due_at, number in self._due if due_at <= started_at)
+        self._counts.left_over.append(due)
+
+    def _take_due(self, until: float, limit: float) -> float:
+        """Take messages that were due at a time, the longest due first, and return their number."""
         taken = 0.0
-        while self._due and self._due[0][0] <= self._now and taken < limit:
-            due_at, messages = self._due.popleft()
+        while self._due and self._due[0][0] <= until and taken < limit:
+            due_at, messages = heappop(self._due)
             part = min(messages, limit - taken)
             taken += part
             if messages > part:
-                self._due.appendleft((due_at, messages - part))
+                heappush(self._due, (due_at, messages - part))
         return taken
 
     # --- measurements -----------------------------------------------------------------------------------------------
@@ -435,7 +500,9 @@ class Simulation:
         seconds = max(until - plan.warm_up, 1e-9)
         rate = counts.accepted / seconds
         publishing = sum(shard.busy_seconds for shard in self._shards)
-        polled_per_minute = rate * (1 - plan.reported) * FOLLOW_UP_INTERVAL
+        looks = rate * plan.polled * plan.looks
+        due = max(looks + rate * plan.silent, 1e-9)
+        a_pass = pass_seconds(plan, plan.pass_size * looks / due, plan.pass_size * rate * plan.silent / due)
         needed = {
             # In full batches: workers with small batches have spare capacity.
             WORKERS: counts.full_batch_seconds / seconds,
@@ -443,7 +510,8 @@ class Simulation:
             SETTINGS: counts.max_workers / SETTINGS_MAX_AGE,
             RESERVATIONS: (self._reservations.requested if self._limiter else counts.invocations) / seconds,
             PUBLISH: counts.records / seconds * self._publish_seconds(plan.stream_batch) / plan.stream_batch,
-            FOLLOW_UP: polled_per_minute * pass_seconds(plan, plan.pass_size) / plan.pass_size,
+            FOLLOW_UP: due * FOLLOW_UP_INTERVAL / plan.pass_size * a_pass,
+            LOOKUPS: looks / plan.polled_vendors,
         }
         waits = sorted(counts.waits)
         return Run(
@@ -455,6 +523,7 @@ class Simulation:
             deferred=counts.deferred,
             invocations=counts.invocations,
             busy_workers=counts.busy_seconds / seconds,
+            left_over=tuple(counts.left_over),
             unpublished=round(sum(shard.records for shard in self._shards)),
             needed=needed | {name: meter.requested / seconds for name, meter in self._meters.items()},
             first_at=self._first_at or 0.0,
@@ -462,17 +531,27 @@ class Simulation:
         )
 
 
-def pass_seconds(plan: Plan, due: float) -> float:
-    """Return the duration of a pass of follow_up. Most of it is waiting for the vendor.
+def pass_seconds(plan: Plan, asked: float, ended: float = 0.0) -> float:
+    """Return the duration of a worker's pass. Most of it is waiting for the vendor.
 
-    A pass reads each shard of the index, then pages of the vendor's list, then looks up the messages that were not on
-    these pages.
+    A pass lists the worker's shards, once per `LIST_SIZE` messages, reads messages and correlations, reads one page of
+    each vendor's list, looks the messages up, and stores the results. Vendors are asked side by side; those at their
+    horizon are not asked about.
     """
-    rows = plan.per_second * (1 - plan.reported) * LIST_WINDOW_SECONDS
-    pages = min(MAX_PAGES, 1 + rows // ROWS_PER_PAGE)
-    missing = due * max(0.0, 1 - pages * ROWS_PER_PAGE / rows) if rows else 0.0
-    reads = (plan.due_shards + ceil(due / 100) + 2 * ceil(due / 25)) * plan.call_seconds
-    return reads + (pages + ceil(missing / LOOKUP_THREADS)) * plan.vendor_seconds
+    number = asked + ended
+    shards = plan.due_shards / plan.follow_up_workers
+    calls = shards * number / LIST_SIZE + 3 * ceil(number / KEYS_PER_READ) + ceil(number / STATEMENTS_PER_WRITE)
+    share = asked / plan.polled_vendors
+    rounds = 1 + ceil(share / LOOKUP_THREADS) if asked else 0
+    # All workers share the vendor's limit.
+    limited = share * plan.follow_up_workers / plan.max_lookups_per_second
+    return calls * plan.call_seconds + number * plan.look_seconds + max(rounds * plan.vendor_seconds, limited)
+
+
+def looks_per_second(plan: Plan) -> float:
+    """Return the looks per second of one worker: sustained, with the pauses between its runs."""
+    at_work = plan.pass_size / pass_seconds(plan, plan.pass_size)
+    return at_work * plan.follow_up_seconds / FOLLOW_UP_INTERVAL
 
 
 @dataclass(slots=True, kw_only=True)

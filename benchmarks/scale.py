@@ -1,19 +1,23 @@
-"""`python -m benchmarks.scale`: the bottlenecks at 10, 1,000 and 100,000 messages per second, and how to remove them.
+"""`python -m benchmarks.scale`: the bottlenecks at 10, 1,000, 10,000 and 100,000 messages per second, and remedies.
 
 For each rate the simulation runs twice. The first run, as deployed, shows the throughput and the waiting messages. The
 second run, with changed settings, shows the needed amount of each resource; needed ÷ available is the share in use. The
-values as deployed come from the product's code and template, the limits of AWS from `QUOTAS`.
+values as deployed come from the product's code and template, the limits of AWS from `QUOTAS`. With `--write` the
+command also writes its tables into the page `SCALE_PAGE`. The exit status is 1 if a backlog grows after the changes.
 """
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from math import inf
 from typing import Final
 
 from rich.table import Table
 
 from benchmarks import model
-from benchmarks.model import Plan, Run, Simulation
+from benchmarks.model import Plan, Run, Simulation, looks_per_second
+from benchmarks.page import SCALE_PAGE, markdown_table, write_blocks
 from benchmarks.results import new_console, new_table
 from sampai.adapters.items import DUE_SHARDS
 from sampai.services.follow_up.due import PASS_SECONDS, PASS_SIZE
@@ -105,6 +109,7 @@ def deployed_plan(per_second: float) -> Plan:
         table_units=QUOTAS["new_table"].value,
         index_units=DUE_SHARDS * QUOTAS["partition"].value,
         due_shards=DUE_SHARDS,
+        follow_up_workers=parameters["FollowUpWorkers"]["Default"],
         shards=round(QUOTAS["new_table"].value / QUOTAS["partition"].value),
         parallelization=int(default(changes["ParallelizationFactor"])),
         stream_batch=changes["BatchSize"],
@@ -131,6 +136,20 @@ class Scale:
     """Raised quotas of the account: concurrency, parameter."""
 
 
+_LARGE_STACK: Final = {
+    "concurrency": 200,
+    "webhooks_per_second": 8000,
+    "parallelization": 4,
+    "table_units": 24_000,
+    "shards": 24,
+    "index_units": 64_000,
+    "due_shards": 64,
+    "follow_up_workers": 64,
+    "puts_per_second": 4000,
+    "deliveries_per_second": 20_000,
+}
+"""A stack for 3,333 messages per second. 64 workers of follow_up are the maximum."""
+
 SCALES: Final = (
     Scale(per_second=10, changes={}, quotas={}),
     Scale(
@@ -142,25 +161,14 @@ SCALES: Final = (
             "table_units": 8000,
             "shards": 8,
             "deliveries_per_second": 5000,
+            "due_shards": 16,
+            "index_units": 16_000,
+            "follow_up_workers": 16,
         },
         quotas={},
     ),
-    Scale(
-        per_second=100_000,
-        stacks=10,
-        changes={
-            "concurrency": 500,
-            "webhooks_per_second": 20_000,
-            "parallelization": 10,
-            "table_units": 80_000,
-            "shards": 80,
-            "index_units": 64_000,
-            "due_shards": 64,
-            "puts_per_second": 6_000,
-            "deliveries_per_second": 50_000,
-        },
-        quotas={"concurrency": 2000},
-    ),
+    Scale(per_second=10_000, stacks=3, changes=_LARGE_STACK, quotas={}),
+    Scale(per_second=100_000, stacks=30, changes=_LARGE_STACK, quotas={}),
 )
 
 REMEDIES: Final[Mapping[str, str]] = {
@@ -172,7 +180,8 @@ REMEDIES: Final[Mapping[str, str]] = {
     model.PUTS: "quota: EventBridge PutEvents",
     model.DELIVERIES: "quota: EventBridge invocations",
     model.WEBHOOKS: "`WebhookRateLimit`",
-    model.FOLLOW_UP: "`poll_seconds`; vendors with webhooks",
+    model.FOLLOW_UP: "`FollowUpWorkers`",
+    model.LOOKUPS: "the vendor's limit on look-ups",
     model.RESERVATIONS: "no `max_per_second`; more vendors",
     model.SETTINGS: "Parameter Store: higher throughput",
 }
@@ -190,7 +199,8 @@ def capacities(plan: Plan, quotas: Mapping[str, float]) -> dict[str, float]:
         model.PUTS: plan.puts_per_second,
         model.DELIVERIES: plan.deliveries_per_second,
         model.WEBHOOKS: plan.webhooks_per_second,
-        model.FOLLOW_UP: plan.follow_up_seconds,
+        model.FOLLOW_UP: plan.follow_up_seconds * plan.follow_up_workers,
+        model.LOOKUPS: plan.max_lookups_per_second,
         model.RESERVATIONS: plan.reservations_per_second,
         model.SETTINGS: quotas.get("parameter", QUOTAS["parameter"].value),
     }
@@ -218,15 +228,22 @@ class Finding:
     lines: list[Line]
     as_deployed: Run
     changed: Run
+    growing: tuple[str, ...]
+    """The backlogs that grow after the changes."""
+
+
+SECONDS: Final = 535.0
+WARM_UP: Final = 240.0
+"""After four minutes the looks that found nothing new are repeated as often as they will ever be."""
 
 
 def simulate(scale: Scale, seed: int = 1) -> Finding:
     """Simulate a rate, as deployed and with the changes."""
     plan = deployed_plan(scale.per_second)
     as_deployed = Simulation(plan, seed).run()
-    changes = {"per_second": scale.per_second / scale.stacks, "seconds": 240.0, "warm_up": 180.0, **scale.changes}
+    changes = {"per_second": scale.per_second / scale.stacks, "seconds": SECONDS, "warm_up": WARM_UP, **scale.changes}
     share = replace(plan, **changes)  # type: ignore[arg-type]
-    changed = Simulation(share, seed).run()
+    changed = _run(share, seed)
     before, after = capacities(plan, {}), capacities(share, scale.quotas)
     lines = [
         Line(
@@ -238,33 +255,95 @@ def simulate(scale: Scale, seed: int = 1) -> Finding:
         for name, needed in changed.needed.items()
     ]
     lines.sort(key=lambda line: -line.used)
-    return Finding(scale=scale, lines=lines, as_deployed=as_deployed, changed=changed)
+    growing = tuple(growing_backlogs(share, changed))
+    return Finding(scale=scale, lines=lines, as_deployed=as_deployed, changed=changed, growing=growing)
 
 
-def finding_table(finding: Finding) -> Table:
-    scale, before, after = finding.scale, finding.as_deployed, finding.changed
-    stacks = f" in {scale.stacks} stacks" if scale.stacks > 1 else ""
-    waiting = f"{before.waiting:,} wait after three minutes" if before.waiting > scale.per_second else "none wait"
-    title = (
-        f"{scale.per_second:,} messages per second. As deployed, {before.per_second:,.0f} are sent and {waiting}. "
-        f"After the changes{stacks}: {after.per_second * scale.stacks:,.0f} are sent, half within "
-        f"{after.wait_median:.1f} s, 99 % within {after.wait_99:.1f} s."
-    )
-    columns = ("resource", "needed", "available", "used", "hot from", "change", "to", "then used")
-    table = new_table(title, *columns, left=("change",))
+@cache
+def _run(plan: Plan, seed: int) -> Run:
+    """Simulate a plan, once."""
+    return Simulation(plan, seed).run()
+
+
+def growing_backlogs(plan: Plan, run: Run) -> Iterator[str]:
+    """Yield the names of the backlogs that grow during a run, or hold the messages of more than three seconds."""
+    some = 3 * plan.per_second
+    if run.waiting > some:
+        yield "messages in the queue"
+    if run.unpublished > some * run.needed[model.DELIVERIES] / max(run.per_second, 1e-9):
+        yield "changes without an event"
+    early, late = run.left_over[:3], run.left_over[-3:]
+    if late and max(late) > max(early) + some:
+        yield "due messages"
+
+
+COLUMNS: Final = ("resource", "needed", "available", "used", "hot from", "change", "to", "then used")
+
+
+def finding_rows(finding: Finding) -> Iterator[list[str]]:
+    """Yield the rows of a finding, the hottest resource first."""
     for line in finding.lines:
         is_changed = line.changed_capacity != line.capacity
-        table.add_row(
+        yield [
             line.name,
             _number(line.needed),
             _number(line.capacity),
-            f"[{'red' if line.used > HOT else 'green'}]{_share(line.used)}[/]",
-            _number(HOT * scale.per_second / line.used),  # the need is proportional to the rate
+            _share(line.used),
+            _number(HOT * finding.scale.per_second / line.used) if line.used else "",  # the need grows with the rate
             REMEDIES[line.name] if line.used > HOT or is_changed else "",
             _number(line.changed_capacity) if is_changed else "",
             _share(line.needed / line.changed_capacity) if is_changed else "",
-        )
+        ]
+
+
+def summary_of(finding: Finding) -> str:
+    """Return the throughput and the backlogs of a finding, as sentences."""
+    scale, before, after = finding.scale, finding.as_deployed, finding.changed
+    waiting = "none wait" if before.waiting <= scale.per_second else f"{before.waiting:,} wait after three minutes"
+    text = f"{scale.per_second:,} messages per second. As deployed, {before.per_second:,.0f} are sent and {waiting}. "
+    stacks = f" in {scale.stacks} stacks" if scale.stacks > 1 else ""
+    if scale.changes:
+        text += f"After the changes{stacks}, {after.per_second * scale.stacks:,.0f} are sent. "
+    text += f"Half reach the vendor within {after.wait_median:.1f} s, 99 % within {after.wait_99:.1f} s. "
+    return text + (f"These backlogs grow: {', '.join(finding.growing)}." if finding.growing else "No backlog grows.")
+
+
+def finding_table(finding: Finding) -> Table:
+    table = new_table(summary_of(finding), *COLUMNS, left=("change",))
+    for line, row in zip(finding.lines, finding_rows(finding), strict=True):
+        row[3] = f"[{'red' if line.used > HOT else 'green'}]{row[3]}[/]"
+        table.add_row(*row)
     return table
+
+
+def blocks_of(findings: Sequence[Finding]) -> dict[str, str]:
+    """Return the tables of the page by name."""
+    tables = {
+        f"scale-{finding.scale.per_second}": f"{summary_of(finding)}\n\n{_markdown(finding)}" for finding in findings
+    }
+    return {**tables, "workers": markdown_table(WORKER_COLUMNS, worker_rows()), "quotas": _quota_markdown()}
+
+
+def _markdown(finding: Finding) -> str:
+    return markdown_table(COLUMNS, finding_rows(finding), left=("change",))
+
+
+WORKER_COLUMNS: Final = ("`FollowUpWorkers`", "looks per second", "messages per second, half of them polled")
+
+
+def worker_rows() -> Iterator[list[str]]:
+    """Yield the capacity of follow_up by the number of its workers, up to the share that is not hot."""
+    plan = deployed_plan(1.0)
+    for workers in (1, 2, 4, 8, 16, 32, 64):
+        shards = max(DUE_SHARDS, workers)
+        looks = workers * looks_per_second(replace(plan, follow_up_workers=workers, due_shards=shards))
+        per_second = HOT * looks / (plan.polled * plan.looks + plan.silent)
+        yield [str(workers), _number(looks), _number(per_second)]
+
+
+def _quota_markdown() -> str:
+    rows = [[q.name, _number(q.value), "yes" if q.can_be_raised else "no", q.page] for q in QUOTAS.values()]
+    return markdown_table(("quota", "value", "can be raised", "page"), rows, left=("can be raised", "page"))
 
 
 def quota_table() -> Table:
@@ -285,12 +364,21 @@ def _share(value: float) -> str:
     return f"{value:,.0%}" if value < 10 else f"{value:,.0f} ×"
 
 
-def main() -> None:
+def main(arguments: list[str]) -> int:
+    """Simulate, print the tables, and return the exit status."""
     console = new_console(170)
-    for scale in SCALES:
-        console.print(finding_table(simulate(scale)))
+    findings = [simulate(scale) for scale in SCALES]
+    for finding in findings:
+        console.print(finding_table(finding))
+    workers = new_table("follow_up at 512 MB, a vendor that answers in 0.2 s", *WORKER_COLUMNS)
+    for row in worker_rows():
+        workers.add_row(*row)
+    console.print(workers)
     console.print(quota_table())
+    if "--write" in arguments:
+        write_blocks(SCALE_PAGE, blocks_of(findings))
+    return 1 if any(finding.growing for finding in findings) else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

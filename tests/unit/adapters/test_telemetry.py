@@ -30,7 +30,7 @@ def lines(output: StringIO) -> list[dict[str, Any]]:
 def fields(output: StringIO) -> dict[str, Any]:
     """Return the fields of a line that not every line has."""
     (line,) = lines(output)
-    return {name: line[name] for name in line.keys() - {"level", "location", "message", "timestamp", "service"}}
+    return {name: line[name] for name in line.keys() - {"level", "message", "timestamp", "service"}}
 
 
 def test_a_line_is_json_with_level_words_and_fields(telemetry: PowertoolsTelemetry, output: StringIO) -> None:

@@ -1,9 +1,11 @@
 """The arithmetic of `make cost`: the rules of DynamoDB's bill, durations, schedules, dollars."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.alternatives import ALTERNATIVES, LARGE
 from benchmarks.billing import (
     EVENTS,
     LOG_BYTES,
@@ -21,8 +23,10 @@ from benchmarks.billing import (
     waits,
     write_units,
 )
-from benchmarks.calls import KINDS, MessageUsage
-from benchmarks.cost import Cpu, choose_memory, count_polls, dollars, duration_ms, floor_of, prices, scores
+from benchmarks.calls import platform_bytes
+from benchmarks.cost import SECTIONS, Cpu, choose_memory, dollars, duration_ms, floor_of, prices, scores
+from benchmarks.lives import LIVES
+from benchmarks.page import COST_PAGE, SCALE_PAGE, blocks_in, markdown_table, write_blocks
 
 Item = dict[str, Any]
 
@@ -111,40 +115,6 @@ def test_usages_are_added_subtracted_and_multiplied() -> None:
     assert idle["missing"] == 0
 
 
-@pytest.mark.parametrize(
-    ("usage", "number", "life"),
-    [
-        (
-            MessageUsage(send={10: Usage(s=1)}, receipts=(Usage(r=1), Usage(r=1)), stored=Usage(kept=1)),
-            3,
-            {"s": 1, "r": 2, "kept": 1},
-        ),
-        (
-            MessageUsage(send={10: Usage(s=1)}, early_poll=Usage(v=1), final_poll=Usage(f=1)),
-            1,
-            {"s": 1, "v": 0, "f": 1},
-        ),
-        (
-            MessageUsage(send={10: Usage(s=1)}, early_poll=Usage(v=1), final_poll=Usage(f=1)),
-            4,
-            {"s": 1, "v": 3, "f": 1},
-        ),
-    ],
-    ids=["reported", "asked once", "asked four times"],
-)
-def test_life_of_a_message_is_a_send_and_its_receipts_or_polls(
-    usage: MessageUsage, number: int, life: dict[str, float]
-) -> None:
-    assert usage.life(polls=number) == life
-
-
-@pytest.mark.parametrize(
-    ("known_after", "number"), [(0, 1), (30, 1), (45, 1), (46, 2), (135, 2), (136, 3), (466, 4), (86_400, 9)]
-)
-def test_polls_follow_the_schedule_and_the_minute(known_after: float, number: int) -> None:
-    assert count_polls((15, 60, 300, 1800, 7200, 21600), known_after) == number
-
-
 @pytest.mark.parametrize(("memory", "milliseconds"), [(1769, 20 + 216), (3538, 20 + 216), (512, 20 * 1769 / 512 + 216)])
 def test_less_memory_slows_work_but_not_waiting(memory: int, milliseconds: float) -> None:
     usage = Usage(
@@ -206,13 +176,70 @@ def test_arm_costs_a_fifth_less_time_and_nothing_else() -> None:
     assert {**arm, "Lambda: time": 0} == {**x86, "Lambda: time": 0}
 
 
-@pytest.mark.parametrize(("name", "units"), [("nomsa", (6, 1)), ("smspoh", (6, 0)), ("whatsapp", (7, 2))])
-def test_minimum_writes_each_guarantee_once(name: str, units: tuple[int, int]) -> None:
-    usage = MessageUsage(send={10: Usage()}, receipts=tuple(Usage() for _ in KINDS[name].receipts))
-    floor = floor_of(name, usage, Usage({WRITE_UNITS: 99.0, LOG_BYTES: 99.0, STORED: 7.0, EVENTS: 3.0}))
+@pytest.mark.parametrize(
+    ("name", "units"),
+    [
+        ("otp", (6, 1, 3)),
+        ("smsnoc", (8, 1, 3)),
+        ("smspoh", (6, 0, 3)),
+        ("whatsapp", (7, 2, 4)),
+        ("no-receipt", (8, 1, 3)),
+        ("late-receipt", (15, 3, 3)),
+        ("scheduled", (12, 3, 4)),
+        ("failed", (4, 0, 2)),
+        ("invalid", (1, 0, 1)),
+    ],
+)
+def test_floor_writes_each_guarantee_once_and_logs_nothing(name: str, units: tuple[float, float, int]) -> None:
+    floor = floor_of(LIVES[name], Usage({WRITE_UNITS: 99.0, LOG_BYTES: 99.0, STORED: 7.0, EVENTS: 99.0}))
 
-    assert (floor[WRITE_UNITS], floor[READ_UNITS]) == units
-    assert (floor[LOG_BYTES], floor[STORED], floor[EVENTS]) == (0, 7, 3)
+    assert (floor[WRITE_UNITS], floor[READ_UNITS], floor[EVENTS]) == units
+    assert (floor[LOG_BYTES], floor[STORED]) == (0, 7)
+
+
+def test_lambda_logs_nothing_about_an_invocation_at_the_level_of_the_template() -> None:
+    assert (platform_bytes("send"), platform_bytes("webhook"), platform_bytes("naive")) == (0, 0, 431)
+
+
+@pytest.mark.parametrize(
+    ("alternative", "messages", "dollars"),
+    [
+        (0, 0, 730 * (2 * 0.0264 + 0.112 + 0.0252 + 0.008 + 2 * 0.005) + 40 * 0.096 + 20 * 0.276),
+        (1, 1_000_000, 730 * (0.0264 + 0.005) + (30 + 6) * 0.096),
+        (1, LARGE, 730 * (0.2112 + 0.005) + (30 + 60) * 0.096),
+    ],
+)
+def test_servers_cost_the_same_without_messages_and_more_for_many(
+    alternative: int, messages: int, dollars: float
+) -> None:
+    assert ALTERNATIVES[alternative].monthly(prices(), messages) == pytest.approx(dollars)
+
+
+# --- the pages --------------------------------------------------------------------------------------------------------
+
+
+def test_a_block_of_a_page_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- sizes: written by `make cost` -->\nold\n<!-- end -->\nafter\n")
+
+    table = markdown_table(("size", "$"), [["1", "2.00"]])
+    write_blocks(page, {"sizes": table, "another": ""})
+
+    lines = page.read_text().splitlines()
+    assert (lines[0], lines[-1], "old" in lines) == ("before", "after", False)
+    assert blocks_in(page.read_text()) == {"sizes": "| size | $ |\n| --- | --: |\n| 1 | 2.00 |"}
+
+
+def test_pages_have_the_blocks_that_the_commands_write() -> None:
+    named = {"lives", "units", "memory", "batch", "month", "options", "comparison"}
+
+    assert blocks_in(COST_PAGE.read_text()).keys() == named
+    assert len(SECTIONS) == len(named) + 1  # the functions are on the terminal only
+    assert blocks_in(SCALE_PAGE.read_text()).keys() == {
+        *(f"scale-{rate}" for rate in (10, 1000, 10_000, 100_000)),
+        "workers",
+        "quotas",
+    }
 
 
 def test_a_score_weighs_cost_and_time_alike() -> None:
@@ -227,5 +254,5 @@ def test_smallest_memory_among_the_best_is_chosen(found: dict[int, float], memor
 
 
 def test_every_price_has_a_unit_and_a_source() -> None:
-    assert len(prices()) == 19
+    assert len(prices()) == 33
     assert prices()["dynamodb.write-unit"] == pytest.approx(0.71 / 1_000_000)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import inf
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,7 @@ from benchmarks.model import (
     DELIVERIES,
     FOLLOW_UP,
     INDEX,
+    LOOKUPS,
     RESERVATIONS,
     TABLE,
     WEBHOOKS,
@@ -31,9 +33,22 @@ from benchmarks.model import (
     Queue,
     RateLimiter,
     Simulation,
+    looks_per_second,
     pass_seconds,
 )
-from benchmarks.scale import QUOTAS, REMEDIES, SCALES, capacities, deployed_plan, simulate
+from benchmarks.page import SCALE_PAGE, blocks_in
+from benchmarks.scale import (
+    QUOTAS,
+    REMEDIES,
+    SCALES,
+    blocks_of,
+    capacities,
+    deployed_plan,
+    growing_backlogs,
+    simulate,
+)
+
+UNREPORTED: Any = {"reported": 0.0, "late": 0.0, "silent": 0.0, "first_look": 1000.0}
 
 STEADY = Plan(
     per_second=100.0,
@@ -71,13 +86,13 @@ def test_busy_workers_are_the_invocations_per_second_times_their_duration(change
         ({"per_second": 1000.0, "concurrency": 10}, 10 * 10 / 0.286),  # the workers
         ({"per_second": 1000.0, "max_per_second": 20.0}, 20),  # the vendor
         (
-            {"per_second": 1000.0, "table_units": 140.0, "reported": 0.0, "concurrency": 10},
+            {"per_second": 1000.0, "table_units": 140.0, **UNREPORTED, "concurrency": 10},
             70,
         ),  # the table: two writes of a unit
         (
-            {"per_second": 1000.0, "index_units": 150.0, "reported": 0.0, "concurrency": 10},
-            50,
-        ),  # the index: three units
+            {"per_second": 1000.0, "index_units": 150.0, **UNREPORTED, "concurrency": 10},
+            150,
+        ),  # the index: the entry of the claim
         ({"per_second": 1000.0, "processors": 1.0}, 10 / 0.07),  # the machine
         ({"per_second": 1000.0, "batch": 100, "threads": 10, "concurrency": 3}, 3 * 100 / 2.536),  # the threads
     ],
@@ -89,16 +104,16 @@ def test_throughput_is_that_of_the_bottleneck(changes: dict[str, float], per_sec
 
 
 def test_demand_on_each_resource_follows_from_the_messages() -> None:
-    run = Simulation(replace(STEADY, per_second=400.0, reported=1.0)).run()
+    run = Simulation(replace(STEADY, per_second=400.0, reported=1.0, late=0.0, silent=0.0)).run()
 
-    # For each message: claim and result, two receipts; in the index one, two and one.
+    # For each message: claim and result, two receipts; in the index the entry and its end.
     assert {name: round(run.needed[name] / run.per_second, 1) for name in (TABLE, INDEX, WEBHOOKS, DELIVERIES)} == {
         TABLE: 4.0,
-        INDEX: 4.0,
+        INDEX: 2.0,
         WEBHOOKS: 2.0,
         DELIVERIES: 4.0,
     }
-    assert run.needed[FOLLOW_UP] == 0
+    assert run.needed[FOLLOW_UP] == pytest.approx(0)
     assert run.waiting < 10
 
 
@@ -117,9 +132,7 @@ def test_queue_grows_if_the_workers_are_too_slow() -> None:
 
 @pytest.mark.parametrize(("lanes", "unpublished"), [(1, 12_000 - 60 * 100), (2, 0)])
 def test_a_shard_publishes_a_hundred_records_at_a_time_in_each_lane(lanes: int, unpublished: int) -> None:
-    plan = replace(
-        STEADY, reported=0.0, first_poll=1000.0, shards=1, parallelization=lanes, publish_seconds=1.0, put_seconds=0.0
-    )
+    plan = replace(STEADY, **UNREPORTED, shards=1, parallelization=lanes, publish_seconds=1.0, put_seconds=0.0)
 
     assert Simulation(plan).run().unpublished == pytest.approx(unpublished, abs=500)
 
@@ -170,18 +183,58 @@ def test_queue_is_first_in_first_out_and_tells_its_age() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("per_second", "seconds"),
-    [
-        (0.0, 26 * 0.01 + 0.2),  # one page
-        (4.0, 26 * 0.01 + 8 * 0.2),  # 750 messages in eight pages
-        (400.0, 26 * 0.01 + 10 * 0.2 + 4 * 0.2),  # ten pages of 75,000, and almost all of 200 asked for, 64 at a time
-    ],
-)
-def test_follow_up_lists_as_much_as_possible_and_looks_up_the_rest(per_second: float, seconds: float) -> None:
-    plan = Plan(per_second=per_second, call_seconds=0.01, due_shards=8)
+PASS = Plan(call_seconds=0.01, look_seconds=0.001, vendor_seconds=0.2, due_shards=8)
 
-    assert pass_seconds(plan, 200) == pytest.approx(seconds)
+
+@pytest.mark.parametrize(
+    ("plan", "asked", "ended", "seconds"),
+    [
+        # The index, reads and writes; 64 look-ups at a time at each of two vendors, after a page of its list.
+        (PASS, 200, 0, 14.8 * 0.01 + 0.2 + 3 * 0.2),
+        (replace(PASS, polled_vendors=1), 200, 0, 14.8 * 0.01 + 0.2 + 5 * 0.2),
+        (PASS, 0, 200, 14.8 * 0.01 + 0.2),
+        (replace(PASS, max_lookups_per_second=50.0), 200, 0, 14.8 * 0.01 + 0.2 + 2.0),
+        (replace(PASS, max_lookups_per_second=50.0, follow_up_workers=2), 200, 0, 14.4 * 0.01 + 0.2 + 4.0),
+    ],
+    ids=["two vendors", "one vendor", "at the horizon", "limited", "limited, two workers"],
+)
+def test_a_pass_waits_for_the_tables_and_for_the_slowest_vendor(
+    plan: Plan, asked: float, ended: float, seconds: float
+) -> None:
+    assert pass_seconds(plan, asked, ended) == pytest.approx(seconds)
+
+
+def test_a_worker_with_a_full_processor_makes_as_many_looks_as_the_page_says() -> None:
+    plan = replace(deployed_plan(1.0), polled_vendors=1, look_seconds=0.0006)
+
+    # At work; a run works for half of each minute.
+    assert looks_per_second(plan) * 2 == pytest.approx(160, rel=0.02)
+
+
+POLLED = replace(
+    STEADY, per_second=100.0, seconds=775.0, warm_up=240.0, reported=0.0, late=0.0, silent=0.0, polled_vendors=1
+)
+
+
+@pytest.mark.parametrize(
+    ("workers", "per_second", "growing"),
+    [(1, inf, ["due messages"]), (4, inf, []), (4, 250.0, ["due messages"]), (4, 400.0, [])],
+    ids=["too few workers", "enough workers", "too low a rate", "a rate for three times the looks"],
+)
+def test_due_messages_pile_up_if_workers_or_vendor_are_too_slow(
+    workers: int, per_second: float, growing: list[str]
+) -> None:
+    plan = replace(POLLED, follow_up_workers=workers, max_lookups_per_second=per_second)
+
+    assert list(growing_backlogs(plan, Simulation(plan).run())) == growing
+
+
+def test_messages_at_their_horizon_cost_a_look_without_a_call() -> None:
+    plan = replace(POLLED, silent=1.0, per_second=100.0)
+
+    run = Simulation(plan).run()
+
+    assert (run.needed[LOOKUPS], list(growing_backlogs(plan, run))) == (0, [])
 
 
 # --- the tables -------------------------------------------------------------------------------------------------------
@@ -192,6 +245,7 @@ def test_plan_of_the_stack_has_the_values_of_template_and_code() -> None:
 
     assert (plan.batch, plan.concurrency, plan.parallelization, plan.webhooks_per_second) == (10, 10, 1, 1000)
     assert (plan.due_shards, plan.index_units, plan.pass_size, plan.follow_up_seconds) == (8, 8000, 200, 30)
+    assert plan.follow_up_workers == 1
 
 
 def test_small_rate_leaves_every_resource_with_room() -> None:
@@ -200,6 +254,21 @@ def test_small_rate_leaves_every_resource_with_room() -> None:
     assert [line.name for line in finding.lines if line.used > 0.8] == []
     assert {line.name for line in finding.lines} == REMEDIES.keys() == capacities(deployed_plan(1.0), {}).keys()
     assert {WORKERS, RESERVATIONS} <= REMEDIES.keys()
+
+
+def test_no_backlog_grows_with_the_parameters_of_the_page_and_its_tables_are_those_of_the_command() -> None:
+    findings = [simulate(scale) for scale in SCALES[:2]]
+
+    assert [finding.growing for finding in findings] == [(), ()]
+    written = blocks_in(SCALE_PAGE.read_text())
+    computed = blocks_of(findings)
+    assert {name: written[name] for name in computed} == computed
+
+
+def test_four_workers_are_too_few_for_a_thousand_a_second() -> None:
+    finding = simulate(replace(SCALES[1], changes={**SCALES[1].changes, "follow_up_workers": 4}))
+
+    assert finding.growing == ("due messages",)
 
 
 def test_every_quota_names_its_page() -> None:

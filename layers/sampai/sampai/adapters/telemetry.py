@@ -24,7 +24,8 @@ class PowertoolsTelemetry:
 
     def __init__(self, *, service: str, level: str, namespace: str, stream: IO[str] | None = None) -> None:
         """Create the logger; it writes to standard output unless a stream is given."""
-        self._logger = Logger(service=service, level=level, stream=stream)
+        # Without the location, which would always be a line of this file.
+        self._logger = Logger(service=service, level=level, stream=stream, location=None)
         self._namespace = namespace
         self._lock = Lock()
         self._counts: Counter[tuple[str | None, str]] = Counter()
