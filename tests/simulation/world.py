@@ -77,6 +77,7 @@ from tests.simulation.ports import (
     VANISHES,
     VENDOR_OFF,
     VERSIONS,
+    SimulatedAttempts,
     SimulatedBus,
     SimulatedDirectory,
     SimulatedDocuments,
@@ -203,6 +204,7 @@ class World:
         self.directory = SimulatedDirectory(self)
         self.media = SimulatedMedia(self)
         self.encryption_keys = SimulatedEncryptionKeys(self)
+        self.attempts = SimulatedAttempts(self)
         self.limiter = SimulatedRateLimiter(self)
         self.inbox = SimulatedInbox(self)
         self.queue = SimulatedQueue(self)
