@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from sampai.domain.failure import Reason
+from sampai.domain.failure import Failure, Reason, detail_of_vendor
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.status import Status
 from sampai.services.ports.attempts import AttemptRecord
@@ -115,7 +115,11 @@ def test_refusal_is_recorded_in_the_words_of_the_vendor(
     app.send(request(home=provider, **changes))
 
     assert app.attempts.read("m-1") == [record(provider=provider, **expected)]
-    assert app.message().status is Status.FAILED
+    assert app.message().failure == Failure(
+        reason=expected["reason"],
+        provider_code=expected.get("provider_code"),
+        detail=detail_of_vendor(expected["reason"], expected.get("detail")),
+    )
 
 
 FAULTS: Final[list[tuple[str, HttpResponse | NoResponse, dict[str, Any]]]] = [
@@ -228,7 +232,7 @@ def test_answer_to_a_shared_call_has_no_value_of_any_of_its_messages() -> None:
     assert {r.vendor_words for n in (1, 2) for r in app.attempts.read(f"m-{n}")} == {'{"message": "bad: […] and […]"}'}
 
 
-EMAIL: Final = {
+EMAIL: Final[dict[str, Any]] = {
     "channel": "email",
     "recipient": "sokunthea@example.org",
     "content": {
