@@ -22,7 +22,7 @@ API_KEY: Final = "house_v1_5kTqZ"
 PASSWORD: Final = "password"
 ADDRESS: Final = "sok.unthea@example.org"
 FILE: Final = b"%PDF-1.7 Statement of account \xff\x00 8841 %%EOF"
-PRIVATE: Final = (TEXT, BURMESE, NUMBER, SENDER, API_KEY, f"Bearer {API_KEY}", PASSWORD, ADDRESS)
+PRIVATE: Final = (TEXT, "Buenos días, señora", BURMESE, NUMBER, SENDER, API_KEY, f"Bearer {API_KEY}", PASSWORD, ADDRESS)
 
 
 def redacted(words: str | bytes, *codes: str) -> str:
@@ -72,6 +72,7 @@ def test_words_that_repeat_nothing_stay_as_they_are(words: str, codes: tuple[str
         ("spam: unthea", "spam: […]"),
         ("spam: xSokuntheax", "spam: […]"),
         ("your code is refused", "[…] refused"),
+        ("spam: Senora", "spam: […]"),
         ("the code is bad", "the code is bad"),
         ("7391", "[…]"),
         ("7 3 9 1", "[…]"),

@@ -144,9 +144,9 @@ class _Known:
 
 def _word_spans(text: str, known: _Known, codes: Collection[str]) -> Iterator[tuple[int, int]]:
     """Yield the spans of words that resemble private values, and of plain words that repeat one together."""
-    tokens = [(match[0], match[0].casefold(), match.span()) for match in _TOKEN.finditer(text)]
+    tokens = [(match[0], _fold_word(match[0]), match.span()) for match in _TOKEN.finditer(text)]
     others = {written for written, folded, _ in tokens if folded not in PLAIN_WORDS and written not in codes}
-    private = {word for word in others if known.resembles(word.casefold()) or known.is_in_file(word)}
+    private = {word for word in others if known.resembles(_fold_word(word)) or known.is_in_file(word)}
     yield from (span for written, _, span in tokens if written in private)
     sequence = tuple(folded for _, folded, _ in tokens)
     for length in range(1, PHRASE + 1):
@@ -173,7 +173,15 @@ def _encoded(value: str) -> Iterator[str]:
 
 def _fold(value: str) -> list[str]:
     """Return the words of a value as they are compared."""
-    return [word.casefold() for word in _TOKEN.findall(_normalize(value))]
+    return [_fold_word(word) for word in _TOKEN.findall(_normalize(value))]
+
+
+def _fold_word(word: str) -> str:
+    """Return a word in lower case and without accents, which a vendor may remove."""
+    folded = word.casefold()
+    if folded.isascii():
+        return folded
+    return "".join(c for c in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(c))
 
 
 def _decode(text: str) -> str:

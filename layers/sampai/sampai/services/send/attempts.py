@@ -31,8 +31,13 @@ class Attempts:
         A batch of accepted messages makes no call. No message depends on a record, so a failure is only logged.
         """
         try:
-            records = [record for item in batch.items if (record := _to_record(item)) is not None]
-            if records and batch.deadline.has_time_for_commit():
+            records = []
+            for item in batch.items:
+                if not batch.deadline.has_time_for_commit():
+                    return
+                if (record := _to_record(item)) is not None:
+                    records.append(record)
+            if records:
                 self._log.add(records[:MAX_RECORDS], now=self._clock())
         except Exception as error:
             self._telemetry.warning("attempts not recorded", error=type(error).__name__)
