@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from sampai.domain.message import Message
 from sampai.domain.outcome import Exchange, NotTaken, Taken, Unknown
-from sampai.domain.redaction import redact
 from sampai.providers.base import Provider
 from sampai.services.ports.attempts import AttemptLog, AttemptRecord
 from sampai.services.ports.runtime import Clock
@@ -70,6 +69,8 @@ def _to_record(item: BatchItem) -> AttemptRecord | None:
 
 
 def _redacted_words(outcome: NotTaken | Unknown, exchange: Exchange, provider: Provider) -> str | None:
+    from sampai.domain.redaction import redact  # most batches have no failed attempt, and its patterns take time
+
     words = exchange.body if outcome.vendor_words is None else outcome.vendor_words.encode("utf-8", "replace")
     code = outcome.provider_code if isinstance(outcome, NotTaken) else None
     redacted = redact(

@@ -8,7 +8,6 @@ from sampai.domain.failure import Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Message
 from sampai.domain.outcome import NO_CALL, Exchange, FailureScope, NotTaken, Outcome, Taken, Unknown
-from sampai.domain.redaction import MAX_WORDS_BYTES
 from sampai.providers.base import Provider
 from sampai.providers.features import SupportsBatchSend
 from sampai.providers.responses import with_refused_address
@@ -86,7 +85,7 @@ class ProviderCalls:
             began_at=began_at,
             ended_at=self._clock(),
             http_status=None if isinstance(response, NoResponse) else response.status,
-            body=b"" if isinstance(response, NoResponse) else response.body[:MAX_WORDS_BYTES],
+            body=b"" if isinstance(response, NoResponse) else response.body,
             request=request,
             messages=tuple(messages),
         )
