@@ -24,6 +24,7 @@ from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.template import Catalogue
 from sampai.services.follow_up.turns import Turns
+from sampai.services.ports.attempts import AttemptRecord
 from sampai.services.ports.configuration import Secret
 from sampai.services.ports.correlations import Correlation, LinkCorrelation
 from sampai.services.ports.eligibility import EligibilityData
@@ -315,6 +316,31 @@ class InMemoryEncryptionKeys:
     def delete(self, message_id: str) -> None:
         self._require_up()
         self.keys.pop(message_id, None)
+
+    def _require_up(self) -> None:
+        if self.is_down:
+            raise UnavailableError("down")
+
+
+class InMemoryAttempts:
+    def __init__(self) -> None:
+        self.records: dict[tuple[str, int, str], AttemptRecord] = {}
+        self.calls = 0
+        self.is_down = False
+
+    def add(self, records: Sequence[AttemptRecord], *, now: datetime) -> None:
+        self.calls += 1
+        self._require_up()
+        for record in records:
+            self.records.setdefault((record.message_id, record.attempt, record.attempt_id), record)
+
+    def read(self, message_id: str) -> list[AttemptRecord]:
+        self._require_up()
+        return [record for key, record in sorted(self.records.items()) if key[0] == message_id]
+
+    def delete(self, message_id: str) -> None:
+        self._require_up()
+        self.records = {key: record for key, record in self.records.items() if key[0] != message_id}
 
     def _require_up(self) -> None:
         if self.is_down:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from local.smoke.target import Target
+from sampai.adapters.attempts import DynamoAttempts
 from sampai.adapters.aws import unavailable
 from sampai.adapters.directory import NUMBER
 from sampai.adapters.encryption_keys import DynamoEncryptionKeys
@@ -41,6 +42,7 @@ def erase_service(target: Target) -> EraseService:
             telemetry=PowertoolsTelemetry(service="sampai-erase", level="ERROR", namespace="Sampai"),
         ),
         encryption_keys=DynamoEncryptionKeys(dynamodb, table=target.outputs["EncryptionKeysTableName"]),
+        attempts=DynamoAttempts(dynamodb, table=target.outputs["AttemptsTableName"]),
         clock=_clock,
     )
 

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
+from sampai.adapters.attempts import to_attempt_item
 from sampai.adapters.inbox import to_inbox_item
 from sampai.adapters.invocations import LambdaStarter
 from sampai.adapters.items import to_item, to_report_attribute
@@ -167,6 +168,8 @@ class CanaryApplication(Application):
         for message in self.store.messages.values():
             state = "final" if message.status.is_final else "not final"
             record(f"message that is {state}, in its table", json.dumps(to_item(message), ensure_ascii=False))
+        for attempt in self.attempts.records.values():
+            record("attempts table", json.dumps(to_attempt_item(attempt, now=START), ensure_ascii=False))
         for correlation in self.store.buffered.values():
             record("correlation", json.dumps([to_report_attribute(report) for report in correlation.reports]))
 

@@ -109,6 +109,7 @@ def run_everything(functions: DeployedFunctions) -> Outputs:
             deployment.make_due(item["message_id"]["S"])
     functions.invoke("follow_up", {})
     functions.invoke("monitor", {})
+    functions.outputs.record("attempts table", json.dumps(deployment.items(deployment.attempts), ensure_ascii=False))
     images = [{"dynamodb": {"NewImage": item}} for item in deployment.items(deployment.messages)]
     functions.invoke("publish", {"Records": images})
     return functions.outputs

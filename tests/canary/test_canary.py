@@ -6,6 +6,7 @@ import sys
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
@@ -15,6 +16,7 @@ from sampai.domain.message import Message, Text
 from sampai.providers.base import Provider
 from sampai.providers.nomsa.sms import Nomsa
 from sampai.providers.registry import PROVIDERS, load
+from sampai.services.ports.attempts import AttemptRecord
 from sampai.services.ports.queue import QueueMessage
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.send.batch import Batch
@@ -87,7 +89,14 @@ def test_the_fingerprint_of_a_one_time_password_depends_on_the_key() -> None:
 @covers("I11")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_vendor_that_fails_and_repeats_the_request_reveals_nothing(fault: str) -> None:
-    assert find_leaks(run_lifecycle, FAULTS[fault]) == []
+    outputs = Outputs()
+    with recording(outputs):
+        application = CanaryApplication(outputs, FAULTS[fault])
+        run_lifecycle(application)
+        application.record_outputs()
+
+    assert outputs.leaks() == []
+    assert "attempts table" in outputs.places()
 
 
 def test_an_odd_webhook_reveals_nothing() -> None:
@@ -98,7 +107,18 @@ def test_an_odd_webhook_reveals_nothing() -> None:
     assert find_leaks(receive) == []
 
 
-PORTS: Final = ("store", "directory", "inbox", "media", "encryption_keys", "queue", "bus", "settings", "secret")
+PORTS: Final = (
+    "store",
+    "directory",
+    "inbox",
+    "media",
+    "encryption_keys",
+    "attempts",
+    "queue",
+    "bus",
+    "settings",
+    "secret",
+)
 
 
 @covers("I11")
@@ -291,6 +311,16 @@ def _keep_the_text(application: CanaryApplication) -> None:
     application.record_outputs = record_with_text  # type: ignore[method-assign]
 
 
+def _keep_the_words_as_they_are(application: CanaryApplication) -> None:
+    add = application.attempts.add
+
+    def add_whole(records: Sequence[AttemptRecord], *, now: datetime) -> None:
+        add([replace(record, vendor_words=f"refused: {value('text')}") for record in records], now=now)
+
+    application.attempts.add = add_whole  # type: ignore[method-assign]
+    application.transport.replies = [FAULTS["HTTP 400"]]
+
+
 def _change_requests(**changes: Any) -> Callable[[CanaryApplication], None]:
     def plant(application: CanaryApplication) -> None:
         call = application.transport.call
@@ -311,6 +341,7 @@ LEAKS: Final[dict[str, Callable[[CanaryApplication], None]]] = {
     "first smspoh token: answer of webhook": _answer_with_the_token,
     "Cambodian number: event": _publish_the_recipient,
     "text: message that is final, in its table": _keep_the_text,
+    "text: attempts table": _keep_the_words_as_they_are,
     "smspoh api_secret: headers to nomsa": _change_requests(headers={"X-Key": value("smspoh api_secret")}),
     "fingerprint key: body to nomsa": _change_requests(body=value("fingerprint key").encode()),
     "text: URL at nomsa": _change_requests(url=f"https://vendors.example.org/nomsa/?q={value('text')}"),

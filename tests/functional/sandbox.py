@@ -139,6 +139,7 @@ class Deployment:
         self.directory = self.emulator.new_table("DirectoryTable")
         self.media = self.emulator.new_table("MediaTable")
         self.keys = self.emulator.new_table("EncryptionKeysTable")
+        self.attempts = self.emulator.new_table("AttemptsTable")
         self.bus, self._events_url = self._new_bus()
         self._values = {
             "MESSAGES_TABLE": self.messages,
@@ -147,6 +148,7 @@ class Deployment:
             "DIRECTORY_TABLE": self.directory,
             "MEDIA_TABLE": self.media,
             "ENCRYPTION_KEYS_TABLE": self.keys,
+            "ATTEMPTS_TABLE": self.attempts,
             "PROVIDER_SECRET_ARN": self._new_secret(json.dumps(self.secret)),
             "FINGERPRINT_SECRET_ARN": self._new_secret(self.fingerprint_key),
             "SETTINGS_PARAMETER": self._new_settings(),

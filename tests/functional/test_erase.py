@@ -14,7 +14,9 @@ from botocore.exceptions import ConnectTimeoutError
 from local.person.__main__ import main
 from local.person.commands import erase_service
 from local.smoke.target import Target
+from sampai.adapters.attempts import DynamoAttempts
 from sampai.services.erase import Erased
+from sampai.services.ports.attempts import AttemptRecord
 from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
 from tests.functional.sandbox import Deployment, read_event
@@ -42,7 +44,11 @@ class Stack(Target):
 def stack(deployment: Deployment, client: Callable[[str], Any] | None = None) -> Stack:
     return Stack(
         stack_name="sampai-test",
-        outputs={"MessagesTableName": deployment.messages, "EncryptionKeysTableName": deployment.keys},
+        outputs={
+            "MessagesTableName": deployment.messages,
+            "EncryptionKeysTableName": deployment.keys,
+            "AttemptsTableName": deployment.attempts,
+        },
         client=client or deployment.client,
         resources={
             "InboxTable": deployment.inbox,
@@ -162,6 +168,12 @@ def test_erase_leaves_no_trace_of_an_address_and_everything_of_other_people(depl
 @covers("I14")
 def test_erase_leaves_no_trace_of_the_number_and_everything_of_other_people(deployment: Deployment) -> None:
     fill(deployment)
+    attempts = DynamoAttempts(deployment.client("dynamodb"), table=deployment.attempts)
+    theirs, others = (
+        AttemptRecord(message_id=f"{whose}-reply", attempt=1, attempt_id="a-1", provider="nusasms", outcome="not_taken")
+        for whose in ("theirs", "others")
+    )
+    attempts.add([theirs, others], now=datetime.now(UTC))
     before = scan(deployment)
     assert len(traces(before)) >= 10
     assert len(files_and_keys(before)) == 2
@@ -173,6 +185,7 @@ def test_erase_leaves_no_trace_of_the_number_and_everything_of_other_people(depl
     after = scan(deployment)
     assert (traces(after), files_and_keys(after)) == ([], [])
     assert of_others(after) == of_others(before)
+    assert (attempts.read("theirs-reply"), attempts.read("others-reply")) == ([], [others])
     table = {message_id: status for message_id, status in deployment.table().items() if message_id.startswith("theirs")}
     assert table == {
         "theirs-sent": "accepted",

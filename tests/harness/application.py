@@ -24,6 +24,7 @@ from tests.fakes import (
     FixedSecret,
     FixedSettings,
     InlinePool,
+    InMemoryAttempts,
     InMemoryDirectory,
     InMemoryEncryptionKeys,
     InMemoryInbox,
@@ -109,6 +110,7 @@ class Application:
         self.inbox = InMemoryInbox()
         self.media = InMemoryMedia()
         self.encryption_keys = InMemoryEncryptionKeys()
+        self.attempts = InMemoryAttempts()
         self.limiter = InMemoryRateLimiter()
         self.queue = RecordingQueue()
         self.bus = RecordingBus()

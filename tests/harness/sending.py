@@ -6,6 +6,7 @@ from typing import Any, Final, Protocol
 
 from sampai.contract.request import parse_request
 from sampai.services.deadline import Deadline
+from sampai.services.ports.attempts import AttemptLog
 from sampai.services.ports.configuration import Secret, SecretSource, SettingsSource
 from sampai.services.ports.eligibility import EligibilityReader
 from sampai.services.ports.encryption_keys import EncryptionKeyStore
@@ -66,6 +67,8 @@ class Ports(Protocol):
     @property
     def encryption_keys(self) -> EncryptionKeyStore: ...
     @property
+    def attempts(self) -> AttemptLog: ...
+    @property
     def limiter(self) -> InMemoryRateLimiter: ...
     @property
     def queue(self) -> RecordingQueue: ...
@@ -98,6 +101,7 @@ def new_sender(
             correlations=ports.store,
             media=ports.media,
             encryption_keys=ports.encryption_keys,
+            attempts=ports.attempts,
         ),
         per_recipient=RecipientStores(
             eligibility=ports.directory, suppression_list=ports.directory, quotas=ports.directory

@@ -73,6 +73,7 @@ _SEND: Final[Mapping[tuple[str, str], Exercise]] = {
     ("dynamodb:PutItem", "MediaTable"): _exercise("send/whatsapp-media-file"),
     ("dynamodb:DeleteItem", "MediaTable"): _exercise("send/whatsapp-media-file"),
     ("dynamodb:UpdateItem", "EncryptionKeysTable"): _exercise("send/encrypted"),
+    ("dynamodb:PartiQLInsert", "AttemptsTable"): _exercise("send/throttled"),
     ("events:PutEvents", "EventBus"): _exercise("send/id-conflict"),
     ("ssm:GetParameter", "SettingsParameter"): _FIRST_SMS,
     ("secretsmanager:GetSecretValue", "ProviderSecret"): _FIRST_SMS,

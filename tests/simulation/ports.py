@@ -20,6 +20,7 @@ from sampai.domain.message import Message
 from sampai.domain.quotas import QuotaCounter
 from sampai.domain.report import Report
 from sampai.domain.status import Status
+from sampai.services.ports.attempts import AttemptRecord
 from sampai.services.ports.correlations import Correlation
 from sampai.services.ports.eligibility import EligibilityData
 from sampai.services.ports.messages import ONLY_WORKER, DueFamily, Replace, Worker, Write, WriteResult
@@ -27,7 +28,7 @@ from sampai.services.ports.queue import QueueMessage, Receipt
 from sampai.services.ports.rate_limiter import Reservation
 from sampai.services.ports.runtime import UnavailableError
 from sampai.services.ports.transport import NoResponse
-from tests.fakes import InMemoryRateLimiter, RecordingBus, RecordingQueue
+from tests.fakes import InMemoryAttempts, InMemoryRateLimiter, RecordingBus, RecordingQueue
 from tests.harness.application import SECRET
 from tests.harness.dynamo import Item
 from tests.harness.table_store import TableStore, read_item
@@ -74,7 +75,7 @@ SECOND_HALF: Final = "second half made"
 DIES_HALFWAY: Final = "process dies half-way"
 COMMIT_MANY: Final = (*CHANGE, FIRST_HALF, SECOND_HALF, DIES_HALFWAY)
 
-TABLES: Final = ("store", "directory", "inbox", "media", "encryption_keys", "limiter")
+TABLES: Final = ("store", "directory", "inbox", "media", "encryption_keys", "attempts", "limiter")
 """The ports that DynamoDB serves."""
 
 SILENT: Final[Mapping[str, float]] = {"tables silent for 9 s": 9, "tables silent for 40 s": 40}
@@ -307,6 +308,15 @@ class SimulatedEncryptionKeys(DynamoEncryptionKeys):
     def get_or_create(self, message: Message, proposed: str) -> str:
         get = partial(super().get_or_create, message, proposed)
         return self._world.call("encryption_keys.get_or_create", CHANGE, get)
+
+
+class SimulatedAttempts(InMemoryAttempts):
+    def __init__(self, world: "World") -> None:
+        super().__init__()
+        self._world = world
+
+    def add(self, records: Sequence[AttemptRecord], *, now: datetime) -> None:
+        self._world.call("attempts.add", CHANGE, partial(super().add, records, now=now))
 
 
 class SimulatedRateLimiter(InMemoryRateLimiter):

@@ -85,6 +85,7 @@ from tests.simulation.ports import (
     VENDOR_OFF,
     VERSIONS,
     WORKER_FAULTS,
+    SimulatedAttempts,
     SimulatedBus,
     SimulatedDirectory,
     SimulatedDocuments,
@@ -214,6 +215,7 @@ class World:
         self.directory = SimulatedDirectory(self)
         self.media = SimulatedMedia(self)
         self.encryption_keys = SimulatedEncryptionKeys(self)
+        self.attempts = SimulatedAttempts(self)
         self.limiter = SimulatedRateLimiter(self)
         self.inbox = SimulatedInbox(self)
         self.queue = SimulatedQueue(self)

@@ -38,6 +38,7 @@ SEND: Final = {
     "DIRECTORY_TABLE": "directory",
     "MEDIA_TABLE": "media",
     "ENCRYPTION_KEYS_TABLE": "keys",
+    "ATTEMPTS_TABLE": "attempts",
     "PROVIDER_SECRET_ARN": "arn:aws:secretsmanager:x:1:secret:p",
     "FINGERPRINT_SECRET_ARN": "arn:aws:secretsmanager:x:1:secret:f",
     "SETTINGS_PARAMETER": "settings",

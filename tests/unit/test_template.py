@@ -156,7 +156,9 @@ def test_a_table_is_on_demand_encrypted_recoverable_and_forgets_by_ttl(table: st
     own_key = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": {"Ref": "KmsKeyArn"}}
     assert properties["SSESpecification"] == {"Fn::If": ["HasOwnKey", own_key, {"Ref": "AWS::NoValue"}]}
     assert properties["DeletionProtectionEnabled"] == {"Fn::If": ["IsDeletionProtected", True, False]}
-    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    # The words of vendors about failed attempts are no record of sent messages.
+    is_recoverable = table != "AttemptsTable"
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": is_recoverable}
     assert properties["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
 
 
@@ -171,6 +173,7 @@ def test_tables_have_their_keys_and_the_due_index_carries_nothing_else() -> None
         "DirectoryTable": [("directory_key", "HASH")],
         "MediaTable": [("media_key", "HASH")],
         "EncryptionKeysTable": [("message_id", "HASH")],
+        "AttemptsTable": [("message_id", "HASH"), ("entry", "RANGE")],
     }
     assert index == {
         "IndexName": "due",
@@ -374,7 +377,7 @@ ITEMS = {"RETENTION_DAYS", "DUE_SHARDS"}
             STATE
             | QUEUE_URLS
             | ITEMS
-            | {"DIRECTORY_TABLE", "MEDIA_TABLE", "ENCRYPTION_KEYS_TABLE"}
+            | {"DIRECTORY_TABLE", "MEDIA_TABLE", "ENCRYPTION_KEYS_TABLE", "ATTEMPTS_TABLE"}
             | {"FINGERPRINT_SECRET_ARN", "SETTINGS_PARAMETER", "EVENT_BUS_NAME", "WEBHOOK_BASE_URL", "LEASE_SECONDS"},
         ),
         (
@@ -446,6 +449,7 @@ GOLDEN = {
     | table("Directory", "BatchGetItem", "UpdateItem")
     | table("Media", "BatchGetItem", "PutItem", "DeleteItem")
     | table("EncryptionKeys", "UpdateItem")
+    | table("Attempts", "PartiQLInsert")
     | pairs("EventBus.Arn", "events:PutEvents")
     | pairs(SETTINGS, "ssm:GetParameter")
     | pairs("ProviderSecret.Id", "secretsmanager:GetSecretValue")
@@ -577,6 +581,14 @@ def test_no_function_may_read_an_encryption_key_back() -> None:
     assert granted & pairs("EncryptionKeysTable.Arn", *(f"dynamodb:{action}" for action in reading)) == set()
 
 
+def test_the_only_permission_on_failed_attempts_is_that_of_send_to_insert() -> None:
+    granted = {
+        (role, *pair) for role in ROLES for pair in permissions_of(role) if "AttemptsTable" in json.dumps(pair[1])
+    }
+
+    assert granted == {("SendRole", *pair) for pair in table("Attempts", "PartiQLInsert")}
+
+
 def test_no_permission_has_a_wildcard_or_scans() -> None:
     granted = set().union(*(permissions_of(role) for role in ROLES)) - STREAMS
 
@@ -699,6 +711,7 @@ def test_the_outputs_have_the_names_that_callers_rely_on() -> None:
         "ProviderSecretArn",
         "SettingsParameterName",
         "EncryptionKeysTableName",
+        "AttemptsTableName",
     }
 
 

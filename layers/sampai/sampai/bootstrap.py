@@ -66,6 +66,7 @@ def telemetry() -> PowertoolsTelemetry:
 
 @cache
 def send_service() -> "SendService":
+    from sampai.adapters.attempts import DynamoAttempts
     from sampai.adapters.encryption_keys import DynamoEncryptionKeys
     from sampai.adapters.media import DynamoMedia
     from sampai.adapters.rate_limiter import DynamoRateLimiter
@@ -94,6 +95,7 @@ def send_service() -> "SendService":
                 table=environment.encryption_keys_table,
                 retention=timedelta(days=environment.retention_days),
             ),
+            attempts=DynamoAttempts(dynamodb, table=environment.attempts_table),
         ),
         per_recipient=pipeline.RecipientStores(eligibility=directory, suppression_list=directory, quotas=directory),
         transport=HttpTransport(),

@@ -39,6 +39,7 @@ class SendEnvironment(Environment):
     directory_table: str
     media_table: str
     encryption_keys_table: str
+    attempts_table: str
     provider_secret_arn: str
     fingerprint_secret_arn: str
     settings_parameter: str

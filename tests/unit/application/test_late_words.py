@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from sampai.domain.failure import Failure, Reason
+from sampai.domain.failure import ACTIONS, Failure, Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.status import Source, Status
 from tests.covers import covers
@@ -107,7 +107,7 @@ def test_the_failure_of_a_refusal_counts_once_no_receipt_has_replaced_it_for_ten
 
     message = panel.app.message()
     assert statuses(message) == [Status.SENDING, Status.UNKNOWN, Status.ACCEPTED, Status.UNDELIVERED]
-    assert message.failure == Failure(reason=Reason.PROVIDER_ERROR)
+    assert message.failure == Failure(reason=Reason.PROVIDER_ERROR, detail=ACTIONS[Reason.PROVIDER_ERROR])
     assert message.history[-1].at - message.history[0].at == timedelta(minutes=10)
     assert panel.accepted == [("smsnoc", RECIPIENTS["smsnoc"][1:])]
 
@@ -190,7 +190,7 @@ def test_a_receipt_of_failure_counts_at_once() -> None:
     panel.follow(hours=72)
 
     assert panel.polled_at == [60]
-    assert panel.app.message().failure == Failure(reason=Reason.UNREACHABLE)
+    assert panel.app.message().failure == Failure(reason=Reason.UNREACHABLE, detail=ACTIONS[Reason.UNREACHABLE])
 
 
 @pytest.mark.parametrize(("seconds", "polls"), [(0, [60]), (20, [60]), (86_400, [60, 86_400])])

@@ -54,6 +54,15 @@ def test_encrypted_messages_do_not_share_a_bulk_call(other: Message, is_shared: 
     assert (SMSPOH.batch_key(message()) == SMSPOH.batch_key(other)) is is_shared
 
 
+def test_refusal_in_a_bulk_has_its_own_words() -> None:
+    entries = [{"status": False, "message": text} for text in ("Invalid Sender ID", "Invalid number")]
+
+    outcomes = SMSPOH.parse_send_many(answer(entries), [message(0), message(1)])
+
+    words = [outcome.vendor_words for outcome in outcomes if isinstance(outcome, NotTaken)]
+    assert words == ["Invalid Sender ID", "Invalid number"]
+
+
 def test_encrypted_message_without_a_stored_key_is_not_sent() -> None:
     encrypted = message(provider_options={"smspoh": {"encrypt": True}})
 

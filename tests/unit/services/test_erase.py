@@ -10,9 +10,10 @@ from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Message, Text
 from sampai.domain.status import Status
 from sampai.services.erase import Erased, EraseService
+from sampai.services.ports.attempts import AttemptRecord
 from sampai.services.ports.runtime import UnavailableError
 from tests.covers import covers
-from tests.fakes import START, FixedClock, InMemoryEncryptionKeys, InMemoryStore
+from tests.fakes import START, FixedClock, InMemoryAttempts, InMemoryEncryptionKeys, InMemoryStore
 from tests.harness.application import (
     RECIPIENTS,
     Application,
@@ -44,6 +45,10 @@ def message(message_id: str, **changes: Any) -> Message:
         occurred_at=START,
     )
     return replace(plain, **changes)
+
+
+def attempt(message_id: str) -> AttemptRecord:
+    return AttemptRecord(message_id=message_id, attempt=1, attempt_id="a-1", provider="nusasms", outcome="unknown")
 
 
 class PersonalData:
@@ -89,10 +94,18 @@ class PersonalData:
 
 
 def eraser(
-    store: InMemoryStore, keys: InMemoryEncryptionKeys, personal_data: PersonalData | None = None
+    store: InMemoryStore,
+    keys: InMemoryEncryptionKeys,
+    personal_data: PersonalData | None = None,
+    attempts: InMemoryAttempts | None = None,
 ) -> EraseService:
-    personal_data = personal_data or PersonalData(store)
-    return EraseService(personal_data=personal_data, messages=store, encryption_keys=keys, clock=FixedClock())
+    return EraseService(
+        personal_data=personal_data or PersonalData(store),
+        messages=store,
+        encryption_keys=keys,
+        attempts=attempts or InMemoryAttempts(),
+        clock=FixedClock(),
+    )
 
 
 class Tables:
@@ -101,7 +114,8 @@ class Tables:
         self.store.messages = {stored.message_id: stored for stored in messages}
         self.keys = InMemoryEncryptionKeys()
         self.personal_data = PersonalData(self.store)
-        self.service = eraser(self.store, self.keys, self.personal_data)
+        self.attempts = InMemoryAttempts()
+        self.service = eraser(self.store, self.keys, self.personal_data, self.attempts)
 
 
 @pytest.mark.parametrize(
@@ -195,6 +209,7 @@ def test_every_table_is_erased_and_other_people_keep_everything() -> None:
     tables = Tables(message("m-1"), neighbour)
     tables.personal_data.files = ["m-1", "m-2", "m-1"]
     tables.keys.keys = {"m-1": "key", "m-2": "key"}
+    tables.attempts.add([attempt("m-1"), attempt("m-2")], now=START)
 
     erased = tables.service.erase(NUMBER)
 
@@ -203,6 +218,7 @@ def test_every_table_is_erased_and_other_people_keep_everything() -> None:
     )
     assert tables.store.messages["m-2"] == neighbour
     assert (tables.personal_data.files, tables.keys.keys) == (["m-2"], {"m-2": "key"})
+    assert (tables.attempts.read("m-1"), tables.attempts.read("m-2")) == ([], [attempt("m-2")])
     assert (tables.personal_data.inbound, tables.personal_data.conversations) == ([OTHER], {"room-2": OTHER})
 
 

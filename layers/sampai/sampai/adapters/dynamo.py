@@ -43,6 +43,12 @@ def back_off(attempt: int, sleep: Sleep) -> None:
         sleep(0.05 * 2**attempt)
 
 
+def insert_statement(table: str, item: Item) -> Item:
+    """Return the PartiQL statement that stores an item unless its key is stored already."""
+    fields = ", ".join(f"'{name}': ?" for name in item)
+    return {"Statement": f'INSERT INTO "{table}" VALUE {{{fields}}}', "Parameters": list(item.values())}
+
+
 def to_ttl(now: datetime, retention: timedelta) -> Item:
     """Return the value of a `ttl` attribute: Unix seconds."""
     return {"N": str(int((now + retention).timestamp()))}

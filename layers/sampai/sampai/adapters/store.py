@@ -13,7 +13,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sampai.adapters.dynamo import MAX_ROUNDS, Item, back_off, get_all, to_ttl
+from sampai.adapters.dynamo import MAX_ROUNDS, Item, back_off, get_all, insert_statement, to_ttl
 from sampai.adapters.items import (
     BUFFERED_REPORT_RETENTION,
     DUE_SHARDS,
@@ -154,7 +154,7 @@ class DynamoStore:
     def _to_statement(self, write: Write) -> Item:
         match write:
             case Insert():
-                return _to_insert(self._messages, self._to_item(write.message))
+                return insert_statement(self._messages, self._to_item(write.message))
             case LinkCorrelation():
                 item = {
                     "correlation_key": {"S": write.key},
@@ -162,7 +162,7 @@ class DynamoStore:
                     "attempt": {"N": str(write.attempt)},
                     "ttl": to_ttl(self._clock(), self._retention),
                 }
-                return _to_insert(self._correlations, item)
+                return insert_statement(self._correlations, item)
             case Replace():
                 return _to_update(self._messages, self._to_item(write.before), self._to_item(write.message))
 
@@ -350,11 +350,6 @@ def _chunks(writes: Sequence[Write]) -> Iterator[list[tuple[int, Write]]]:
 
 def _key_of(write: Write) -> str:
     return write.key if isinstance(write, LinkCorrelation) else write.message.message_id
-
-
-def _to_insert(table: str, item: Item) -> Item:
-    fields = ", ".join(f"'{name}': ?" for name in item)
-    return {"Statement": f'INSERT INTO "{table}" VALUE {{{fields}}}', "Parameters": list(item.values())}
 
 
 def _to_update(table: str, before: Item, after: Item) -> Item:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from math import ceil
 from typing import Any, Final
 
-from sampai.domain.failure import Failure, Reason
+from sampai.domain.failure import Failure, Reason, detail_of_vendor
 from sampai.domain.report import Report
 from sampai.domain.segments import Encoding, segments_of
 from sampai.domain.status import Source, Status, advance
@@ -406,7 +406,8 @@ def apply_report(
             return message
         word = report.provider_status if is_news else message.provider_status
         return replace(note_cost(named, report), revision=message.revision + 1, updated_at=now, provider_status=word)
-    failure = Failure(reason=report.reason or Reason.UNREACHABLE, provider_code=report.provider_code)
+    reason = report.reason or Reason.UNREACHABLE
+    failure = Failure(reason=reason, provider_code=report.provider_code, detail=detail_of_vendor(reason))
     return _move(
         note_cost(named, report),
         status,

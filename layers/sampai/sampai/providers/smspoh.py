@@ -313,7 +313,7 @@ def _parse_entry(entry: Mapping[str, Any]) -> Outcome:
 
 
 def _parse_refusal(text: str) -> NotTaken:
-    """Return a refusal by a part of its text. The text itself may contain a number and is not stored."""
+    """Return a refusal by a part of its text. The text itself may contain a number, so `detail` does not repeat it."""
     hint = next((hint for hint in FAILURES if hint in text.lower()), None)
     reason = FAILURES[hint] if hint else Reason.PROVIDER_ERROR
     is_account = reason is Reason.INSUFFICIENT_CREDIT
@@ -322,6 +322,7 @@ def _parse_refusal(text: str) -> NotTaken:
         is_final=not is_account,
         scope=FailureScope.PROVIDER if is_account else FailureScope.MESSAGE,
         detail=f"the refusal says: {hint}" if hint else None,
+        vendor_words=text,
     )
 
 

@@ -5,7 +5,7 @@ from math import ceil
 from typing import Final
 
 from sampai.contract.settings import Settings
-from sampai.domain.failure import Failure, Reason
+from sampai.domain.failure import Failure, Reason, detail_of_vendor
 from sampai.domain.message import Category, Message, accept, fail, mark_unknown, requeue, time_waited
 from sampai.domain.outcome import FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.domain.status import Source, Status
@@ -100,7 +100,9 @@ def horizon_of(message: Message, *, settings: Settings) -> datetime:
 
 
 def _retry_or_fail(message: Message, outcome: NotTaken, *, now: datetime, settings: Settings) -> Message:
-    failure = Failure(reason=outcome.reason, provider_code=outcome.provider_code, detail=outcome.detail)
+    is_refusal = outcome.scope in (FailureScope.MESSAGE, FailureScope.PROVIDER)
+    detail = detail_of_vendor(outcome.reason, outcome.detail) if is_refusal else outcome.detail
+    failure = Failure(reason=outcome.reason, provider_code=outcome.provider_code, detail=detail)
     others = tuple(name for name in message.route if name != message.provider)
     # A provider that was not called keeps its place.
     keeps_place = outcome.scope is FailureScope.INTERNAL and not outcome.is_final

@@ -5,6 +5,7 @@ from typing import Final
 
 from sampai.domain.message import Message, erase_person
 from sampai.domain.recipient import mentions
+from sampai.services.ports.attempts import AttemptLog
 from sampai.services.ports.encryption_keys import EncryptionKeyStore
 from sampai.services.ports.messages import Messages
 from sampai.services.ports.personal_data import PersonalData
@@ -38,11 +39,13 @@ class EraseService:
         personal_data: PersonalData,
         messages: Messages,
         encryption_keys: EncryptionKeyStore,
+        attempts: AttemptLog,
         clock: Clock,
     ) -> None:
         self._personal_data = personal_data
         self._messages = messages
         self._encryption_keys = encryption_keys
+        self._attempts = attempts
         self._clock = clock
 
     def erase(self, number: str) -> Erased:
@@ -75,4 +78,5 @@ class EraseService:
 
     def _erase_message(self, message: Message) -> None:
         self._encryption_keys.delete(message.message_id)
+        self._attempts.delete(message.message_id)
         change(self._messages, message, lambda current: erase_person(current, now=self._clock()))

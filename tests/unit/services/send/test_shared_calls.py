@@ -226,6 +226,7 @@ def test_a_call_without_a_clear_answer_has_the_same_outcome_for_all_its_messages
     outcomes = dispatch(dispatcher(RecordingTransport(reply)), [attempt(1), attempt(2)])
 
     assert outcomes == [outcome, outcome]
+    assert outcomes[0] is outcomes[1], "the circuit breaker counts one object as one call"
 
 
 def test_no_call_starts_without_time_to_finish_it() -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sampai.services.circuit_breakers import CircuitBreakers
+from sampai.services.ports.attempts import AttemptLog
 from sampai.services.ports.configuration import SecretSource
 from sampai.services.ports.correlations import Correlations
 from sampai.services.ports.eligibility import EligibilityReader
@@ -19,6 +20,7 @@ from sampai.services.ports.transport import Transport
 from sampai.services.reports import Reports
 from sampai.services.send.admitter import Admitter
 from sampai.services.send.attachments import AttachmentStore
+from sampai.services.send.attempts import Attempts
 from sampai.services.send.carried_outcomes import CarriedOutcomes
 from sampai.services.send.circuits import CircuitRecorder
 from sampai.services.send.claims import Claims
@@ -44,6 +46,7 @@ class MessageStores:
     correlations: Correlations
     media: MediaStore
     encryption_keys: EncryptionKeyStore
+    attempts: AttemptLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +123,7 @@ def build_send_service(
         results=results,
         releases=Releases(messages=messages, results=results, sleep=runtime.sleep),
         outbox=outbox,
+        attempts=Attempts(log=per_message.attempts, clock=clock, telemetry=telemetry),
     )
     return SendService(
         configuration=configuration,

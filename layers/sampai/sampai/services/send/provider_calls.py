@@ -1,12 +1,13 @@
 """Send messages to a provider with one HTTP call. Every way to fail becomes an outcome."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from sampai.domain.failure import Reason
-from sampai.domain.http import HttpResponse
+from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Message
-from sampai.domain.outcome import NO_CALL, FailureScope, NotTaken, Outcome, Unknown
+from sampai.domain.outcome import NO_CALL, Exchange, FailureScope, NotTaken, Outcome, Taken, Unknown
 from sampai.providers.base import Provider
 from sampai.providers.features import SupportsBatchSend
 from sampai.providers.responses import with_refused_address
@@ -47,15 +48,15 @@ class ProviderCalls:
             request = provider.build_send(complete)
         except Exception as error:
             return self._report_build_error(provider, [message], error)
-        response = self._transport.call(request, deadline_seconds=CALL_SECONDS)
+        response, exchange = self._call(request, [complete])
         if isinstance(response, NoResponse):
-            return _outcome_without_response(response)
+            return _with_exchange(_outcome_without_response(response), exchange)
         try:
             outcome = with_refused_address(provider.parse_send(response), response)
         except Exception as error:
-            return self._report_unreadable(provider, [message], response, error)
+            return _with_exchange(self._report_unreadable(provider, [message], response, error), exchange)
         self._attachments.store_provider_key(complete, outcome)
-        return outcome
+        return _with_exchange(outcome, exchange)
 
     def send_many(self, provider: SupportsBatchSend, messages: Sequence[Message]) -> list[Outcome]:
         """Send several messages in one call and return their outcomes in order. Never raises."""
@@ -63,16 +64,31 @@ class ProviderCalls:
             request = provider.build_send_many(messages)
         except Exception as error:
             return [self._report_build_error(provider, messages, error)] * len(messages)
-        response = self._transport.call(request, deadline_seconds=CALL_SECONDS)
+        response, exchange = self._call(request, messages)
         if isinstance(response, NoResponse):
-            return [_outcome_without_response(response)] * len(messages)
+            return [_with_exchange(_outcome_without_response(response), exchange)] * len(messages)
         try:
             outcomes = [with_refused_address(o, response) for o in provider.parse_send_many(response, messages)]
         except Exception as error:
-            return [self._report_unreadable(provider, messages, response, error)] * len(messages)
+            unreadable = self._report_unreadable(provider, messages, response, error)
+            return [_with_exchange(unreadable, exchange)] * len(messages)
         if len(outcomes) != len(messages):
-            return [Unknown(why=f"{len(outcomes)} outcomes for {len(messages)} messages")] * len(messages)
-        return outcomes
+            outcomes = [Unknown(why=f"{len(outcomes)} outcomes for {len(messages)} messages")] * len(messages)
+        # Messages with the same outcome object keep one, because the circuit breaker counts it as one call.
+        complete = {id(outcome): _with_exchange(outcome, exchange) for outcome in outcomes}
+        return [complete[id(outcome)] for outcome in outcomes]
+
+    def _call(self, request: HttpRequest, messages: Sequence[Message]) -> tuple[HttpResponse | NoResponse, Exchange]:
+        began_at = self._clock()
+        response = self._transport.call(request, deadline_seconds=CALL_SECONDS)
+        return response, Exchange(
+            began_at=began_at,
+            ended_at=self._clock(),
+            http_status=None if isinstance(response, NoResponse) else response.status,
+            body=b"" if isinstance(response, NoResponse) else response.body,
+            request=request,
+            messages=tuple(messages),
+        )
 
     def _report_build_error(self, provider: Provider, messages: Sequence[Message], error: Exception) -> Outcome:
         """Log a bug of ours. In a shared call one message may have caused it, so each is retried alone."""
@@ -96,6 +112,11 @@ class ProviderCalls:
             error=type(error).__name__,
         )
         return Unknown(why=f"unreadable answer, HTTP {response.status}")
+
+
+def _with_exchange(outcome: Outcome, exchange: Exchange) -> Outcome:
+    """Return the outcome with its call. That of an accepted message is not recorded."""
+    return outcome if isinstance(outcome, Taken) else replace(outcome, exchange=exchange)
 
 
 def _outcome_without_response(response: NoResponse) -> Outcome:

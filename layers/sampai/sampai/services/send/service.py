@@ -8,6 +8,7 @@ from sampai.services.deadline import Deadline
 from sampai.services.ports.runtime import Clock, Remaining, UnavailableError
 from sampai.services.ports.telemetry import Telemetry
 from sampai.services.send.admitter import Admitter
+from sampai.services.send.attempts import Attempts
 from sampai.services.send.batch import Batch, Record
 from sampai.services.send.carried_outcomes import CarriedOutcomes
 from sampai.services.send.circuits import CircuitRecorder
@@ -38,6 +39,7 @@ class Stages:
     results: Results
     releases: Releases
     outbox: Outbox
+    attempts: Attempts
 
 
 class SendService:
@@ -86,6 +88,7 @@ class SendService:
         ):
             self._run(stage, batch)
         self._redelivery.postpone(record for record in records if record.record_id in batch.affected_by_outage)
+        stages.attempts.record(batch)  # last, because no message depends on it
         return [record.record_id for record in records if record.record_id in batch.unfinished]
 
     def _prepare_batch(self, records: Sequence[Record], configuration: Configuration, deadline: Deadline) -> Batch:
