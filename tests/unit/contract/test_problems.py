@@ -45,6 +45,23 @@ def test_all_wrong_fields_are_named_and_counted() -> None:
     )
 
 
+def test_all_fields_that_do_not_fit_together_are_named_and_counted() -> None:
+    document = good(
+        channel="email",
+        recipient=None,
+        room_id="room-1",
+        audience={"lists": ["a"]},
+        send_at="2026-11-22T10:00:00Z",
+        expires_at="2026-11-22T09:00:00Z",
+    )
+
+    assert detail_of(document) == (
+        "4 problems: content.type: email, and only that, on the channel email; "
+        "audience: cannot be combined with recipient or room_id; room_id: whatsapp_official only; "
+        "expires_at: must be after send_at"
+    )
+
+
 def test_number_of_named_problems_is_limited_and_the_others_are_counted() -> None:
     detail = detail_of(good(**{f"x{letter}{other}": VALUE for letter in "abcdefghij" for other in "abcdefghij"}))
 

@@ -53,9 +53,9 @@ _RULES: Final[Mapping[str, str]] = {
 """Our words for pydantic's types of errors."""
 
 
-def broken_rule(text: str) -> PydanticCustomError:
-    """Return the error of a rule of our own, for a validator to raise. The text must not contain the value."""
-    return PydanticCustomError(RULE, "{text}", {"text": text})
+def broken_rule(*texts: str) -> PydanticCustomError:
+    """Return the error of one or more rules of our own, for a validator to raise. No text may contain the value."""
+    return PydanticCustomError(RULE, "{text}", {"text": "; ".join(texts), "count": len(texts)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +88,9 @@ def describe(error: ValidationError, *, known: frozenset[str] = frozenset(), hid
     parents = {problem["loc"][:depth] for problem in found for depth in range(1, len(problem["loc"]))}
     problems = [problem for problem in found if problem["loc"] not in parents]
     texts = [_explain(problem, known, hides_names=hides_names) for problem in problems[:MAX_NAMED]]
-    if len(problems) == 1:
-        return texts[0]
+    count = sum(problem.get("ctx", {}).get("count", 1) for problem in problems)
     more = f"; and {len(problems) - MAX_NAMED} more" if len(problems) > MAX_NAMED else ""
-    return f"{len(problems)} problems: {'; '.join(texts)}{more}"
+    return (f"{count} problems: " if count > 1 else "") + "; ".join(texts) + more
 
 
 def _explain(problem: ErrorDetails, known: frozenset[str], *, hides_names: bool) -> str:

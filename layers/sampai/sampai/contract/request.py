@@ -5,6 +5,7 @@ import hmac
 import json
 import re
 from base64 import b64decode
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -397,26 +398,26 @@ class SendRequest(_Document):
         return sender
 
     @model_validator(mode="after")
-    def _has_content_of_its_channel(self) -> "SendRequest":
+    def _fits_together(self) -> "SendRequest":
+        if broken := [*self._content_problems(), *self._destination_problems(), *self._time_problems()]:
+            raise broken_rule(*broken)
+        return self
+
+    def _content_problems(self) -> Iterator[str]:
         if isinstance(self.content, EmailContent) is not (self.channel is Channel.EMAIL):
-            raise broken_rule("content.type: email, and only that, on the channel email")
-        return self
+            yield "content.type: email, and only that, on the channel email"
 
-    @model_validator(mode="after")
-    def _has_one_destination(self) -> "SendRequest":
+    def _destination_problems(self) -> Iterator[str]:
         if self.audience is not None and (self.recipient is not None or self.room_id is not None):
-            raise broken_rule("audience: cannot be combined with recipient or room_id")
+            yield "audience: cannot be combined with recipient or room_id"
         if self.room_id is not None and self.channel is not Channel.WHATSAPP_OFFICIAL:
-            raise broken_rule("room_id: whatsapp_official only")
+            yield "room_id: whatsapp_official only"
         if self.recipient is None and self.audience is None and self.room_id is None:
-            raise broken_rule("recipient: required, unless audience or room_id is given")
-        return self
+            yield "recipient: required, unless audience or room_id is given"
 
-    @model_validator(mode="after")
-    def _in_order(self) -> "SendRequest":
+    def _time_problems(self) -> Iterator[str]:
         if self.send_at and self.expires_at and self.expires_at <= self.send_at:
-            raise broken_rule("expires_at: must be after send_at")
-        return self
+            yield "expires_at: must be after send_at"
 
     def fingerprint(self, key: bytes) -> str:
         """Return a keyed digest of the request: equal for equal requests, and useless without the key.
