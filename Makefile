@@ -22,7 +22,7 @@ EMULATOR := .venv-emulator/.installed
 AUDIT := .venv-audit/.installed
 PIP_INSTALL := -m pip install -qq --no-deps --require-hashes --requirement
 
-.PHONY: help demo up down test test-covered test-uncovered check simulate fuzz mutants chaos outages rude iam bench cost scale audit docs format hooks sizes deploy smoke webhooks erase consent sam-local lock release-notes clean
+.PHONY: help demo up down test test-covered test-uncovered check simulate fuzz mutants chaos outages rude iam bench cost scale audit docs site format hooks sizes deploy smoke webhooks erase consent sam-local lock release-notes clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,7 +55,10 @@ test-uncovered:
 TEMPLATES := template.yaml network.yaml $(wildcard examples/*.yaml)
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
 
-check: $(DEV) ## run the static half of `make test`: ruff, mypy, cfn-lint, sam validate, lint of the GitHub files, import directions
+# Not --quiet: it would also hide the warnings from --strict. The variable turns off an advertisement.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+check: $(DEV) ## run the static half of `make test`: ruff, mypy, cfn-lint, sam validate, lint of the GitHub files, site, import directions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -67,6 +70,7 @@ check: $(DEV) ## run the static half of `make test`: ruff, mypy, cfn-lint, sam v
 	$(SCHEMA) vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(BIN)/zizmor --quiet --offline --strict-collection .github .pre-commit-config.yaml
 	$(BIN)/pre-commit validate-config .pre-commit-config.yaml
+	$(MKDOCS)
 	$(BIN)/python -m pytest -q tests/unit/test_architecture.py
 
 simulate: $(DEV) ## simulate every schedule with one fault and N random ones with several: make simulate N=100000 SEED=1
@@ -116,6 +120,10 @@ audit: $(AUDIT) ## look for known vulnerabilities: checkov on the templates, pip
 
 docs: $(DEV) ## generate the pages of docs/reference that follow from the code
 	$(BIN)/python -m docs.generate
+
+site: $(DEV) ## build the documentation as a site that works without a server and without the internet
+	@$(MKDOCS)
+	@echo "Open .local/site/index.html in a browser."
 
 format: $(DEV) ## fix and format the code with ruff
 	$(BIN)/ruff check --fix .

@@ -3,19 +3,14 @@
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import reduce
-from operator import or_
 from pathlib import Path
-from types import UnionType
-from typing import Any, Final, get_args, get_type_hints, is_typeddict
+from typing import Any, Final
 from unicodedata import name as name_of
 
-from pydantic import BaseModel, TypeAdapter
-from typing_extensions import TypedDict
-
-from sampai.contract.events import MessageReceived, MessageStatusChanged, RequestRejected
-from sampai.contract.request import CancelRequest, OptInRequest, OptOutRequest, SendRequest
-from sampai.contract.settings import Settings, default_settings
+from docs.apis import asyncapi, openapi
+from docs.client_types import java, typescript
+from docs.schemas import schemas_by_name
+from sampai.contract.settings import default_settings
 from sampai.domain.status import Source, Status
 from sampai.domain.typography import REPLACEMENTS
 from sampai.providers.base import CONTENT_TYPES, Provider
@@ -23,7 +18,6 @@ from sampai.providers.features import SupportsListing, SupportsLookup, SupportsR
 from sampai.providers.registry import PROVIDERS, load
 
 REFERENCE: Final = Path(__file__).parent / "reference"
-DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 NOTICE: Final = "<!-- Written by `python -m docs.generate` from the code. Do not edit. -->"
 
 Row = Sequence[object]
@@ -53,6 +47,10 @@ def pages() -> dict[str, str]:
     """Return the text of each generated file by its path within docs/reference."""
     schemas = {f"schemas/{name}.json": _json(schema) for name, schema in schemas_by_name().items()}
     return schemas | {
+        "asyncapi.json": _json(asyncapi()),
+        "openapi.json": _json(openapi()),
+        "types/sampai.ts": typescript(),
+        "types/Sampai.java": java(),
         "capabilities.md": _capabilities(),
         "statuses.md": _statuses(),
         "settings.md": _settings(),
@@ -63,19 +61,20 @@ def pages() -> dict[str, str]:
 def stale() -> list[str]:
     """Return the paths, within docs/reference, of files that are missing, outdated or no longer generated."""
     wanted = pages()
-    leftover = [f"schemas/{file.name}" for file in (REFERENCE / "schemas").glob("*")]
+    leftover = [f"{folder}/{file.name}" for folder in ("schemas", "types") for file in (REFERENCE / folder).glob("*")]
     return sorted(path for path in {*wanted, *leftover} if _present(path) != wanted.get(path))
 
 
 def write() -> None:
-    """Write the stale files, and delete schemas that are no longer generated."""
+    """Write the stale files, and delete schemas and types that are no longer generated."""
+    wanted = pages()
     for path in stale():
         file = REFERENCE / path
-        if path not in pages():
+        if path not in wanted:
             file.unlink()
             continue
         file.parent.mkdir(exist_ok=True)
-        file.write_text(pages()[path], encoding="utf-8")
+        file.write_text(wanted[path], encoding="utf-8")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -94,53 +93,6 @@ def main(arguments: Sequence[str]) -> int:
 def _present(path: str) -> str | None:
     file = REFERENCE / path
     return file.read_text(encoding="utf-8") if file.exists() else None
-
-
-# --- schemas --------------------------------------------------------------------------------------------------------
-
-
-def schemas_by_name() -> dict[str, dict[str, Any]]:
-    """Return the JSON Schemas of the public documents."""
-    return {
-        "send-request": _of_model(SendRequest),
-        "cancel-request": _of_model(CancelRequest),
-        "opt-out-request": _of_model(OptOutRequest),
-        "opt-in-request": _of_model(OptInRequest),
-        "settings": _without_required(_of_model(Settings)),
-        "message-status-changed": _of_event(MessageStatusChanged),
-        "message-received": _of_event(MessageReceived),
-        "request-rejected": _of_event(RequestRejected),
-    }
-
-
-def _of_model(model: type[BaseModel]) -> dict[str, Any]:
-    return {"$schema": DIALECT, **model.model_json_schema()}
-
-
-def _of_event(shape: Any) -> dict[str, Any]:
-    """Return the schema of an event. It allows more fields, because later versions may add some."""
-    return {"$schema": DIALECT, **TypeAdapter(_portable(shape)).json_schema()}
-
-
-def _portable(hint: Any) -> Any:
-    """Return a TypedDict of typing_extensions, as pydantic requires before Python 3.12."""
-    if isinstance(hint, UnionType):
-        return reduce(or_, map(_portable, get_args(hint)))
-    if not is_typeddict(hint):
-        return hint
-    fields = {name: _portable(field) for name, field in get_type_hints(hint).items()}
-    portable = TypedDict(hint.__name__, fields)  # type: ignore[misc]
-    portable.__doc__ = hint.__doc__
-    return portable
-
-
-def _without_required(schema: Any) -> Any:
-    """Return a schema without required fields, because an operator's document is merged over the defaults."""
-    if isinstance(schema, list):
-        return [_without_required(entry) for entry in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {name: _without_required(value) for name, value in schema.items() if name != "required"}
 
 
 def _json(document: Any) -> str:

@@ -8,6 +8,7 @@ from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Channel, Message
 from sampai.domain.outcome import Outcome, Unknown
 from sampai.domain.report import Report
+from sampai.domain.webhook_fields import WebhookFields
 from sampai.providers.base import Capabilities, Provider, ProviderConfig
 from sampai.providers.features import SupportsAccountChecks, SupportsLookup
 from tests.conformance.features import FEATURES, feature_faults, methods_of
@@ -18,7 +19,7 @@ WITH_WEBHOOKS = Capabilities(
     countries=frozenset(),
     credentials=frozenset(),
     max_characters=1,
-    webhooks=frozenset({"receipt"}),
+    webhooks={"receipt": WebhookFields(deciding=("id", "status"))},
     max_batch_size=2,
     key_option="key",
 )

@@ -9,7 +9,7 @@ from functools import cache, partial
 from importlib import import_module
 from itertools import product
 from typing import Any, Final
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import parse_qsl, unquote_plus, urlencode
 
 import pytest
 
@@ -21,6 +21,7 @@ from sampai.domain.message import Category, Content, Email, Media, Text, text_of
 from sampai.domain.outcome import NotTaken, Outcome, Taken, Unknown
 from sampai.domain.report import Report
 from sampai.domain.template import Template
+from sampai.domain.webhook_fields import read_fields
 from sampai.providers.base import CONTENT_TYPES, Provider
 from sampai.providers.features import (
     SupportsAccountChecks,
@@ -559,7 +560,7 @@ def test_declared_features_have_cases_and_the_others_are_not_implemented(name: s
     assert (cases.lookup is not None, bool(cases.lookup_answers)) == (can_look_up, can_look_up)
     assert (bool(cases.list_requests), bool(cases.list_answers)) == (can_list, can_list)
     assert (bool(cases.many_sends), bool(cases.many_answers)) == (issubclass(api, SupportsBatchSend),) * 2
-    assert {webhook.kind for webhook in cases.webhooks} == api.capabilities.webhooks
+    assert {webhook.kind for webhook in cases.webhooks} == api.capabilities.webhooks.keys()
 
 
 @by_provider
@@ -633,6 +634,13 @@ def parse_webhook(name: str, kind: str, request: WebhookRequest) -> tuple[Report
 @each("webhooks")
 def test_a_genuine_webhook_is_read(name: str, case: Webhook) -> None:
     assert parse_webhook(name, case.kind, case.request) == case.reports
+
+
+@each("webhooks")
+def test_a_webhook_is_read_by_its_declared_fields_alone(name: str, case: Webhook) -> None:
+    fields = read_fields(case.request, APIS[name].capabilities.webhooks[case.kind])
+
+    assert parse_webhook(name, case.kind, WebhookRequest(method="GET", query=urlencode(fields))) == case.reports
 
 
 @each("webhooks")

@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from docs.generate import REFERENCE
+from docs.schemas import version
 from sampai.contract.events import Event, message_received, request_rejected, status_changed
 from sampai.contract.request import CancelRequest, OptInRequest, OptOutRequest, SendRequest, parse_request
 from sampai.contract.settings import BrokenSettingsError, parse_settings
@@ -40,6 +41,23 @@ NAMES = sorted(file.stem for file in (REFERENCE / "schemas").glob("*.json"))
 @pytest.mark.parametrize("name", NAMES)
 def test_schema_is_valid(name: str) -> None:
     Draft202012Validator.check_schema(schema(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_schema_has_an_identity_a_version_and_valid_examples(name: str) -> None:
+    published = schema(name)
+    validator = Draft202012Validator(published, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+    assert (published["$id"], published["version"]) == (f"urn:sampai:{version()}:{name}", version())
+    assert published["examples"]
+    assert [error.message for example in published["examples"] for error in validator.iter_errors(example)] == []
+
+
+@pytest.mark.parametrize("name", ["message-status-changed", "message-received", "request-rejected"])
+def test_every_field_of_an_event_is_described_or_has_its_words(name: str) -> None:
+    fields = schema(name)["properties"]
+
+    assert [field for field, rule in fields.items() if not {"description", "enum"} & rule.keys()] == []
 
 
 # --- requests ---------------------------------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ from sampai.domain.message import Category, Message, OnUnknown, queue, requeue
 from sampai.domain.outcome import NotTaken, Outcome, Taken
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
+from sampai.domain.webhook_fields import WebhookFields
 from sampai.providers import features, responses, smsnoc, smspoh
 from sampai.providers.nomsa import common as nomsa_common
 from sampai.providers.nomsa import email as nomsa_email
@@ -867,7 +868,9 @@ def _(planter: Planter) -> None:
         webhook_fields,
         "read_fields",
         lambda original: (
-            lambda request, *, deciding, others: original(request, deciding=(), others=(*deciding, *others))
+            lambda request, wanted: original(
+                request, WebhookFields(deciding=(), others=(*wanted.deciding, *wanted.others))
+            )
         ),
     )
 

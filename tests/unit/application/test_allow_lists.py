@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sampai.contract.problems import notation_hint
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.inbound import Conversation
 from sampai.domain.quotas import Limit
@@ -243,7 +244,7 @@ def test_a_recipient_must_be_one_ascii_number_or_the_request_is_invalid_and_not_
 
     app.send(request(recipient=recipient))
 
-    detail = "recipient: must be exactly one E.164 number: + and 7 to 15 ASCII digits"
+    detail = "recipient: must be exactly one E.164 number: + and 7 to 15 ASCII digits" + notation_hint(recipient)
     assert app.message().failure == Failure(reason=Reason.INVALID_REQUEST, detail=detail)
     assert app.transport.requests == []
     assert app.directory.counts == {}

@@ -178,11 +178,11 @@ def test_repr_of_a_request_shows_neither_number_nor_text_nor_file(body: str) -> 
 
 A_URL = "content.media_url: must be an https URL in ASCII, without credentials or spaces"
 BASE64 = "content.media_base64: must be base64 with padding, without line breaks"
-FILE_PATTERN = r"String should match pattern '^[^/\\\x00-\x1f\x7f-\x9f\"]{1,128}$'"
-FILE_NAME = f"content.file_name: {FILE_PATTERN}"
+FILE_RULE = 'must be 1 to 128 characters, none of them /, \\, " or a control character'
+FILE_NAME = f"content.file_name: {FILE_RULE}"
 TYPES = "content: type must be text, media, template or email"
-LISTS = r"audience.lists.…: String should match pattern '^[^\x00-\x1f\x7f,]{1,100}$'"
-CONVERSATION = "room_id: String should match pattern '^[A-Za-z0-9-]{1,64}$'"
+LISTS = "audience.lists.1: must be 1 to 100 characters, none of them a comma or a control character"
+CONVERSATION = "room_id: must be 1 to 64 of A-Z a-z 0-9 -"
 E164 = "must be exactly one E.164 number: + and 7 to 15 ASCII digits"
 ADDRESS = "must be exactly one e-mail address in ASCII, of at most 254 characters"
 LINE = "content.subject: must be one line without control characters"
@@ -207,13 +207,13 @@ BAD: list[tuple[str, str, str]] = [
     ("a host that normalises to another", media(media_url=f"https://{VALUE}℀.example/"), A_URL),
     ("brackets around no address", media(media_url=f"https://[{VALUE}]/"), A_URL),
     ("half a bracket", media(media_url=f"https://[{VALUE}"), A_URL),
-    ("a number as URL", media(media_url=8412), "content.media_url: Input should be a valid string"),
+    ("a number as URL", media(media_url=8412), "content.media_url: must be a text"),
     (
         "a long URL",
         media(media_url="https://a.example/" + VALUE * 200),
-        "content.media_url: String should have at most 2048 characters",
+        "content.media_url: must have at most 2048 characters",
     ),
-    ("an empty file", file(""), "content.media_base64: String should have at least 4 characters"),
+    ("an empty file", file(""), "content.media_base64: must have at least 4 characters"),
     ("nothing but padding", file("===="), BASE64),
     ("padding missing", file("AAECA"), BASE64),
     ("padding in the middle", file("AA==AAEC"), BASE64),
@@ -226,7 +226,7 @@ BAD: list[tuple[str, str, str]] = [
     ("a newline behind the name", file(file_name=f"{VALUE}\n"), FILE_NAME),
     ("no name", file(file_name=""), FILE_NAME),
     ("a long name", file(file_name=VALUE * 12), FILE_NAME),
-    ("an empty caption", media(caption=""), "content.caption: String should have at least 1 character"),
+    ("an empty caption", media(caption=""), "content.caption: must not be empty"),
     ("a text with a file", media(text=VALUE), "content.text: unknown field"),
     ("a field that is somebody's text", media(**{VALUE: 1}), "content.…: unknown field"),
     ("an unknown kind", request(content={"type": VALUE, "text": VALUE}), TYPES),
@@ -235,17 +235,17 @@ BAD: list[tuple[str, str, str]] = [
     ("a list as kind", request(content={"type": ["media"]}), TYPES),
     ("a bare text", request(content=VALUE), TYPES),
     ("a list of contents", request(content=[{"type": "text", "text": VALUE}]), TYPES),
-    ("no template", template(template_id=None), "content.template_id: Field required"),
-    ("an empty template", template(template_id=""), "content.template_id: String should have at least 1 character"),
+    ("no template", template(template_id=None), "content.template_id: required"),
+    ("an empty template", template(template_id=""), "content.template_id: must not be empty"),
     (
         "a long template",
         template(template_id=VALUE * 12),
-        "content.template_id: String should have at most 128 characters",
+        "content.template_id: must have at most 128 characters",
     ),
     (
         "an empty name",
         template(recipient_name=""),
-        "content.recipient_name: String should have at least 1 character",
+        "content.recipient_name: must not be empty",
     ),
     ("a text as parameters", template(parameters=VALUE), "content.parameters: must be an object"),
     ("numbers as parameters", template(parameters=[8412]), "content.parameters: body: must be an object"),
@@ -283,7 +283,7 @@ BAD: list[tuple[str, str, str]] = [
     ("a line break behind the address", email(f"{VALUE}@a.kh\n"), f"recipient: {ADDRESS}"),
     ("a header in the address", email(f"a@a.kh\r\nBcc: {VALUE}@a.kh"), f"recipient: {ADDRESS}"),
     ("an address that is too long", email(f"a@{'a.' * 126}{VALUE}"), f"recipient: {ADDRESS}"),
-    ("an address as a number", email(8412), "recipient: Input should be a valid string"),
+    ("an address as a number", email(8412), "recipient: must be a text"),
     ("an e-mail to nobody", email(None), "recipient: required, unless audience or room_id is given"),
     ("a label for a From address", email(sender=VALUE), SENDER),
     ("a header in the From address", email(sender=f"Sok\nBcc: {VALUE}@a.kh <a@a.kh>"), SENDER),
@@ -292,43 +292,43 @@ BAD: list[tuple[str, str, str]] = [
     ("a label of another script", request(sender="ក្រសួង"), "sender: must be 1 to 64 printable ASCII characters"),
     ("an e-mail on SMS", email(NUMBER, channel="sms"), CHANNEL),
     ("a text on e-mail", request(recipient="a@a.kh", channel="email"), CHANNEL),
-    ("no subject", email(subject=None), "content.subject: Field required"),
-    ("an empty subject", email(subject=""), "content.subject: String should have at least 1 character"),
-    ("a long subject", email(subject=VALUE * 24), "content.subject: String should have at most 255 characters"),
+    ("no subject", email(subject=None), "content.subject: required"),
+    ("an empty subject", email(subject=""), "content.subject: must not be empty"),
+    ("a long subject", email(subject=VALUE * 24), "content.subject: must have at most 255 characters"),
     ("a header in the subject", email(subject=f"x\r\nBcc: {VALUE}@a.kh"), LINE),
     ("a NUL in the subject", email(subject=f"x\x00{VALUE}"), LINE),
     ("a line of another standard", email(subject=f"x\u2028{VALUE}"), LINE),
-    ("no body", email(body=None), "content.body: Field required"),
-    ("an empty body", email(body=""), "content.body: String should have at least 1 character"),
-    ("a list to reply to", email(reply_to=["a@a.kh"]), "content.reply_to: Input should be a valid string"),
+    ("no body", email(body=None), "content.body: required"),
+    ("an empty body", email(body=""), "content.body: must not be empty"),
+    ("a list to reply to", email(reply_to=["a@a.kh"]), "content.reply_to: must be a text"),
     ("a name to reply to", email(reply_to=f"Sok <{VALUE}@a.kh>"), f"content.reply_to: {ADDRESS}"),
-    ("a copy to a text", email(cc=f"{VALUE}@a.kh"), "content.cc: Input should be a valid array"),
-    ("a copy to a list in one", email(cc=[f"{VALUE}@a.kh;b@a.kh"]), f"content.cc.…: {ADDRESS}"),
-    ("a copy with a header", email(bcc=["a@a.kh", f"b@a.kh\r\nX: {VALUE}"]), f"content.bcc.…: {ADDRESS}"),
+    ("a copy to a text", email(cc=f"{VALUE}@a.kh"), "content.cc: must be a list"),
+    ("a copy to a list in one", email(cc=[f"{VALUE}@a.kh;b@a.kh"]), f"content.cc.0: {ADDRESS}"),
+    ("a copy with a header", email(bcc=["a@a.kh", f"b@a.kh\r\nX: {VALUE}"]), f"content.bcc.1: {ADDRESS}"),
     (
         "too many copies",
         email(bcc=[f"{VALUE}@a.kh"] * 21),
-        "content.bcc: Tuple should have at most 20 items after validation, not 21",
+        "content.bcc: must have at most 20 entries",
     ),
     (
         "too many files",
         email(attachments=[{"file_name": VALUE, "content_base64": "AA=="}] * 11),
-        "content.attachments: Tuple should have at most 10 items after validation, not 11",
+        "content.attachments: must have at most 10 entries",
     ),
     (
         "a file without a name of its own",
         email(attachments=[{"content_base64": "AA=="}]),
-        "content.attachments.….file_name: Field required",
+        "content.attachments.0.file_name: required",
     ),
     (
         "a header in the name of a file",
         email(attachments=[{"file_name": f"a\r\n{VALUE}", "content_base64": "AA=="}]),
-        f"content.attachments.….file_name: {FILE_PATTERN}",
+        f"content.attachments.0.file_name: {FILE_RULE}",
     ),
     (
         "a file that is no base64",
         email(attachments=[{"file_name": "a", "content_base64": VALUE}]),
-        "content.attachments.….content_base64: must be base64 with padding, without line breaks",
+        "content.attachments.0.content_base64: must be base64 with padding, without line breaks",
     ),
     ("a text with an e-mail", email(text=VALUE), "content.text: unknown field"),
     ("nobody", request(recipient=None), "recipient: required, unless audience or room_id is given"),
@@ -342,18 +342,18 @@ BAD: list[tuple[str, str, str]] = [
         audience(room_id="room-1", channel="whatsapp_official"),
         "audience: cannot be combined with recipient or room_id",
     ),
-    ("an audience of a bare list", audience(audience=[VALUE]), "audience: Input should be an object"),
-    ("an audience without lists", audience(audience={}), "audience.lists: Field required"),
-    ("lists in a text", audience(audience={"lists": VALUE}), "audience.lists: Input should be a valid array"),
+    ("an audience of a bare list", audience(audience=[VALUE]), "audience: must be an object"),
+    ("an audience without lists", audience(audience={}), "audience.lists: required"),
+    ("lists in a text", audience(audience={"lists": VALUE}), "audience.lists: must be a list"),
     (
         "no list",
         audience(audience={"lists": []}),
-        "audience.lists: Tuple should have at least 1 item after validation, not 0",
+        "audience.lists: must not be empty",
     ),
     (
         "eleven lists",
         audience(audience={"lists": [VALUE] * 11}),
-        "audience.lists: Tuple should have at most 10 items after validation, not 11",
+        "audience.lists: must have at most 10 entries",
     ),
     ("a comma in a list", audience(audience={"lists": ["fine", f"{VALUE},{VALUE}"]}), LISTS),
     ("a newline in a list", audience(audience={"lists": ["fine", f"{VALUE}\n"]}), LISTS),
@@ -362,7 +362,7 @@ BAD: list[tuple[str, str, str]] = [
     (
         "a number as list",
         audience(audience={"lists": ["fine", 8412]}),
-        "audience.lists.…: Input should be a valid string",
+        "audience.lists.1: must be a text",
     ),
     ("more in an audience", audience(audience={"lists": ["fine"], VALUE: 1}), "audience.…: unknown field"),
     ("a conversation by SMS", reply(channel="sms"), "room_id: whatsapp_official only"),
@@ -372,19 +372,19 @@ BAD: list[tuple[str, str, str]] = [
     ("a conversation with a blank", reply(f"{VALUE} "), CONVERSATION),
     ("a conversation with a newline", reply("room-1\n"), CONVERSATION),
     ("a long conversation", reply("a" * 65), CONVERSATION),
-    ("a number as conversation", reply(8412), "room_id: Input should be a valid string"),
+    ("a number as conversation", reply(8412), "room_id: must be a text"),
 ]
 
 BAD_WISHES: list[tuple[str, dict[str, Any], str]] = [
-    ("no plus", {"opt_out": "85591238412"}, f"opt_out: {E164}"),
+    ("no plus", {"opt_out": "85591238412"}, f"opt_out: {E164}; put + and the country code first"),
     ("two numbers", {"opt_out": "+85591238412,+85591238413"}, f"opt_out: {E164}"),
-    ("a newline", {"opt_out": "+85591238412\n"}, f"opt_out: {E164}"),
+    ("a newline", {"opt_out": "+85591238412\n"}, f"opt_out: {E164}; leave out spaces and other separators"),
     ("two addresses", {"opt_out": "8412@a.kh,b@a.kh"}, f"opt_out: {ADDRESS}"),
     ("a name", {"opt_out": "8412 <a@a.kh>"}, f"opt_out: {ADDRESS}"),
-    ("a list", {"opt_out": ["+85591238412"]}, "opt_out: Input should be a valid string"),
-    ("nobody", {"opt_out": None}, "opt_out: Input should be a valid string"),
-    ("a number", {"opt_out": 85591238412}, "opt_out: Input should be a valid string"),
-    ("no plus, to start", {"opt_in": "85591238412"}, f"opt_in: {E164}"),
+    ("a list", {"opt_out": ["+85591238412"]}, "opt_out: must be a text"),
+    ("nobody", {"opt_out": None}, "opt_out: must be a text"),
+    ("a number", {"opt_out": 85591238412}, "opt_out: must be a text"),
+    ("no plus, to start", {"opt_in": "85591238412"}, f"opt_in: {E164}; put + and the country code first"),
     ("more to say", {"opt_in": NUMBER, "8412": VALUE}, "…: unknown field"),
     ("both wishes", {"opt_out": NUMBER, "opt_in": NUMBER}, "opt_in: unknown field"),
     ("a wish and a cancel", {"opt_in": NUMBER, "cancel": "m-9"}, "opt_in: unknown field"),

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from sampai.domain.http import BODY_LIMIT, MalformedWebhookError, WebhookRequest
-from sampai.domain.webhook_fields import read_fields
+from sampai.domain.webhook_fields import WebhookFields, read_fields
 from tests.covers import covers
 
 DECIDING: Final = ("id", "status")
@@ -15,7 +15,7 @@ OTHERS: Final = ("text", "date")
 
 
 def read(request: WebhookRequest) -> dict[str, str]:
-    return read_fields(request, deciding=DECIDING, others=OTHERS)
+    return read_fields(request, WebhookFields(deciding=DECIDING, others=OTHERS))
 
 
 def get(query: str) -> WebhookRequest:

@@ -3,15 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, TypedDict
+from typing import Annotated, Any, Final, Literal, TypedDict
 
+from sampai.domain.failure import Reason
 from sampai.domain.inbound import Inbound
-from sampai.domain.message import Message
+from sampai.domain.message import MESSAGE_ID, Channel, Message
 from sampai.domain.recipient import mask
+from sampai.domain.segments import Encoding
 from sampai.domain.status import Source, Status
 from sampai.domain.times import to_text
 
 SOURCE: Final = "sampai"
+
+RejectionReason = Literal["id_conflict", "invalid_request"]
+
+_MESSAGE_ID_RULE: Final = f"^{MESSAGE_ID.pattern}$"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,54 +26,82 @@ class Event:
     detail: Mapping[str, Any] = field(repr=False)
 
 
+# A dict beside a type holds the keywords of its JSON Schema. pydantic would say the same and slow the start of publish.
+
+
 class FailureDetail(TypedDict):
-    reason: str
-    provider_code: str | None
-    detail: str | None
+    """The reason why a message failed, did not arrive, or waits for a further attempt."""
+
+    reason: Reason
+    provider_code: Annotated[str | None, {"description": "The vendor's own code, if it gave one."}]
+    detail: Annotated[str | None, {"description": "Our text: the field and the rule, or the event. Never a value."}]
 
 
 class MessageStatusChanged(TypedDict):
-    """A message has a new status. `sequence` counts 1, 2, … without gaps for each message.
+    """A message has a new status."""
 
-    `segments` and `encoding` (`gsm7` or `ucs2`) are of the text of an SMS. `cost` is the vendor's own text.
-    """
-
-    message_id: str
-    sequence: int
-    status: str
-    previous_status: str | None
-    channel: str
-    recipient: str | None
-    provider: str | None
-    provider_message_id: str | None
-    occurred_at: str
-    source: str
-    failure: FailureDetail | None
-    metadata: Mapping[str, str]
-    segments: int | None
-    encoding: str | None
-    cost: str | None
+    message_id: Annotated[
+        str,
+        {"pattern": _MESSAGE_ID_RULE, "description": "The caller's id; the SQS message id if it could not be read."},
+    ]
+    sequence: Annotated[int, {"minimum": 1, "description": "1, 2, … without gaps for each message."}]
+    status: Annotated[Status, {"description": "The new status."}]
+    previous_status: Annotated[Status | None, {"description": "Null in the first event."}]
+    channel: Annotated[Channel, {"description": "The medium."}]
+    recipient: Annotated[
+        str | None,
+        {"description": "Masked: country code and last three digits, or first character and domain. Null if unknown."},
+    ]
+    provider: Annotated[str | None, {"description": "The provider that has the message, or had it last."}]
+    provider_message_id: Annotated[str | None, {"description": "The vendor's id, once it is known."}]
+    occurred_at: Annotated[
+        str,
+        {
+            "format": "date-time",
+            "description": "The vendor's time of the change, or else ours, in UTC. Order events by sequence instead.",
+        },
+    ]
+    source: Annotated[Source, {"description": "The origin of the change."}]
+    failure: Annotated[
+        FailureDetail | None, {"description": "Set for failed and undelivered, and for queued after a refusal."}
+    ]
+    metadata: Annotated[Mapping[str, str], {"maxProperties": 10, "description": "As in the request."}]
+    segments: Annotated[
+        int | None, {"minimum": 1, "description": "Billed segments of the text of an SMS. Null for any other message."}
+    ]
+    encoding: Annotated[Encoding | None, {"description": "Of the text of an SMS. Null for any other message."}]
+    cost: Annotated[str | None, {"description": "The vendor's own text. Null if it told none."}]
 
 
 class MessageReceived(TypedDict):
-    """A person sent us a message. `sender` is the full number, so that it can be answered."""
+    """A person sent us a message."""
 
-    provider: str
-    channel: str
-    provider_message_id: str | None
-    sender: str
-    recipient: str | None
-    text: str
-    room_id: str | None
-    received_at: str
+    provider: Annotated[str, {"description": "The provider that received it."}]
+    channel: Annotated[Channel, {"description": "The medium."}]
+    provider_message_id: Annotated[str | None, {"description": "The vendor's id, if it gave one."}]
+    sender: Annotated[
+        str, {"description": "The full number in E.164, so that it can be answered; else as the vendor gave it."}
+    ]
+    recipient: Annotated[str | None, {"description": "The number that received it, as the vendor gives it."}]
+    text: Annotated[str, {"description": "The full text. Empty for a picture."}]
+    room_id: Annotated[str | None, {"description": "The conversation, on whatsapp_official."}]
+    received_at: Annotated[str, {"format": "date-time", "description": "The vendor's time, or else ours, in UTC."}]
 
 
 class RequestRejected(TypedDict):
     """A request changed nothing: its id belongs to a different request, or the body could not be read."""
 
-    message_id: str
-    reason: str
-    detail: str
+    message_id: Annotated[str, {"description": "The caller's id, or the SQS message id if it could not be read."}]
+    reason: RejectionReason
+    detail: Annotated[str, {"description": "The field and the rule, never the value."}]
+
+
+DETAIL_TYPES: Final[Mapping[str, Any]] = {
+    "Message Status Changed": MessageStatusChanged,
+    "Message Received": MessageReceived,
+    "Request Rejected": RequestRejected,
+}
+"""The shape of each kind of event, by its `detail-type`."""
 
 
 def status_changed(message: Message, *, previous: Status | None) -> Event:
@@ -110,7 +144,7 @@ def message_received(inbound: Inbound, *, now: datetime) -> Event:
     return Event(detail_type="Message Received", detail=detail)
 
 
-def request_rejected(message_id: str, reason: str, detail: str) -> Event:
+def request_rejected(message_id: str, reason: RejectionReason, detail: str) -> Event:
     """Return the event of a request that changed nothing; `detail` names the field, never the value."""
     rejected = RequestRejected(message_id=message_id, reason=reason, detail=detail)
     return Event(detail_type="Request Rejected", detail=rejected)

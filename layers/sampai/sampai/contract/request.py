@@ -5,6 +5,7 @@ import hmac
 import json
 import re
 from base64 import b64decode
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -26,8 +27,9 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError, from_json
+from pydantic_core import from_json
 
+from sampai.contract.problems import RULE, Matches, broken_rule, describe, envelope_problem, notation_hint
 from sampai.domain.email_address import ADDRESS, MAX_CHARACTERS, NAME, is_address, is_sender, normalize_address
 from sampai.domain.failure import Reason
 from sampai.domain.message import MESSAGE_ID, Category, Channel, OnUnknown
@@ -40,7 +42,6 @@ from sampai.domain.times import to_text
 _RFC3339: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 _HTTPS_URL: Final = re.compile(r"[Hh][Tt][Tt][Pp][Ss]://[!-~]+", re.ASCII)
 _BASE64: Final = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
-_FIELD_NAME: Final = re.compile(r"(?!.*[0-9]{3})[A-Za-z_][A-Za-z0-9_]{0,39}", re.ASCII)
 
 _ID_IN_TEXT: Final = re.compile(rf'(?<!\\)"message_id"\s*:\s*"({MESSAGE_ID.pattern})"', re.ASCII)
 _BYTE_ORDER_MARK: Final = "\ufeff"
@@ -58,25 +59,19 @@ MAX_ATTACHMENTS: Final = 10
 _LINE: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 """One line of text without control characters: a line break in a header of an e-mail would begin another header."""
 
+_FILE_NAME: Final = re.compile(r"[^/\\\x00-\x1f\x7f-\x9f\"]{1,128}")
+_ROOM_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+_LIST_NAME: Final = re.compile(r"[^\x00-\x1f\x7f,]{1,100}")
 _PLAIN_SENDER: Final = re.compile(r"[\x20-\x7e]{1,64}", re.ASCII)
 _NOT_E164: Final = "must be exactly one E.164 number: + and 7 to 15 ASCII digits"
 _NOT_AN_ADDRESS: Final = "must be exactly one e-mail address in ASCII, of at most 254 characters"
-
-
-def _matches(pattern: re.Pattern[str], expectation: str) -> AfterValidator:
-    def check(text: str) -> str:
-        if pattern.fullmatch(text) is None:
-            raise PydanticCustomError("pattern", expectation)
-        return text
-
-    return AfterValidator(check)
 
 
 def _require_rfc3339(value: Any) -> Any:
     if isinstance(value, datetime):  # from Python code; a JSON document holds a string
         return value
     if not isinstance(value, str) or _RFC3339.fullmatch(value) is None:
-        raise PydanticCustomError("rfc3339", "must be an RFC 3339 time with a zone")
+        raise broken_rule("must be an RFC 3339 time with a zone")
     return value
 
 
@@ -84,31 +79,31 @@ def _to_utc(instant: datetime) -> datetime:
     try:
         return instant.astimezone(UTC)
     except OverflowError:
-        raise PydanticCustomError("range", "must be a time that exists in UTC") from None
+        raise broken_rule("must be a time that exists in UTC") from None
 
 
 def _check_ahead(instant: datetime, info: ValidationInfo) -> datetime:
     # Clients build the models without a clock; the service checks again.
     if info.context is not None and instant > info.context["now"] + MAX_AHEAD:
-        raise PydanticCustomError("ahead", "must be at most 366 days ahead")
+        raise broken_rule("must be at most 366 days ahead")
     return instant
 
 
 def _check_trunk_zero(number: str) -> str:
     if has_trunk_zero(number):
-        raise PydanticCustomError("trunk_zero", "must not have a 0 right after the country code")
+        raise broken_rule("must not have a 0 right after the country code")
     return number
 
 
 def _check_number(number: str) -> str:
     if E164.fullmatch(number) is None:
-        raise PydanticCustomError("number", _NOT_E164)
+        raise broken_rule(_NOT_E164 + notation_hint(number))
     return number
 
 
 def _check_address(address: str) -> str:
     if not is_address(address):
-        raise PydanticCustomError("address", _NOT_AN_ADDRESS)
+        raise broken_rule(_NOT_AN_ADDRESS)
     return normalize_address(address)
 
 
@@ -118,7 +113,7 @@ def _check_subscriber(recipient: str) -> str:
 
 def _check_size(options: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     if len(json.dumps(options)) > OPTIONS_LIMIT:
-        raise PydanticCustomError("size", "must be at most 4096 bytes of JSON")
+        raise broken_rule("must be at most 4096 bytes of JSON")
     return options
 
 
@@ -129,7 +124,7 @@ def _check_media_url(url: str) -> str:
     except ValueError:
         parts = urlsplit("")
     if not parts.hostname or "@" in parts.netloc:
-        raise PydanticCustomError("url", "must be an https URL in ASCII, without credentials or spaces")
+        raise broken_rule("must be an https URL in ASCII, without credentials or spaces")
     return url
 
 
@@ -137,7 +132,7 @@ def _check_base64(text: str) -> str:
     try:
         b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise PydanticCustomError("base64", "must be base64 with padding, without line breaks") from None
+        raise broken_rule("must be base64 with padding, without line breaks") from None
     return text
 
 
@@ -146,14 +141,13 @@ def _check_parameters(document: Any) -> Any:
         parse_parameters(document)
     except InvalidTemplateError as error:
         rule = str(error).removeprefix("parameters").removeprefix(".").removeprefix(": ")
-        raise PydanticCustomError("template", "{rule}", {"rule": rule}) from None
+        raise broken_rule(rule) from None
     return document
 
 
 MessageId = Annotated[
     str,
-    _matches(MESSAGE_ID, "must be 1 to 64 of A-Z a-z 0-9 . _ : - and start with a letter or digit"),
-    Field(json_schema_extra={"pattern": f"^{MESSAGE_ID.pattern}$"}),
+    Matches(MESSAGE_ID, "must be 1 to 64 of A-Z a-z 0-9 . _ : - and start with a letter or digit"),
 ]
 _NUMBER_SCHEMA: Final[dict[str, Any]] = {"pattern": f"^{E164.pattern}$"}
 _ADDRESS_SCHEMA: Final[dict[str, Any]] = {"pattern": f"^{ADDRESS.pattern}$", "maxLength": MAX_CHARACTERS}
@@ -166,7 +160,18 @@ Subscriber = Annotated[
     AfterValidator(_check_subscriber),
     Field(json_schema_extra={"anyOf": [_NUMBER_SCHEMA, _ADDRESS_SCHEMA]}),
 ]
-FileName = Annotated[str, StringConstraints(pattern=r"^[^/\\\x00-\x1f\x7f-\x9f\"]{1,128}$")]
+FileName = Annotated[
+    str,
+    Matches(_FILE_NAME, 'must be 1 to 128 characters, none of them /, \\, " or a control character'),
+]
+RoomId = Annotated[
+    str,
+    Matches(_ROOM_ID, "must be 1 to 64 of A-Z a-z 0-9 -"),
+]
+ListName = Annotated[
+    str,
+    Matches(_LIST_NAME, "must be 1 to 100 characters, none of them a comma or a control character"),
+]
 MediaUrl = Annotated[
     str,
     StringConstraints(max_length=2048),
@@ -223,9 +228,9 @@ class MediaContent(_Document):
     @model_validator(mode="after")
     def _is_one_file(self) -> "MediaContent":
         if (self.media_url is None) is (self.media_base64 is None):
-            raise PydanticCustomError("media", "must have either media_url or media_base64")
+            raise broken_rule("must have either media_url or media_base64")
         if (self.media_base64 is None) is not (self.file_name is None):
-            raise PydanticCustomError("media", "media_base64 and file_name go together")
+            raise broken_rule("media_base64 and file_name go together")
         return self
 
     def file(self) -> bytes | None:
@@ -268,8 +273,7 @@ class EmailContent(_Document):
     subject: Annotated[
         str,
         StringConstraints(min_length=1, max_length=255),
-        _matches(_LINE, "must be one line without control characters"),
-        Field(json_schema_extra={"pattern": f"^{_LINE.pattern}$"}),
+        Matches(_LINE, "must be one line without control characters"),
     ] = Field(repr=False)
     body: Annotated[str, StringConstraints(min_length=1)] = Field(repr=False)
     reply_to: EmailAddress | None = Field(default=None, repr=False)
@@ -291,7 +295,7 @@ Content = Annotated[
     | Annotated[EmailContent, Tag("email")],
     Discriminator(
         _content_type,
-        custom_error_type="content_type",
+        custom_error_type=RULE,
         custom_error_message="type must be text, media, template or email",
     ),
 ]
@@ -301,7 +305,7 @@ class Audience(_Document):
     """Contact lists or groups kept at the vendor, instead of a recipient."""
 
     lists: Annotated[
-        tuple[Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f,]{1,100}$")], ...],
+        tuple[ListName, ...],
         Field(min_length=1, max_length=MAX_LISTS, strict=False),
     ]
 
@@ -353,9 +357,7 @@ class SendRequest(_Document):
         description="E.164 with +, or an e-mail address on email. Required unless audience or room_id is given.",
     )
     audience: Audience | None = Field(default=None, description="Lists kept at the vendor, instead of a recipient.")
-    room_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = Field(
-        default=None, description="The conversation to reply in; whatsapp_official only."
-    )
+    room_id: RoomId | None = Field(default=None, description="The conversation to reply in; whatsapp_official only.")
     sender: str | None = Field(
         default=None,
         description="Sender id or label; on email an address, or a name with one. Default: the sender in the settings.",
@@ -390,32 +392,32 @@ class SendRequest(_Document):
             return sender
         if info.data["channel"] is Channel.EMAIL:
             if not is_sender(sender):
-                raise PydanticCustomError("sender", "must be an e-mail address, or a name and an address in <>")
+                raise broken_rule("must be an e-mail address, or a name and an address in <>")
         elif _PLAIN_SENDER.fullmatch(sender) is None:
-            raise PydanticCustomError("sender", "must be 1 to 64 printable ASCII characters")
+            raise broken_rule("must be 1 to 64 printable ASCII characters")
         return sender
 
     @model_validator(mode="after")
-    def _has_content_of_its_channel(self) -> "SendRequest":
+    def _fits_together(self) -> "SendRequest":
+        if broken := [*self._content_problems(), *self._destination_problems(), *self._time_problems()]:
+            raise broken_rule(*broken)
+        return self
+
+    def _content_problems(self) -> Iterator[str]:
         if isinstance(self.content, EmailContent) is not (self.channel is Channel.EMAIL):
-            raise PydanticCustomError("content", "content.type: email, and only that, on the channel email")
-        return self
+            yield "content.type: email, and only that, on the channel email"
 
-    @model_validator(mode="after")
-    def _has_one_destination(self) -> "SendRequest":
+    def _destination_problems(self) -> Iterator[str]:
         if self.audience is not None and (self.recipient is not None or self.room_id is not None):
-            raise PydanticCustomError("destination", "audience: cannot be combined with recipient or room_id")
+            yield "audience: cannot be combined with recipient or room_id"
         if self.room_id is not None and self.channel is not Channel.WHATSAPP_OFFICIAL:
-            raise PydanticCustomError("destination", "room_id: whatsapp_official only")
+            yield "room_id: whatsapp_official only"
         if self.recipient is None and self.audience is None and self.room_id is None:
-            raise PydanticCustomError("destination", "recipient: required, unless audience or room_id is given")
-        return self
+            yield "recipient: required, unless audience or room_id is given"
 
-    @model_validator(mode="after")
-    def _in_order(self) -> "SendRequest":
+    def _time_problems(self) -> Iterator[str]:
         if self.send_at and self.expires_at and self.expires_at <= self.send_at:
-            raise PydanticCustomError("order", "expires_at: must be after send_at")
-        return self
+            yield "expires_at: must be after send_at"
 
     def fingerprint(self, key: bytes) -> str:
         """Return a keyed digest of the request: equal for equal requests, and useless without the key.
@@ -511,7 +513,7 @@ class OutcomeRequest(_Document):
     @model_validator(mode="after")
     def _is_one_outcome(self) -> "OutcomeRequest":
         if (self.taken is None) is (self.not_taken is None):
-            raise PydanticCustomError("outcome", "must have either taken or not_taken")
+            raise broken_rule("must have either taken or not_taken")
         return self
 
     def outcome(self) -> Taken | NotTaken:
@@ -559,12 +561,14 @@ def parse_request(body: str, *, now: datetime) -> Request:
         return InvalidRequest(message_id=_find_id(body), detail="body: not JSON in UTF-8")
     if not isinstance(document, dict):
         return InvalidRequest(message_id=_find_id(body), detail="body: not a JSON object")
+    if problem := envelope_problem(document):
+        return InvalidRequest(message_id=_id_of(document), detail=problem)
     model = next((model for name, model in _MODELS.items() if name in document), SendRequest)
     try:
         return model.model_validate_json(body, context={"now": now})
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        return InvalidRequest(message_id=_id_of(document), detail="; ".join(_explain(e) for e in found[:3]))
+        detail = describe(error, known=_field_names(), hides_names=True)
+        return InvalidRequest(message_id=_id_of(document), detail=detail)
 
 
 def _id_of(document: Any) -> str | None:
@@ -585,11 +589,10 @@ def _find_id(body: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _explain(error: ErrorDetails) -> str:
-    """Return the field and the rule. Replace a field name that could itself be a phone number or a text."""
-    loc = error["loc"]
-    if loc[:1] == ("content",):
-        loc = (*loc[:1], *loc[2:])  # drop the tag of the union, which is not a field
-    path = ".".join(str(part) if _FIELD_NAME.fullmatch(str(part)) else "…" for part in loc)
-    rule = "unknown field" if error["type"] == "extra_forbidden" else error["msg"]
-    return f"{path}: {rule}" if path else rule
+def _field_names() -> frozenset[str]:
+    """Return the names of all public fields of requests."""
+    models: tuple[type[BaseModel], ...] = (
+        *(SendRequest, TextContent, MediaContent, TemplateContent, EmailContent, AttachmentContent, Audience),
+        *(CancelRequest, OptOutRequest, OptInRequest),
+    )
+    return frozenset(name for model in models for name in model.model_fields)

@@ -1,14 +1,15 @@
 """The settings document: an SSM parameter that an operator can change without a deployment."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from sampai.contract.problems import Matches, broken_rule, describe
 from sampai.domain.documents import parse_object
 from sampai.domain.message import Channel
 from sampai.domain.phone import country_of
@@ -25,9 +26,9 @@ class BrokenSettingsError(ValueError):
 def _check_url(url: str) -> str:
     parts = urlsplit(url)
     if not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
-        raise PydanticCustomError("url", "must be a URL without user, query or fragment")
+        raise broken_rule("must be a URL without user, query or fragment")
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        raise PydanticCustomError("url", "must be https; http is for loopback only")
+        raise broken_rule("must be https; http is for loopback only")
     return url.rstrip("/")
 
 
@@ -35,18 +36,18 @@ def _check_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # not found, no valid name, or a folder of names
-        raise PydanticCustomError("zone", "must be the name of an IANA time zone, such as Asia/Dhaka") from None
+        raise broken_rule("must be the name of an IANA time zone, such as Asia/Dhaka") from None
     return name
 
 
 Url = Annotated[str, AfterValidator(_check_url)]
-Name = Annotated[str, StringConstraints(pattern=f"^{PROVIDER_NAME.pattern}$")]
+Name = Annotated[str, Matches(PROVIDER_NAME, "must be 1 to 32 of a-z 0-9 - and start with a letter")]
 Zone = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_check_zone)]
 Age = Annotated[int, Field(ge=0, le=86_400)]
 Sender = Annotated[str, StringConstraints(min_length=1, max_length=320)]
 Words = Annotated[tuple[Annotated[str, StringConstraints(min_length=1, max_length=40)], ...], Field(max_length=50)]
-Country = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}|\*)$")]
-NamedCountry = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+Country = Annotated[str, Matches(re.compile(r"([A-Z]{2}|\*)"), "must be a country of two capital letters, or *")]
+NamedCountry = Annotated[str, Matches(re.compile("[A-Z]{2}"), "must be a country of two capital letters")]
 Most = Annotated[int, Field(ge=1, le=1_000_000_000)]
 MostSegments = Annotated[int, Field(ge=1, le=255)]
 """An SMS numbers its segments in one byte."""
@@ -176,6 +177,9 @@ class Settings(_Document):
         return {limit: most for limit, most in set_limits if most is not None}
 
 
+_FIELD_NAMES: Final = frozenset(name for model in (Settings, ProviderSettings, Limits) for name in model.model_fields)
+
+
 def keywords_for(words: Mapping[str, tuple[str, ...]], number: str) -> tuple[str, ...]:
     """Return the keywords for a sender's number: those of its country, and those for all countries."""
     return (*words.get(country_of(number) or "", ()), *words.get("*", ()))
@@ -235,6 +239,8 @@ def parse_settings(document: str) -> Settings:
         defaults = default_settings()
         defaults["providers"] |= _defaults_of_further_providers(given.get("providers"))
         settings = Settings.model_validate(_laid_over(defaults, given))
+    except ValidationError as error:
+        raise BrokenSettingsError(describe(error, known=_FIELD_NAMES)) from None
     except (ValueError, RecursionError) as error:
         raise BrokenSettingsError(str(error)) from None
     for channel, routes in settings.routes.items():

@@ -6,6 +6,7 @@ The body shows its own format, and the header, which may be wrong, gives only th
 import json
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
@@ -28,17 +29,25 @@ _UNSTORABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 Pairs = Iterator[tuple[str, Any]]
 
 
-def read_fields(request: WebhookRequest, *, deciding: Collection[str], others: Collection[str]) -> dict[str, str]:
-    """Return the named fields of the query and the body together, without those that are missing or null.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookFields:
+    """The fields of a kind of callback that we read. `deciding` identify the message or decide its fate."""
+
+    deciding: tuple[str, ...]
+    others: tuple[str, ...] = ()
+
+
+def read_fields(request: WebhookRequest, wanted: WebhookFields) -> dict[str, str]:
+    """Return the wanted fields of the query and the body together, without those that are missing or null.
 
     Only these fields are decoded: the callback may have any number of others, with any content. Numbers and Booleans
     become texts. A byte that is neither in the declared charset nor in UTF-8 becomes U+FFFD.
 
-    `deciding` names the fields that identify the message or decide its fate. They come without space at their ends.
-    Raise MalformedWebhookError if one of them has two different values or is a list or an object, or if JSON cannot be
-    parsed. Of the other fields the first value that is not empty counts. The caller limits the size of the request.
+    The deciding fields come without space at their ends. Raise MalformedWebhookError if one of them has two different
+    values or is a list or an object, or if JSON cannot be parsed. Of the other fields the first value that is not empty
+    counts. The caller limits the size of the request.
     """
-    names = frozenset((*deciding, *others))
+    names = frozenset((*wanted.deciding, *wanted.others))
     charset = _charset_of(request.headers.get("content-type", ""), "utf-8")
     query = request.query.encode("utf-8", "surrogatepass")
     fields: dict[str, str] = {}
@@ -46,7 +55,7 @@ def read_fields(request: WebhookRequest, *, deciding: Collection[str], others: C
         if value is None or value == [] or value == {}:  # PHP writes an empty array for nothing
             continue
         text = _to_text(value)
-        if name not in deciding:
+        if name not in wanted.deciding:
             fields[name] = fields.get(name) or text
             continue
         text = text.replace("\ufeff", "").strip()

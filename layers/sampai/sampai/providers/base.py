@@ -12,6 +12,7 @@ from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Channel, Content, Email, Media, Message, Text, text_of_content
 from sampai.domain.outcome import Outcome
 from sampai.domain.template import Template
+from sampai.domain.webhook_fields import WebhookFields
 
 _OPTION: Final = re.compile(r"(?!.*[0-9]{3})[A-Za-z][A-Za-z0-9_]{0,39}", re.ASCII)
 
@@ -53,8 +54,8 @@ class Capabilities:
     """Messages can reply in an open conversation."""
     max_batch_size: int = 1
     """The most promotional messages in one call. Above 1 needs `SupportsBatchSend`."""
-    webhooks: frozenset[str] = frozenset()
-    """The kinds of webhook. They need `SupportsWebhooks`."""
+    webhooks: Mapping[str, WebhookFields] = field(default_factory=dict)
+    """The kinds of webhook, with the fields of each. They need `SupportsWebhooks`."""
     account_checks: frozenset[str] = frozenset()
     """The questions about the account that the vendor answers. They need `SupportsAccountChecks`."""
     timezone: str | None = None

@@ -19,7 +19,7 @@ from sampai.domain.report import Report
 from sampai.domain.segments import Encoding, encoding_of
 from sampai.domain.status import Status
 from sampai.domain.times import parse_vendor_time
-from sampai.domain.webhook_fields import read_fields
+from sampai.domain.webhook_fields import WebhookFields, read_fields
 from sampai.providers.base import Capabilities
 from sampai.providers.features import (
     ListedMessage,
@@ -45,6 +45,8 @@ YANGON: Final = timezone(timedelta(hours=6, minutes=30))
 """The zone of Myanmar, all year. Documented for `updatedAt`; guess: the other times have the same zone."""
 
 KEY_OPTION: Final = "encryptKey"
+
+_RECEIPT: Final = WebhookFields(deciding=("messageId", "status", "clientReference"), others=("updatedAt", "finishedAt"))
 
 REFERENCE_LIMIT: Final = 50
 """Characters of a `clientReference`, from public code. The vendor's page documents no limit."""
@@ -123,7 +125,7 @@ class SmsPoh(
         options={"unicode": bool, "test": bool, "encrypt": bool, KEY_OPTION: str},
         key_option=KEY_OPTION,
         max_batch_size=100,  # our choice; the vendor documents no limit
-        webhooks=frozenset({"receipt"}),
+        webhooks={"receipt": _RECEIPT},
         account_checks=frozenset({"balance"}),
     )
     default_base_url = "https://v3.smspoh.com/api/rest"
@@ -228,10 +230,9 @@ class SmsPoh(
 
     @classmethod
     def parse_webhook(cls, kind: str, request: WebhookRequest) -> tuple[Report, ...]:
-        deciding, others = ("messageId", "status", "clientReference"), ("updatedAt", "finishedAt")
-        fields = read_fields(request, deciding=deciding, others=others)
+        fields = read_fields(request, _RECEIPT)
         # An example in the page has `finishedAt=updatedAt=2024-12-23 00:02:00`.
-        dates = {name: fields[name].strip().removeprefix("updatedAt=") for name in fields.keys() & others}
+        dates = {name: fields[name].strip().removeprefix("updatedAt=") for name in fields.keys() & _RECEIPT.others}
         report = _parse_report({**fields, **dates})
         if report is None:
             raise MalformedWebhookError("messageId or status")

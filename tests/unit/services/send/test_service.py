@@ -123,7 +123,7 @@ BAD_REQUESTS = [
     ("a list", "[]", None, "body: not a JSON object"),
     ("deeply nested", "[" * 100_000, None, "body: not JSON in UTF-8"),
     ("lone surrogate", '{"message_id": "\\ud800"}', None, "body: not JSON in UTF-8"),
-    ("no id", request(message_id=None), None, "message_id: Field required"),
+    ("no id", request(message_id=None), None, "message_id: required"),
     ("unknown field", request(colour="red"), "m-1", "colour: unknown field"),
     ("number as field name", request(**{"+85591234511": "x"}), "m-1", "…: unknown field"),
     (
@@ -136,7 +136,8 @@ BAD_REQUESTS = [
         "newline after the number",
         request(recipient="+85591234510\n"),
         "m-1",
-        "recipient: must be exactly one E.164 number: + and 7 to 15 ASCII digits",
+        "recipient: must be exactly one E.164 number: + and 7 to 15 ASCII digits; "
+        "leave out spaces and other separators",
     ),
     (
         "digits of another script",
@@ -148,7 +149,7 @@ BAD_REQUESTS = [
         "unknown channel",
         request(channel="fax"),
         "m-1",
-        "channel: Input should be 'sms', 'whatsapp', 'whatsapp_official' or 'email'",
+        "channel: must be sms, whatsapp, whatsapp_official or email",
     ),
     (
         "time without a zone",

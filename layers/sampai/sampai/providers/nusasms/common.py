@@ -14,13 +14,17 @@ from sampai.domain.phone import normalize_number
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.times import parse_vendor_time
-from sampai.domain.webhook_fields import read_fields
+from sampai.domain.webhook_fields import WebhookFields, read_fields
 
 NAME: Final = "nusasms"
 BASE_URL: Final = "https://api.nusasms.com"
 
 JAKARTA: Final = timezone(timedelta(hours=7))
 """The zone of Western Indonesia, all year. Guess: the vendor documents no zone."""
+
+RECEIPT: Final = WebhookFields(deciding=("ref_no", "status"), others=("sent_date", "err_code"))
+INBOX: Final = WebhookFields(deciding=("id", "originator"), others=("gateway_number", "receive_date", "msg"))
+"""The fields of the callbacks about SMS and WhatsApp."""
 
 SUCCESSES: Final = frozenset({200, 201, 202})
 """The HTTP statuses of success. The page also has 204, but that has no body and so no message id."""
@@ -70,7 +74,7 @@ def parse_receipt(request: WebhookRequest, statuses: Mapping[str, Status], reaso
 
     Raise MalformedWebhookError without a valid id and status.
     """
-    fields = read_fields(request, deciding=("ref_no", "status"), others=("sent_date", "err_code"))
+    fields = read_fields(request, RECEIPT)
     provider_status = require_text(fields, "status", WORD)
     code = parse_text(fields.get("err_code"), _ERROR_CODE)
     return Report(
@@ -88,8 +92,7 @@ def parse_inbox(request: WebhookRequest, channel: Channel) -> Inbound:
 
     The text may be missing, as for a picture. An invalid id is dropped, and the message is kept.
     """
-    others = ("gateway_number", "receive_date", "msg")
-    fields = read_fields(request, deciding=("id", "originator"), others=others)
+    fields = read_fields(request, INBOX)
     return Inbound(
         provider=NAME,
         channel=channel,

@@ -16,13 +16,16 @@ from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.template import InvalidTemplateError, Template, TemplateInfo, parse_template
 from sampai.domain.times import parse_vendor_time
-from sampai.domain.webhook_fields import read_fields
+from sampai.domain.webhook_fields import WebhookFields, read_fields
 from sampai.providers.base import Capabilities
 from sampai.providers.features import SupportsTemplateFallback, SupportsWebhooks
 from sampai.providers.multipart import File, post_multipart
 from sampai.providers.nusasms.common import ID, JAKARTA, NAME, SENDER, WORD, parse_number, parse_text, require_text
 from sampai.providers.nusasms.json_api import Check, JsonApi
 from sampai.providers.responses import UnreadableAnswerError
+
+_RECEIPT: Final = WebhookFields(deciding=("ref_no", "status"), others=("status_date",))
+_INBOX: Final = WebhookFields(deciding=("ref_no", "room_id", "sender_number"), others=("text", "inbox_date"))
 
 # "Message Status" shows only `read`. The others are a guess from the public code of a client.
 STATUSES: Final[Mapping[str, Status]] = {
@@ -136,7 +139,7 @@ class NusaSmsWhatsAppOfficial(JsonApi, SupportsTemplateFallback, SupportsWebhook
         max_file_bytes=512 * 1024,  # guess: the limit of WhatsApp's "Send Media"
         options={"media_type": str, "template": dict},
         has_conversations=True,
-        webhooks=frozenset({"whatsapp-official-receipt", "whatsapp-official-inbox"}),
+        webhooks={"whatsapp-official-receipt": _RECEIPT, "whatsapp-official-inbox": _INBOX},
         account_checks=frozenset(_CHECKS),
     )
 
@@ -232,7 +235,7 @@ def _validate_template(content: Content | None, field: str) -> Failure | None:
 
 
 def _parse_report(request: WebhookRequest) -> Report:
-    fields = read_fields(request, deciding=("ref_no", "status"), others=("status_date",))
+    fields = read_fields(request, _RECEIPT)
     provider_status = require_text(fields, "status", WORD)
     status = STATUSES.get(provider_status.lower())
     return Report(
@@ -246,7 +249,7 @@ def _parse_report(request: WebhookRequest) -> Report:
 
 def _parse_inbound(request: WebhookRequest) -> Inbound:
     """Parse a message. Raise MalformedWebhookError without a sender. Everything else may be missing."""
-    fields = read_fields(request, deciding=("ref_no", "room_id", "sender_number"), others=("text", "inbox_date"))
+    fields = read_fields(request, _INBOX)
     return Inbound(
         provider=NAME,
         channel=Channel.WHATSAPP_OFFICIAL,

@@ -19,7 +19,9 @@ from sampai.providers.features import SupportsWebhooks
 from sampai.providers.nusasms.common import (
     BASE_URL,
     ID,
+    INBOX,
     NAME,
+    RECEIPT,
     REFUSALS,
     SUCCESSES,
     parse_inbox,
@@ -138,7 +140,7 @@ class NusaSms(SupportsWebhooks):
         credentials=frozenset({"user", "password"}),
         max_characters=160,
         max_lists=1,
-        webhooks=frozenset({"sms-receipt", "sms-inbox"}),
+        webhooks={"sms-receipt": RECEIPT, "sms-inbox": INBOX},
     )
     default_base_url = BASE_URL
     needs_sender = False  # the vendor sets it in the account, a request cannot

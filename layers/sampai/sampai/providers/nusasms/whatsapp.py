@@ -17,7 +17,7 @@ from sampai.domain.status import Status
 from sampai.domain.times import parse_vendor_time
 from sampai.providers.base import Capabilities
 from sampai.providers.features import SupportsLookup, SupportsWebhooks
-from sampai.providers.nusasms.common import ID, JAKARTA, WORD, parse_inbox, parse_receipt, parse_text
+from sampai.providers.nusasms.common import ID, INBOX, JAKARTA, RECEIPT, WORD, parse_inbox, parse_receipt, parse_text
 from sampai.providers.nusasms.json_api import Check, JsonApi, parse_data, parse_envelope
 from sampai.providers.responses import UnreadableAnswerError
 
@@ -100,7 +100,7 @@ class NusaSmsWhatsApp(JsonApi, SupportsLookup, SupportsWebhooks):
         max_file_bytes=512 * 1024,  # public code: "File exceed limits (max 512 KB)"
         options={"queue": str, "is_group": bool, "include_unsubscribe": bool, "timeout": int, "channel": int},
         max_lists=1,
-        webhooks=frozenset({"whatsapp-receipt", "whatsapp-inbox"}),
+        webhooks={"whatsapp-receipt": RECEIPT, "whatsapp-inbox": INBOX},
         account_checks=frozenset(_CHECKS),
     )
     needs_sender = False  # the page documents it as optional
