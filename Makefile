@@ -45,10 +45,10 @@ test: check $(EMULATOR) ## run every check and test that a merge needs
 	@$(MAKE) --jobs 2 test-covered test-uncovered
 
 # Side by side, because the end-to-end tests mostly wait. The output of the second part follows that of the first.
-test-covered:
+test-covered: $(DEV) $(EMULATOR) ## run the part of `make test` whose coverage is measured
 	$(BIN)/python -m pytest --cov $(addprefix --ignore=tests/,$(UNCOVERED))
 
-test-uncovered:
+test-uncovered: $(DEV) $(EMULATOR) ## run the other part of `make test`: the end-to-end tests and the simulation
 	@$(BIN)/python -m pytest $(addprefix tests/,$(UNCOVERED)) > .local/test-uncovered.log 2>&1; status=$$?; \
 	cat .local/test-uncovered.log; exit $$status
 
