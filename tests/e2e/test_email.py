@@ -48,7 +48,7 @@ def test_a_bounce_a_complaint_and_the_blacklist_end_as_they_should(
     assert events[-1]["failure"] == {
         "reason": "invalid_recipient",
         "provider_code": "Hard bounce / NoEmail",
-        "detail": None,
+        "detail": "recipient: the vendor does not know it, check it with its owner",
     }
 
 
