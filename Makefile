@@ -143,11 +143,11 @@ smoke: $(DEV) ## check a deployed stage, without a vendor: make smoke STAGE=dev|
 	@$(BIN)/python -m local.smoke $(STAGE)
 
 webhooks: $(DEV) ## print the webhook addresses of a deployed stage, with their tokens: make webhooks STAGE=dev|staging|prod|local
-	@$(BIN)/python -m local.webhooks $(STAGE)
+	@$(BIN)/python -m local.stage $(STAGE) webhooks urls
 
 # Without STAGE these two work on the local stack: nobody erases a person from a stage by accident. NUMBER and YES reach
 # the program through its environment, to which make adds the variables of its command line.
-PERSON = $(BIN)/python -m local.person $@ $(if $(filter file,$(origin STAGE)),local,$(STAGE))
+PERSON = $(BIN)/python -m local.stage $(if $(filter file,$(origin STAGE)),local,$(STAGE)) $@
 erase: $(DEV) ## erase a person from every table: make erase NUMBER=+62... STAGE=dev|staging|prod (YES=1: without a question)
 	@$(PERSON)
 
@@ -187,6 +187,8 @@ $(DEV): requirements/dev.txt | python
 	@echo "Installing development tools into .venv (once) ..."
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python $(PIP_INSTALL) requirements/dev.txt
+	@printf '%s\n' "$(CURDIR)/layers/sampai" "$(CURDIR)/cli" > "$$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])')/sampai.pth"
+	@printf '#!/bin/sh\nexec "%s" -m sampai_cli "$$@"\n' "$(CURDIR)/$(BIN)/python" > $(BIN)/sampai && chmod +x $(BIN)/sampai
 	@touch $@
 
 # Use the interpreter of .venv and ignore PYTHON: the layers are built with .venv and run in .venv-emulator.

@@ -40,7 +40,6 @@ class Context:
 def invoke(function: str, event: Any, environment: Mapping[str, str]) -> Any:
     """Run a function's handler in this process and return its result. The environment stays changed afterwards."""
     os.environ.update(environment)
-    sys.path.insert(0, str(ROOT / "layers" / "sampai"))
     spec = importlib.util.spec_from_file_location("app", ROOT / "functions" / function / "app.py")
     if spec is None or spec.loader is None:
         raise ImportError(function)

@@ -12,12 +12,12 @@ from docker.errors import DockerException  # type: ignore[import-untyped]
 from rich.console import Console
 from rich.markup import escape
 
-from local.listener import Event, Listener, listening
 from local.relay import NO_ENGINE
 from local.sam_local.page import Command, commands_of, names_after
 from local.sam_local.shell import Shell
 from local.stack.config import OUTPUTS, ROOT
 from local.stack.deployment import client
+from sampai_cli.listener import Event, Listener, listening
 
 PAGE: Final = ROOT / "docs" / "how-to" / "invoke-locally.md"
 COMMAND_SECONDS: Final = 600

@@ -9,7 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from local.smoke.checks import Result, Smoke
-from local.smoke.target import TargetError, find
+from local.stage import find
+from sampai_cli.errors import CliError
 
 
 def main(arguments: list[str]) -> int:
@@ -20,7 +21,7 @@ def main(arguments: list[str]) -> int:
     console = Console(highlight=False)
     try:
         target = find(arguments[0])
-    except (TargetError, BotoCoreError, ClientError) as error:
+    except (CliError, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)
         return 1
     results: list[Result] = []
@@ -30,7 +31,7 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     finally:
-        console.print(_table(target.stack_name, results))
+        console.print(_table(target.name, results))
     return 0 if holds else 1
 
 

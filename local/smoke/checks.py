@@ -18,8 +18,6 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.listener import Event, Listener, listening
-from local.smoke.target import Target
 from local.stack.processes import DIRECT
 from sampai.adapters.secret import parse_secret
 from sampai.adapters.store import DynamoStore
@@ -31,6 +29,8 @@ from sampai.domain.webhook_token import webhook_token
 from sampai.services.ports.correlations import correlation_key
 from sampai.services.ports.messages import Insert, Replace
 from sampai.services.ports.runtime import UnavailableError
+from sampai_cli.listener import Event, Listener, listening
+from sampai_cli.stack import Stack
 
 TOTAL_SECONDS: Final = 280
 """For all checks together; what is left of five minutes is for the clean-up."""
@@ -58,7 +58,7 @@ class Result:
 class Smoke:
     """One run of the checks against a stack. `now` is its start."""
 
-    def __init__(self, target: Target, *, now: datetime) -> None:
+    def __init__(self, target: Stack, *, now: datetime) -> None:
         self._target = target
         self._now = now.replace(microsecond=0)
         self._until = time.monotonic() + TOTAL_SECONDS
@@ -185,7 +185,7 @@ class Smoke:
         return message if message is not None and message.status.is_final else None
 
     def _metric_in_cloudwatch(self) -> str | None:
-        namespace = f"Sampai/{self._target.stack_name}"
+        namespace = f"Sampai/{self._target.name}"
         answer = self._target.client("cloudwatch").get_metric_statistics(
             Namespace=namespace,
             MetricName=METRIC,
@@ -198,7 +198,7 @@ class Smoke:
 
     def _metric_in_log(self) -> str | None:
         answer = self._target.client("logs").filter_log_events(
-            logGroupName=f"/aws/lambda/{self._target.stack_name}/webhook",
+            logGroupName=f"/aws/lambda/{self._target.name}/webhook",
             startTime=int(self._now.timestamp() * 1000),
             filterPattern=METRIC,
         )

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from local.smoke.checks import Result, Smoke
-from local.smoke.target import LOCAL, Target, find
+from local.stage import LOCAL, find
+from sampai_cli.stack import Stack
 
 ACTIONS: Final = {"dynamodb:BatchExecuteStatement": {"dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"}}
 """Actions by call, if the names differ."""
@@ -26,7 +27,7 @@ def run_smoke_test() -> SmokeRun:
     return run
 
 
-def _recorded(target: Target, actions: set[str]) -> Target:
+def _recorded(target: Stack, actions: set[str]) -> Stack:
     def recording(service: str) -> Any:
         client = target.client(service)
 

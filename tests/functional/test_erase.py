@@ -1,25 +1,24 @@
-"""After `make erase`, no table has the number, its opt-out holds, and other people have lost nothing."""
+"""After `sampai erase`, no table has the number, its opt-out holds, and other people have lost nothing."""
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from io import StringIO
 from typing import Any
 
 import pytest
 from botocore.exceptions import ConnectTimeoutError
+from typer.testing import Result
 
-from local.person.__main__ import main
-from local.person.commands import erase_service
-from local.smoke.target import Target
 from sampai.adapters.attempts import DynamoAttempts
-from sampai.services.erase import Erased
+from sampai.services.erase import Erased, EraseService
 from sampai.services.ports.attempts import AttemptRecord
 from sampai.services.ports.runtime import UnavailableError
+from sampai_cli.commands.erase import erase_service
+from sampai_cli.run import Run
 from tests.covers import covers
 from tests.functional.sandbox import Deployment, read_event
+from tests.harness.cli import FakeStack, sampai
 from tests.template import ROOT
 
 NUMBER, OTHER = "+6281234567810", "+6281234567811"
@@ -31,19 +30,9 @@ NOTHING = Erased(messages=0, files=0, inbound=0, conversations=0, quota_counters
 Items = dict[str, list[dict[str, Any]]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stack(Target):
-    """The deployment of a test as the target of a command."""
-
-    resources: Mapping[str, str]
-
-    def resource(self, logical_id: str) -> str:
-        return self.resources[logical_id]
-
-
-def stack(deployment: Deployment, client: Callable[[str], Any] | None = None) -> Stack:
-    return Stack(
-        stack_name="sampai-test",
+def stack(deployment: Deployment, client: Callable[[str], Any] | None = None) -> FakeStack:
+    return FakeStack(
+        name="sampai-test",
         outputs={
             "MessagesTableName": deployment.messages,
             "EncryptionKeysTableName": deployment.keys,
@@ -60,9 +49,12 @@ def stack(deployment: Deployment, client: Callable[[str], Any] | None = None) ->
     )
 
 
-def run(deployment: Deployment, command: str, number: str = NUMBER, *, answer: str = "1") -> int:
-    target = stack(deployment)
-    return main([command, "test"], {"NUMBER": number, "YES": answer}, lambda stage: target)
+def erase(deployment: Deployment, number: str = NUMBER, **options: Any) -> Result:
+    return sampai(stack(deployment), "erase", number, "--yes", **options)
+
+
+def service(target: FakeStack) -> EraseService:
+    return erase_service(Run(find=lambda: target))
 
 
 def request(message_id: str, recipient: str | None = None, **changes: Any) -> dict[str, Any]:
@@ -153,7 +145,7 @@ def test_erase_leaves_no_trace_of_an_address_and_everything_of_other_people(depl
     before = scan(deployment)
     assert len(before["media"]) == 2
 
-    assert run(deployment, "erase", "SOK@example.com") == 0
+    assert erase(deployment, "SOK@example.com").exit_code == 0
 
     after = scan(deployment)
     assert [text for text in texts_of(after) if re.search(r"(?<!mr\.)sok@example", text, re.IGNORECASE)] == []
@@ -162,7 +154,7 @@ def test_erase_leaves_no_trace_of_an_address_and_everything_of_other_people(depl
     ] * 4
     assert of_others(after) == of_others(before)
     assert len(after["media"]) == 1
-    assert run(deployment, "consent", "sok@example.com") == 0
+    assert "opted out at" in sampai(stack(deployment), "consent", "sok@example.com").stdout
 
 
 @covers("I14")
@@ -180,7 +172,7 @@ def test_erase_leaves_no_trace_of_the_number_and_everything_of_other_people(depl
     assert len(of_others(before)) >= 10
     assert all(before.values()), "a table without an item proves nothing"
 
-    assert run(deployment, "erase") == 0
+    assert erase(deployment).exit_code == 0
 
     after = scan(deployment)
     assert (traces(after), files_and_keys(after)) == ([], [])
@@ -200,7 +192,7 @@ def test_erase_leaves_no_trace_of_the_number_and_everything_of_other_people(depl
 @covers("I14")
 def test_erased_number_is_still_opted_out(deployment: Deployment) -> None:
     fill(deployment)
-    run(deployment, "erase")
+    erase(deployment)
     calls = len(deployment.vendors.calls)
 
     send(deployment, request("sale", NUMBER, category="promotional"), request("code", NUMBER, category="otp"))
@@ -211,12 +203,12 @@ def test_erased_number_is_still_opted_out(deployment: Deployment) -> None:
 
 def test_second_run_finds_nothing(deployment: Deployment) -> None:
     fill(deployment)
-    service = erase_service(stack(deployment))
+    eraser = service(stack(deployment))
 
-    assert service.erase(NUMBER) == ALL
+    assert eraser.erase(NUMBER) == ALL
     before = scan(deployment)
 
-    assert service.erase(NUMBER) == NOTHING
+    assert eraser.erase(NUMBER) == NOTHING
     assert scan(deployment) == before
 
 
@@ -248,14 +240,14 @@ def test_run_after_a_crash_at_any_write_completes_the_work(deployment: Deploymen
     crashes = 0
     while True:
         try:
-            erase_service(stack(deployment, failing_client(deployment, writes=crashes))).erase(NUMBER)
+            service(stack(deployment, failing_client(deployment, writes=crashes))).erase(NUMBER)
         except UnavailableError:
             crashes += 1
         else:
             break
         if crashes > 1:
             assert traces(scan(deployment)) != []
-        erase_service(stack(deployment)).erase(NUMBER)
+        service(stack(deployment)).erase(NUMBER)
         after = scan(deployment)
         assert (traces(after), files_and_keys(after)) == ([], [])
         restore(deployment, full)
@@ -272,41 +264,48 @@ def restore(deployment: Deployment, items: Items) -> None:
 # --- the commands -----------------------------------------------------------------------------------------------------
 
 
-def test_output_counts_items_and_masks_the_number(deployment: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
+def test_output_counts_items_and_masks_the_number(deployment: Deployment) -> None:
     send(deployment, request(f"otp-{NATIONAL}", NUMBER, category="otp"))
-    capsys.readouterr()
 
-    assert run(deployment, "erase") == 0
+    result = erase(deployment)
 
-    printed = capsys.readouterr().out
-    assert "Erased +62********810 from sampai-test" in printed
-    assert re.search(r"messages \(their ids and statuses stay\) +│ +1 ", printed)
-    assert "The message_id of 1 of these messages contains the number, and stays." in printed
-    assert NATIONAL not in printed
+    assert result.exit_code == 0
+    assert "Erased +62********810 from sampai-test" in result.stdout
+    assert re.search(r"messages \(their ids and statuses stay\) +│ +1 ", result.stdout)
+    assert "The message_id of 1 of these messages contains the number, and stays." in result.stdout
+    assert NATIONAL not in result.output
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", ""])
-def test_nothing_is_erased_without_a_yes(
-    answer: str, deployment: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_is_erased_without_a_yes(answer: str, deployment: Deployment) -> None:
     send(deployment, request("code", NUMBER, category="otp"))
     before = scan(deployment)
-    monkeypatch.setattr("sys.stdin", StringIO(answer))
 
-    assert run(deployment, "erase", answer="") == 1
+    result = sampai(stack(deployment), "erase", NUMBER, input=answer)
 
-    assert scan(deployment) == before
-    assert "Erase +62********810 from sampai-test?" in capsys.readouterr().out
+    assert (result.exit_code, scan(deployment)) == (1, before)
+    assert "Erase +62********810 from sampai-test? This cannot be undone." in result.stderr
+    assert "Nothing was changed" in result.stderr
+
+
+@pytest.mark.parametrize("given", ["as argument", "by the environment", "when asked"])
+def test_number_and_answer_may_come_in_another_way(given: str, deployment: Deployment) -> None:
+    send(deployment, request("code", NUMBER, category="otp"))
+    arguments = [NUMBER, "--yes"] if given == "as argument" else []
+    environment = {"NUMBER": NUMBER, "YES": "1"} if given == "by the environment" else {}
+
+    result = sampai(stack(deployment), "erase", *arguments, env=environment, input=f"{NUMBER}\ny\n")
+
+    assert (result.exit_code, traces(scan(deployment))) == (0, [])
+    assert NATIONAL not in result.output
 
 
 @pytest.mark.parametrize("number", ["6281234567810", "+62081234567810", "081234567810", "+62812,+62813", "nobody"])
-def test_number_that_is_not_e164_is_refused_and_not_repeated(
-    number: str, deployment: Deployment, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(deployment, "erase", number) == 1
+def test_number_that_is_not_e164_is_refused_and_not_repeated(number: str, deployment: Deployment) -> None:
+    result = erase(deployment, number)
 
-    printed = capsys.readouterr()
-    assert number not in printed.out + printed.err
+    assert result.exit_code == 2
+    assert number not in result.output
 
 
 @pytest.mark.parametrize(
@@ -319,15 +318,12 @@ def test_number_that_is_not_e164_is_refused_and_not_repeated(
         ([{"opt_in": NUMBER}], "opted in at 2026-11-21T10:00:00.001Z."),
     ],
 )
-def test_consent_shows_the_latest_opt_out(
-    requests: list[dict[str, Any]], said: str, deployment: Deployment, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_consent_shows_the_latest_opt_out(requests: list[dict[str, Any]], said: str, deployment: Deployment) -> None:
     send(deployment, *requests)
-    capsys.readouterr()
 
-    assert run(deployment, "consent") == 0
+    result = sampai(stack(deployment), "consent", NUMBER)
 
-    assert capsys.readouterr().out == f"+62********810 {said}\n"
+    assert (result.exit_code, result.stdout) == (0, f"+62********810 {said}\n")
 
 
 ACTIONS = {"dynamodb:BatchExecuteStatement": "dynamodb:PartiQLUpdate"}
@@ -353,8 +349,8 @@ def test_page_lists_the_permissions_for_the_calls_of_its_command(
         client.meta.events.register("before-call", note)
         return client
 
-    target = stack(deployment, recording)
-    assert main([command, "test"], {"NUMBER": NUMBER, "YES": "1"}, lambda stage: target) == 0
+    result = sampai(stack(deployment, recording), command, env={"NUMBER": NUMBER, "YES": "1"})
+    assert result.exit_code == 0
 
     listed = set(re.findall(r"\b[a-z]+:[A-Z][A-Za-z]+\b", (ROOT / page).read_text()))
     assert listed == calls | FOR_THE_STACK

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from local.smoke.__main__ import main
 from local.smoke.checks import Result, Smoke
-from local.smoke.target import Target
+from sampai_cli.stack import Stack
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 CHECKS = ["rule and queue", "PartiQL", "receipts", "wake-up", "event", "metric", "clean-up"]
@@ -65,7 +65,7 @@ def api() -> Iterator[str]:
 
 def smoke(aws: Aws, base_url: str = "http://127.0.0.1:9") -> dict[str, Result]:
     outputs = {"EventBusName": "sampai", "ProviderSecretArn": "secret", "WebhookBaseUrl": base_url}
-    target = Target(stack_name="sampai", outputs=outputs, client=aws.client, is_local=True)
+    target = Stack(name="sampai", outputs=outputs, client=aws.client, is_local=True)
     results: list[Result] = []
     holds = Smoke(target, now=NOW).run(results.append)
     assert holds is all(result.holds for result in results)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
+from uuid import uuid4
 
 POLL_SECONDS: Final = 2
 
@@ -29,11 +30,24 @@ class Listener:
             self._receive()
         return found
 
+    def events_for(self, seconds: float) -> Iterator[Event]:
+        """Yield each event when it comes, until the time is over."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self._receive()
+            events, self.events = self.events, []
+            yield from events
+
     def _receive(self) -> None:
         answer = self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=POLL_SECONDS)
         for message in answer.get("Messages", []):
             self.events.append(json.loads(message["Body"]))
             self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+
+
+def new_name() -> str:
+    """Return a name for a queue and a rule that nobody else has."""
+    return f"sampai-tail-{uuid4().hex[:12]}"
 
 
 @contextmanager
@@ -46,7 +60,8 @@ def listening(
     """
     sqs, rules = new_client("sqs"), new_client("events")
     with ExitStack() as created:
-        url = sqs.create_queue(QueueName=name)["QueueUrl"]
+        # If the clean-up cannot run, the numbers and texts in the queue are gone within minutes.
+        url = sqs.create_queue(QueueName=name, Attributes={"MessageRetentionPeriod": "300"})["QueueUrl"]
         created.callback(sqs.delete_queue, QueueUrl=url)
         queue_arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         rule_arn = rules.put_rule(Name=name, EventBusName=bus, EventPattern=json.dumps(pattern))["RuleArn"]

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from local.smoke.__main__ import main
-from local.smoke.target import TargetError, find
+from local.stage import find
+from sampai_cli.errors import CliError
 from tests.emulator import Emulator
 
 TEMPLATE = {
@@ -37,7 +38,7 @@ def staging(aws: Emulator) -> Iterator[None]:
 def test_a_stage_is_found_by_its_stack(staging: None) -> None:
     target = find("staging")
 
-    assert (target.stack_name, target.outputs["EventBusName"]) == ("sampai-staging", "the-bus")
+    assert (target.name, target.outputs["EventBusName"]) == ("sampai-staging", "the-bus")
     assert target.resource("Queue").endswith("/smoke-target")
     assert not target.is_local
 
@@ -48,5 +49,5 @@ def test_a_stage_that_is_not_deployed_is_reported(aws: Emulator, capsys: pytest.
 
 
 def test_a_stage_that_samconfig_does_not_name_is_an_error() -> None:
-    with pytest.raises(TargetError, match="nowhere"):
+    with pytest.raises(CliError, match="nowhere"):
         find("nowhere")

@@ -1,0 +1,153 @@
+"""Messages as the tool shows them: without the text, with the recipient masked."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sampai.adapters.dynamo import Item, get_all
+from sampai.domain.recipient import mask
+from sampai.domain.status import Status
+from sampai_cli.run import Run
+
+PRICE_PER_MILLION_READS: Final = 0.1425
+"""US dollars for a million read units on demand in ap-southeast-1. Other regions differ a little."""
+
+MAX_READ_UNITS: Final = 50_000
+"""Where a search of the table stops by default: about 400 MB."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Search:
+    """A search through the table of messages: its limit, and the units that it has used."""
+
+    run: Run
+    max_units: float = MAX_READ_UNITS
+    units: float = 0.0
+    items: int = 0
+    is_complete: bool = True
+
+    def scan(self, fields: tuple[str, ...], *, index: str | None = None) -> Iterator[Item]:
+        """Yield the items of the table, or of an index, with some attributes. Stop at the limit."""
+        client, table = self.run.client("dynamodb"), self.run.stack.output("MessagesTableName")
+        names = {f"#{number}": name for number, name in enumerate(fields)}
+        request: dict[str, Any] = {
+            "TableName": table,
+            "ProjectionExpression": ", ".join(names),
+            "ExpressionAttributeNames": names,
+            "ReturnConsumedCapacity": "TOTAL",
+        }
+        if index is not None:
+            request["IndexName"] = index
+        while True:
+            answer = client.scan(**request)
+            self.units += answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0)
+            self.items += answer.get("ScannedCount", len(answer["Items"]))
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            if self.units >= self.max_units:
+                self.is_complete = False
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def tell_price(self) -> None:
+        """Tell what the search has cost, and whether it reached the end."""
+        dollars = self.units * PRICE_PER_MILLION_READS / 1_000_000
+        end = "" if self.is_complete else " It stopped at its limit and is not complete: raise --max-units."
+        self.run.note(f"Read {self.items} items with {self.units:.0f} read units, about ${dollars:.6f}.{end}")
+
+
+def read_item(run: Run, message_id: str) -> Item | None:
+    """Return the stored item of a message with strong consistency, or None."""
+    answer = run.client("dynamodb").get_item(
+        TableName=run.stack.output("MessagesTableName"), Key={"message_id": {"S": message_id}}, ConsistentRead=True
+    )
+    item: Item | None = answer.get("Item")
+    return item
+
+
+def read_items(run: Run, message_ids: list[str]) -> list[Item]:
+    return get_all(run.client("dynamodb"), run.stack.output("MessagesTableName"), "message_id", message_ids)
+
+
+def open_ids(search: Search) -> list[str]:
+    """Return the ids of the messages that are not final, by the due index, which has no others."""
+    return [item["message_id"]["S"] for item in search.scan(("message_id",), index="due")]
+
+
+LISTED: Final = ("message_id", "status", "provider", "attempt", "created_at", "updated_at", "reason")
+"""The columns of a list."""
+STORED: Final = ("message_id", "status", "channel", "provider", "attempt", "created_at", "updated_at", "failure")
+
+
+def row_of(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of an item for a list."""
+    return {
+        **{name: text_of(item, name) for name in LISTED if name not in ("attempt", "reason")},
+        "channel": text_of(item, "channel"),
+        "attempt": number_of(item, "attempt"),
+        "reason": text_of(item.get("failure", {}).get("M", {}), "reason"),
+    }
+
+
+_TEXTS: Final = (
+    "message_id",
+    "status",
+    "channel",
+    "category",
+    "recipient",
+    "sender",
+    "provider",
+    "provider_message_id",
+    "provider_status",
+    "attempt",
+    "segments",
+    "encoding",
+    "cost",
+    "caller",
+    "created_at",
+    "updated_at",
+    "send_at",
+    "expires_at",
+    "due_at",
+    "failure",
+)
+"""The facts of a story, in their order. `content` is not among them, and of `metadata` there are only the names."""
+
+
+def facts_of(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of an item for a story."""
+    facts = {name: plain(item[name]) if name in item else None for name in _TEXTS}
+    if facts["recipient"]:
+        facts["recipient"] = mask(facts["recipient"])
+    facts["metadata"] = sorted(item.get("metadata", {}).get("M", {}))
+    return facts
+
+
+def history_of(item: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [plain(entry) for entry in item.get("history", {}).get("L", [])]
+
+
+def is_final(status: str | None) -> bool:
+    """Return whether a stored status is final. An unknown word of another release is not."""
+    return any(known == status and known.is_final for known in Status)
+
+
+def text_of(item: Mapping[str, Any], name: str) -> str | None:
+    return item[name].get("S") if name in item else None
+
+
+def number_of(item: Mapping[str, Any], name: str) -> int | None:
+    return int(item[name]["N"]) if name in item else None
+
+
+def plain(value: Mapping[str, Any]) -> Any:
+    """Return a value of DynamoDB as Python's own."""
+    ((kind, content),) = value.items()
+    readers: dict[str, Callable[[Any], Any]] = {
+        "S": str,
+        "N": lambda number: int(number) if number.lstrip("-").isdigit() else float(number),
+        "M": lambda fields: {name: plain(each) for name, each in fields.items()},
+        "L": lambda entries: [plain(each) for each in entries],
+    }
+    return readers.get(kind, lambda other: other)(content)
