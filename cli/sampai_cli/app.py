@@ -1,5 +1,8 @@
 """The program: all commands under one name."""
 
+import os
+import signal
+import sys
 from importlib import import_module
 from typing import Final
 
@@ -7,7 +10,12 @@ import typer
 
 from sampai_cli.run import Globals, JsonOption, StackOption
 
-MODULES: Final = ("env", "send", "story", "listing", "settings", "secret", "webhooks", "consent", "erase")
+MODULES: Final = """
+    env send story listing tail report dlq replay settings secret providers webhooks consent erase
+""".split()
+"""The modules of commands, in the order of the help."""
+
+TRACEBACK: Final = "SAMPAI_TRACEBACK"
 
 app: Final = typer.Typer(
     name="sampai",
@@ -32,4 +40,12 @@ for module in MODULES:
 
 def main() -> None:
     """Run the program with the arguments of the process."""
-    app()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that temporary queues and rules are deleted
+    try:
+        app()
+    except Exception as error:
+        if TRACEBACK in os.environ:
+            raise
+        # The text of an unexpected error may have a number or a text in it.
+        print(f"A bug of the tool ({type(error).__name__}). {TRACEBACK}=1 shows where; report it.", file=sys.stderr)
+        sys.exit(1)

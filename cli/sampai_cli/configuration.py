@@ -26,7 +26,6 @@ def read_document(run: Run, *, version: int | None = None) -> str:
     except ClientError as error:
         code = error.response["Error"].get("Code")
         if code == "ParameterNotFound" and version is None:
-            run.note("No settings are stored: the defaults apply, and {} stands for them.")
             return "{}"
         if code in ("ParameterVersionNotFound", "ParameterNotFound"):
             raise CliError(f"There is no version {version}. `sampai settings history` lists the versions.") from None

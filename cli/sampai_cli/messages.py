@@ -26,16 +26,21 @@ class Search:
     items: int = 0
     is_complete: bool = True
 
-    def scan(self, fields: tuple[str, ...], *, index: str | None = None) -> Iterator[Item]:
-        """Yield the items of the table, or of an index, with some attributes. Stop at the limit."""
-        client, table = self.run.client("dynamodb"), self.run.stack.output("MessagesTableName")
-        names = {f"#{number}": name for number, name in enumerate(fields)}
+    def scan(
+        self, fields: tuple[str, ...] = (), *, index: str | None = None, table: str | None = None
+    ) -> Iterator[Item]:
+        """Yield the items of the table of messages, of its index, or of another table. Stop at the limit.
+
+        With `fields`, an item has only these attributes.
+        """
+        client = self.run.client("dynamodb")
         request: dict[str, Any] = {
-            "TableName": table,
-            "ProjectionExpression": ", ".join(names),
-            "ExpressionAttributeNames": names,
+            "TableName": table or self.run.stack.output("MessagesTableName"),
             "ReturnConsumedCapacity": "TOTAL",
         }
+        if fields:
+            names = {f"#{number}": name for number, name in enumerate(fields)}
+            request |= {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
         if index is not None:
             request["IndexName"] = index
         while True:

@@ -39,6 +39,8 @@ def _add_reads(group: typer.Typer) -> None:
     ) -> None:
         """Print the stored document, as `settings set` takes it."""
         document = read_document(run, version=version)
+        if document == "{}":
+            run.note("Nothing is set: the defaults apply. See them: sampai settings show --effective.")
         if effective:
             run.print_json(check_settings(document, origin="The stored document").model_dump(mode="json"))
             return
