@@ -1,6 +1,6 @@
-"""Makes `python -m docs.generate` find the product's own layer."""
+"""Makes `python -m docs.generate` find the product's own layer and tool."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "layers" / "sampai"))
+sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("layers/sampai", "cli")]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 from unicodedata import name as name_of
 
+from docs import tool
 from docs.apis import asyncapi, openapi
 from docs.client_types import java, typescript
 from docs.schemas import schemas_by_name
@@ -52,6 +53,7 @@ def pages() -> dict[str, str]:
         "types/sampai.ts": typescript(),
         "types/Sampai.java": java(),
         "capabilities.md": _capabilities(),
+        "cli.md": _page("The tool", *tool.parts()),
         "statuses.md": _statuses(),
         "settings.md": _settings(),
         "typographic-characters.md": _typographic_characters(),

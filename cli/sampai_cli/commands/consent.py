@@ -44,21 +44,21 @@ def _put_wish(run: Run, wish: str, number: str | None, at: str | None) -> None:
 
 
 def add_to(app: typer.Typer) -> None:
-    @command(app, "sqs:SendMessage UrgentQueue", name="opt-out")
+    @command(app, "sqs:SendMessage on UrgentQueue", name="opt-out")
     def opt_out(run: Run, number: NumberArgument = None, at: AtOption = None) -> None:
         """Send a person no more promotional messages."""
         _put_wish(run, "opt_out", number, at)
 
-    @command(app, "sqs:SendMessage UrgentQueue", name="opt-in")
+    @command(app, "sqs:SendMessage on UrgentQueue", name="opt-in")
     def opt_in(run: Run, number: NumberArgument = None, at: AtOption = None) -> None:
         """Allow promotional messages to a person again."""
         _put_wish(run, "opt_in", number, at)
 
     @command(
         app,
-        "cloudformation:DescribeStackResource the stack",
-        "dynamodb:GetItem DirectoryTable",
-        "secretsmanager:GetSecretValue FingerprintSecret",
+        "cloudformation:DescribeStackResource on the stack",
+        "dynamodb:GetItem on DirectoryTable",
+        "secretsmanager:GetSecretValue on FingerprintSecret",
     )
     def consent(run: Run, number: NumberArgument = None) -> None:
         """Show whether a person has opted out, and when."""

@@ -9,7 +9,7 @@ from sampai_cli.dead_letters import Letter, held, masked, row_of
 from sampai_cli.errors import CliError
 from sampai_cli.run import Run, YesOption, command, now
 
-READ = "sqs:ReceiveMessage, sqs:ChangeMessageVisibility DeadLetterQueue"
+READ = "sqs:ReceiveMessage, sqs:ChangeMessageVisibility on DeadLetterQueue"
 LimitOption = Annotated[int, typer.Option(min=1, max=10_000, help="The most letters to look at.")]
 COLUMNS = ("sqs_id", "kind", "message_id", "sent_at", "remark")
 
@@ -57,8 +57,8 @@ def _add_redrive(group: typer.Typer) -> None:
     @command(
         group,
         READ,
-        "sqs:DeleteMessage DeadLetterQueue",
-        "sqs:GetQueueUrl, sqs:SendMessage SendQueue, UrgentQueue",
+        "sqs:DeleteMessage on DeadLetterQueue",
+        "sqs:GetQueueUrl, sqs:SendMessage on SendQueue, UrgentQueue",
     )
     def redrive(
         run: Run,

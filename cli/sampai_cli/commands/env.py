@@ -23,7 +23,7 @@ def variables(stack: Stack) -> dict[str, str]:
 
 
 def add_to(app: typer.Typer) -> None:
-    @command(app)
+    @command(app, "none")
     def env(run: Run) -> None:
         """Print the stack outputs as variables: `eval "$(sampai env)"`."""
         found = variables(run.stack)

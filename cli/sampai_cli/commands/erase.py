@@ -41,10 +41,10 @@ def erase_service(run: Run) -> EraseService:
 def add_to(app: typer.Typer) -> None:
     @command(
         app,
-        "cloudformation:DescribeStackResource the stack",
-        "dynamodb:Scan MessagesTable, InboxTable, DirectoryTable, MediaTable",
-        "dynamodb:BatchGetItem, dynamodb:PartiQLUpdate MessagesTable",
-        "dynamodb:DeleteItem InboxTable, DirectoryTable, MediaTable, EncryptionKeysTable",
+        "cloudformation:DescribeStackResource on the stack",
+        "dynamodb:Scan on MessagesTable, InboxTable, DirectoryTable, MediaTable",
+        "dynamodb:BatchGetItem, dynamodb:PartiQLUpdate on MessagesTable",
+        "dynamodb:DeleteItem on InboxTable, DirectoryTable, MediaTable, EncryptionKeysTable",
     )
     def erase(run: Run, number: NumberArgument = None, yes: YesOption = False) -> None:
         """Erase a person from every table: number or address, texts, files and metadata.

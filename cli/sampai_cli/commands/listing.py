@@ -24,8 +24,8 @@ SinceOption = Annotated[str | None, typer.Option(help="Changed since: 30m, 2h, 3
 def add_to(app: typer.Typer) -> None:
     @command(
         app,
-        "dynamodb:Scan MessagesTable and its index due",
-        "dynamodb:BatchGetItem MessagesTable",
+        "dynamodb:Scan on MessagesTable and its index due",
+        "dynamodb:BatchGetItem on MessagesTable",
         name="list",
     )
     def list_messages(

@@ -30,8 +30,8 @@ COLUMNS: Final = ("provider", "state", "routes", *COUNTS, "balance")
 def add_to(app: typer.Typer) -> None:
     @command(
         app,
-        "ssm:GetParameter the settings",
-        "secretsmanager:GetSecretValue ProviderSecret",
+        "ssm:GetParameter on the settings",
+        "secretsmanager:GetSecretValue on ProviderSecret",
         "cloudwatch:ListMetrics, cloudwatch:GetMetricData",
     )
     def providers(

@@ -35,10 +35,10 @@ EVER: Final[Window] = (from_text("1970-01-01T00:00:00+00:00"), from_text("2999-0
 def add_to(app: typer.Typer) -> None:
     @command(
         app,
-        "events:PutEvents the bus",
-        "dynamodb:BatchGetItem MessagesTable; without --ids dynamodb:Scan MessagesTable",
-        "with --gaps: cloudformation:DescribeStackResource the stack; dynamodb:Scan InboxTable; sqs:ReceiveMessage, "
-        "sqs:ChangeMessageVisibility, sqs:DeleteMessage PublishFailures",
+        "events:PutEvents on the bus",
+        "with --ids: dynamodb:BatchGetItem on MessagesTable; else dynamodb:Scan on MessagesTable",
+        "with --gaps: cloudformation:DescribeStackResource on the stack; dynamodb:Scan on InboxTable; "
+        "sqs:ReceiveMessage, sqs:ChangeMessageVisibility, sqs:DeleteMessage on PublishFailures",
     )
     def replay(
         run: Run,

@@ -87,7 +87,7 @@ def _value(item: Mapping[str, Any], key: str) -> str:
 
 
 def add_to(app: typer.Typer) -> None:
-    @command(app, "dynamodb:Scan MessagesTable")
+    @command(app, "dynamodb:Scan on MessagesTable")
     def report(
         run: Run,
         since: Annotated[str, typer.Option(help="Requested since: 30m, 2h, 3d, or an RFC 3339 time.")] = "1d",

@@ -49,7 +49,7 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(help="The vendors' credentials.", no_args_is_help=True)
     app.add_typer(group, name="secret")
 
-    @command(group, "secretsmanager:GetSecretValue ProviderSecret", "ssm:GetParameter the settings", name="check")
+    @command(group, "secretsmanager:GetSecretValue on ProviderSecret", "ssm:GetParameter on the settings", name="check")
     def check(run: Run) -> None:
         """Show which credentials are there and usable. Names fields, never values."""
         secret, settings = read_secret(run), read_settings(run)

@@ -32,7 +32,7 @@ def client_of(run: Run) -> Client:
 
 
 def add_to(app: typer.Typer) -> None:
-    @command(app, "sqs:SendMessage SendQueue, UrgentQueue", "with --follow: as `tail`")
+    @command(app, "sqs:SendMessage on SendQueue, UrgentQueue", "with --follow: as `tail`")
     def send(
         run: Run,
         to: Annotated[str | None, typer.Option(help="E.164 number with +, or an e-mail address.")] = None,

@@ -16,8 +16,8 @@ from sampai_cli.configuration import (
 from sampai_cli.errors import CliError
 from sampai_cli.run import Run, YesOption, command
 
-READ = "ssm:GetParameter the settings"
-WRITE = "ssm:PutParameter the settings"
+READ = "ssm:GetParameter on the settings"
+WRITE = "ssm:PutParameter on the settings"
 
 FileArgument = Annotated[Path, typer.Argument(help="A file with the whole document.")]
 
@@ -64,7 +64,7 @@ def _add_reads(group: typer.Typer) -> None:
         check_settings(document, origin=file.name)
         _show_changes(run, changes(load(read_document(run)), load(document)))
 
-    @command(group, "ssm:GetParameterHistory the settings")
+    @command(group, "ssm:GetParameterHistory on the settings")
     def history(run: Run) -> None:
         """List the versions, each with its author and the fields that it changed."""
         pages = run.client("ssm").get_paginator("get_parameter_history")

@@ -52,7 +52,7 @@ def attempts_of(run: Run, message_id: str) -> list[dict[str, Any]] | None:
 
 
 def add_to(app: typer.Typer) -> None:
-    @command(app, "dynamodb:GetItem MessagesTable", "dynamodb:Query AttemptsTable (optional: the vendors' words)")
+    @command(app, "dynamodb:GetItem on MessagesTable", "dynamodb:Query on AttemptsTable (optional: the vendors' words)")
     def story(
         run: Run,
         message_id: Annotated[str, typer.Argument(help="The message_id.")],

@@ -14,8 +14,8 @@ def add_to(app: typer.Typer) -> None:
     @command(
         app,
         "sqs:CreateQueue, sqs:DeleteQueue, sqs:GetQueueAttributes, sqs:SetQueueAttributes, sqs:ReceiveMessage, "
-        "sqs:DeleteMessage a queue sampai-tail-*",
-        "events:PutRule, events:PutTargets, events:RemoveTargets, events:DeleteRule rules sampai-tail-* of the bus",
+        "sqs:DeleteMessage on queues sampai-tail-*",
+        "events:PutRule, events:PutTargets, events:RemoveTargets, events:DeleteRule on rules sampai-tail-* of the bus",
     )
     def tail(
         run: Run,

@@ -54,7 +54,7 @@ def check(address: str, *, is_local: bool) -> int:
 def add_to(app: typer.Typer) -> None:
     group = typer.Typer(help="The addresses that vendors call.", no_args_is_help=True)
     app.add_typer(group, name="webhooks")
-    permissions = ("secretsmanager:GetSecretValue ProviderSecret", "ssm:GetParameter the settings")
+    permissions = ("secretsmanager:GetSecretValue on ProviderSecret", "ssm:GetParameter on the settings")
 
     @command(group, *permissions)
     def urls(run: Run) -> None:
