@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sampai_cli.errors import InputError
+from sampai_cli.errors import InputError, read_text
 from sampai_client.client import check_body, to_body
 
 FIELDS: Final = frozenset(
@@ -55,10 +55,7 @@ def read_rows(file: Path, *, prefix: str | None, defaults: Mapping[str, Any], no
 
 def _read_cells(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the cells of each row by the name of their column; empty cells and rows are left out."""
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"{file.name} is not in UTF-8. Save it as CSV UTF-8.") from None
+    text = read_text(file)
     header_line = text.partition("\n")[0]
     # Spreadsheets write semicolons where a comma separates the decimals.
     delimiter = ";" if header_line.count(";") > header_line.count(",") else ","

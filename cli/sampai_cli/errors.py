@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from botocore import exceptions as botocore_errors
@@ -35,6 +36,14 @@ class InputError(CliError):
 
     def __init__(self, text: str) -> None:
         super().__init__(text, status=2)
+
+
+def read_text(file: Path) -> str:
+    """Return the text of a file in UTF-8, with or without a byte order mark. Raises InputError, and OSError."""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{file.name} is not in UTF-8. Save it in UTF-8.") from None
 
 
 def explain(error: Exception, *, command: str) -> CliError:

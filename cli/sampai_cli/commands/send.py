@@ -11,7 +11,7 @@ import typer
 from rich.progress import Progress
 
 from sampai_cli.csv_file import read_rows
-from sampai_cli.errors import CliError, InputError
+from sampai_cli.errors import CliError, InputError, read_text
 from sampai_cli.lines import show_event
 from sampai_cli.listener import listening, new_name
 from sampai_cli.run import Run, command, now
@@ -84,7 +84,7 @@ def _refuse_beside(**options: Any) -> None:
 
 
 def _read_request(file: Path) -> dict[str, Any]:
-    text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
+    text = sys.stdin.read() if str(file) == "-" else read_text(file)
     try:
         document = json.loads(text)
     except ValueError as error:

@@ -13,7 +13,7 @@ from sampai_cli.configuration import (
     read_document,
     write_document,
 )
-from sampai_cli.errors import CliError
+from sampai_cli.errors import CliError, read_text
 from sampai_cli.run import Run, YesOption, command
 
 READ = "ssm:GetParameter on the settings"
@@ -54,13 +54,13 @@ def _add_reads(group: typer.Typer) -> None:
     @command(group, "none")
     def check(run: Run, file: FileArgument) -> None:
         """Check a file, as the functions check the settings. Needs no stack."""
-        check_settings(file.read_text(encoding="utf-8"), origin=file.name)
+        check_settings(read_text(file), origin=file.name)
         run.say(f"{file.name} is valid.")
 
     @command(group, READ)
     def diff(run: Run, file: FileArgument) -> None:
         """Show the fields in which a file differs from the stored document."""
-        document = file.read_text(encoding="utf-8")
+        document = read_text(file)
         check_settings(document, origin=file.name)
         _show_changes(run, changes(load(read_document(run)), load(document)))
 
@@ -90,7 +90,7 @@ def _add_writes(group: typer.Typer) -> None:
     @command(group, READ, WRITE, name="set")
     def set_document(run: Run, file: FileArgument, yes: YesOption = False) -> None:
         """Check a file, show its changes, and store it. A broken one is never stored. In force within a minute."""
-        document = file.read_text(encoding="utf-8")
+        document = read_text(file)
         check_settings(document, origin=file.name)
         changed = changes(load(read_document(run)), load(document))
         if not changed:

@@ -166,9 +166,10 @@ def test_a_file_in_the_wrong_shape_is_refused(text: str, said: str, world: World
     assert NUMBER not in result.stderr
 
 
-def test_a_file_in_another_encoding_is_refused(world: World, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["send --csv", "send --request", "settings check"])
+def test_a_file_in_another_encoding_is_refused(command: str, world: World, tmp_path: Path) -> None:
     (tmp_path / "sale.csv").write_bytes(b"recipient,text\n+959777777010,caf\xe9\n")
 
-    result = world("send", "--csv", str(tmp_path / "sale.csv"))
+    result = world(*command.split(), str(tmp_path / "sale.csv"))
 
-    assert (result.exit_code, result.stderr) == (2, "sale.csv is not in UTF-8. Save it as CSV UTF-8.\n")
+    assert (result.exit_code, result.stderr) == (2, "sale.csv is not in UTF-8. Save it in UTF-8.\n")
