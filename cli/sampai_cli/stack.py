@@ -1,6 +1,7 @@
 """The stack that a command works on: one on AWS, by its name, or the local stack."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -58,7 +59,8 @@ def find_stack(name: str | None) -> Stack:
 
 def stack_on_aws(name: str, *, region: str | None = None) -> Stack:
     """Return a stack of the caller's account. boto3 finds the credentials, and the region if none is given."""
-    session = boto3.Session(region_name=region)
+    # boto3 does not read AWS_REGION, which the AWS CLI prefers.
+    session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"))
 
     @cache
     def client(service: str) -> Any:

@@ -17,7 +17,8 @@ def variables(stack: Stack) -> dict[str, str]:
         if isinstance(value, str) and name[0].isupper()
     }
     if stack.is_local:
-        found |= {"AWS_ENDPOINT_URL": stack.outputs["endpoint_url"], "AWS_REGION": stack.outputs["region"]}
+        found |= {"AWS_ENDPOINT_URL": stack.outputs["endpoint_url"]}
+        found |= dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), stack.outputs["region"])
         found |= {name.upper(): value for name, value in LOCAL_CREDENTIALS.items()}
     return found
 

@@ -122,6 +122,7 @@ def test_the_local_stack_is_found_from_a_folder_below_it(tmp_path: Path, monkeyp
         "export SEND_QUEUE_URL=http://q",
         "export AWS_ENDPOINT_URL=http://127.0.0.1:4566",
         "export AWS_REGION=ap-southeast-1",
+        "export AWS_DEFAULT_REGION=ap-southeast-1",
         "export AWS_ACCESS_KEY_ID=test",
         "export AWS_SECRET_ACCESS_KEY=test",
     ]
@@ -136,7 +137,7 @@ def test_a_stack_on_aws_is_found_by_its_name_in_either_place_or_by_the_environme
     arguments: list[str], world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_REGION", "ap-southeast-1")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-southeast-1")
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     template = {
         "Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "q"}}},
         "Outputs": {"EventBusName": {"Value": "the bus"}},
