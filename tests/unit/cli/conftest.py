@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
@@ -52,12 +53,17 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with mock_aws():
-        session = Session(region_name="ap-southeast-1")
-        yield World(stack=_new_stack(lambda service: _client(session, service)))
+        yield World(stack=_new_stack(cache(_new_client)))
 
 
-def _client(session: Session, service: Any) -> Any:
-    return session.client(service)
+@cache
+def _session() -> Session:
+    """Return one session for all tests, because each reads the models of the services again."""
+    return Session("test", "test", region_name="ap-southeast-1")
+
+
+def _new_client(service: Any) -> Any:
+    return _session().client(service)
 
 
 def _new_stack(client: Callable[[str], Any]) -> FakeStack:
