@@ -16,7 +16,8 @@ def events_of(message: Message) -> Iterator[tuple[datetime, Event]]:
     """Yield the events of a message with their times, in order, each with the sequence that it had.
 
     An item keeps the latest provider, vendor id and failure only: an event of an earlier attempt has none, and the
-    failure of an earlier status has no reason of the vendor. A long history lacks its middle.
+    failure of an earlier status has no reason of the vendor. An earlier status has our time of it in place of the
+    vendor's. A long history lacks its middle.
     """
     history = message.history
     last_claim = max((i for i, entry in enumerate(history) if entry.status is Status.SENDING), default=len(history))

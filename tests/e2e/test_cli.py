@@ -108,8 +108,14 @@ def test_replay_publishes_the_same_events_again(local_stack: Stack, delivered: t
 
     wait_until(lambda: len(heard()) >= 2 * len(first), lambda: heard())
     again = {detail["sequence"]: detail for detail in heard()[len(first) :]}
-    assert [again[detail["sequence"]] for detail in first] == first
+    assert [_without_time(again[detail["sequence"]]) for detail in first] == list(map(_without_time, first))
+    assert again[first[-1]["sequence"]] == first[-1]
     assert run("replay", "--gaps", "--yes").stdout == "No gaps: the queue PublishFailures is empty.\n"
+
+
+def _without_time(detail: dict[str, Any]) -> dict[str, Any]:
+    """Return an event without its time: the vendor's own is not stored for an earlier status."""
+    return {name: value for name, value in detail.items() if name != "occurred_at"}
 
 
 def test_a_dead_letter_is_listed_shown_and_redriven(local_stack: Stack) -> None:
