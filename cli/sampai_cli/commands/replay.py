@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
@@ -134,7 +135,8 @@ def _publish(search: Search, events: Sequence[Event], *, yes: bool) -> None:
         return
     bus_name = run.stack.output("EventBusName")
     run.confirm(f"Publish {len(events)} events of {messages} messages on {bus_name} again?", yes=yes)
-    bus = EventBridgeBus(run.client("events"), bus_name=bus_name, telemetry=Notes(run))
+    events_client = run.client("events")
+    bus = EventBridgeBus(events_client, bus_name=bus_name, telemetry=Notes(run), new_pool=ThreadPoolExecutor)
     bus.put(events)
     if run.as_json:
         run.print_json({"events": len(events), "messages": messages})
