@@ -85,7 +85,7 @@ mutants: $(DEV) $(EMULATOR) ## plant known defects one by one and name the test 
 chaos: $(DEV) $(EMULATOR) ## kill processes of the local stack and stop its DynamoDB under load, and check the promises
 	@$(BIN)/python -m tests.chaos
 
-outages: $(DEV) $(EMULATOR) ## stop DynamoDB for nine seconds around sends on the local stack, and put bad items beside good ones
+outages: $(DEV) $(EMULATOR) ## stop DynamoDB for nine seconds around sends on the local stack, put bad items beside good ones, and send a file of 1,000 rows twice
 	@$(BIN)/python -m pytest -m slow tests/e2e
 
 rude: $(DEV) $(EMULATOR) ## run the end-to-end tests with vendor simulators that answer as rudely as real servers

@@ -65,13 +65,17 @@ class Run:
         """Print a remark beside the output, such as a price, to standard error."""
         self.err.print(Text(text), style="dim", soft_wrap=True)
 
+    def write(self, text: str) -> None:
+        """Print a text as it is, for a program or a file."""
+        self.out.print(Text(text), soft_wrap=True)
+
     def print_json(self, document: Any) -> None:
-        """Print a document on one line if it is part of a stream, and indented otherwise."""
-        self.out.print(Text(json.dumps(document, indent=2, ensure_ascii=False)), soft_wrap=True)
+        """Print a document with indentation."""
+        self.write(json.dumps(document, indent=2, ensure_ascii=False))
 
     def print_line(self, document: Mapping[str, Any]) -> None:
-        """Print one document of a stream of them."""
-        self.out.print(Text(json.dumps(document, ensure_ascii=False)), soft_wrap=True)
+        """Print one document of a stream of them, on one line."""
+        self.write(json.dumps(document, ensure_ascii=False))
 
     def show(self, rows: Sequence[Mapping[str, Any]], *columns: str, title: str | None = None) -> None:
         """Print rows as a table with these columns, or all of their fields as JSON."""

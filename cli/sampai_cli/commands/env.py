@@ -32,4 +32,4 @@ def add_to(app: typer.Typer) -> None:
             run.print_json(found)
             return
         for name, value in found.items():
-            run.out.print(f"export {name}={quote(value)}", soft_wrap=True, markup=False)
+            run.write(f"export {name}={quote(value)}")

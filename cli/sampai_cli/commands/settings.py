@@ -45,11 +45,7 @@ def _add_reads(group: typer.Typer) -> None:
             run.print_json(check_settings(document, origin="The stored document").model_dump(mode="json"))
             return
         # As it is stored, also if it is broken.
-        run.out.print(
-            document if not (found := load(document)) else json.dumps(found, indent=2, ensure_ascii=False),
-            markup=False,
-            soft_wrap=True,
-        )
+        run.write(json.dumps(found, indent=2, ensure_ascii=False) if (found := load(document)) else document)
 
     @command(group, "none")
     def check(run: Run, file: FileArgument) -> None:

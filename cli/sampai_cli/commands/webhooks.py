@@ -64,7 +64,7 @@ def add_to(app: typer.Typer) -> None:
             run.print_json(found)
             return
         for address in found:
-            run.out.print(address, soft_wrap=True, markup=False)
+            run.write(address)
 
     @command(group, *permissions, name="check")
     def check_all(run: Run) -> None:
