@@ -188,13 +188,19 @@ def test_env_names_the_outputs(local_stack: Stack) -> None:
 def test_a_file_of_a_thousand_rows_sent_twice_is_accepted_a_thousand_times(local_stack: Stack, tmp_path: Path) -> None:
     text = f"Private {uuid4().hex}"
     file = tmp_path / f"campaign-{uuid4().hex[:8]}.csv"
-    rows = "\n".join(f"+9597799{row:05d}10,{text}" for row in range(1000))
+    rows = "\n".join(f"+95977{row:05d}10,{text}" for row in range(1000))
     file.write_text(f"recipient,text\n{rows}\n")
 
     said = [run("send", "--csv", str(file)).stdout for _ in range(2)]
 
     assert said == [f"1000 requests are on the queue, {file.stem}-2 to {file.stem}-1001.\n"] * 2
-    ids = [f"{file.stem}-{number}" for number in range(2, 1002)]
-    local_stack.wait_for(*((message_id, "delivered") for message_id in ids))
+    wait_until(lambda: _is_empty(local_stack.outputs["SendQueueUrl"]))
     accepted = local_stack.accepted_with_text(text)
     assert (len(accepted), len({entry["recipient"] for entry in accepted})) == (1000, 1000)
+
+
+def _is_empty(url: str) -> bool:
+    """Return whether a queue has no message, and none that a function works on."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    counts = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return not any(int(count) for count in counts.values())
