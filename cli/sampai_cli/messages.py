@@ -122,7 +122,7 @@ _TEXTS: Final = (
 
 def facts_of(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts of an item for a story."""
-    facts = {name: plain(item[name]) if name in item else None for name in _TEXTS}
+    facts = {name: _plain(item[name]) if name in item else None for name in _TEXTS}
     if facts["recipient"]:
         facts["recipient"] = mask(facts["recipient"])
     facts["metadata"] = sorted(item.get("metadata", {}).get("M", {}))
@@ -130,7 +130,7 @@ def facts_of(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def history_of(item: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [plain(entry) for entry in item.get("history", {}).get("L", [])]
+    return [_plain(entry) for entry in item.get("history", {}).get("L", [])]
 
 
 def is_final(status: str | None) -> bool:
@@ -146,13 +146,13 @@ def number_of(item: Mapping[str, Any], name: str) -> int | None:
     return int(item[name]["N"]) if name in item else None
 
 
-def plain(value: Mapping[str, Any]) -> Any:
+def _plain(value: Mapping[str, Any]) -> Any:
     """Return a value of DynamoDB as Python's own."""
     ((kind, content),) = value.items()
     readers: dict[str, Callable[[Any], Any]] = {
         "S": str,
         "N": lambda number: int(number) if number.lstrip("-").isdigit() else float(number),
-        "M": lambda fields: {name: plain(each) for name, each in fields.items()},
-        "L": lambda entries: [plain(each) for each in entries],
+        "M": lambda fields: {name: _plain(each) for name, each in fields.items()},
+        "L": lambda entries: [_plain(each) for each in entries],
     }
     return readers.get(kind, lambda other: other)(content)

@@ -44,7 +44,8 @@ def add_to(app: typer.Typer) -> None:
         "cloudformation:DescribeStackResource on the stack",
         "dynamodb:Scan on MessagesTable, InboxTable, DirectoryTable, MediaTable",
         "dynamodb:BatchGetItem, dynamodb:PartiQLUpdate on MessagesTable",
-        "dynamodb:DeleteItem on InboxTable, DirectoryTable, MediaTable, EncryptionKeysTable",
+        "dynamodb:DeleteItem on InboxTable, DirectoryTable, MediaTable, EncryptionKeysTable, AttemptsTable",
+        "dynamodb:Query on AttemptsTable",
     )
     def erase(run: Run, number: NumberArgument = None, yes: YesOption = False) -> None:
         """Erase a person from every table: number or address, texts, files and metadata.

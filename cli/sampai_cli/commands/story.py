@@ -2,15 +2,18 @@
 
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import typer
-from botocore.exceptions import ClientError
 from rich.text import Text
 
+from sampai.adapters.attempts import DynamoAttempts
+from sampai.domain.times import to_text
+from sampai.services.ports.runtime import UnavailableError
 from sampai_cli.errors import CliError
 from sampai_cli.lines import STYLES
-from sampai_cli.messages import facts_of, history_of, is_final, plain, read_item
+from sampai_cli.messages import facts_of, history_of, is_final, read_item
 from sampai_cli.run import Run, command
 
 ATTEMPTS: Final = (
@@ -22,9 +25,10 @@ ATTEMPTS: Final = (
     "http_status",
     "provider_code",
     "reason",
+    "detail",
     "vendor_words",
 )
-"""The columns of the table of attempts."""
+"""The columns of the failed attempts."""
 
 POLL_SECONDS: Final = 1.0
 ARRIVAL_SECONDS: Final = 60
@@ -32,23 +36,25 @@ ARRIVAL_SECONDS: Final = 60
 
 
 def attempts_of(run: Run, message_id: str) -> list[dict[str, Any]] | None:
-    """Return the attempts of a message with the vendors' words, or None if the stack or the caller has no access."""
-    table = run.stack.outputs.get("AttemptsTableName")
-    if table is None:
+    """Return the failed attempts of a message with the vendors' words.
+
+    None if the stack is older than their table, or if the caller has no permission to read it.
+    """
+    if "AttemptsTableName" not in run.stack.outputs:
         return None
+    attempts = DynamoAttempts(run.client("dynamodb"), table=run.stack.output("AttemptsTableName"))
     try:
-        answer = run.client("dynamodb").query(
-            TableName=table,
-            KeyConditionExpression="message_id = :id",
-            ExpressionAttributeValues={":id": {"S": message_id}},
-        )
-    except ClientError as error:
-        if error.response["Error"].get("Code") == "AccessDeniedException":
-            run.note("The vendors' words are not shown: they need dynamodb:Query on the table of attempts.")
-            return None
-        raise
-    rows = [{name: plain(item[name]) if name in item else None for name in ATTEMPTS} for item in answer["Items"]]
-    return sorted(rows, key=lambda row: (row["began_at"] or "", row["attempt"] or 0))
+        records = attempts.read(message_id)
+    except UnavailableError as error:
+        if "AccessDenied" not in str(error):
+            raise
+        run.note("The vendors' words are not shown: they need dynamodb:Query on the table of attempts.")
+        return None
+    return [{name: _shown(getattr(record, name)) for name in ATTEMPTS} for record in records]
+
+
+def _shown(value: Any) -> Any:
+    return to_text(value) if isinstance(value, datetime) else value
 
 
 def add_to(app: typer.Typer) -> None:
@@ -59,7 +65,7 @@ def add_to(app: typer.Typer) -> None:
         follow: Annotated[bool, typer.Option("--follow", help="Show each status until the message ends.")] = False,
         timeout: Annotated[int, typer.Option(min=1, max=86_400, help="Seconds, with --follow.")] = 600,
     ) -> None:
-        """Show one message: its facts, each status, and each attempt with the vendor's answer."""
+        """Show one message: its facts, each status, and each failed attempt with the vendor's words."""
         if follow:
             _follow(run, message_id, seconds=timeout)
         item = read_item(run, message_id)
@@ -73,7 +79,7 @@ def add_to(app: typer.Typer) -> None:
         if not follow:
             _show_history(run, history)
         if attempts:
-            run.show(attempts, *ATTEMPTS, title="Attempts")
+            run.show(attempts, *ATTEMPTS, title="Failed attempts")
 
 
 def _show_history(run: Run, history: Sequence[dict[str, Any]]) -> None:

@@ -16,7 +16,15 @@ from sampai.domain.message import Message
 from tests.harness.cli import FakeStack, sampai
 from tests.template import table
 
-TABLES = ("MessagesTable", "CorrelationsTable", "InboxTable", "DirectoryTable", "MediaTable", "EncryptionKeysTable")
+TABLES = (
+    "MessagesTable",
+    "CorrelationsTable",
+    "InboxTable",
+    "DirectoryTable",
+    "MediaTable",
+    "EncryptionKeysTable",
+    "AttemptsTable",
+)
 SECRET = {"webhook_tokens": ["token-of-the-tests"], "nomsa": {"api_key": "not-a-key"}}
 
 
@@ -85,6 +93,7 @@ def _new_stack(client: Callable[[str], Any]) -> FakeStack:
             "DeadLetterQueueUrl": queues["DeadLetterQueue"],
             "MessagesTableName": "MessagesTable",
             "EncryptionKeysTableName": "EncryptionKeysTable",
+            "AttemptsTableName": "AttemptsTable",
             "WebhookBaseUrl": "https://api.example.net",
             "EventBusName": "the-bus",
             "ProviderSecretArn": secret,

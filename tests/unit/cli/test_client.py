@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from boto3.session import Session
 
-from docs.generate import schemas_by_name
+from docs.schemas import schemas_by_name
 from sampai.contract.events import status_changed
 from sampai.contract.request import parse_request
 from sampai_client import (
@@ -108,7 +108,7 @@ def test_nothing_is_sent_if_a_request_is_invalid() -> None:
 
     assert dict(error.value.details) == {
         1: "expires_at: must be at most 366 days ahead",
-        2: "content: Field required",
+        2: "content: required",
         3: "body: a request of Sampai to itself",
     }
     assert sqs.batches == []

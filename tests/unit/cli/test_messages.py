@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from sampai.adapters.attempts import to_attempt_item
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import HistoryEntry, Message, Text
 from sampai.domain.status import Source, Status
+from sampai.services.ports.attempts import AttemptRecord
 from tests.fakes import START
 from tests.unit.cli.conftest import World
 
@@ -47,33 +49,22 @@ WAITING = replace(
     updated_at=START,
     due_at=datetime.now(UTC) + timedelta(days=1),
 )
-ATTEMPT = {
-    "message_id": {"S": "otp-1"},
-    "attempt_id": {"S": "a-1"},
-    "attempt": {"N": "1"},
-    "provider": {"S": "nomsa"},
-    "began_at": {"S": "2026-11-21T10:00:00.000Z"},
-    "http_status": {"N": "200"},
-    "outcome": {"S": "taken"},
-    "vendor_words": {"S": "queued for …"},
-}
+ATTEMPT = AttemptRecord(
+    message_id="otp-1",
+    attempt=1,
+    attempt_id="a-1",
+    provider="nomsa",
+    outcome="not_taken",
+    began_at=START,
+    http_status=200,
+    reason=Reason.INVALID_RECIPIENT,
+    provider_code="34",
+    vendor_words="no such number …",
+)
 
 
 def with_attempts(world: World) -> None:
-    world.client("dynamodb").create_table(
-        TableName="AttemptsTable",
-        KeySchema=[
-            {"AttributeName": "message_id", "KeyType": "HASH"},
-            {"AttributeName": "attempt_id", "KeyType": "RANGE"},
-        ],
-        AttributeDefinitions=[
-            {"AttributeName": "message_id", "AttributeType": "S"},
-            {"AttributeName": "attempt_id", "AttributeType": "S"},
-        ],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    world.client("dynamodb").put_item(TableName="AttemptsTable", Item=ATTEMPT)
-    world.stack = replace(world.stack, outputs={**world.stack.outputs, "AttemptsTableName": "AttemptsTable"})
+    world.client("dynamodb").put_item(TableName="AttemptsTable", Item=to_attempt_item(ATTEMPT, now=START))
 
 
 def test_a_story_has_facts_statuses_and_attempts_and_nothing_private(world: World) -> None:
@@ -90,9 +81,12 @@ def test_a_story_has_facts_statuses_and_attempts_and_nothing_private(world: Worl
         "2026-11-21T10:00:00.000Z sending by send",
         "2026-11-21T10:00:00.000Z accepted by send",
         "2026-11-21T10:00:02.000Z undelivered by poll",
-        "Attempts",
+        "Failed attempts",
     ]
-    assert "1 │ nomsa │ 2026-11-21T10:00:00.000Z │ – │ taken │ 200 │ – │ – │ queued for …" in lines
+    assert (
+        "1 │ nomsa │ 2026-11-21T10:00:00.000Z │ – │ not_taken │ 200 │ 34 │ invalid_recipient │ – │ no such number …"
+        in lines
+    )
     assert [private for private in PRIVATE if private in result.output] == []
 
 
@@ -105,7 +99,7 @@ def test_a_story_as_json_has_the_same_facts(world: World) -> None:
         "undelivered",
         "+855*****510",
         ["order"],
-        None,
+        [],
     )
     assert story["history"][-1] == {"status": "undelivered", "at": "2026-11-21T10:00:02.000Z", "source": "poll"}
 

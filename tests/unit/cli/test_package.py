@@ -12,7 +12,7 @@ PROJECT = tomllib.loads((ROOT / "cli" / "pyproject.toml").read_text())["project"
 OWN = {"sampai", "sampai_cli", "sampai_client"}
 WITH_OTHERS = {"botocore": "boto3", "pydantic_core": "pydantic"}
 """Packages that come with another one."""
-NOT_USED = {"aws_lambda_powertools", "requests", "urllib3"}
+NOT_USED = {"aws_lambda_powertools", "certifi", "requests", "urllib3"}
 """Packages that the layer needs for its functions alone. The tool imports none of the modules that need them."""
 
 

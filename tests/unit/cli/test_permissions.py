@@ -26,9 +26,8 @@ FAKED: Final = frozenset({"cloudformation:DescribeStackResource"})
 """The stack of these tests answers it by itself."""
 NOT_HERE: Final = {
     # moto has no PartiQL; tests/functional/test_erase.py compares the calls of erase.
-    "erase": {"dynamodb:PartiQLUpdate", "dynamodb:BatchGetItem", "dynamodb:DeleteItem"},
+    "erase": {"dynamodb:PartiQLUpdate", "dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:Query"},
     "dlq redrive": {"sqs:GetQueueUrl"},  # moto does not tell the source of a dead letter
-    "story": {"dynamodb:Query"},  # the stack of these tests has no table of attempts
     "tail": {"sqs:DeleteMessage"},  # no event comes
     "start": {"ssm:PutParameter"},  # sending is on already
 }

@@ -144,7 +144,7 @@ def test_every_bad_row_is_reported_before_the_first_one_is_sent(world: World, tm
         "3 of 4 rows of sale.csv are wrong, and nothing was sent. Correct them, and repeat the command.",
         "row 3: recipient: must be exactly one E.164 number: + and 7 to 15 ASCII digits",
         "row 4: message_id: the same as in row 2",
-        "row 5: content: Field required",
+        "row 5: content: required",
     ]
     assert world.bodies("SendQueueUrl") == []
 
