@@ -123,7 +123,9 @@ ROWS = {
     "send/unrouted-country": refused("sample-unrouted-country", "unroutable", "recipient"),
     "send/too-long": refused("sample-too-long", "too_long", "content.text"),
     "send/expired": refused("sample-expired", "expired", "expires_at"),
-    "send/throttled": Row(answer=DONE, table={"sample-throttled": "queued rate_limited"}, calls=1, wake_ups=1),
+    "send/throttled": Row(
+        answer=DONE, table={"sample-throttled": "queued rate_limited the vendor throttles"}, calls=1, wake_ups=1
+    ),
     "send/resume": Row(
         after=("send/throttled",), answer=DONE, table={"sample-throttled": "accepted"}, calls=1, wake_ups=1
     ),
@@ -183,7 +185,9 @@ ROWS = {
     "webhook/smspoh-receipt-form-base64": of_smspoh(200, "ok", "delivered"),
     "webhook/smspoh-receipt-json": of_smspoh(200, "ok", "delivered"),
     "webhook/smspoh-receipt-whole-message": of_smspoh(200, "ok", "delivered"),
-    "webhook/smspoh-receipt-undelivered": of_smspoh(200, "ok", "undelivered unreachable"),
+    "webhook/smspoh-receipt-undelivered": of_smspoh(
+        200, "ok", "undelivered unreachable the phone was off or out of reach"
+    ),
     "webhook/smspoh-receipt-new-word": of_smspoh(200, "ok", "accepted"),
     "webhook/repeated-parameters": of_smspoh(200, "ok", "delivered"),
     "webhook/contradicting-parameters": of_smspoh(400, "malformed", "accepted"),

@@ -65,7 +65,7 @@ def test_vendor_encrypts_with_the_stored_key_which_is_shown_nowhere(
 
 def test_key_of_the_caller_is_stored_apart_from_its_message(deployment: Deployment) -> None:
     deployment.call("send", _rewritten("send/encrypted-own-key", ("+959777777010", "+959777777020")))
-    assert deployment.table() == {"sample-encrypted-own-key": "queued rate_limited"}
+    assert deployment.table() == {"sample-encrypted-own-key": "queued rate_limited the vendor throttles"}
     assert OWN_KEY not in json.dumps(deployment.items(deployment.messages))
 
     deployment.call("send", _resume("sample-encrypted-own-key"))
@@ -87,7 +87,7 @@ def test_each_message_has_its_own_key(deployment: Deployment) -> None:
 
 def test_retried_message_keeps_its_key(deployment: Deployment) -> None:
     deployment.call("send", _rewritten("send/encrypted", ("+959777777010", "+959777777020")))
-    assert deployment.table() == {"sample-encrypted": "queued rate_limited"}
+    assert deployment.table() == {"sample-encrypted": "queued rate_limited the vendor throttles"}
     key = deployment.encryption_keys()["sample-encrypted"]
 
     deployment.call("send", _resume("sample-encrypted"))
@@ -100,7 +100,7 @@ def test_retried_message_keeps_its_key(deployment: Deployment) -> None:
 
 def test_file_is_stored_until_its_message_is_sent(deployment: Deployment) -> None:
     deployment.call("send", _rewritten("send/whatsapp-media-file", ("+6281234567810", "+6281234567820")))
-    assert deployment.table() == {"sample-whatsapp-media-file": "queued rate_limited"}
+    assert deployment.table() == {"sample-whatsapp-media-file": "queued rate_limited the vendor throttles"}
     assert deployment.kept() == ("file of sample-whatsapp-media-file",)
 
     deployment.call("send", _resume("sample-whatsapp-media-file"))

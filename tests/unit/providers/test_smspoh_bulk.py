@@ -60,7 +60,7 @@ def test_refusal_in_a_bulk_has_its_own_words() -> None:
     outcomes = SMSPOH.parse_send_many(answer(entries), [message(0), message(1)])
 
     words = [outcome.vendor_words for outcome in outcomes if isinstance(outcome, NotTaken)]
-    assert words == ["Invalid Sender ID", "Invalid number"]
+    assert words == [b"Invalid Sender ID", b"Invalid number"]
 
 
 def test_encrypted_message_without_a_stored_key_is_not_sent() -> None:

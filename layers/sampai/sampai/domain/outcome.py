@@ -71,7 +71,7 @@ class NotTaken:
     detail: str | None = None
     retry_after_seconds: float | None = None
     is_address_refused: bool = False
-    vendor_words: str | None = field(default=None, repr=False, compare=False)
+    vendor_words: bytes | None = field(default=None, repr=False, compare=False)
     exchange: Exchange | None = field(default=None, repr=False, compare=False)
 
 
@@ -80,7 +80,7 @@ class Unknown:
     """The vendor may or may not have accepted the message. `vendor_words` are as in `NotTaken`."""
 
     why: str
-    vendor_words: str | None = field(default=None, repr=False, compare=False)
+    vendor_words: bytes | None = field(default=None, repr=False, compare=False)
     exchange: Exchange | None = field(default=None, repr=False, compare=False)
 
 

@@ -323,7 +323,7 @@ def _parse_refusal(text: str) -> NotTaken:
         is_final=not is_account,
         scope=FailureScope.PROVIDER if is_account else FailureScope.MESSAGE,
         detail=f"the refusal says: {hint}" if hint else None,
-        vendor_words=text,
+        vendor_words=text.encode("utf-8", "replace"),
     )
 
 

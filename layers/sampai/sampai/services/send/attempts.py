@@ -71,7 +71,7 @@ def _to_record(item: BatchItem) -> AttemptRecord | None:
 def _redacted_words(outcome: NotTaken | Unknown, exchange: Exchange, provider: Provider) -> str | None:
     from sampai.domain.redaction import redact  # most batches have no failed attempt, and its patterns take time
 
-    words = exchange.body if outcome.vendor_words is None else outcome.vendor_words.encode("utf-8", "replace")
+    words = exchange.body if outcome.vendor_words is None else outcome.vendor_words
     code = outcome.provider_code if isinstance(outcome, NotTaken) else None
     redacted = redact(
         words,
