@@ -46,7 +46,7 @@ test: check $(EMULATOR) ## run every check and test that a merge needs
 
 # Side by side, because the end-to-end tests mostly wait. The output of the second part follows that of the first.
 test-covered: $(DEV) $(EMULATOR) ## run the part of `make test` whose coverage is measured
-	$(BIN)/python -m pytest --cov $(addprefix --ignore=tests/,$(UNCOVERED))
+	$(BIN)/python -m pytest --numprocesses 2 --cov $(addprefix --ignore=tests/,$(UNCOVERED))
 
 test-uncovered: $(DEV) $(EMULATOR) ## run the other part of `make test`: the end-to-end tests and the simulation
 	@$(BIN)/python -m pytest $(addprefix tests/,$(UNCOVERED)) > .local/test-uncovered.log 2>&1; status=$$?; \

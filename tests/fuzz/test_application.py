@@ -427,7 +427,7 @@ def _message_id_in(text: str) -> str:
 @covers("I1", "I2", "I3", "I4", "I5", "I7", "I8", "I11", "I12", "E1", "E2", "L4")
 def test_random_events_never_duplicate_forget_or_leak_a_message() -> None:
     profile = settings(
-        max_examples=200,
+        max_examples=100,
         stateful_step_count=40,
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, Phase.shrink),
