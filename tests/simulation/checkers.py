@@ -56,6 +56,8 @@ class Process:
     """Attempt ids that it used in a call to a vendor."""
     asked: dict[tuple[str, Channel], bool] = field(default_factory=dict)
     """The APIs of vendors that it has asked about messages, and whether the last answer was a true one."""
+    correlations: dict[str, Correlation] = field(default_factory=dict)
+    """The correlations that it has read or claimed."""
     asked_about: set[tuple[str, Channel, str]] = field(default_factory=set)
     """Its questions to the APIs of vendors, each with the vendor's id or the number in it. Without both, the question
     was about every message of the API. So was one without an answer: the vendor is asked no other then.
@@ -161,6 +163,11 @@ class Checkers:
         subjects = ("", message.provider_message_id, (message.recipient or "").removeprefix("+"))
         is_asked = any((*api, subject) in process.asked_about for subject in subjects if subject is not None)
         is_asked = is_asked or self.may_be_unaskable or not _can_be_asked(message)
+        correlation = process.correlations.get(_key_of(message))
+        if correlation is not None and (
+            correlation.is_reused or correlation.message_id not in (None, message.message_id)
+        ):
+            return  # The answer under its vendor's id would be about another message.
         require(is_asked, "asked", f"{message.message_id} {event}, and nobody had asked about it")
 
     def check_ask(

@@ -241,7 +241,9 @@ class SimulatedStore(TableStore):
         self._world.call("store.postpone_unreadable", CHANGE, postpone)
 
     def find_correlations(self, keys: Collection[str]) -> dict[str, Correlation]:
-        return self._world.call("store.correlations", READ, partial(super().find_correlations, keys))
+        found = self._world.call("store.correlations", READ, partial(super().find_correlations, keys))
+        self._world.running().correlations.update(found)
+        return found
 
     def buffer_report(self, key: str, report: Report, now: datetime) -> Correlation | None:
         return self._world.call("store.buffer_report", CHANGE, partial(super().buffer_report, key, report, now))
@@ -250,7 +252,9 @@ class SimulatedStore(TableStore):
         self._world.call("store.add_report", CHANGE, partial(super().add_report, key, report))
 
     def claim(self, key: str, message_id: str, attempt: int | None = None) -> Correlation:
-        return self._world.call("store.claim", CHANGE, partial(super().claim, key, message_id, attempt))
+        claimed = self._world.call("store.claim", CHANGE, partial(super().claim, key, message_id, attempt))
+        self._world.running().correlations[key] = claimed
+        return claimed
 
     def mark_reused(self, key: str, message_id: str) -> None:
         self._world.call("store.mark_reused", CHANGE, partial(super().mark_reused, key, message_id))
