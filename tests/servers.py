@@ -243,6 +243,10 @@ def _sign(
     by: ec.EllipticCurvePrivateKey,
 ) -> bytes:
     begin = datetime.now(UTC) + timedelta(days=valid_from_day)
+    is_authority = isinstance(extension, x509.BasicConstraints)
+    usage = dict.fromkeys(("content_commitment", "key_encipherment", "data_encipherment", "key_agreement"), False)
+    usage |= {"encipher_only": False, "decipher_only": False, "digital_signature": True}
+    usage |= {"key_cert_sign": is_authority, "crl_sign": is_authority}
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -251,7 +255,11 @@ def _sign(
         .serial_number(x509.random_serial_number())
         .not_valid_before(begin)
         .not_valid_after(begin + timedelta(days=days))
-        .add_extension(extension, critical=False)
+        .add_extension(extension, critical=is_authority)
+        # Python 3.13 refuses a certificate without these.
+        .add_extension(x509.KeyUsage(**usage), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key()), critical=False)
         .sign(by, hashes.SHA256())
     )
     return certificate.public_bytes(serialization.Encoding.PEM)
