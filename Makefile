@@ -44,7 +44,7 @@ UNCOVERED := e2e simulation
 test: check $(EMULATOR) ## run every check and test that a merge needs
 	@$(MAKE) --jobs 2 test-covered test-uncovered
 
-# Side by side, because the end-to-end tests mostly wait. The output of the second part follows that of the first.
+# Side by side, because the end-to-end tests mostly wait. The output of the second part is printed at its end, as a whole.
 test-covered: $(DEV) $(EMULATOR) ## run the part of `make test` whose coverage is measured
 	$(BIN)/python -m pytest --numprocesses 2 --cov $(addprefix --ignore=tests/,$(UNCOVERED))
 

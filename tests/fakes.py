@@ -23,7 +23,7 @@ from sampai.domain.recipient import fold
 from sampai.domain.report import Report
 from sampai.domain.status import Status
 from sampai.domain.template import Catalogue
-from sampai.services.follow_up.turns import Turns
+from sampai.services.follow_up.lookup_pacer import LookupPacer
 from sampai.services.ports.attempts import AttemptRecord
 from sampai.services.ports.configuration import Secret
 from sampai.services.ports.correlations import Correlation, LinkCorrelation
@@ -374,10 +374,10 @@ class InMemoryRateLimiter:
         return Reservation(is_granted=True, starts_at=starts_at)
 
 
-def new_turns() -> Turns:
+def new_pacer() -> LookupPacer:
     """Return the turns of a vendor that has no rate."""
     clock = FixedClock()
-    return Turns(limiter=InMemoryRateLimiter(), clock=clock, sleep=lambda _: None, telemetry=RecordingTelemetry())
+    return LookupPacer(limiter=InMemoryRateLimiter(), clock=clock, sleep=lambda _: None, telemetry=RecordingTelemetry())
 
 
 class RecordingQueue:

@@ -1,13 +1,14 @@
 """Put requests on the queues of a stack."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 import boto3
 
+from sampai.adapters.batches import batches_within
 from sampai.contract.request import (
     CancelRequest,
     InvalidRequest,
@@ -21,9 +22,8 @@ from sampai.contract.request import (
 
 Request = SendRequest | CancelRequest | OptOutRequest | OptInRequest
 
-MAX_BATCH_SIZE: Final = 10
 MAX_BATCH_BYTES: Final = 1024 * 1024
-"""The limits of SendMessageBatch: entries, and the bytes of all bodies together."""
+"""The limit of SendMessageBatch: the bytes of all bodies together."""
 
 
 class InvalidRequestsError(ValueError):
@@ -90,7 +90,7 @@ class Client:
         """
         bodies = self._validate(requests)
         refused: list[Refused] = []
-        for batch in _batches(bodies):
+        for batch in batches_within(range(len(bodies)), MAX_BATCH_BYTES, lambda index: len(bodies[index].encode())):
             entries = [{"Id": str(index), "MessageBody": bodies[index]} for index in batch]
             answer = self._sqs.send_message_batch(QueueUrl=self._urls[urgent], Entries=entries)
             for failed in answer.get("Failed", []):
@@ -126,18 +126,3 @@ def check_body(body: str, *, now: datetime) -> str | None:
         case ResumeRequest() | OutcomeRequest():
             return "body: a request of Sampai to itself"
     return None if len(body.encode()) <= MAX_BATCH_BYTES else "body: larger than an SQS message of 1 MiB"
-
-
-def _batches(bodies: Sequence[str]) -> Iterator[list[int]]:
-    """Yield the positions of the bodies that fit into one call."""
-    batch: list[int] = []
-    size = 0
-    for index, body in enumerate(bodies):
-        more = len(body.encode())
-        if batch and (len(batch) == MAX_BATCH_SIZE or size + more > MAX_BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(index)
-        size += more
-    if batch:
-        yield batch

@@ -65,7 +65,7 @@ from sampai.services.follow_up import (
     workers,
 )
 from sampai.services.follow_up import service as follow_up
-from sampai.services.follow_up.turns import Turns
+from sampai.services.follow_up.lookup_pacer import LookupPacer
 from sampai.services.ports import correlations
 from sampai.services.ports.correlations import Correlation
 from sampai.services.ports.messages import DueFamily, Replace, Worker
@@ -1639,4 +1639,4 @@ def _(planter: Planter) -> None:
 
 @defect("look-ups go on although the vendor asks for a pause", "unit/application/lookup_rates")
 def _(planter: Planter) -> None:
-    planter.replace(Turns, "pause", _constant(None))
+    planter.replace(LookupPacer, "pause", _constant(None))

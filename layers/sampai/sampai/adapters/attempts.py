@@ -1,11 +1,11 @@
 """The table of failed attempts. Send may only insert, and no function may read it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sampai.adapters.aws import unavailable
-from sampai.adapters.dynamo import Item, insert_statement, to_ttl
+from sampai.adapters.dynamo import Item, insert_statement, read_pages, to_ttl
 from sampai.domain.failure import Reason
 from sampai.domain.times import from_text, to_text
 from sampai.domain.words import word_of
@@ -42,21 +42,17 @@ class DynamoAttempts:
                     TableName=self._table, Key={"message_id": item["message_id"], "entry": item["entry"]}
                 )
 
-    def _query(self, message_id: str) -> Iterator[Item]:
-        start: dict[str, Any] = {}
-        while True:
-            with unavailable("attempts"):
-                answer = self._client.query(
+    def _query(self, message_id: str) -> list[Item]:
+        with unavailable("attempts"):
+            return list(
+                read_pages(
+                    self._client.query,
                     TableName=self._table,
                     ConsistentRead=True,
                     KeyConditionExpression="message_id = :id",
                     ExpressionAttributeValues={":id": {"S": message_id}},
-                    **start,
                 )
-            yield from answer["Items"]
-            if "LastEvaluatedKey" not in answer:
-                return
-            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+            )
 
 
 def to_attempt_item(record: AttemptRecord, *, now: datetime) -> Item:

@@ -1,7 +1,7 @@
 """The common parts of the adapters of the tables."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final
@@ -41,6 +41,16 @@ def back_off(attempt: int, sleep: Sleep) -> None:
     """Wait before a repeated attempt, twice as long each time. The first attempt is 0 and does not wait."""
     if attempt:
         sleep(0.05 * 2**attempt)
+
+
+def read_pages(read: Callable[..., Item], **request: Any) -> Iterator[Item]:
+    """Yield the items of all pages of a query or a scan. `read` is called once for each page."""
+    while True:
+        answer = read(**request)
+        yield from answer["Items"]
+        if "LastEvaluatedKey" not in answer:
+            return
+        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
 def insert_statement(table: str, item: Item) -> Item:

@@ -2,19 +2,19 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from threading import Event as Flag
 from typing import Any, Final
 
 from sampai.adapters.aws import unavailable
+from sampai.adapters.batches import batches_within
 from sampai.contract.events import SOURCE, Event
 from sampai.services.ports.runtime import NewPool, UnavailableError
 from sampai.services.ports.telemetry import Telemetry
 
-MAX_BATCH_SIZE: Final = 10
 MAX_BATCH_BYTES: Final = 256 * 1024
-"""The limits of PutEvents: entries, and the bytes of source, detail type and detail together."""
+"""The limit of PutEvents: the bytes of source, detail type and detail together."""
 
 MAX_CALLS: Final = 8
 """Calls of PutEvents at a time. The client keeps ten connections."""
@@ -43,7 +43,8 @@ class EventBridgeBus:
         event of the same message was made. An event that EventBridge never accepts is reported and left out, so that it
         does not block those after it.
         """
-        batches = list(_batches(self._fit_entries(_in_turns(events))))
+        entries = self._fit_entries(_interleaved(events))
+        batches = list(batches_within(entries, MAX_BATCH_BYTES, lambda keyed: _size_of(keyed[1])))
         if not batches:
             return
         outage = Flag()
@@ -113,33 +114,19 @@ def _size_of(entry: Entry) -> int:
     return sum(len(entry[part].encode()) for part in ("Source", "DetailType", "Detail"))
 
 
-def _in_turns(events: Sequence[Event]) -> list[Event]:
+def _interleaved(events: Sequence[Event]) -> list[Event]:
     """Return the first event of each message, then the second ones, and so on.
 
     So a full call seldom has to wait for another one, and no more calls are made than for events in any other order.
     """
     counts: Counter[str] = Counter()
-    turns: list[list[Event]] = []
+    rounds: list[list[Event]] = []
     for event in events:
-        turn = 0
+        round_ = 0
         if (message_id := event.detail.get("message_id")) is not None:
-            turn = counts[message_id]
+            round_ = counts[message_id]
             counts[message_id] += 1
-        if turn == len(turns):
-            turns.append([])
-        turns[turn].append(event)
-    return [event for turn in turns for event in turn]
-
-
-def _batches(entries: Sequence[KeyedEntry]) -> Iterator[list[KeyedEntry]]:
-    batch: list[KeyedEntry] = []
-    size = 0
-    for keyed in entries:
-        more = _size_of(keyed[1])
-        if batch and (len(batch) == MAX_BATCH_SIZE or size + more > MAX_BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(keyed)
-        size += more
-    if batch:
-        yield batch
+        if round_ == len(rounds):
+            rounds.append([])
+        rounds[round_].append(event)
+    return [event for round_ in rounds for event in round_]

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sampai.adapters.aws import unavailable
 from sampai.adapters.directory import CONVERSATION, COUNT
-from sampai.adapters.dynamo import Item
+from sampai.adapters.dynamo import Item, read_pages
 from sampai.domain.recipient import fold, mentions
 
 SEGMENTS: Final = 8
@@ -91,23 +91,17 @@ class DynamoPersonalData:
     ) -> list[Item]:
         # "text" is a reserved word in expressions, and others may become reserved.
         names = {f"#{index}": name for index, name in enumerate(attributes)}
-        found: list[Item] = []
-        start: dict[str, Any] = {}
-        while True:
-            with unavailable("personal data"):
-                answer = self._client.scan(
-                    TableName=table,
-                    ConsistentRead=True,
-                    Segment=segment,
-                    TotalSegments=SEGMENTS,
-                    ProjectionExpression=", ".join(names),
-                    ExpressionAttributeNames=names,
-                    **start,
-                )
-            found += filter(is_theirs, answer["Items"])
-            if "LastEvaluatedKey" not in answer:
-                return found
-            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        with unavailable("personal data"):
+            items = read_pages(
+                self._client.scan,
+                TableName=table,
+                ConsistentRead=True,
+                Segment=segment,
+                TotalSegments=SEGMENTS,
+                ProjectionExpression=", ".join(names),
+                ExpressionAttributeNames=names,
+            )
+            return list(filter(is_theirs, items))
 
 
 def _addresses(item: Item) -> list[str]:

@@ -6,12 +6,10 @@ from itertools import islice
 from typing import Any, Final, TypeVar
 
 from sampai.adapters.aws import unavailable
+from sampai.adapters.batches import MAX_BATCH_SIZE
 from sampai.domain.outcome import NotTaken, Taken
 from sampai.services.ports.queue import CarriedOutcome, QueueMessage, Receipt
 from sampai.services.ports.runtime import UnavailableError
-
-MAX_BATCH_SIZE: Final = 10
-"""The limit of SendMessageBatch and ChangeMessageVisibilityBatch."""
 
 MAX_DELAY_SECONDS: Final = 900
 

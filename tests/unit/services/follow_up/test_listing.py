@@ -19,7 +19,7 @@ from sampai.providers.smspoh import SmsPoh
 from sampai.services.follow_up.listing import MAX_SEARCH_CALLS, Listing
 from sampai.services.follow_up.reader import VendorReader
 from sampai.services.follow_up.results import PollResults
-from tests.fakes import START, InlinePool, RecordingTransport, Reply, new_turns
+from tests.fakes import START, InlinePool, RecordingTransport, Reply, new_pacer
 from tests.harness.vendors import json_response, nomsa_row, smspoh_row, unauthorized
 
 NOMSA = Nomsa(ProviderConfig(base_url="https://nomsa.example", credentials={"api_key": "a_v1_key"}))
@@ -48,7 +48,7 @@ class Poll:
         self.results = PollResults()
         self.listing = Listing(
             provider,
-            VendorReader(transport=self.transport, remaining=lambda: 50.0, turns=new_turns()),
+            VendorReader(transport=self.transport, remaining=lambda: 50.0, pacer=new_pacer()),
             messages,
             self.results,
             now=NOW,

@@ -11,7 +11,7 @@ from sampai.providers.features import ListQuery
 from sampai.providers.nomsa.sms import Nomsa
 from sampai.services.follow_up.reader import MAX_PAGES, PollFailedError, VendorReader
 from tests.covers import covers
-from tests.fakes import START, RecordingTransport, Reply, new_turns
+from tests.fakes import START, RecordingTransport, Reply, new_pacer
 from tests.harness.application import (
     Application,
     lost,
@@ -30,7 +30,7 @@ HOUR = ListQuery(since=START, until=START + timedelta(hours=1))
 
 
 def reader_of(*replies: Reply, remaining: float = 50.0) -> VendorReader:
-    return VendorReader(transport=RecordingTransport(*replies), remaining=lambda: remaining, turns=new_turns())
+    return VendorReader(transport=RecordingTransport(*replies), remaining=lambda: remaining, pacer=new_pacer())
 
 
 def page(*ids: str, has_more: bool) -> HttpResponse:

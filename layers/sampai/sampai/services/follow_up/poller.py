@@ -11,9 +11,9 @@ from sampai.providers.base import Provider
 from sampai.providers.features import SupportsListing, SupportsLookup, SupportsWebhooks
 from sampai.services.attempt import is_past_horizon
 from sampai.services.follow_up.listing import Listing
+from sampai.services.follow_up.lookup_pacer import LookupPacer
 from sampai.services.follow_up.reader import NotAskedError, PollFailedError, VendorReader, read_all
 from sampai.services.follow_up.results import PollResults
-from sampai.services.follow_up.turns import Turns
 from sampai.services.follow_up.windows import attempt_time
 from sampai.services.ports.runtime import NewPool, Remaining
 from sampai.services.ports.telemetry import Telemetry
@@ -28,13 +28,13 @@ RECEIPT_AGE: Final = timedelta(minutes=2)
 
 class StatusPoller:
     def __init__(
-        self, *, transport: Transport, telemetry: Telemetry, new_pool: NewPool, new_turns: Callable[[], Turns]
+        self, *, transport: Transport, telemetry: Telemetry, new_pool: NewPool, new_pacer: Callable[[], LookupPacer]
     ) -> None:
         self._transport = transport
         self._new_pool = new_pool
         self._telemetry = telemetry
-        self._new_turns = new_turns
-        self._turns: dict[str, Turns] = {}
+        self._new_pacer = new_pacer
+        self._pacers: dict[str, LookupPacer] = {}
 
     def poll(
         self,
@@ -45,12 +45,12 @@ class StatusPoller:
         remaining: Remaining,
         settings: Settings,
         pace: Pace | None,
-        patience_seconds: float,
+        max_wait_seconds: float,
     ) -> PollResults:
         """Ask one vendor about messages that it accepted or may have accepted. A failed call is logged and counted.
 
-        A message whose receipt may still be on its way is left out. No call waits for its turn longer than
-        `patience_seconds` after the beginning.
+        A message whose receipt may still be on its way is left out. No call waits for the rate longer than
+        `max_wait_seconds` after the beginning.
         """
         results = PollResults()
         results.unanswerable = {message.message_id for message in messages if not _can_be_asked(provider, message)}
@@ -64,9 +64,9 @@ class StatusPoller:
         reader = VendorReader(
             transport=self._transport,
             remaining=remaining,
-            turns=self._turns.setdefault(provider.name, self._new_turns()),
+            pacer=self._pacers.setdefault(provider.name, self._new_pacer()),
             pace=pace,
-            patience_seconds=patience_seconds,
+            max_wait_seconds=max_wait_seconds,
         )
         listing = None
         if isinstance(provider, SupportsListing):
@@ -117,6 +117,6 @@ def _can_be_asked(provider: Provider, message: Message) -> bool:
 
 def _awaits_receipt(provider: Provider, message: Message, *, now: datetime, settings: Settings) -> bool:
     """Return whether the receipt of a message is not overdue yet. At the report horizon nothing is waited for."""
-    is_first_turn = message.provider_message_id is not None and message.lookups == 0
+    is_first_look = message.provider_message_id is not None and message.lookups == 0
     is_early = now < attempt_time(message) + RECEIPT_AGE and not is_past_horizon(message, now=now, settings=settings)
-    return isinstance(provider, SupportsWebhooks) and is_first_turn and is_early
+    return isinstance(provider, SupportsWebhooks) and is_first_look and is_early

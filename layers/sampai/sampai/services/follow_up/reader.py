@@ -12,7 +12,7 @@ from sampai.domain.report import Report
 from sampai.providers.features import ListPage, ListQuery, SupportsListing, SupportsLookup
 from sampai.providers.responses import retry_after_seconds
 from sampai.services.deadline import CALL_SECONDS, Deadline
-from sampai.services.follow_up.turns import Turns
+from sampai.services.follow_up.lookup_pacer import LookupPacer
 from sampai.services.ports.runtime import NewPool, Remaining
 from sampai.services.ports.transport import NoResponse, Transport
 
@@ -27,14 +27,14 @@ class PollFailedError(Exception):
 
 
 class NotAskedError(PollFailedError):
-    """A call was not made, because there was no time or no turn for it."""
+    """A call was not made, because no time was left for it, or the rate left no room."""
 
 
 class VendorReader:
     """The calls of one poll to one vendor. Threads may share it.
 
     After a call without a response, no further call is made: the remaining time belongs to the other vendors. The same
-    holds after a call for which there was no turn within `patience_seconds` of the beginning.
+    holds after a call for which the rate left no room within `max_wait_seconds` of the beginning.
     """
 
     def __init__(
@@ -42,16 +42,16 @@ class VendorReader:
         *,
         transport: Transport,
         remaining: Remaining,
-        turns: Turns,
+        pacer: LookupPacer,
         pace: Pace | None = None,
-        patience_seconds: float = 0.0,
+        max_wait_seconds: float = 0.0,
     ) -> None:
         self._transport = transport
         self._remaining = remaining
-        self._turns = turns
+        self._pacer = pacer
         self._pace = pace
-        self._patience_ends = remaining() - patience_seconds
-        self._is_out_of_turns = False
+        self._wait_ends = remaining() - max_wait_seconds
+        self._is_rate_used_up = False
         self._pages: dict[str, ListPage] = {}
         """Pages by URL: a vendor that lists by day has the same pages for many queries."""
         self._is_silent = False
@@ -102,8 +102,8 @@ class VendorReader:
         deadline = Deadline(self._remaining)
         if not deadline.has_time_for_call():
             raise NotAskedError("no time left")
-        if self._is_out_of_turns or not self._turns.wait(self._pace, max_seconds=self._patience(deadline)):
-            self._is_out_of_turns = True
+        if self._is_rate_used_up or not self._pacer.wait(self._pace, max_seconds=self._max_wait(deadline)):
+            self._is_rate_used_up = True
             raise NotAskedError("no turn")
         self.has_asked = True
         response = self._transport.call(request, deadline_seconds=CALL_SECONDS)
@@ -111,14 +111,14 @@ class VendorReader:
             self._is_silent = True
             raise PollFailedError(response.why)
         if response.status == 429:
-            self._turns.pause(retry_after_seconds(response))
+            self._pacer.pause(retry_after_seconds(response))
         try:
             return parse(response)
         except Exception as error:
             raise PollFailedError(f"HTTP {response.status}: {type(error).__name__}") from None
 
-    def _patience(self, deadline: Deadline) -> float:
-        return min(self._remaining() - self._patience_ends, deadline.seconds_before_last_call())
+    def _max_wait(self, deadline: Deadline) -> float:
+        return min(self._remaining() - self._wait_ends, deadline.seconds_before_last_call())
 
 
 def read_all(new_pool: NewPool, threads: int, reads: Sequence[Callable[[], Parsed]]) -> list[Parsed | PollFailedError]:

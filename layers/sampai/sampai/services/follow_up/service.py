@@ -15,11 +15,11 @@ from sampai.providers.base import Provider
 from sampai.services.follow_up.changes import store_changes
 from sampai.services.follow_up.due import PASS_SECONDS, DueMessages, alternate
 from sampai.services.follow_up.leases import Leases
+from sampai.services.follow_up.lookup_pacer import LookupPacer
 from sampai.services.follow_up.next_state import next_state
 from sampai.services.follow_up.poller import StatusPoller
 from sampai.services.follow_up.reconciliation import Reconciliation
 from sampai.services.follow_up.results import PollResults
-from sampai.services.follow_up.turns import Turns
 from sampai.services.follow_up.wake_ups import WakeUps
 from sampai.services.ports.configuration import SecretSource, SettingsSource
 from sampai.services.ports.correlations import Correlations
@@ -35,8 +35,8 @@ from sampai.services.routing import Routing, report_unusable
 POLLED: Final = (Status.UNKNOWN, Status.ACCEPTED, Status.SENT)
 """Statuses in which a vendor is asked about a message."""
 
-PATIENCE_SECONDS: Final = 2.0
-"""Time in one pass for the turns of a vendor with a rate: the other vendors of the pass wait for it."""
+MAX_WAIT_SECONDS: Final = 2.0
+"""Time in one pass to wait for the rate of a vendor: the other vendors of the pass wait as well."""
 
 Group = tuple[str, Channel]
 """A provider's name and a channel. Their messages are polled together."""
@@ -76,7 +76,7 @@ class FollowUpService:
             transport=transport,
             telemetry=telemetry,
             new_pool=new_pool,
-            new_turns=partial(Turns, limiter=limiter, clock=clock, sleep=sleep, telemetry=telemetry),
+            new_pacer=partial(LookupPacer, limiter=limiter, clock=clock, sleep=sleep, telemetry=telemetry),
         )
         self._reconciliation = Reconciliation(correlations=correlations, reports=self._reports, telemetry=telemetry)
 
@@ -119,7 +119,7 @@ class FollowUpService:
         self._isolate(leased, self._leases.expire, due, remaining)
 
     def _poll_vendors(self, messages: Sequence[Message], poll: "Poll") -> None:
-        """Poll the vendors of one pass. Those without a turn left in an earlier pass are polled after the last one."""
+        """Poll the vendors of one pass. One whose rate was used up in an earlier pass is polled after the last one."""
         groups: dict[Group, list[Message]] = {}
         for message in messages:
             group = (message.provider or "", message.channel)
@@ -135,8 +135,8 @@ class FollowUpService:
                 poll.not_asked[group] = not_asked
 
     def _poll_again(self, poll: "Poll") -> None:
-        """Ask about the messages that no pass asked about. Each vendor now waits for its turns until time runs out."""
-        poll.patience_seconds = inf
+        """Ask about the messages that no pass asked about. Calls now wait for the rate until time runs out."""
+        poll.max_wait_seconds = inf
         self._side_by_side([partial(self._poll_rest, *group, ids, poll) for group, ids in poll.not_asked.items()])
 
     def _poll_rest(self, name: str, channel: Channel, message_ids: Sequence[str], poll: "Poll") -> None:
@@ -210,13 +210,13 @@ class FollowUpService:
                 remaining=poll.remaining,
                 settings=poll.settings,
                 pace=poll.settings.lookup_pace_of(name),
-                patience_seconds=poll.patience_seconds,
+                max_wait_seconds=poll.max_wait_seconds,
             )
             self._reconciliation.reconcile(provider, asked, results)
         results.answered.update(reused)
         delivered_after = provider.config.delivered_after if provider is not None else timedelta(0)
         # A search that even the last poll did not complete counts: at a low rate it would begin again for ever.
-        keep = results.not_asked - results.searched if poll.patience_seconds == inf else results.not_asked
+        keep = results.not_asked - results.searched if poll.max_wait_seconds == inf else results.not_asked
         changing = [message for message in group if message.message_id not in keep]
         self._store_results(changing, results, poll.settings, delivered_after=delivered_after)
         return [message.message_id for message in group if message.message_id in keep]
@@ -245,6 +245,6 @@ class Poll:
     routing: Routing
     due: DueMessages
     remaining: Remaining
-    patience_seconds: float = PATIENCE_SECONDS
+    max_wait_seconds: float = MAX_WAIT_SECONDS
     not_asked: dict[Group, list[str]] = field(default_factory=dict)
     """The ids of the messages that a pass did not ask about."""

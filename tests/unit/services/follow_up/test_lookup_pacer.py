@@ -1,32 +1,32 @@
-"""The turns of calls to one vendor: as fast as the rate, in reserved time only, and none during a pause."""
+"""The pace of calls to one vendor: as fast as the rate, in reserved time only, and none during a pause."""
 
 from datetime import timedelta
 
 import pytest
 
 from sampai.contract.settings import Pace
-from sampai.services.follow_up.turns import Turns
+from sampai.services.follow_up.lookup_pacer import LookupPacer
 from tests.fakes import START, FixedClock, InMemoryRateLimiter, RecordingTelemetry
 
 SECOND = timedelta(seconds=1)
 
 
 class Vendor:
-    """The turns of a vendor, and the seconds after START at which they begin."""
+    """The pacer of a vendor, and the seconds after START at which its calls start."""
 
     def __init__(self, per_second: float | None) -> None:
         self.clock = FixedClock()
         self.limiter = InMemoryRateLimiter()
         self.telemetry = RecordingTelemetry()
         self.pace = None if per_second is None else Pace(name="nomsa#lookups", per_second=per_second)
-        self.turns = Turns(limiter=self.limiter, clock=self.clock, sleep=self._sleep, telemetry=self.telemetry)
+        self.pacer = LookupPacer(limiter=self.limiter, clock=self.clock, sleep=self._sleep, telemetry=self.telemetry)
 
     def _sleep(self, seconds: float) -> None:
         self.clock.advance(seconds=seconds)
 
     def wait(self, max_seconds: float = 60.0) -> float | None:
         """Wait for a turn and return its time, or None if there is none."""
-        if not self.turns.wait(self.pace, max_seconds=max_seconds):
+        if not self.pacer.wait(self.pace, max_seconds=max_seconds):
             return None
         return round((self.clock() - START) / SECOND, 3)
 
@@ -92,8 +92,8 @@ def test_no_turn_while_the_limiter_does_not_answer() -> None:
 )
 def test_no_turn_during_a_pause(per_second: float | None, told: float | None, seconds: int) -> None:
     vendor = Vendor(per_second)
-    vendor.turns.pause(told)
-    vendor.turns.pause(1.0)  # does not shorten it
+    vendor.pacer.pause(told)
+    vendor.pacer.pause(1.0)  # does not shorten it
 
     vendor.clock.advance(seconds=seconds - 1)
     assert vendor.wait() is None
@@ -105,10 +105,10 @@ def test_no_turn_during_a_pause(per_second: float | None, told: float | None, se
 def test_pause_that_begins_during_a_wait_takes_the_turn_away() -> None:
     vendor = Vendor(0.5)
     vendor.wait()
-    vendor.turns = Turns(
+    vendor.pacer = LookupPacer(
         limiter=vendor.limiter,
         clock=vendor.clock,
-        sleep=lambda seconds: vendor.turns.pause(60.0),
+        sleep=lambda seconds: vendor.pacer.pause(60.0),
         telemetry=vendor.telemetry,
     )
     vendor.limiter.taken_until["nomsa#lookups"] = START + timedelta(seconds=0.5)

@@ -1,4 +1,4 @@
-"""The turns of look-ups and list calls: the rate of all workers together, and the pauses that a vendor asks for."""
+"""The pace of look-ups and list calls: the rate of all workers together, and the pauses that a vendor asks for."""
 
 from datetime import UTC, datetime, timedelta
 from threading import Lock
@@ -20,8 +20,8 @@ RESERVED_SECONDS: Final = 0.25
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
-class Turns:
-    """The turns of the calls to one vendor. Threads may share them. A pause holds for this sandbox alone."""
+class LookupPacer:
+    """Paces the calls to one vendor. Threads may share it. A pause holds for this sandbox alone."""
 
     def __init__(self, *, limiter: RateLimiter, clock: Clock, sleep: Sleep, telemetry: Telemetry) -> None:
         self._reservations = Reservations(limiter=limiter, clock=clock, sleep=sleep)
@@ -32,7 +32,7 @@ class Turns:
         self._next = self._reserved_until = self._paused_until = _LONG_AGO
 
     def wait(self, pace: Pace | None, *, max_seconds: float) -> bool:
-        """Wait for the next turn, and return whether there was one that began within `max_seconds`, and no pause."""
+        """Wait until a call may start. Return False if none may start within `max_seconds`, or during a pause."""
         if pace is not None and not self._is_paused():
             latest = self._clock() + timedelta(seconds=max_seconds)
             with self._lock:
@@ -43,7 +43,7 @@ class Turns:
         return not self._is_paused()
 
     def pause(self, seconds: float | None) -> None:
-        """Grant no turn for so many seconds, or as long as an open circuit if the vendor does not tell."""
+        """Allow no call for so many seconds, or as long as an open circuit if the vendor does not tell."""
         pause = OPEN_FOR if seconds is None else timedelta(seconds=seconds)
         self._paused_until = max(self._paused_until, self._clock() + pause)
 
@@ -51,11 +51,11 @@ class Turns:
         return self._clock() < self._paused_until
 
     def _take(self, pace: Pace, latest: datetime) -> datetime | None:
-        """Return the start of the next turn, from the reserved time or from a further reservation."""
-        turn = timedelta(seconds=1 / pace.per_second)
+        """Return the time at which the next call may start, from the reserved time or from a further reservation."""
+        interval = timedelta(seconds=1 / pace.per_second)
         starts_at = max(self._next, self._clock())
-        if starts_at + turn > self._reserved_until:
-            duration = turn * max(1, int(pace.per_second * RESERVED_SECONDS))
+        if starts_at + interval > self._reserved_until:
+            duration = interval * max(1, int(pace.per_second * RESERVED_SECONDS))
             max_seconds = (latest - self._clock()).total_seconds()
             try:
                 reserved = self._reservations.wait(
@@ -70,5 +70,5 @@ class Turns:
         self._next = starts_at
         if starts_at > latest:
             return None
-        self._next += turn
+        self._next += interval
         return starts_at
