@@ -71,6 +71,8 @@ class Recipient:
         ("+0000000", "+****000"),
         ("+123456", "+123456"),
         ("to sok.dara@example.com, <x+1@a-b.kh>", "to s***@example.com, <x***@a-b.kh>"),
+        ("+85591234511@example.com", "+***@example.com"),
+        pytest.param("a" * 1_000_000, "a" * 1_000_000, id="a word of a megabyte"),
         ({"recipient": ["sok@example.com"]}, {"recipient": ["s***@example.com"]}),
         ("otp-85591234511", "otp-85591234511"),
         (Status.SENT, "sent"),

@@ -13,8 +13,11 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from sampai.domain.recipient import mask
 
-_RECIPIENT: Final = re.compile(r"\+[0-9]{7,}|[^\s@<>\"',;:]+@[^\s@<>\"',;:]+")
-"""A phone number, or anything that looks like an e-mail address."""
+_RECIPIENT: Final = re.compile(r"(?<![^\s@<>\"',;:])[^\s@<>\"',;:]+@[^\s@<>\"',;:]+|\+[0-9]{7,}")
+"""Anything that looks like an e-mail address, or a phone number.
+
+An address is only looked for at the start of a word: from each character of a long word, the time would be quadratic.
+"""
 _RESERVED: Final = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
 """The attributes of a log record. The logging module refuses fields with these names."""
 
