@@ -2,10 +2,12 @@
 
 import socket
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from hypothesis import settings
 
 from tests.emulator import Emulator, running
@@ -16,13 +18,25 @@ settings.load_profile("repeatable")
 
 MEASURED = ("unit", "conformance", "ports", "functional")
 """Folders whose tests count for the coverage that `make test` requires."""
+NOT_MEASURED = ("benchmarks", "cli", "local")
+"""Folders of `unit` with the tests of programs outside the layer."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Pause the measurement of coverage during the other tests: it would only slow them down."""
     for item in items:
-        if item.path.relative_to(Path(__file__).parent).parts[0] not in MEASURED:
+        folder, part, *_ = item.path.relative_to(Path(__file__).parent).parts
+        if folder not in MEASURED or part in NOT_MEASURED:
             item.add_marker("no_cover")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models_are_read_once() -> Iterator[None]:
+    """Keep the models of AWS services in memory: otherwise each cold start in a test parses them again."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        read = cache(JSONFileLoader().load_file)
+        monkeypatch.setattr(JSONFileLoader, "load_file", lambda _, path: read(path))
+        yield
 
 
 @pytest.fixture(scope="session")

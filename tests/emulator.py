@@ -20,10 +20,11 @@ from tests.template import table
 class Emulator:
     endpoint_url: str
     _session: Session = field(default_factory=Session)
+    _shared: dict[str, Any] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def client(self, service: Any, config: Config | None = None) -> Any:
-        """Return a client of a service. That of DynamoDB writes and reads items as the functions' client does."""
+        """Return a new client of a service. That of DynamoDB writes and reads items as the functions' client does."""
         is_store = service == "dynamodb"
         if is_store:
             config = (config or Config()).merge(Config(parameter_validation=False))
@@ -39,10 +40,16 @@ class Emulator:
             use_plain_json(client)
         return client
 
+    def shared_client(self, service: str) -> Any:
+        """Return the same client of a service each time: a client takes as long to make as several calls."""
+        if service not in self._shared:
+            self._shared[service] = self.client(service)
+        return self._shared[service]
+
     def new_table(self, logical_id: str) -> str:
         """Make a table of the template under a new name, and return the name."""
         name = f"{logical_id}-{next(self._numbers)}"
-        self.client("dynamodb").create_table(TableName=name, **table(logical_id))
+        self.shared_client("dynamodb").create_table(TableName=name, **table(logical_id))
         return name
 
     def new_tables(self) -> tuple[str, str]:
@@ -51,8 +58,8 @@ class Emulator:
 
     def stream_records(self, table_name: str) -> list[dict[str, Any]]:
         """Return the records in the stream of a table."""
-        arn = self.client("dynamodb").describe_table(TableName=table_name)["Table"]["LatestStreamArn"]
-        streams = self.client("dynamodbstreams")
+        arn = self.shared_client("dynamodb").describe_table(TableName=table_name)["Table"]["LatestStreamArn"]
+        streams = self.shared_client("dynamodbstreams")
         records: list[dict[str, Any]] = []
         for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
             iterator = streams.get_shard_iterator(

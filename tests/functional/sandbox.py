@@ -131,7 +131,6 @@ class Deployment:
     number: int = field(default_factory=lambda: next(_numbers))
 
     _function: str | None = None
-    _clients: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.messages, self.correlations = self.emulator.new_tables()
@@ -162,9 +161,7 @@ class Deployment:
 
     def client(self, service: str) -> Any:
         """Return the test's own client of a service."""
-        if service not in self._clients:
-            self._clients[service] = self.emulator.client(service)
-        return self._clients[service]
+        return self.emulator.shared_client(service)
 
     def environment(self, function: str) -> dict[str, str]:
         """Return the environment of a function: exactly the variables of the template."""
@@ -348,7 +345,7 @@ def private_values() -> frozenset[str]:
     files = [file.read_text() for file in EVENTS.rglob("*.json")]
     texts = {text for file in files for text in _texts(json.loads(file)) if text}
     numbers = {number for file in files for number in re.findall(r"\+[1-9][0-9]{6,14}", file)}
-    addresses = {address for file in files for address in re.findall(r"[\w.]+@[\w.]+\w", file)}
+    addresses = {address for file in files for address in re.findall(r"(?<![\w.])[\w.]+@[\w.]+\w", file)}
     numbers |= addresses | {quote(address) for address in addresses}
     escaped = {escape(text) for text in texts for escape in (lambda text: json.dumps(text)[1:-1], quote, quote_plus)}
     return frozenset(secrets | texts | escaped | numbers | {number[1:] for number in numbers})

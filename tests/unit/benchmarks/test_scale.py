@@ -265,12 +265,6 @@ def test_no_backlog_grows_with_the_parameters_of_the_page_and_its_tables_are_tho
     assert {name: written[name] for name in computed} == computed
 
 
-def test_four_workers_are_too_few_for_a_thousand_a_second() -> None:
-    finding = simulate(replace(SCALES[1], changes={**SCALES[1].changes, "follow_up_workers": 4}))
-
-    assert finding.growing == ("due messages",)
-
-
 def test_every_quota_names_its_page() -> None:
     assert [quota.name for quota in QUOTAS.values() if not quota.page or quota.value <= 0] == []
 
