@@ -41,10 +41,10 @@ down: ## stop everything that `make up` started
 # Measuring the coverage of these tests would take minutes, and they are no proof that a line has a test of its own.
 UNCOVERED := e2e simulation
 
-test: check $(EMULATOR) ## run every check and test that a merge needs
-	@$(MAKE) --jobs 2 test-covered test-uncovered
+# Two at a time, because the end-to-end tests mostly wait. The output of the uncovered part is printed at its end.
+test: $(DEV) $(EMULATOR) ## run every check and test that a merge needs
+	@$(MAKE) --jobs 2 test-uncovered check test-covered
 
-# Side by side, because the end-to-end tests mostly wait. The output of the second part is printed at its end, as a whole.
 test-covered: $(DEV) $(EMULATOR) ## run the part of `make test` whose coverage is measured
 	$(BIN)/python -m pytest --numprocesses 2 --cov $(addprefix --ignore=tests/,$(UNCOVERED))
 
