@@ -135,7 +135,7 @@ def _capabilities() -> str:
 
 
 _MEANINGS: Final = {
-    Status.SCHEDULED: "waits for `send_at`",
+    Status.SCHEDULED: "waits for `send_at`, or for the end of quiet hours",
     Status.QUEUED: "waits for a (further) attempt",
     Status.SENDING: "a worker has claimed it; a request to the vendor may be in progress",
     Status.UNKNOWN: "the outcome of an attempt is ambiguous: the vendor may have taken it; it is being reconciled",
@@ -171,13 +171,16 @@ def _statuses() -> str:
 
 def _settings() -> str:
     schema = schemas_by_name()["settings"]
-    provider, limits = (schema["$defs"][name]["properties"] for name in ("ProviderSettings", "Limits"))
+    names = ("ProviderSettings", "Limits", "QuietHoursSettings")
+    provider, limits, quiet_hours = (schema["$defs"][name]["properties"] for name in names)
     return _page(
         "Settings, field by field",
         _ABOUT_SETTINGS,
         _table(["field", "takes", "default"], _fields(schema["properties"])),
         "The [limits](../how-to/limit-sending.md), in `limits`; null: no limit:",
         _table(["field", "takes", "default"], _fields(limits)),
+        "The [quiet hours](../how-to/quiet-hours.md) of a country, in `quiet_hours.<country>`:",
+        _table(["field", "takes"], [row[:2] for row in _fields(quiet_hours)]),
         "A provider, in `providers.<name>`:",
         _table(["field", "takes", "default"], _fields(provider)),
         "The defaults, which `{}` stands for:",

@@ -440,6 +440,7 @@ INNER_FIELDS = {
         "per_day",
         "max_segments",
     },
+    ("settings", "QuietHoursSettings"): {"from", "to", "timezones"},
     ("message-status-changed", "FailureDetail"): {"reason", "provider_code", "detail"},
 }
 DEMANDED = {

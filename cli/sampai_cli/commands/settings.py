@@ -42,7 +42,9 @@ def _add_reads(group: typer.Typer) -> None:
         if document == "{}":
             run.note("Nothing is set: the defaults apply. See them: sampai settings show --effective.")
         if effective:
-            run.print_json(check_settings(document, origin="The stored document").model_dump(mode="json"))
+            run.print_json(
+                check_settings(document, origin="The stored document").model_dump(mode="json", by_alias=True)
+            )
             return
         # As it is stored, also if it is broken.
         run.write(json.dumps(found, indent=2, ensure_ascii=False) if (found := load(document)) else document)

@@ -111,6 +111,15 @@ def test_history_names_the_fields_that_each_version_changed_and_an_old_version_i
     assert world("settings", "show", "--version", "9").stderr.startswith("There is no version 9.")
 
 
+def test_effective_settings_can_be_stored(world: World, tmp_path: Path) -> None:
+    store(world, {"quiet_hours": {"KH": {"from": "21:00", "to": "08:00"}}})
+
+    shown = world("settings", "show", "--effective").stdout
+
+    assert json.loads(shown)["quiet_hours"] == {"KH": {"from": "21:00", "to": "08:00", "timezones": None}}
+    assert world("settings", "check", write(tmp_path, shown)).stdout == "new.json is valid.\n"
+
+
 def test_effective_settings_have_the_defaults(world: World) -> None:
     store(world, {"report_horizon_hours": 24})
 

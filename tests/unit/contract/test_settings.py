@@ -1,11 +1,14 @@
 """The settings document."""
 
 import json
+from datetime import time
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from sampai.contract.settings import BrokenSettingsError, Pace, parse_settings
 from sampai.domain.message import Channel
+from sampai.domain.quiet_hours import QuietHours
 from sampai.domain.quotas import Limit
 
 
@@ -73,6 +76,10 @@ def test_document_overrides_the_defaults() -> None:
     assert settings.providers["smspoh"].enabled is True
 
 
+def _quiet(country: str, begin: str, end: str, zones: list[str] | None = None) -> str:
+    return json.dumps({"quiet_hours": {country: {"from": begin, "to": end, "timezones": zones}}})
+
+
 BROKEN = [
     ("not JSON", "{", ""),
     ("not an object", "[]", "not a JSON object"),
@@ -129,6 +136,19 @@ BROKEN = [
     ("a limit of none", '{"limits": {"per_day": 0}}', "limits.per_day"),
     ("half a message", '{"limits": {"per_day": 0.5}}', "limits.per_day"),
     ("no limits at all", '{"limits": null}', "limits"),
+    ("quiet hours without an end", '{"quiet_hours": {"KH": {"from": "21:00"}}}', "quiet_hours.KH.to: required"),
+    ("quiet hours of no length", _quiet("KH", "21:00", "21:00"), "quiet_hours.KH.to: must not be the same as from"),
+    ("a time beyond midnight", _quiet("KH", "24:00", "08:00"), "quiet_hours.KH.from: must be a time from 00:00 to"),
+    ("a time without a zero", _quiet("KH", "21:00", "8:00"), "quiet_hours.KH.to: must be a time from 00:00 to 23:59"),
+    ("a time with seconds", _quiet("KH", "21:00:00", "08:00"), "quiet_hours.KH.from: must be a time from 00:00 to"),
+    ("quiet hours of all countries", _quiet("*", "21:00", "08:00"), "quiet_hours.*: the name must be a country"),
+    ("quiet hours of a country without known zones", _quiet("TH", "21:00", "08:00"), "quiet_hours.TH.timezones: req"),
+    ("quiet hours of a country without numbers", _quiet("CA", "21:00", "08:00"), "quiet_hours.CA: no number has this"),
+    ("quiet hours in no zone", _quiet("KH", "21:00", "08:00", []), "quiet_hours.KH.timezones: must not be empty"),
+    ("quiet hours in an unknown zone", _quiet("KH", "21:00", "08:00", ["Asia/X"]), "quiet_hours.KH.timezones.0: must"),
+    ("more than 20 quiet hours", _quiet("KH", "12:00", "08:01"), "quiet_hours.KH: must leave at least 4 hours of the"),
+    ("more than 20 in three zones", _quiet("ID", "12:00", "06:01"), "quiet_hours.ID: must leave at least 4 hours of"),
+    ("unknown field of quiet hours", '{"quiet_hours": {"KH": {"zone": "UTC"}}}', "quiet_hours.KH.zone: unknown field"),
     ("negative horizon", '{"report_horizon_hours": -1}', "report_horizon_hours"),
     ("no poll steps", '{"poll_seconds": []}', "poll_seconds"),
 ]
@@ -140,6 +160,33 @@ def test_error_about_a_broken_document_names_the_field(document: str, named: str
         parse_settings(document)
 
     assert named in str(caught.value)
+
+
+def test_no_country_has_quiet_hours_by_default() -> None:
+    assert parse_settings("{}").quiet_hours_in_force() == {}
+
+
+QUIET = [
+    ("home country", _quiet("KH", "21:00", "08:00"), time(21), time(8), ["Asia/Phnom_Penh"]),
+    (
+        "home country of several zones",
+        _quiet("ID", "21:00", "07:00"),
+        time(21),
+        time(7),
+        ["Asia/Jakarta", "Asia/Makassar", "Asia/Jayapura"],
+    ),
+    ("zones of its own", _quiet("ID", "12:00", "13:30", ["Asia/Jakarta"]), time(12), time(13, 30), ["Asia/Jakarta"]),
+    ("another country", _quiet("TH", "00:00", "07:59", ["Asia/Bangkok"]), time(0), time(7, 59), ["Asia/Bangkok"]),
+    ("as many hours as possible", _quiet("KH", "12:00", "08:00"), time(12), time(8), ["Asia/Phnom_Penh"]),
+]
+
+
+@pytest.mark.parametrize(("document", "begin", "end", "zones"), [c[1:] for c in QUIET], ids=[c[0] for c in QUIET])
+def test_quiet_hours_have_the_zones_of_their_country(document: str, begin: time, end: time, zones: list[str]) -> None:
+    ((country, hours),) = parse_settings(document).quiet_hours_in_force().items()
+
+    assert document.startswith(f'{{"quiet_hours": {{"{country}"')
+    assert hours == QuietHours(country=country, begin=begin, end=end, zones=tuple(map(ZoneInfo, zones)))
 
 
 def test_plain_http_is_allowed_on_loopback() -> None:

@@ -19,9 +19,15 @@ from sampai.domain.message import (
     blank_message,
     claim,
     count_segments,
+    end_hold,
+    hold,
+    hold_until,
     mark_unknown,
     note_cost,
+    queue,
     requeue,
+    schedule,
+    time_waited,
 )
 from sampai.domain.report import Report
 from sampai.domain.segments import Encoding
@@ -152,3 +158,45 @@ def test_cost_is_that_of_the_present_attempt() -> None:
     )
 
     assert (ACCEPTED.cost, queued.cost, claim(queued, **CLAIM).cost) == ("1.20", "1.20", None)
+
+
+# --- quiet hours ------------------------------------------------------------------------------------------------------
+
+HOUR = timedelta(hours=1)
+LATER, MORNING = START + HOUR, START + 11 * HOUR
+WAITING = [
+    ("new", DRAFT, schedule(replace(DRAFT, send_at=MORNING), now=LATER, due_at=MORNING)),
+    (
+        "scheduled",
+        schedule(replace(DRAFT, send_at=LATER), now=START, due_at=LATER),
+        replace(
+            schedule(replace(DRAFT, send_at=LATER), now=START, due_at=LATER),
+            revision=2,
+            updated_at=LATER,
+            send_at=MORNING,
+            due_at=MORNING,
+        ),
+    ),
+    (
+        "queued",
+        queue(DRAFT, now=START, due_at=LATER),
+        replace(queue(DRAFT, now=START, due_at=LATER), revision=2, updated_at=LATER, held_since=LATER, due_at=MORNING),
+    ),
+    (
+        "queued under a stop",
+        hold(queue(DRAFT, now=START, due_at=LATER), now=START),
+        replace(queue(DRAFT, now=START, due_at=LATER), revision=2, updated_at=LATER, held_since=START, due_at=MORNING),
+    ),
+]
+
+
+@pytest.mark.parametrize(("message", "expected"), [w[1:] for w in WAITING], ids=[w[0] for w in WAITING])
+def test_message_is_held_until_the_end_of_quiet_hours_without_a_step_back(message: Message, expected: Message) -> None:
+    assert hold_until(message, send_at=MORNING, now=LATER, due_at=MORNING) == expected
+
+
+def test_queued_message_has_not_waited_during_quiet_hours() -> None:
+    held = hold_until(queue(DRAFT, now=START, due_at=LATER), send_at=MORNING, now=LATER, due_at=MORNING)
+
+    assert time_waited(held, now=MORNING) == HOUR
+    assert time_waited(end_hold(held, now=MORNING), now=MORNING + HOUR) == 2 * HOUR

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import time, timedelta
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -12,7 +13,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from sampai.contract.problems import Matches, broken_rule, describe
 from sampai.domain.documents import parse_object
 from sampai.domain.message import Channel
-from sampai.domain.phone import country_of
+from sampai.domain.phone import COUNTRIES, country_of
+from sampai.domain.quiet_hours import MIN_OPEN, ZONES, QuietHours
 from sampai.domain.quotas import Limit
 from sampai.providers.registry import PROVIDER_NAME, PROVIDERS, load
 
@@ -48,6 +50,9 @@ Sender = Annotated[str, StringConstraints(min_length=1, max_length=320)]
 Words = Annotated[tuple[Annotated[str, StringConstraints(min_length=1, max_length=40)], ...], Field(max_length=50)]
 Country = Annotated[str, Matches(re.compile(r"([A-Z]{2}|\*)"), "must be a country of two capital letters, or *")]
 NamedCountry = Annotated[str, Matches(re.compile("[A-Z]{2}"), "must be a country of two capital letters")]
+TimeOfDay = Annotated[
+    str, Matches(re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]"), "must be a time from 00:00 to 23:59, such as 21:00")
+]
 Most = Annotated[int, Field(ge=1, le=1_000_000_000)]
 MostSegments = Annotated[int, Field(ge=1, le=255)]
 """An SMS numbers its segments in one byte."""
@@ -117,6 +122,18 @@ class Limits(_Document):
     max_segments: MostSegments | None = Field(default=None, description="Segments of one SMS.")
 
 
+class QuietHoursSettings(_Document):
+    """The quiet hours of a country, by the local clock."""
+
+    from_: TimeOfDay = Field(alias="from", description="Local time at which they begin.")
+    to: TimeOfDay = Field(description="Local time at which they end; before `from`: on the next day.")
+    timezones: Annotated[tuple[Zone, ...], Field(min_length=1, max_length=12)] | None = Field(
+        default=None,
+        description="IANA zones of the country: it is quiet while it is quiet in any of them. Required, except for "
+        f"{', '.join(ZONES)}.",
+    )
+
+
 class Settings(_Document):
     """The defaults are complete: an empty document works. A document is merged over them, object by object."""
 
@@ -125,6 +142,10 @@ class Settings(_Document):
         default=None, description="ISO codes of the permitted destination countries; null: those of the routes."
     )
     limits: Limits
+    quiet_hours: dict[NamedCountry, QuietHoursSettings] = Field(
+        default={},
+        description="By ISO code of the recipient's country: the time in which promotional messages wait.",
+    )
     replace_typographic_characters: bool = Field(
         default=False,
         description="True: an SMS gets plain quotes, dashes and spaces if all of its text then is in the GSM alphabet.",
@@ -175,6 +196,10 @@ class Settings(_Document):
         """Return the quotas that are set."""
         set_limits = ((limit, getattr(self.limits, limit)) for limit in Limit)
         return {limit: most for limit, most in set_limits if most is not None}
+
+    def quiet_hours_in_force(self) -> dict[str, QuietHours]:
+        """Return the quiet hours by country."""
+        return {country: _quiet_hours_of(country, given) for country, given in self.quiet_hours.items()}
 
 
 _FIELD_NAMES: Final = frozenset(name for model in (Settings, ProviderSettings, Limits) for name in model.model_fields)
@@ -247,7 +272,33 @@ def parse_settings(document: str) -> Settings:
         for country, route in routes.items():
             if unknown := sorted(set(route) - settings.providers.keys()):
                 raise BrokenSettingsError(f"routes.{channel}.{country}: unknown provider: {', '.join(unknown)}")
+    for country, given_hours in settings.quiet_hours.items():
+        if (problem := _problem_of_quiet_hours(country, given_hours)) is not None:
+            raise BrokenSettingsError(f"quiet_hours.{country}{problem}")
     return settings
+
+
+def _quiet_hours_of(country: str, given: QuietHoursSettings) -> QuietHours:
+    return QuietHours(
+        country=country,
+        begin=time.fromisoformat(given.from_),
+        end=time.fromisoformat(given.to),
+        zones=tuple(ZoneInfo(name) for name in given.timezones or ZONES[country]),
+    )
+
+
+def _problem_of_quiet_hours(country: str, given: QuietHoursSettings) -> str | None:
+    """Return the reason why quiet hours cannot be used, to follow the name of the country, or None."""
+    if country not in COUNTRIES:
+        return ": no number has this country; a calling code of several countries counts as the largest one"
+    if given.timezones is None and country not in ZONES:
+        return f".timezones: required, because only those of {', '.join(ZONES)} are known"
+    if given.from_ == given.to:
+        return ".to: must not be the same as from"
+    if _quiet_hours_of(country, given).longest() > timedelta(days=1) - MIN_OPEN:
+        hours = MIN_OPEN // timedelta(hours=1)
+        return f": must leave at least {hours} hours of the day, over all time zones of the country together"
+    return None
 
 
 def _defaults_of_further_providers(given: Any) -> dict[str, Any]:

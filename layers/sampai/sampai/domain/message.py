@@ -172,6 +172,7 @@ class Message:
     provider_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     on_unknown: OnUnknown = OnUnknown.HOLD
     send_at: datetime | None = None
+    """The earliest time of the first attempt: that of the request, or later because of quiet hours."""
     expires_at: datetime | None = None
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     group: str | None = None
@@ -181,9 +182,9 @@ class Message:
     attempted_at: datetime | None = None
     due_at: datetime | None = None
     held_since: datetime | None = None
-    """Time at which the message met the present stop of all sending. None if it has met none."""
+    """Time at which the queued message met the present stop of all sending, or quiet hours. None if it has met none."""
     held_seconds: int = 0
-    """Duration of the earlier stops. Time under a stop does not count towards the report horizon."""
+    """Duration of the earlier stops and quiet hours. This time does not count towards the report horizon."""
     lookups: int = 0
     """Look-ups since the last attempt: the position in the polling schedule."""
     not_found_count: int = 0
@@ -233,13 +234,26 @@ def queue(message: Message, *, now: datetime, due_at: datetime) -> Message:
     return _move(message, Status.QUEUED, now=now, source=Source.SEND, due_at=due_at)
 
 
+def hold_until(message: Message, *, send_at: datetime, now: datetime, due_at: datetime) -> Message:
+    """Return the message held until the end of quiet hours.
+
+    A new or a scheduled message is scheduled for that time. A message that is queued already stays queued, because no
+    status goes back: the time counts as a stop.
+    """
+    if message.revision == 0:
+        return schedule(replace(message, send_at=send_at), now=now, due_at=due_at)
+    if message.status is Status.SCHEDULED:
+        return defer(replace(message, send_at=send_at), now=now, due_at=due_at)
+    return defer(hold(message, now=now), now=now, due_at=due_at)
+
+
 def hold(message: Message, *, now: datetime) -> Message:
     """Return the message with the start of a stop of all sending, unless it has met that stop before."""
     return message if message.held_since is not None else replace(message, held_since=now)
 
 
 def end_hold(message: Message, *, now: datetime) -> Message:
-    """Return the message with the duration of the stop that is over, if there was one."""
+    """Return the message with the duration of the stop or the quiet hours that are over, if there were any."""
     if message.held_since is None:
         return message
     held = ceil(max(now - message.held_since, timedelta(0)).total_seconds())
@@ -247,7 +261,7 @@ def end_hold(message: Message, *, now: datetime) -> Message:
 
 
 def time_waited(message: Message, *, now: datetime) -> timedelta:
-    """Return how long a message has waited to be sent, without the time under stops of all sending.
+    """Return how long a message has waited to be sent, without the time under stops of all sending and in quiet hours.
 
     A `send_at` in the past means now: the message has not waited before it was requested.
     """

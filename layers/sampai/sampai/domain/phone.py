@@ -27,6 +27,8 @@ _CALLING_CODES: Final = {
     ).split()
 }
 
+COUNTRIES: Final = frozenset(_CALLING_CODES.values())
+"""The countries that numbers can have."""
 
 _WITHOUT_TRUNK_ZERO: Final = ("+62", "+95", "+855", "+880")
 """Countries with a trunk prefix 0 in national notation, which no number has in E.164 (ITU-T E.129)."""

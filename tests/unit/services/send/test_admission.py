@@ -23,8 +23,15 @@ LOCKED_OUT = NotTaken(reason=Reason.AUTHENTICATION, is_final=False, scope=Failur
 
 
 def context(
-    *, broken: Collection[str] = (), is_sending: bool = True, opted_out: Collection[str] = ()
+    *,
+    broken: Collection[str] = (),
+    is_sending: bool = True,
+    opted_out: Collection[str] = (),
+    quiet: tuple[int, int] | None = None,
 ) -> AdmissionContext:
+    """`quiet` has the hours of UTC in which Cambodia is quiet."""
+    hours = {"KH": {"from": f"{quiet[0]:02}:00", "to": f"{quiet[1]:02}:00", "timezones": ["UTC"]}} if quiet else {}
+    settings = new_batch(settings={"quiet_hours": hours}).configuration.settings
     circuit_breakers = CircuitBreakers()
     for name in broken:
         circuit_breakers.record_outcome(provider(name), LOCKED_OUT, now=START)
@@ -35,6 +42,7 @@ def context(
         now=START,
         lease=LEASE,
         is_sending=is_sending,
+        quiet_hours=settings.quiet_hours_in_force(),
     )
 
 
@@ -49,6 +57,8 @@ def summary(decision: Decision) -> tuple[Status, str | None, int | None, str | N
 
 
 TWO = {"recipient": "+66812345678", "route": ("nomsa", "smspoh")}
+
+PROMOTIONAL = {"category": Category.PROMOTIONAL}
 
 ADMITTED: list[tuple[str, dict[str, Any], dict[str, Any], tuple[Status, str | None, int | None, str | None]]] = [
     ("sent at once", {}, {}, (Status.SENDING, "nomsa", None, None)),
@@ -72,6 +82,32 @@ ADMITTED: list[tuple[str, dict[str, Any], dict[str, Any], tuple[Status, str | No
         {"category": Category.PROMOTIONAL},
         {"opted_out": ["+85591234510"]},
         (Status.FAILED, None, None, "opted_out"),
+    ),
+    ("quiet hours", PROMOTIONAL, {"quiet": (10, 11)}, (Status.SCHEDULED, None, None, None)),
+    (
+        "quiet hours of a message that is not promotional",
+        {},
+        {"quiet": (10, 11)},
+        (Status.SENDING, "nomsa", None, None),
+    ),
+    ("quiet hours that are over", PROMOTIONAL, {"quiet": (9, 10)}, (Status.SENDING, "nomsa", None, None)),
+    (
+        "quiet hours at its send_at",
+        PROMOTIONAL | {"send_at": START + 5 * MINUTE},
+        {"quiet": (9, 11)},
+        (Status.SCHEDULED, None, None, None),
+    ),
+    (
+        "quiet hours under a stop",
+        PROMOTIONAL,
+        {"quiet": (10, 11), "is_sending": False},
+        (Status.SCHEDULED, None, None, None),
+    ),
+    (
+        "expired before the end of quiet hours",
+        PROMOTIONAL | {"expires_at": START + 59 * MINUTE},
+        {"quiet": (10, 11)},
+        (Status.FAILED, None, None, "expired"),
     ),
     (
         "a one-time password to a number that opted out",

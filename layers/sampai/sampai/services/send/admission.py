@@ -1,12 +1,14 @@
 """Decide whether a message is sent now, scheduled, deferred or failed. Pure functions."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from sampai.domain.failure import Failure, Reason
-from sampai.domain.message import Message, claim, defer, fail, hold, queue, schedule
+from sampai.domain.message import Category, Message, claim, defer, fail, hold, hold_until, queue, schedule
+from sampai.domain.phone import country_of
+from sampai.domain.quiet_hours import QuietHours
 from sampai.domain.status import Source, Status
 from sampai.providers.base import Provider
 from sampai.services.attempt import plan_wake_up
@@ -40,6 +42,8 @@ class AdmissionContext:
     lease: timedelta
     is_sending: bool
     """False: the settings hold back every message."""
+    quiet_hours: Mapping[str, QuietHours] = field(default_factory=dict)
+    """By country."""
     replaces_typographic: bool = False
     """Whether typographic characters of a new SMS become plain ones."""
 
@@ -47,6 +51,8 @@ class AdmissionContext:
 def admit(draft: Message, *, attempt_id: str, context: AdmissionContext) -> Decision:
     """Schedule a routed draft for its `send_at`, or start it."""
     if draft.send_at is not None and draft.send_at > context.now:
+        if (held := _hold_for_quiet_hours(draft, at=draft.send_at, context=context)) is not None:
+            return held
         due_at, wake_up = plan_wake_up(draft, at=draft.send_at, now=context.now)
         return Decision(message=schedule(draft, now=context.now, due_at=due_at), wake_up=wake_up)
     return start(draft, attempt_id=attempt_id, context=context)
@@ -55,10 +61,8 @@ def admit(draft: Message, *, attempt_id: str, context: AdmissionContext) -> Deci
 def start(message: Message, *, attempt_id: str, context: AdmissionContext) -> Decision:
     """Claim a message for the first available provider of its route, or defer it until one may be available."""
     now = context.now
-    if message.is_expired(now):
-        return fail_admission(message, Failure(reason=Reason.EXPIRED, detail="expires_at: has passed"), now=now)
-    if not context.is_sending:
-        return defer_admission(hold(message, now=now), now=now, pause=OPEN_FOR)
+    if (decision := _stop_or_hold(message, context)) is not None:
+        return decision
     routed = context.routing.reroute(message)
     if isinstance(routed, Failure):
         return fail_admission(message, routed, now=now)
@@ -75,6 +79,41 @@ def start(message: Message, *, attempt_id: str, context: AdmissionContext) -> De
             claimed = claim(ready, provider=provider.name, attempt_id=attempt_id, now=now, lease=context.lease)
             return Decision(message=claimed, provider=provider)
     return fail_admission(routed, failures[0], now=now)
+
+
+def _stop_or_hold(message: Message, context: AdmissionContext) -> Decision | None:
+    """Fail an expired message, or hold one that may go to no provider now. Return None for any other."""
+    now = context.now
+    if message.is_expired(now):
+        return fail_admission(message, Failure(reason=Reason.EXPIRED, detail="expires_at: has passed"), now=now)
+    if (held := _hold_for_quiet_hours(message, at=now, context=context)) is not None:
+        return held
+    return None if context.is_sending else defer_admission(hold(message, now=now), now=now, pause=OPEN_FOR)
+
+
+def _hold_for_quiet_hours(message: Message, *, at: datetime, context: AdmissionContext) -> Decision | None:
+    """Hold a promotional message if its call could start in the quiet hours of its country, else return None.
+
+    The call starts within the lease of a claim made at `at`. A message that expires first fails now: its caller can
+    still do something about it.
+    """
+    if message.category is not Category.PROMOTIONAL:
+        return None
+    quiet = context.quiet_hours.get(country_of(_number_of(message, context.eligibility)) or "")
+    until = None if quiet is None else quiet.until(at) or quiet.until(at + context.lease)
+    if quiet is None or until is None:
+        return None
+    if message.is_expired(until):
+        detail = f"expires_at: passes before the end of quiet_hours.{quiet.country}"
+        return fail_admission(message, Failure(reason=Reason.EXPIRED, detail=detail), now=context.now)
+    due_at, wake_up = plan_wake_up(message, at=until, now=context.now)
+    return Decision(message=hold_until(message, send_at=until, now=context.now, due_at=due_at), wake_up=wake_up)
+
+
+def _number_of(message: Message, eligibility: EligibilityData) -> str:
+    """Return the recipient of a message, or that of its conversation. Empty if it is not known."""
+    conversation = eligibility.conversations.get(message.room_id or "")
+    return message.recipient or (conversation and conversation.number) or ""
 
 
 def can_resume(message: Message, attempts: Collection[int], *, now: datetime) -> bool:

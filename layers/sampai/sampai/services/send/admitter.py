@@ -47,6 +47,7 @@ class Admitter:
             now=batch.started_at,
             lease=batch.configuration.lease,
             is_sending=batch.configuration.settings.sending_enabled,
+            quiet_hours=batch.configuration.settings.quiet_hours_in_force(),
             replaces_typographic=batch.configuration.settings.replace_typographic_characters,
         )
         self._admit_new(batch, context)
