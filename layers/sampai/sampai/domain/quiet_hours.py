@@ -12,7 +12,7 @@ ZONES: Final[Mapping[str, tuple[str, ...]]] = {
     "KH": ("Asia/Phnom_Penh",),
     "MM": ("Asia/Yangon",),
 }
-"""The time zones of the countries with a vendor, by ISO 3166-1 code. Source: zone1970.tab of the IANA database."""
+"""The time zones of the countries with a vendor, by ISO 3166-1 code: one for each time. Source: zone.tab of IANA."""
 
 MIN_OPEN: Final = timedelta(hours=4)
 """The least time of a day outside the quiet hours."""
