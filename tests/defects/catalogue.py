@@ -41,6 +41,7 @@ from sampai.domain.failure import Reason
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.message import Category, Message, OnUnknown, queue, requeue
 from sampai.domain.outcome import NotTaken, Outcome, Taken
+from sampai.domain.quiet_hours import QuietHours
 from sampai.domain.report import Report
 from sampai.domain.status import Source, Status
 from sampai.domain.webhook_fields import WebhookFields
@@ -757,6 +758,41 @@ def _(planter: Planter) -> None:
             lambda message, provider, data, now: original(message, provider, replace(data, opted_out=frozenset()), now)
         ),
     )
+
+
+@defect(
+    "a promotional message is sent in quiet hours",
+    "unit/application/quiet_hours",
+    scenario="quiet-hours",
+    promise="quiet",
+)
+def _(planter: Planter) -> None:
+    planter.replace(QuietHours, "until", _constant(None))
+
+
+@defect("quiet hours hold only new messages", "unit/application/quiet_hours", scenario="quiet-hours", promise="quiet")
+def _(planter: Planter) -> None:
+    planter.replace(
+        admission,
+        "_hold_for_quiet_hours",
+        lambda original: lambda message, **options: None if message.revision else original(message, **options),
+    )
+
+
+@defect("quiet hours hold one-time passwords", "unit/application/quiet_hours")
+def _(planter: Planter) -> None:
+    def make(original: Any) -> Any:
+        def hold(message: Message, **options: Any) -> Any:
+            return original(replace(message, category=Category.PROMOTIONAL), **options)
+
+        return hold
+
+    planter.replace(admission, "_hold_for_quiet_hours", make)
+
+
+@defect("time in quiet hours counts towards the horizon", "unit/application/quiet_hours")
+def _(planter: Planter) -> None:
+    planter.replace(messages, "hold", lambda _: lambda message, *, now: message)
 
 
 @defect("a reply is sent although its conversation is closed", "unit/application/conversations")

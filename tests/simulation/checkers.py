@@ -17,6 +17,7 @@ from sampai.services.follow_up.next_state import MAX_ATTEMPTS
 from sampai.services.ports.correlations import Correlation, correlation_key
 from sampai.services.ports.messages import ONLY_WORKER, Worker
 from sampai.services.ports.queue import QueueMessage, WakeUp
+from tests.fakes import START
 from tests.harness.dynamo import Item
 from tests.harness.vendors import Sent, Vendor
 from tests.simulation.scenarios import PANELS
@@ -27,6 +28,9 @@ _NOT_TAKEN: Final = frozenset({Status.QUEUED, Status.FAILED, Status.CANCELED})
 
 MAX_SKEW: Final = timedelta(seconds=31)
 """The largest difference of a process's clock, with a second for the rounding of a TTL."""
+
+SEND_LIFETIME: Final = timedelta(seconds=30)
+"""The time-out of the send function, as in the template."""
 
 _VENDOR_STATUSES: Final = frozenset({Status.UNDELIVERED, Status.DELIVERED, Status.READ})
 
@@ -115,7 +119,10 @@ def require(holds: bool, promise: str, detail: str) -> None:
 
 
 class Checkers:
-    def __init__(self, *, max_per_recipient: int | None, retention: timedelta) -> None:
+    def __init__(
+        self, *, max_per_recipient: int | None, retention: timedelta, quiet_minutes: tuple[int, int] | None
+    ) -> None:
+        self._quiet = None if quiet_minutes is None else [START + timedelta(minutes=m) for m in quiet_minutes]
         self._max_per_recipient = max_per_recipient
         self._retention = retention
         self._sent_to: defaultdict[str, set[str]] = defaultdict(set)
@@ -200,6 +207,7 @@ class Checkers:
                 not claim.is_expired(started_at + process.skew), "I7", f"{claim.message_id} is sent after expires_at"
             )
             self._check_opt_out(process, claim)
+            self._check_quiet_hours(process, claim, started_at)
         return claims
 
     def _claim_for(self, process: Process, sent: Sent, stored: Mapping[str, Message]) -> Message:
@@ -225,6 +233,14 @@ class Checkers:
             require(
                 process.started_at < opted_out_at, "opt-out", f"{claim.message_id} is sent to a number that opted out"
             )
+
+    def _check_quiet_hours(self, process: Process, claim: Message, started_at: datetime) -> None:
+        """Check a call by the clock of its process. One that outlives its time-out does not know the time."""
+        if self._quiet is None or claim.category is not Category.PROMOTIONAL:
+            return
+        since, until = self._quiet
+        at = min(started_at, process.started_at + SEND_LIFETIME) + process.skew
+        require(not since <= at < until, "quiet", f"{claim.message_id} is sent in quiet hours")
 
     def ended(self, process: Process) -> None:
         """Record the attempts that a process has ended without a call."""

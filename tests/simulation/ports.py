@@ -100,6 +100,7 @@ VENDOR_OFF: Final = "settings: vendor off"
 REROUTED: Final = "settings: vendor off, another route"
 STOPPED: Final = "settings: sending stopped for 3 h"
 BROKEN_SETTINGS: Final = "settings: broken"
+QUIET: Final = "settings: quiet hours until an hour after the start"
 SETTINGS_CHANGES: Final = (VENDOR_OFF, REROUTED, STOPPED, BROKEN_SETTINGS)
 CREDENTIAL_MISSING: Final = "secret: credential missing"
 CREDENTIAL_UNFIT: Final = "secret: credential unfit"
@@ -361,7 +362,8 @@ class SimulatedDocuments:
     def get_parameter(self, *, Name: str) -> dict[str, Any]:  # noqa: N803 - the client's own name
         _, _, wanted = Name.partition(":")
         if not wanted:
-            self._read("settings.read", SETTINGS_CHANGES)
+            quiet = (QUIET,) if self._world.scenario.is_promotional else ()
+            self._read("settings.read", (*SETTINGS_CHANGES, *quiet))
         version = int(wanted or len(self.settings))
         return {"Parameter": {"Version": version, "Value": self.settings[version - 1]}}
 

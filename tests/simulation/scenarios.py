@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sampai.adapters.items import RETENTION
 from sampai.domain.http import WebhookRequest
+from sampai.domain.phone import country_of
 from sampai.domain.quotas import Limit
 from sampai.domain.times import to_text
 from tests.fakes import START
@@ -68,6 +69,8 @@ class Scenario:
     max_per_recipient: int | None = None
     """Quota of messages per recipient and day."""
     nomsa_per_second: float | None = None
+    quiet_minutes: tuple[int, int] | None = None
+    """Begin and end of the quiet hours of every country."""
     workers: int = 1
     """Workers of follow_up."""
     ask_seconds: float = CALL_SECONDS
@@ -88,7 +91,13 @@ class Scenario:
         nomsa = {"max_per_second": self.nomsa_per_second}
         providers: dict[str, Any] = {**SETTINGS["providers"], "nomsa": nomsa, **PANELS}
         routes = {"sms": {**SETTINGS["routes"]["sms"], "PH": ["philsms"]}}
-        return json.dumps({**SETTINGS, "routes": routes, "providers": providers, **times, **allowed})
+        quiet = {} if self.quiet_minutes is None else {"quiet_hours": quiet_hours(*self.quiet_minutes)}
+        return json.dumps({**SETTINGS, "routes": routes, "providers": providers, **times, **allowed, **quiet})
+
+    @cached_property
+    def is_promotional(self) -> bool:
+        """Whether any message is promotional."""
+        return any('"promotional"' in body for delivery in self.deliveries for body in delivery.bodies)
 
     @cached_property
     def vendor(self) -> str:
@@ -104,6 +113,13 @@ class Scenario:
         bodies = [body for delivery in self.deliveries for body in delivery.bodies if body != NO_JSON]
         named = (document.get("message_id") or document.get("cancel") for document in map(json.loads, bodies))
         return tuple(dict.fromkeys(name for name in named if name))
+
+
+def quiet_hours(begin: float, end: float) -> dict[str, Any]:
+    """Return the setting of quiet hours in every country, between two minutes after the start."""
+    since, until = (f"{START + timedelta(minutes=minutes):%H:%M}" for minutes in (begin, end))
+    countries = (country_of(number) or "" for number in (*RECIPIENTS.values(), THAI, FILIPINO))
+    return {country: {"from": since, "to": until, "timezones": ["UTC"]} for country in countries}
 
 
 def _text(words: str) -> dict[str, str]:
@@ -405,6 +421,17 @@ SCENARIOS: Final = {
             ask_seconds=9,
             has_receipts=False,
             faults_stop=1200,
+        ),
+        Scenario(
+            name="quiet-hours",
+            # m-1 is queued when the quiet hours begin. Its attempts end a minute before.
+            deliveries=(
+                Delivery(535, (request("m-1", "nomsa", category="promotional"),)),
+                Delivery(610, (_promotion(2, "smspoh"), _promotion(3, "smspoh"))),
+            ),
+            outages=(Outage("nomsa", 0, 540),),
+            quiet_minutes=(10, 30),
+            faults_stop=1900,
         ),
         Scenario(
             name="vendor-down",

@@ -44,7 +44,15 @@ from tests.harness.application import token_of
 from tests.harness.dynamo import Item
 from tests.harness.sending import WEBHOOK_BASE_URL, new_sender
 from tests.harness.vendors import Call, Vendor
-from tests.simulation.checkers import BrokenPromiseError, Checkers, FinalState, Process, ProcessDiedError, require
+from tests.simulation.checkers import (
+    SEND_LIFETIME,
+    BrokenPromiseError,
+    Checkers,
+    FinalState,
+    Process,
+    ProcessDiedError,
+    require,
+)
 from tests.simulation.choices import Choices
 from tests.simulation.ports import (
     ANSWER_LOST,
@@ -69,6 +77,7 @@ from tests.simulation.ports import (
     NOT_MADE,
     OK,
     OVERLAPS,
+    QUIET,
     REROUTED,
     SECRET_CHANGES,
     SEND_FAULTS,
@@ -100,7 +109,7 @@ from tests.simulation.ports import (
     new_secret,
     new_settings,
 )
-from tests.simulation.scenarios import HORIZON_HOURS, Scenario
+from tests.simulation.scenarios import HORIZON_HOURS, Scenario, quiet_hours
 from tests.simulation.vendors import LATE_REFUSALS, LIFECYCLES, Row
 
 T = TypeVar("T")
@@ -118,7 +127,7 @@ NEVER: Final = datetime.max.replace(tzinfo=UTC)
 SOON: Final = timedelta(seconds=30)
 """The time within which the next events can run inside a step."""
 
-LIFETIMES: Final = {"send": 30, "webhook": 10, "follow_up": 50, "publish": 30}
+LIFETIMES: Final = {"send": SEND_LIFETIME.seconds, "webhook": 10, "follow_up": 50, "publish": 30}
 """Seconds, as in the template."""
 
 HANG_SECONDS: Final = 4.0
@@ -150,7 +159,7 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "queue": (*DELIVER[1:], *DELETE[1:]),
     "another version": VERSIONS,
     "TTL": (VANISHES,),
-    "settings and secret": (*SETTINGS_CHANGES, *SECRET_CHANGES),
+    "settings and secret": (*SETTINGS_CHANGES, QUIET, *SECRET_CHANGES),
     "vendors": (*SEND_FAULTS, HALF_TAKEN, *ASK_FAULTS, *list(LIFECYCLES)[1:]),
     "refusals after the hand-over": tuple(fault for faults in LATE_REFUSALS.values() for fault in faults),
     "receipts": RECEIPT[1:],
@@ -202,7 +211,11 @@ class World:
         self.choices = choices
         self.now = START
         self.process: Process | None = None
-        self.checkers = Checkers(max_per_recipient=scenario.max_per_recipient, retention=scenario.retention)
+        self.checkers = Checkers(
+            max_per_recipient=scenario.max_per_recipient,
+            retention=scenario.retention,
+            quiet_minutes=scenario.quiet_minutes,
+        )
         self.trace: list[tuple[datetime, str, str, str]] = []
         self.faults: collections.Counter[str] = collections.Counter()
         self.steps = 0
@@ -486,15 +499,26 @@ class World:
     def change_configuration(self, kind: str) -> None:
         """Change the settings or the secret, and repair them after a time."""
         self.checkers.may_be_unaskable = True
-        name = self.scenario.vendor
-        settings, secret = json.loads(self.documents.settings[0]), json.loads(self.documents.secret[0])
-        field = next(iter(secret[name]))
+        self.documents.settings.append("{" if kind == BROKEN_SETTINGS else json.dumps(self._changed_settings(kind)))
+        self.documents.secret.append(json.dumps(self._changed_secret(kind)))
+        lasts = STOP_LASTS if kind == STOPPED else CONFIGURATION_LASTS
+        self.at(self.now + lasts, "configuration repaired", self._repair_configuration)
+
+    def _changed_settings(self, kind: str) -> dict[str, Any]:
+        name, settings = self.scenario.vendor, json.loads(self.documents.settings[0])
         if kind in (VENDOR_OFF, REROUTED):
             settings["providers"].setdefault(name, {})["enabled"] = False
         if kind == REROUTED:
             settings["routes"]["sms"] = {"*": [other for other in ("smspoh", "nomsa") if other != name]}
         if kind == STOPPED:
             settings["sending_enabled"] = False
+        if kind == QUIET:
+            settings["quiet_hours"] = quiet_hours(0, 60)
+        return dict(settings)
+
+    def _changed_secret(self, kind: str) -> dict[str, Any]:
+        name, secret = self.scenario.vendor, json.loads(self.documents.secret[0])
+        field = next(iter(secret[name]))
         if kind == CREDENTIAL_MISSING:
             del secret[name][field]
         if kind == CREDENTIAL_UNFIT:
@@ -503,10 +527,7 @@ class World:
             del secret[name]
         if kind == BROKEN_SECRET:
             del secret["webhook_tokens"]
-        self.documents.settings.append("{" if kind == BROKEN_SETTINGS else json.dumps(settings))
-        self.documents.secret.append(json.dumps(secret))
-        lasts = STOP_LASTS if kind == STOPPED else CONFIGURATION_LASTS
-        self.at(self.now + lasts, "configuration repaired", self._repair_configuration)
+        return dict(secret)
 
     def _repair_configuration(self) -> None:
         self.documents.settings.append(self.documents.settings[0])
