@@ -741,7 +741,9 @@ def _(planter: Planter) -> None:
     planter.replace(
         eligibility,
         "eligibility_query",
-        lambda original: lambda subject, routing: replace(original(subject, routing), number=subject.recipient),
+        lambda original: (
+            lambda subject, routing: replace(original(subject, routing), numbers=frozenset({subject.recipient}))
+        ),
     )
 
 
