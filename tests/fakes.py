@@ -42,6 +42,7 @@ from sampai.services.ports.messages import (
 from sampai.services.ports.queue import QueueMessage, Receipt
 from sampai.services.ports.rate_limiter import Reservation
 from sampai.services.ports.runtime import UnavailableError
+from sampai.services.ports.telemetry import Unit
 from sampai.services.ports.transport import NoResponse
 
 START = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -476,6 +477,8 @@ class RecordingTelemetry:
     counts: dict[tuple[str, str | None], int] = field(default_factory=dict)
     measures: dict[tuple[str, str | None, str | None], float] = field(default_factory=dict)
     """By metric, provider and account."""
+    observed: dict[tuple[str, str | None, str], list[float]] = field(default_factory=dict)
+    """By metric, provider and category."""
 
     def info(self, line: str, /, **fields: Any) -> None:
         self.lines.append(("info", line, fields))
@@ -488,6 +491,11 @@ class RecordingTelemetry:
 
     def count(self, metric: str, *, provider: str | None = None) -> None:
         self.counts[metric, provider] = self.counts.get((metric, provider), 0) + 1
+
+    def observe(
+        self, metric: str, value: float, *, provider: str | None, category: str, unit: Unit = "Seconds"
+    ) -> None:
+        self.observed.setdefault((metric, provider, category), []).append(value)
 
     def measure(self, metric: str, value: float, *, provider: str | None = None, account: str | None = None) -> None:
         self.measures[metric, provider, account] = value

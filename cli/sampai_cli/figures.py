@@ -11,6 +11,7 @@ from sampai.adapters.items import from_item
 from sampai.domain.latencies import accept_latency, accepted_at, delivered_at, delivery_latency
 from sampai.domain.message import Message
 from sampai.domain.status import Status
+from sampai.services.ports.telemetry import NO_PROVIDER
 
 STORED: Final = (
     "message_id",
@@ -28,8 +29,6 @@ STORED: Final = (
 
 BUCKETS: Final = 30
 """Parts of the time for the throughput."""
-NO_PROVIDER: Final = "none"
-"""The provider of a message that none was called for."""
 
 _ENDS: Final = (Status.UNDELIVERED, Status.FAILED, Status.UNCONFIRMED, Status.CANCELED)
 """Final statuses of a message that was not delivered."""

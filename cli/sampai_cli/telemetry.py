@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sampai.services.ports.telemetry import Unit
 from sampai_cli.run import Run
 
 
@@ -21,6 +22,10 @@ class Notes:
         self._run.note(f"{line}: {facts}")
 
     def count(self, metric: str, *, provider: str | None = None) -> None: ...
+
+    def observe(
+        self, metric: str, value: float, *, provider: str | None, category: str, unit: Unit = "Seconds"
+    ) -> None: ...
 
     def measure(
         self, metric: str, value: float, *, provider: str | None = None, account: str | None = None

@@ -78,6 +78,10 @@ class TeeTelemetry:
         self.recording.count(metric, **dimensions)
         self.real.count(metric, **dimensions)
 
+    def observe(self, metric: str, value: float, **dimensions: Any) -> None:
+        self.recording.observe(metric, value, **dimensions)
+        self.real.observe(metric, value, **dimensions)
+
     def measure(self, metric: str, value: float, **dimensions: Any) -> None:
         self.recording.measure(metric, value, **dimensions)
         self.real.measure(metric, value, **dimensions)

@@ -143,6 +143,63 @@ def test_measurement_has_the_dimension_of_its_account(
     }
 
 
+def test_values_of_a_provider_and_category_are_one_line(
+    telemetry: PowertoolsTelemetry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    telemetry.observe("VendorLatency", 0.25, provider="nomsa", category="otp")
+    telemetry.observe("VendorLatency", 1.23456, provider="nomsa", category="otp")
+    telemetry.observe("Delivered", 1, provider="nomsa", category="otp", unit="Count")
+    telemetry.observe("Delivered", 0, provider="nomsa", category="otp", unit="Count")
+    telemetry.observe("Delivered", 0, provider=None, category="promotional", unit="Count")
+
+    telemetry.flush()
+    telemetry.flush()
+
+    seconds, count = {"Name": "VendorLatency", "Unit": "Seconds"}, {"Name": "Delivered", "Unit": "Count"}
+    scope = {"Namespace": "Sampai", "Dimensions": [["provider", "category"]]}
+    assert metrics(capsys) == [
+        {
+            "_aws": {"CloudWatchMetrics": [scope | {"Metrics": [seconds, count]}]},
+            "provider": "nomsa",
+            "category": "otp",
+            "VendorLatency": [0.25, 1.235],
+            "Delivered": [1.0, 0.0],
+        },
+        {
+            "_aws": {"CloudWatchMetrics": [scope | {"Metrics": [count]}]},
+            "provider": "none",
+            "category": "promotional",
+            "Delivered": [0.0],
+        },
+    ]
+
+
+@pytest.mark.parametrize(("values", "lines"), [(99, [99]), (100, [100]), (101, [100, 1]), (250, [100, 100, 50])])
+def test_a_line_has_at_most_100_values_of_a_metric(
+    telemetry: PowertoolsTelemetry, capsys: pytest.CaptureFixture[str], values: int, lines: list[int]
+) -> None:
+    for _ in range(values):
+        telemetry.observe("AcceptLatency", 0.5, provider="nomsa", category="otp")
+
+    telemetry.flush()
+
+    assert [(line["provider"], len(line["AcceptLatency"])) for line in metrics(capsys)] == [
+        ("nomsa", count) for count in lines
+    ]
+
+
+def test_measurements_without_an_account_are_one_line(
+    telemetry: PowertoolsTelemetry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    telemetry.measure("OldestDueAge", 12.5)
+    telemetry.measure("DueMessages", 3)
+
+    telemetry.flush()
+
+    (written,) = metrics(capsys)
+    assert (written["OldestDueAge"], written["DueMessages"]) == ([12.5], [3.0])
+
+
 def test_without_counts_nothing_is_written(telemetry: PowertoolsTelemetry, capsys: pytest.CaptureFixture[str]) -> None:
     telemetry.flush()
 

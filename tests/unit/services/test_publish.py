@@ -1,7 +1,7 @@
 """Publishing: a batch of the stream becomes events, the same ones each time."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -17,6 +17,7 @@ from sampai.domain.message import (
     blank_message,
     cancel,
     claim,
+    defer,
     fail,
     mark_unconfirmed,
     mark_unknown,
@@ -172,3 +173,95 @@ def test_encryption_key_is_deleted_if_no_vendor_took_the_message(
     publisher(RecordingBus(), keys=keys).publish([(before, after)])
 
     assert set(keys.keys) == {"m-2"} | (set() if is_dropped else {"m-1"})
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+QUEUED = schedule(blank_message("m-1", now=START), now=START, due_at=START)
+SENDING = claim(QUEUED, provider="nomsa", attempt_id="a-1", now=at(1), lease=timedelta(seconds=60))
+TAKEN = accept(SENDING, provider_message_id="1", provider_status=None, now=at(2.5), due_at=at(60), source=Source.SEND)
+REFUSED = Failure(reason=Reason.TOO_LONG)
+
+
+def reported(message: Message, status: Status, seconds: float) -> Message:
+    report = Report(provider_message_id="1", status=status, provider_status="word", reason=None)
+    return apply_report(message, report, now=at(seconds), source=Source.WEBHOOK)
+
+
+ARRIVED = reported(TAKEN, Status.DELIVERED, 9.5)
+UNCONFIRMED = mark_unconfirmed(TAKEN, now=at(99))
+NOMSA = ("nomsa", "transactional")
+
+MEASURED: list[tuple[str, Message | None, Message, dict[str, float]]] = [
+    ("requested", None, QUEUED, {}),
+    ("claimed", QUEUED, SENDING, {}),
+    ("accepted", SENDING, TAKEN, {"AcceptLatency": 2.5}),
+    ("sent", TAKEN, reported(TAKEN, Status.SENT, 4), {}),
+    ("delivered", TAKEN, ARRIVED, {"DeliveryLatency": 7.0, "Delivered": 1}),
+    ("read", ARRIVED, reported(ARRIVED, Status.READ, 60), {}),
+    (
+        "delivered before the answer",
+        SENDING,
+        reported(SENDING, Status.DELIVERED, 3),
+        {"AcceptLatency": 3.0, "DeliveryLatency": 2.0, "Delivered": 1},
+    ),
+    ("undelivered", TAKEN, reported(TAKEN, Status.UNDELIVERED, 9), {"MessageUndelivered": 1, "Delivered": 0}),
+    ("failed", SENDING, fail(SENDING, REFUSED, now=at(2), source=Source.SEND), {"MessageFailed": 1, "Delivered": 0}),
+    ("given up", TAKEN, UNCONFIRMED, {"MessageUnconfirmed": 1, "Delivered": 0}),
+    (
+        "given up and delivered",
+        UNCONFIRMED,
+        reported(UNCONFIRMED, Status.DELIVERED, 102.5),
+        {"DeliveryLatency": 100.0, "Delivered": 1},
+    ),
+    ("canceled", QUEUED, cancel(QUEUED, now=at(1)), {}),
+    ("looked at", TAKEN, defer(TAKEN, now=at(5), due_at=at(9)), {}),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "values"), [m[1:] for m in MEASURED], ids=[m[0] for m in MEASURED])
+def test_each_latency_and_outcome_is_measured_in_one_change(
+    before: Message | None, after: Message, values: dict[str, float]
+) -> None:
+    telemetry = RecordingTelemetry()
+
+    publisher(RecordingBus(), telemetry=telemetry).publish([(before, after)])
+
+    group = after.provider, after.category
+    assert telemetry.observed == {(metric, *group): [value] for metric, value in values.items()}
+
+
+def test_a_message_that_failed_before_any_provider_has_none() -> None:
+    telemetry = RecordingTelemetry()
+    failed = fail(QUEUED, REFUSED, now=START, source=Source.SEND)
+
+    publisher(RecordingBus(), telemetry=telemetry).publish([(None, failed)])
+
+    group = None, "transactional"
+    assert telemetry.observed == {("MessageFailed", *group): [1], ("Delivered", *group): [0]}
+
+
+def test_a_batch_that_the_stream_repeats_is_measured_once() -> None:
+    bus, telemetry = RecordingBus(), RecordingTelemetry()
+    service = publisher(bus, telemetry=telemetry)
+
+    bus.is_down = True
+    with pytest.raises(UnavailableError):
+        service.publish([(SENDING, TAKEN)])
+    bus.is_down = False
+    service.publish([(SENDING, TAKEN)])
+
+    assert telemetry.observed == {("AcceptLatency", *NOMSA): [2.5]}
+
+
+def test_a_message_that_cannot_be_measured_harms_no_other() -> None:
+    broken = replace(TAKEN, message_id="m-2", created_at=None)  # type: ignore[arg-type]
+    bus, telemetry = RecordingBus(), RecordingTelemetry()
+
+    publisher(bus, telemetry=telemetry).publish([(None, broken), (SENDING, TAKEN)])
+
+    assert [event.detail["message_id"] for event in bus.events] == ["m-2", "m-1"]
+    assert telemetry.observed == {("AcceptLatency", *NOMSA): [2.5]}
+    assert telemetry.lines == [("warning", "not measured", {"message_id": "m-2", "error": "TypeError"})]

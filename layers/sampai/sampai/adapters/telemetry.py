@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import Lock
 from typing import IO, Any, Final
 
@@ -12,6 +13,7 @@ from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from sampai.domain.recipient import mask
+from sampai.services.ports.telemetry import NO_PROVIDER, Unit
 
 _RECIPIENT: Final = re.compile(r"(?<![^\s@<>\"',;:])[^\s@<>\"',;:]+@[^\s@<>\"',;:]+|\+[0-9]{7,}")
 """Anything that looks like an e-mail address, or a phone number.
@@ -20,6 +22,15 @@ An address is only looked for at the start of a word: from each character of a l
 """
 _RESERVED: Final = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
 """The attributes of a log record. The logging module refuses fields with these names."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """The dimensions of a metric: one set of all of them. A mean over different accounts has no meaning."""
+
+    dimensions: tuple[tuple[str, str], ...] = ()
+    is_in_total: bool = False
+    """Whether the metric is also written without dimensions."""
 
 
 class PowertoolsTelemetry:
@@ -31,8 +42,8 @@ class PowertoolsTelemetry:
         self._logger = Logger(service=service, level=level, stream=stream, location=None)
         self._namespace = namespace
         self._lock = Lock()
-        self._counts: Counter[tuple[str | None, str]] = Counter()
-        self._measures: list[tuple[dict[str, str], str, float]] = []
+        self._counts: Counter[tuple[_Scope, str]] = Counter()
+        self._values: list[tuple[_Scope, str, MetricUnit, float]] = []
 
     def info(self, line: str, /, **fields: Any) -> None:
         self._logger.info(line, extra=_log_fields(fields))
@@ -45,13 +56,22 @@ class PowertoolsTelemetry:
 
     def count(self, metric: str, *, provider: str | None = None) -> None:
         """Add one to a metric: of one provider and of all together, or without a provider."""
+        scope = _Scope((("provider", provider),), is_in_total=True) if provider else _Scope()
         with self._lock:  # vendors are polled in threads
-            self._counts[provider, metric] += 1
+            self._counts[scope, metric] += 1
+
+    def observe(
+        self, metric: str, value: float, *, provider: str | None, category: str, unit: Unit = "Seconds"
+    ) -> None:
+        """Record one value of a distribution, with three decimals."""
+        scope = _scope_of(provider=provider or NO_PROVIDER, category=category)
+        with self._lock:  # vendors are called in threads
+            self._values.append((scope, metric, MetricUnit(unit), round(value, 3)))
 
     def measure(self, metric: str, value: float, *, provider: str | None = None, account: str | None = None) -> None:
         """Record a value, of an account if one is given, without adding it to other values."""
-        dimensions = {"provider": provider, "account": account}
-        self._measures.append(({name: of for name, of in dimensions.items() if of is not None}, metric, value))
+        with self._lock:
+            self._values.append((_scope_of(provider=provider, account=account), metric, MetricUnit.NoUnit, value))
 
     @contextmanager
     def invocation(self, context: Any) -> Iterator[None]:
@@ -63,27 +83,32 @@ class PowertoolsTelemetry:
             self.flush()
 
     def flush(self) -> None:
-        """Write the metrics: one line for each value, one for the counts of each provider, one for other counts."""
+        """Write the metrics: one line for those with the same dimensions."""
         counts, self._counts = self._counts, Counter()
-        measures, self._measures = self._measures, []
-        for dimensions, name, value in measures:
-            metrics = self._new_metrics()
-            for dimension, dimension_value in dimensions.items():
-                # One set of both dimensions, because a mean over different accounts has no meaning.
-                metrics.add_dimension(name=dimension, value=dimension_value)
-            metrics.add_metric(name=name, unit=MetricUnit.NoUnit, value=value)
-            metrics.flush_metrics()
-        for provider in dict.fromkeys(provider for provider, _ in counts):
-            metrics = self._new_metrics()
-            if provider is not None:
-                metrics.add_dimensions(provider=provider)
-            for (owner, name), times in counts.items():
-                if owner == provider:
-                    metrics.add_metric(name=name, unit=MetricUnit.Count, value=times)
-            metrics.flush_metrics()
+        values, self._values = self._values, []
+        sums = [(scope, name, MetricUnit.Count, float(times)) for (scope, name), times in counts.items()]
+        lines: dict[_Scope, EphemeralMetrics] = {}
+        for scope, name, unit, value in [*values, *sums]:
+            if scope not in lines:
+                lines[scope] = self._new_line(scope)
+            lines[scope].add_metric(name=name, unit=unit, value=value)
+        for line in lines.values():
+            if line.metric_set:  # Powertools writes a metric of 100 values, the limit of a line, at once
+                line.flush_metrics()
 
-    def _new_metrics(self) -> EphemeralMetrics:
-        return EphemeralMetrics(namespace=self._namespace, service="")
+    def _new_line(self, scope: _Scope) -> EphemeralMetrics:
+        line = EphemeralMetrics(namespace=self._namespace, service="")
+        if scope.is_in_total:
+            line.add_dimensions(**dict(scope.dimensions))
+            return line
+        for name, value in scope.dimensions:
+            line.add_dimension(name=name, value=value)
+        return line
+
+
+def _scope_of(**dimensions: str | None) -> _Scope:
+    """Return the scope of the dimensions that have a value."""
+    return _Scope(tuple((name, value) for name, value in dimensions.items() if value is not None))
 
 
 def _log_fields(fields: Mapping[str, Any]) -> dict[str, Any]:

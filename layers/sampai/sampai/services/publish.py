@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Final
 
 from sampai.contract.events import Event, message_received, status_changed
 from sampai.domain.inbound import Inbound
+from sampai.domain.latencies import accept_latency, delivery_latency
 from sampai.domain.message import Message, file_key_of
 from sampai.domain.status import Status
 from sampai.services.ports.encryption_keys import EncryptionKeyStore
@@ -16,6 +18,13 @@ from sampai.services.ports.telemetry import Telemetry
 
 Change = tuple[Message | None, Message]
 """Two revisions of a message: the previous one, or None, and the current one."""
+
+_NOT_DELIVERED: Final = {
+    Status.UNDELIVERED: "MessageUndelivered",
+    Status.FAILED: "MessageFailed",
+    Status.UNCONFIRMED: "MessageUnconfirmed",
+}
+"""The metrics of the final statuses that count against the delivery ratio. A caller cancels by choice."""
 
 
 class PublishService:
@@ -41,7 +50,9 @@ class PublishService:
             if before is None or after.sequence != before.sequence
         ]
         published = self._put(events)
+        # Last of all, because a batch that is repeated would be counted again.
         self._discard_attachments(changes)
+        self._measure(changes)
         return published
 
     def publish_received(self, received: Sequence[tuple[Inbound, datetime]]) -> int:
@@ -63,6 +74,27 @@ class PublishService:
         built = [event for event in events if event is not None]
         self._bus.put(built)
         return len(built)
+
+    def _measure(self, changes: Sequence[Change]) -> None:
+        """Measure the latencies and count the outcomes. A message that cannot be measured is reported and left out."""
+        for before, after in changes:
+            try:
+                self._measure_one(before, after)
+            except Exception as error:
+                self._telemetry.warning("not measured", message_id=after.message_id, error=type(error).__name__)
+
+    def _measure_one(self, before: Message | None, after: Message) -> None:
+        """Measure each latency in the change that tells it first. The mean of `Delivered` is the delivery ratio."""
+        observe = partial(self._telemetry.observe, provider=after.provider, category=after.category)
+        accepted, delivered = accept_latency(after), delivery_latency(after)
+        if accepted is not None and (before is None or accept_latency(before) is None):
+            observe("AcceptLatency", accepted.total_seconds())
+        if delivered is not None and (before is None or delivery_latency(before) is None):
+            observe("DeliveryLatency", delivered.total_seconds())
+            observe("Delivered", 1, unit="Count")
+        if after.status in _NOT_DELIVERED and (before is None or before.status is not after.status):
+            observe(_NOT_DELIVERED[after.status], 1, unit="Count")
+            observe("Delivered", 0, unit="Count")
 
     def _discard_attachments(self, changes: Sequence[Change]) -> None:
         """Delete the attachments of messages that will not be sent any more. Every end of a message passes here.

@@ -244,16 +244,16 @@ def test_message_that_breaks_the_code_is_postponed_and_its_neighbours_are_follow
     assert errors == [["m-4"]]
 
 
-def test_age_of_the_oldest_due_message_is_measured_in_seconds_without_a_dimension() -> None:
+def test_due_messages_and_the_age_of_the_oldest_in_seconds_are_measured_without_a_dimension() -> None:
     app = Application(nomsa_taken("145"), nomsa_list())
     app.send(request())
 
     app.follow_up()
-    assert app.telemetry.measures == {("OldestDueAge", None, None): 0.0}
+    assert app.telemetry.measures == {("OldestDueAge", None, None): 0.0, ("DueMessages", None, None): 0}
 
     app.clock.advance(seconds=60 + 700)
     app.follow_up()
-    assert app.telemetry.measures == {("OldestDueAge", None, None): 700.0}
+    assert app.telemetry.measures == {("OldestDueAge", None, None): 700.0, ("DueMessages", None, None): 1}
 
 
 # --- order and workers --------------------------------------------------------------------------------------------

@@ -107,6 +107,7 @@ class FollowUpService:
             self._poll_vendors(messages, poll)
         self._poll_again(poll)
         self._telemetry.measure("OldestDueAge", due.oldest_age)
+        self._telemetry.measure("DueMessages", due.count)
         report_unusable(routing, self._telemetry)
         self._telemetry.info("followed up", messages=due.count)
         return due.count

@@ -23,6 +23,9 @@ def _outcome_without_call(reason: Reason, detail: str, *, is_final: bool = False
 
 
 EXPIRED: Final = _outcome_without_call(Reason.EXPIRED, "expires_at: has passed", is_final=True)
+SLOW_SECONDS: Final = 3.0
+"""A call of this duration is logged with its messages. Vendors usually answer within one second."""
+
 NO_TIME: Final = _outcome_without_call(Reason.PROVIDER_ERROR, f"{NO_CALL}: no time was left")
 NO_THREAD: Final = _outcome_without_call(Reason.PROVIDER_ERROR, f"{NO_CALL}: no thread could be started")
 
@@ -48,7 +51,7 @@ class ProviderCalls:
             request = provider.build_send(complete)
         except Exception as error:
             return self._report_build_error(provider, [message], error)
-        response, exchange = self._call(request, [complete])
+        response, exchange = self._call(provider, request, [complete])
         if isinstance(response, NoResponse):
             return _with_exchange(_outcome_without_response(response), exchange)
         try:
@@ -64,7 +67,7 @@ class ProviderCalls:
             request = provider.build_send_many(messages)
         except Exception as error:
             return [self._report_build_error(provider, messages, error)] * len(messages)
-        response, exchange = self._call(request, messages)
+        response, exchange = self._call(provider, request, messages)
         if isinstance(response, NoResponse):
             return [_with_exchange(_outcome_without_response(response), exchange)] * len(messages)
         try:
@@ -78,17 +81,32 @@ class ProviderCalls:
         complete = {id(outcome): _with_exchange(outcome, exchange) for outcome in outcomes}
         return [complete[id(outcome)] for outcome in outcomes]
 
-    def _call(self, request: HttpRequest, messages: Sequence[Message]) -> tuple[HttpResponse | NoResponse, Exchange]:
+    def _call(
+        self, provider: Provider, request: HttpRequest, messages: Sequence[Message]
+    ) -> tuple[HttpResponse | NoResponse, Exchange]:
         began_at = self._clock()
         response = self._transport.call(request, deadline_seconds=CALL_SECONDS)
+        ended_at = self._clock()
+        self._measure(provider, messages, seconds=max((ended_at - began_at).total_seconds(), 0.0))
         return response, Exchange(
             began_at=began_at,
-            ended_at=self._clock(),
+            ended_at=ended_at,
             http_status=None if isinstance(response, NoResponse) else response.status,
             body=b"" if isinstance(response, NoResponse) else response.body,
             request=request,
             messages=tuple(messages),
         )
+
+    def _measure(self, provider: Provider, messages: Sequence[Message], *, seconds: float) -> None:
+        """Measure the duration of a call. Its messages have the same category."""
+        self._telemetry.observe("VendorLatency", seconds, provider=provider.name, category=messages[0].category)
+        if seconds >= SLOW_SECONDS:
+            self._telemetry.warning(
+                "slow vendor call",
+                message_ids=[message.message_id for message in messages],
+                provider=provider.name,
+                seconds=round(seconds, 3),
+            )
 
     def _report_build_error(self, provider: Provider, messages: Sequence[Message], error: Exception) -> Outcome:
         """Log a bug of ours. In a shared call one message may have caused it, so each is retried alone."""
