@@ -52,7 +52,7 @@ test-uncovered: $(DEV) $(EMULATOR) ## run the other part of `make test`: the end
 	@$(BIN)/python -m pytest $(addprefix tests/,$(UNCOVERED)) > .local/test-uncovered.log 2>&1; status=$$?; \
 	cat .local/test-uncovered.log; exit $$status
 
-TEMPLATES := template.yaml network.yaml $(wildcard examples/*.yaml)
+TEMPLATES := template.yaml network.yaml queries.yaml $(wildcard examples/*.yaml)
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
 
 # Not --quiet: it would also hide the warnings from --strict. The variable turns off an advertisement.

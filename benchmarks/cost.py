@@ -361,6 +361,7 @@ class CostModel:
             f"{metrics} custom metrics": metrics * price["cloudwatch.metric"],
             f"{types.count('AWS::CloudWatch::Alarm')} alarms": types.count("AWS::CloudWatch::Alarm")
             * price["cloudwatch.alarm"],
+            "dashboard": types.count("AWS::CloudWatch::Dashboard") * price["cloudwatch.dashboard"],
             "secrets": types.count("AWS::SecretsManager::Secret") * price["secrets.secret"],
             "follow_up, every minute, one worker": MINUTES * self.per_million(self.counts.idle_run) / MILLION,
             "polls of the queues by Lambda": receives * price["sqs.request"],

@@ -68,13 +68,14 @@ def test_every_template_is_linted_and_audited() -> None:
     templates = [
         "template.yaml",
         "network.yaml",
+        "queries.yaml",
         *(f"examples/{path.name}" for path in (ROOT / "examples").glob("*.yaml")),
     ]
     makefile = (ROOT / "Makefile").read_text()
 
     assert sorted(yaml.safe_load((ROOT / ".checkov.yaml").read_text())["file"]) == sorted(templates)
     assert re.findall(r"^TEMPLATES := (.+)$", makefile, re.MULTILINE) == [
-        "template.yaml network.yaml $(wildcard examples/*.yaml)"
+        "template.yaml network.yaml queries.yaml $(wildcard examples/*.yaml)"
     ]
     assert "cfn-lint --template $(TEMPLATES)" in makefile
     assert "for template in $(TEMPLATES)" in makefile

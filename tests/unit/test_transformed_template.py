@@ -32,6 +32,7 @@ GENERATED: Final = {name: resource for name, resource in RESOURCES.items() if na
 NAMES: Final = {
     "AWS::ApiGatewayV2::Api": "Name",
     "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::CloudWatch::Dashboard": "DashboardName",
     "AWS::DynamoDB::Table": "TableName",
     "AWS::Events::EventBus": "Name",
     "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
@@ -79,6 +80,7 @@ def test_no_resource_has_a_name_that_a_second_stack_would_have_too() -> None:
         "SampaiLayer",
         "EventBus",
         "WebhookApi",
+        "Dashboard",
         *of_type("AWS::Logs::LogGroup"),
     }
 

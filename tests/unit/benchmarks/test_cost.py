@@ -254,5 +254,5 @@ def test_smallest_memory_among_the_best_is_chosen(found: dict[int, float], memor
 
 
 def test_every_price_has_a_unit_and_a_source() -> None:
-    assert len(prices()) == 33
+    assert len(prices()) == 34
     assert prices()["dynamodb.write-unit"] == pytest.approx(0.71 / 1_000_000)
