@@ -11,7 +11,7 @@ import typer
 from sampai_cli.run import Globals, JsonOption, StackOption
 
 MODULES: Final = """
-    env send story listing tail report dlq replay settings secret providers webhooks consent erase
+    env send story listing tail report dashboard dlq replay settings secret providers webhooks consent erase
 """.split()
 """The modules of commands, in the order of the help."""
 

@@ -147,7 +147,7 @@ def figures_of(items: Iterable[Mapping[str, Any]], *, since: datetime, now: date
             )
             for index, counts in enumerate(buckets)
         ),
-        statuses=statuses,
+        statuses=dict(statuses),
         due=len(due_since),
         oldest_due_seconds=(now - min(due_since)).total_seconds() if due_since else 0.0,
         unreadable=unreadable,

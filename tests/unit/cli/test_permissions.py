@@ -38,6 +38,7 @@ COMMANDS: Final[dict[str, list[list[str]]]] = {
     "story": [["otp-1"]],
     "list": [[], ["--status", "open"]],
     "report": [[]],
+    "dashboard": [["--once"]],
     "tail": [["--seconds", "1"]],
     "replay": [["--ids", "otp-1", "--yes"], ["--since", "2026-01-01T00:00:00Z", "--yes"], ["--gaps", "--yes"]],
     "stop": [[]],
