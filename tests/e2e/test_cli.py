@@ -76,6 +76,16 @@ def test_list_and_report_find_the_message(delivered: tuple[dict[str, Any], Resul
     assert message_id not in run("list", "--status", "open", "--limit", "10000").stdout
 
 
+def test_dashboard_shows_the_figures_of_the_message(delivered: tuple[dict[str, Any], Result]) -> None:
+    result = run("dashboard", "--once", "--since", "1h")
+    (row,) = [row for row in table(result) if row[:2] == ["smspoh", "otp"]]
+
+    assert (int(row[3]) > 0, int(row[4]) > 0) == (True, True)
+    assert [" / " in cell for cell in row[-2:]] == [True, True]
+    assert "dead letters: " in result.stdout
+    assert delivered[0]["recipient"] not in result.output
+
+
 def test_tail_shows_events_and_leaves_nothing_behind(local_stack: Stack) -> None:
     request = local_stack.request("smspoh")
     with ThreadPoolExecutor(1) as pool:

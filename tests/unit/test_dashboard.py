@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import pytest
 
+from sampai_cli.commands.providers import BALANCE, CIRCUIT, COUNTS
 from tests.harness.metrics import PACKAGE, emitted
 from tests.template import ROOT, template
 
@@ -58,6 +59,12 @@ def test_the_functions_emit_every_metric_of_the_dashboard_and_the_alarms_with_it
 
     assert {metric for metric in own if metric[0] != OWN or metric[2] not in emitted().get(metric[1], set())} == set()
     assert len(own) > 30
+
+
+def test_the_tool_asks_for_metrics_that_exist() -> None:
+    asked = {(name, ("provider",)) for name in COUNTS.values()} | {(CIRCUIT, ()), (BALANCE, ("provider", "account"))}
+
+    assert {(name, dimensions) for name, dimensions in asked if dimensions not in emitted().get(name, set())} == set()
 
 
 def test_the_dashboard_shows_every_metric_by_provider_and_category() -> None:

@@ -21,6 +21,7 @@ COUNTS: Final = {
 }
 """The columns, and the metrics that they add up."""
 CIRCUIT: Final = "CircuitOpened"
+BALANCE: Final = "Balance"
 BALANCE_AGE: Final = timedelta(hours=1)
 """The monitor measures balances every quarter of an hour."""
 
@@ -97,10 +98,10 @@ def _counts(run: Run, names: tuple[str, ...], *, span: timedelta) -> dict[tuple[
 def _balances(run: Run) -> dict[str, list[str]]:
     """Return the latest balance of each account, by provider."""
     pages = run.client("cloudwatch").get_paginator("list_metrics")
-    listed = pages.paginate(Namespace=_namespace(run), MetricName="Balance")
+    listed = pages.paginate(Namespace=_namespace(run), MetricName=BALANCE)
     accounts = [{d["Name"]: d["Value"] for d in m["Dimensions"]} for page in listed for m in page["Metrics"]]
     queries = [
-        _query(run, f"b{index}", "Balance", "Minimum", BALANCE_AGE / 4, dimensions)
+        _query(run, f"b{index}", BALANCE, "Minimum", BALANCE_AGE / 4, dimensions)
         for index, dimensions in enumerate(accounts)
     ]
     found = _values(run, queries, BALANCE_AGE)
