@@ -23,6 +23,8 @@ STORED: Final = (
     "send_at",
     "attempted_at",
     "due_at",
+    "held_since",
+    "held_seconds",
     "history",
 )
 """The attributes of an item that the figures need."""

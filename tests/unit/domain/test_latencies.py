@@ -1,5 +1,6 @@
 """The history of a message tells how long it took to be accepted and delivered."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -59,6 +60,12 @@ def test_time_before_send_at_does_not_count() -> None:
     scheduled = message((Status.SCHEDULED, 0), (Status.SENDING, 601), (Status.ACCEPTED, 602), send_at=600)
 
     assert accept_latency(scheduled) == timedelta(seconds=2)
+
+
+def test_a_stop_of_all_sending_and_quiet_hours_do_not_count() -> None:
+    held = message((Status.QUEUED, 0), (Status.SENDING, 601), (Status.ACCEPTED, 602))
+
+    assert accept_latency(replace(held, held_seconds=600)) == timedelta(seconds=2)
 
 
 def test_a_send_at_in_the_past_means_the_time_of_the_request() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Set
 from datetime import datetime, timedelta
 from typing import Final
 
-from sampai.domain.message import Message
+from sampai.domain.message import Message, time_waited
 from sampai.domain.status import Status
 
 DELIVERED: Final = frozenset({Status.DELIVERED, Status.READ})
@@ -25,11 +25,11 @@ def delivered_at(message: Message) -> datetime | None:
 def accept_latency(message: Message) -> timedelta | None:
     """Return the time from the request, or from a later `send_at`, until a vendor took the message. None if none has.
 
-    The request counts from its first record in the table: the time in the queue before it is not included.
+    The request counts from its first record in the table: the time in the queue before it is not included. Stops of all
+    sending and quiet hours do not count either.
     """
     accepted = accepted_at(message)
-    wanted_at = max(message.created_at, message.send_at or message.created_at)
-    return None if accepted is None else max(accepted - wanted_at, timedelta(0))
+    return None if accepted is None else max(time_waited(message, now=accepted), timedelta(0))
 
 
 def delivery_latency(message: Message) -> timedelta | None:
