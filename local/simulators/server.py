@@ -27,7 +27,7 @@ from local.simulators.inbound import Inbound
 from local.simulators.ledger import Ledger, Row, iso_utc, text_sha256
 from local.simulators.outcomes import Fault
 from local.simulators.registry import load_vendors
-from local.simulators.rudeness import make_rude
+from local.simulators.rudeness import echo, make_rude
 from local.simulators.settings import Settings
 from local.simulators.vendor import CROWD, World
 from local.simulators.webhook_sender import WebhookSender
@@ -96,6 +96,7 @@ class Simulators:
         if (vendor := self.vendors.get(name)) is not None:
             own = replace(request, path=f"/{rest}", root_url=f"{request.root_url}/{name}")
             reply = vendor.handle(own)
+            reply = echo(reply, own) if self.world.settings.echoes else reply
             return make_rude(reply, next(self._turns)) if self.world.settings.rude else reply
         page = self._pages.get((request.method, request.path))
         return Reply.json(404, {"error": "no such page"}) if page is None else page(request)

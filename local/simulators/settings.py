@@ -17,6 +17,8 @@ class Settings:
     """Answer every call to a vendor with one of the tricks of `local.simulators.rudeness`, and use all encodings."""
     callback_encodings: tuple[str, ...] = ()
     """The names of `local.simulators.encodings` that callbacks use in turn; empty for those of the vendors' pages."""
+    echoes: bool = False
+    """Repeat the request in the words of every answer to a POST, as interfaces in debug mode do."""
     sent_seconds: float = 1.0
     final_seconds: float = 3.0
     early_answer_seconds: float = 1.0

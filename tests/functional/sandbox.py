@@ -24,6 +24,7 @@ from sampai.domain.times import to_text
 from sampai.domain.webhook_token import webhook_token
 from sampai.environment import FollowUpEnvironment, MonitorEnvironment, SendEnvironment, WebhookEnvironment
 from tests.emulator import Emulator
+from tests.harness.cli import FakeStack
 from tests.harness.vendors import CREDENTIALS, FakeVendors, deliver
 from tests.template import ROOT, default, template
 
@@ -291,6 +292,26 @@ class Deployment:
         events.put_rule(Name=name, EventBusName=name, EventPattern=json.dumps({"source": ["sampai"]}))
         events.put_targets(Rule=name, EventBusName=name, Targets=[{"Id": "queue", "Arn": arn}])
         return name, url
+
+
+def stack(deployment: Deployment, client: Callable[[str], Any] | None = None) -> FakeStack:
+    """Return a deployment as the command-line tool sees it, with the test's own clients or those given."""
+    return FakeStack(
+        name="sampai-test",
+        outputs={
+            "MessagesTableName": deployment.messages,
+            "EncryptionKeysTableName": deployment.keys,
+            "AttemptsTableName": deployment.attempts,
+        },
+        client=client or deployment.client,
+        resources={
+            "InboxTable": deployment.inbox,
+            "DirectoryTable": deployment.directory,
+            "MediaTable": deployment.media,
+            "CorrelationsTable": deployment.correlations,
+            "FingerprintSecret": deployment.value("FINGERPRINT_SECRET_ARN"),
+        },
+    )
 
 
 def _log_fields(item: dict[str, Any]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from sampai.services.ports.runtime import UnavailableError
 from sampai_cli.commands.erase import erase_service
 from sampai_cli.run import Run
 from tests.covers import covers
-from tests.functional.sandbox import Deployment, read_event
+from tests.functional.sandbox import Deployment, read_event, stack
 from tests.harness.cli import FakeStack, sampai
 from tests.template import ROOT
 
@@ -28,25 +28,6 @@ ALL = Erased(messages=6, files=1, inbound=4, conversations=1, quota_counters=1, 
 NOTHING = Erased(messages=0, files=0, inbound=0, conversations=0, quota_counters=0, ids_with_number=0, unreadable=0)
 
 Items = dict[str, list[dict[str, Any]]]
-
-
-def stack(deployment: Deployment, client: Callable[[str], Any] | None = None) -> FakeStack:
-    return FakeStack(
-        name="sampai-test",
-        outputs={
-            "MessagesTableName": deployment.messages,
-            "EncryptionKeysTableName": deployment.keys,
-            "AttemptsTableName": deployment.attempts,
-        },
-        client=client or deployment.client,
-        resources={
-            "InboxTable": deployment.inbox,
-            "DirectoryTable": deployment.directory,
-            "MediaTable": deployment.media,
-            "CorrelationsTable": deployment.correlations,
-            "FingerprintSecret": deployment.value("FINGERPRINT_SECRET_ARN"),
-        },
-    )
 
 
 def erase(deployment: Deployment, number: str = NUMBER, **options: Any) -> Result:

@@ -3,12 +3,13 @@
 import gzip
 import json
 import socket
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
 
-from local.simulators.http import Reply
-from local.simulators.rudeness import TRICKS, make_rude
+from local.simulators.http import Reply, Request
+from local.simulators.rudeness import TRICKS, echo, make_rude
 from local.simulators.server import Simulators
 from local.simulators.settings import Settings
 
@@ -44,6 +45,36 @@ def test_rude_simulators_write_each_trick_on_the_wire() -> None:
     assert b"\r\nX-Served-By gateway 7\r\n" in broken
     assert twice.count(b"Content-Length: ") == 2
     assert b"Content-Encoding" not in polite
+
+
+SEND = Request(
+    method="POST",
+    path="/send",
+    query="",
+    headers={"apikey": "k-1"},
+    body=b'{"to": "+959777777021"}',
+    root_url="http://127.0.0.1",
+)
+ECHO = """Request was /send {'apikey': 'k-1'} {"to": "+959777777021"}, that is {"to": "+(95) 977-7777 021"}"""
+
+
+@pytest.mark.parametrize(
+    ("document", "echoed"),
+    [
+        ({"message": "Invalid"}, {"message": f"Invalid {ECHO}"}),
+        ({"detail": [{"msg": "Invalid", "loc": []}]}, {"detail": [{"msg": f"Invalid {ECHO}", "loc": []}]}),
+        ({"results": [{"status": "-13"}]}, {"results": [{"status": "-13"}], "message": ECHO}),
+    ],
+)
+def test_echo_is_in_the_words_of_an_answer(document: object, echoed: object) -> None:
+    assert json.loads(echo(Reply.json(400, document), SEND).body) == echoed
+
+
+@pytest.mark.parametrize(
+    ("reply", "request_"), [(POLITE, replace(SEND, method="GET")), (replace(POLITE, content_type="text/html"), SEND)]
+)
+def test_other_answers_have_no_echo(reply: Reply, request_: Request) -> None:
+    assert echo(reply, request_) == reply
 
 
 def _exchange(url: str, path: str) -> bytes:
