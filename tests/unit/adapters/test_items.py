@@ -103,6 +103,12 @@ def test_fields_of_a_message_are_read_as_they_were_written(changes: dict[str, An
     assert from_item(to_item(message)) == message
 
 
+def test_error_of_a_look_up_is_read_as_it_was_written() -> None:
+    message = replace(DRAFT, lookup_error="HTTP 401: AccountRefusedError", lookup_errors=3)
+
+    assert from_item(to_item(message)) == message
+
+
 @pytest.mark.parametrize("content", [c[1] for c in CONTENTS], ids=[c[0] for c in CONTENTS])
 def test_attachments_never_reach_an_item(content: Content | None) -> None:
     attachments = Attachments(file=b"a-file-of-a-message", encryption_key="a-key-of-a-message")

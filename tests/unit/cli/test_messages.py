@@ -90,6 +90,15 @@ def test_a_story_has_facts_statuses_and_attempts_and_nothing_private(world: Worl
     assert [private for private in PRIVATE if private in result.output] == []
 
 
+def test_story_tells_why_nothing_is_known_about_a_message(world: World) -> None:
+    error = "HTTP 401: AccountRefusedError"
+    world.put(replace(WAITING, status=Status.UNKNOWN, not_found_count=1, lookup_error=error, lookup_errors=7))
+
+    story = json.loads(world("story", "otp-2", "--json").stdout)
+
+    assert (story["not_found_count"], story["lookup_error"], story["lookup_errors"]) == (1, error, 7)
+
+
 def test_a_story_as_json_has_the_same_facts(world: World) -> None:
     world.put(SENT)
 

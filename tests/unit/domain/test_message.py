@@ -24,6 +24,7 @@ from sampai.domain.message import (
     hold_until,
     mark_unknown,
     note_cost,
+    note_lookup,
     queue,
     requeue,
     schedule,
@@ -158,6 +159,13 @@ def test_cost_is_that_of_the_present_attempt() -> None:
     )
 
     assert (ACCEPTED.cost, queued.cost, claim(queued, **CLAIM).cost) == ("1.20", "1.20", None)
+
+
+def test_error_of_a_look_up_is_that_of_the_present_attempt() -> None:
+    failed = note_lookup(ACCEPTED, "HTTP 401")
+
+    assert (failed.lookup_error, failed.lookup_errors) == ("HTTP 401", 1)
+    assert claim(failed, **CLAIM) == claim(ACCEPTED, **CLAIM)
 
 
 # --- quiet hours ------------------------------------------------------------------------------------------------------

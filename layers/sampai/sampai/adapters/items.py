@@ -100,6 +100,7 @@ def to_item(message: Message, *, retention: timedelta = RETENTION, due_shards: i
         "provider_options": json.dumps(message.provider_options) if message.provider_options else None,
         "on_unknown": message.on_unknown,
         "attempt_id": message.attempt_id,
+        "lookup_error": message.lookup_error,
         "fingerprint": message.fingerprint,
         "group": message.group,
         "due_shard": due_shard_of(message, due_shards) if message.due_at else None,
@@ -126,6 +127,8 @@ def to_item(message: Message, *, retention: timedelta = RETENTION, due_shards: i
     item |= {name: {"N": str(value)} for name, value in numbers.items()}
     if message.held_seconds:
         item["held_seconds"] = {"N": str(message.held_seconds)}
+    if message.lookup_errors:
+        item["lookup_errors"] = {"N": str(message.lookup_errors)}
     if message.segments is not None:
         item["segments"] = {"N": str(message.segments)}
     item["schema_version"] = {"N": str(SCHEMA_VERSION)}
@@ -209,6 +212,8 @@ def from_item(item: Mapping[str, Any]) -> Message:
         held_seconds=number("held_seconds"),
         lookups=number("lookups"),
         not_found_count=number("not_found_count"),
+        lookup_error=text("lookup_error"),
+        lookup_errors=number("lookup_errors"),
         failure=_from_failure(item["failure"]["M"]) if "failure" in item else None,
         group=text("group"),
         fingerprint=text("fingerprint"),

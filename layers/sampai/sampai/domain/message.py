@@ -189,6 +189,10 @@ class Message:
     """Look-ups since the last attempt: the position in the polling schedule."""
     not_found_count: int = 0
     """Look-ups since the last attempt in which the vendor did not know the message."""
+    lookup_error: str | None = None
+    """Why the latest look-up brought no answer, in our own words. None if it brought one."""
+    lookup_errors: int = 0
+    """Look-ups in a row that brought no answer for that reason."""
     failure: Failure | None = None
     fingerprint: str | None = field(default=None, repr=False)
     """Keyed digest of the request. A second request under the same id must have the same one."""
@@ -287,6 +291,8 @@ def claim(message: Message, *, provider: str, attempt_id: str, now: datetime, le
         due_at=now + lease,
         lookups=0,
         not_found_count=0,
+        lookup_error=None,
+        lookup_errors=0,
     )
 
 
@@ -381,6 +387,12 @@ def note_cost(message: Message, report: Report) -> Message:
     if report.cost is None or report.provider_message_id != message.provider_message_id:
         return message
     return replace(message, cost=report.cost)
+
+
+def note_lookup(message: Message, error: str | None) -> Message:
+    """Return the message with the error of a look-up, or without one. The caller stores it with another change."""
+    count = message.lookup_errors if error == message.lookup_error else 0
+    return replace(message, lookup_error=error, lookup_errors=0 if error is None else count + 1)
 
 
 def schedule_poll(message: Message, *, now: datetime, due_at: datetime, not_found: bool = False) -> Message:

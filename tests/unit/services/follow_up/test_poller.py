@@ -9,6 +9,7 @@ import pytest
 
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.status import Status
+from sampai.services.ports.transport import NoResponse
 from tests.fakes import START
 from tests.harness.application import (
     Application,
@@ -18,10 +19,12 @@ from tests.harness.application import (
     nomsa_taken,
     nusasms_taken,
     request,
+    smspoh_history,
     smspoh_row,
     unauthorized,
     unreached,
 )
+from tests.harness.vendors import BROKEN, GARBAGE
 
 DELIVERED = {"status": "DELIVERED", "delivered_at": "2026-11-21T10:00:05.000Z"}
 
@@ -188,3 +191,84 @@ def test_a_refused_look_up_does_not_count_as_not_found() -> None:
     app.follow_up()
 
     assert (app.message().lookups, app.message().not_found_count) == (1, 0)
+
+
+# --- errors in the story of a message -------------------------------------------------------------------------------
+
+ERRORS = [
+    ("refused", unauthorized(), "HTTP 401: UnreadableAnswerError"),
+    ("outage", BROKEN, "HTTP 503: UnreadableAnswerError"),
+    ("unreadable", GARBAGE, "HTTP 200: JSONDecodeError"),
+    ("no response", lost(), "timed out"),
+    ("no connection", unreached(), "refused"),
+    ("another id", nomsa_taken("999"), "answer about another id"),
+]
+
+
+def errors_of(app: Application, *, polls: int) -> list[tuple[str | None, int]]:
+    """Follow up so many times, and return the error of the message and its count after each."""
+    found = []
+    for _ in range(polls):
+        app.clock.advance(hours=6)
+        app.follow_up()
+        found.append((app.message().lookup_error, app.message().lookup_errors))
+    return found
+
+
+@pytest.mark.parametrize(("answer", "error"), [e[1:] for e in ERRORS], ids=[e[0] for e in ERRORS])
+def test_error_of_a_look_up_is_stored_with_its_count_until_the_vendor_answers(
+    answer: HttpResponse | NoResponse, error: str
+) -> None:
+    app = Application(nomsa_taken("145"), answer, answer, nomsa_taken("145"))
+    app.send(request())
+
+    assert errors_of(app, polls=3) == [(error, 1), (error, 2), (None, 0)]
+
+
+def test_another_error_begins_a_new_count() -> None:
+    app = Application(nomsa_taken("145"), unauthorized(), BROKEN, BROKEN)
+    app.send(request())
+
+    assert errors_of(app, polls=3) == [
+        ("HTTP 401: UnreadableAnswerError", 1),
+        ("HTTP 503: UnreadableAnswerError", 1),
+        ("HTTP 503: UnreadableAnswerError", 2),
+    ]
+
+
+def test_error_of_a_list_is_that_of_each_message_that_it_was_to_answer() -> None:
+    app = Application(lost(), unauthorized(), smspoh_history())
+    app.send(request(home="smspoh"))
+
+    assert errors_of(app, polls=2) == [("HTTP 401: UnreadableAnswerError", 1), (None, 0)]
+    assert (app.message().status, app.message().not_found_count) == (Status.UNKNOWN, 1)
+
+
+def test_list_that_fails_is_no_error_of_a_message_with_an_answer_of_its_own() -> None:
+    def answer(wanted: HttpRequest) -> HttpResponse:
+        path = urlsplit(wanted.url).path.rpartition("/")[2]
+        if wanted.method == "POST":
+            return nomsa_taken(str(next(numbers)))
+        return BROKEN if path == "sms" else nomsa_taken(path)
+
+    numbers = count()
+    app = Application(answer)
+    app.send(request("m-1"), request("m-2"))
+    app.clock.advance(hours=1)
+
+    app.follow_up()
+
+    assert [m.lookup_error for m in app.store.messages.values()] == [None, None]
+
+
+def test_message_that_was_not_asked_about_keeps_its_error() -> None:
+    app = Application(nomsa_taken("145"), unauthorized(), nomsa_taken("145"))
+    app.send(request())
+    errors_of(app, polls=1)
+    before = app.message()
+    seconds = iter([50.0, 13.0])
+    app.clock.advance(hours=6)
+
+    app.follower.run(remaining=lambda: next(seconds, 12.0))
+
+    assert (app.message(), before.lookup_error) == (before, "HTTP 401: UnreadableAnswerError")

@@ -13,6 +13,7 @@ from sampai.domain.message import (
     apply_report,
     mark_unconfirmed,
     note_cost,
+    note_lookup,
     requeue,
     schedule_poll,
 )
@@ -52,6 +53,7 @@ def next_state(
     if the attempt is at least `delivered_after` old. The message is polled again at that age, even past the horizon. A
     message that the vendor cannot be asked about is due again at the horizon.
     """
+    message = _note_lookup(message, results)
     report = results.reports.get(message.message_id)
     mature_at = (message.attempted_at or message.created_at) + delivered_after
     if report is not None and now < mature_at and _is_premature(report):
@@ -72,6 +74,13 @@ def next_state(
     if message.message_id in results.unanswerable and not _awaits_resend(message, now=now):
         return schedule_poll(polled, now=now, due_at=horizon_of(message, settings=settings)), None
     return _reschedule(polled, now=now, settings=settings, not_found=not_found), None
+
+
+def _note_lookup(message: Message, results: PollResults) -> Message:
+    """Return a message with the error of this poll. An answer removes that of an earlier one."""
+    error = results.errors.get(message.message_id)
+    has_answer = message.message_id in results.answered or message.message_id in results.reports
+    return note_lookup(message, error) if error is not None or has_answer else message
 
 
 def _is_premature(report: Report) -> bool:

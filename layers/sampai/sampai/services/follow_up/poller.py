@@ -70,7 +70,7 @@ class StatusPoller:
         )
         listing = None
         if isinstance(provider, SupportsListing):
-            record_failure = partial(self._record_failure, provider, "list")
+            record_failure = partial(self._record_list_failure, provider, results)
             listing = Listing(provider, reader, trackable, results, now=now, record_failure=record_failure)
             listing.read_from_top()
             listing.ask_by_recipient(self._new_pool, LOOKUP_THREADS)
@@ -84,6 +84,13 @@ class StatusPoller:
         if not reader.has_asked:
             results.not_asked.update(m.message_id for m in trackable if m.message_id not in results.answered)
         results.not_asked -= results.reports.keys() | results.candidates.keys()
+        if results.list_error is not None:
+            told = results.answered | results.not_asked | results.reports.keys() | results.candidates.keys()
+            results.errors |= {
+                m.message_id: results.list_error
+                for m in trackable
+                if m.message_id not in told and m.message_id not in results.errors
+            }
         if results.not_asked:
             self._telemetry.info("vendor not asked", provider=provider.name, messages=len(results.not_asked))
         return results
@@ -97,10 +104,17 @@ class StatusPoller:
                 self._record_failure(provider, "look-up", report)
                 if isinstance(report, NotAskedError):
                     results.not_asked.add(message.message_id)
+                else:
+                    results.errors[message.message_id] = str(report)
                 continue
             results.answered.add(message.message_id)
             if report is not None:
                 results.reports[message.message_id] = report
+
+    def _record_list_failure(self, provider: Provider, results: PollResults, error: PollFailedError) -> None:
+        self._record_failure(provider, "list", error)
+        if not isinstance(error, NotAskedError):
+            results.list_error = str(error)
 
     def _record_failure(self, provider: Provider, operation: str, error: PollFailedError) -> None:
         if isinstance(error, NotAskedError):
