@@ -26,6 +26,7 @@ from sampai.domain.message import (
     UnknownContent,
     claim,
     fail,
+    requeue,
     schedule,
 )
 from sampai.domain.report import Report
@@ -101,6 +102,25 @@ def test_fields_of_a_message_are_read_as_they_were_written(changes: dict[str, An
     )
 
     assert from_item(to_item(message)) == message
+
+
+def test_message_that_was_resent_stays_one_although_its_history_has_lost_its_middle() -> None:
+    message = DRAFT
+    for source in (*[Source.SEND] * 30, Source.SWEEP, *[Source.SEND] * 30):
+        message = requeue(message, route=(), failure=None, now=START, due_at=START, source=source)
+
+    read = from_item(to_item(message))
+
+    assert [entry for entry in read.history if entry.source is Source.SWEEP] == []
+    assert (read, read.was_resent) == (message, True)
+
+
+def test_former_release_tells_only_by_its_history_that_a_message_was_resent() -> None:
+    message = requeue(DRAFT, route=(), failure=None, now=START, due_at=START, source=Source.SWEEP)
+    item = to_item(message)
+    del item["resends"]
+
+    assert from_item(item).was_resent
 
 
 def test_error_of_a_look_up_is_read_as_it_was_written() -> None:

@@ -127,6 +127,8 @@ def to_item(message: Message, *, retention: timedelta = RETENTION, due_shards: i
     item |= {name: {"N": str(value)} for name, value in numbers.items()}
     if message.held_seconds:
         item["held_seconds"] = {"N": str(message.held_seconds)}
+    if message.resends:
+        item["resends"] = {"N": str(message.resends)}
     if message.lookup_errors:
         item["lookup_errors"] = {"N": str(message.lookup_errors)}
     if message.segments is not None:
@@ -212,6 +214,7 @@ def from_item(item: Mapping[str, Any]) -> Message:
         held_seconds=number("held_seconds"),
         lookups=number("lookups"),
         not_found_count=number("not_found_count"),
+        resends=number("resends"),
         lookup_error=text("lookup_error"),
         lookup_errors=number("lookup_errors"),
         failure=_from_failure(item["failure"]["M"]) if "failure" in item else None,

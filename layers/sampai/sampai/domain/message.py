@@ -179,6 +179,8 @@ class Message:
     """Message group that the caller chose: the queue shares its throughput fairly among groups."""
     attempt: int = 0
     attempt_id: str | None = None
+    resends: int = 0
+    """Attempts that followed one with an unknown outcome."""
     attempted_at: datetime | None = None
     due_at: datetime | None = None
     held_since: datetime | None = None
@@ -204,7 +206,10 @@ class Message:
     @property
     def was_resent(self) -> bool:
         """Return whether a further attempt followed one with an unknown outcome: each may have reached the handset."""
-        return any(entry.status is Status.QUEUED and entry.source is Source.SWEEP for entry in self.history)
+        # The history of a busy message has lost its middle. A former release has counted no resends.
+        return self.resends > 0 or any(
+            entry.status is Status.QUEUED and entry.source is Source.SWEEP for entry in self.history
+        )
 
     def is_expired(self, now: datetime) -> bool:
         return self.expires_at is not None and now >= self.expires_at
@@ -336,6 +341,7 @@ def requeue(
         route=route,
         failure=failure,
         attempt=message.attempt + 1,
+        resends=message.resends + (source is Source.SWEEP),
         due_at=due_at,
     )
 
