@@ -376,7 +376,7 @@ class InMemoryRateLimiter:
 
 
 def new_pacer() -> LookupPacer:
-    """Return the turns of a vendor that has no rate."""
+    """Return the reservations of a vendor that has no rate."""
     clock = FixedClock()
     return LookupPacer(limiter=InMemoryRateLimiter(), clock=clock, sleep=lambda _: None, telemetry=RecordingTelemetry())
 

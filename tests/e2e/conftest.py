@@ -247,7 +247,7 @@ def short_horizon(
 ) -> Iterator["Future[None]"]:
     """Shorten the report horizon in the background, when no early message waits to be sent; then send the silent ones.
 
-    A message that its vendor cannot be asked about keeps the horizon of its first turn.
+    A message that its vendor cannot be asked about keeps the horizon of its first follow-up.
     """
     silent = [request for (v, e), request in magic_requests.items() if is_silent(v, e)] + campaigns
     early = [r for (v, e), r in magic_requests.items() if not is_silent(v, e)] + list(mails.values())

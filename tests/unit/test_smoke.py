@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -11,7 +9,9 @@ from botocore.exceptions import ClientError
 
 from local.smoke.__main__ import main
 from local.smoke.checks import Result, Smoke
+from sampai.domain.http import HttpResponse
 from sampai_cli.stack import Stack
+from tests.harness.vendors import serving
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 CHECKS = ["rule and queue", "PartiQL", "receipts", "wake-up", "event", "metric", "clean-up"]
@@ -47,20 +47,8 @@ class _Client:
 @pytest.fixture
 def api() -> Iterator[str]:
     """An API that answers 200 to whatever comes."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None: ...
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving(lambda _: HttpResponse(status=200)) as address:
+        yield address
 
 
 def smoke(aws: Aws, base_url: str = "http://127.0.0.1:9") -> dict[str, Result]:

@@ -1,4 +1,4 @@
-"""Whole lives of messages: the turns in which the follow-up reads them, and the write units of DynamoDB."""
+"""Whole lives of messages: the times at which the follow-up reads them, and the write units of DynamoDB."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -56,7 +56,7 @@ class Life:
     receipt: dict[str, Any] | None = None
     """Arrives five seconds after the message was sent."""
     status: Status = Status.DELIVERED
-    turns: list[float] = field(default_factory=list)
+    follow_ups: list[float] = field(default_factory=list)
     """Ages in seconds at which the follow-up read the message."""
     calls: int
     """Calls to the vendor after the send."""
@@ -75,7 +75,7 @@ LIVES = [
         name="delivered at the first look",
         body=request(),
         replies=(nomsa_taken("145"), nomsa_taken("145", **DELIVERED)),
-        turns=[60],
+        follow_ups=[60],
         calls=1,
         units=6,
         index_units=2,
@@ -93,7 +93,7 @@ LIVES = [
         name="delivered at the second look",
         body=request(),
         replies=(nomsa_taken("145"), nomsa_taken("145", status="SENT"), nomsa_taken("145", **DELIVERED)),
-        turns=[60, 120],
+        follow_ups=[60, 120],
         calls=2,
         units=9,
         index_units=4,
@@ -102,7 +102,7 @@ LIVES = [
         name="a receipt is lost: the vendor is asked once it is overdue",
         body=request(home="smspoh"),
         replies=(smspoh_taken("AA-1", "m-1"), smspoh_history(smspoh_row("AA-1", "m-1", "Success"))),
-        turns=[60, 120],
+        follow_ups=[60, 120],
         calls=1,
         units=9,
         index_units=4,
@@ -111,7 +111,7 @@ LIVES = [
         name="said to be delivered before that can be believed",
         body=request(home="smsnoc"),
         replies=(noc("Delivered"),),
-        turns=[60, 600],
+        follow_ups=[60, 600],
         calls=2,
         units=9,
         index_units=4,
@@ -121,7 +121,7 @@ LIVES = [
         body=request(home="nusasms"),
         replies=(nusasms_taken("0017"),),
         status=Status.UNCONFIRMED,
-        turns=[60, HORIZON],
+        follow_ups=[60, HORIZON],
         calls=0,
         units=9,
         index_units=4,
@@ -131,7 +131,7 @@ LIVES = [
         body=request(**AUDIENCE),
         replies=(noc("Delivered"),),
         status=Status.UNCONFIRMED,
-        turns=[60, HORIZON],
+        follow_ups=[60, HORIZON],
         calls=0,
         units=9,
         index_units=4,
@@ -141,7 +141,7 @@ LIVES = [
         body=request(home="nusasms"),
         replies=(lost(),),
         status=Status.UNCONFIRMED,
-        turns=[15, HORIZON],
+        follow_ups=[15, HORIZON],
         calls=0,
         units=10,
         index_units=6,
@@ -151,7 +151,7 @@ LIVES = [
         body=request(home="nusasms", channel="whatsapp"),
         replies=(lost(),),
         status=Status.UNCONFIRMED,
-        turns=[15, HORIZON],
+        follow_ups=[15, HORIZON],
         calls=0,
         units=10,
         index_units=6,
@@ -161,12 +161,12 @@ LIVES = [
 
 def follow(app: Application, until: Callable[[], bool]) -> list[float]:
     """Follow up the message whenever it is due. Return its ages in seconds at these times."""
-    turns: list[float] = []
+    follow_ups: list[float] = []
     while not until() and (due_at := app.message().due_at) is not None:
         app.clock.now = due_at
-        turns.append((due_at - START).total_seconds())
+        follow_ups.append((due_at - START).total_seconds())
         app.follow_up()
-    return turns
+    return follow_ups
 
 
 @pytest.mark.parametrize("life", LIVES, ids=lambda life: life.name)
@@ -179,9 +179,9 @@ def test_life_costs_no_more_turns_calls_and_writes_than_it_needs(life: Life) -> 
         app.clock.advance(seconds=5)
         assert app.receive(**life.receipt) is Answer.RECEIVED
 
-    turns = follow(app, lambda: app.message().status.is_final)
+    follow_ups = follow(app, lambda: app.message().status.is_final)
 
-    assert (app.message().status, turns) == (life.status, life.turns)
+    assert (app.message().status, follow_ups) == (life.status, life.follow_ups)
     assert len(app.transport.requests) - calls == life.calls
     assert (store.units, store.index_units) == (life.units, life.index_units)
 
@@ -197,10 +197,10 @@ def test_message_that_waits_for_its_horizon_ends_by_the_horizon_of_that_time(rep
     follow(app, lambda: app.message().lookups == 1)
     app.settings.settings = app.settings.settings.model_copy(update={"report_horizon_hours": hours})
 
-    turns = follow(app, lambda: app.message().status.is_final)
+    follow_ups = follow(app, lambda: app.message().status.is_final)
 
     assert app.message().status is Status.UNCONFIRMED
-    assert turns == ([HORIZON] if hours < 72 else [HORIZON, hours * 3600])
+    assert follow_ups == ([HORIZON] if hours < 72 else [HORIZON, hours * 3600])
 
 
 def test_receipt_ends_a_message_that_waits_for_its_horizon() -> None:
@@ -226,9 +226,9 @@ def test_provider_that_cannot_be_called_now_is_asked_at_every_step(change: str) 
         credentials: dict[str, dict[str, str]] = {"nomsa": {}} if change == "unusable" else {}
         app.secret.secret = Secret(credentials=credentials, webhook_tokens=SECRET.webhook_tokens)
 
-    turns = follow(app, lambda: app.message().lookups == 3)
+    follow_ups = follow(app, lambda: app.message().lookups == 3)
 
-    assert turns == [60, 120, 420]
+    assert follow_ups == [60, 120, 420]
     assert app.message().status is Status.ACCEPTED
     app.settings.settings, app.secret.secret = type(app.settings)(SETTINGS).settings, SECRET
     assert follow(app, lambda: app.message().status.is_final) == [420 + 1800]

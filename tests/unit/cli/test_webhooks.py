@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
-from typing import Any
 
 import pytest
 
+from sampai.domain.http import HttpResponse
 from sampai.domain.webhook_token import webhook_token
+from tests.harness.vendors import serving
 from tests.unit.cli.conftest import World
 
 
@@ -90,20 +89,8 @@ def test_broken_documents_are_one_sentence(secret: object, settings: object, sai
 @pytest.fixture
 def api() -> Iterator[str]:
     """An API that knows the tokens of smspoh alone."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(400 if "/smspoh/" in self.path else 404)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None: ...
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving(lambda request: HttpResponse(status=400 if "/smspoh/" in request.url else 404)) as address:
+        yield address
 
 
 def test_check_calls_each_address_and_shows_no_token(api: str, world: World) -> None:

@@ -1,19 +1,16 @@
 """The two queues of the send function, on SQS."""
 
 import json
-from collections.abc import Iterator, Sequence
-from itertools import islice
-from typing import Any, Final, TypeVar
+from collections.abc import Sequence
+from typing import Any, Final
 
 from sampai.adapters.aws import unavailable
-from sampai.adapters.batches import MAX_BATCH_SIZE
+from sampai.adapters.batches import batches_of
 from sampai.domain.outcome import NotTaken, Taken
 from sampai.services.ports.queue import CarriedOutcome, QueueMessage, Receipt
 from sampai.services.ports.runtime import UnavailableError
 
 MAX_DELAY_SECONDS: Final = 900
-
-T = TypeVar("T")
 
 
 class SqsQueue:
@@ -28,7 +25,7 @@ class SqsQueue:
         refused = sum(
             self._send(url, batch)
             for is_urgent, url in self._urls.items()
-            for batch in _batches([message for message in messages if message.is_urgent is is_urgent])
+            for batch in batches_of([message for message in messages if message.is_urgent is is_urgent])
         )
         if refused:
             raise UnavailableError(f"queue: {refused} not accepted")
@@ -38,7 +35,7 @@ class SqsQueue:
         refused = sum(
             self._change_visibility(url, batch, seconds)
             for url in self._urls.values()
-            for batch in _batches([receipt for receipt in receipts if receipt.queue_name == url.rpartition("/")[2]])
+            for batch in batches_of([receipt for receipt in receipts if receipt.queue_name == url.rpartition("/")[2]])
         )
         if refused:
             raise UnavailableError(f"queue: {refused} not postponed")
@@ -98,9 +95,3 @@ def _to_entry(entry_id: str, message: QueueMessage) -> dict[str, Any]:
         "DelaySeconds": min(max(message.delay_seconds, 0), MAX_DELAY_SECONDS),
     }
     return entry if message.group is None else entry | {"MessageGroupId": message.group}
-
-
-def _batches(entries: Sequence[T]) -> Iterator[list[T]]:
-    rest = iter(entries)
-    while batch := list(islice(rest, MAX_BATCH_SIZE)):
-        yield batch

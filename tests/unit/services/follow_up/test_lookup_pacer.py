@@ -25,7 +25,7 @@ class Vendor:
         self.clock.advance(seconds=seconds)
 
     def wait(self, max_seconds: float = 60.0) -> float | None:
-        """Wait for a turn and return its time, or None if there is none."""
+        """Wait for a reservation and return its time, or None if there is none."""
         if not self.pacer.wait(self.pace, max_seconds=max_seconds):
             return None
         return round((self.clock() - START) / SECOND, 3)
@@ -83,7 +83,7 @@ def test_no_turn_while_the_limiter_does_not_answer() -> None:
     vendor.limiter.is_down = True
 
     assert vendor.wait() is None
-    assert [(level, text) for level, text, _ in vendor.telemetry.lines] == [("warning", "no turn")]
+    assert [(level, text) for level, text, _ in vendor.telemetry.lines] == [("warning", "no reservation")]
 
 
 @pytest.mark.parametrize("per_second", [None, 10])

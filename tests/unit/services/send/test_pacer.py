@@ -88,7 +88,7 @@ def test_a_message_without_a_reservation_is_deferred_from_its_draft(
     assert (item.message.status, item.message.attempt_id, item.provider) == (Status.QUEUED, None, None)
     assert item.wake_up is not None
     assert item.wake_up.delay_seconds == 15
-    assert [line[1] for line in stage.telemetry.lines] == (["no turn"] if is_down else [])
+    assert [line[1] for line in stage.telemetry.lines] == (["no reservation"] if is_down else [])
 
 
 RENEWED = [

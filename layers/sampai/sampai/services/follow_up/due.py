@@ -120,8 +120,8 @@ class DueMessages:
 
 def alternate(*passes: Iterator[list[Message]]) -> Iterator[list[Message]]:
     """Yield from several iterators in turn, until all are at their end."""
-    for turn in zip_longest(*passes):
-        yield from (messages for messages in turn if messages is not None)
+    for side_by_side in zip_longest(*passes):
+        yield from (messages for messages in side_by_side if messages is not None)
 
 
 def _parts(values: Sequence[T]) -> Iterator[list[T]]:

@@ -62,7 +62,7 @@ class LookupPacer:
                     pace.name, duration, lead=timedelta(0), ahead=AHEAD, max_seconds=max_seconds
                 )
             except UnavailableError as error:
-                self._telemetry.warning("no turn", provider=pace.name, error=str(error))
+                self._telemetry.warning("no reservation", provider=pace.name, error=str(error))
                 return None
             if reserved is None:
                 return None

@@ -104,7 +104,7 @@ class VendorReader:
             raise NotAskedError("no time left")
         if self._is_rate_used_up or not self._pacer.wait(self._pace, max_seconds=self._max_wait(deadline)):
             self._is_rate_used_up = True
-            raise NotAskedError("no turn")
+            raise NotAskedError("no room in the rate")
         self.has_asked = True
         response = self._transport.call(request, deadline_seconds=CALL_SECONDS)
         if isinstance(response, NoResponse):

@@ -130,19 +130,22 @@ class FollowUpService:
                 poll.not_asked[group].append(message.message_id)
             else:
                 groups.setdefault(group, []).append(message)
-        polls = [partial(self._poll_vendor, *group, members, poll) for group, members in groups.items()]
+        polls = [
+            partial(self._poll_vendor, *group, members, poll, max_wait_seconds=MAX_WAIT_SECONDS)
+            for group, members in groups.items()
+        ]
         for group, not_asked in zip(groups, self._side_by_side(polls), strict=True):
             if not_asked:
                 poll.not_asked[group] = not_asked
 
     def _poll_again(self, poll: "Poll") -> None:
         """Ask about the messages that no pass asked about. Calls now wait for the rate until time runs out."""
-        poll.max_wait_seconds = inf
         self._side_by_side([partial(self._poll_rest, *group, ids, poll) for group, ids in poll.not_asked.items()])
 
     def _poll_rest(self, name: str, channel: Channel, message_ids: Sequence[str], poll: "Poll") -> None:
         for messages in poll.due.again(message_ids):
-            self._poll_vendor(name, channel, [message for message in messages if message.status in POLLED], poll)
+            polled = [message for message in messages if message.status in POLLED]
+            self._poll_vendor(name, channel, polled, poll, max_wait_seconds=inf)
 
     def _side_by_side(self, calls: Sequence[Callable[[], Result]]) -> list[Result]:
         """Return the results of calls at the same time, so that a slow vendor does not use up the time of another."""
@@ -152,14 +155,16 @@ class FollowUpService:
             futures = [pool.submit(call) for call in calls]
         return [future.result() for future in futures]
 
-    def _poll_vendor(self, name: str, channel: Channel, group: Sequence[Message], poll: "Poll") -> list[str]:
+    def _poll_vendor(
+        self, name: str, channel: Channel, group: Sequence[Message], poll: "Poll", *, max_wait_seconds: float
+    ) -> list[str]:
         """Poll one vendor, and return the ids of the messages that were not asked about."""
         not_asked: list[str] = []
         provider = poll.routing.provider(name, channel)
         try:
             self._isolate(
                 group,
-                lambda part: not_asked.extend(self._poll(name, provider, part, poll)),
+                lambda part: not_asked.extend(self._poll(name, provider, part, poll, max_wait_seconds)),
                 poll.due,
                 poll.remaining,
             )
@@ -195,7 +200,9 @@ class FollowUpService:
             self._telemetry.count("ItemUnreadable")
             due.postpone(ids)
 
-    def _poll(self, name: str, provider: Provider | None, group: Sequence[Message], poll: "Poll") -> list[str]:
+    def _poll(
+        self, name: str, provider: Provider | None, group: Sequence[Message], poll: "Poll", max_wait_seconds: float
+    ) -> list[str]:
         """Poll one vendor for its messages, if its provider is turned on; if not, they wait for the report horizon.
 
         Return the ids of the messages that were not asked about. They stay as they are.
@@ -211,13 +218,13 @@ class FollowUpService:
                 remaining=poll.remaining,
                 settings=poll.settings,
                 pace=poll.settings.lookup_pace_of(name),
-                max_wait_seconds=poll.max_wait_seconds,
+                max_wait_seconds=max_wait_seconds,
             )
             self._reconciliation.reconcile(provider, asked, results)
         results.answered.update(reused)
         delivered_after = provider.config.delivered_after if provider is not None else timedelta(0)
         # A search that even the last poll did not complete counts: at a low rate it would begin again for ever.
-        keep = results.not_asked - results.searched if poll.max_wait_seconds == inf else results.not_asked
+        keep = results.not_asked - results.searched if max_wait_seconds == inf else results.not_asked
         changing = [message for message in group if message.message_id not in keep]
         self._store_results(changing, results, poll.settings, delivered_after=delivered_after)
         return [message.message_id for message in group if message.message_id in keep]
@@ -246,6 +253,5 @@ class Poll:
     routing: Routing
     due: DueMessages
     remaining: Remaining
-    max_wait_seconds: float = MAX_WAIT_SECONDS
     not_asked: dict[Group, list[str]] = field(default_factory=dict)
     """The ids of the messages that a pass did not ask about."""

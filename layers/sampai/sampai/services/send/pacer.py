@@ -94,9 +94,9 @@ class Pacer:
                 by_pace.setdefault(pace, []).append(item)
         max_wait = MAX_INLINE_WAIT_SECONDS if may_wait and len(by_pace) == 1 else 0.0
         for pace, group in by_pace.items():
-            self._reserve_in_turn(pace, group, max_wait, deadline, claim_time)
+            self._reserve_in_order(pace, group, max_wait, deadline, claim_time)
 
-    def _reserve_in_turn(
+    def _reserve_in_order(
         self,
         pace: Pace,
         items: Sequence[BatchItem],
@@ -117,7 +117,7 @@ class Pacer:
                 pace.name, duration, lead=lead, ahead=ahead, max_seconds=min(max_wait, spare)
             )
         except UnavailableError as error:
-            self._telemetry.warning("no turn", provider=pace.name, error=str(error))
+            self._telemetry.warning("no reservation", provider=pace.name, error=str(error))
             return
         if starts_at is not None:
             for (item, _), begin in zip(fitting, begins, strict=True):
