@@ -668,6 +668,7 @@ def test_an_alarm_rings_for_everything_that_nobody_would_see_otherwise() -> None
         ("Sampai/${AWS::StackName}", "ProviderNotConfigured", ""),
         ("Sampai/${AWS::StackName}", "OldestDueAge", ""),
         ("Sampai/${AWS::StackName}", "WebhookTokenRejected", ""),
+        ("Sampai/${AWS::StackName}", "WebhookMalformed", ""),
         ("AWS/Lambda", "Invocations", "FollowUpFunction"),
     }
 
@@ -680,6 +681,14 @@ def test_silence_of_the_follow_up_rings() -> None:
     assert alarm["ComparisonOperator"] == "LessThanThreshold"
     assert 0 < alarm["Threshold"] < alarm["Period"] / every_seconds
     assert {name for name, a in ALARMS.items() if a["TreatMissingData"] == "breaching"} == {"FollowUpStoppedAlarm"}
+
+
+@pytest.mark.parametrize("name", ["WebhookTokenRejectedAlarm", "WebhookMalformedAlarm"])
+def test_alarm_for_refused_callbacks_rings_on_a_rise_and_not_for_a_single_one(name: str) -> None:
+    alarm = ALARMS[name]
+
+    assert (alarm["Statistic"], alarm["ComparisonOperator"]) == ("Sum", "GreaterThanOrEqualToThreshold")
+    assert (alarm["Threshold"], alarm["Period"], alarm["EvaluationPeriods"]) == (5, 900, 1)
 
 
 def test_every_alarm_links_to_a_section_of_the_runbook() -> None:
