@@ -172,6 +172,8 @@ class CanaryApplication(Application):
         for message in self.store.messages.values():
             state = "final" if message.status.is_final else "not final"
             record(f"message that is {state}, in its table", json.dumps(to_item(message), ensure_ascii=False))
+            if message.lookup_error is not None:
+                record("error of a look-up", message.lookup_error)
         for attempt in self.attempts.records.values():
             record("attempts table", json.dumps(to_attempt_item(attempt, now=START), ensure_ascii=False))
         for correlation in self.store.buffered.values():

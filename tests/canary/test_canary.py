@@ -19,6 +19,7 @@ from sampai.providers.registry import PROVIDERS, load
 from sampai.services.ports.attempts import AttemptRecord
 from sampai.services.ports.queue import QueueMessage
 from sampai.services.ports.runtime import UnavailableError
+from sampai.services.ports.transport import NoResponse
 from sampai.services.send.batch import Batch
 from tests.canary.app import (
     FAULTS,
@@ -321,6 +322,21 @@ def _keep_the_words_as_they_are(application: CanaryApplication) -> None:
     application.transport.replies = [FAULTS["HTTP 400"]]
 
 
+def _tell_the_text_in_an_error(application: CanaryApplication) -> None:
+    reply, handler = application.transport.replies[0], application.apps["follow_up"].handler
+
+    def answer(request: Any) -> Any:
+        lost = NoResponse(may_have_been_sent=True, why=f"no answer to {value('text')}")
+        return lost if request.method == "GET" else reply(request)  # type: ignore[operator]
+
+    def handle_when_due(event: Any, context: Any) -> Any:
+        application.clock.advance(seconds=100)
+        return handler(event, context)
+
+    application.transport.replies = [answer]
+    application.apps["follow_up"].handler = handle_when_due  # type: ignore[attr-defined]
+
+
 def _change_requests(**changes: Any) -> Callable[[CanaryApplication], None]:
     def plant(application: CanaryApplication) -> None:
         call = application.transport.call
@@ -342,6 +358,7 @@ LEAKS: Final[dict[str, Callable[[CanaryApplication], None]]] = {
     "Cambodian number: event": _publish_the_recipient,
     "text: message that is final, in its table": _keep_the_text,
     "text: attempts table": _keep_the_words_as_they_are,
+    "text: error of a look-up": _tell_the_text_in_an_error,
     "smspoh api_secret: headers to nomsa": _change_requests(headers={"X-Key": value("smspoh api_secret")}),
     "fingerprint key: body to nomsa": _change_requests(body=value("fingerprint key").encode()),
     "text: URL at nomsa": _change_requests(url=f"https://vendors.example.org/nomsa/?q={value('text')}"),
