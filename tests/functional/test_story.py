@@ -196,6 +196,25 @@ def traces_of(refused: Refused, output: str) -> list[str]:
     return [value for value in (*texts, *SECRETS) if value in output] + [number] * (number in without_separators)
 
 
+def test_story_tells_why_the_vendor_did_not_answer_a_look_up(echoing: Deployment) -> None:
+    """The vendor takes the message. Then an operator puts a wrong API key into the secret."""
+    echoing.invoke("send/nomsa")
+    broken = {"webhook_tokens": [TOKEN], **CREDENTIALS, "nomsa": {"api_key": "a-wrong-key"}}
+    secret = echoing.value("PROVIDER_SECRET_ARN")
+    echoing.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=json.dumps(broken))
+    for polls in (1, 2):
+        echoing.make_due("sample-nomsa")
+        echoing.call("follow_up", {})
+
+        story = json.loads(sampai(stack(echoing), "story", "sample-nomsa", "--json").stdout)
+
+        assert (story["status"], story["lookup_error"], story["lookup_errors"]) == (
+            "accepted",
+            "HTTP 401: UnreadableAnswerError",
+            polls,
+        )
+
+
 def test_batch_of_accepted_messages_writes_no_story(deployment: Deployment) -> None:
     deployment.invoke("send/batch-of-ten")
 
