@@ -20,7 +20,7 @@ BIN := .venv/bin
 DEV := .venv/.installed
 EMULATOR := .venv-emulator/.installed
 AUDIT := .venv-audit/.installed
-PIP_INSTALL := -m pip install -qq --no-deps --require-hashes --requirement
+PIP_INSTALL := -m local.pip_progress -m pip install --no-deps --require-hashes --progress-bar off --requirement
 
 .PHONY: help demo up down test test-covered test-uncovered check simulate fuzz mutants chaos outages rude iam bench cost scale audit docs site format hooks sizes deploy smoke webhooks erase consent sam-local lock release-notes clean
 
@@ -29,10 +29,10 @@ help: ## list the targets
 	@echo "  PYTHON=...          the interpreter to use, 3.11 to 3.13 (now: $(or $(PYTHON),none found))"
 	@echo "  SAMPAI_PORT=...     the port of the local AWS (now: $${SAMPAI_PORT:-4566})"
 
-demo: $(DEV) $(EMULATOR) ## send one message of every kind through the local stack and show each until its final status
+demo: ports $(DEV) $(EMULATOR) ## send one message of every kind through the local stack and show each until its final status
 	@$(BIN)/python -m local.demo
 
-up: $(DEV) $(EMULATOR) ## start the local AWS and the vendor simulators, deploy the stack, write .local/outputs.json
+up: ports $(DEV) $(EMULATOR) ## start the local AWS and the vendor simulators, deploy the stack, write .local/outputs.json
 	@$(BIN)/python -m local.stack up
 
 down: ## stop everything that `make up` started
@@ -182,6 +182,10 @@ clean: ## stop the local stack and remove everything that was built or installed
 
 python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 found. Install one or set its path: make PYTHON=/path/to/python3.13" >&2; exit 1; }
+
+# Before anything is installed: a port that is taken would stop the stack only after that.
+ports: | python
+	@$(PYTHON) -m local.ports
 
 $(DEV): requirements/dev.txt | python
 	@echo "Installing development tools into .venv (once) ..."

@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
                 return 2
     except StackError as error:
         print(error, file=sys.stderr)
-        return 1
+        return error.exit_status
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130

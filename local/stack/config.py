@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 from typing import Final
 
+from local import ports
+
 ROOT: Final = Path(__file__).resolve().parents[2]
-LOCAL: Final = ROOT / ".local"
+LOCAL: Final = ports.LOCAL
 OUTPUTS: Final = LOCAL / "outputs.json"
 ENV_VARS: Final = LOCAL / "env-vars.json"
 CONTAINER_ENV_VARS: Final = LOCAL / "container-env-vars.json"
@@ -13,9 +15,9 @@ CONTAINER_ENV_VARS: Final = LOCAL / "container-env-vars.json"
 
 STACK_NAME: Final = "sampai"
 REGION: Final = "ap-southeast-1"
-PORT: Final = int(os.environ.get("SAMPAI_PORT", "4566"))
-SIMULATOR_PORT: Final = int(os.environ.get("SAMPAI_SIMULATOR_PORT", str(PORT + 14)))
-DYNAMODB_PORT: Final = SIMULATOR_PORT + 1
+PORT: Final = ports.PORT
+SIMULATOR_PORT: Final = ports.SIMULATOR_PORT
+DYNAMODB_PORT: Final = ports.DYNAMODB_PORT
 RUDE: Final = os.environ.get("SAMPAI_RUDE") == "1"
 """Whether the vendor simulators answer as rudely as real servers."""
 ENDPOINT_URL: Final = f"http://127.0.0.1:{PORT}"
@@ -28,3 +30,11 @@ EMULATOR_PYTHON: Final = ROOT / ".venv-emulator" / "bin" / "python"
 
 class StackError(Exception):
     """The local stack cannot run a command. The text has the reason and a solution."""
+
+    exit_status = 1
+
+
+class PortTakenError(StackError):
+    """Another program listens on a port of the local stack."""
+
+    exit_status = 2

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
@@ -14,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from local.stack.config import LOCAL, ROOT, StackError
+from local import ports
+from local.stack.config import LOCAL, ROOT, PortTakenError, StackError
 
 START_SECONDS: Final = 60.0
 """Start of a server on a busy computer. On an idle one it takes about a second."""
@@ -169,15 +169,9 @@ def read_end(log: Path) -> str:
 
 
 def require_free(port: int) -> None:
-    """Raise StackError if a program listens on the port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise StackError(
-                f"Port {port} is taken by another program. Choose another port: SAMPAI_PORT={port + 200} make up"
-            ) from error
+    """Raise PortTakenError if a program listens on the port."""
+    if complaint := ports.complaint(port):
+        raise PortTakenError(complaint)
 
 
 def _command_of(pid: int) -> str:

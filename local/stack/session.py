@@ -21,7 +21,7 @@ def run_program(program: Callable[[], bool]) -> int:
         return 0 if program() else 1
     except StackError as error:
         print(error, file=sys.stderr)
-        return 1
+        return error.exit_status
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130
