@@ -1,7 +1,6 @@
 """The local stack: the local AWS with the unchanged template, and the vendor simulators."""
 
 import json
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ from local.stack.config import (
     SIMULATORS_URL,
     StackError,
 )
-from local.stack.processes import Server, require_free
+from local.stack.processes import Server, discard, require_free
 
 __all__ = ["StackError", "down", "up"]
 
@@ -84,11 +83,15 @@ def up(servers: Sequence[Server] = SERVERS) -> dict[str, Any]:
 
 def down() -> bool:
     """Stop the servers of `up`, delete their files except logs and build caches, and return whether any ran."""
-    stopped = [server.stop() for server in SERVERS]
+    running = [server for server in SERVERS if server.terminate()]
+    if running:
+        print("Stopping the local stack, up to 10 s ...", flush=True)
+    for server in SERVERS:
+        server.stop()
     for file in (OUTPUTS, ENV_VARS, CONTAINER_ENV_VARS):
         file.unlink(missing_ok=True)
-    shutil.rmtree(LOCAL / "build", ignore_errors=True)
-    return any(stopped)
+    discard(LOCAL / "build")
+    return bool(running)
 
 
 def _read_running_outputs() -> dict[str, Any]:
