@@ -5,8 +5,8 @@ The last two digits of a recipient select the behaviour of its vendor: docs/refe
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import Any, Final
@@ -76,6 +76,8 @@ class Case:
     """
 
     name: str
+    group: str = ""
+    """The title under which the screen shows the row."""
     vendor: str = ""
     request: str | Mapping[str, Any] = ""
     inbound: Mapping[str, str] | None = None
@@ -246,207 +248,229 @@ def _email(name: str, line: int, end: End, **content: Any) -> Case:
 
 
 _WROTE_STOP: Final = 40
-_FURTHER: Final = (
-    _magic("nomsa", "28", _DELIVERED),
-    _magic("smsnoc", "28", _DELIVERED),
-    _magic("smsnoc", "29", _DELIVERED),
-    _magic("smsnoc", "30", _UNDELIVERED),
-    _magic("smsnoc", "31", _DELIVERED),
-    _plain("with the demo label", "nomsa", 5, sender="nomsa-sms-demo"),
-    _email(
-        "27 e-mail with a file, read", 6, _READ, attachments=[{"file_name": "picture.png", "content_base64": _PICTURE}]
-    ),
-    _email("11 e-mail bounces", 7, _UNDELIVERED),
-    _email("16 e-mail, answer lost", 8, _DELIVERED),
-    _email("20 e-mail, throttled once", 9, _RETRIED),
-    _email("21 e-mail on the blacklist", 10, _BLACKLISTED),
-    _email("32 e-mail, complaint", 11, _DELIVERED),
-    *(_plain(f"in a list of numbers, {n}", "smsnoc", 10 + n, **_PROMOTIONAL, content=_SALE) for n in (1, 2, 3)),
-    _to_list("to a contact list", "smsnoc", 14, "6415907d0d310"),
-    *(_plain(f"in bulk, {n}", "smspoh", 10 + n, **_PROMOTIONAL) for n in (1, 2, 3)),
-    _plain("encrypted at the vendor", "smspoh", 14, provider_options={"smspoh": {"encrypt": True}}),
-    _plain("as unicode", "smspoh", 15, provider_options={"smspoh": {"unicode": True}}),
-    _plain("as a test", "smspoh", 16, provider_options={"smspoh": {"test": True}}),
-    _plain("abroad", "smspoh", 17, provider="smspoh", recipient="+66812345710"),
-    _to_list("to a group", "nusasms", 14, "Example10"),
-    _magic("nusasms", "27", _READ, line=15, **_WHATSAPP),
-    _magic("nusasms", "12", _SILENT, line=16, **_WHATSAPP),
-    _plain(
-        "picture by URL, whatsapp",
-        "nusasms",
-        17,
-        content=_media(17, media_url="https://files.example/picture.png"),
-        **_WHATSAPP,
-    ),
-    _plain(
-        "picture in request, whatsapp",
-        "nusasms",
-        18,
-        content=_media(18, media_base64=_PICTURE, file_name="picture.png"),
-        **_WHATSAPP,
-    ),
-    _magic(
-        "nusasms",
-        "27",
-        _READ,
-        line=19,
-        content=_template(19, ONE_PARAMETER.template_id, "code"),
-        **_OFFICIAL,
-    ),
-    _plain(
-        "template with a document",
-        "nusasms",
-        20,
-        content=_template(
-            20,
-            DOCUMENT.template_id,
-            "name",
-            "number",
-            header={"format": "DOCUMENT", "params": [{"key": "url", "value": "https://files.example/invoice.pdf"}]},
-            buttons=[{"index": "0", "type": "url", "value": "/invoices/4711"}],
-        ),
-        **_OFFICIAL,
-    ),
-    _refused(
-        "template not approved",
-        "nusasms",
-        21,
-        "checked before sending",
-        "template_rejected",
-        content=_template(21, PENDING.template_id, "name"),
-        **_OFFICIAL,
-    ),
-    _inbound("an SMS comes in", "sms-inbox", 22, "When does the bank open?"),
-    _inbound("a WhatsApp message comes in", "whatsapp-inbox", 23, "And on Sundays?"),
-    _inbound("a conversation is opened", "whatsapp-official-inbox", 24, "Hello, is anybody there?", room_id=_ROOM),
-    _inbound(
-        "a conversation of two days ago",
-        "whatsapp-official-inbox",
-        25,
-        "Hello from before",
-        room_id=_OLD_ROOM,
-        date=_TWO_DAYS_AGO,
-    ),
-    _inbound("STOP comes in", "sms-inbox", _WROTE_STOP, "Stop!"),
-    _in_conversation("reply", 26, _ROOM),
-    _in_conversation(
-        "reply with a file", 27, _ROOM, content=_media(27, media_base64=_PICTURE, file_name="picture.png")
-    ),
-    _in_conversation(
-        "reply with an address", 28, _ROOM, content=_media(28, media_url="https://files.example/song.mp3")
-    ),
-    _in_conversation(
-        "reply after 24 hours",
-        29,
-        _OLD_ROOM,
-        End(status="failed", why="the window is closed", reason="window_closed", attempts=0, acceptances=0),
-    ),
-    _in_conversation(
-        "reply, else a template",
-        30,
-        _OLD_ROOM,
-        provider_options={"nusasms": {"template": _FALLBACK}},
-        words=_FALLBACK["parameters"]["body"][0],
-    ),
-    Case(
-        name="promotion after STOP",
-        vendor="nusasms",
-        request=_request("nusasms", "10", _WROTE_STOP, **_PROMOTIONAL),
-        end=End(status="failed", why="the phone wrote STOP", reason="opted_out", attempts=0, acceptances=0),
-        moment=Moment.HEARD,
-    ),
-    Case(
-        name="one-time password after STOP",
-        vendor="nusasms",
-        request=_request("nusasms", "10", _WROTE_STOP, message_id="demo-nusasms-otp-after-stop", **_OTP),
-        end=_DELIVERED,
-        moment=Moment.HEARD,
-    ),
-)
 
-CASES: Final = (
-    Case(name="10 delivered", vendor="nomsa", request=_FOR_ALL, end=_DELIVERED),
-    _magic("nomsa", "11", _UNDELIVERED),
-    _magic("nomsa", "15", _DELIVERED),
-    _magic("nomsa", "19", _NOTHING_TAKEN),
-    _magic("nomsa", "20", _RETRIED),
-    _magic("nomsa", "22", _DELIVERED),
-    _magic("smsnoc", "10", _DELIVERED),
-    _magic("smsnoc", "11", _UNDELIVERED),
-    _magic("smsnoc", "12", _SILENT),
-    _magic("smsnoc", "16", _DELIVERED),
-    _magic("smsnoc", "21", _BAD_NUMBER),
-    _magic("smsnoc", "23", _NOTHING_TAKEN),
-    _magic("smsnoc", "24", _NO_CREDIT, Moment.LAST, expires_at=_SOON),
-    _magic("philsms", "10", _DELIVERED),
-    _magic("philsms", "11", _UNDELIVERED),
-    _magic("smspoh", "10", _DELIVERED),
-    _magic("smspoh", "11", _UNDELIVERED),
-    _magic("smspoh", "13", _DELIVERED),
-    _magic("smspoh", "17", _NOTHING_TAKEN),
-    _magic("smspoh", "18", _DELIVERED),
-    _magic("smspoh", "25", _DELIVERED),
-    _magic("nusasms", "10", _DELIVERED),
-    _magic("nusasms", "11", _UNDELIVERED),
-    _magic("nusasms", "14", _DELIVERED),
-    _magic("nusasms", "16", _NO_MEANS),
-    _magic("nusasms", "24", _NO_CREDIT, Moment.LAST, expires_at=_SOON),
-    _magic("nusasms", "26", _DELIVERED),
-    Case(
-        name="one-time password, urgent",
-        vendor="nusasms",
-        request=_request("nusasms", "10", 2, category="otp", content={"type": "text", "text": "Your code is 4711"}),
-        queue=URGENT,
-        end=_DELIVERED,
+GROUPS: Final[Mapping[str, Sequence[Case]]] = {
+    "Delivered": (
+        Case(name="10 delivered", vendor="nomsa", request=_FOR_ALL, end=_DELIVERED),
+        _magic("smsnoc", "10", _DELIVERED),
+        _magic("philsms", "10", _DELIVERED),
+        _magic("smspoh", "10", _DELIVERED),
+        _magic("nusasms", "10", _DELIVERED),
+        _magic("smspoh", "13", _DELIVERED),
+        _magic("nusasms", "14", _DELIVERED),
+        _magic("nusasms", "26", _DELIVERED),
+        _magic("nomsa", "28", _DELIVERED),
+        _magic("smsnoc", "28", _DELIVERED),
+        _magic("smsnoc", "31", _DELIVERED),
+        Case(
+            name="one-time password, urgent",
+            vendor="nusasms",
+            request=_request("nusasms", "10", 2, category="otp", content={"type": "text", "text": "Your code is 4711"}),
+            queue=URGENT,
+            end=_DELIVERED,
+        ),
+        Case(
+            name="scheduled",
+            vendor="smspoh",
+            request=_request("smspoh", "10", 3, send_at=timedelta(seconds=25)),
+            end=_DELIVERED,
+        ),
+        _plain("with the demo label", "nomsa", 5, sender="nomsa-sms-demo"),
+        _plain("encrypted at the vendor", "smspoh", 14, provider_options={"smspoh": {"encrypt": True}}),
+        _plain("as unicode", "smspoh", 15, provider_options={"smspoh": {"unicode": True}}),
+        _plain("as a test", "smspoh", 16, provider_options={"smspoh": {"test": True}}),
+        _plain("abroad", "smspoh", 17, provider="smspoh", recipient="+66812345710"),
     ),
-    Case(name="requested five times", vendor="smspoh", request=_request("smspoh", "10", 2), times=5, end=_DELIVERED),
-    Case(
-        name="another text, same id",
-        vendor="nomsa",
-        request=_FOR_ALL | {"content": {"type": "text", "text": "Other words"}},
-        moment=Moment.KNOWN,
-        end=End(status=REJECTED, why="the first one is kept", reason="id_conflict", attempts=0, acceptances=0),
+    "Many at once": (
+        *(_plain(f"in a list of numbers, {n}", "smsnoc", 10 + n, **_PROMOTIONAL, content=_SALE) for n in (1, 2, 3)),
+        *(_plain(f"in bulk, {n}", "smspoh", 10 + n, **_PROMOTIONAL) for n in (1, 2, 3)),
+        _to_list("to a contact list", "smsnoc", 14, "6415907d0d310"),
+        _to_list("to a group", "nusasms", 14, "Example10"),
     ),
-    Case(
-        name="scheduled",
-        vendor="smspoh",
-        request=_request("smspoh", "10", 3, send_at=timedelta(seconds=25)),
-        end=_DELIVERED,
+    "WhatsApp": (
+        _magic("nusasms", "27", _READ, line=15, **_WHATSAPP),
+        _magic("nusasms", "12", _SILENT, line=16, **_WHATSAPP),
+        _plain(
+            "picture by URL, whatsapp",
+            "nusasms",
+            17,
+            content=_media(17, media_url="https://files.example/picture.png"),
+            **_WHATSAPP,
+        ),
+        _plain(
+            "picture in request, whatsapp",
+            "nusasms",
+            18,
+            content=_media(18, media_base64=_PICTURE, file_name="picture.png"),
+            **_WHATSAPP,
+        ),
+        _magic(
+            "nusasms",
+            "27",
+            _READ,
+            line=19,
+            content=_template(19, ONE_PARAMETER.template_id, "code"),
+            **_OFFICIAL,
+        ),
+        _plain(
+            "template with a document",
+            "nusasms",
+            20,
+            content=_template(
+                20,
+                DOCUMENT.template_id,
+                "name",
+                "number",
+                header={"format": "DOCUMENT", "params": [{"key": "url", "value": "https://files.example/invoice.pdf"}]},
+                buttons=[{"index": "0", "type": "url", "value": "/invoices/4711"}],
+            ),
+            **_OFFICIAL,
+        ),
+        _refused(
+            "template not approved",
+            "nusasms",
+            21,
+            "checked before sending",
+            "template_rejected",
+            content=_template(21, PENDING.template_id, "name"),
+            **_OFFICIAL,
+        ),
     ),
-    Case(
-        name="scheduled, then canceled",
-        vendor="nomsa",
-        request=_CANCELED,
-        then={"cancel": _CANCELED["message_id"]},
-        end=End(status="canceled", why="its caller canceled it", attempts=0, acceptances=0),
+    "E-mail": (
+        _email(
+            "27 e-mail with a file, read",
+            6,
+            _READ,
+            attachments=[{"file_name": "picture.png", "content_base64": _PICTURE}],
+        ),
+        _email("11 e-mail bounces", 7, _UNDELIVERED),
+        _email("16 e-mail, answer lost", 8, _DELIVERED),
+        _email("20 e-mail, throttled once", 9, _RETRIED),
+        _email("21 e-mail on the blacklist", 10, _BLACKLISTED),
+        _email("32 e-mail, complaint", 11, _DELIVERED),
     ),
-    _refused("expired", "smsnoc", 2, "too late to be sent", "expired", expires_at=timedelta(minutes=-1)),
-    _refused(
-        "161 characters",
-        "nusasms",
-        3,
-        "the limit is 160",
-        "too_long",
-        content={"type": "text", "text": "x" * 161},
+    "From phones, and replies": (
+        _inbound("an SMS comes in", "sms-inbox", 22, "When does the bank open?"),
+        _inbound("a WhatsApp message comes in", "whatsapp-inbox", 23, "And on Sundays?"),
+        _inbound("a conversation is opened", "whatsapp-official-inbox", 24, "Hello, is anybody there?", room_id=_ROOM),
+        _inbound(
+            "a conversation of two days ago",
+            "whatsapp-official-inbox",
+            25,
+            "Hello from before",
+            room_id=_OLD_ROOM,
+            date=_TWO_DAYS_AGO,
+        ),
+        _inbound("STOP comes in", "sms-inbox", _WROTE_STOP, "Stop!"),
+        _in_conversation("reply", 26, _ROOM),
+        _in_conversation(
+            "reply with a file", 27, _ROOM, content=_media(27, media_base64=_PICTURE, file_name="picture.png")
+        ),
+        _in_conversation(
+            "reply with an address", 28, _ROOM, content=_media(28, media_url="https://files.example/song.mp3")
+        ),
+        _in_conversation(
+            "reply after 24 hours",
+            29,
+            _OLD_ROOM,
+            End(status="failed", why="the window is closed", reason="window_closed", attempts=0, acceptances=0),
+        ),
+        _in_conversation(
+            "reply, else a template",
+            30,
+            _OLD_ROOM,
+            provider_options={"nusasms": {"template": _FALLBACK}},
+            words=_FALLBACK["parameters"]["body"][0],
+        ),
+        Case(
+            name="promotion after STOP",
+            vendor="nusasms",
+            request=_request("nusasms", "10", _WROTE_STOP, **_PROMOTIONAL),
+            end=End(status="failed", why="the phone wrote STOP", reason="opted_out", attempts=0, acceptances=0),
+            moment=Moment.HEARD,
+        ),
+        Case(
+            name="one-time password after STOP",
+            vendor="nusasms",
+            request=_request("nusasms", "10", _WROTE_STOP, message_id="demo-nusasms-otp-after-stop", **_OTP),
+            end=_DELIVERED,
+            moment=Moment.HEARD,
+        ),
     ),
-    _refused("to Thailand", "", 3, "there is no route", "unroutable", recipient="+66812345610"),
-    _refused(
-        "two numbers in one",
-        "",
-        4,
-        "one number, one message",
-        "invalid_request",
-        "recipient: ",
-        recipient="+85591230510,+85591230610",
+    "Not delivered, or later": (
+        _magic("nomsa", "11", _UNDELIVERED),
+        _magic("smsnoc", "11", _UNDELIVERED),
+        _magic("philsms", "11", _UNDELIVERED),
+        _magic("smspoh", "11", _UNDELIVERED),
+        _magic("nusasms", "11", _UNDELIVERED),
+        _magic("smsnoc", "12", _SILENT),
+        _magic("nomsa", "20", _RETRIED),
+        _magic("smsnoc", "21", _BAD_NUMBER),
+        _magic("smsnoc", "24", _NO_CREDIT, Moment.LAST, expires_at=_SOON),
+        _magic("nusasms", "24", _NO_CREDIT, Moment.LAST, expires_at=_SOON),
+        _magic("smsnoc", "30", _UNDELIVERED),
     ),
-    Case(
-        name="not JSON",
-        request="To +85591230710: this is not JSON",
-        end=End(status="failed", why="the body is unreadable", reason="invalid_request", attempts=0, acceptances=0),
+    "Unknown outcome": (
+        _magic("nomsa", "15", _DELIVERED),
+        _magic("smsnoc", "16", _DELIVERED),
+        _magic("nusasms", "16", _NO_MEANS),
+        _magic("smspoh", "17", _NOTHING_TAKEN),
+        _magic("smspoh", "18", _DELIVERED),
+        _magic("nomsa", "19", _NOTHING_TAKEN),
+        _magic("nomsa", "22", _DELIVERED),
+        _magic("smsnoc", "23", _NOTHING_TAKEN),
+        _magic("smspoh", "25", _DELIVERED),
+        _magic("smsnoc", "29", _DELIVERED),
     ),
-    *_FURTHER,
-)
-"""The rows of the demo, in the order in which they are shown."""
+    "Repeated and canceled": (
+        Case(
+            name="requested five times", vendor="smspoh", request=_request("smspoh", "10", 2), times=5, end=_DELIVERED
+        ),
+        Case(
+            name="another text, same id",
+            vendor="nomsa",
+            request=_FOR_ALL | {"content": {"type": "text", "text": "Other words"}},
+            moment=Moment.KNOWN,
+            end=End(status=REJECTED, why="the first one is kept", reason="id_conflict", attempts=0, acceptances=0),
+        ),
+        Case(
+            name="scheduled, then canceled",
+            vendor="nomsa",
+            request=_CANCELED,
+            then={"cancel": _CANCELED["message_id"]},
+            end=End(status="canceled", why="its caller canceled it", attempts=0, acceptances=0),
+        ),
+    ),
+    "Wrong requests": (
+        _refused("expired", "smsnoc", 2, "too late to be sent", "expired", expires_at=timedelta(minutes=-1)),
+        _refused(
+            "161 characters",
+            "nusasms",
+            3,
+            "the limit is 160",
+            "too_long",
+            content={"type": "text", "text": "x" * 161},
+        ),
+        _refused("to Thailand", "", 3, "there is no route", "unroutable", recipient="+66812345610"),
+        _refused(
+            "two numbers in one",
+            "",
+            4,
+            "one number, one message",
+            "invalid_request",
+            "recipient: ",
+            recipient="+85591230510,+85591230610",
+        ),
+        Case(
+            name="not JSON",
+            request="To +85591230710: this is not JSON",
+            end=End(status="failed", why="the body is unreadable", reason="invalid_request", attempts=0, acceptances=0),
+        ),
+    ),
+}
+"""The rows of the demo by the title under which they are shown."""
+
+CASES: Final = tuple(replace(case, group=title) for title, cases in GROUPS.items() for case in cases)
 
 OPERATIONS: Final = {
     "nomsa": ("send", "list", "get", "email", "email_list", "email_get"),

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
 from local.demo import screen
 from local.demo.caller import Caller
@@ -32,7 +33,8 @@ HORIZON_SECONDS: Final = 40.0
 
 STALL_SECONDS: Final = 300.0
 """Time without news after which the demo gives up. The records of a worker that ran out of time come back after three
-minutes, and a lost wake-up costs two; then comes the follow-up, which runs every minute."""
+minutes, and a lost wake-up costs two; then comes the follow-up, which runs every minute. A slow computer gets more."""
+MAX_STALL_FACTOR: Final = 2.0
 
 MAX_SECONDS: Final = 1800.0
 """Limit for messages that never stop moving."""
@@ -49,6 +51,8 @@ SHARE_SECONDS: Final = 0.2
 """Processor time to measure the share of a core that a program gets."""
 BUSY: Final = 1.5
 """Slowness from which a computer counts as busy."""
+QUIET_SECONDS: Final = 10.0
+"""Time without news after which the stack only waits. Then a small share of the cores is due to other programs."""
 
 TICK_SECONDS: Final = 0.25
 HEARTBEAT_SECONDS: Final = 15.0
@@ -99,7 +103,8 @@ class Demo:
         self._acceptances: Counter[Acceptance] = Counter()
         self._spoke_at = 0.0
         self._moved_at = 0.0
-        self._is_busy = False
+        self._slowness = 1.0
+        self._measured_at = 0.0
         self._has_short_horizon = False
 
     @property
@@ -109,24 +114,35 @@ class Demo:
     def run(self) -> bool:
         """Send all rows and wait for their ends, as long as there is news. Return whether all ended as expected."""
         self._caller.change_settings(FIRST_SETTINGS)
-        slowness = slowness_of(self._caller.check_accounts(), self._share())
-        self._is_busy = slowness >= BUSY
+        self._slowness = slowness_of(self._caller.check_accounts(), self._share())
         if self._is_busy:
             self._console.print(
-                f"This computer is busy and works {slowness:.1f} times slower. So the demo takes longer."
+                f"This computer is busy and works {self._slowness:.1f} times slower. So the demo takes longer."
             )
-        self._moved_at = self._seconds
+        self._moved_at = self._measured_at = self._seconds
         with self._open_screen() as show:
             while not self._watch.is_over and not self._is_stalled:
                 self._put_due_requests()
                 self._shorten_horizon()
                 show(self._receive_news())
+                self._measure_when_quiet()
                 self._sleep(TICK_SECONDS)
         return self._conclude()
 
     @property
+    def _is_busy(self) -> bool:
+        return self._slowness >= BUSY
+
+    @property
     def _is_stalled(self) -> bool:
-        return self._seconds - self._moved_at > STALL_SECONDS or self._seconds > MAX_SECONDS
+        stall_seconds = STALL_SECONDS * min(self._slowness, MAX_STALL_FACTOR)
+        return self._seconds - self._moved_at > stall_seconds or self._seconds > MAX_SECONDS
+
+    def _measure_when_quiet(self) -> None:
+        """Measure from time to time: the computer may become busy after the start, and be idle again at the end."""
+        if self._seconds - max(self._moved_at, self._measured_at) > QUIET_SECONDS:
+            self._slowness = max(self._slowness, slowness_of(0.0, self._share()))
+            self._measured_at = self._seconds
 
     def _shorten_horizon(self) -> None:
         """Shorten the report horizon once. A busy computer may still need several polls for a report by then."""
@@ -164,33 +180,42 @@ class Demo:
         self._receive_news()
         stored = self._caller.statuses({track.message_id for track in self._watch.tracks if track.message_id})
         calls = self._caller.calls()
-        is_busy = self._is_busy or slowness_of(0.0, self._share()) >= BUSY
-        optional = TIMED_OPERATIONS | BATCHED_OPERATIONS if is_busy else TIMED_OPERATIONS
-        verdict = self._watch.verdict(self._acceptances, stored, calls, optional=optional, is_busy=is_busy)
+        self._slowness = max(self._slowness, slowness_of(0.0, self._share()))
+        optional = TIMED_OPERATIONS | BATCHED_OPERATIONS if self._is_busy else TIMED_OPERATIONS
+        verdict = self._watch.verdict(self._acceptances, stored, calls, optional=optional, is_busy=self._is_busy)
         width = self._console.width
         self._console.print(screen.conclusion(self._watch, self._acceptances, calls, verdict, width))
         if self._picture:
             drawing = screen.picture(self._watch, self._acceptances, verdict)
             self._picture.write_text(drawing, encoding="utf-8")
-        return not verdict
+        return verdict.is_good
 
     @contextmanager
     def _open_screen(self) -> Iterator[Show]:
-        """Yield a function that shows news: it redraws the screen, or prints one line per event without a terminal."""
+        """Yield a function that shows news: it redraws the screen, or prints lines if there is no terminal."""
         if not self._console.is_terminal:
+            self._console.print(screen.header())
+            self._console.print(self._progress(), soft_wrap=True)
             yield self._print
             return
         with Live(console=self._console, auto_refresh=False, transient=True) as drawn:
 
             def draw(_: list[tuple[Track, News]]) -> None:
-                drawn.update(screen.live(self._watch, self._acceptances, self._seconds, self._console), refresh=True)
+                whole = screen.live(self._watch, self._acceptances, self._seconds, self._console, is_busy=self._is_busy)
+                drawn.update(whole, refresh=True)
 
             yield draw
 
+    def _progress(self) -> str:
+        return screen.progress(self._watch, self._seconds, is_busy=self._is_busy)
+
     def _print(self, heard: list[tuple[Track, News]]) -> None:
-        lines = [screen.line(track, news) for track, news in heard]
+        ended = list({id(track): track for track, _ in heard if track.has_ended}.values())
+        total = len(self._watch.tracks)
+        places = range(self._watch.ended - len(ended) + 1, total + 1)
+        lines = [screen.line(track, self._acceptances, f"{n}/{total}") for n, track in zip(places, ended, strict=False)]
         if not lines and self._seconds - self._spoke_at > HEARTBEAT_SECONDS:
-            lines = [screen.waiting(self._watch, self._seconds)]
+            lines = [Text(f"{self._progress()}: ").append_text(screen.waiting(self._watch, self._seconds))]
         for line in lines:
             self._console.print(line, soft_wrap=True)
             self._spoke_at = self._seconds

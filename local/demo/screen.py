@@ -3,15 +3,17 @@
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from local.demo.messages import OPERATIONS, Acceptance
-from local.demo.watch import News, Track, Watch, called, objections
+from local.demo.watch import News, Track, Verdict, Watch, called, objections
 
 WIDE: Final = 110
 """Minimum width, in columns, at which the explanations get a column of their own."""
@@ -26,7 +28,11 @@ PICTURE_WIDTH: Final = 120
 SURPLUS: Final = re.compile(r"@font-face \{.*?\}\s*|[ \t]+$", re.DOTALL | re.MULTILINE)
 """The web fonts of an SVG by rich, and white space at the end of its lines."""
 
+BAR_WIDTH: Final = 20
 FOLLOW_UP_SECONDS: Final = 60
+USUAL_SECONDS: Final = 190
+"""Time that the slowest message takes on an idle computer: without any report it ends at the report horizon."""
+
 DIM: Final = "dim"
 STYLES: Final[Mapping[str, str]] = {
     "scheduled": DIM,
@@ -44,18 +50,40 @@ STYLES: Final[Mapping[str, str]] = {
     "read": "green",
     "received": "green",
 }
-LEGEND: Final = "took 1/2: taken once, by a vendor that was asked twice. s: seconds from the queue to the last news."
+LEGEND: Final = (
+    "✓ ended as it should   ✗ did not   · has not ended\n"
+    "10, 11, …: the last digits of the number. They select the outcome.\n"
+    "took 1/2: taken once, asked twice. s: seconds from the queue to the last news."
+)
 
 
-def live(watch: Watch, acceptances: Mapping[Acceptance, int], seconds: float, console: Console) -> RenderableType:
-    """Return the screen while the demo runs: all rows, or only the unfinished ones if the screen is too small."""
-    ended = [track for track in watch.tracks if track.has_ended]
-    head = Text(f"{len(ended)} of {len(watch.tracks)} have ended, after {seconds:.0f} s", style="bold")
-    head.append("\n").append_text(waiting(watch, seconds)).append("\n")
+def header() -> RenderableType:
+    """Return the lines above the messages, for the whole run."""
+    return Text(LEGEND, style=DIM)
+
+
+def live(
+    watch: Watch, acceptances: Mapping[Acceptance, int], seconds: float, console: Console, *, is_busy: bool = False
+) -> RenderableType:
+    """Return the screen while the demo runs. If it is too small for all rows, those that have ended go first."""
+    bar = Table.grid(padding=(0, 1, 0, 0))
+    bar.add_row(
+        ProgressBar(total=len(watch.tracks), completed=watch.ended, width=BAR_WIDTH),
+        Text(progress(watch, seconds, is_busy=is_busy), style="bold"),
+    )
+    head = Group(header(), bar, waiting(watch, seconds), "")
     whole = Group(head, table(watch.tracks, acceptances, console.width))
-    if len(console.render_lines(whole, pad=False)) < console.height:
-        return whole
-    return Group(head, table([track for track in watch.tracks if not track.has_ended], acceptances, console.width))
+    unfinished = Group(head, table(watch.tracks, acceptances, console.width, shows=lambda track: not track.has_ended))
+    for screen in (whole, unfinished):
+        if len(console.render_lines(screen, pad=False)) < console.height:
+            return screen
+    return Group(head, table(watch.tracks, acceptances, console.width, shows=lambda _: False))
+
+
+def progress(watch: Watch, seconds: float, *, is_busy: bool = False) -> str:
+    """Return how many messages have ended, and when the last one usually does."""
+    usual = f"{USUAL_SECONDS} s, longer on this busy computer" if is_busy else f"{USUAL_SECONDS} s"
+    return f"{watch.ended} of {len(watch.tracks)} ended after {seconds:.0f} s; the slowest usually needs {usual}"
 
 
 def waiting(watch: Watch, seconds: float) -> Text:
@@ -73,8 +101,14 @@ def waiting(watch: Watch, seconds: float) -> Text:
     return Text("; ".join(parts), style=DIM)
 
 
-def table(tracks: Iterable[Track], acceptances: Mapping[Acceptance, int], width: int) -> Table:
-    """Return the table of rows."""
+def table(
+    tracks: Iterable[Track],
+    acceptances: Mapping[Acceptance, int],
+    width: int,
+    *,
+    shows: Callable[[Track], bool] = lambda _: True,
+) -> Table:
+    """Return the table: each group with its sums, and those of its rows that `shows` selects."""
     is_wide = width >= WIDE
     shown = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", expand=True)
     shown.add_column("", width=1)
@@ -86,20 +120,20 @@ def table(tracks: Iterable[Track], acceptances: Mapping[Acceptance, int], width:
     shown.add_column("s", justify="right", width=3)
     if is_wide:
         shown.add_column("as it should:", width=WHY_WIDTH)
-    for track in tracks:
-        taken = track.case.taken(acceptances)
-        shown.add_row(*(_wide_cells(track, taken) if is_wide else _cells(track, taken)))
+    for title, members in groupby(tracks, key=lambda track: track.case.group):
+        group = list(members)
+        shown.add_row(*_heading(title, group, acceptances))
+        for track in filter(shows, group):
+            taken = track.case.taken(acceptances)
+            shown.add_row(*(_wide_cells(track, taken) if is_wide else _cells(track, taken)))
     return shown
 
 
-def line(track: Track, news: News) -> Text:
-    """Return the line for one piece of news, for an output that cannot be redrawn."""
-    return Text.assemble(
-        (f"{news.seconds:5.1f} s  ", DIM),
-        f"{track.case.vendor or '–':8}{track.case.name:32}",
-        (news.status, STYLES.get(news.status, "red")),
-        (f", by {news.source}", DIM),
-    )
+def line(track: Track, acceptances: Mapping[Acceptance, int], place: str) -> Text:
+    """Return the line for a row that has ended, for an output that cannot be redrawn. `place` is like 12/80."""
+    taken = track.case.taken(acceptances)
+    mark, name, vendor, path, source, took, seconds = (text.plain for text in _row(track, taken))
+    return Text(f"{place:>7} {mark} {vendor:7} {name:{NAME_WIDTH}} {path}, by {source}, {seconds} s, took {took}")
 
 
 def operations(calls: Mapping[str, Mapping[str, int]]) -> Table:
@@ -119,7 +153,7 @@ def conclusion(
     watch: Watch,
     acceptances: Mapping[Acceptance, int],
     calls: Mapping[str, Mapping[str, int]],
-    verdict: Sequence[str],
+    verdict: Verdict,
     width: int,
 ) -> RenderableType:
     """Return the last screen: messages and operations, the sums, and the verdict."""
@@ -127,20 +161,22 @@ def conclusion(
     return Group(rows, Text(), operations(calls), Text(), summary(watch, acceptances, verdict))
 
 
-def summary(watch: Watch, acceptances: Mapping[Acceptance, int], verdict: Sequence[str]) -> RenderableType:
+def summary(watch: Watch, acceptances: Mapping[Acceptance, int], verdict: Verdict) -> RenderableType:
     """Return the end of the last screen: the sums and the verdict."""
     lines = [Text(LEGEND, style=DIM), Text(_sums(watch, acceptances))]
-    if verdict:
+    if verdict.wrong:
         lines += [
             Text("Not as it should be:", style="bold red"),
-            *(Text(f"  {wrong}", style="red") for wrong in verdict),
+            *(Text(f"  {wrong}", style="red") for wrong in verdict.wrong),
         ]
-    else:
+    if verdict.excuse:
+        lines.append(Text(verdict.excuse, style="bold yellow"))
+    if verdict.is_good:
         lines.append(Text("Every message ended as it should, and none was taken twice.", style="bold green"))
     return Group(*lines)
 
 
-def picture(watch: Watch, acceptances: Mapping[Acceptance, int], verdict: Sequence[str]) -> str:
+def picture(watch: Watch, acceptances: Mapping[Acceptance, int], verdict: Verdict) -> str:
     """Return the last screen without the operations as an SVG, for the README.
 
     The SVG loads nothing: rich names web fonts, and a page must not fetch them. The viewer's monospace font is used.
@@ -166,6 +202,13 @@ def _sums(watch: Watch, acceptances: Mapping[Acceptance, int]) -> str:
         f"the last word: {', '.join(f'{count} by {source}' for source, count in by.most_common())}\n"
         f"the slowest: {slowest.case.vendor} {slowest.case.name}, {slowest.seconds or 0:.0f} s\n"
     )
+
+
+def _heading(title: str, group: Sequence[Track], acceptances: Mapping[Acceptance, int]) -> list[Text]:
+    marks = [_mark(track, track.case.taken(acceptances)) for track in group]
+    worst = min(marks, key=lambda mark: "✗·✓".index(mark.plain))
+    ended = sum(track.has_ended for track in group)
+    return [worst, Text(f"{title} {ended}/{len(group)}", style="bold")]
 
 
 def _wide_cells(track: Track, acceptances: int) -> list[Text]:

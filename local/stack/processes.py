@@ -114,7 +114,10 @@ class Server:
 
 
 def discard(folder: Path) -> None:
-    """Delete a folder, if it exists, in the background: the emulator unpacks thousands of files, and a slow disk needs ten seconds."""
+    """Delete a folder, if it exists, in the background.
+
+    The emulator unpacks thousands of files there, and a slow disk needs ten seconds to delete them.
+    """
     if not folder.exists():
         return
     TRASH.mkdir(exist_ok=True)

@@ -1,6 +1,7 @@
 """Each command of the tool on the local stack, as a person sees it."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,9 @@ from uuid import uuid4
 import pytest
 from typer.testing import Result
 
+from local.stack.config import ROOT
 from sampai_cli.stack import find_stack
+from tests.contract.test_commands_of_pages import calls_of_the_tool
 from tests.e2e.conftest import Stack, client, wait_until
 from tests.harness.cli import sampai
 
@@ -44,6 +47,18 @@ def test_send_follows_the_events_of_a_message(local_stack: Stack, delivered: tup
     assert [line for line in lines if not line.startswith(f"{request['message_id']} #")] == []
     assert (lines[0].split()[2], lines[-1].split()[2]) == ("sending", "delivered")
     assert len(local_stack.ledger(request)) == 1
+
+
+def test_first_commands_of_the_tutorial_print_what_the_page_says(local_stack: Stack) -> None:
+    page = (ROOT / "docs" / "tutorial" / "first-message.md").read_text(encoding="utf-8")
+    send, story = list(calls_of_the_tool(page))[:2]
+    events = re.compile(r"^\d{4}-\S+Z  (first-1) #\d+ (.+)$", re.MULTILINE)
+
+    shown, told = run(*send).stdout, run(*story).stdout
+
+    first, *_, last = events.findall(page)
+    assert [events.findall(shown)[place] for place in (0, -1)] == [first, last] != [first, first]
+    assert "delivered by webhook" in told
 
 
 def test_story_shows_the_message_without_its_number_and_text(delivered: tuple[dict[str, Any], Result]) -> None:
