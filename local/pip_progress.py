@@ -23,7 +23,7 @@ TAIL: Final = 20
 
 _FILE: Final = re.compile(
     r"\s*(?:Downloading (?P<name>\S+(?<!\.metadata)) \((?P<size>[\d.]+) (?P<unit>\w+)\)"
-    r"|Using cached \S+(?<!\.metadata) |Processing )"
+    r"|Using cached \S+(?<!\.metadata) |Processing |Requirement already satisfied)"
 )
 """A package that pip has, or downloads now. Newer releases also fetch its metadata alone."""
 
@@ -49,7 +49,7 @@ def progress(lines: Iterable[str], *, packages: int, clock: Callable[[], float] 
     for line in lines:
         packages -= line.startswith("Ignoring ")  # one for another platform
         if line.startswith("Installing collected packages"):
-            yield f"{fetched} of {packages} packages, {megabytes:.0f} MB downloaded; now unpacking, up to a minute ..."
+            yield f"{fetched} of {packages} packages, {megabytes:.0f} MB downloaded; now unpacking, about a minute ..."
         elif line.startswith("Successfully installed"):
             yield f"installed after {clock() - began:.0f} s"
         elif file := _FILE.match(line):

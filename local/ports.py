@@ -17,6 +17,7 @@ LISTENS: Final = "0A"
 STEP: Final = 200
 """Distance between the ports of two stacks."""
 LAST: Final = 65535
+DEFAULT: Final = 4566
 
 
 def _read_port(name: str, default: int) -> int:
@@ -27,7 +28,7 @@ def _read_port(name: str, default: int) -> int:
     return int(value)
 
 
-PORT: Final = _read_port("SAMPAI_PORT", 4566)
+PORT: Final = _read_port("SAMPAI_PORT", DEFAULT)
 SIMULATOR_PORT: Final = _read_port("SAMPAI_SIMULATOR_PORT", PORT + 14)
 DYNAMODB_PORT: Final = SIMULATOR_PORT + 1
 PORTS: Final = {"emulator": PORT, "simulators": SIMULATOR_PORT, "dynamodb": DYNAMODB_PORT}
@@ -35,25 +36,26 @@ PORTS: Final = {"emulator": PORT, "simulators": SIMULATOR_PORT, "dynamodb": DYNA
 
 
 def main() -> int:
-    """Print a line for each port that another program has. Return the exit status: 2 if there is one, else 0.
+    """Print the ports that other programs have, and a choice. Return the exit status: 2 if there is one, else 0.
 
     The ports of a stack of this folder that runs already are its own.
     """
-    complaints = [] if any(map(_is_running, PORTS)) else [c for port in PORTS.values() if (c := complaint(port))]
-    for line in complaints:
-        print(line, file=sys.stderr)
-    return 2 if complaints else 0
+    found = "" if any(map(_is_running, PORTS)) else complaint(*PORTS.values())
+    if found:
+        print(found, file=sys.stderr)
+    return 2 if found else 0
 
 
-def complaint(port: int) -> str:
-    """Return a sentence about the program that listens on a port, with a solution; empty if the port is free."""
-    if is_free(port):
+def complaint(*ports: int) -> str:
+    """Return a line for each port on which a program listens, and one with a solution; empty if all are free."""
+    taken = [f"Port {port} is taken by {_describe_holder(port)}." for port in ports if not is_free(port)]
+    if not taken:
         return ""
     other = free_port()
     choice = f"SAMPAI_PORT={other}"
     if "SAMPAI_SIMULATOR_PORT" in os.environ:
         choice += f" SAMPAI_SIMULATOR_PORT={other + 14}"
-    return f"Port {port} is taken by {_describe_holder(port)}. Choose other ports: export {choice}"
+    return "\n".join([*taken, f"Choose other ports: export {choice}"])
 
 
 def is_free(port: int) -> bool:
@@ -69,9 +71,8 @@ def is_free(port: int) -> bool:
 
 def free_port() -> int:
     """Return a value for SAMPAI_PORT with which all ports of a stack are free at present."""
-    offsets = (0, 14, 15)
-    candidates = range(PORT % STEP + 4400, LAST - 15, STEP)
-    return next(port for port in candidates if all(is_free(port + offset) for offset in offsets))
+    candidates = [*range(PORT + STEP, LAST - 15, STEP), *range(DEFAULT, LAST - 15, STEP)]
+    return next(port for port in candidates if all(is_free(port + offset) for offset in (0, 14, 15)))
 
 
 def _is_running(name: str) -> bool:

@@ -71,8 +71,7 @@ def up(servers: Sequence[Server] = SERVERS) -> dict[str, Any]:
     """
     if any(server.pid() for server in servers):
         return _read_running_outputs()
-    for server in servers:
-        require_free(server.port)
+    require_free(*(server.port for server in servers))
     LOCAL.mkdir(mode=0o700, exist_ok=True)
     try:
         return _start(servers)

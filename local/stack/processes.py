@@ -192,9 +192,9 @@ def read_end(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-15:])
 
 
-def require_free(port: int) -> None:
-    """Raise PortTakenError if a program listens on the port."""
-    if complaint := ports.complaint(port):
+def require_free(*numbers: int) -> None:
+    """Raise PortTakenError if a program listens on one of the ports."""
+    if complaint := ports.complaint(*numbers):
         raise PortTakenError(complaint)
 
 

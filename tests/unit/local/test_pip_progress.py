@@ -19,6 +19,7 @@ Downloading botocore-1.43.106-py3-none-any.whl (14.2 MB)
 Collecting h11==0.16.0 (from -r requirements/dev.txt (line 12))
   Using cached h11-0.16.0-py3-none-any.whl (37 kB)
 Processing /opt/wheels/six-1.17.0-py2.py3-none-any.whl (from -r requirements/dev.txt (line 14))
+Requirement already satisfied: setuptools==65.5.0 in ./.venv/lib (from -r requirements/dev.txt (line 16)) (65.5.0)
 Installing collected packages: six, h11, botocore, attrs
 Successfully installed attrs-26.1.0 botocore-1.43.106 h11-0.16.0 six-1.17.0
 """
@@ -33,20 +34,21 @@ def lines(seconds_per_line: float) -> list[str]:
             now += seconds_per_line
             yield line
 
-    return list(pip_progress.progress(output(), packages=5, clock=lambda: now))
+    return list(pip_progress.progress(output(), packages=6, clock=lambda: now))
 
 
-ENDS = ["4 of 4 packages, 15 MB downloaded; now unpacking, up to a minute ..."]
+ENDS = ["5 of 5 packages, 15 MB downloaded; now unpacking, about a minute ..."]
 
 
 def test_slow_installation_shows_packages_and_megabytes_and_each_large_file() -> None:
     assert lines(1.0) == [
-        "1 of 4 packages, 0 MB downloaded",
+        "1 of 5 packages, 0 MB downloaded",
         "downloading botocore-1.43.106-py3-none-any.whl, 14 MB",
-        "2 of 4 packages, 15 MB downloaded",
-        "3 of 4 packages, 15 MB downloaded",
+        "2 of 5 packages, 15 MB downloaded",
+        "3 of 5 packages, 15 MB downloaded",
+        "5 of 5 packages, 15 MB downloaded",
         *ENDS,
-        "installed after 12 s",
+        "installed after 13 s",
     ]
 
 

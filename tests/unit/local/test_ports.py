@@ -58,10 +58,10 @@ RUN_CHECK = "import runpy, sys; sys.path.insert(0, '.'); runpy.run_module('local
 def test_a_port_that_is_taken_is_named_with_its_process_and_another_choice(taken: int, folder: Path) -> None:
     checked = check(folder, SAMPAI_PORT=taken)
 
-    sentence, choice = checked.stderr.splitlines()[0].rsplit(". ", 1)
+    sentence, *_, choice = checked.stderr.splitlines()
     holder = rf"process {os.getpid()} \(.+\)" if ports.PROC.joinpath("self").exists() else "another program"
     assert (checked.returncode, checked.stdout) == (2, "")
-    assert re.fullmatch(rf"Port {taken} is taken by {holder}", sentence)
+    assert re.fullmatch(rf"Port {taken} is taken by {holder}\.", sentence)
     assert re.fullmatch(r"Choose other ports: export SAMPAI_PORT=\d+", choice)
     assert check(folder, SAMPAI_PORT=choice.rpartition("=")[2]).returncode == 0
 
