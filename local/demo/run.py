@@ -152,7 +152,7 @@ class Demo:
             self._has_short_horizon = True
 
     def _put_due_requests(self) -> None:
-        now, first, second = datetime.now(UTC), self._watch.due(), self._watch.due_again()
+        now, first, second = datetime.now(UTC), self._watch.due(self._seconds), self._watch.due_again()
         for track in first:
             if track.case.inbound is not None:
                 self._caller.send_inbound(track.case.inbound)

@@ -15,6 +15,10 @@ NO_CALL: Final = "no call was made"
 """Begins the detail of an attempt that ended before its call. The demo does not import the product."""
 
 
+INBOUND_SECONDS: Final = 60.0
+"""Time to wait for the event of an inbound message. Vendors try three times within about 15 seconds."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """The judgement on a run. `wrong` has a line per row or operation that differs from the expected result.
@@ -128,9 +132,13 @@ class Watch:
         """The time of the last event from the follow-up; 0 before the first. Its schedule begins with the stack."""
         return max((n.seconds for t in self.tracks for n in t.news if n.source in ("poll", "sweep")), default=0.0)
 
-    def due(self) -> list[Track]:
-        """Return the rows with a request that must be put on its queue now."""
-        return [track for track in self.tracks if track.put_seconds is None and self._is_time_for(track)]
+    def due(self, seconds: float) -> list[Track]:
+        """Return the rows with a request that must be put on its queue now, or whose phone must write (again)."""
+        return [
+            track
+            for track in self.tracks
+            if (track.put_seconds is None and self._is_time_for(track)) or self._is_lost_inbound(track, seconds)
+        ]
 
     def due_again(self) -> list[Track]:
         """Return the rows with a second request that must be put on its queue now."""
@@ -192,6 +200,11 @@ class Watch:
             sums = f"{late} of {len(self.tracks)} messages are late or ended in another way" if late else missing[0]
             return Verdict(wrong=tuple(wrong), excuse=too_busy(sums))
         return Verdict(wrong=(*wrong, *missing))
+
+    def _is_lost_inbound(self, track: Track, seconds: float) -> bool:
+        """Whether a phone must write again: its vendor gave up, because a busy computer answered too late."""
+        is_waiting = track.case.inbound is not None and track.put_seconds is not None and not track.heard
+        return is_waiting and seconds - (track.put_seconds or 0.0) > INBOUND_SECONDS
 
     def _is_time_for(self, track: Track) -> bool:
         match track.case.moment:

@@ -210,11 +210,11 @@ def test_group_with_an_unknown_outcome_has_every_lost_answer_of_a_text_message()
 
 
 def test_requests_without_a_condition_are_sent_first() -> None:
-    assert {track.case.moment for track in Watch(CASES).due()} == {Moment.FIRST}
+    assert {track.case.moment for track in Watch(CASES).due(0.0)} == {Moment.FIRST}
 
 
 def test_request_is_sent_once() -> None:
-    assert watched().due() == []
+    assert watched().due(0.0) == []
 
 
 def test_request_that_needs_an_inbound_message_waits_for_all_of_them() -> None:
@@ -225,23 +225,34 @@ def test_request_that_needs_an_inbound_message_waits_for_all_of_them() -> None:
 
     dues = []
     for phone in PHONES:
-        dues.append([track.case for track in watch.due()])
+        dues.append([track.case for track in watch.due(0.0)])
         watch.hear(arrival(phone), seconds=1.0)
 
     assert dues == [[]] * len(PHONES)
-    assert [track.case for track in watch.due()] == [waiting]
+    assert [track.case for track in watch.due(0.0)] == [waiting]
+
+
+def test_phone_writes_again_until_its_message_is_heard() -> None:
+    watch = Watch(PHONES[:2])
+    for track in watch.tracks:
+        track.put_seconds = 5.0
+    watch.hear(arrival(PHONES[0]), seconds=6.0)
+
+    dues = [[track.case for track in watch.due(seconds)] for seconds in (5.0, 65.0, 65.5)]
+
+    assert dues == [[], [], [PHONES[1]]]
 
 
 def test_a_conflict_waits_for_news_of_its_message() -> None:
     first = next(case for case in CASES if case.message_id == CONFLICT.message_id and case is not CONFLICT)
     watch = Watch((first, CONFLICT))
     watch.tracks[0].put_seconds = 0.0
-    before = watch.due()
+    before = watch.due(0.0)
 
     watch.hear(change(first, 1, "sending", None), seconds=1.0)
 
     assert before == []
-    assert [track.case for track in watch.due()] == [CONFLICT]
+    assert [track.case for track in watch.due(0.0)] == [CONFLICT]
 
 
 @pytest.mark.parametrize(
@@ -262,7 +273,7 @@ def test_vendor_goes_out_of_order_only_when_no_request_is_left(status: str, is_d
 
     watch.hear(change(PLAIN, 1, status, None), seconds=1.0)
 
-    assert bool(watch.due()) == is_due
+    assert bool(watch.due(0.0)) == is_due
 
 
 def test_a_cancel_follows_the_first_news_of_its_message() -> None:
