@@ -72,7 +72,8 @@ def is_free(port: int) -> bool:
 def free_port() -> int:
     """Return a value for SAMPAI_PORT with which all ports of a stack are free at present."""
     candidates = [*range(PORT + STEP, LAST - 15, STEP), *range(DEFAULT, LAST - 15, STEP)]
-    return next(port for port in candidates if all(is_free(port + offset) for offset in (0, 14, 15)))
+    found: int = next(port for port in candidates if all(is_free(port + offset) for offset in (0, 14, 15)))
+    return found
 
 
 def _is_running(name: str) -> bool:
