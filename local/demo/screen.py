@@ -65,19 +65,32 @@ def header() -> RenderableType:
 def live(
     watch: Watch, acceptances: Mapping[Acceptance, int], seconds: float, console: Console, *, is_busy: bool = False
 ) -> RenderableType:
-    """Return the screen while the demo runs. If it is too small for all rows, those that have ended go first."""
+    """Return the screen while the demo runs: all rows if it is large enough, else the unfinished ones that fit.
+
+    Those with the latest news go before others.
+    """
     bar = Table.grid(padding=(0, 1, 0, 0))
     bar.add_row(
         ProgressBar(total=len(watch.tracks), completed=watch.ended, width=BAR_WIDTH),
         Text(progress(watch, seconds, is_busy=is_busy), style="bold"),
     )
     head = Group(header(), bar, waiting(watch, seconds), "")
-    whole = Group(head, table(watch.tracks, acceptances, console.width))
-    unfinished = Group(head, table(watch.tracks, acceptances, console.width, shows=lambda track: not track.has_ended))
-    for screen in (whole, unfinished):
-        if len(console.render_lines(screen, pad=False)) < console.height:
-            return screen
-    return Group(head, table(watch.tracks, acceptances, console.width, shows=lambda _: False))
+
+    def with_rows(rows: Sequence[Track]) -> RenderableType:
+        ids = {id(track) for track in rows}
+        return Group(head, table(watch.tracks, acceptances, console.width, shows=lambda track: id(track) in ids))
+
+    def free_lines(whole: RenderableType) -> int:
+        return console.height - 1 - len(console.render_lines(whole, pad=False))
+
+    groups = with_rows(())
+    room = max(free_lines(groups), 0)
+    unfinished = [track for track in watch.tracks if not track.has_ended]
+    latest = sorted(unfinished, key=lambda track: track.last.seconds if track.last else 0.0, reverse=True)
+    for rows in (watch.tracks, latest, latest[:room], latest[: room // 2]):
+        if len(rows) <= room and free_lines(whole := with_rows(rows)) >= 0:
+            return whole
+    return groups
 
 
 def progress(watch: Watch, seconds: float, *, is_busy: bool = False) -> str:

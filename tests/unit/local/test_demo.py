@@ -496,6 +496,24 @@ def test_low_screen_leaves_out_rows_with_an_end_and_then_all_rows(height: int, r
     assert [line[:32].rstrip() for line in lines[lines.index("") + 2 :]] == rows
 
 
+@pytest.mark.parametrize(
+    ("width", "statuses", "rows"),
+    [(120, ["sending"], 3), (80, ["sending"], 2), (80, ["sending", "queued", "sending", "queued"], 1)],
+)
+def test_screen_that_is_too_low_for_all_unfinished_rows_shows_those_with_the_latest_news(
+    width: int, statuses: list[str], rows: int
+) -> None:
+    cases = GROUPS["Delivered"][:6]
+    events = [event for case in cases for event in course(case, *statuses)]
+    console = Console(width=width, height=12, color_system=None, legacy_windows=False)
+
+    lines = shown(screen.live(watched(*events, cases=tuple(cases)), {}, 10.0, console), width)
+
+    vendors = [case.vendor for case in cases[-rows:]]
+    assert len(lines) < console.height
+    assert [line.split()[3] for line in lines if line.startswith("· 1")] == vendors
+
+
 def test_screen_has_the_legend_and_the_progress_from_the_start() -> None:
     console = Console(width=120, height=20, color_system=None, legacy_windows=False)
 
