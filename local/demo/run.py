@@ -39,8 +39,8 @@ MAX_STALL_FACTOR: Final = 2.0
 MAX_SECONDS: Final = 1800.0
 """Limit for messages that never stop moving."""
 
-BATCHED_OPERATIONS: Final = frozenset({"send_bulk"})
-"""Calls that need several messages in one batch. On a busy computer the queue may deliver each by itself."""
+BATCHED_OPERATIONS: Final = frozenset({"send_bulk", "list", "email_list"})
+"""Calls that need several messages at once. On a busy computer each may be sent, and looked up, by itself."""
 
 TIMED_OPERATIONS: Final = frozenset({"email_get"})
 """Calls that are made only for an e-mail that is due alone: a list answers for several."""

@@ -77,8 +77,9 @@ class Track:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the status is final, and no earlier event is still on its way."""
-        return self.status in FINAL and len(self.heard) == max(self.heard)
+        """Whether the status is final, a message to be read is read, and no earlier event is still on its way."""
+        is_unread = (self.status, self.case.end.status) == ("delivered", "read")
+        return self.status in FINAL and not is_unread and len(self.heard) == max(self.heard)
 
     @property
     def is_past_senders(self) -> bool:

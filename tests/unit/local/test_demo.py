@@ -342,6 +342,14 @@ def test_message_has_not_ended_while_an_event_is_on_its_way() -> None:
     assert ends == [False, True]
 
 
+def test_message_that_should_be_read_has_not_ended_when_it_is_delivered() -> None:
+    case = next(case for case in CASES if case.end.status == "read")
+
+    ends = [heard(case, *course(case, "sending", "accepted", *last)).has_ended for last in (["delivered"], ["read"])]
+
+    assert ends == [False, True]
+
+
 def test_order_and_repetition_of_the_events_change_nothing() -> None:
     events = course(PLAIN, "sending", "accepted", "delivered")
 
@@ -612,8 +620,11 @@ def test_an_attempt_without_a_call_is_not_counted() -> None:
 
 def test_a_call_for_several_messages_is_optional_on_a_busy_computer() -> None:
     calls = {vendor: {name: 1 for name in names if name != "send_bulk"} for vendor, names in OPERATIONS.items()}
+    del calls["philsms"]["list"]
 
-    assert Watch(()).verdict({}, {}, calls) == Verdict(wrong=("smspoh: nobody called send_bulk",))
+    assert Watch(()).verdict({}, {}, calls) == Verdict(
+        wrong=("philsms: nobody called list", "smspoh: nobody called send_bulk")
+    )
     assert Watch(()).verdict({}, {}, calls, optional=BATCHED_OPERATIONS) == Verdict()
 
 
