@@ -56,6 +56,8 @@ QUIET_SECONDS: Final = 10.0
 
 TICK_SECONDS: Final = 0.25
 HEARTBEAT_SECONDS: Final = 15.0
+REDRAW_SECONDS: Final = 1.0
+"""Time between two drawings of the screen without news. They cost the stack processor time."""
 
 Show = Callable[[list[tuple[Track, News]]], None]
 
@@ -200,11 +202,18 @@ class Demo:
             return
         with Live(console=self._console, auto_refresh=False, transient=True) as drawn:
 
-            def draw(_: list[tuple[Track, News]]) -> None:
-                whole = screen.live(self._watch, self._acceptances, self._seconds, self._console, is_busy=self._is_busy)
+            def draw() -> None:
+                watch, seconds = self._watch, self._seconds
+                whole = screen.live(watch, self._acceptances, seconds, self._console, is_busy=self._is_busy)
                 drawn.update(whole, refresh=True)
+                self._spoke_at = seconds
 
-            yield draw
+            def show(heard: list[tuple[Track, News]]) -> None:
+                if heard or self._seconds - self._spoke_at >= REDRAW_SECONDS:
+                    draw()
+
+            draw()
+            yield show
 
     def _progress(self) -> str:
         return screen.progress(self._watch, self._seconds, is_busy=self._is_busy)

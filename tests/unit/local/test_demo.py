@@ -685,9 +685,13 @@ class SlowStack(Caller):
         return self._stored
 
 
-def run_demo(stack: SlowStack, share: float | Callable[[], float], *cases: Case) -> tuple[bool, list[str]]:
+def run_demo(
+    stack: SlowStack, share: float | Callable[[], float], *cases: Case, is_terminal: bool = False
+) -> tuple[bool, list[str]]:
     """Return the result of a demo and the lines that it printed."""
-    console = Console(width=120, file=io.StringIO(), color_system=None, legacy_windows=False)
+    console = Console(
+        width=120, height=20, file=io.StringIO(), color_system=None, legacy_windows=False, force_terminal=is_terminal
+    )
     measure = share if callable(share) else lambda: share
     demo = Demo(stack, console, cases=cases, clock=stack.clock, sleep=stack.sleep, share=measure)
     result = demo.run()
@@ -729,6 +733,24 @@ def test_demo_without_news_names_the_late_messages_on_an_idle_computer() -> None
 
     assert (result, lines[-2:]) == (False, ["Not as it should be:", "  smspoh, 10 delivered: accepted, not delivered"])
     assert STALL_SECONDS < stack.now < STALL_SECONDS + 10
+
+
+def test_log_has_the_legend_first_and_a_line_for_each_message_that_ended() -> None:
+    _, lines = run_demo(SlowStack(*BOTH_ACCEPTED, pause=10.0), IDLE, *BOTH)
+
+    ended = [line for line in lines if line[:7].strip().endswith("/2")]
+    assert lines[:4] == [*screen.LEGEND.splitlines(), "0 of 2 ended after 0 s; the slowest usually needs 190 s"]
+    assert [line[:20] for line in ended] == ["    1/2 ✓ smspoh  10", "    2/2 ✓ smsnoc  12"]
+    assert [line for line in lines if "\x1b" in line or "\r" in line] == []
+
+
+def test_terminal_is_drawn_at_once_and_then_once_a_second() -> None:
+    result, lines = run_demo(SlowStack(*BOTH_ACCEPTED, pause=10.0), IDLE, *BOTH, is_terminal=True)
+
+    drawn = [seconds for line in lines for seconds in re.findall(r"of 2 ended after (\d+) s", line)]
+    assert (result, lines[-1]) == (True, ENDED_WELL)
+    assert list(dict.fromkeys(drawn)) == [str(second) for second in range(int(drawn[-1]) + 1)]
+    assert len(drawn) < 2 * len(set(drawn))
 
 
 LATE = "2 of 2 messages are late or ended in another way"
