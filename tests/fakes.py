@@ -15,6 +15,7 @@ from sampai.adapters.queue import to_body
 from sampai.adapters.rate_limiter import MAX_LEAD
 from sampai.contract.events import Event, status_changed
 from sampai.contract.settings import Settings, parse_settings
+from sampai.domain.callback_progress import CallbackProgress
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.domain.inbound import Conversation, Inbound
 from sampai.domain.message import Attachments, Message
@@ -373,6 +374,25 @@ class InMemoryRateLimiter:
         self.taken_until[name] = starts_at + duration
         self.reservations.append((name, starts_at, duration.total_seconds()))
         return Reservation(is_granted=True, starts_at=starts_at)
+
+
+class InMemoryCallbackProgress:
+    """The progress of callbacks as the port describes it."""
+
+    def __init__(self) -> None:
+        self.stored: dict[str, CallbackProgress] = {}
+        self.is_down = False
+
+    def load(self, message_id: str) -> CallbackProgress:
+        if self.is_down:
+            raise UnavailableError("down")
+        return self.stored.get(message_id, CallbackProgress())
+
+    def replace(self, message_id: str, progress: CallbackProgress) -> bool:
+        if progress.revision != self.load(message_id).revision + 1:
+            return False
+        self.stored[message_id] = progress
+        return True
 
 
 def new_pacer() -> LookupPacer:

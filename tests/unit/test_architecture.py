@@ -102,6 +102,17 @@ def test_no_code_names_a_provider_that_is_only_configured() -> None:
     assert [file for file in sources for name in further if name in file.read_text().lower()] == []
 
 
+def test_the_callback_function_imports_no_pydantic() -> None:
+    probe = (
+        "import sys; sys.path[:0] = ['layers/sampai', 'functions/callback']; import app\n"
+        "from sampai.adapters import callback_progress, transport; print(*sys.modules)"
+    )
+
+    loaded = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert "pydantic" not in loaded.split()
+
+
 @pytest.mark.parametrize("function", ["webhook", "publish"])
 def test_a_function_that_validates_nothing_imports_neither_pydantic_nor_requests(function: str) -> None:
     probe = f"import sys; sys.path[:0] = ['layers/sampai', 'functions/{function}']; import app; print(*sys.modules)"

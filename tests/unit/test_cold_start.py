@@ -15,7 +15,7 @@ print(gc.get_stats()[0]['collections'])
 """
 
 
-@pytest.mark.parametrize("function", ["send", "webhook", "follow_up", "monitor", "publish"])
+@pytest.mark.parametrize("function", ["send", "webhook", "follow_up", "monitor", "publish", "callback"])
 def test_the_imports_of_a_function_collect_no_garbage(function: str) -> None:
     probe = PROBE.format(function)
 

@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 
 from sampai.environment import (
+    CallbackEnvironment,
     Environment,
     FollowUpEnvironment,
     InvalidEnvironmentError,
@@ -24,6 +25,7 @@ ENVIRONMENTS: Final = {
     "FollowUpFunction": FollowUpEnvironment,
     "PublishFunction": PublishEnvironment,
     "MonitorFunction": MonitorEnvironment,
+    "CallbackFunction": CallbackEnvironment,
 }
 
 COMMON: Final = {
@@ -112,11 +114,55 @@ def test_a_malformed_variable_is_named_without_its_value(name: str, value: str, 
     assert str(caught.value) == f"environment variable {name}: {rule}"
 
 
+CALLBACK: Final = {
+    **COMMON,
+    "CALLBACKS_TABLE": "callbacks",
+    "CALLBACK_QUEUE_URL": "https://sqs.example/1/callbacks",
+    "CALLBACK_URL": "https://shop.example/hooks",
+    "CALLBACK_TO_PRIVATE_ADDRESSES": "false",
+    "PROVIDER_SECRET_ARN": "arn:aws:secretsmanager:x:1:secret:p",
+    "LEASE_SECONDS": "90",
+    "MAX_RECEIVES": "100",
+}
+
+
+@pytest.mark.parametrize(
+    ("url", "to_private", "is_valid"),
+    [
+        ("https://shop.example/hooks?tenant=7", "false", True),
+        ("https://10.0.0.7/hooks", "true", True),
+        ("http://127.0.0.1:8080/hooks", "true", True),
+        ("http://localhost:8080/hooks", "true", True),
+        ("http://127.0.0.1:8080/hooks", "false", False),
+        ("http://localhost:8080/hooks", "false", False),
+        ("http://shop.example/hooks", "false", False),
+        ("http://shop.example/hooks", "true", False),
+        ("http://127.0.0.1.shop.example/hooks", "true", False),
+    ],
+)
+def test_callbacks_go_by_https_or_to_this_computer_if_that_is_said(url: str, to_private: str, is_valid: bool) -> None:
+    variables = {**CALLBACK, "CALLBACK_URL": url, "CALLBACK_TO_PRIVATE_ADDRESSES": to_private}
+
+    if is_valid:
+        assert CallbackEnvironment.load(variables).callback_to_private_addresses is (to_private == "true")
+    else:
+        with pytest.raises(InvalidEnvironmentError, match=r"^environment variable CALLBACK_URL: must be https; "):
+            CallbackEnvironment.load(variables)
+
+
+@pytest.mark.parametrize("value", ["True", "yes", "1"])
+def test_a_switch_is_true_or_false(value: str) -> None:
+    variables = {**CALLBACK, "CALLBACK_TO_PRIVATE_ADDRESSES": value}
+
+    with pytest.raises(InvalidEnvironmentError, match=r"CALLBACK_TO_PRIVATE_ADDRESSES: must be true or false$"):
+        CallbackEnvironment.load(variables)
+
+
 def test_other_variables_are_ignored() -> None:
     assert Environment.load({**SEND, "PATH": "/bin"}) == Environment.load(COMMON)
 
 
-@pytest.mark.parametrize("function", ["send", "webhook", "follow_up", "publish", "monitor"])
+@pytest.mark.parametrize("function", ["send", "webhook", "follow_up", "publish", "monitor", "callback"])
 def test_a_function_without_its_variables_fails_when_lambda_starts_it(function: str) -> None:
     probe = f"import sys; sys.path[:0] = ['layers/sampai', 'functions/{function}']; import app"
     environment = {**COMMON, "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand"}

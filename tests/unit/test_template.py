@@ -7,6 +7,11 @@ from typing import Any
 
 import pytest
 
+from sampai.contract.callbacks import TYPES
+from sampai.contract.events import DETAIL_TYPES, SOURCE
+from sampai.domain.callback_progress import GAP_WAIT, MAX_DELAY
+from sampai.services.callback import POST_SECONDS
+from sampai.services.deadline import WRITE_MARGIN_SECONDS
 from tests.template import ROOT, template
 
 TEMPLATE = template()
@@ -28,6 +33,7 @@ ALARMS = named("AWS::CloudWatch::Alarm")
 SEND = FUNCTIONS["SendFunction"]
 PUBLISH = FUNCTIONS["PublishFunction"]
 REQUEST_QUEUES = ("SendQueue", "UrgentQueue")
+CALLBACK_QUEUES = ("CallbackQueue", "CallbackDeadLetterQueue")
 
 
 def permissions_of(role: str) -> set[tuple[str, str]]:
@@ -53,8 +59,8 @@ def _name_of(resource: dict[str, str]) -> str:
 # --- queues -----------------------------------------------------------------------------------------------------------
 
 
-def test_there_are_two_request_queues_and_two_for_what_failed() -> None:
-    assert set(QUEUES) == {*REQUEST_QUEUES, "DeadLetterQueue", "PublishFailures"}
+def test_there_are_two_request_queues_two_for_what_failed_and_two_for_callbacks() -> None:
+    assert set(QUEUES) == {*REQUEST_QUEUES, "DeadLetterQueue", "PublishFailures", *CALLBACK_QUEUES}
 
 
 @pytest.mark.parametrize("queue", REQUEST_QUEUES)
@@ -99,6 +105,16 @@ PRODUCERS = {
 }
 
 
+EVENTS = {
+    "Sid": "Events",
+    "Effect": "Allow",
+    "Principal": {"Service": "events.amazonaws.com"},
+    "Action": "sqs:SendMessage",
+    "Resource": "*",
+    "Condition": {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": "CallbackRule.Arn"}}},
+}
+
+
 @pytest.mark.parametrize("queue", QUEUES)
 def test_a_queue_is_encrypted_by_sqs_or_by_the_key_of_the_operator(queue: str) -> None:
     assert QUEUES[queue]["SqsManagedSseEnabled"] == {"Fn::If": ["HasOwnKey", {"Ref": "AWS::NoValue"}, True]}
@@ -114,6 +130,7 @@ def test_every_queue_refuses_connections_without_tls_and_producers_reach_the_req
     assert policies == {
         REQUEST_QUEUES: [TLS_ONLY, {"Fn::If": ["HasProducers", PRODUCERS, {"Ref": "AWS::NoValue"}]}],
         ("DeadLetterQueue", "PublishFailures"): [TLS_ONLY],
+        CALLBACK_QUEUES: [TLS_ONLY, EVENTS],
     }
 
 
@@ -155,9 +172,10 @@ def test_a_table_is_on_demand_encrypted_recoverable_and_forgets_by_ttl(table: st
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
     own_key = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": {"Ref": "KmsKeyArn"}}
     assert properties["SSESpecification"] == {"Fn::If": ["HasOwnKey", own_key, {"Ref": "AWS::NoValue"}]}
-    assert properties["DeletionProtectionEnabled"] == {"Fn::If": ["IsDeletionProtected", True, False]}
-    # The words of vendors about failed attempts are no record of sent messages.
-    is_recoverable = table != "AttemptsTable"
+    is_protected = {"Fn::If": ["IsDeletionProtected", True, False]} if table != "CallbacksTable" else False
+    assert properties["DeletionProtectionEnabled"] == is_protected
+    # The vendors' words about failed attempts and the progress of callbacks are no record of sent messages.
+    is_recoverable = table not in ("AttemptsTable", "CallbacksTable")
     assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": is_recoverable}
     assert properties["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
 
@@ -174,6 +192,7 @@ def test_tables_have_their_keys_and_the_due_index_carries_nothing_else() -> None
         "MediaTable": [("media_key", "HASH")],
         "EncryptionKeysTable": [("message_id", "HASH")],
         "AttemptsTable": [("message_id", "HASH"), ("entry", "RANGE")],
+        "CallbacksTable": [("message_id", "HASH")],
     }
     assert index == {
         "IndexName": "due",
@@ -193,7 +212,7 @@ def test_the_stream_shows_what_a_message_was_and_what_it_became() -> None:
     assert streams == {"MessagesTable": "NEW_AND_OLD_IMAGES", "InboxTable": "NEW_IMAGE"}
 
 
-@pytest.mark.parametrize("name", [*TABLES, *SECRETS])
+@pytest.mark.parametrize("name", [*(TABLES.keys() - {"CallbacksTable"}), *SECRETS])
 def test_what_was_sent_and_what_is_secret_outlives_the_stack_but_not_a_first_deployment_that_failed(name: str) -> None:
     assert RESOURCES[name]["DeletionPolicy"] == "RetainExceptOnCreate"
     assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
@@ -223,7 +242,8 @@ def test_a_secret_is_encrypted_by_the_key_of_the_operator_if_there_is_one(secret
 
 def test_no_stack_update_can_overwrite_the_settings_because_they_are_no_resource() -> None:
     name = {"Fn::Sub": "/${AWS::StackName}/settings"}
-    readers = [f["Environment"]["Variables"] for n, f in FUNCTIONS.items() if n != "PublishFunction"]
+    others = ("PublishFunction", "CallbackFunction")
+    readers = [f["Environment"]["Variables"] for n, f in FUNCTIONS.items() if n not in others]
 
     assert named("AWS::SSM::Parameter") == {}
     assert TEMPLATE["Outputs"]["SettingsParameterName"]["Value"] == name
@@ -296,6 +316,7 @@ def test_the_functions_that_call_vendors_can_be_put_into_a_vpc() -> None:
         "SendFunction": in_vpc,
         "FollowUpFunction": in_vpc,
         "MonitorFunction": in_vpc,
+        "CallbackFunction": in_vpc,
     }
 
 
@@ -313,6 +334,20 @@ def test_the_functions_that_call_vendors_can_be_put_into_a_vpc() -> None:
             "ProducerPrincipals",
             ["", "111122223333", "111122223333,arn:aws:iam::444455556666:role/shop/sends"],
             ["*", "1111", "111122223333,", "arn:aws:iam::444455556666:role/*", "111122223333, 444455556666"],
+        ),
+        (
+            "CallbackUrl",
+            ["", "https://shop.example", "https://shop.example:8443/hooks/a?b=c", "http://localhost:5290/hooks"],
+            [
+                "http://shop.example/hooks",
+                "http://127.0.0.1.shop.example:80/",
+                "http://localhost",
+                "ftp://shop.example",
+                "https://user:word@shop.example/",
+                "https://shop.example/#part",
+                "https://shop.example/a b",
+                "shop.example",
+            ],
         ),
     ],
 )
@@ -393,6 +428,11 @@ ITEMS = {"RETENTION_DAYS", "DUE_SHARDS"}
             | {"DIRECTORY_TABLE", "SETTINGS_PARAMETER", "WEBHOOK_BASE_URL", "FOLLOW_UP_WORKERS"},
         ),
         ("PublishFunction", {"EVENT_BUS_NAME", "MEDIA_TABLE", "ENCRYPTION_KEYS_TABLE"}),
+        (
+            "CallbackFunction",
+            {"CALLBACKS_TABLE", "CALLBACK_QUEUE_URL", "CALLBACK_URL", "CALLBACK_TO_PRIVATE_ADDRESSES"}
+            | {"PROVIDER_SECRET_ARN", "LEASE_SECONDS", "MAX_RECEIVES"},
+        ),
     ],
 )
 def test_a_function_is_told_what_it_needs_and_no_more(function: str, variables: set[str]) -> None:
@@ -408,6 +448,71 @@ def test_no_environment_variable_holds_a_secret() -> None:
         "POWERTOOLS_SERVICE_NAME": "sampai",
         "POWERTOOLS_LOG_LEVEL": {"Ref": "LogLevel"},
         "POWERTOOLS_METRICS_NAMESPACE": {"Fn::Sub": "Sampai/${AWS::StackName}"},
+    }
+
+
+# --- callbacks --------------------------------------------------------------------------------------------------------
+
+CALLBACK = FUNCTIONS["CallbackFunction"]
+
+
+def test_without_an_address_for_callbacks_no_resource_of_theirs_exists() -> None:
+    theirs = {name for name in RESOURCES if name.startswith("Callback")}
+    conditional = {name for name, r in {**RESOURCES, **TEMPLATE["Outputs"]}.items() if r.get("Condition") == HAS}
+
+    assert conditional == theirs | {"CallbackDeadLetterQueueUrl"}
+    assert len(theirs) == 13
+    assert TEMPLATE["Parameters"]["CallbackUrl"]["Default"] == ""
+    assert TEMPLATE["Conditions"][HAS] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "CallbackUrl"}, ""]}]}
+
+
+HAS = "HasCallbacks"
+
+
+def test_callbacks_go_to_public_addresses_unless_the_operator_says_otherwise() -> None:
+    parameter = TEMPLATE["Parameters"]["CallbackToPrivateAddresses"]
+
+    assert (parameter["Default"], parameter["AllowedValues"]) == ("false", ["true", "false"])
+
+
+def test_a_rule_brings_every_kind_of_event_to_the_queue_of_the_callbacks() -> None:
+    assert RESOURCES["CallbackRule"]["Properties"] == {
+        "EventBusName": {"Ref": "EventBus"},
+        "EventPattern": {"source": [SOURCE], "detail-type": list(TYPES)},
+        "Targets": [
+            {
+                "Id": "callbacks",
+                "Arn": {"Fn::GetAtt": "CallbackQueue.Arn"},
+                "DeadLetterConfig": {"Arn": {"Fn::GetAtt": "CallbackDeadLetterQueue.Arn"}},
+            }
+        ],
+    }
+    assert TYPES.keys() == DETAIL_TYPES.keys()
+
+
+def test_an_event_is_tried_for_about_a_day_and_then_kept_for_longer_than_its_queue_would() -> None:
+    queue, dead_letters = (QUEUES[name] for name in CALLBACK_QUEUES)
+    receives = queue["RedrivePolicy"]["maxReceiveCount"]
+    seconds = sum(min(2**receive, MAX_DELAY.total_seconds()) for receive in range(1, receives))
+
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": "CallbackDeadLetterQueue.Arn"}
+    assert CALLBACK["Environment"]["Variables"]["MAX_RECEIVES"] == str(receives)
+    assert 20 * 3600 < seconds < 28 * 3600 < queue["MessageRetentionPeriod"] < dead_letters["MessageRetentionPeriod"]
+
+
+def test_an_event_comes_again_neither_before_the_end_of_its_worker_nor_after_the_wait_for_a_gap() -> None:
+    assert QUEUES["CallbackQueue"]["VisibilityTimeout"] >= 6 * CALLBACK["Timeout"]
+    assert QUEUES["CallbackQueue"]["VisibilityTimeout"] < MAX_DELAY.total_seconds() < GAP_WAIT.total_seconds()
+    assert int(CALLBACK["Environment"]["Variables"]["LEASE_SECONDS"]) >= CALLBACK["Timeout"] + 30
+    assert CALLBACK["Timeout"] > POST_SECONDS + WRITE_MARGIN_SECONDS
+
+
+def test_few_workers_post_callbacks_and_return_only_the_events_that_wait() -> None:
+    assert CALLBACK["Events"]["Events"]["Properties"] == {
+        "Queue": {"Fn::GetAtt": "CallbackQueue.Arn"},
+        "BatchSize": 10,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ScalingConfig": {"MaximumConcurrency": 5},
     }
 
 
@@ -432,9 +537,9 @@ def sending() -> set[tuple[str, str]]:
     return pairs("SendQueue.Arn", "sqs:SendMessage") | pairs("UrgentQueue.Arn", "sqs:SendMessage")
 
 
-def receiving() -> set[tuple[str, str]]:
+def receiving(*queues: str) -> set[tuple[str, str]]:
     actions = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility")
-    return pairs("SendQueue.Arn", *actions) | pairs("UrgentQueue.Arn", *actions)
+    return set().union(*(pairs(f"{queue}.Arn", *actions) for queue in queues))
 
 
 STREAMS = {("dynamodb:ListStreams", f"${{{name}Table.Arn}}/stream/*") for name in ("Messages", "Inbox")}
@@ -442,7 +547,7 @@ READING_STREAMS = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:G
 
 GOLDEN = {
     "SendRole": logs("Send")
-    | receiving()
+    | receiving(*REQUEST_QUEUES)
     | sending()
     | table("Messages", "BatchGetItem", "PartiQLInsert", "PartiQLUpdate")
     | table("Correlations", "BatchGetItem", "PartiQLInsert", "UpdateItem")
@@ -482,6 +587,10 @@ GOLDEN = {
     | pairs("MediaTable.Arn", "dynamodb:DeleteItem")
     | pairs("EncryptionKeysTable.Arn", "dynamodb:DeleteItem")
     | pairs("PublishFailures.Arn", "sqs:SendMessage"),
+    "CallbackRole": logs("Callback")
+    | receiving("CallbackQueue")
+    | table("Callbacks", "GetItem", "PutItem")
+    | pairs("ProviderSecret.Id", "secretsmanager:GetSecretValue"),
 }
 
 
@@ -512,6 +621,7 @@ def test_a_role_gets_more_only_with_a_vpc_or_a_key_of_the_operator() -> None:
         "SendRole": [network, key],
         "FollowUpRole": [network, key],
         "MonitorRole": [network, key],
+        "CallbackRole": [network, key],
         "WebhookRole": [key],
         "PublishRole": [key],
     }
@@ -653,6 +763,9 @@ def test_an_alarm_rings_for_everything_that_nobody_would_see_otherwise() -> None
         ("AWS/SQS", depth, "PublishFailures.QueueName"),
         ("AWS/SQS", age, "SendQueue.QueueName"),
         ("AWS/SQS", age, "UrgentQueue.QueueName"),
+        ("AWS/SQS", depth, "CallbackDeadLetterQueue.QueueName"),
+        ("AWS/SQS", age, "CallbackQueue.QueueName"),
+        ("Sampai/${AWS::StackName}", "CallbacksUnusable", ""),
         ("AWS/Lambda", "IteratorAge", "PublishFunction"),
         ("AWS/ApiGateway", "5xx", "WebhookApi"),
         ("Sampai/${AWS::StackName}", "CircuitOpened", ""),
@@ -721,6 +834,7 @@ def test_the_outputs_have_the_names_that_callers_rely_on() -> None:
         "SettingsParameterName",
         "EncryptionKeysTableName",
         "AttemptsTableName",
+        "CallbackDeadLetterQueueUrl",
     }
 
 

@@ -35,6 +35,7 @@ NAMES: Final = {
     "AWS::CloudWatch::Dashboard": "DashboardName",
     "AWS::DynamoDB::Table": "TableName",
     "AWS::Events::EventBus": "Name",
+    "AWS::Events::Rule": "Name",
     "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
     "AWS::IAM::Role": "RoleName",
     "AWS::Lambda::Function": "FunctionName",
@@ -193,13 +194,17 @@ def stream(table: str, *kinds: str) -> dict[str, Any]:
     }
 
 
-def test_the_functions_are_fed_by_two_queues_and_two_streams() -> None:
+def test_the_functions_are_fed_by_three_queues_and_two_streams() -> None:
     assert of_type("AWS::Lambda::EventSourceMapping") == {
         "SendFunctionRequests": queue("SendQueue"),
         "SendFunctionUrgentRequests": queue("UrgentQueue"),
         "PublishFunctionChanges": stream("MessagesTable", "INSERT", "MODIFY"),
         "PublishFunctionArrivals": stream("InboxTable", "INSERT"),
+        "CallbackFunctionEvents": queue("CallbackQueue")
+        | {"FunctionName": {"Ref": "CallbackFunction"}, "BatchSize": 10}
+        | {"ScalingConfig": {"MaximumConcurrency": 5}},
     }
+    assert RESOURCES["CallbackFunctionEvents"]["Condition"] == "HasCallbacks"
 
 
 @pytest.mark.parametrize("schedule", INVOKE)

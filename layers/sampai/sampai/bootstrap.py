@@ -14,6 +14,7 @@ from sampai.adapters.store import DynamoStore
 from sampai.adapters.telemetry import PowertoolsTelemetry
 from sampai.domain.recipient import keyed_digest
 from sampai.environment import (
+    CallbackEnvironment,
     Environment,
     FollowUpEnvironment,
     MonitorEnvironment,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from sampai.adapters.events import EventBridgeBus
     from sampai.adapters.queue import SqsQueue
     from sampai.adapters.settings import SsmSettings
+    from sampai.services.callback import CallbackService
     from sampai.services.follow_up.service import FollowUpService
     from sampai.services.follow_up.workers import Workers
     from sampai.services.monitor import MonitorService
@@ -217,6 +219,29 @@ def publish_service() -> "PublishService":
     )
 
 
+@cache
+def callback_service() -> "CallbackService":
+    from sampai.adapters.callback_progress import DynamoCallbackProgress
+    from sampai.adapters.queue import SqsCallbackQueue
+    from sampai.adapters.transport import HttpTransport
+    from sampai.domain.addresses import is_public
+    from sampai.services.callback import CallbackService
+
+    environment = CallbackEnvironment.load()
+    return CallbackService(
+        url=environment.callback_url,
+        progress=DynamoCallbackProgress(_aws().client("dynamodb"), table=environment.callbacks_table, clock=clock),
+        queue=SqsCallbackQueue(_aws().deferred("sqs"), url=environment.callback_queue_url),
+        transport=HttpTransport(permits=None if environment.callback_to_private_addresses else is_public),
+        secret=_secret(environment),
+        clock=clock,
+        telemetry=telemetry(),
+        new_pool=ThreadPoolExecutor,
+        lease=timedelta(seconds=environment.lease_seconds),
+        max_receives=environment.max_receives,
+    )
+
+
 # --- adapters that several functions use ----------------------------------------------------------------------------
 
 
@@ -285,7 +310,7 @@ def _settings(environment: ConfiguredEnvironment) -> "SsmSettings":
 
 
 @cache
-def _secret(environment: ConfiguredEnvironment) -> SecretsManagerSecret:
+def _secret(environment: ConfiguredEnvironment | CallbackEnvironment) -> SecretsManagerSecret:
     return SecretsManagerSecret(
         lambda: _aws().client("secretsmanager"),
         arn=environment.provider_secret_arn,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
+LOOPBACK: Final = ("127.0.0.1", "localhost")
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -95,6 +96,28 @@ class MonitorEnvironment(Environment):
     settings_parameter: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackEnvironment(Environment):
+    callbacks_table: str
+    callback_queue_url: str
+    callback_url: str
+    callback_to_private_addresses: bool
+    """For a receiver in the VPC, and for the local stack. Only then may the URL be one with http, and of loopback."""
+    provider_secret_arn: str
+    lease_seconds: int
+    """As for the send function."""
+    max_receives: int
+    """The receives of the queue after which an event goes to the dead-letter queue."""
+
+    def __post_init__(self) -> None:
+        url = urlsplit(self.callback_url)
+        is_local = self.callback_to_private_addresses and url.scheme == "http" and url.hostname in LOOPBACK
+        if url.scheme != "https" and not is_local:
+            raise InvalidEnvironmentError(
+                "environment variable CALLBACK_URL: must be https; http is for loopback only, with private addresses on"
+            )
+
+
 def is_on_lambda() -> bool:
     """Return whether this process is a sandbox of Lambda. Tests and local tools import the functions elsewhere."""
     return "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ
@@ -104,8 +127,10 @@ def _parse(name: str, value: str) -> Any:
     """Return the value of a variable. The end of its name decides its type."""
     if not value.strip():
         raise InvalidEnvironmentError(f"environment variable {name}: missing or empty")
-    if name.endswith(("_SECONDS", "_DAYS", "_SHARDS", "_WORKERS")):
+    if name.endswith(("_SECONDS", "_DAYS", "_SHARDS", "_WORKERS", "_RECEIVES")):
         return _parse_positive(name, value)
+    if name.endswith("_ADDRESSES"):
+        return _parse_switch(name, value)
     if name.endswith("_URL") and not _is_url(value):
         raise InvalidEnvironmentError(f"environment variable {name}: must be a URL with http or https and a host")
     if name.endswith("_LOG_LEVEL") and value not in LOG_LEVELS:
@@ -117,6 +142,12 @@ def _parse_positive(name: str, value: str) -> int:
     if not value.isascii() or not value.isdigit() or int(value) == 0:
         raise InvalidEnvironmentError(f"environment variable {name}: must be a whole number above 0")
     return int(value)
+
+
+def _parse_switch(name: str, value: str) -> bool:
+    if value not in ("true", "false"):
+        raise InvalidEnvironmentError(f"environment variable {name}: must be true or false")
+    return value == "true"
 
 
 def _is_url(value: str) -> bool:

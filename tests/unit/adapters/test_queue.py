@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 
 from sampai.adapters.aws import Aws
-from sampai.adapters.queue import SqsQueue, to_body
+from sampai.adapters.queue import SqsCallbackQueue, SqsQueue, to_body
 from sampai.contract.request import OutcomeRequest, parse_request
 from sampai.domain.failure import Reason
 from sampai.domain.outcome import FailureScope, NotTaken, Taken
@@ -191,3 +191,24 @@ def test_a_message_that_cannot_be_postponed_is_unavailable(queues: Queues) -> No
 
     with pytest.raises(UnavailableError, match="1 not postponed"):
         queue.postpone([Receipt(queue_name="urgent", handle="not a handle")], seconds=30)
+
+
+def test_received_events_are_postponed_each_by_its_own_time(queues: Queues) -> None:
+    SqsQueue(queues.client, send_url=queues.send_url, urgent_url=queues.urgent_url).put(wake_ups(12))
+    handles = [message["ReceiptHandle"] for message in queues.messages(queues.send_url)]
+    changes = watch(queues.client, "ChangeMessageVisibilityBatch")
+    receipts = [Receipt(queue_name="send", handle=handle) for handle in handles]
+
+    SqsCallbackQueue(queues.client, url=queues.send_url).postpone(
+        [(receipt, 0 if number < 5 else 900) for number, receipt in enumerate(receipts)]
+    )
+
+    assert [len(entries) for entries in changes.values("Entries")] == [10, 2]
+    assert len(queues.messages(queues.send_url)) == 5
+
+
+def test_an_event_that_cannot_be_postponed_is_unavailable(queues: Queues) -> None:
+    with pytest.raises(UnavailableError, match="1 not postponed"):
+        SqsCallbackQueue(queues.client, url=queues.send_url).postpone(
+            [(Receipt(queue_name="send", handle="not a handle"), 30)]
+        )

@@ -1,6 +1,7 @@
 """The secret on Secrets Manager: read at most once a minute, and not lost to a bad document."""
 
 import json
+from base64 import b64encode
 
 import pytest
 
@@ -208,6 +209,34 @@ def test_named_provider_has_the_credentials_that_a_header_can_hold(
     given: dict[str, object], expected: dict[str, dict[str, str]]
 ) -> None:
     assert parse_secret(document(**given)).credentials == expected
+
+
+GOOD, ALSO_GOOD = (f"whsec_{b64encode(bytes([n]) * 24).decode()}" for n in (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("given", "keys"),
+    [
+        ([GOOD], (bytes([1]) * 24,)),
+        ([GOOD, ALSO_GOOD], (bytes([1]) * 24, bytes([2]) * 24)),
+        (f" {GOOD}\n", (bytes([1]) * 24,)),
+        ([], ()),
+        (None, ()),
+        ([GOOD, "whsec_broken"], ()),
+        ([GOOD, 7], ()),
+        ({"a": GOOD}, ()),
+    ],
+    ids=str,
+)
+def test_callbacks_have_keys_only_if_each_secret_is_usable_and_nothing_else_depends_on_them(
+    given: object, keys: tuple[bytes, ...]
+) -> None:
+    credentials = {"nomsa": {"api_key": "k"}}
+
+    assert parse_secret(document(callback_secrets=given, **credentials)) == Secret(
+        webhook_tokens=("t",), credentials=credentials, callback_keys=keys
+    )
+    assert parse_secret(document(**credentials)).callback_keys == ()
 
 
 @pytest.mark.parametrize(

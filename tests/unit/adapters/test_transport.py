@@ -1,6 +1,7 @@
 """The transport with well-behaved servers; `test_transport_hostile.py` has the others."""
 
 import logging
+import socket
 import ssl
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from cryptography import x509
 
 from sampai.adapters.transport import IDLE_SECONDS, HttpTransport
+from sampai.domain.addresses import is_public
 from sampai.domain.http import HttpRequest, HttpResponse
 from sampai.services.ports.transport import NoResponse
 from tests.covers import covers
@@ -235,3 +237,65 @@ def test_server_of_an_untrusted_authority_gets_no_request(transport: HttpTranspo
         result = transport.call(post(f"https://127.0.0.1:{server.port}/"), deadline_seconds=PATIENCE)
 
     assert result == never_sent("TLS failed")
+
+
+# --- the check of addresses -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f.1", "2130706433", "[::1]", "[::ffff:127.0.0.1]"])
+def test_a_host_with_an_address_that_is_not_permitted_is_not_called(host: str) -> None:
+    transport = HttpTransport(permits=is_public)
+    with serving(answers(OK)) as server:
+        response = transport.call(post(f"http://{host}:{server.port}/"), deadline_seconds=PATIENCE)
+
+    assert response == never_sent("address not public")
+    assert server.connections == 0
+
+
+@pytest.mark.parametrize("addresses", [["8.8.8.8", "127.0.0.1"], ["127.0.0.1", "8.8.8.8"], ["10.0.0.1"]], ids=str)
+def test_every_address_of_the_host_must_be_permitted(addresses: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(answers(OK)) as server:
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, server.port)) for address in addresses]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        transport = HttpTransport(permits=is_public)
+        response = transport.call(post("http://shop.example/"), deadline_seconds=PATIENCE)
+
+    assert response == never_sent("address not public")
+    assert server.connections == 0
+
+
+def test_a_call_goes_to_the_address_that_was_checked_because_the_name_is_resolved_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checked: list[str] = []
+
+    def permits(address: str) -> bool:
+        checked.append(address)
+        return True
+
+    with serving(answers(OK)) as server:
+        # A second look would find another address, where no server listens.
+        found = iter([("127.0.0.1", server.port), ("127.0.0.2", 9)])
+        monkeypatch.setattr(
+            socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", next(found))]
+        )
+        transport = HttpTransport(permits=permits)
+        response = transport.call(post("http://shop.example/"), deadline_seconds=PATIENCE)
+
+    assert response == OK_RESPONSE
+    assert checked == ["127.0.0.1"]
+
+
+def test_the_certificate_is_that_of_the_host_and_not_of_its_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path)
+    answers_by_name = {}
+    for name in ("shop.example", "other.example"):
+        with serving(answers(OK), authority.server_context(x509.DNSName(name))) as server:
+            found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))]
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *_, found=found, **__: found)
+            transport = HttpTransport(authority.client_context(), permits=lambda _: True)
+            answers_by_name[name] = transport.call(post("https://shop.example/"), deadline_seconds=PATIENCE)
+
+    assert answers_by_name == {"shop.example": OK_RESPONSE, "other.example": never_sent("TLS failed")}

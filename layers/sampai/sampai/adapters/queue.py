@@ -1,4 +1,4 @@
-"""The two queues of the send function, on SQS."""
+"""The two queues of the send function and the queue of the callbacks, on SQS."""
 
 import json
 from collections.abc import Sequence
@@ -33,9 +33,9 @@ class SqsQueue:
     def postpone(self, receipts: Sequence[Receipt], *, seconds: int) -> None:
         """Set the visibility timeout of received messages. Raise UnavailableError if some were refused."""
         refused = sum(
-            self._change_visibility(url, batch, seconds)
+            _change_visibility(self._client, url, batch)
             for url in self._urls.values()
-            for batch in batches_of([receipt for receipt in receipts if receipt.queue_name == url.rpartition("/")[2]])
+            for batch in batches_of([(r, seconds) for r in receipts if r.queue_name == url.rpartition("/")[2]])
         )
         if refused:
             raise UnavailableError(f"queue: {refused} not postponed")
@@ -50,18 +50,33 @@ class SqsQueue:
             return len(batch)
         return len(answer.get("Failed", []))
 
-    def _change_visibility(self, url: str, batch: Sequence[Receipt], seconds: int) -> int:
-        """Change a batch, and return the number of refused changes."""
-        entries = [
-            {"Id": str(index), "ReceiptHandle": receipt.handle, "VisibilityTimeout": seconds}
-            for index, receipt in enumerate(batch)
-        ]
-        try:
-            with unavailable("queue"):
-                answer = self._client.change_message_visibility_batch(QueueUrl=url, Entries=entries)
-        except UnavailableError:
-            return len(batch)
-        return len(answer.get("Failed", []))
+
+class SqsCallbackQueue:
+    """Implements `ports.callbacks.CallbackQueue`."""
+
+    def __init__(self, client: Any, *, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def postpone(self, delays: Sequence[tuple[Receipt, int]]) -> None:
+        """Set the visibility timeouts. Raise UnavailableError if some were refused."""
+        refused = sum(_change_visibility(self._client, self._url, batch) for batch in batches_of(delays))
+        if refused:
+            raise UnavailableError(f"queue: {refused} not postponed")
+
+
+def _change_visibility(client: Any, url: str, batch: Sequence[tuple[Receipt, int]]) -> int:
+    """Set the visibility timeout of each message of a batch, and return the number of refused changes."""
+    entries = [
+        {"Id": str(index), "ReceiptHandle": receipt.handle, "VisibilityTimeout": seconds}
+        for index, (receipt, seconds) in enumerate(batch)
+    ]
+    try:
+        with unavailable("queue"):
+            answer = client.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+    except UnavailableError:
+        return len(batch)
+    return len(answer.get("Failed", []))
 
 
 def to_body(message: QueueMessage) -> str:

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from sampai.adapters.aws import unavailable
 from sampai.adapters.document import BrokenDocumentError, Document
+from sampai.domain.callback_signature import parse_key
 from sampai.domain.documents import DocumentError, parse_object
 from sampai.services.ports.configuration import Secret
 from sampai.services.ports.runtime import Clock, UnavailableError
@@ -111,7 +112,9 @@ def parse_secret(document: str) -> Secret:
         # A JSON error contains parts of the document, so it must not appear in a log as the cause.
         raise BrokenDocumentError("not JSON") from None
     return Secret(
-        webhook_tokens=_parse_tokens(given.pop("webhook_tokens", None)), credentials=_parse_credentials(given)
+        webhook_tokens=_parse_tokens(given.pop("webhook_tokens", None)),
+        callback_keys=_parse_callback_secrets(given.pop("callback_secrets", [])),
+        credentials=_parse_credentials(given),
     )
 
 
@@ -121,6 +124,14 @@ def _parse_tokens(given: Any) -> tuple[str, ...]:
     if not usable or len(usable) < len(tokens):
         raise BrokenDocumentError("webhook_tokens: must be a list of one or more texts in printable ASCII")
     return usable
+
+
+def _parse_callback_secrets(given: Any) -> tuple[bytes, ...]:
+    """Return the keys of callbacks; none if an entry is unfit. That must not break the document for other functions."""
+    secrets = given if isinstance(given, list) else [given]
+    keys = [parse_key(_parse_text(secret) or "") for secret in secrets]
+    usable = tuple(key for key in keys if key is not None)
+    return usable if len(usable) == len(keys) else ()
 
 
 def _parse_credentials(given: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -1,4 +1,4 @@
-"""HTTP to the vendors, through requests.
+"""HTTP to the vendors and to the receiver of callbacks, through requests.
 
 Each call is one prepared request, given to one adapter. There is no session, so nothing is read from the environment
 (proxies, netrc) and no cookie is kept. The adapter follows no redirect and repeats nothing. The connections in its
@@ -18,7 +18,7 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any, Final, cast
 
@@ -30,7 +30,7 @@ from urllib3.exceptions import NewConnectionError
 
 from sampai.adapters.authorities import locations
 from sampai.domain.http import HttpRequest, HttpResponse
-from sampai.services.ports.transport import NoResponse
+from sampai.services.ports.transport import NOT_PUBLIC, NoResponse
 
 CONNECT_SECONDS: Final = 3.0
 """For all addresses of a host together."""
@@ -60,20 +60,24 @@ _HEADERS: Final = {"User-Agent": "sampai", "Accept": "*/*", "Accept-Encoding": "
 class HttpTransport:
     """Implements `ports.Transport`. May be shared by threads."""
 
-    def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, ssl_context: ssl.SSLContext | None = None, *, permits: Callable[[str], bool] | None = None
+    ) -> None:
+        """Create a transport. With `permits`, a host is called only if that is true for each of its IP addresses."""
         # urllib3 logs URLs, which may hold credentials: some at DEBUG, and those of malformed answers as warnings.
         logging.getLogger("urllib3").setLevel(logging.ERROR)
         # One for all connections: to make one takes longer than a call.
         context = ssl_context or ssl.create_default_context(**locations())
         context.set_alpn_protocols(["http/1.1"])
         self._adapter = _Adapter(context)
+        self._permits = permits
 
     def call(self, request: HttpRequest, *, deadline_seconds: float) -> HttpResponse | NoResponse:
         """Make one HTTP call that ends within the deadline. Any HTTP status is a response; never raises.
 
         `why` is one of a few constant texts: what the libraries say may hold URLs.
         """
-        call = _Call(deadline_seconds)
+        call = _Call(deadline_seconds, self._permits)
         outer = _current.set(call)
         try:
             return self._call(request, call)
@@ -175,7 +179,13 @@ def _codings(header: str) -> tuple[str, ...]:
 
 # --- what went wrong ------------------------------------------------------------------------------------------------
 
+
+class _AddressNotPublicError(OSError):
+    """The host has an address that may not be called."""
+
+
 _BEFORE: Final = (
+    (_AddressNotPublicError, NOT_PUBLIC),
     (socket.gaierror, "name not resolved"),
     (ConnectionRefusedError, "refused"),
     (ssl.SSLError, "TLS failed"),
@@ -202,10 +212,11 @@ def _why(error: BaseException, *, is_sent: bool) -> str:
 
 
 class _Call:
-    """The deadline of a call, and whether any of it was handed to a socket."""
+    """The deadline of a call, the addresses that it may go to, and whether any of it was handed to a socket."""
 
-    def __init__(self, deadline_seconds: float) -> None:
+    def __init__(self, deadline_seconds: float, permits: Callable[[str], bool] | None = None) -> None:
         self._ends_at = time.monotonic() + deadline_seconds
+        self.permits = permits
         self.is_sent = False
 
     def remaining(self) -> float:
@@ -334,8 +345,12 @@ class _Connection(HTTPConnection):
 
     def connect(self) -> None:
         """Connect to the first address that answers; each has a fair share of the time for all."""
-        within = _Call(min(CONNECT_SECONDS, _current.get().remaining()))
+        call = _current.get()
+        within = _Call(min(CONNECT_SECONDS, call.remaining()))
         addresses = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        # The connection goes to these addresses, so a host cannot have another one after the check.
+        if call.permits and not all(call.permits(str(address[0])) for *_, address in addresses):
+            raise _AddressNotPublicError
         error: OSError = socket.gaierror()
         for left, (family, kind, protocol, _, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
             try:

@@ -17,6 +17,8 @@ class Secret:
     """Vendors are given the first token; all tokens are accepted."""
     credentials: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     """By provider name."""
+    callback_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    """Callbacks are signed with all of them. None if one is unfit: callbacks wait."""
 
 
 class SettingsSource(Protocol):

@@ -1,9 +1,12 @@
 """HTTP calls to vendors."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from sampai.domain.http import HttpRequest, HttpResponse
+
+NOT_PUBLIC: Final = "address not public"
+"""Why a call was not made: the transport calls only public addresses, and the host has another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
