@@ -20,6 +20,7 @@ FUNCTIONS: Final = {
     "follow_up": "FollowUpFunction",
     "monitor": "MonitorFunction",
     "publish": "PublishFunction",
+    "callback": "CallbackFunction",
 }
 """Logical ids in the template, by folder."""
 
@@ -62,6 +63,9 @@ def _run(function: str, file: Path) -> int:
         environment = _read(ENV_VARS)[FUNCTIONS[function]] | _read(CONTAINER_ENV_VARS)
     except FileNotFoundError:
         print("The local stack is not up; `make up` starts it.", file=sys.stderr)
+        return 1
+    except KeyError:
+        print("The local stack has no receiver of callbacks: start it with SAMPAI_CALLBACK_URL.", file=sys.stderr)
         return 1
     try:
         event = _read(file)

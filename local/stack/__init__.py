@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from local.stack import deployment, environment
 from local.stack.config import (
+    CALLBACK_URL,
     CONTAINER_ENV_VARS,
     DYNAMODB_PORT,
     EMULATOR_PYTHON,
@@ -64,17 +65,17 @@ SIMULATORS: Final = Server(
 SERVERS: Final = (EMULATOR, DYNAMODB, SIMULATORS)
 
 
-def up(servers: Sequence[Server] = SERVERS) -> dict[str, Any]:
+def up(servers: Sequence[Server] = SERVERS, *, callback_url: str = CALLBACK_URL) -> dict[str, Any]:
     """Start the local stack if it is not running, and return its outputs. Tests may pass their own servers.
 
-    Raises StackError. On any error or interrupt, all started servers are stopped again.
+    Without an address for callbacks, the stack has no resource for them. Raises StackError. On any error or interrupt, all started servers are stopped again.
     """
     if any(server.pid() for server in servers):
         return _read_running_outputs()
     require_free(*(server.port for server in servers))
     LOCAL.mkdir(mode=0o700, exist_ok=True)
     try:
-        return _start(servers)
+        return _start(servers, callback_url)
     except BaseException:
         down()
         raise
@@ -101,7 +102,7 @@ def _read_running_outputs() -> dict[str, Any]:
     return found
 
 
-def _start(servers: Sequence[Server]) -> dict[str, Any]:
+def _start(servers: Sequence[Server], callback_url: str) -> dict[str, Any]:
     began = time.monotonic()
     print(f"Starting the local AWS at {ENDPOINT_URL} and the vendor simulators at {SIMULATORS_URL} ...", flush=True)
     for server in servers:
@@ -109,7 +110,7 @@ def _start(servers: Sequence[Server]) -> dict[str, Any]:
     print("Building (the first time takes longer) ...", flush=True)
     deployment.build()
     print("Deploying template.yaml ...", flush=True)
-    deployment.deploy()
+    deployment.deploy(**(deployment.callbacks_to(callback_url) if callback_url else {}))
     found = deployment.read_outputs()
     deployment.enable_ttl()
     deployment.configure(found)

@@ -20,6 +20,8 @@ SIMULATOR_PORT: Final = ports.SIMULATOR_PORT
 DYNAMODB_PORT: Final = ports.DYNAMODB_PORT
 RUDE: Final = os.environ.get("SAMPAI_RUDE") == "1"
 """Whether the vendor simulators answer as rudely as real servers."""
+CALLBACK_URL: Final = os.environ.get("SAMPAI_CALLBACK_URL", "")
+"""The receiver of callbacks. Without one the stack has no resource for callbacks."""
 ENDPOINT_URL: Final = f"http://127.0.0.1:{PORT}"
 SIMULATORS_URL: Final = f"http://localhost:{SIMULATOR_PORT}"
 """By name, because the name can be given a second address in a container: see `local.relay`."""

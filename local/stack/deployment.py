@@ -26,6 +26,9 @@ ROUTES: Final = {"sms": {vendor.routed_country: [name] for name, vendor in VENDO
 SAMPLE_TOKEN: Final = "local-webhook-token"  # noqa: S105 - the local stack alone takes it
 """The webhook token of the sample events."""
 
+CALLBACK_SECRET: Final = "whsec_bG9jYWwtc3RhY2stY2FsbGJhY2stc2VjcmV0"  # noqa: S105 - the local stack alone signs with it
+"""Callbacks are signed with it."""
+
 _BUILD: Final = LOCAL / "build"
 
 
@@ -50,6 +53,11 @@ def deploy(stack_name: str = STACK_NAME, *options: str, **parameters: str) -> No
     _run_sam("deploy", *stack, *answers, *options, **parameters)
 
 
+def callbacks_to(url: str) -> dict[str, str]:
+    """Return the template parameters for callbacks to a receiver on this computer."""
+    return {"CallbackUrl": url, "CallbackToPrivateAddresses": "true"}
+
+
 def read_outputs(stack_name: str = STACK_NAME) -> dict[str, Any]:
     """Return the outputs of a stack, with a reachable webhook address and the addresses of all servers."""
     stack = client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"][0]
@@ -68,7 +76,7 @@ def configure(outputs: Mapping[str, Any]) -> None:
     """Point the stack at the simulators, and the simulators at the stack."""
     secrets, secret_id = client("secretsmanager"), outputs["ProviderSecretArn"]
     generated = json.loads(secrets.get_secret_value(SecretId=secret_id)["SecretString"])
-    tokens = {"webhook_tokens": [*generated["webhook_tokens"], SAMPLE_TOKEN]}
+    tokens = {"webhook_tokens": [*generated["webhook_tokens"], SAMPLE_TOKEN], "callback_secrets": [CALLBACK_SECRET]}
     secrets.put_secret_value(SecretId=secret_id, SecretString=json.dumps({**tokens, **SECRET}))
 
     providers = {name: {"base_url": url, **SENDERS[name]} for name, url in SIMULATORS.items()}

@@ -30,11 +30,12 @@ from tests.template import ROOT, default, template
 
 EVENTS = ROOT / "events"
 TOKEN = "local-webhook-token"
+CALLBACK_SECRET = "whsec_ZnVuY3Rpb25hbC10ZXN0cy1jYWxsYmFja3M="
 FINGERPRINT_KEY = "key-of-the-functional-tests"
 LIBRARIES = ("botocore", "urllib3")
 """Libraries that log their requests. A new process sets no level for them."""
 
-FUNCTIONS = ("send", "webhook", "follow_up", "monitor", "publish")
+FUNCTIONS = ("send", "webhook", "follow_up", "monitor", "publish", "callback")
 ENVIRONMENTS: Mapping[str, type[SendEnvironment | WebhookEnvironment | FollowUpEnvironment | MonitorEnvironment]] = {
     "send": SendEnvironment,
     "webhook": WebhookEnvironment,
@@ -122,9 +123,14 @@ class Deployment:
     monkeypatch: pytest.MonkeyPatch
     vendors: FakeVendors = field(default_factory=FakeVendors)
     """The vendors at these addresses, if they run in this process."""
-    secret: Mapping[str, Any] = field(default_factory=lambda: {"webhook_tokens": [TOKEN], **CREDENTIALS})
+    secret: Mapping[str, Any] = field(
+        default_factory=lambda: {"webhook_tokens": [TOKEN], "callback_secrets": [CALLBACK_SECRET], **CREDENTIALS}
+    )
     fingerprint_key: str = FINGERPRINT_KEY
     settings: Mapping[str, Any] = field(default_factory=lambda: {"providers": SETTINGS})
+    callback_url: str = "http://127.0.0.1:9/"
+    """The receiver of callbacks. By default no server listens there."""
+    callback_to_private_addresses: str = "true"
     timeout_seconds: int = field(
         default_factory=lambda: int(template()["Resources"]["FollowUpFunction"]["Properties"]["Timeout"])
     )
@@ -140,6 +146,7 @@ class Deployment:
         self.media = self.emulator.new_table("MediaTable")
         self.keys = self.emulator.new_table("EncryptionKeysTable")
         self.attempts = self.emulator.new_table("AttemptsTable")
+        self.callbacks = self.emulator.new_table("CallbacksTable")
         self.bus, self._events_url = self._new_bus()
         self._values = {
             "MESSAGES_TABLE": self.messages,
@@ -156,6 +163,10 @@ class Deployment:
             "URGENT_QUEUE_URL": self._new_queue("urgent"),
             "EVENT_BUS_NAME": self.bus,
             "WEBHOOK_BASE_URL": "https://hooks.example.net",
+            "CALLBACKS_TABLE": self.callbacks,
+            "CALLBACK_QUEUE_URL": self._new_queue("callbacks"),
+            "CALLBACK_URL": self.callback_url,
+            "CALLBACK_TO_PRIVATE_ADDRESSES": self.callback_to_private_addresses,
             "POWERTOOLS_LOG_LEVEL": "DEBUG",
             "POWERTOOLS_METRICS_NAMESPACE": "Sampai/functional",
         }
@@ -361,6 +372,7 @@ def private_values() -> frozenset[str]:
         *(webhook_token(TOKEN, name) for name in CREDENTIALS),
         "not-the-token",
         FINGERPRINT_KEY,
+        CALLBACK_SECRET,
         *(v for c in CREDENTIALS.values() for v in c.values()),
     }
     files = [file.read_text() for file in EVENTS.rglob("*.json")]

@@ -122,6 +122,7 @@ def test_a_cold_sandbox_reads_its_configuration_once(deployment: Deployment) -> 
         ("follow_up", "follow_up_service"),
         ("publish", "publish_service"),
         ("monitor", "monitor_service"),
+        ("callback", "callback_service"),
     ],
 )
 def test_sandbox_on_lambda_makes_its_service_before_the_first_event(

@@ -80,7 +80,7 @@ def _function(function: str) -> dict[str, Any]:
 def test_wrong_command_prints_the_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke.main(arguments) == 2
     said = capsys.readouterr().err
-    assert "usage: python -m local.invoke {send,webhook,follow_up,monitor,publish} EVENT.json" in said
+    assert "usage: python -m local.invoke {send,webhook,follow_up,monitor,publish,callback} EVENT.json" in said
 
 
 @pytest.fixture
@@ -97,6 +97,16 @@ def test_missing_event_file_is_reported(files: Path, capsys: pytest.CaptureFixtu
 
     assert invoke.main(["send", "events/send/fax.json"]) == 1
     assert "cannot be read" in capsys.readouterr().err
+
+
+def test_without_callbacks_the_local_stack_has_no_function_for_them(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (files / "env-vars.json").write_text('{"SendFunction": {}}')
+    (files / "container-env-vars.json").write_text("{}")
+
+    assert invoke.main(["callback", "events/callback/status-changed.json"]) == 1
+    assert "start it with SAMPAI_CALLBACK_URL" in capsys.readouterr().err
 
 
 def test_nothing_is_invoked_while_the_local_stack_is_down(files: Path, capsys: pytest.CaptureFixture[str]) -> None:

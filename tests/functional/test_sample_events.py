@@ -241,6 +241,10 @@ ROWS = {
         ),
     ),
     "publish/inbound-removed": Row(answer={"published": 0}),
+    # No receiver listens.
+    "callback/status-changed": Row(
+        answer={"batchItemFailures": [{"itemIdentifier": "9c1d81df-6a0a-5d4b-997f-b052929b9c5b"}]}
+    ),
 }
 
 
@@ -331,7 +335,7 @@ def _records(event: Any) -> Iterator[dict[str, Any]]:
     yield from event.get("Records", [])
 
 
-@pytest.mark.parametrize("name", [name for name in ROWS if name.startswith("send/")])
+@pytest.mark.parametrize("name", [name for name in ROWS if name.startswith(("send/", "callback/"))])
 def test_an_sqs_record_has_the_digest_of_its_body(name: str) -> None:
     # Not by `read_event`, which changes the `send_at` of a body.
     records = json.loads((EVENTS / f"{name}.json").read_text())["Records"]

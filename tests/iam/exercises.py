@@ -117,6 +117,14 @@ _MONITOR_ROLE: Final[Mapping[tuple[str, str], Exercise]] = {
     ("secretsmanager:GetSecretValue", "ProviderSecret"): _MONITOR,
 }
 
+_CALLBACK: Final = {
+    ("dynamodb:GetItem", "CallbacksTable"): _exercise("callback/status-changed"),
+    ("dynamodb:PutItem", "CallbacksTable"): _exercise("callback/status-changed"),
+    # No receiver listens, so the event is postponed.
+    ("sqs:ChangeMessageVisibility", "CallbackQueue"): _exercise("callback/status-changed"),
+    ("secretsmanager:GetSecretValue", "ProviderSecret"): _exercise("callback/status-changed", is_cold=True),
+}
+
 EXERCISES: Final[Mapping[Permission, Exercise]] = {
     Permission(role, action, resource): exercise
     for role, exercises in {
@@ -125,6 +133,7 @@ EXERCISES: Final[Mapping[Permission, Exercise]] = {
         "FollowUpRole": _FOLLOW_UP,
         "PublishRole": _PUBLISH,
         "MonitorRole": _MONITOR_ROLE,
+        "CallbackRole": _CALLBACK,
     }.items()
     for (action, resource), exercise in exercises.items()
 }
@@ -137,13 +146,17 @@ _OUTAGE_ONLY: Final = "only an outage of AWS needs it; without the permission, t
 NOT_ENFORCED: Final[Mapping[Permission, str]] = {
     **{
         Permission(f"{name}Role", action, f"{name}Log"): _LOGS_UNCHECKED
-        for name in ("Send", "Webhook", "FollowUp", "Publish", "Monitor")
+        for name in ("Send", "Webhook", "FollowUp", "Publish", "Monitor", "Callback")
         for action in ("logs:CreateLogStream", "logs:PutLogEvents")
     },
     **{
-        Permission("SendRole", action, queue): _POLLING_UNCHECKED
+        Permission(role, action, queue): _POLLING_UNCHECKED
         for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
-        for queue in ("SendQueue", "UrgentQueue")
+        for role, queue in (
+            ("SendRole", "SendQueue"),
+            ("SendRole", "UrgentQueue"),
+            ("CallbackRole", "CallbackQueue"),
+        )
     },
     **{
         Permission("SendRole", "sqs:ChangeMessageVisibility", queue): _OUTAGE_ONLY

@@ -12,8 +12,9 @@ LOCAL_ACTIONS: Final = {
     # PartiQL statements arrive as classic calls; the local AWS does not implement PartiQL actions.
     "dynamodb:PartiQLInsert": "dynamodb:PutItem",
     "dynamodb:PartiQLUpdate": "dynamodb:UpdateItem",
-    # On AWS, SendMessage also allows SendMessageBatch. The functions only send batches.
+    # On AWS, each of these also allows its batch. The functions only use batches.
     "sqs:SendMessage": "sqs:SendMessageBatch",
+    "sqs:ChangeMessageVisibility": "sqs:ChangeMessageVisibilityBatch",
 }
 """Actions that the local AWS checks, by the action that AWS checks instead."""
 

@@ -72,7 +72,7 @@ def test_only_permissions_that_the_lambda_service_uses_lack_an_exercise() -> Non
     }
     sends = [p for p in NOT_ENFORCED if p.action == "sqs:SendMessage"]
     assert sends == [Permission("PublishRole", "sqs:SendMessage", "PublishFailures")]
-    assert len(NOT_ENFORCED) == 27
+    assert len(NOT_ENFORCED) == 32
     assert all(NOT_ENFORCED.values())
 
 
