@@ -75,6 +75,14 @@ POLLERS: Final = 5
 POLL_SECONDS: Final = 20
 """The requests with which Lambda waits at an empty queue, and the duration of each. Assumptions."""
 
+CALLBACK_REQUESTS: Final = {
+    "sqs.request": 3,  # EventBridge's, Lambda's receive and its deletion
+    "lambda.request": 1,
+    "dynamodb.write-unit": 2,
+    "dynamodb.read-unit": 1,
+}
+"""The requests for one callback, by price."""
+
 SMS: Final = {"otp": "nomsa", "smsnoc": "smsnoc", "smspoh": "smspoh", "nusasms": "nusasms"}
 """The lives whose mean is the price of an SMS, with the kind of `KINDS` that is sent in the same way."""
 
@@ -354,8 +362,8 @@ class CostModel:
     def monthly(self) -> dict[str, float]:
         """Return the dollars of a month without messages, for resources and for scheduled work."""
         price = prices()
-        types = [resource["Type"] for resource in template()["Resources"].values()]
-        receives = _sources("SQS") * POLLERS * MINUTES * 60 / POLL_SECONDS
+        types = _types()
+        polls = POLLERS * MINUTES * 60 / POLL_SECONDS
         metrics = len(frozenset().union(*(life.metrics for life in self.lives.values())))
         return {
             f"{metrics} custom metrics": metrics * price["cloudwatch.metric"],
@@ -364,14 +372,14 @@ class CostModel:
             "dashboard": types.count("AWS::CloudWatch::Dashboard") * price["cloudwatch.dashboard"],
             "secrets": types.count("AWS::SecretsManager::Secret") * price["secrets.secret"],
             "follow_up, every minute, one worker": MINUTES * self.per_million(self.counts.idle_run) / MILLION,
-            "polls of the queues by Lambda": receives * price["sqs.request"],
+            "polls of the queues by Lambda": _sources("SQS") * polls * price["sqs.request"],
             "follow_up reads the secret": MINUTES * price["secrets.read"],
         }
 
     def options(self) -> dict[str, tuple[float, float]]:
         """Return what each option adds: dollars per month, and per million SMS."""
         price = prices()
-        types = [resource["Type"] for resource in template()["Resources"].values()]
+        types = _types()
         cached = (types.count("AWS::DynamoDB::Table") + types.count("AWS::SQS::Queue")) * MINUTES / KMS_CACHE_MINUTES
         nat_hours = HOURS_PER_MONTH * (price["nat.hour"] + price["ipv4.hour"])
         calls = mean(self.life(name)[VENDOR_CALLS] for name in SMS)
@@ -384,6 +392,14 @@ class CostModel:
             "each further worker of follow_up (`FollowUpWorkers`)": (
                 MINUTES * self.per_million(self.counts.idle_run) / MILLION,
                 0.0,
+            ),
+            "callbacks (`CallbackUrl`), each event alone in its batch, without Lambda's time": (
+                _types("HasCallbacks").count("AWS::CloudWatch::Alarm") * price["cloudwatch.alarm"]
+                + price["cloudwatch.metric"]
+                + _sources("SQS", "HasCallbacks") * POLLERS * MINUTES * 60 / POLL_SECONDS * price["sqs.request"],
+                mean(self.life(name)[EVENTS] for name in SMS)
+                * MILLION
+                * sum(number * price[name] for name, number in CALLBACK_REQUESTS.items()),
             ),
             "every invocation is a cold start: INIT": (
                 0.0,
@@ -399,9 +415,18 @@ class CostModel:
         return sum(self.monthly().values()) + messages / MILLION * per_million
 
 
-def _sources(kind: str) -> int:
+def _resources(condition: str | None = None) -> list[Any]:
+    """Return the resources of the template that always exist, or those under a condition."""
+    return [r for r in template()["Resources"].values() if r.get("Condition") == condition]
+
+
+def _types(condition: str | None = None) -> list[str]:
+    return [resource["Type"] for resource in _resources(condition)]
+
+
+def _sources(kind: str, condition: str | None = None) -> int:
     """Return the number of event sources of a type in the template."""
-    functions = [r for r in template()["Resources"].values() if r["Type"] == "AWS::Serverless::Function"]
+    functions = [r for r in _resources(condition) if r["Type"] == "AWS::Serverless::Function"]
     return [event["Type"] for f in functions for event in f["Properties"].get("Events", {}).values()].count(kind)
 
 

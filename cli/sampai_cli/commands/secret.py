@@ -24,7 +24,7 @@ def fields_of(raw: Mapping[str, Any], secret: Secret, settings: Settings) -> Ite
             yield from _fields_of_provider(name, provider.type, given, secret.credentials.get(name, {}))
         else:
             yield _row(name, state="off: the secret does not name it")
-    for name in raw.keys() - settings.providers.keys() - {"webhook_tokens"}:
+    for name in raw.keys() - settings.providers.keys() - {"webhook_tokens", "callback_secrets"}:
         yield _row(name, state="unknown provider: not in the settings")
 
 
@@ -41,6 +41,11 @@ def _fields_of_provider(
         yield _row(name, credential, channels, state=state if credential in needed else "unknown field")
 
 
+def _state_of_callbacks(secret: Secret) -> str:
+    keys = len(secret.callback_keys)
+    return f"{keys} valid; callbacks are signed with all" if keys else "an entry is unfit, or there is none"
+
+
 def _row(provider: str, field: str = "", channels: str = "", *, state: str) -> dict[str, str]:
     return {"provider": provider, "field": field, "channels": channels, "state": state}
 
@@ -53,10 +58,15 @@ def add_to(app: typer.Typer) -> None:
     def check(run: Run) -> None:
         """Show which credentials are there and usable. Names fields, never values."""
         secret, settings = read_secret(run), read_settings(run)
-        rows = list(fields_of(load_document(read_raw_secret(run)), secret, settings))
+        raw = load_document(read_raw_secret(run))
+        rows = list(fields_of(raw, secret, settings))
         tokens = f"{len(secret.webhook_tokens)} valid; the first one is handed out"
         rows.insert(0, _row("", "webhook_tokens", state=tokens))
+        if "callback_secrets" in raw:
+            rows.insert(1, _row("", "callback_secrets", state=_state_of_callbacks(secret)))
         run.show(rows, "provider", "field", "channels", "state")
+        if "callback_secrets" in raw and not secret.callback_keys:
+            raise CliError("Callbacks wait. Correct callback_secrets: docs/how-to/receive-callbacks.md.")
         if wrong := [f"{row['provider']}.{row['field']}" for row in rows if row["state"] in ("missing", UNFIT)]:
             raise CliError(
                 f"Messages that need {', '.join(wrong)} wait. Correct the secret: docs/how-to/rotate-secrets.md."

@@ -197,6 +197,33 @@ def test_secret_check_names_fields_and_never_values(world: World) -> None:
     assert [private for private in PRIVATE if private in result.output] == []
 
 
+CALLBACK_SECRET = "whsec_bm90LWEtc2VjcmV0LW9mLWNhbGxiYWNrcw=="
+
+
+@pytest.mark.parametrize(
+    ("secrets", "state", "error"),
+    [
+        ([CALLBACK_SECRET] * 2, "2 valid; callbacks are signed with all", ""),
+        (
+            [CALLBACK_SECRET, "whsec_short"],
+            "an entry is unfit, or there is none",
+            "Callbacks wait. Correct callback_secrets: docs/how-to/receive-callbacks.md.\n",
+        ),
+    ],
+    ids=["good", "unfit"],
+)
+def test_secret_check_tells_whether_callbacks_can_be_signed(
+    world: World, secrets: list[str], state: str, error: str
+) -> None:
+    keep(world, {"webhook_tokens": [PRIVATE[1]], "callback_secrets": secrets})
+
+    result = world("secret", "check", "--json")
+
+    assert [r["state"] for r in json.loads(result.stdout) if r["field"] == "callback_secrets"] == [state]
+    assert result.stderr == error
+    assert [secret for secret in secrets if secret in result.output] == []
+
+
 def test_a_secret_without_a_token_is_broken(world: World) -> None:
     keep(world, {"nomsa": {"api_key": PRIVATE[0]}})
 

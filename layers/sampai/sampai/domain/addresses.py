@@ -1,4 +1,4 @@
-"""Addresses of the public internet, for calls to a host that somebody else's DNS names."""
+"""Addresses of the public internet, for calls to a host outside our control."""
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
