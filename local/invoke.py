@@ -35,7 +35,7 @@ class Context:
     function_name: str = "local-invoke"
 
     def get_remaining_time_in_millis(self) -> int:
-        return 30_000
+        return 60_000
 
 
 def invoke(function: str, event: Any, environment: Mapping[str, str]) -> Any:

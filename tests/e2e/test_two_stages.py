@@ -1,5 +1,6 @@
 """A second stage in the same account and region, with every optional parameter."""
 
+import base64
 import json
 from collections.abc import Iterator
 from typing import Any, Final
@@ -9,11 +10,17 @@ import pytest
 from local.stack import deployment
 from local.stack.config import STACK_NAME
 from tests.e2e.conftest import Stack, client, wait_until
+from tests.receiver import Receiver, receiving
 
 SECOND: Final = "sampai-second"
 PRODUCERS: Final = ("111122223333", "arn:aws:iam::444455556666:role/shop")
-IN_VPC: Final = {"SendFunction", "FollowUpFunction", "MonitorFunction"}
-QUEUES: Final = ("SendQueue", "UrgentQueue", "DeadLetterQueue", "PublishFailures")
+IN_VPC: Final = {"SendFunction", "FollowUpFunction", "MonitorFunction", "CallbackFunction"}
+CALLBACK_QUEUES: Final = ("CallbackQueue", "CallbackDeadLetterQueue")
+QUEUES: Final = ("SendQueue", "UrgentQueue", "DeadLetterQueue", "PublishFailures", *CALLBACK_QUEUES)
+CALLBACK_SECRETS: Final = [
+    f"whsec_{base64.b64encode(text).decode()}"
+    for text in (b"the new secret of callbacks", b"the old secret of callbacks")
+]
 
 
 def resources(stack_name: str) -> dict[str, str]:
@@ -29,8 +36,17 @@ def key_arn(local_stack: Stack) -> str:
 
 
 @pytest.fixture(scope="module")
-def parameters(key_arn: str) -> dict[str, str]:
+def receiver() -> Iterator[Receiver]:
+    """Return a receiver that has the old secret still, and fails twice."""
+    with receiving(CALLBACK_SECRETS[1]) as receiver:
+        receiver.answers = [500, 500]
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def parameters(key_arn: str, receiver: Receiver) -> dict[str, str]:
     return {
+        **deployment.callbacks_to(receiver.url),
         "Stage": "staging",
         # The local AWS does not support functions in a VPC, but the roles get the policies for one.
         "SubnetIds": "subnet-0a1,subnet-0b2",
@@ -46,7 +62,12 @@ def parameters(key_arn: str) -> dict[str, str]:
 def second(local_stack: Stack, parameters: dict[str, str]) -> Iterator[dict[str, str]]:
     """Deploy a second stage without credentials and settings, and return its physical ids."""
     deployment.deploy(SECOND, **parameters)
-    yield resources(SECOND)
+    found = resources(SECOND)
+    secrets, secret_id = client("secretsmanager"), found["ProviderSecret"]
+    document = json.loads(secrets.get_secret_value(SecretId=secret_id)["SecretString"])
+    document["callback_secrets"] = CALLBACK_SECRETS
+    secrets.put_secret_value(SecretId=secret_id, SecretString=json.dumps(document))
+    yield found
     client("cloudformation").delete_stack(StackName=SECOND)
 
 
@@ -54,8 +75,10 @@ def test_two_stages_have_the_same_resources_and_share_none(second: dict[str, str
     first = resources(STACK_NAME)
     default_stage = {"$default"}
 
-    # These two exist only with a VPC or a customer managed key.
-    assert second.keys() - first.keys() == {"NetworkInterfacesPolicy", "KeyUsePolicy"}
+    # These exist only with a VPC, a customer managed key or an address for callbacks.
+    optional = {name for name in second if name.startswith("Callback")} | {"NetworkInterfacesPolicy", "KeyUsePolicy"}
+    assert second.keys() - first.keys() == optional
+    assert {"CallbackFunction", "CallbackRule", "CallbackFunctionEvents", "CallbacksTable"} < optional
     assert set(first.values()) & set(second.values()) == default_stage
 
 
@@ -77,6 +100,25 @@ def test_a_request_to_one_stage_is_unknown_to_the_other_and_needs_no_settings(
     assert local_stack.item(request["message_id"]) is None
     with pytest.raises(client("ssm").exceptions.ParameterNotFound):
         client("ssm").get_parameter(Name=outputs["SettingsParameterName"])
+
+
+def test_events_reach_the_receiver_of_callbacks_in_order_although_it_fails_at_first(
+    local_stack: Stack, second: dict[str, str], receiver: Receiver
+) -> None:
+    request = local_stack.request("nomsa")
+    client("sqs").send_message(QueueUrl=second["SendQueue"], MessageBody=json.dumps(request))
+    for sequence in (3, 2, 1):  # as EventBridge may deliver them
+        detail = {"message_id": "callback-1", "sequence": sequence, "occurred_at": "2026-11-21T10:00:00.000Z"}
+        event = {"Source": "sampai", "DetailType": "Message Status Changed", "Detail": json.dumps(detail)}
+        client("events").put_events(Entries=[{**event, "EventBusName": second["EventBus"]}])
+
+    def taken(message_id: str) -> list[int]:
+        callbacks = [body["data"] for _, body in receiver.taken]
+        return [callback["sequence"] for callback in callbacks if callback.get("message_id") == message_id]
+
+    wait_until(lambda: 3 in taken("callback-1") and 1 in taken(request["message_id"]), lambda: receiver.calls)
+    assert taken("callback-1") == [1, 2, 3]
+    assert receiver.answers == []
 
 
 def test_roles_have_the_policies_that_the_vpc_and_the_key_need(second: dict[str, str]) -> None:
@@ -107,6 +149,7 @@ def test_queues_and_secrets_use_the_key_and_the_producers_may_send_to_the_reques
         "UrgentQueue": [{"AWS": list(PRODUCERS)}],
         "DeadLetterQueue": [],
         "PublishFailures": [],
+        **{queue: [{"Service": "events.amazonaws.com"}] for queue in CALLBACK_QUEUES},
     }
 
 

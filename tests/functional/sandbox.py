@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import time
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ from tests.template import ROOT, default, template
 
 EVENTS = ROOT / "events"
 TOKEN = "local-webhook-token"
-CALLBACK_SECRET = "whsec_ZnVuY3Rpb25hbC10ZXN0cy1jYWxsYmFja3M="
+CALLBACK_SECRET = f"whsec_{b64encode(b'functional-tests-callbacks').decode()}"
 FINGERPRINT_KEY = "key-of-the-functional-tests"
 LIBRARIES = ("botocore", "urllib3")
 """Libraries that log their requests. A new process sets no level for them."""

@@ -10,8 +10,7 @@ import pytest
 from sampai.contract.callbacks import TYPES
 from sampai.contract.events import DETAIL_TYPES, SOURCE
 from sampai.domain.callback_progress import GAP_WAIT, MAX_DELAY
-from sampai.services.callback import POST_SECONDS
-from sampai.services.deadline import WRITE_MARGIN_SECONDS
+from sampai.services.callback import EVENT_SECONDS
 from tests.template import ROOT, template
 
 TEMPLATE = template()
@@ -504,7 +503,7 @@ def test_an_event_comes_again_neither_before_the_end_of_its_worker_nor_after_the
     assert QUEUES["CallbackQueue"]["VisibilityTimeout"] >= 6 * CALLBACK["Timeout"]
     assert QUEUES["CallbackQueue"]["VisibilityTimeout"] < MAX_DELAY.total_seconds() < GAP_WAIT.total_seconds()
     assert int(CALLBACK["Environment"]["Variables"]["LEASE_SECONDS"]) >= CALLBACK["Timeout"] + 30
-    assert CALLBACK["Timeout"] > POST_SECONDS + WRITE_MARGIN_SECONDS
+    assert CALLBACK["Timeout"] > EVENT_SECONDS
 
 
 def test_few_workers_post_callbacks_and_return_only_the_events_that_wait() -> None:

@@ -12,7 +12,7 @@ import pytest
 from sampai.domain.callback_progress import GAP_WAIT, CallbackProgress
 from sampai.domain.callback_signature import sign
 from sampai.domain.http import HttpRequest, HttpResponse
-from sampai.services.callback import PAUSE, CallbackRecord, CallbackService
+from sampai.services.callback import EVENT_SECONDS, PAUSE, CallbackRecord, CallbackService
 from sampai.services.ports.configuration import Secret
 from sampai.services.ports.queue import Receipt
 from sampai.services.ports.runtime import UnavailableError
@@ -429,11 +429,14 @@ def test_an_event_whose_conclusion_was_not_stored_is_posted_again_with_the_same_
     assert callbacks.posted() == ["m-1/1", "m-1/1", "m-1/2"]
 
 
-def test_without_time_for_a_whole_post_none_begins() -> None:
+@pytest.mark.parametrize(("seconds_left", "posted"), [(EVENT_SECONDS, ["m-1/1", "e-1"]), (EVENT_SECONDS - 1, [])])
+def test_without_time_for_a_whole_post_none_begins(seconds_left: float, posted: list[str]) -> None:
     callbacks = Callbacks()
 
-    assert callbacks.handle(event(1), inbound("e-1"), seconds_left=20) == ["m-1/1", "e-1"]
-    assert callbacks.posted() == []
+    unfinished = callbacks.handle(event(1), inbound("e-1"), seconds_left=seconds_left)
+
+    assert callbacks.posted() == posted
+    assert sorted([*unfinished, *posted]) == ["e-1", "m-1/1"]
 
 
 def test_an_unreadable_event_stops_no_other_and_its_content_is_not_logged() -> None:

@@ -10,7 +10,7 @@ from sampai.domain.callback_progress import MAX_DELAY, Step, arrive, claim, conc
 from sampai.domain.callback_signature import sign
 from sampai.domain.http import HttpRequest
 from sampai.providers.responses import retry_after_seconds
-from sampai.services.deadline import WRITE_MARGIN_SECONDS
+from sampai.services.deadline import COMMIT_SECONDS
 from sampai.services.ports.callbacks import CallbackProgressStore, CallbackQueue
 from sampai.services.ports.configuration import SecretSource
 from sampai.services.ports.queue import Receipt
@@ -20,6 +20,9 @@ from sampai.services.ports.transport import NOT_PUBLIC, NoResponse, Transport
 
 POST_SECONDS: Final = 15.0
 """The deadline of a post. The scheme recommends 15 to 30 seconds."""
+
+EVENT_SECONDS: Final = POST_SECONDS + 4 * COMMIT_SECONDS
+"""The longest time for one event: its progress is read once and written twice, and then the queue is told."""
 
 PAUSE: Final = timedelta(seconds=30)
 """After a sign that the receiver is down or overloaded, this worker waits for so long before the next post."""
@@ -113,7 +116,7 @@ class CallbackService:
         delayed: list[Delayed] = []
         for record, callback in group:
             is_done, delay = False, _back_off(record.receives)
-            if callback is not None and remaining() >= POST_SECONDS + WRITE_MARGIN_SECONDS:
+            if callback is not None and remaining() >= EVENT_SECONDS:
                 try:
                     is_done, delay = self._process(record, callback, keys)
                 except Exception as error:  # an outage, or an item that cannot be read: it must stop no other message
