@@ -68,8 +68,8 @@ SERVERS: Final = (EMULATOR, DYNAMODB, SIMULATORS)
 def up(servers: Sequence[Server] = SERVERS, *, callback_url: str = CALLBACK_URL) -> dict[str, Any]:
     """Start the local stack if it is not running, and return its outputs. Tests may pass their own servers.
 
-    Without an address for callbacks, the stack has no resource for them. Raises StackError. On any error or interrupt, all
-    started servers are stopped again.
+    Without an address for callbacks, the stack has no resource for them. Raises StackError. On any error or interrupt,
+    all started servers are stopped again.
     """
     if any(server.pid() for server in servers):
         return _read_running_outputs()

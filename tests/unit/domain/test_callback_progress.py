@@ -111,6 +111,12 @@ def test_an_event_that_is_skipped_is_missing_until_it_is_posted_late() -> None:
     assert late == CallbackProgress(revision=10, concluded=6, missing=frozenset({2, 5}))
 
 
+def test_an_event_that_waits_is_still_known_after_a_missing_one_was_posted_late() -> None:
+    late = conclude(claim(waiting(5), 2, now=START, lease=LEASE), 2, is_posted=True)
+
+    assert late == replace(waiting(5), revision=8, missing=frozenset())
+
+
 def test_an_event_that_is_given_up_is_missing_and_the_next_one_follows() -> None:
     given_up = conclude(claim(AFTER_3, 4, now=START, lease=LEASE), 4, is_posted=False)
 

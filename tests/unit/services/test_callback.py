@@ -429,6 +429,20 @@ def test_an_event_whose_conclusion_was_not_stored_is_posted_again_with_the_same_
     assert callbacks.posted() == ["m-1/1", "m-1/1", "m-1/2"]
 
 
+def test_an_event_whose_lease_another_worker_has_by_now_comes_again() -> None:
+    callbacks = Callbacks()
+
+    def take_for_longer_than_the_lease(request: HttpRequest) -> HttpResponse:
+        before = callbacks.progress.stored["m-1"]
+        callbacks.progress.stored["m-1"] = replace(before, revision=before.revision + 1)
+        return TAKEN
+
+    callbacks.transport.replies = [take_for_longer_than_the_lease, TAKEN]
+
+    assert callbacks.handle(event(1)) == ["m-1/1"]
+    assert callbacks.progress.stored["m-1"].concluded == 0
+
+
 @pytest.mark.parametrize(("seconds_left", "posted"), [(EVENT_SECONDS, ["m-1/1", "e-1"]), (EVENT_SECONDS - 1, [])])
 def test_without_time_for_a_whole_post_none_begins(seconds_left: float, posted: list[str]) -> None:
     callbacks = Callbacks()

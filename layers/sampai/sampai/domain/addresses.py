@@ -21,7 +21,7 @@ def is_public(address: str) -> bool:
     embedded = _embedded(parsed)
     if embedded is not None:
         return all(map(_is_public_v4, embedded))
-    return parsed in _GLOBAL_UNICAST and parsed.is_global and not parsed.is_multicast
+    return parsed in _GLOBAL_UNICAST and parsed.is_global
 
 
 def _embedded(address: IPv6Address) -> tuple[IPv4Address, ...] | None:
