@@ -109,7 +109,7 @@ def test_a_post_has_the_event_and_is_signed_with_every_key() -> None:
 
     (request,) = callbacks.transport.requests
     timestamp = int(callbacks.clock.now.timestamp())
-    assert (request.method, request.url) == ("POST", URL)
+    assert (request.method, request.url, request.response_limit) == ("POST", URL, 1024 * 1024)
     assert json.loads(request.body)["data"]["sequence"] == 1
     assert request.headers == {
         "Content-Type": "application/json",

@@ -24,6 +24,9 @@ POST_SECONDS: Final = 15.0
 EVENT_SECONDS: Final = POST_SECONDS + 4 * COMMIT_SECONDS
 """The longest time for one event: its progress is read once and written twice, and then the queue is told."""
 
+RESPONSE_LIMIT: Final = 1024 * 1024
+"""The most bytes of an answer. Its body does not matter, but a longer one would look like no answer."""
+
 PAUSE: Final = timedelta(seconds=30)
 """After a sign that the receiver is down or overloaded, this worker waits for so long before the next post."""
 
@@ -189,7 +192,9 @@ class CallbackService:
             "webhook-timestamp": str(timestamp),
             "webhook-signature": signature,
         }
-        return HttpRequest(method="POST", url=self._url, headers=headers, body=callback.body)
+        return HttpRequest(
+            method="POST", url=self._url, headers=headers, body=callback.body, response_limit=RESPONSE_LIMIT
+        )
 
     def _postpone(self, delayed: Sequence[Delayed]) -> None:
         """Set the delays. Without them the events come again after the visibility timeout of the queue."""
