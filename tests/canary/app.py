@@ -36,6 +36,7 @@ CONVERSATION: Final = "a4c1e7b2-5d0f-4c3a-9b8e-1f2d3c4b5a69"
 CLOSED_ROOM: Final = "a4c1e7b2-5d0f-4c3a-9b8e-1f2d3c4b5a70"
 SECRET: Final = Secret(
     webhook_tokens=(value("first token"), value("second token")),
+    callback_keys=(value("callback key").encode(),),
     credentials={vendor: {name: value(f"{vendor} {name}") for name in names} for vendor, names in CREDENTIALS.items()},
 )
 URLS: Final = base_urls(ADDRESS)

@@ -19,6 +19,7 @@ class Kind(Enum):
     TOKEN = "token"
     FINGERPRINT_KEY = "fingerprint key"
     ENCRYPTION_KEY = "encryption key"
+    CALLBACK_KEY = "callback key"
     CONTENT = "content"
     FILE = "file"
     NUMBER = "number"
@@ -78,6 +79,7 @@ CANARIES: Final[Mapping[str, Canary]] = {
         *_canaries(Kind.TOKEN, "first token", "second token", "wrong token"),
         *(_webhook_token(place, vendor) for place in ("first", "second") for vendor in ("smspoh", "nusasms")),
         *_canaries(Kind.FINGERPRINT_KEY, "fingerprint key"),
+        *_canaries(Kind.CALLBACK_KEY, "callback key"),
         *_canaries(Kind.ENCRYPTION_KEY, "our key", "caller's key", "vendor's key"),
         *_canaries(Kind.CONTENT, "text", "promotional text", "caption", "reply", shape='{} "ok" é+/'),
         *_canaries(Kind.CONTENT, "template value", "button value", "recipient name", "fallback value"),

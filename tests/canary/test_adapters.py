@@ -2,6 +2,7 @@
 
 import json
 import logging
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -32,6 +33,8 @@ from tests.functional.sandbox import FUNCTIONS, LIBRARIES, Deployment, forget
 from tests.harness.vendors import base_urls, serving
 
 Reply = Callable[[HttpRequest], HttpResponse | NoResponse]
+
+CALLBACK_PATH: Final = "/callbacks"
 
 
 @dataclass
@@ -79,7 +82,8 @@ def functions(emulator: Emulator, reply: Reply, monkeypatch: pytest.MonkeyPatch)
 
     def answer(request: HttpRequest) -> HttpResponse | NoResponse:
         received.append(f"{request.url} {dict(request.headers)} {request.body.decode('utf-8', 'backslashreplace')}")
-        return reply(request)
+        is_callback = request.url.endswith(CALLBACK_PATH)
+        return HttpResponse(status=500, body=request.body[-100:]) if is_callback else reply(request)
 
     levels = {library: logging.getLogger(library).level for library in LIBRARIES}
     # Requests and callbacks of the canaries have fixed times.
@@ -89,7 +93,12 @@ def functions(emulator: Emulator, reply: Reply, monkeypatch: pytest.MonkeyPatch)
             emulator=emulator,
             base_urls=base_urls(address),
             monkeypatch=monkeypatch,
-            secret={"webhook_tokens": list(SECRET.webhook_tokens), **SECRET.credentials},
+            secret={
+                "webhook_tokens": list(SECRET.webhook_tokens),
+                "callback_secrets": [f"whsec_{b64encode(value('callback key').encode()).decode()}"],
+                **SECRET.credentials,
+            },
+            callback_url=f"{address}{CALLBACK_PATH}",
             fingerprint_key=value("fingerprint key"),
             settings=SETTINGS,
         )
@@ -112,7 +121,16 @@ def run_everything(functions: DeployedFunctions) -> Outputs:
     functions.outputs.record("attempts table", json.dumps(deployment.items(deployment.attempts), ensure_ascii=False))
     images = [{"dynamodb": {"NewImage": item}} for item in deployment.items(deployment.messages)]
     functions.invoke("publish", {"Records": images})
+    inbound = {"text": value("inbound text"), "sender": value("inbound number"), "received_at": "2026-11-21T10:00:00Z"}
+    received = {"id": "inbound", "source": "sampai", "detail-type": "Message Received", "detail": inbound}
+    events = [*deployment.deliveries(), received, {**received, "source": value("misplaced")}]
+    functions.invoke("callback", {"Records": [_callback_record(json.dumps(event)) for event in events]})
     return functions.outputs
+
+
+def _callback_record(body: str) -> dict[str, Any]:
+    record = {"messageId": "r", "receiptHandle": "h", "eventSourceARN": "arn:callbacks", "body": body}
+    return {**record, "attributes": {"ApproximateReceiveCount": "1"}}
 
 
 def test_deployed_functions_reveal_nothing_and_do_their_work(functions: DeployedFunctions) -> None:
@@ -124,6 +142,8 @@ def test_deployed_functions_reveal_nothing_and_do_their_work(functions: Deployed
     assert {f"answer of {function}" for function in FUNCTIONS} <= outputs.places()
     assert "message attempted" in outputs.text("standard output")
     assert "SendAccepted" in outputs.text("standard output")
+    assert "callback not posted" in outputs.text("standard output")
+    assert value("inbound number") in "".join(functions.received)
 
 
 REFUSED: Final[list[tuple[Service, ...]]] = [("dynamodb",), ("sqs", "events", "ssm")]
