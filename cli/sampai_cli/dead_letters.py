@@ -149,6 +149,11 @@ def _letter(message: Mapping[str, Any]) -> Letter:
     )
 
 
+def body_of(letter: Letter) -> Any:
+    """Return the body as it may be shown."""
+    return masked(letter.document) if letter.document else f"no JSON object, {len(letter.body)} characters"
+
+
 def row_of(letter: Letter, *, now: datetime) -> dict[str, Any]:
     return {
         "sqs_id": letter.sqs_id,

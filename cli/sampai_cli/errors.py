@@ -38,6 +38,10 @@ class InputError(CliError):
         super().__init__(text, status=2)
 
 
+EXPECTED: Final = (CliError, ClientError, BotoCoreError, UnavailableError, OSError)
+"""The errors that `explain` makes a sentence of. Any other is a bug."""
+
+
 def read_text(file: Path) -> str:
     """Return the text of a file in UTF-8, with or without a byte order mark. Raises InputError, and OSError."""
     try:

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from sampai.adapters.dynamo import Item, get_all
 from sampai.domain.recipient import mask
 from sampai.domain.status import Status
+from sampai.domain.times import to_text
+from sampai_cli.errors import InputError
+from sampai_cli.lines import since as instant_of
 from sampai_cli.run import Run
 
 PRICE_PER_MILLION_READS: Final = 0.1425
@@ -60,6 +64,38 @@ class Search:
         dollars = self.units * PRICE_PER_MILLION_READS / 1_000_000
         end = "" if self.is_complete else " It stopped at its limit and is not complete: raise --max-units."
         self.run.note(f"Read {self.items} items with {self.units:.0f} read units, about ${dollars:.6f}.{end}")
+
+
+OPEN: Final = "open"
+"""In place of a status: every message that is not final."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which messages a list has. None: any."""
+
+    status: str | None = None
+    provider: str | None = None
+    changed_since: str | None = None
+    """A time as the table has it."""
+
+    def accepts(self, row: Mapping[str, Any]) -> bool:
+        """Return whether a row of `row_of` passes."""
+        status: str | None = row["status"]
+        is_wanted = self.status in (None, status) or (self.status == OPEN and not is_final(status))
+        return (
+            is_wanted
+            and self.provider in (None, row["provider"])
+            and (self.changed_since is None or (row["updated_at"] or "") >= self.changed_since)
+        )
+
+
+def new_filter(*, status: str | None, provider: str | None, since: str | None, now: datetime) -> Filter:
+    """Return the filter that the words of a person stand for. Raises InputError."""
+    if status is not None and status not in (OPEN, *Status):
+        raise InputError(f"{status[:40]!r} is no status. Use one of {', '.join([OPEN, *Status])}.")
+    changed_since = None if since is None else to_text(instant_of(since, now=now))
+    return Filter(status=status, provider=provider, changed_since=changed_since)
 
 
 def read_item(run: Run, message_id: str) -> Item | None:

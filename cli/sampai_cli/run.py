@@ -11,13 +11,11 @@ from functools import cached_property, wraps
 from typing import Annotated, Any, Final
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sampai.services.ports.runtime import UnavailableError
-from sampai_cli.errors import CliError, explain
+from sampai_cli.errors import EXPECTED, CliError, explain
 from sampai_cli.stack import Stack, find_stack
 
 Find = Callable[[str | None], Stack]
@@ -142,7 +140,7 @@ def command(group: typer.Typer, *permissions: str, name: str | None = None) -> C
             this_run = Run(find=lambda: given.find(stack or given.stack), as_json=as_json or given.as_json)
             try:
                 function(this_run, **parameters)
-            except (CliError, ClientError, BotoCoreError, UnavailableError, OSError) as error:
+            except EXPECTED as error:
                 explained = explain(error, command=path)
                 this_run.err.print(Text(str(explained)), soft_wrap=True)
                 raise typer.Exit(explained.status) from None

@@ -1,17 +1,17 @@
 """`sampai dlq`: requests that Sampai failed to process."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from sampai.domain.times import to_text
-from sampai_cli.dead_letters import Letter, held, masked, row_of
+from sampai_cli.dead_letters import Letter, body_of, held, row_of
 from sampai_cli.errors import CliError
 from sampai_cli.run import Run, YesOption, command, now
 
-READ = "sqs:ReceiveMessage, sqs:ChangeMessageVisibility on DeadLetterQueue"
+READ: Final = "sqs:ReceiveMessage, sqs:ChangeMessageVisibility on DeadLetterQueue"
 LimitOption = Annotated[int, typer.Option(min=1, max=10_000, help="The most letters to look at.")]
-COLUMNS = ("sqs_id", "kind", "message_id", "sent_at", "remark")
+COLUMNS: Final = ("sqs_id", "kind", "message_id", "sent_at", "remark")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -39,7 +39,7 @@ def _add_reads(group: typer.Typer) -> None:
             found = [letter for letter in letters if letter_id in (letter.sqs_id, letter.message_id)]
         if not found:
             raise CliError(f"No letter {letter_id} among {len(letters)}. `sampai dlq list` shows the ids.")
-        shown = [row_of(letter, now=now()) | {"body": _body(letter)} for letter in found]
+        shown = [row_of(letter, now=now()) | {"body": body_of(letter)} for letter in found]
         if run.as_json:
             run.print_json(shown)
             return
@@ -47,10 +47,6 @@ def _add_reads(group: typer.Typer) -> None:
             body = fields.pop("body")
             run.show_fields(fields)
             run.print_json(body)
-
-
-def _body(letter: Letter) -> Any:
-    return masked(letter.document) if letter.document else f"no JSON object, {len(letter.body)} characters"
 
 
 def _add_redrive(group: typer.Typer) -> None:

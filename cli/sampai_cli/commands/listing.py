@@ -1,19 +1,22 @@
 """`sampai list`: messages by status, provider and time."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
-from sampai.domain.status import Status
-from sampai.domain.times import to_text
-from sampai_cli.errors import InputError
-from sampai_cli.lines import since as instant_of
-from sampai_cli.messages import LISTED, MAX_READ_UNITS, STORED, Search, is_final, open_ids, read_items, row_of
+from sampai_cli.messages import (
+    LISTED,
+    MAX_READ_UNITS,
+    STORED,
+    Search,
+    is_final,
+    new_filter,
+    open_ids,
+    read_items,
+    row_of,
+)
 from sampai_cli.run import Run, command, now
-
-OPEN: Final = "open"
-"""In place of a status: every message that is not final."""
 
 UnitsOption = Annotated[
     int, typer.Option(min=1, help="Stop after this many read units of DynamoDB: 50,000 cost about $0.01.")
@@ -44,17 +47,9 @@ def add_to(app: typer.Typer) -> None:
         Messages that are not final are found by the index, for next to nothing. Any other list reads the table: a
         gigabyte costs about 130,000 read units, $0.02. The command stops at --max-units, and tells its price.
         """
-        if status is not None and status != OPEN and status not in list(Status):
-            raise InputError(f"{status!r} is no status. Use one of {', '.join([OPEN, *Status])}.")
-        after = None if since is None else to_text(instant_of(since, now=now()))
+        wanted = new_filter(status=status, provider=provider, since=since, now=now())
         search = Search(run=run, max_units=max_units)
-        rows = [
-            row
-            for row in _rows(search, status)
-            if (status in (None, OPEN) or row["status"] == status)
-            and (provider is None or row["provider"] == provider)
-            and (after is None or (row["updated_at"] or "") >= after)
-        ]
+        rows = [row for row in _rows(search, status) if wanted.accepts(row)]
         rows.sort(key=lambda row: row["updated_at"] or "", reverse=True)
         run.show(rows[:limit], *LISTED)
         if len(rows) > limit:

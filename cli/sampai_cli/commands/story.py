@@ -10,6 +10,7 @@ from rich.text import Text
 
 from sampai.adapters.attempts import DynamoAttempts
 from sampai.domain.times import to_text
+from sampai.services.ports.attempts import AttemptRecord
 from sampai.services.ports.runtime import UnavailableError
 from sampai_cli.errors import CliError
 from sampai_cli.lines import STYLES
@@ -35,7 +36,10 @@ ARRIVAL_SECONDS: Final = 60
 """How long `--follow` waits for a message that is still in the queue."""
 
 
-def attempts_of(run: Run, message_id: str) -> list[dict[str, Any]] | None:
+NOT_SHOWN: Final = "The vendors' words are not shown: they need dynamodb:Query on the table of attempts."
+
+
+def read_attempts(run: Run, message_id: str) -> list[AttemptRecord] | None:
     """Return the failed attempts of a message with the vendors' words.
 
     None if the stack is older than their table, or if the caller has no permission to read it.
@@ -44,13 +48,17 @@ def attempts_of(run: Run, message_id: str) -> list[dict[str, Any]] | None:
         return None
     attempts = DynamoAttempts(run.client("dynamodb"), table=run.stack.output("AttemptsTableName"))
     try:
-        records = attempts.read(message_id)
+        return attempts.read(message_id)
     except UnavailableError as error:
         if "AccessDenied" not in str(error):
             raise
-        run.note("The vendors' words are not shown: they need dynamodb:Query on the table of attempts.")
+        run.note(NOT_SHOWN)
         return None
-    return [{name: _shown(getattr(record, name)) for name in ATTEMPTS} for record in records]
+
+
+def row_of_attempt(record: AttemptRecord) -> dict[str, Any]:
+    """Return an attempt with the columns of `ATTEMPTS`."""
+    return {name: _shown(getattr(record, name)) for name in ATTEMPTS}
 
 
 def _shown(value: Any) -> Any:
@@ -70,8 +78,9 @@ def add_to(app: typer.Typer) -> None:
             _follow(run, message_id, seconds=timeout)
         item = read_item(run, message_id)
         if item is None:
-            raise CliError(_unknown(run, message_id))
-        facts, history, attempts = facts_of(item), history_of(item), attempts_of(run, message_id)
+            raise CliError(unknown(run, message_id))
+        facts, history, records = facts_of(item), history_of(item), read_attempts(run, message_id)
+        attempts = None if records is None else [row_of_attempt(record) for record in records]
         if run.as_json:
             run.print_json(facts | {"history": history, "attempts": attempts})
             return
@@ -96,7 +105,7 @@ def _follow(run: Run, message_id: str, *, seconds: int) -> None:
     while (passed := time.monotonic() - began) < seconds:
         item = read_item(run, message_id)
         if item is None and passed > ARRIVAL_SECONDS:
-            raise CliError(_unknown(run, message_id))
+            raise CliError(unknown(run, message_id))
         if item is not None:
             history, status = history_of(item), facts_of(item)["status"]
             if not run.as_json:
@@ -110,7 +119,8 @@ def _follow(run: Run, message_id: str, *, seconds: int) -> None:
     )
 
 
-def _unknown(run: Run, message_id: str) -> str:
+def unknown(run: Run, message_id: str) -> str:
+    """Return the sentence about an id that no message has."""
     return (
         f"There is no message {message_id} in {run.stack.name}. Its request may still be in a queue, was never sent, "
         "or is older than the retention. `sampai dlq list` shows requests that failed."
