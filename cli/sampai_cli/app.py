@@ -8,14 +8,13 @@ from typing import Final
 
 import typer
 
+from sampai_cli.errors import TRACEBACK
 from sampai_cli.run import Globals, JsonOption, StackOption
 
 MODULES: Final = """
-    env send story listing tail report dashboard dlq replay settings secret providers webhooks consent erase
+    env send story listing tail report dashboard dlq replay settings secret providers webhooks consent erase console
 """.split()
 """The modules of commands, in the order of the help."""
-
-TRACEBACK: Final = "SAMPAI_TRACEBACK"
 
 app: Final = typer.Typer(
     name="sampai",

@@ -12,6 +12,9 @@ from sampai.services.ports.runtime import UnavailableError
 
 PERMISSIONS_PAGE: Final = "docs/reference/cli.md"
 
+TRACEBACK: Final = "SAMPAI_TRACEBACK"
+"""The environment variable that shows a bug with its traceback."""
+
 _EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
 _UNKNOWN_CALLER: Final = frozenset(
