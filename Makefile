@@ -1,5 +1,5 @@
-# Three virtual environments: .venv for development and tests, .venv-emulator for the local AWS, .venv-audit for the audit
-# tools. The targets write to this folder only, mostly to .local.
+# Four virtual environments: .venv for development and tests, .venv-emulator for the local AWS, .venv-audit for the audit
+# tools, .venv-console for the driver of a browser. The targets write to this folder only, mostly to .local.
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
@@ -21,8 +21,9 @@ DEV := .venv/.installed
 EMULATOR := .venv-emulator/.installed
 AUDIT := .venv-audit/.installed
 PIP_INSTALL := -m local.pip_progress -m pip install --no-deps --require-hashes --progress-bar off --requirement
+CONSOLE := .venv-console/.installed
 
-.PHONY: help demo up down test test-covered test-uncovered check simulate fuzz mutants chaos outages rude iam bench cost scale audit docs site format hooks sizes deploy smoke webhooks erase consent sam-local lock release-notes clean
+.PHONY: help demo up down test test-covered test-uncovered check console-test simulate fuzz mutants chaos outages rude iam bench cost scale audit docs site format hooks sizes deploy smoke webhooks erase consent sam-local lock release-notes clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +74,11 @@ check: $(DEV) ## run the static half of `make test`: ruff, mypy, cfn-lint, sam v
 	$(MKDOCS)
 	$(BIN)/python -m pytest -q tests/unit/test_architecture.py
 
+console-test: $(DEV) ## drive the pages of `sampai console` in headless Chromium, and keep pictures in .local/console
+	@$(BIN)/python -m tests.console.browser
+	@$(MAKE) $(CONSOLE)
+	@.venv-console/bin/python -m tests.console
+
 simulate: $(DEV) ## simulate every schedule with one fault and N random ones with several: make simulate N=100000 SEED=1
 	@$(BIN)/python -m tests.simulation -n $(or $(N),100000) --seed $(or $(SEED),1) --jobs $$(getconf _NPROCESSORS_ONLN)
 
@@ -103,7 +109,7 @@ cost: $(DEV) $(EMULATOR) ## compute the price of a million messages from counted
 scale: $(DEV) ## simulate 10 to 100,000 messages per second and show the bottlenecks
 	@$(BIN)/python -m benchmarks.scale
 
-LOCKS := layers/dependencies/requirements.txt $(addprefix requirements/,dev.txt emulator.txt audit.txt bench.txt)
+LOCKS := layers/dependencies/requirements.txt $(addprefix requirements/,dev.txt emulator.txt audit.txt bench.txt console.txt)
 CHECKOV := CKV_SKIP_PACKAGE_UPDATE_CHECK=1 .venv-audit/bin/checkov
 PIP_AUDIT := .venv-audit/bin/pip-audit --progress-spinner off --cache-dir .local/pip-audit --strict --disable-pip
 # Ignored: CVE-2024-23342. ecdsa leaks the key that it signs with, and no release fixes that. checkov signs nothing.
@@ -167,6 +173,7 @@ lock: $(DEV) ## pin the newest version of every requirement (fetches uv)
 	$(UV_COMPILE) requirements/emulator.in -o requirements/emulator.txt
 	$(UV_COMPILE) requirements/audit.in -o requirements/audit.txt
 	$(UV_COMPILE) requirements/bench.in -o requirements/bench.txt
+	$(UV_COMPILE) requirements/console.in -o requirements/console.txt
 
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 TAG ?= v$(VERSION)
@@ -177,7 +184,7 @@ release-notes: ## print the section of CHANGELOG.md for a tag: make release-note
 
 clean: ## stop the local stack and remove everything that was built or installed
 	@$(MAKE) down
-	rm -rf .venv .venv-emulator .venv-audit .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-emulator .venv-audit .venv-console .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 python:
@@ -200,6 +207,12 @@ $(EMULATOR): requirements/emulator.txt $(DEV)
 	@echo "Installing the local AWS into .venv-emulator (once) ..."
 	@$(BIN)/python -m venv --clear .venv-emulator
 	@.venv-emulator/bin/python $(PIP_INSTALL) requirements/emulator.txt
+	@touch $@
+
+$(CONSOLE): requirements/console.txt | python
+	@echo "Installing the driver of the browser into .venv-console (once) ..."
+	@$(PYTHON) -m venv --clear .venv-console
+	@.venv-console/bin/python $(PIP_INSTALL) requirements/console.txt
 	@touch $@
 
 $(AUDIT): requirements/audit.txt | python

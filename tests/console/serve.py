@@ -18,7 +18,7 @@ from sampai_cli.stack import Stack
 from tests.harness.fake_stack import fake_stack
 from tests.harness.stories import DELIVERED, fill, message
 
-MESSAGES: Final = 600
+MESSAGES: Final = 300
 NEWS_SECONDS: Final = 1.0
 
 

@@ -43,6 +43,7 @@ def message(message_id: str, steps: Steps, *, began: datetime, **fields: Any) ->
     defaults: dict[str, Any] = {
         "provider": "nomsa",
         "attempt": 1,
+        "sequence": len(history),
         "recipient": NUMBER,
         "metadata": {"order": ORDER},
         "content": Text(text=TEXT) if last.status.may_be_sent else None,
@@ -53,7 +54,6 @@ def message(message_id: str, steps: Steps, *, began: datetime, **fields: Any) ->
         message_id=message_id,
         status=last.status,
         revision=len(history),
-        sequence=len(history),
         created_at=began,
         updated_at=last.at,
         occurred_at=last.at,

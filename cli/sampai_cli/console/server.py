@@ -1,5 +1,6 @@
 """Serves the pages to this computer only."""
 
+import os
 import socket
 from typing import Any, Final
 
@@ -32,8 +33,9 @@ def new_server(app: Flask, *, port: int) -> BaseWSGIServer:
     try:
         listening = socket.create_server((ADDRESS, port))
     except OSError as error:
+        cause = os.strerror(error.errno or 0)
         raise InputError(
-            f"Port {port} cannot be used ({error.strerror}). Choose another one with --port; 0 takes a free one."
+            f"Port {port} cannot be used: {cause}. Choose another one with --port; 0 takes a free one."
         ) from None
     with listening:
         return make_server(ADDRESS, port, app, threaded=True, request_handler=Handler, fd=listening.fileno())

@@ -14,6 +14,7 @@ from sampai.domain.inbound import Inbound
 from sampai.domain.message import Channel
 from sampai.domain.status import Status
 from tests.unit.cli.conftest import World
+from tests.unit.cli.console.conftest import browser
 from tests.unit.cli.test_messages import PRIVATE as OF_MESSAGES
 from tests.unit.cli.test_messages import SENT, WAITING
 from tests.unit.cli.test_permissions import COMMANDS
@@ -74,6 +75,13 @@ def test_a_refusal_repeats_nothing_private(name: str, arguments: list[str], fill
     result = filled(*name.split(), *arguments)
 
     assert (result.exit_code, leaks(result.output)) == (2, [])
+
+
+def test_the_console_shows_nothing_private(filled: World) -> None:
+    client = browser(filled.stack)
+    wrong = ("/?id=%2B85591234510", "/messages/%2B85591234510")
+    for path in ("/", "/messages/otp-1", "/messages/otp-2", "/charts?since=1d", "/dead-letters", *wrong):
+        assert leaks(client.get(path).text) == []
 
 
 def leaks(output: str) -> list[str]:

@@ -10,7 +10,13 @@ from tests.template import ROOT
 
 PROJECT = tomllib.loads((ROOT / "cli" / "pyproject.toml").read_text())["project"]
 OWN = {"sampai", "sampai_cli", "sampai_client"}
-WITH_OTHERS = {"botocore": "boto3", "urllib3": "boto3", "pydantic_core": "pydantic"}
+WITH_OTHERS = {
+    "botocore": "boto3",
+    "urllib3": "boto3",
+    "pydantic_core": "pydantic",
+    "jinja2": "flask",
+    "werkzeug": "flask",
+}
 """Packages that come with another one."""
 
 
@@ -18,6 +24,15 @@ def test_the_version_is_that_of_the_product() -> None:
     product = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
     assert (PROJECT["version"], PROJECT["requires-python"]) == (product["version"], product["requires-python"])
+
+
+def test_the_templates_and_styles_of_the_console_are_installed() -> None:
+    pyproject = tomllib.loads((ROOT / "cli" / "pyproject.toml").read_text())
+    patterns = pyproject["tool"]["setuptools"]["package-data"]["sampai_cli.console"]
+    folder = ROOT / "cli" / "sampai_cli" / "console"
+    files = {file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts}
+
+    assert {file for pattern in patterns for file in folder.glob(pattern)} == files - set(folder.glob("*.py"))
 
 
 def packages_of(folder: str) -> set[str]:

@@ -13,6 +13,7 @@ import typer
 from sampai_cli.app import app
 from sampai_cli.run import PERMISSIONS
 from tests.unit.cli.conftest import World
+from tests.unit.cli.console.conftest import browser
 from tests.unit.cli.test_messages import WAITING
 from tests.unit.cli.test_replay import life
 
@@ -76,8 +77,25 @@ def declared(group: typer.Typer = app, path: str = "") -> dict[str, set[str]]:
     return found
 
 
+CONSOLE: Final = "console"
+"""The only command that runs until Ctrl-C: its pages are read without it."""
+
+
 def test_every_command_is_here() -> None:
-    assert declared().keys() == COMMANDS.keys()
+    assert declared().keys() == COMMANDS.keys() | {CONSOLE}
+
+
+def test_the_pages_of_the_console_call_what_it_declares(world: World) -> None:
+    calls: set[str] = set()
+    world.put(WAITING)
+    _fill_failure_queues(world)
+    client = browser(replace(world.stack, client=_recording(world.stack.client, calls)))
+
+    for path in ("/", "/messages/otp-2", "/charts", "/dead-letters"):
+        assert client.get(path).status_code == 200
+
+    # Only the open messages of a large table are read again by themselves: console/test_reader.py.
+    assert calls == declared()[CONSOLE] - {"dynamodb:BatchGetItem"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
