@@ -76,12 +76,16 @@ def _describe(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         shown = _name(parameter)
     else:
-        shown = ", ".join(parameter.opts) + ("" if parameter.is_flag else f" {parameter.name.upper()}")
+        shown = ", ".join([*parameter.opts, *parameter.secondary_opts]) + (
+            "" if parameter.is_flag else f" {parameter.name.upper()}"
+        )
     return f"- `{shown}`: {parameter.help}{_default(parameter)}"
 
 
 def _default(parameter: Any) -> str:
     if parameter.default in (None, False):
         return ""
+    if parameter.default is True:
+        return f" Default: {parameter.opts[0]}."
     shown = f"{parameter.default:,}" if isinstance(parameter.default, int) else parameter.default
     return f" Default: {shown}."

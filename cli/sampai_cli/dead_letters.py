@@ -1,6 +1,7 @@
 """The dead-letter queue: read it without taking anything away, and show bodies without numbers and texts."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sampai.contract.request import InvalidRequest, OptInRequest, SendRequest, parse_request
+from sampai.domain.message import MESSAGE_ID
 from sampai.domain.recipient import mask
 from sampai.domain.times import to_text
 
@@ -15,12 +17,27 @@ BATCH: Final = 10
 HOLD_SECONDS: Final = 120
 """How long a letter is invisible to other readers while a command works with it."""
 
+_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,63}", re.ASCII)
+"""An id, a word or a time. Anything else in a field for one of them may be a text that is in the wrong place."""
+
 _SHOWN: Final = frozenset(
     "message_id channel category provider on_unknown send_at expires_at type template_id cancel resume attempt at "
     "outcome_of attempt_id reason is_final scope provider_code".split()
 )
 """Fields whose values are ids, words or times of our own."""
 _RECIPIENTS: Final = frozenset({"recipient", "opt_out", "opt_in"})
+_NAMES: Final = (
+    _SHOWN
+    | _RECIPIENTS
+    | frozenset(
+        "audience lists room_id sender content text media_url media_base64 file_name caption parameters recipient_name "
+        "subject body reply_to cc bcc attachments content_base64 metadata provider_options taken not_taken "
+        "provider_message_id provider_status retry_after_seconds".split()
+    )
+)
+"""All names of fields. Another one may be a number or a text in the wrong place."""
+_FREE: Final = frozenset({"metadata", "provider_options", "parameters"})
+"""Fields whose content has names of the caller's choice."""
 _KINDS: Final = ("cancel", "opt_out", "opt_in", "resume", "outcome_of")
 
 OLD: Final = timedelta(hours=1)
@@ -43,7 +60,7 @@ class Letter:
     def document(self) -> dict[str, Any]:
         try:
             found = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
 
@@ -55,9 +72,10 @@ class Letter:
 
     @property
     def message_id(self) -> str | None:
+        """The id of the message that the letter is about. None if it has none, or none of the right form."""
         names = ("message_id", "cancel", "resume", "outcome_of")
         found = next((self.document[name] for name in names if name in self.document), None)
-        return found if isinstance(found, str) else None
+        return found if isinstance(found, str) and MESSAGE_ID.fullmatch(found) else None
 
     def objection(self, *, now: datetime) -> str | None:
         """Return why the letter must not be redriven, or None.
@@ -85,13 +103,14 @@ class Letter:
 def masked(value: Any, name: str = "") -> Any:
     """Return a body without numbers, texts and unknown values: of these, only the length is shown."""
     if isinstance(value, Mapping):
-        known = name not in ("metadata", "provider_options", "…")
-        return {key if known else "…": masked(each, key if known else "…") for key, each in value.items()}
+        known = frozenset() if name in _FREE or name == "…" else _NAMES
+        named = ((key if key in known else "…", each) for key, each in value.items())
+        return {key: masked(each, key) for key, each in named}
     if isinstance(value, list):
         return [masked(each, name) for each in value]
     if value is None or isinstance(value, bool) or (isinstance(value, int | float) and name in _SHOWN):
         return value
-    if name in _SHOWN and isinstance(value, str) and len(value) <= 64 and not value.startswith("+"):
+    if name in _SHOWN and isinstance(value, str) and _WORD.fullmatch(value):
         return value
     if name in _RECIPIENTS and isinstance(value, str):
         return mask(value)
@@ -151,7 +170,12 @@ def _letter(message: Mapping[str, Any]) -> Letter:
 
 def body_of(letter: Letter) -> Any:
     """Return the body as it may be shown."""
-    return masked(letter.document) if letter.document else f"no JSON object, {len(letter.body)} characters"
+    try:
+        if document := letter.document:
+            return masked(document)
+    except RecursionError:
+        return f"nested too deeply, {len(letter.body)} characters"
+    return f"no JSON object, {len(letter.body)} characters"
 
 
 def row_of(letter: Letter, *, now: datetime) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""The pages of `sampai console`: what the commands print, for a browser on this computer. They change nothing."""
+"""The pages of `sampai console`: the output of the commands, for a browser on this computer. They change nothing."""

@@ -1,4 +1,4 @@
-"""The pages, each from what the commands print."""
+"""The pages, each from the same functions as a command."""
 
 import json
 import os

@@ -5,7 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
+from sampai.contract import request
 from sampai_cli.dead_letters import masked
 from tests.unit.cli.conftest import World
 
@@ -81,6 +83,9 @@ def test_a_letter_is_shown_without_number_text_metadata_and_options(world: World
     ("body", "shown"),
     [
         ({"category": NUMBER}, {"category": "(14 characters)"}),
+        ({"category": "see my number"}, {"category": "(13 characters)"}),
+        ({NUMBER: "promo"}, {"…": "(5 characters)"}),
+        ({"content": {"parameters": {"text": "promo"}}}, {"content": {"parameters": {"…": "(5 characters)"}}}),
         ({"message_id": "x" * 65}, {"message_id": "(65 characters)"}),
         ({"recipient": 855912345}, {"recipient": "(9 characters)"}),
         ({"content": ["secret"]}, {"content": ["(6 characters)"]}),
@@ -89,6 +94,32 @@ def test_a_letter_is_shown_without_number_text_metadata_and_options(world: World
 )
 def test_a_value_that_may_be_private_is_shown_by_its_length(body: Any, shown: Any) -> None:
     assert masked(body) == shown
+
+
+def test_every_field_of_a_request_keeps_its_name() -> None:
+    models = [each for each in vars(request).values() if isinstance(each, type) and issubclass(each, BaseModel)]
+    names = {name for model in models for name in model.model_fields}
+
+    assert len(names) > 30
+    assert masked(dict.fromkeys(names)) == dict.fromkeys(names)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[" * 9999,
+        '{"x":' * 500 + "1" + "}" * 500,
+        json.dumps({"message_id": f" {NUMBER}"}),
+        json.dumps({"cancel": NUMBER}),
+    ],
+)
+def test_an_odd_letter_is_listed_and_shown_without_its_values(body: str, world: World) -> None:
+    fill(world, [body])
+
+    (letter,) = listed(world)
+    result = world("dlq", "show", letter["sqs_id"], "--json")
+
+    assert (letter["message_id"], result.exit_code, NUMBER in result.output) == (None, 0, False)
 
 
 def test_an_unknown_letter_is_one_sentence(world: World) -> None:

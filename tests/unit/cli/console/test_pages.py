@@ -1,4 +1,4 @@
-"""The pages show what the commands print: messages, stories, charts and dead letters."""
+"""The pages show messages, stories, charts and dead letters, as the commands print them."""
 
 import re
 from collections.abc import Callable, Iterable

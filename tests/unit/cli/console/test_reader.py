@@ -1,4 +1,4 @@
-"""The console reads within limits: the table rarely, what is open often, and once for all tabs."""
+"""The console reads within limits: the table rarely, open messages often, and once for all tabs."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -60,7 +60,7 @@ def test_a_small_table_is_read_each_time(world: World) -> None:
     assert watched.calls == {"Scan": 1}
 
 
-def test_a_large_table_is_read_rarely_and_what_is_open_is_followed(world: World) -> None:
+def test_a_large_table_is_read_rarely_and_open_messages_are_followed(world: World) -> None:
     watched = Watched(world, units=5000)
     done, going = message("done", DELIVERED, began=START), message("going", OPEN, began=START)
     world.put(done, going)
@@ -125,7 +125,7 @@ def test_only_the_messages_with_the_latest_change_are_kept(world: World, monkeyp
     assert Watched(world).ids() == ["m-4", "m-3", "m-2"]
 
 
-def test_what_is_kept_has_no_text_and_no_number(world: World) -> None:
+def test_kept_items_have_no_text_and_no_number(world: World) -> None:
     watched = Watched(world, units=5000)
     steps = [(0.0, Status.QUEUED, Source.SEND)]
     world.put(message("waits", steps, began=START))
