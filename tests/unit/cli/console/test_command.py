@@ -77,3 +77,15 @@ def test_the_program_tells_its_address_and_ends_with_a_signal(number: int, statu
 
     assert icon.startswith(b"<svg")
     assert (program.returncode, left) == (status, ("", ""))
+
+
+def test_without_a_browser_the_test_in_one_names_the_package_that_it_needs() -> None:
+    command = [sys.executable, "-m", "tests.console.browser"]
+
+    result = subprocess.run(command, cwd=ROOT, env={"PATH": "/nowhere"}, capture_output=True, text=True, check=False)
+
+    assert (result.returncode, result.stdout, result.stderr) == (
+        3,
+        "",
+        "make console-test needs Chromium: install the package `chromium` of Debian or Ubuntu.\n",
+    )
