@@ -66,7 +66,7 @@ def test_a_workflow_runs_targets_of_the_makefile(workflow: Path) -> None:
 
 def test_every_slow_proof_runs_at_night() -> None:
     assert _made_by(ROOT / ".github" / "workflows" / "nightly.yml") == {
-        *("simulate", "fuzz", "mutants", "chaos", "outages", "rude", "iam", "bench", "audit")
+        *("simulate", "fuzz", "mutants", "chaos", "outages", "rude", "iam", "bench", "audit", "console-test")
     }
 
 
