@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from local import stack
+from local.demo.browser import console_beside
 from local.demo.caller import Caller
 from local.demo.run import BUSY, Demo, cpu_share, slowness_of
 from local.demo.watch import too_busy
@@ -17,8 +18,13 @@ from local.stack.session import own_stack, run_program
 
 def run_demo() -> bool:
     """Run the demo on its own stack. Return whether every message ended as expected."""
+    screen = Console(highlight=False)
     with own_stack(), blamed_on_busy_computer():
-        return Demo(Caller(stack.up()), Console(highlight=False), picture=LOCAL / "demo.svg").run()
+        outputs = stack.up()
+        with console_beside() as address:
+            if address is not None:
+                screen.print(f"Watch the messages in a browser: {address}")
+            return Demo(Caller(outputs), screen, picture=LOCAL / "demo.svg").run()
 
 
 @contextmanager
