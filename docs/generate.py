@@ -171,14 +171,16 @@ def _statuses() -> str:
 
 def _settings() -> str:
     schema = schemas_by_name()["settings"]
-    names = ("ProviderSettings", "Limits", "QuietHoursSettings")
-    provider, limits, quiet_hours = (schema["$defs"][name]["properties"] for name in names)
+    names = ("ProviderSettings", "Limits", "CallerSettings", "QuietHoursSettings")
+    provider, limits, caller, quiet_hours = (schema["$defs"][name]["properties"] for name in names)
     return _page(
         "Settings, field by field",
         _ABOUT_SETTINGS,
         _table(["field", "takes", "default"], _fields(schema["properties"])),
         "The [limits](../how-to/limit-sending.md), in `limits`; null: no limit:",
         _table(["field", "takes", "default"], _fields(limits)),
+        "A [caller](../how-to/limit-sending.md#limit-one-caller), in `callers.<id>`:",
+        _table(["field", "takes", "default"], _fields(caller)),
         "The [quiet hours](../how-to/quiet-hours.md) of a country, in `quiet_hours.<country>`:",
         _table(["field", "takes"], [row[:2] for row in _fields(quiet_hours)]),
         "A provider, in `providers.<name>`:",

@@ -21,6 +21,7 @@ from sampai.contract.events import (
 )
 from sampai.contract.request import CancelRequest, OptInRequest, OptOutRequest, SendRequest
 from sampai.contract.settings import Settings
+from sampai.domain.caller import Caller
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import Channel, HistoryEntry, Message
@@ -46,6 +47,7 @@ REQUESTS: Final[dict[str, tuple[type[BaseModel], tuple[str, ...]]]] = {
 EVENTS: Final = {detail_type.lower().replace(" ", "-"): detail_type for detail_type in DETAIL_TYPES}
 """The `detail-type` of each kind of event, by the name of its schema."""
 
+_CALLER: Final = Caller(id="AROAEXAMPLEPAYMENTS01", name="payments")
 _AT: Final = datetime(2026, 11, 21, 10, 0, 4, 120_000, tzinfo=UTC)
 
 
@@ -107,6 +109,7 @@ _SETTINGS: Final = {
     "routes": {"sms": {"KH": ["nomsa"], "*": ["smspoh"]}},
     "providers": {"nomsa": {"sender": "mcs-otp", "max_per_second": 20}},
     "limits": {"per_recipient_per_day": 10},
+    "callers": {"AROAEXAMPLEPAYMENTS01": {"name": "payments", "limits": {"per_day": 50_000}}},
 }
 
 
@@ -126,6 +129,7 @@ def _example_events() -> list[Event]:
         metadata={"order": "4711"},
         segments=1,
         encoding=Encoding.GSM7,
+        caller=_CALLER,
         created_at=_AT,
         updated_at=_AT,
         occurred_at=_AT,
@@ -154,5 +158,7 @@ def _example_events() -> list[Event]:
         status_changed(delivered, previous=Status.SENT),
         status_changed(refused, previous=None),
         message_received(inbound, now=_AT),
-        request_rejected("otp-4711", "id_conflict", "message_id: already stands for a different request"),
+        request_rejected(
+            "otp-4711", "id_conflict", "message_id: already stands for a different request", caller=_CALLER
+        ),
     ]

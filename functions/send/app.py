@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sampai.bootstrap import send_service, telemetry
+from sampai.domain.caller import parse_caller_id
 from sampai.environment import is_on_lambda
 from sampai.services.ports.queue import Receipt
 from sampai.services.send.batch import Record
@@ -21,6 +22,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             body=record["body"],
             sent_at=_sent_at(record),
             group=record.get("attributes", {}).get("MessageGroupId"),
+            caller_id=parse_caller_id(record.get("attributes", {}).get("SenderId")),
             receipt=_receipt(record),
             receives=int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)),
         )

@@ -182,8 +182,9 @@ def _(planter: Planter) -> None:
         return lambda record, request, key: (record.record_id, identify(record, request, key)[1])
 
     def rename(build_draft: Any) -> Any:
-        def draft(request: Any, **options: Any) -> Any:
-            return replace(build_draft(request, **options), message_id=f"{options['fingerprint'][:8]}-{id(request)}")
+        def draft(request: Any, blank: Any, **options: Any) -> Any:
+            message_id = f"{blank.fingerprint[:8]}-{id(request)}"
+            return replace(build_draft(request, blank, **options), message_id=message_id)
 
         return draft
 

@@ -180,9 +180,9 @@ class Application:
     def sleep(self, seconds: float) -> None:
         self.clock.advance(seconds=seconds)
 
-    def send(self, *bodies: str, sender: SendService | None = None) -> list[str]:
+    def send(self, *bodies: str, sender: SendService | None = None, caller_id: str | None = None) -> list[str]:
         """Deliver a batch and return the ids of the records that must come back: `r-1`, `r-2` … over all batches."""
-        records = [Record(record_id=f"r-{next(self._record_ids)}", body=body) for body in bodies]
+        records = [Record(record_id=f"r-{next(self._record_ids)}", body=body, caller_id=caller_id) for body in bodies]
         started_at = self.clock.now
         return (sender or self.sender).handle(
             records, remaining=lambda: self.seconds_left - (self.clock.now - started_at).total_seconds()

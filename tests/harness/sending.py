@@ -127,10 +127,13 @@ def new_batch(
     seconds_left: float = 30.0,
     remaining: Remaining | None = None,
     settings: dict[str, Any] | None = None,
+    caller_id: str | None = None,
 ) -> Batch:
     """Return a batch of the records `r-1`, `r-2` …, or one with items, for the test of a stage."""
     current = FixedSettings(SETTINGS | (settings or {})).current()
-    records = [Record(record_id=f"r-{number}", body=body) for number, body in enumerate(bodies, start=1)]
+    records = [
+        Record(record_id=f"r-{number}", body=body, caller_id=caller_id) for number, body in enumerate(bodies, start=1)
+    ]
     return Batch(
         requests=[(record, parse_request(record.body, now=START)) for record in records],
         configuration=Configuration(

@@ -108,7 +108,9 @@ public final class Sampai {
         /** Of the text of an SMS. Null for any other message. */
         Encoding encoding,
         /** The vendor's own text. Null if it told none. */
-        String cost) {}
+        String cost,
+        /** Who sent the request: the name in the settings, or the unique id of the IAM user or role, or null if it is not known. */
+        String caller) {}
 
     public enum OnUnknown { hold, resend }
 
@@ -132,7 +134,9 @@ public final class Sampai {
         String message_id,
         String reason,
         /** The field and the rule, never the value. */
-        String detail) {}
+        String detail,
+        /** Who sent the request: the name in the settings, or the unique id of the IAM user or role, or null if it is not known. */
+        String caller) {}
 
     /** A request to send one message. */
     public record SendRequest(

@@ -105,6 +105,8 @@ export interface MessageStatusChanged {
   encoding: Encoding | null;
   /** The vendor's own text. Null if it told none. */
   cost: string | null;
+  /** Who sent the request: the name in the settings, or the unique id of the IAM user or role, or null if it is not known. */
+  caller: string | null;
 }
 
 export type OnUnknown = "hold" | "resend";
@@ -132,6 +134,8 @@ export interface RequestRejected {
   reason: "id_conflict" | "invalid_request";
   /** The field and the rule, never the value. */
   detail: string;
+  /** Who sent the request: the name in the settings, or the unique id of the IAM user or role, or null if it is not known. */
+  caller: string | null;
 }
 
 /** A request to send one message. */

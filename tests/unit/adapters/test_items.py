@@ -11,6 +11,7 @@ import pytest
 from sampai.adapters.items import due_shard_of, from_item, from_report, from_usable_item, to_item, to_report_attribute
 from sampai.adapters.reading import read_item
 from sampai.contract.events import status_changed
+from sampai.domain.caller import Caller
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import (
     AttachedFile,
@@ -80,6 +81,8 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
     ("promotional", {"category": Category.PROMOTIONAL, "on_unknown": OnUnknown.RESEND}),
     ("options", {"provider_options": {"nusasms": {"queue": "a", "list": [1, {"x": None}], "ü": "😀"}}}),
     ("message group", {"group": "shop-a"}),
+    ("caller without a name", {"caller": Caller(id="AROASHOP", name="AROASHOP")}),
+    ("caller with a name", {"caller": Caller(id="AROASHOP", name="shop")}),
     ("requested provider", {"requested_provider": "nomsa"}),
     ("a stop", {"held_since": START, "held_seconds": 3600}),
     ("metadata", {"metadata": {"order": "4711", "empty": ""}}),
@@ -225,6 +228,23 @@ def test_item_has_the_segments_the_encoding_and_the_cost_of_an_sms() -> None:
         "cost": {"S": "1.20"},
     }
     assert from_item(item) == message
+
+
+@pytest.mark.parametrize(
+    ("caller", "attributes"),
+    [
+        (None, {}),
+        (Caller(id="AROASHOP", name="AROASHOP"), {"caller": {"S": "AROASHOP"}}),
+        (Caller(id="AROASHOP", name="shop"), {"caller": {"S": "shop"}, "caller_id": {"S": "AROASHOP"}}),
+    ],
+    ids=["none", "without a name", "with a name"],
+)
+def test_item_has_the_name_of_its_caller_and_an_id_only_beside_a_name(
+    caller: Caller | None, attributes: dict[str, Any]
+) -> None:
+    item = to_item(replace(STORED, caller=caller))
+
+    assert {name: value for name, value in item.items() if name.startswith("caller")} == attributes
 
 
 def test_buffered_report_keeps_its_cost() -> None:

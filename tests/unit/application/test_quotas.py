@@ -372,13 +372,14 @@ def test_a_blocked_message_is_logged_with_its_limit_and_without_its_number() -> 
         "message_id": "m-1",
         "reason": Reason.BLOCKED,
         "detail": "limits.per_prefix_per_hour: reached",
+        "caller": None,
     }
     (counter, *_) = quota_counters_of(RECIPIENTS["nomsa"], {Limit.PER_PREFIX_PER_HOUR: 1}, now=START)
     assert "91234" not in repr(counter)
 
 
-def test_limits_in_force_are_those_that_are_not_null() -> None:
-    settings = parse_settings('{"limits": {"per_day": 100000, "per_recipient_per_hour": null}}')
+def test_quotas_are_the_limits_that_are_not_null() -> None:
+    settings = parse_settings('{"limits": {"per_day": 100000, "per_recipient_per_hour": null, "max_segments": 3}}')
 
-    assert settings.limits_in_force() == {Limit.PER_DAY: 100_000}
-    assert parse_settings("{}").limits_in_force() == {}
+    assert settings.limits.quotas() == {Limit.PER_DAY: 100_000}
+    assert parse_settings("{}").limits.quotas() == {}

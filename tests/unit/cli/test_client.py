@@ -151,7 +151,7 @@ def test_an_event_of_a_status_is_read() -> None:
 def test_fields_of_another_release_are_kept_or_none() -> None:
     read = parse_event(event("Request Rejected", {"message_id": "a", "news": 1}))
 
-    assert read.rejected == {"message_id": "a", "reason": None, "detail": None, "news": 1}
+    assert read.rejected == {"message_id": "a", "reason": None, "detail": None, "caller": None, "news": 1}
 
 
 def test_an_inbound_message_is_read() -> None:

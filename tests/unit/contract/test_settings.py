@@ -2,11 +2,13 @@
 
 import json
 from datetime import time
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from sampai.contract.settings import BrokenSettingsError, Pace, parse_settings
+from sampai.contract.settings import BrokenSettingsError, CallerSettings, Limits, Pace, parse_settings
+from sampai.domain.caller import Caller
 from sampai.domain.message import Channel
 from sampai.domain.quiet_hours import QuietHours
 from sampai.domain.quotas import Limit
@@ -53,7 +55,7 @@ def test_provider_with_times_of_its_own_or_early_words_shows_them_in_the_default
 def test_limit_leaves_the_other_limits_unchanged() -> None:
     settings = parse_settings('{"limits": {"per_day": 5000}}')
 
-    assert settings.limits_in_force() == {Limit.PER_DAY: 5000}
+    assert settings.limits.quotas() == {Limit.PER_DAY: 5000}
 
 
 def test_document_overrides_the_defaults() -> None:
@@ -228,3 +230,48 @@ def test_further_provider_has_the_defaults_of_its_type_and_no_route() -> None:
     }
     assert settings.routes[Channel.SMS] == dict(defaults.routes[Channel.SMS]) | {"PH": ("philsms",)}
     assert settings.pace_of("philsms", Channel.SMS) == Pace(name="philsms", per_second=5.0)
+
+
+# --- callers ---------------------------------------------------------------------------------------------------------
+
+
+def test_caller_has_the_name_of_the_settings_or_else_its_id() -> None:
+    settings = parse_settings('{"callers": {"AROASHOP": {"name": "shop"}, "AIDABANK": {"limits": {"per_day": 7}}}}')
+
+    assert [settings.caller(caller_id) for caller_id in ("AROASHOP", "AIDABANK", "444455556666", None)] == [
+        Caller(id="AROASHOP", name="shop"),
+        Caller(id="AIDABANK", name="AIDABANK"),
+        Caller(id="444455556666", name="444455556666"),
+        None,
+    ]
+    assert parse_settings("{}").callers == {}
+
+
+def test_limits_of_a_caller_are_its_own_and_not_set_by_default() -> None:
+    settings = parse_settings('{"limits": {"per_day": 9}, "callers": {"AIDABANK": {"limits": {"max_segments": 7}}}}')
+
+    rules = settings.rules_of(settings.caller("AIDABANK"))
+
+    assert rules == CallerSettings(name=None, allowed_senders=None, limits=Limits(max_segments=7))
+    assert rules.limits.quotas() == {}
+    assert [settings.rules_of(caller) for caller in (settings.caller("AROASHOP"), None)] == [None, None]
+
+
+BROKEN_CALLERS = [
+    ({"AROASHOP:session": {}}, "callers.AROASHOP:session: the name must be the part of SenderId before the colon: "),
+    ({"arn:aws:iam::444455556666:role/shop": {}}, "callers.arn:aws:iam::444455556666:role/shop: the name must be "),
+    ({"AROASHOP": {"name": ""}}, "callers.AROASHOP.name: must be 1 to 64 of "),
+    ({"AROASHOP": {"name": "the shop"}}, "callers.AROASHOP.name: must be 1 to 64 of "),
+    ({"AROASHOP": {"allowed_senders": [""]}}, "callers.AROASHOP.allowed_senders.0: must not be empty"),
+    ({"AROASHOP": {"perDay": 7}}, "callers.AROASHOP.perDay: unknown field, write per_day"),
+    ({"AROASHOP": {"sender": "MyShop"}}, "callers.AROASHOP.sender: unknown field"),
+    ({"AROASHOP": 7}, "callers.AROASHOP: must be an object"),
+]
+
+
+@pytest.mark.parametrize(("callers", "text"), BROKEN_CALLERS)
+def test_wrong_field_of_a_caller_is_named(callers: dict[str, Any], text: str) -> None:
+    with pytest.raises(BrokenSettingsError) as broken:
+        parse_settings(json.dumps({"callers": callers}))
+
+    assert str(broken.value).startswith(text)

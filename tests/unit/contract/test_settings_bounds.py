@@ -24,6 +24,8 @@ from sampai.contract.settings import BrokenSettingsError, parse_settings
         ({"limits": {"max_segments": 0}}, "limits.max_segments"),
         ({"limits": {"max_segments": 256}}, "limits.max_segments"),
         ({"limits": {"per_week": 1}}, "limits.per_week"),
+        ({"callers": {"AROASHOP": {"limits": {"per_day": 0}}}}, "callers.AROASHOP.limits.per_day"),
+        ({"callers": {"AROASHOP": {"limits": {"max_segments": 256}}}}, "callers.AROASHOP.limits.max_segments"),
         ({"report_horizon_hours": 24 * 31}, "report_horizon_hours"),
         ({"report_horizon_hours": float("nan")}, "report_horizon_hours"),
         ({"poll_seconds": [15, 86_400 * 8]}, "poll_seconds.1"),

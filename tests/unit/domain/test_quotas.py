@@ -4,7 +4,9 @@ from datetime import datetime
 
 import pytest
 
-from sampai.domain.quotas import Limit, QuotaCounter, quota_counters_of
+from sampai.domain.caller import Caller
+from sampai.domain.failure import Failure, Reason
+from sampai.domain.quotas import Limit, QuotaCounter, quota_counters_of, quota_exceeded
 
 ALL = dict.fromkeys(Limit, 9)
 HOUR, DAY = datetime.fromisoformat("2026-11-21T11:00Z"), datetime.fromisoformat("2026-11-22T00:00Z")
@@ -54,3 +56,33 @@ def test_a_message_has_one_counter_per_limit(
         QuotaCounter(limit=limit, maximum=9, key=key, ends_at=datetime.fromisoformat(ends_at))
         for limit, key, ends_at in counted
     )
+
+
+def test_a_caller_has_counters_of_its_own_by_its_id() -> None:
+    now = datetime.fromisoformat("2026-11-21T10:30Z")
+
+    counters = [
+        quota_counters_of("+6281234567810", ALL, now=now, caller=Caller(id="AROASHOP", name=name))
+        for name in ("shop", "the new name of the shop")
+    ]
+
+    keys = [
+        "recipient#+6281234567810#2026-11-21T10#AROASHOP",
+        "recipient#+6281234567810#2026-11-21#AROASHOP",
+        "prefix#+628123456#2026-11-21T10#AROASHOP",
+        "all#2026-11-21#AROASHOP",
+    ]
+    assert [[counter.key for counter in each] for each in counters] == [keys, keys]
+
+
+@pytest.mark.parametrize(
+    ("caller", "detail"),
+    [
+        (None, "limits.per_day: reached"),
+        (Caller(id="AROASHOP", name="shop"), "callers.AROASHOP.limits.per_day: reached"),
+    ],
+)
+def test_failure_names_the_place_of_the_limit_in_the_settings(caller: Caller | None, detail: str) -> None:
+    counter = QuotaCounter(limit=Limit.PER_DAY, maximum=9, key="all#2026-11-21", ends_at=DAY, caller=caller)
+
+    assert quota_exceeded(counter) == Failure(reason=Reason.BLOCKED, detail=detail)

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from zlib import crc32
 
 from sampai.adapters.dynamo import Item, to_ttl
+from sampai.domain.caller import Caller
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import (
     AttachedFile,
@@ -103,6 +104,7 @@ def to_item(message: Message, *, retention: timedelta = RETENTION, due_shards: i
         "lookup_error": message.lookup_error,
         "fingerprint": message.fingerprint,
         "group": message.group,
+        **_to_caller(message.caller),
         "due_shard": due_shard_of(message, due_shards) if message.due_at else None,
     }
     times = {
@@ -219,6 +221,7 @@ def from_item(item: Mapping[str, Any]) -> Message:
         lookup_errors=number("lookup_errors"),
         failure=_from_failure(item["failure"]["M"]) if "failure" in item else None,
         group=text("group"),
+        caller=_from_caller(text("caller"), text("caller_id")),
         fingerprint=text("fingerprint"),
         created_at=created_at,
         updated_at=updated_at,
@@ -370,6 +373,17 @@ def _from_history_entry(fields: Mapping[str, Any]) -> HistoryEntry:
         at=from_text(fields["at"]["S"]),
         source=word_of(Source, fields["source"]["S"]),
     )
+
+
+def _to_caller(caller: Caller | None) -> dict[str, str | None]:
+    """Return the attributes of a caller. The name of most is their id, which is not stored twice."""
+    if caller is None:
+        return {}
+    return {"caller": caller.name, "caller_id": None if caller.name == caller.id else caller.id}
+
+
+def _from_caller(name: str | None, caller_id: str | None) -> Caller | None:
+    return None if name is None else Caller(id=caller_id or name, name=name)
 
 
 def _to_failure(failure: Failure) -> dict[str, str | None]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, TypedDict
 
+from sampai.domain.caller import Caller
 from sampai.domain.failure import Reason
 from sampai.domain.inbound import Inbound
 from sampai.domain.message import MESSAGE_ID, Channel, Message
@@ -17,6 +18,7 @@ SOURCE: Final = "sampai"
 
 RejectionReason = Literal["id_conflict", "invalid_request"]
 
+_CALLER: Final = "Who sent the request: the name in the settings, or the unique id of the IAM user or role"
 _MESSAGE_ID_RULE: Final = f"^{MESSAGE_ID.pattern}$"
 
 
@@ -71,6 +73,7 @@ class MessageStatusChanged(TypedDict):
     ]
     encoding: Annotated[Encoding | None, {"description": "Of the text of an SMS. Null for any other message."}]
     cost: Annotated[str | None, {"description": "The vendor's own text. Null if it told none."}]
+    caller: Annotated[str | None, {"description": f"{_CALLER}, or null if it is not known."}]
 
 
 class MessageReceived(TypedDict):
@@ -94,6 +97,7 @@ class RequestRejected(TypedDict):
     message_id: Annotated[str, {"description": "The caller's id, or the SQS message id if it could not be read."}]
     reason: RejectionReason
     detail: Annotated[str, {"description": "The field and the rule, never the value."}]
+    caller: Annotated[str | None, {"description": f"{_CALLER}, or null if it is not known."}]
 
 
 DETAIL_TYPES: Final[Mapping[str, Any]] = {
@@ -125,6 +129,7 @@ def status_changed(message: Message, *, previous: Status | None) -> Event:
         segments=message.segments,
         encoding=message.encoding,
         cost=message.cost,
+        caller=message.caller_name,
     )
     return Event(detail_type="Message Status Changed", detail=detail)
 
@@ -144,7 +149,11 @@ def message_received(inbound: Inbound, *, now: datetime) -> Event:
     return Event(detail_type="Message Received", detail=detail)
 
 
-def request_rejected(message_id: str, reason: RejectionReason, detail: str) -> Event:
-    """Return the event of a request that changed nothing; `detail` names the field, never the value."""
-    rejected = RequestRejected(message_id=message_id, reason=reason, detail=detail)
+def request_rejected(message_id: str, reason: RejectionReason, detail: str, *, caller: Caller | None = None) -> Event:
+    """Return the event of a request that changed nothing; `detail` names the field, never the value.
+
+    `caller` sent this request. The message of the same id may belong to another one.
+    """
+    name = None if caller is None else caller.name
+    rejected = RequestRejected(message_id=message_id, reason=reason, detail=detail, caller=name)
     return Event(detail_type="Request Rejected", detail=rejected)

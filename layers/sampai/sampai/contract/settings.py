@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from sampai.contract.problems import Matches, broken_rule, describe
+from sampai.domain.caller import CALLER_ID, Caller
 from sampai.domain.documents import parse_object
 from sampai.domain.message import Channel
 from sampai.domain.phone import COUNTRIES, country_of
@@ -44,6 +45,16 @@ def _check_zone(name: str) -> str:
 
 Url = Annotated[str, AfterValidator(_check_url)]
 Name = Annotated[str, Matches(PROVIDER_NAME, "must be 1 to 32 of a-z 0-9 - and start with a letter")]
+CallerId = Annotated[
+    str, Matches(CALLER_ID, "must be the part of SenderId before the colon: the unique id of a user or role")
+]
+CallerName = Annotated[
+    str,
+    Matches(
+        re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII),
+        "must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit",
+    ),
+]
 Zone = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_check_zone)]
 Age = Annotated[int, Field(ge=0, le=86_400)]
 Sender = Annotated[str, StringConstraints(min_length=1, max_length=320)]
@@ -121,6 +132,25 @@ class Limits(_Document):
     per_day: Most | None = None
     max_segments: MostSegments | None = Field(default=None, description="Segments of one SMS.")
 
+    def quotas(self) -> dict[Limit, int]:
+        """Return the limits that are counted, without those that are not set."""
+        set_limits = ((limit, getattr(self, limit)) for limit in Limit)
+        return {limit: most for limit, most in set_limits if most is not None}
+
+
+class CallerSettings(_Document):
+    name: CallerName | None = Field(
+        default=None, description="Stands for the id in events, items, log lines and reports. null: the id itself."
+    )
+    allowed_senders: tuple[Sender, ...] | None = Field(
+        default=None,
+        description="Values that its requests may use as `sender`, besides the default one; null: any value that the "
+        "provider allows.",
+    )
+    limits: Limits = Field(
+        default_factory=Limits, description="The limits on its messages, in addition to those on all messages."
+    )
+
 
 class QuietHoursSettings(_Document):
     """The quiet hours of a country, by the local clock."""
@@ -142,6 +172,10 @@ class Settings(_Document):
         default=None, description="ISO codes of the permitted destination countries; null: those of the routes."
     )
     limits: Limits
+    callers: dict[CallerId, CallerSettings] = Field(
+        default={},
+        description="By the unique id of an IAM user or role. A caller without an entry has no rules of its own.",
+    )
     quiet_hours: dict[NamedCountry, QuietHoursSettings] = Field(
         default={},
         description="By ISO code of the recipient's country: the time in which promotional messages wait.",
@@ -192,17 +226,25 @@ class Settings(_Document):
         rate = given.max_lookups_per_second if given is not None else None
         return None if rate is None else Pace(name=f"{provider}#lookups", per_second=rate)
 
-    def limits_in_force(self) -> dict[Limit, int]:
-        """Return the quotas that are set."""
-        set_limits = ((limit, getattr(self.limits, limit)) for limit in Limit)
-        return {limit: most for limit, most in set_limits if most is not None}
+    def caller(self, caller_id: str | None) -> Caller | None:
+        """Return the caller of an id with its name, or None without an id."""
+        if caller_id is None:
+            return None
+        given = self.callers.get(caller_id)
+        return Caller(id=caller_id, name=(given.name if given is not None else None) or caller_id)
+
+    def rules_of(self, caller: Caller | None) -> CallerSettings | None:
+        """Return the rules of a caller, or None if it has none of its own."""
+        return None if caller is None else self.callers.get(caller.id)
 
     def quiet_hours_in_force(self) -> dict[str, QuietHours]:
         """Return the quiet hours by country."""
         return {country: _quiet_hours_of(country, given) for country, given in self.quiet_hours.items()}
 
 
-_FIELD_NAMES: Final = frozenset(name for model in (Settings, ProviderSettings, Limits) for name in model.model_fields)
+_FIELD_NAMES: Final = frozenset(
+    name for model in (Settings, ProviderSettings, CallerSettings, Limits) for name in model.model_fields
+)
 
 
 def keywords_for(words: Mapping[str, tuple[str, ...]], number: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from math import ceil
 from typing import Any, Final
 
+from sampai.domain.caller import Caller
 from sampai.domain.failure import Failure, Reason, detail_of_vendor
 from sampai.domain.report import Report
 from sampai.domain.segments import Encoding, segments_of
@@ -177,6 +178,8 @@ class Message:
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     group: str | None = None
     """Message group that the caller chose: the queue shares its throughput fairly among groups."""
+    caller: Caller | None = None
+    """The caller of the first request. None if an earlier release stored the message, or if the queue named none."""
     attempt: int = 0
     attempt_id: str | None = None
     resends: int = 0
@@ -210,6 +213,10 @@ class Message:
         return self.resends > 0 or any(
             entry.status is Status.QUEUED and entry.source is Source.SWEEP for entry in self.history
         )
+
+    @property
+    def caller_name(self) -> str | None:
+        return None if self.caller is None else self.caller.name
 
     def is_expired(self, now: datetime) -> bool:
         return self.expires_at is not None and now >= self.expires_at

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from sampai.domain.caller import Caller
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.recipient import fold, is_email
 
@@ -27,18 +28,29 @@ class Limit(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaCounter:
-    """The counter of one limit: messages to a number, a prefix or everyone, in one hour or day of UTC."""
+    """The counter of one limit: messages to a number, a prefix or everyone, in one hour or day of UTC.
+
+    It counts the messages of all callers, or those of one.
+    """
 
     limit: Limit
     maximum: int
     key: str = field(repr=False)
-    """For example `recipient#+85591234511#2026-11-21T10`."""
+    """For example `recipient#+85591234511#2026-11-21T10`, or `all#2026-11-21#AROAEXAMPLE` for one caller.
+
+    The number comes first, so that an erasure finds the counters of all callers.
+    """
     ends_at: datetime
+    caller: Caller | None = None
+    """Whose messages it counts. None: those of all callers."""
 
 
-def quota_counters_of(recipient: str | None, limits: Mapping[Limit, int], *, now: datetime) -> tuple[QuotaCounter, ...]:
+def quota_counters_of(
+    recipient: str | None, limits: Mapping[Limit, int], *, now: datetime, caller: Caller | None = None
+) -> tuple[QuotaCounter, ...]:
     """Return the counters of a new message, the narrowest first. Without a recipient only `per_day` counts.
 
+    With a `caller`, the limits are its own, and its counters are apart from those of all callers.
     An e-mail address has no prefix: addresses are not rented in blocks.
     """
     hour = now.replace(minute=0, second=0, microsecond=0)
@@ -53,13 +65,22 @@ def quota_counters_of(recipient: str | None, limits: Mapping[Limit, int], *, now
         ]
     if recipient is not None and not is_email(recipient):
         counted.append((Limit.PER_PREFIX_PER_HOUR, f"prefix#{recipient[:-_SUBSCRIBER_DIGITS]}", *this_hour))
+    owner = "" if caller is None else f"#{caller.id}"
     counters = {
-        limit: QuotaCounter(limit=limit, maximum=limits[limit], key=f"{subject}#{period}", ends_at=ends_at)
+        limit: QuotaCounter(
+            limit=limit,
+            maximum=limits[limit],
+            key=f"{subject}#{period}{owner}",
+            ends_at=ends_at,
+            caller=caller,
+        )
         for limit, subject, ends_at, period in counted
         if limit in limits
     }
     return tuple(counters[limit] for limit in Limit if limit in counters)
 
 
-def quota_exceeded(limit: Limit) -> Failure:
-    return Failure(reason=Reason.BLOCKED, detail=f"limits.{limit}: reached")
+def quota_exceeded(counter: QuotaCounter) -> Failure:
+    """Return the failure of a message over a limit; its detail is the path of the limit in the settings."""
+    owner = "" if counter.caller is None else f"{counter.caller.settings_path}."
+    return Failure(reason=Reason.BLOCKED, detail=f"{owner}limits.{counter.limit}: reached")

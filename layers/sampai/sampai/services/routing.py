@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
-from sampai.contract.settings import Settings
+from sampai.contract.settings import Limits, Settings
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import Channel, Message, count_segments
 from sampai.domain.phone import country_of
@@ -120,11 +120,18 @@ class Routing:
     def _validate_message(self, message: Message) -> Failure | None:
         """Return the reason why the settings forbid a message to every provider."""
         foreign = _validate_country(message.recipient, self._settings.allowed_countries)
-        return foreign or _validate_segments(message, self._settings.limits.max_segments)
+        refusal = foreign or _validate_segments(message, self._settings.limits, path="limits")
+        rules = self._settings.rules_of(message.caller)
+        if refusal is not None or message.caller is None or rules is None:
+            return refusal
+        return _validate_segments(message, rules.limits, path=f"{message.caller.settings_path}.limits")
 
     def _validate_sender(self, message: Message, provider: Provider) -> Failure | None:
-        allowed = self._settings.providers[provider.name].allowed_senders
-        return _validate_allowed(message.sender, allowed, default=provider.config.sender)
+        rules = self._settings.rules_of(message.caller)
+        own = None if rules is None else rules.allowed_senders
+        allowed, default = self._settings.providers[provider.name].allowed_senders, provider.config.sender
+        refusal = _validate_allowed(message.sender, allowed, default=default)
+        return refusal or _validate_allowed(message.sender, own, default=default)
 
     def _configured(self, name: str, channel: Channel) -> _Configured | None:
         """Return a provider that is on, or None if it is off or does not offer the channel."""
@@ -182,11 +189,12 @@ def _validate_country(recipient: str | None, allowed: Collection[str] | None) ->
     return Failure(reason=Reason.BLOCKED, detail="recipient: its country is not allowed")
 
 
-def _validate_segments(message: Message, maximum: int | None) -> Failure | None:
-    segments = count_segments(message).segments
+def _validate_segments(message: Message, limits: Limits, *, path: str) -> Failure | None:
+    """Return a failure if an SMS exceeds `max_segments` of some limits. `path` is their place in the settings."""
+    segments, maximum = count_segments(message).segments, limits.max_segments
     if segments is None or maximum is None or segments <= maximum:
         return None
-    detail = f"content.text: has {segments} segments, limits.max_segments allows {maximum}"
+    detail = f"content.text: has {segments} segments, {path}.max_segments allows {maximum}"
     return Failure(reason=Reason.TOO_LONG, detail=detail)
 
 

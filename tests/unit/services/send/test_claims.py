@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from sampai.contract.events import request_rejected
+from sampai.domain.caller import Caller
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import Attachments, Media, Message, fail, mark_unknown
 from sampai.domain.outcome import Outcome
@@ -125,14 +126,17 @@ def test_an_expired_lease_that_cannot_be_stored_comes_back() -> None:
     assert stage.claim(sending_item()).unfinished == {"r-1"}
 
 
-def test_a_different_request_under_the_same_id_is_rejected() -> None:
-    stage = Stage(claimed(fingerprint="another digest", attempt_id="a-2"))
+def test_a_different_request_under_the_same_id_is_rejected_and_its_caller_is_named() -> None:
+    first, second = (Caller(id=f"AROA{name.upper()}", name=name) for name in ("payments", "shop"))
+    stage = Stage(claimed(fingerprint="another digest", attempt_id="a-2", caller=first))
 
-    batch = stage.claim(sending_item())
+    batch = stage.claim(sending_item(caller=second))
 
     assert (names(batch), batch.unfinished) == ([], set())
-    assert (batch.rejected, batch.rejected_records) == ([request_rejected("m-1", "id_conflict", DETAIL)], {"r-1"})
-    assert stage.telemetry.lines == [("warning", "id conflict", {"message_id": "m-1"})]
+    rejected = request_rejected("m-1", "id_conflict", DETAIL, caller=second)
+    assert (batch.rejected, batch.rejected_records) == ([rejected], {"r-1"})
+    assert stage.telemetry.lines == [("warning", "id conflict", {"message_id": "m-1", "caller": "shop"})]
+    assert stage.store.messages["m-1"].caller == first
 
 
 def test_a_waiting_message_that_another_worker_has_claimed_is_left_alone() -> None:
@@ -260,7 +264,7 @@ def test_a_message_that_failed_is_logged_once_it_is_stored(
 
     assert stage.telemetry.counts == counts
     assert stage.telemetry.lines == [
-        ("info", "message rejected", {"message_id": "m-1", "reason": reason, "detail": "why"})
+        ("info", "message rejected", {"message_id": "m-1", "reason": reason, "detail": "why", "caller": None})
     ]
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from sampai.domain.caller import Caller
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import Message, blank_message, cancel, fail
 from sampai.domain.status import Source, Status
@@ -51,8 +52,8 @@ def test_a_cancel_ends_only_a_message_that_waits(before: Message | None, status:
     unfinished, _, telemetry = execute(CANCEL, store=store)
 
     assert (unfinished, store.messages["m-1"].status) == (set(), status)
-    said = [] if before is None else [("info", "cancel requested", {"message_id": "m-1", "status": status})]
-    assert telemetry.lines == said
+    fields = {"message_id": "m-1", "status": status, "caller": None}
+    assert telemetry.lines == ([] if before is None else [("info", "cancel requested", fields)])
 
 
 def test_a_cancel_that_comes_first_stores_a_canceled_message_for_its_request_to_find() -> None:
@@ -61,6 +62,18 @@ def test_a_cancel_that_comes_first_stores_a_canceled_message_for_its_request_to_
     expected = cancel(blank_message("m-1", now=START), now=START)
     assert store.messages == {"m-1": expected}
     assert store.commits == [(Insert(message=expected),)]
+
+
+def test_a_message_made_from_a_cancel_has_the_caller_of_the_first_cancel() -> None:
+    store, telemetry = InMemoryStore(), RecordingTelemetry()
+
+    for caller_id in ("AROASHOP", "AROABANK"):
+        batch = new_batch(CANCEL, settings={"callers": {"AROASHOP": {"name": "shop"}}}, caller_id=caller_id)
+        commands(store, InMemoryDirectory(), telemetry).execute(batch)
+
+    assert store.messages["m-1"].caller == Caller(id="AROASHOP", name="shop")
+    fields = {"message_id": "m-1", "status": Status.CANCELED, "caller": "AROABANK"}
+    assert telemetry.lines == [("info", "cancel requested", fields)]
 
 
 def test_a_cancel_that_is_not_stored_comes_back_and_leaves_the_others() -> None:

@@ -11,7 +11,7 @@ from sampai.contract.request import SendRequest, parse_request
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.http import HttpResponse
 from sampai.domain.inbound import Conversation
-from sampai.domain.message import Category, Channel
+from sampai.domain.message import Category, Channel, blank_message
 from sampai.domain.status import Status
 from sampai.domain.template import Catalogue, TemplateInfo
 from sampai.services.ports.configuration import Secret
@@ -81,7 +81,7 @@ def test_a_request_and_its_message_have_the_same_query(changes: dict[str, Any], 
     asked = parse_request(request(**changes), now=START)
     assert isinstance(asked, SendRequest)
     routing = Routing(FixedSettings().settings, Secret())
-    message = build_draft(asked, fingerprint="f", group=None, routing=routing, now=START)
+    message = build_draft(asked, blank_message("m-1", now=START), group=None, routing=routing)
 
     assert eligibility_query(asked, routing) == query
     assert eligibility_query(message, routing) == query

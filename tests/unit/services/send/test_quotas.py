@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from sampai.domain.caller import Caller
 from sampai.domain.failure import Failure, Reason
 from sampai.domain.message import fail
 from sampai.domain.quotas import QuotaCounter
@@ -94,3 +95,52 @@ def test_nothing_is_counted_when_it_is_too_late_for_a_call(seconds_left: float, 
 
     assert batch.unfinished == unfinished
     assert len(stage.directory.counts) == 1 - len(unfinished)
+
+
+# --- callers ---------------------------------------------------------------------------------------------------------
+
+SHOP = Caller(id="AROASHOP", name="shop")
+ONE_A_DAY_FOR_SHOP = {"callers": {"AROASHOP": {"limits": {"per_day": 1}}}}
+SHOP_BLOCKED = Failure(reason=Reason.BLOCKED, detail="callers.AROASHOP.limits.per_day: reached")
+
+
+def test_limit_of_a_caller_stops_its_messages_alone() -> None:
+    stage = Stage()
+    callers = {"m-1": SHOP, "m-2": SHOP, "m-3": Caller(id="AROABANK", name="AROABANK"), "m-4": None}
+    items = [sending_item(message_id, caller=caller) for message_id, caller in callers.items()]
+    batch = new_batch(items=items, settings=ONE_A_DAY_FOR_SHOP)
+
+    stage.quotas.enforce(batch)
+
+    assert [item.message.failure for item in batch.items] == [None, SHOP_BLOCKED, None, None]
+    assert stage.directory.counts == {"all#2026-11-21#AROASHOP": 1}
+
+
+def test_limit_of_another_caller_costs_nothing() -> None:
+    stage = Stage()
+    stage.store.is_down = stage.directory.is_down = True
+
+    assert statuses(stage.enforce(1, 2, settings=ONE_A_DAY_FOR_SHOP)) == [Status.SENDING] * 2
+
+
+def test_outage_brings_back_only_messages_that_have_a_limit() -> None:
+    stage = Stage()
+    stage.directory.is_down = True
+    items = [sending_item("m-1", caller=SHOP), sending_item("m-2")]
+    batch = new_batch(items=items, settings=ONE_A_DAY_FOR_SHOP)
+
+    stage.quotas.enforce(batch)
+
+    assert [item.message.message_id for item in batch.items] == ["m-2"]
+    assert (batch.unfinished, batch.affected_by_outage) == ({"r-1"}, {"r-1"})
+
+
+def test_message_over_the_limit_of_its_caller_does_not_count_for_all() -> None:
+    stage = Stage()
+    items = [sending_item(f"m-{n}", caller=SHOP) for n in range(3)]
+    batch = new_batch(items=items, settings=TWO_A_DAY | ONE_A_DAY_FOR_SHOP)
+
+    stage.quotas.enforce(batch)
+
+    assert [item.message.failure for item in batch.items] == [None, SHOP_BLOCKED, SHOP_BLOCKED]
+    assert stage.directory.counts == {"all#2026-11-21#AROASHOP": 1, "all#2026-11-21": 1}

@@ -102,7 +102,7 @@ def test_an_outcome_is_stored_logged_and_counted(
 
     assert (stage.message().status, item.stored, batch.unfinished) == (status, stage.message(), set())
     assert [noted.delay_seconds for noted in batch.wake_ups] == ([] if wake_up is None else [wake_up])
-    known = {"message_id": "m-1", "provider": "nomsa", "attempt": 1, "segments": 1}
+    known = {"message_id": "m-1", "caller": None, "provider": "nomsa", "attempt": 1, "segments": 1}
     expected = known | {"outcome": type(outcome).__name__} | fields
     assert stage.telemetry.lines == [("info", "message attempted", expected)]
     assert stage.telemetry.counts == {(metric, "nomsa"): 1}

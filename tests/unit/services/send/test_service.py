@@ -753,10 +753,11 @@ def test_no_call_starts_for_a_message_that_expired_during_its_claim() -> None:
 def test_an_attempt_is_logged_without_text_and_number() -> None:
     app = Application(nomsa_taken("145"))
 
-    app.send(request(content={"type": "text", "text": "a" * 161}))
+    app.send(request(content={"type": "text", "text": "a" * 161}), caller_id="AROASHOP")
 
     fields = {
         "message_id": "m-1",
+        "caller": "AROASHOP",
         "provider": "nomsa",
         "attempt": 1,
         "segments": 2,

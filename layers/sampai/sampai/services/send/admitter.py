@@ -128,30 +128,28 @@ class Admitter:
     ) -> None:
         """Admit each message once: a batch may hold the same request several times."""
         message_id, fingerprint = _identify(record, request, batch.configuration.fingerprint_key)
+        caller = batch.configuration.settings.caller(record.caller_id)
         same = next((item for item in batch.items if item.before.message_id == message_id), None)
         if same is None:
-            batch.items.append(self._new_item(record, request, message_id, fingerprint, context))
+            blank = replace(blank_message(message_id, now=context.now), fingerprint=fingerprint, caller=caller)
+            batch.items.append(self._new_item(record, request, blank, context))
         elif same.before.fingerprint == fingerprint:
             same.record_ids.append(record.record_id)
         else:
-            reject_conflict(batch, message_id, [record.record_id], self._telemetry)
+            reject_conflict(batch, message_id, [record.record_id], caller, self._telemetry)
         if isinstance(request, InvalidRequest) and request.message_id is None:
             reject_unnamed(batch, record, request)
 
     def _new_item(
-        self,
-        record: Record,
-        request: SendRequest | InvalidRequest,
-        message_id: str,
-        fingerprint: str,
-        context: AdmissionContext,
+        self, record: Record, request: SendRequest | InvalidRequest, blank: Message, context: AdmissionContext
     ) -> BatchItem:
+        """Return the item of a new message. `blank` has only its id, its fingerprint and its caller."""
         now = context.now
         if isinstance(request, InvalidRequest):
-            draft = replace(blank_message(message_id, now=now), fingerprint=fingerprint)
+            draft = blank
             routed: Message | Failure = Failure(reason=Reason.INVALID_REQUEST, detail=request.detail)
         else:
-            draft = build_draft(request, fingerprint=fingerprint, group=record.group, routing=context.routing, now=now)
+            draft = build_draft(request, blank, group=record.group, routing=context.routing)
             draft = prepare_text(draft, replaces_typographic=context.replaces_typographic)
             routed = route_draft(
                 draft, wanted=request.provider, routing=context.routing, new_key=self._new_key, now=now

@@ -26,6 +26,8 @@ class Record:
     """Time at which it was put on the queue."""
     group: str | None = None
     """Message group that the caller chose."""
+    caller_id: str | None = None
+    """Unique id of the IAM identity that put the record on the queue, if the queue named one."""
     receipt: Receipt | None = field(default=None, repr=False)
     """This delivery of the message."""
     receives: int = 1

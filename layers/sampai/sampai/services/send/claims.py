@@ -84,7 +84,9 @@ class Claims:
     def _fail_unfit(self, batch: Batch, item: BatchItem) -> None:
         """Fail a new message that the store cannot hold. Its own values are left out, because one of them is unfit."""
         draft = replace(
-            blank_message(item.before.message_id, now=batch.started_at), fingerprint=item.before.fingerprint
+            blank_message(item.before.message_id, now=batch.started_at),
+            fingerprint=item.before.fingerprint,
+            caller=item.before.caller,
         )
         failure = Failure(reason=Reason.INVALID_REQUEST, detail="request: cannot be stored")
         item.decide(fail_admission(draft, failure, now=batch.started_at))
@@ -116,6 +118,7 @@ class Claims:
             message_id=message.message_id,
             reason=message.failure.reason,
             detail=message.failure.detail,
+            caller=message.caller_name,
         )
         self._telemetry.count("MessageRejected")
         if message.failure.reason is Reason.BLOCKED:
@@ -130,7 +133,7 @@ class Claims:
             return
         self._attachments.discard_file(item.message, stored=current)
         if current.fingerprint not in (None, item.message.fingerprint):
-            reject_conflict(batch, current.message_id, item.record_ids, self._telemetry)
+            reject_conflict(batch, current.message_id, item.record_ids, item.message.caller, self._telemetry)
         elif current.status is not Status.SENDING:
             return
         elif current.due_at is not None and self._clock() < current.due_at:

@@ -1,5 +1,6 @@
 """The first stage: cancel, opt-out and opt-in requests take effect before any message of the batch is sent."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from sampai.contract.request import CancelRequest, OptInRequest, OptOutRequest
@@ -36,20 +37,24 @@ class Commands:
 
         A cancel that arrives before its request stores a canceled message under the id, so the request is not sent.
         """
-        canceled: dict[str, list[str]] = {}
+        canceled: dict[str, list[Record]] = {}
         for record, request in batch.requests:
             if isinstance(request, CancelRequest):
-                canceled.setdefault(request.cancel, []).append(record.record_id)
-        now = self._clock()
-        inserts = [Insert(message=cancel(blank_message(message_id, now=now), now=now)) for message_id in canceled]
+                canceled.setdefault(request.cancel, []).append(record)
+        now, settings = self._clock(), batch.configuration.settings
+        blanks = [
+            replace(blank_message(message_id, now=now), caller=settings.caller(first.caller_id))
+            for message_id, (first, *_) in canceled.items()
+        ]
+        inserts = [Insert(message=cancel(blank, now=now)) for blank in blanks]
         for insert, written in zip(inserts, self._messages.commit(inserts), strict=True):
             message_id = insert.message.message_id
             try:
-                self._cancel_stored(message_id, written)
+                self._cancel_stored(insert.message, written)
             except UnavailableError:
-                batch.redeliver_after_outage(canceled[message_id])
+                batch.redeliver_after_outage(record.record_id for record in canceled[message_id])
 
-    def _cancel_stored(self, message_id: str, written: WriteResult) -> None:
+    def _cancel_stored(self, inserted: Message, written: WriteResult) -> None:
         """Cancel the stored message if the insert found one. Raises UnavailableError."""
         if written.done:
             return
@@ -61,7 +66,9 @@ class Commands:
             return cancel(current, now=self._clock()) if is_waiting else current
 
         message = change(self._messages, written.current, cancel_waiting)
-        self._telemetry.info("cancel requested", message_id=message_id, status=message.status)
+        self._telemetry.info(
+            "cancel requested", message_id=message.message_id, status=message.status, caller=inserted.caller_name
+        )
 
     def _set_opt_out(self, batch: Batch, record: Record, number: str, at: datetime | None, *, is_out: bool) -> None:
         """Store the consent of a number: at the time of the wish, or else at the time when the record was queued.

@@ -16,7 +16,6 @@ from sampai.domain.message import (
     Media,
     Message,
     Text,
-    blank_message,
     count_segments,
 )
 from sampai.domain.phone import has_trunk_zero
@@ -28,13 +27,11 @@ from sampai.services.ports.runtime import NewId
 from sampai.services.routing import Routing
 
 
-def build_draft(
-    request: SendRequest, *, fingerprint: str, group: str | None, routing: Routing, now: datetime
-) -> Message:
-    """Return the message of a request, without a route."""
+def build_draft(request: SendRequest, blank: Message, *, group: str | None, routing: Routing) -> Message:
+    """Return the message of a request, without a route. `blank` has only what identifies it."""
     content, attachments = _build_content(request)
     return replace(
-        blank_message(request.message_id, now=now),
+        blank,
         channel=request.channel,
         category=request.category,
         recipient=request.recipient,
@@ -50,7 +47,6 @@ def build_draft(
         group=group,
         requested_provider=request.provider if request.provider in routing.names() else None,
         provider_options=request.provider_options,
-        fingerprint=fingerprint,
     )
 
 

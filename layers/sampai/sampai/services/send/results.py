@@ -154,6 +154,7 @@ def _link(message: Message) -> LinkCorrelation:
 def _log_fields(message: Message, outcome: Outcome) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "message_id": message.message_id,
+        "caller": message.caller_name,
         "provider": message.provider,
         "attempt": message.attempt,
         "segments": message.segments or 0,

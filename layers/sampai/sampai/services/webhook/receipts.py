@@ -112,5 +112,9 @@ class Receipts:
     def _apply(self, message: Message, reports: Sequence[Report], *, attempt: int | None = None) -> None:
         self._reports.apply(message, reports, source=Source.WEBHOOK, attempt=attempt)
         self._telemetry.info(
-            "report received", message_id=message.message_id, provider=message.provider, status=reports[0].status
+            "report received",
+            message_id=message.message_id,
+            provider=message.provider,
+            status=reports[0].status,
+            caller=message.caller_name,
         )
