@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sampai.contract.request import InvalidRequest, OptInRequest, SendRequest, parse_request
+from sampai.domain.caller import parse_caller_id
 from sampai.domain.message import MESSAGE_ID
 from sampai.domain.recipient import mask
 from sampai.domain.times import to_text
@@ -55,6 +56,8 @@ class Letter:
     group: str | None
     source_arn: str | None
     """The queue that it came from."""
+    caller_id: str | None
+    """The caller that put it there, if SQS tells one."""
 
     @property
     def document(self) -> dict[str, Any]:
@@ -165,6 +168,7 @@ def _letter(message: Mapping[str, Any]) -> Letter:
         sent_at=datetime.fromtimestamp(int(attributes.get("SentTimestamp", 0)) / 1000, UTC),
         group=attributes.get("MessageGroupId"),
         source_arn=attributes.get("DeadLetterQueueSourceArn"),
+        caller_id=parse_caller_id(attributes.get("SenderId")),
     )
 
 
@@ -184,5 +188,6 @@ def row_of(letter: Letter, *, now: datetime) -> dict[str, Any]:
         "kind": letter.kind,
         "message_id": letter.message_id,
         "sent_at": to_text(letter.sent_at),
+        "caller": letter.caller_id,
         "remark": letter.objection(now=now) or letter.warning(now=now),
     }

@@ -24,7 +24,7 @@ from tests.template import ROOT
 NUMBER, OTHER = "+6281234567810", "+6281234567811"
 ROOM, OTHER_ROOM = "a4c1e7b2-5d0f-4c3a-9b8e-1f2d3c4b5a69", "b5d2f8c3-6e1a-4d4b-8c9f-2a3e4d5c6b7a"
 NATIONAL = "81234567810"
-ALL = Erased(messages=6, files=1, inbound=4, conversations=1, quota_counters=1, ids_with_number=0, unreadable=0)
+ALL = Erased(messages=6, files=1, inbound=4, conversations=1, quota_counters=2, ids_with_number=0, unreadable=0)
 NOTHING = Erased(messages=0, files=0, inbound=0, conversations=0, quota_counters=0, ids_with_number=0, unreadable=0)
 
 Items = dict[str, list[dict[str, Any]]]
@@ -62,6 +62,7 @@ def fill(deployment: Deployment) -> None:
     name = deployment.value("SETTINGS_PARAMETER")
     settings = json.loads(deployment.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
     settings["limits"] = {"per_recipient_per_day": 100, "per_prefix_per_hour": 100}
+    settings["callers"] = {"AROASAMPLE": {"limits": {"per_recipient_per_day": 100}}}
     deployment.client("ssm").put_parameter(Name=name, Value=json.dumps(settings), Type="String", Overwrite=True)
     later = (datetime.now(UTC) + timedelta(days=2)).isoformat()
     for whose, number, room in (("theirs", NUMBER, ROOM), ("others", OTHER, OTHER_ROOM)):

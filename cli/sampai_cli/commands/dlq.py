@@ -11,7 +11,7 @@ from sampai_cli.run import Run, YesOption, command, now
 
 READ: Final = "sqs:ReceiveMessage, sqs:ChangeMessageVisibility on DeadLetterQueue"
 LimitOption = Annotated[int, typer.Option(min=1, max=10_000, help="The most letters to look at.")]
-COLUMNS: Final = ("sqs_id", "kind", "message_id", "sent_at", "remark")
+COLUMNS: Final = ("sqs_id", "kind", "message_id", "sent_at", "caller", "remark")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -66,7 +66,8 @@ def _add_redrive(group: typer.Typer) -> None:
     ) -> None:
         """Put letters back on the queues that they came from. A message that was sent is not sent again.
 
-        An opt-in without `at` stays, because it would overrule a later opt-out.
+        An opt-in without `at` stays, because it would overrule a later opt-out. A request that never became a message
+        gets you as its caller.
         """
         sqs, instant = run.client("sqs"), now()
         url = run.stack.output("DeadLetterQueueUrl")

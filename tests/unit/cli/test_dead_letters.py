@@ -58,6 +58,7 @@ def test_a_list_names_kind_and_id_and_leaves_everything_in_the_queue(world: Worl
         *("opt_in", "opt_in", "opt_out", "unreadable")
     ]
     assert {row["sqs_id"] for row in first} == {row["sqs_id"] for row in second}
+    assert {row["caller"] for row in first} == {"AIDAIT2UOQQY3AUEKVGXU"}, "the id that moto gives to all senders"
     assert NUMBER not in json.dumps(first)
 
 
