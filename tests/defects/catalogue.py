@@ -877,6 +877,29 @@ def _(planter: Planter) -> None:
     planter.replace(quotas.Quotas, "enforce", _constant(None))
 
 
+@defect("the limits of a caller count the messages of all callers", "unit/application/callers")
+def _(planter: Planter) -> None:
+    def make(count: Any) -> Any:
+        return lambda recipient, limits, *, now, caller=None: count(recipient, limits, now=now)
+
+    planter.replace(quotas, "quota_counters_of", make)
+
+
+@defect("the rules of a caller are not asked", "unit/application/callers")
+def _(planter: Planter) -> None:
+    planter.replace(Settings, "rules_of", _constant(None))
+
+
+@defect("another name starts the limits of a caller again", "unit/application/callers")
+def _(planter: Planter) -> None:
+    def make(count: Any) -> Any:
+        return lambda recipient, limits, *, now, caller=None: count(
+            recipient, limits, now=now, caller=caller and replace(caller, id=caller.name)
+        )
+
+    planter.replace(quotas, "quota_counters_of", make)
+
+
 # --- nothing leaks ----------------------------------------------------------------------------------------------------
 
 
