@@ -4,6 +4,9 @@ from typing import Any
 
 from tests.e2e.conftest import Stack, in_seconds, wait_until
 
+ACCOUNT = "000000000000"
+"""The account of the local AWS, which it names as the sender of each request."""
+
 
 def test_a_one_time_password_is_delivered_through_the_urgent_queue(local_stack: Stack) -> None:
     request = local_stack.request("nusasms", category="otp")
@@ -11,6 +14,8 @@ def test_a_one_time_password_is_delivered_through_the_urgent_queue(local_stack: 
     local_stack.put(request, queue="UrgentQueueUrl")
 
     local_stack.wait_for((request["message_id"], "delivered"))
+    received = local_stack.events_of(request["message_id"], until="delivered")
+    assert {event["caller"] for event in received} == {ACCOUNT}
 
 
 def test_five_equal_requests_are_accepted_once_and_a_different_body_is_rejected(local_stack: Stack) -> None:
