@@ -211,7 +211,7 @@ def test_the_stream_shows_what_a_message_was_and_what_it_became() -> None:
     assert streams == {"MessagesTable": "NEW_AND_OLD_IMAGES", "InboxTable": "NEW_IMAGE"}
 
 
-@pytest.mark.parametrize("name", [*(TABLES.keys() - {"CallbacksTable"}), *SECRETS])
+@pytest.mark.parametrize("name", [*sorted(TABLES.keys() - {"CallbacksTable"}), *SECRETS])
 def test_what_was_sent_and_what_is_secret_outlives_the_stack_but_not_a_first_deployment_that_failed(name: str) -> None:
     assert RESOURCES[name]["DeletionPolicy"] == "RetainExceptOnCreate"
     assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
