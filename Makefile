@@ -39,19 +39,19 @@ up: ports $(DEV) $(EMULATOR) ## start the local AWS and the vendor simulators, d
 down: ## stop everything that `make up` started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; fi
 
+# Side by side, because the end-to-end tests mostly wait. The output of the first part is printed at its end.
+test: $(DEV) $(EMULATOR) ## run every check and test that a merge needs
+	@$(MAKE) --jobs 3 test-uncovered check test-covered
+
 # Measuring the coverage of these tests would take minutes, and they are no proof that a line has a test of its own.
 UNCOVERED := e2e simulation
 
-# Two at a time, because the end-to-end tests mostly wait. The output of the uncovered part is printed at its end.
-test: $(DEV) $(EMULATOR) ## run every check and test that a merge needs
-	@$(MAKE) --jobs 2 test-uncovered check test-covered
-
-test-covered: $(DEV) $(EMULATOR) ## run the part of `make test` whose coverage is measured
-	$(BIN)/python -m pytest --numprocesses 2 --cov $(addprefix --ignore=tests/,$(UNCOVERED))
-
-test-uncovered: $(DEV) $(EMULATOR) ## run the other part of `make test`: the end-to-end tests and the simulation
+test-uncovered: $(DEV) $(EMULATOR) ## run a part of `make test`: the end-to-end tests and the simulation
 	@$(BIN)/python -m pytest $(addprefix tests/,$(UNCOVERED)) > .local/test-uncovered.log 2>&1; status=$$?; \
 	cat .local/test-uncovered.log; exit $$status
+
+test-covered: $(DEV) $(EMULATOR) ## run the other part of `make test`, whose coverage is measured
+	$(BIN)/python -m pytest --numprocesses 2 --cov $(addprefix --ignore=tests/,$(UNCOVERED))
 
 TEMPLATES := template.yaml network.yaml queries.yaml $(wildcard examples/*.yaml)
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
