@@ -51,7 +51,7 @@ test-uncovered: $(DEV) $(EMULATOR) ## run a part of `make test`: the end-to-end 
 	cat .local/test-uncovered.log; exit $$status
 
 test-covered: $(DEV) $(EMULATOR) ## run the other part of `make test`, whose coverage is measured
-	$(BIN)/python -m pytest --numprocesses 2 --cov $(addprefix --ignore=tests/,$(UNCOVERED))
+	$(BIN)/python -m pytest --numprocesses 3 --cov $(addprefix --ignore=tests/,$(UNCOVERED))
 
 TEMPLATES := template.yaml network.yaml queries.yaml $(wildcard examples/*.yaml)
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
