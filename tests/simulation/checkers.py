@@ -56,6 +56,8 @@ class Process:
     depth: int
     claims: dict[str, Message] = field(default_factory=dict)
     """Its claims, by message id."""
+    confirmed: set[str] = field(default_factory=set)
+    """The messages with a write that the store has confirmed to it."""
     spent: set[str] = field(default_factory=set)
     """Attempt ids that it used in a call to a vendor."""
     asked: dict[tuple[str, Channel], bool] = field(default_factory=dict)
@@ -214,9 +216,9 @@ class Checkers:
         number = sent.number if "@" in sent.number else f"+{sent.number}"
 
         # Of two equal messages, the first of the batch is sent first, whichever was claimed first. One that cannot be
-        # read was probably given back.
-        def order(claim: Message) -> tuple[bool, str]:
-            return claim.message_id not in stored, claim.message_id
+        # read, and one whose claim got no answer, was probably given back.
+        def order(claim: Message) -> tuple[bool, bool, str]:
+            return claim.message_id not in stored, claim.message_id not in process.confirmed, claim.message_id
 
         for claim in sorted(process.claims.values(), key=order):
             if claim.recipient != number or claim.attempt_id in process.spent:

@@ -23,7 +23,7 @@ from sampai.domain.status import Status
 from sampai.services.ports.attempts import AttemptRecord
 from sampai.services.ports.correlations import Correlation
 from sampai.services.ports.eligibility import EligibilityData
-from sampai.services.ports.messages import ONLY_WORKER, DueFamily, Replace, Worker, Write, WriteResult
+from sampai.services.ports.messages import ONLY_WORKER, DueFamily, Insert, Replace, Worker, Write, WriteResult
 from sampai.services.ports.queue import QueueMessage, Receipt
 from sampai.services.ports.rate_limiter import Reservation
 from sampai.services.ports.runtime import UnavailableError
@@ -177,7 +177,13 @@ class SimulatedStore(TableStore):
         written = iter(self.real.commit([write for place, write in enumerate(writes) if place in made]))
         results = [next(written) if place in made else WriteResult(done=False) for place in range(len(writes))]
         world.die_if(DIES if outcome == DIES_HALFWAY else outcome)
-        return [WriteResult(done=False)] * len(writes) if outcome == ANSWER_LOST else results
+        if outcome == ANSWER_LOST:
+            return [WriteResult(done=False)] * len(writes)
+        stored = (write for write, result in zip(writes, results, strict=True) if result.done)
+        world.running().confirmed |= {
+            write.message.message_id for write in stored if isinstance(write, Insert | Replace)
+        }
+        return results
 
     def written(self, table: str, before: Item | None, after: Item) -> None:
         """Check a write of a service, and put it into the stream."""
