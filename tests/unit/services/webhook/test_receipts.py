@@ -388,8 +388,8 @@ def test_a_reused_vendor_id_moves_neither_message_and_is_reported() -> None:
     sent = len(app.transport.requests)
 
     app.receive("nusasms", "whatsapp-receipt", query="ref_no=0017&status=D")
-    app.clock.advance(seconds=60)
-    app.follow_up()
+    app.clock.advance(minutes=2)
+    assert app.follow_up() == 2
 
     assert {message.status for message in app.store.messages.values()} == {Status.ACCEPTED}
     assert len(app.transport.requests) == sent
