@@ -2,55 +2,43 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from standardwebhooks import Webhook
 
+from sampai.domain.http import HttpRequest, HttpResponse
+from tests.harness.vendors import serving
 
-class Receiver(ThreadingHTTPServer):
+
+@dataclass
+class Receiver:
     """Keeps the callbacks whose signature is right. `answers` has the status of the next answers; then it is 204."""
 
-    daemon_threads = True
+    secret: str
+    url: str = ""
+    answers: list[int] = field(default_factory=list)
+    taken: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """The id and the body of each callback that was answered with 204."""
+    calls: list[str] = field(default_factory=list)
+    """The id of each callback."""
+    _lock: Lock = field(default_factory=Lock)
 
-    def __init__(self, secret: str) -> None:
-        self.secret = secret
-        self.answers: list[int] = []
-        self.taken: list[tuple[str, dict[str, Any]]] = []
-        """The id and the body of each callback that was answered with 204."""
-        self.calls: list[str] = []
-        """The id of each callback."""
-        self.lock = Lock()
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/hooks"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        verified = Webhook(self.server.secret).verify(body, dict(self.headers))
-        with self.server.lock:
-            self.server.calls.append(self.headers["webhook-id"])
-            status = self.server.answers.pop(0) if self.server.answers else 204
+    def answer(self, request: HttpRequest) -> HttpResponse:
+        """Return the next answer. Raises the library's error if the signature is wrong: then there is no answer."""
+        verified = Webhook(self.secret).verify(request.body or b"", dict(request.headers))
+        with self._lock:
+            self.calls.append(request.headers["webhook-id"])
+            status = self.answers.pop(0) if self.answers else 204
             if status == 204:
-                self.server.taken.append((self.headers["webhook-id"], verified))
-        self.send_response(status)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_message(self, *args: Any) -> None:
-        """Write nothing."""
+                self.taken.append((request.headers["webhook-id"], verified))
+        return HttpResponse(status=status)
 
 
 @contextmanager
 def receiving(secret: str) -> Iterator[Receiver]:
-    with Receiver(secret) as receiver:
-        Thread(target=receiver.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    receiver = Receiver(secret)
+    with serving(receiver.answer) as address:
+        receiver.url = f"{address}/hooks"
         yield receiver
-        receiver.shutdown()

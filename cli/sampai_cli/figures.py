@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any, Final
 
-from sampai.adapters.items import from_item
 from sampai.domain.latencies import accept_latency, accepted_at, delivered_at, delivery_latency
 from sampai.domain.message import Message
 from sampai.domain.status import Status
 from sampai.services.ports.telemetry import NO_PROVIDER
+from sampai_cli.messages import message_of
 
 STORED: Final = (
     "message_id",
@@ -117,9 +117,8 @@ def figures_of(items: Iterable[Mapping[str, Any]], *, since: datetime, now: date
     due_since: list[datetime] = []
     unreadable = 0
     for item in items:
-        try:
-            message = from_item(item)
-        except Exception:  # of any type, as from_item says
+        message = message_of(item)
+        if message is None:
             unreadable += 1
             continue
         if message.updated_at >= since:

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from sampai.adapters.dynamo import Item, get_all
+from sampai.adapters.items import from_item
+from sampai.domain.message import Message
 from sampai.domain.recipient import mask
 from sampai.domain.status import Status
 from sampai.domain.times import to_text
@@ -166,6 +168,14 @@ def facts_of(item: Mapping[str, Any]) -> dict[str, Any]:
         facts["recipient"] = mask(facts["recipient"])
     facts["metadata"] = sorted(item.get("metadata", {}).get("M", {}))
     return facts
+
+
+def message_of(item: Mapping[str, Any]) -> Message | None:
+    """Return the message in an item, or None if this release cannot read it."""
+    try:
+        return from_item(item)
+    except Exception:  # of any type, as from_item says
+        return None
 
 
 def history_of(item: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import pytest
@@ -61,7 +61,21 @@ TEMPLATE: Final = {
     "parameters": {"body": [{"key": "1", "value": "note", "value_text": TEXT}]},
     "recipient_name": "Zulfikar",
 }
-WHATSAPP_SENDER: Final = "6281100000090"
+SMSPOH: Final = Refused(
+    provider="smspoh",
+    recipient="+959777777021",
+    sender="Sampai",
+    http_status=201,
+    words="Invalid Phone Number Request was",
+)
+WHATSAPP: Final = Refused(
+    provider="nusasms",
+    recipient="+6281234567821",
+    sender="6281100000090",
+    http_status=422,
+    words="Invalid destination format Request was",
+    channel="whatsapp",
+)
 
 REFUSED: Final = {
     "nomsa": Refused(
@@ -89,39 +103,11 @@ REFUSED: Final = {
         # The software's own texts end there. Words that go on may come from its gateway, after the call.
         outcome="unknown",
     ),
-    "smspoh": Refused(
-        provider="smspoh",
-        recipient="+959777777021",
-        sender="Sampai",
-        http_status=201,
-        words="Invalid Phone Number Request was",
-    ),
-    "encrypted": Refused(
-        provider="smspoh",
-        recipient="+959777777021",
-        sender="Sampai",
-        http_status=201,
-        words="Invalid Phone Number Request was",
-        options={"smspoh": {"encrypt": True, "encryptKey": KEY}},
-    ),
+    "smspoh": SMSPOH,
+    "encrypted": replace(SMSPOH, options={"smspoh": {"encrypt": True, "encryptKey": KEY}}),
     "nusasms": Refused(provider="nusasms", recipient="+6281234567821", sender=None, http_status=200, words='"-13"'),
-    "whatsapp": Refused(
-        provider="nusasms",
-        recipient="+6281234567821",
-        sender=WHATSAPP_SENDER,
-        http_status=422,
-        words="Invalid destination format Request was",
-        channel="whatsapp",
-    ),
-    "media": Refused(
-        provider="nusasms",
-        recipient="+6281234567821",
-        sender=WHATSAPP_SENDER,
-        http_status=422,
-        words="Invalid destination format Request was",
-        channel="whatsapp",
-        content=MEDIA,
-    ),
+    "whatsapp": WHATSAPP,
+    "media": replace(WHATSAPP, content=MEDIA),
     "whatsapp-official": Refused(
         provider="nusasms",
         recipient="+6281234567810",

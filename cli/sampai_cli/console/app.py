@@ -39,8 +39,8 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 
 
-class StrangerError(Exception):
-    """A request that no page of the console made."""
+class ForeignRequestError(Exception):
+    """A request that a page of another site made."""
 
 
 def new_app(reader: Reader, *, stack_name: str, clock: Callable[[], datetime] = now) -> Flask:
@@ -52,11 +52,11 @@ def new_app(reader: Reader, *, stack_name: str, clock: Callable[[], datetime] = 
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.filters |= FILTERS
     environment.globals["stack_name"] = stack_name
-    app.before_request(_refuse_strangers)
+    app.before_request(_refuse_foreign_requests)
     app.after_request(_add_headers)
     pages = Pages(reader, clock)
-    for error in (StrangerError, SecurityError):
-        app.register_error_handler(error, _answer_stranger)
+    for error in (ForeignRequestError, SecurityError):
+        app.register_error_handler(error, _answer_foreign_request)
     app.register_error_handler(Exception, pages.error)
     views: dict[str, Callable[..., ResponseReturnValue]] = {
         "/": pages.messages,
@@ -69,16 +69,16 @@ def new_app(reader: Reader, *, stack_name: str, clock: Callable[[], datetime] = 
     return app
 
 
-def _refuse_strangers() -> None:
+def _refuse_foreign_requests() -> None:
     """Refuse other methods, and requests of other sites: a page elsewhere must not make the console read a queue."""
     if request.method != "GET":
         raise PageError("The console only shows. It has no other method than GET.", status=405)
     is_ours = request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
     if not is_ours and request.headers.get("Sec-Fetch-Dest") != "document":
-        raise StrangerError
+        raise ForeignRequestError
 
 
-def _answer_stranger(_: Exception) -> ResponseReturnValue:
+def _answer_foreign_request(_: Exception) -> ResponseReturnValue:
     """Answer without a word about the stack."""
     sentence = "The console answers its own pages only, at 127.0.0.1 and localhost.\n"
     return Response(sentence, status=403, mimetype="text/plain")

@@ -59,7 +59,7 @@ class Snapshot:
     """How often the whole table is read."""
 
 
-class Kept(Generic[Value]):
+class Cached(Generic[Value]):
     """A value that is read again when it is older than some seconds, by one thread at a time."""
 
     def __init__(self, read: Callable[[], Value], *, seconds: float, clock: Clock) -> None:
@@ -67,16 +67,16 @@ class Kept(Generic[Value]):
         self._seconds = seconds
         self._clock = clock
         self._lock = Lock()
-        self._kept: tuple[float, Value] | None = None
+        self._cached: tuple[float, Value] | None = None
 
     def get(self) -> Value:
         """Return the value. Raises the errors of its read, which is tried again the next time."""
         with self._lock:
-            if self._kept is None or self._clock() - self._kept[0] >= self._seconds:
-                self._kept = None
+            if self._cached is None or self._clock() - self._cached[0] >= self._seconds:
+                self._cached = None
                 value = self._read()
-                self._kept = (self._clock(), value)
-            return self._kept[1]
+                self._cached = (self._clock(), value)
+            return self._cached[1]
 
 
 class Reader:
@@ -100,8 +100,8 @@ class Reader:
         quiet = Console(quiet=True)  # a remark on the terminal, every few seconds, would help nobody
         run = self.run = Run(find=self._find, out=quiet, err=quiet)
         messages = Messages(run, max_units=self._max_units, clock=self._clock)
-        self._messages = Kept(messages.read, seconds=FRESH_SECONDS, clock=self._clock)
-        self._letters = Kept(lambda: read_letters(run), seconds=LETTERS_SECONDS, clock=self._clock)
+        self._messages = Cached(messages.read, seconds=FRESH_SECONDS, clock=self._clock)
+        self._letters = Cached(lambda: read_letters(run), seconds=LETTERS_SECONDS, clock=self._clock)
 
     def messages(self) -> Snapshot:
         return self._messages.get()

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sampai.adapters.items import from_item
 from sampai.domain.status import Status
 from sampai.domain.times import from_text
 from sampai.services.ports.attempts import AttemptRecord
-from sampai_cli.messages import history_of
+from sampai_cli.messages import history_of, message_of
 from sampai_cli.past_events import events_of
 
 
@@ -82,7 +81,5 @@ def _changes(item: Mapping[str, Any]) -> list[Change]:
 
 def _sequences(item: Mapping[str, Any]) -> list[int]:
     """Return the number of the event of each entry of the history, or nothing if this release cannot read the item."""
-    try:
-        return [event.detail["sequence"] for _, event in events_of(from_item(item))]
-    except Exception:  # of any type, as from_item says
-        return []
+    message = message_of(item)
+    return [] if message is None else [event.detail["sequence"] for _, event in events_of(message)]

@@ -11,7 +11,7 @@ import pytest
 from sampai.adapters.items import to_item
 from sampai.domain.status import Source, Status
 from sampai_cli.console import reader as module
-from sampai_cli.console.reader import FIELDS, MAX_FOLLOWED, Kept, Messages, Reader
+from sampai_cli.console.reader import FIELDS, MAX_FOLLOWED, Cached, Messages, Reader
 from sampai_cli.run import Run
 from tests.fakes import START
 from tests.harness.stories import DELIVERED, fill, message
@@ -140,10 +140,10 @@ def test_kept_items_have_no_text_and_no_number(world: World) -> None:
 def test_a_value_is_read_once_for_all_tabs_and_again_when_it_is_old() -> None:
     reads: list[float] = []
     seconds = [0.0]
-    kept = Kept(lambda: reads.append(seconds[0]), seconds=2.0, clock=lambda: seconds[0])
+    cached = Cached(lambda: reads.append(seconds[0]), seconds=2.0, clock=lambda: seconds[0])
 
     for seconds[0] in (0.0, 1.0, 1.9, 2.0, 3.9, 10.0):
-        tabs = [Thread(target=kept.get) for _ in range(3)]
+        tabs = [Thread(target=cached.get) for _ in range(3)]
         for tab in tabs:
             tab.start()
         for tab in tabs:
@@ -155,14 +155,14 @@ def test_a_value_is_read_once_for_all_tabs_and_again_when_it_is_old() -> None:
 def test_a_failed_read_is_tried_again_and_nothing_old_is_shown() -> None:
     answers: list[Callable[[], int]] = [lambda: 1, lambda: 1 // 0, lambda: 2]
     seconds = [0.0]
-    kept = Kept(lambda: answers.pop(0)(), seconds=2.0, clock=lambda: seconds[0])
+    cached = Cached(lambda: answers.pop(0)(), seconds=2.0, clock=lambda: seconds[0])
 
-    first = kept.get()
+    first = cached.get()
     seconds[0] = 2.0
     with pytest.raises(ZeroDivisionError):
-        kept.get()
+        cached.get()
 
-    assert (first, kept.get()) == (1, 2)
+    assert (first, cached.get()) == (1, 2)
 
 
 def test_several_tabs_read_the_dead_letters_once(world: World) -> None:
