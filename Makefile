@@ -39,15 +39,17 @@ up: ports $(DEV) $(EMULATOR) ## start the local AWS and the vendor simulators, d
 down: ## stop everything that `make up` started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; fi
 
-# Side by side, because the end-to-end tests mostly wait. The output of the first part is printed at its end.
+# Side by side, because the end-to-end tests mostly wait. What make itself says comes last: it names the parts that failed.
 test: $(DEV) $(EMULATOR) ## run every check and test that a merge needs
-	@$(MAKE) --jobs 3 test-uncovered check test-covered
+	@mkdir -p .local; $(MAKE) --jobs 3 test-uncovered check test-covered 2> .local/test-errors.log; status=$$?; \
+	cat .local/test-errors.log >&2; exit $$status
 
 # Measuring the coverage of these tests would take minutes, and they are no proof that a line has a test of its own.
 UNCOVERED := e2e simulation
 
+# The output of this part is printed at its end, so that the parts can be told apart.
 test-uncovered: $(DEV) $(EMULATOR) ## run a part of `make test`: the end-to-end tests and the simulation
-	@$(BIN)/python -m pytest $(addprefix tests/,$(UNCOVERED)) > .local/test-uncovered.log 2>&1; status=$$?; \
+	@mkdir -p .local; $(BIN)/python -m pytest $(addprefix tests/,$(UNCOVERED)) > .local/test-uncovered.log 2>&1; status=$$?; \
 	cat .local/test-uncovered.log; exit $$status
 
 test-covered: $(DEV) $(EMULATOR) ## run the other part of `make test`, whose coverage is measured
