@@ -23,19 +23,29 @@ STYLES: Final = {
     "undelivered": "red",
 }
 _SPAN: Final = re.compile(r"(?P<count>[1-9][0-9]{0,4})(?P<unit>[smhd])", re.ASCII)
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_SPAN_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_UNITS: Final = {"d": 86_400, "h": 3600, "min": 60}
 
 
 def since(text: str, *, now: datetime) -> datetime:
     """Return the instant that `2h`, `3d` or an RFC 3339 time stands for. Raises InputError."""
     if found := _SPAN.fullmatch(text):
-        return now - timedelta(**{_UNITS[found["unit"]]: int(found["count"])})
+        return now - timedelta(**{_SPAN_UNITS[found["unit"]]: int(found["count"])})
     try:
         return _aware(datetime.fromisoformat(text))
     except ValueError:
         raise InputError(
             f"{text[:40]!r} is no time. Use 30m, 2h, 3d, or an RFC 3339 time such as 2026-11-21T10:00:00Z."
         ) from None
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time in a short form, on one line: `0.35 s`, `2.5 min`."""
+    if seconds is None:
+        return "–"
+    unit, size = next(((unit, size) for unit, size in _UNITS.items() if seconds >= 2 * size), ("s", 1))
+    shown = f"{seconds / size:.2f}" if seconds < 10 else f"{seconds / size:.1f}"
+    return f"{shown.rstrip('0').rstrip('.')}\N{NO-BREAK SPACE}{unit}"
 
 
 def _aware(instant: datetime) -> datetime:

@@ -17,7 +17,7 @@ from sampai.domain.times import to_text
 from sampai_cli.commands.listing import UnitsOption
 from sampai_cli.errors import InputError
 from sampai_cli.figures import STORED, Bucket, Figures, Group, Latency, figures_of
-from sampai_cli.lines import STYLES
+from sampai_cli.lines import STYLES, duration
 from sampai_cli.lines import since as instant_of
 from sampai_cli.messages import MAX_READ_UNITS, Search
 from sampai_cli.queues import Depth, depth_of, queue_urls
@@ -36,7 +36,7 @@ COLUMNS: Final = (
     "delivered",
     "not delivered",
     "open",
-    "delivered %",
+    "delivered % of ended",
     "accept p50 / p95",
     "delivery p50 / p95",
 )
@@ -158,15 +158,6 @@ def _latency(latency: Latency) -> str:
     if latency.p50 is None or latency.p95 is None:
         return "–"
     return f"{duration(latency.p50)} / {duration(latency.p95)}"
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in a short form: `0.25s`, `12s`, `5m`, `2h`."""
-    if seconds < 10:
-        return f"{seconds:.2f}s"
-    if seconds < 120:
-        return f"{seconds:.0f}s"
-    return f"{seconds / 60:.0f}m" if seconds < 7200 else f"{seconds / 3600:.0f}h"
 
 
 def _throughput(buckets: Sequence[Bucket]) -> list[Text]:

@@ -114,9 +114,9 @@ def _events_of_item(run: Run, item: Item, windows: Sequence[Window]) -> Iterator
 
 def _inbound_events(search: Search, windows: Sequence[Window]) -> Iterator[Event]:
     for item in search.scan(table=search.run.stack.resource("InboxTable")):
-        inbound, came_at = from_inbox_item(item)
-        if _is_within(came_at, windows):
-            yield message_received(inbound, now=came_at)
+        read = read_item(item, from_inbox_item, table="inbox", key="inbound_key", telemetry=Notes(search.run))
+        if read is not None and _is_within(read[1], windows):
+            yield message_received(read[0], now=read[1])
 
 
 def _is_within(instant: datetime, windows: Sequence[Window]) -> bool:

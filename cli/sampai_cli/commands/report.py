@@ -34,7 +34,7 @@ _COST: Final = re.compile(
 
 ARRIVED: Final = frozenset({Status.DELIVERED, Status.READ})
 COUNTS: Final = ("messages", "accepted", "delivered", "undelivered", "failed", "open")
-COLUMNS: Final = (*COUNTS, "delivered %", "segments", "cost")
+COLUMNS: Final = (*COUNTS, "delivered % of accepted", "segments", "cost")
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ class Sums:
             "undelivered": self.statuses[Status.UNDELIVERED],
             "failed": self.statuses[Status.FAILED],
             "open": is_open,
-            "delivered %": round(100 * delivered / self.accepted, 1) if self.accepted else None,
+            "delivered % of accepted": round(100 * delivered / self.accepted, 1) if self.accepted else None,
             "segments": self.segments,
             "cost": ", ".join(
                 f"{amount:f}" if has_currency else f"{amount:f} {currency}".strip()

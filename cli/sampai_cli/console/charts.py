@@ -24,9 +24,6 @@ TICKS: Final = {"1 s": 1.0, "1 min": 60.0, "1 h": 3600.0}
 OUTCOMES: Final = ("delivered", "open", "unconfirmed", "undelivered", "failed", "canceled")
 
 
-_UNITS: Final = {"d": 86_400, "h": 3600, "min": 60}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rectangle:
     x: float
@@ -134,12 +131,3 @@ def _shares(counts: Mapping[str, int]) -> tuple[Share, ...]:
             shares.append(Share(name=name, count=count, bar=Rectangle(x=x, y=0, width=width, height=HEIGHT)))
         x += width
     return tuple(shares)
-
-
-def duration(seconds: float | None) -> str:
-    """Return a time in a short form, on one line: `0.35 s`, `2.5 min`."""
-    if seconds is None:
-        return "–"
-    unit, size = next(((unit, size) for unit, size in _UNITS.items() if seconds >= 2 * size), ("s", 1))
-    shown = f"{seconds / size:.2f}" if seconds < 10 else f"{seconds / size:.1f}"
-    return f"{shown.rstrip('0').rstrip('.')}\N{NO-BREAK SPACE}{unit}"

@@ -14,11 +14,11 @@ from sampai.domain.message import MESSAGE_ID
 from sampai.domain.status import Status
 from sampai.domain.times import from_text
 from sampai_cli.commands.story import NOT_SHOWN, unknown
-from sampai_cli.console.charts import HEIGHT, TICKS, WIDTH, charts_of, duration, position
+from sampai_cli.console.charts import HEIGHT, TICKS, WIDTH, charts_of, position
 from sampai_cli.console.reader import MAX_MESSAGES, Reader
 from sampai_cli.console.timeline import timeline
 from sampai_cli.errors import EXPECTED, TRACEBACK, InputError, explain
-from sampai_cli.lines import STYLES
+from sampai_cli.lines import STYLES, duration
 from sampai_cli.lines import since as instant_of
 from sampai_cli.messages import OPEN, facts_of, new_filter
 

@@ -109,6 +109,8 @@ def test_gaps_are_published_by_the_times_of_the_lost_records(world: World, bus: 
     world.put(life()[0])
     inbound = Inbound(provider="nusasms", channel=Channel.SMS, sender="+6281234567810", text="Hello")
     world.client("dynamodb").put_item(TableName="InboxTable", Item=to_inbox_item("k-1", inbound, START))
+    unreadable = {"inbound_key": {"S": "k-0"}, "created_at": {"S": "yesterday"}}
+    world.client("dynamodb").put_item(TableName="InboxTable", Item=unreadable)
     failures = world.stack.resource("PublishFailures")
     lost = {"approximateArrivalOfFirstRecord": "2026-11-21T10:00:00Z"}
     lost["approximateArrivalOfLastRecord"] = "2026-11-21T10:00:01Z"
@@ -118,6 +120,7 @@ def test_gaps_are_published_by_the_times_of_the_lost_records(world: World, bus: 
     result = world("replay", "--gaps", "--yes")
 
     assert (result.exit_code, bus.told) == (0, ["otp-1 1", "Hello"])
+    assert "item unreadable: table inbox, error " in result.stderr
     assert world("replay", "--gaps", "--yes").stdout == "No gaps: the queue PublishFailures is empty.\n"
 
 

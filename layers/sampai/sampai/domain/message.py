@@ -222,9 +222,19 @@ class Message:
         return self.expires_at is not None and now >= self.expires_at
 
 
-def blank_message(message_id: str, *, now: datetime) -> Message:
-    """Return a draft that has only an id."""
-    return Message(message_id=message_id, status=Status.QUEUED, created_at=now, updated_at=now, occurred_at=now)
+def blank_message(
+    message_id: str, *, now: datetime, fingerprint: str | None = None, caller: Caller | None = None
+) -> Message:
+    """Return a draft that has only what identifies it."""
+    return Message(
+        message_id=message_id,
+        status=Status.QUEUED,
+        fingerprint=fingerprint,
+        caller=caller,
+        created_at=now,
+        updated_at=now,
+        occurred_at=now,
+    )
 
 
 def count_segments(message: Message) -> Message:
@@ -319,15 +329,14 @@ def accept(
     source: Source,
 ) -> Message:
     """Return the message with the vendor's id. A status beyond `accepted` is kept."""
-    named = replace(
-        message,
-        provider_message_id=provider_message_id,
-        provider_status=message.provider_status or provider_status,
-        cost=cost or message.cost,
-    )
+    answer: dict[str, Any] = {
+        "provider_message_id": provider_message_id,
+        "provider_status": message.provider_status or provider_status,
+        "cost": cost or message.cost,
+    }
     if advance(message.status, Status.ACCEPTED) is message.status:
-        return replace(named, revision=message.revision + 1, updated_at=now)
-    return _move(named, Status.ACCEPTED, now=now, source=source, due_at=due_at)
+        return replace(message, revision=message.revision + 1, updated_at=now, **answer)
+    return _move(message, Status.ACCEPTED, now=now, source=source, due_at=due_at, **answer)
 
 
 def requeue(

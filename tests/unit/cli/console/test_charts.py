@@ -2,11 +2,9 @@
 
 from datetime import timedelta
 
-import pytest
-
 from sampai.adapters.items import to_item
 from sampai.domain.status import Source, Status
-from sampai_cli.console.charts import HEIGHT, WIDTH, Rectangle, charts_of, duration, position
+from sampai_cli.console.charts import HEIGHT, WIDTH, Rectangle, charts_of, position
 from sampai_cli.figures import BUCKETS
 from tests.fakes import START
 from tests.harness.stories import DELIVERED, message
@@ -59,22 +57,3 @@ def test_a_latency_is_a_bar_on_a_logarithmic_scale() -> None:
     assert delivered.bar is not None
     assert 0 < position(0.4) < position(7.6) == delivered.bar.x < WIDTH
     assert (position(0), position(1e9)) == (0, WIDTH)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "shown"),
-    [
-        (None, "–"),
-        (0.0, "0 s"),
-        (0.354, "0.35 s"),
-        (9.996, "10 s"),
-        (10.0, "10 s"),
-        (42.25, "42.2 s"),
-        (119.0, "119 s"),
-        (150.0, "2.5 min"),
-        (7200.0, "2 h"),
-        (200_000.0, "2.3 d"),
-    ],
-)
-def test_a_duration_is_short_and_stays_on_one_line(seconds: float | None, shown: str) -> None:
-    assert duration(seconds) == shown.replace(" ", "\N{NO-BREAK SPACE}")

@@ -1,7 +1,6 @@
 """The admission stage: turn requests and wake-ups into items, each with a decision."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from sampai.contract.request import InvalidRequest, ResumeRequest, SendRequest, digest
 from sampai.domain.failure import Failure, Reason
@@ -131,7 +130,7 @@ class Admitter:
         caller = batch.configuration.settings.caller(record.caller_id)
         same = next((item for item in batch.items if item.before.message_id == message_id), None)
         if same is None:
-            blank = replace(blank_message(message_id, now=context.now), fingerprint=fingerprint, caller=caller)
+            blank = blank_message(message_id, now=context.now, fingerprint=fingerprint, caller=caller)
             batch.items.append(self._new_item(record, request, blank, context))
         elif same.before.fingerprint == fingerprint:
             same.record_ids.append(record.record_id)

@@ -83,13 +83,10 @@ class Claims:
 
     def _fail_unfit(self, batch: Batch, item: BatchItem) -> None:
         """Fail a new message that the store cannot hold. Its own values are left out, because one of them is unfit."""
-        draft = replace(
-            blank_message(item.before.message_id, now=batch.started_at),
-            fingerprint=item.before.fingerprint,
-            caller=item.before.caller,
-        )
+        before, now = item.before, batch.started_at
+        draft = blank_message(before.message_id, now=now, fingerprint=before.fingerprint, caller=before.caller)
         failure = Failure(reason=Reason.INVALID_REQUEST, detail="request: cannot be stored")
-        item.decide(fail_admission(draft, failure, now=batch.started_at))
+        item.decide(fail_admission(draft, failure, now=now))
         if self._messages.commit([item.write])[0].done:
             self._report_failure(item.message)
         else:

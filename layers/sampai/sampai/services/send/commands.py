@@ -1,6 +1,5 @@
 """The first stage: cancel, opt-out and opt-in requests take effect before any message of the batch is sent."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from sampai.contract.request import CancelRequest, OptInRequest, OptOutRequest
@@ -43,7 +42,7 @@ class Commands:
                 canceled.setdefault(request.cancel, []).append(record)
         now, settings = self._clock(), batch.configuration.settings
         blanks = [
-            replace(blank_message(message_id, now=now), caller=settings.caller(first.caller_id))
+            blank_message(message_id, now=now, caller=settings.caller(first.caller_id))
             for message_id, (first, *_) in canceled.items()
         ]
         inserts = [Insert(message=cancel(blank, now=now)) for blank in blanks]

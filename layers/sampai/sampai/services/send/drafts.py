@@ -97,7 +97,7 @@ def _separate_encryption_key(message: Message, routing: Routing, new_key: NewId)
         if isinstance(provider, SupportsEncryption) and provider.encrypts(message)
     ]
     if not encrypting:
-        return replace(message, provider_options=options)
+        return message if options == message.provider_options else replace(message, provider_options=options)
     given = (provider.options_of(message).get(provider.capabilities.key_option or "") for provider in encrypting)
     key = next((key for key in given if key is not None), None) or new_key()
     return replace(message, provider_options=options, attachments=replace(message.attachments, encryption_key=key))
