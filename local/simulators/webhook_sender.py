@@ -12,7 +12,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 TRIES: Final = 3
-TIMEOUT_SECONDS: Final = 5.0
+TIMEOUT_SECONDS: Final = 20.0
+"""Longer than a busy computer takes to start the webhook function: at 5 s, one start can use up all tries."""
 _log = logging.getLogger(__name__)
 
 
