@@ -1,5 +1,6 @@
 """Fixtures for all tests. No test reaches beyond this machine."""
 
+import signal
 import socket
 from collections.abc import Iterator
 from functools import cache
@@ -15,6 +16,9 @@ from tests.emulator import Emulator, running
 # Each run executes the same examples. `pytest --hypothesis-profile=default` draws others.
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
 settings.load_profile("repeatable")
+
+# A job that a script starts in the background ignores Ctrl-C, and so would the programs that tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 MEASURED = ("unit", "conformance", "ports", "functional")
 """Folders whose tests count for the coverage that `make test` requires."""

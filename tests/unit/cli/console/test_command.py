@@ -68,12 +68,15 @@ def test_the_program_tells_its_address_and_ends_with_a_signal(number: int, statu
     with subprocess.Popen(
         command, cwd=tmp_path, env={"PYTHONPATH": path}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as program:
-        assert program.stdout is not None
-        address = json.loads(program.stdout.readline())["address"]
-        with urllib.request.urlopen(f"{address}static/icon.svg", timeout=10) as answer:
-            icon = answer.read()
-        program.send_signal(number)
-        left = program.communicate(timeout=30)
+        try:
+            assert program.stdout is not None
+            address = json.loads(program.stdout.readline())["address"]
+            with urllib.request.urlopen(f"{address}static/icon.svg", timeout=10) as answer:
+                icon = answer.read()
+            program.send_signal(number)
+            left = program.communicate(timeout=30)
+        finally:
+            program.kill()
 
     assert icon.startswith(b"<svg")
     assert (program.returncode, left) == (status, ("", ""))
