@@ -53,7 +53,7 @@ test-uncovered: $(DEV) $(EMULATOR) ## run a part of `make test`: the end-to-end 
 	cat .local/test-uncovered.log; exit $$status
 
 test-covered: $(DEV) $(EMULATOR) ## run the other part of `make test`, whose coverage is measured
-	$(BIN)/python -m pytest --numprocesses 3 --cov $(addprefix --ignore=tests/,$(UNCOVERED))
+	$(BIN)/python -m pytest --numprocesses 4 --cov $(addprefix --ignore=tests/,$(UNCOVERED))
 
 TEMPLATES := template.yaml network.yaml queries.yaml $(wildcard examples/*.yaml)
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema
@@ -87,7 +87,8 @@ simulate: $(DEV) ## simulate every schedule with one fault and N random ones wit
 fuzz: $(DEV) ## generate N webhook requests and N queue bodies: make fuzz N=10000
 	@$(BIN)/python -m tests.fuzz $(or $(N),10000)
 
-mutants: $(DEV) $(EMULATOR) ## plant known defects one by one and name the test that finds each
+mutants: $(DEV) $(EMULATOR) ## plant known defects one by one, let the simulation find them, and name the test that finds each
+	@$(BIN)/python -m pytest -q -m slow --numprocesses auto tests/simulation
 	@$(BIN)/python -m tests.defects
 
 chaos: $(DEV) $(EMULATOR) ## kill processes of the local stack and stop its DynamoDB under load, and check the promises
