@@ -44,14 +44,12 @@ def test_whatsapp_messages_of_every_kind_are_read(local_stack: Stack) -> None:
     assert [e["channel"] for e in local_stack.accepted_with_text("Private caption")] == ["whatsapp", "whatsapp"]
     assert [e["operation"] for e in local_stack.accepted_with_text("Private code")] == ["broadcast"]
     events = local_stack.events_of(broadcast["message_id"], until="read")
-    # Receipts can overtake each other and the response. A status that is already passed has no event.
-    order = ["sending", "accepted", "sent", "delivered", "read"]
+    # Receipts can overtake each other and the response; a status that is already passed has no event. On a busy machine
+    # the message can go back to the queue before its vendor is called.
+    order = ["accepted", "sent", "delivered", "read"]
     statuses = [event["status"] for event in events]
-    assert (statuses, statuses[0], statuses[-1]) == (
-        [status for status in order if status in statuses],
-        "sending",
-        "read",
-    )
+    after_sending = [status for status in statuses if status not in ("sending", "queued")]
+    assert (statuses[0], after_sending) == ("sending", [status for status in order if status in statuses])
 
 
 def test_an_inbound_message_opens_a_conversation_for_replies_for_a_day(local_stack: Stack) -> None:
