@@ -88,6 +88,8 @@ _ESCAPE: Final = re.compile(
     r"\\(?:u(?P<unit>[0-9a-fA-F]{4})|U(?P<point>[0-9a-fA-F]{8})|x(?P<byte>[0-9a-fA-F]{2})|(?P<control>[nrtbf])|(?P<same>.))"
 )
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+_SPECIAL: Final = re.compile(r"[^ -~]")
+"""All but the printable characters of ASCII, which are by far the most and stay as they are."""
 _MARKUP: Final = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]{0,2000}>", re.IGNORECASE | re.DOTALL)
 _PAGE: Final = re.compile(r"\s*<(!doctype html|html|head|body)\b", re.IGNORECASE)
 
@@ -220,16 +222,17 @@ def _unescape_json(text: str) -> str:
 
 def _normalize(text: str) -> str:
     """Return a text on one line, in compatibility form, with ASCII digits and without invisible characters."""
-    visible = (
-        " " if c.isspace() or c in "\n\r\t" else "" if unicodedata.category(c) in _INVISIBLE else _to_ascii_digit(c)
-        for c in unicodedata.normalize("NFKC", text)
-    )
-    return " ".join("".join(visible).split())
+    return " ".join(_SPECIAL.sub(_visible, unicodedata.normalize("NFKC", text)).split())
 
 
-def _to_ascii_digit(character: str) -> str:
-    value = unicodedata.decimal(character, None)
-    return character if value is None else str(value)
+def _visible(match: re.Match[str]) -> str:
+    character = match[0]
+    if character.isspace():
+        return " "
+    if unicodedata.category(character) in _INVISIBLE:
+        return ""
+    digit = unicodedata.decimal(character, None)
+    return character if digit is None else str(digit)
 
 
 def _render(text: str, is_cut: bytearray) -> str:
