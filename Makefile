@@ -15,6 +15,8 @@ export SAM_CLI_TELEMETRY := 0
 export __SAM_CLI_APP_DIR := $(CURDIR)/.local/sam
 export PIP_CACHE_DIR ?= $(CURDIR)/.local/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Python keeps the modules that it compiled: dozens of short programs run here.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 DEV := .venv/.installed
@@ -23,7 +25,7 @@ AUDIT := .venv-audit/.installed
 PIP_INSTALL := -m local.pip_progress -m pip install --no-deps --require-hashes --progress-bar off --requirement
 CONSOLE := .venv-console/.installed
 
-.PHONY: help demo up down test test-covered test-uncovered check console-test simulate fuzz mutants chaos outages rude iam bench cost scale audit docs site format hooks sizes deploy smoke webhooks erase consent sam-local lock release-notes clean
+.PHONY: help demo up down test test-end-to-end test-covered test-uncovered check console-test simulate fuzz mutants chaos outages rude iam bench cost scale audit docs site format hooks sizes deploy smoke webhooks erase consent sam-local lock release-notes clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,19 +43,25 @@ down: ## stop everything that `make up` started
 
 # Side by side, because the end-to-end tests mostly wait. What make itself says comes last: it names the parts that failed.
 test: $(DEV) $(EMULATOR) ## run every check and test that a merge needs
-	@mkdir -p .local; $(MAKE) --jobs 3 test-uncovered check test-covered 2> .local/test-errors.log; status=$$?; \
-	cat .local/test-errors.log >&2; exit $$status
+	@mkdir -p .local; $(MAKE) --jobs 4 test-end-to-end check test-uncovered test-covered 2> .local/test-errors.log; \
+	status=$$?; cat .local/test-errors.log >&2; exit $$status
 
-# Measuring the coverage of these tests would take minutes, and they are no proof that a line has a test of its own.
-UNCOVERED := e2e simulation
+# Measuring the coverage of these tests would take minutes, and they are no proof that a line has a test of its own. They are
+# a part of their own, because pytest-cov's mark `no_cover` has no effect in the workers of pytest-xdist.
+UNCOVERED := $(addprefix tests/,canary chaos contract defects functional/test_follow_up_load.py fuzz iam simulation \
+	$(addprefix unit/,benchmarks cli local))
 
 # The output of this part is printed at its end, so that the parts can be told apart.
-test-uncovered: $(DEV) $(EMULATOR) ## run a part of `make test`: the end-to-end tests and the simulation
-	@mkdir -p .local; $(BIN)/python -m pytest $(addprefix tests/,$(UNCOVERED)) > .local/test-uncovered.log 2>&1; status=$$?; \
-	cat .local/test-uncovered.log; exit $$status
+PRINT_AT_END = > .local/$@.log 2>&1; status=$$?; cat .local/$@.log; exit $$status
 
-test-covered: $(DEV) $(EMULATOR) ## run the other part of `make test`, whose coverage is measured
-	$(BIN)/python -m pytest --numprocesses 4 --cov $(addprefix --ignore=tests/,$(UNCOVERED))
+test-end-to-end: $(DEV) $(EMULATOR) ## run a part of `make test`: the tests on the local stack
+	@mkdir -p .local; $(BIN)/python -m pytest tests/e2e $(PRINT_AT_END)
+
+test-uncovered: $(DEV) $(EMULATOR) ## run a part of `make test`: the tests whose coverage is not measured
+	@mkdir -p .local; $(BIN)/python -m pytest --numprocesses 2 $(UNCOVERED) $(PRINT_AT_END)
+
+test-covered: $(DEV) $(EMULATOR) ## run a part of `make test`: the tests whose coverage is measured
+	$(BIN)/python -m pytest --numprocesses 2 --cov $(addprefix --ignore=,tests/e2e $(UNCOVERED))
 
 TEMPLATES := template.yaml network.yaml queries.yaml $(wildcard examples/*.yaml)
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema

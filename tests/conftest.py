@@ -4,7 +4,6 @@ import signal
 import socket
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,19 +18,6 @@ settings.load_profile("repeatable")
 
 # A job that a script starts in the background ignores Ctrl-C, and so would the programs that tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-MEASURED = ("unit", "conformance", "ports", "functional")
-"""Folders whose tests count for the coverage that `make test` requires."""
-NOT_MEASURED = ("benchmarks", "cli", "local")
-"""Folders of `unit` with the tests of programs outside the layer."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Pause the measurement of coverage during the other tests: it would only slow them down."""
-    for item in items:
-        folder, part, *_ = item.path.relative_to(Path(__file__).parent).parts
-        if folder not in MEASURED or part in NOT_MEASURED:
-            item.add_marker("no_cover")
 
 
 @pytest.fixture(scope="session", autouse=True)

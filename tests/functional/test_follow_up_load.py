@@ -5,8 +5,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import pytest
-
 from sampai.adapters.store import DynamoStore
 from sampai.domain.http import HttpRequest
 from sampai.domain.message import Channel, Message, Text, accept, claim
@@ -89,7 +87,6 @@ def time_left(vendors: FakeVendors) -> Callable[[], float]:
     return lambda: RUN_SECONDS - SECONDS_PER_CALL * (len(vendors.calls) - calls_before)
 
 
-@pytest.mark.no_cover
 def test_wake_up_and_lost_lease_do_not_wait_behind_three_thousand_polls(emulator: Emulator) -> None:
     messages_table, correlations_table = emulator.new_tables()
     store: Any = DynamoStore(
