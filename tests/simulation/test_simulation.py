@@ -1,7 +1,6 @@
 """Run a part of the simulation, and check that it detects planted defects.
 
-`make simulate` runs all schedules with one fault, and any number of random ones. `make mutants` runs the simulation
-with each planted defect.
+`make simulate` runs all schedules with one fault, and any number of random ones.
 """
 
 import os
@@ -56,7 +55,6 @@ def test_a_repeated_inbound_message_is_stored_once() -> None:
     assert set(kept) == {3}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("title", [title for title, defect in DEFECTS.items() if defect.scenario])
 def test_a_planted_defect_breaks_its_promise(title: str) -> None:
     defect = DEFECTS[title]
