@@ -1,7 +1,8 @@
 """The environment variables of the functions. Only this module reads them.
 
 Each function has a dataclass, and each field is the variable with the same name in capitals. `load` checks the
-variables, so a function with a missing or malformed variable fails when it starts.
+variables, so a function with a missing or malformed variable fails when it starts. The classes have no `==` and no
+`repr`: nothing uses them, and each start of a function would generate them.
 """
 
 import os
@@ -18,7 +19,7 @@ class InvalidEnvironmentError(ValueError):
     """A variable is missing or malformed. The text names the variable, never its value."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Environment:
     """The variables of every function."""
 
@@ -33,8 +34,10 @@ class Environment:
         return cls(**{name: _parse(name.upper(), variables.get(name.upper(), "")) for name in names})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class SendEnvironment(Environment):
+    """The variables of send."""
+
     messages_table: str
     correlations_table: str
     directory_table: str
@@ -54,8 +57,10 @@ class SendEnvironment(Environment):
     due_shards: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class WebhookEnvironment(Environment):
+    """The variables of webhook."""
+
     messages_table: str
     correlations_table: str
     inbox_table: str
@@ -67,8 +72,10 @@ class WebhookEnvironment(Environment):
     due_shards: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class FollowUpEnvironment(Environment):
+    """The variables of follow_up."""
+
     messages_table: str
     correlations_table: str
     directory_table: str
@@ -82,22 +89,28 @@ class FollowUpEnvironment(Environment):
     follow_up_workers: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class PublishEnvironment(Environment):
+    """The variables of publish."""
+
     event_bus_name: str
     media_table: str
     encryption_keys_table: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class MonitorEnvironment(Environment):
+    """The variables of monitor."""
+
     directory_table: str
     provider_secret_arn: str
     settings_parameter: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class CallbackEnvironment(Environment):
+    """The variables of callback."""
+
     callbacks_table: str
     callback_queue_url: str
     callback_url: str

@@ -24,6 +24,8 @@ _MESSAGE_ID_RULE: Final = f"^{MESSAGE_ID.pattern}$"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
+    """An event: its detail type on the bus, and its detail as the event reference describes it."""
+
     detail_type: str
     detail: Mapping[str, Any] = field(repr=False)
 

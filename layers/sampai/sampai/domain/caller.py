@@ -13,6 +13,8 @@ The part of an IPv6 address before its first colon is shorter.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
+    """The principal of IAM that put a request on the queue."""
+
     id: str
     """The unique id of IAM. Limits are counted by it, so a new name does not start them again."""
     name: str

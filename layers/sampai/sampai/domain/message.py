@@ -45,6 +45,8 @@ class OnUnknown(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
+    """The text of an SMS or of a chat message. It may hold a one-time password."""
+
     text: str
 
     def __repr__(self) -> str:
@@ -127,6 +129,8 @@ class Attachments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:
+    """A change of status: the new status, its time, and its source."""
+
     status: Status
     at: datetime
     source: Source

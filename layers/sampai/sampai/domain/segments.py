@@ -18,6 +18,8 @@ class Encoding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Segments:
+    """The encoding of an SMS, and the number of its segments."""
+
     encoding: Encoding
     count: int
 

@@ -39,6 +39,8 @@ class BodyParameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Button:
+    """The value of a button of a template."""
+
     index: str
     type: str
     value: str = field(repr=False)
@@ -46,6 +48,8 @@ class Button:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
+    """The values of a template message: for its header, its body and its buttons."""
+
     header: Header | None = None
     body: tuple[BodyParameter, ...] = ()
     buttons: tuple[Button, ...] = ()
@@ -65,6 +69,8 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
+    """A message from a template that the vendor has approved."""
+
     template_id: str
     parameters: Parameters = field(default_factory=Parameters)
     recipient_name: str | None = field(default=None, repr=False)

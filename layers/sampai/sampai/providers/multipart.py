@@ -14,6 +14,8 @@ _QUOTED: Final = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
+    """A file in a multipart body."""
+
     name: str = field(repr=False)
     media_type: str
     data: bytes = field(repr=False)

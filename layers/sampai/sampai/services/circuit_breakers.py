@@ -16,6 +16,8 @@ MAX_FAILURES: Final = 5
 
 @dataclass(slots=True)
 class _Circuit:
+    """The failures of one provider on one channel."""
+
     config: ProviderConfig
     failures: int = 0
     open_until: datetime | None = None

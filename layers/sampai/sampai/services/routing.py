@@ -19,6 +19,8 @@ from sampai.services.ports.telemetry import Telemetry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Configured:
+    """A provider with its configuration."""
+
     provider: Provider
     missing: tuple[str, ...]
     """Credentials that are missing from the secret or not usable, each after the name of the provider and a dot."""

@@ -83,6 +83,8 @@ class BatchItem:
 
 @dataclass(slots=True, kw_only=True, eq=False, repr=False)
 class Batch:
+    """The records of one invocation of send, on their way through its pipeline."""
+
     requests: Sequence[tuple[Record, Request]]
     configuration: Configuration
     deadline: Deadline

@@ -12,6 +12,8 @@ from sampai.services.routing import Routing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
+    """The settings and secrets that one batch is sent with."""
+
     settings: Settings
     routing: Routing
     fingerprint_key: bytes = field(repr=False)
