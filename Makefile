@@ -28,7 +28,7 @@ CONSOLE := .venv-console/.installed
 .PHONY: help demo up down test test-end-to-end test-covered test-uncovered check console-test simulate fuzz mutants chaos outages rude iam bench cost scale audit docs site format hooks sizes deploy smoke webhooks erase consent sam-local lock release-notes clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  PYTHON=...          the interpreter to use, 3.11 to 3.13 (now: $(or $(PYTHON),none found))"
 	@echo "  SAMPAI_PORT=...     the port of the local AWS (now: $${SAMPAI_PORT:-4566})"
 
@@ -61,6 +61,7 @@ test-uncovered: $(DEV) $(EMULATOR) ## run a part of `make test`: the tests whose
 	@mkdir -p .local; $(BIN)/python -m pytest --numprocesses 2 $(UNCOVERED) $(PRINT_AT_END)
 
 test-covered: $(DEV) $(EMULATOR) ## run a part of `make test`: the tests whose coverage is measured
+	@mkdir -p .local
 	$(BIN)/python -m pytest --numprocesses 2 --cov $(addprefix --ignore=,tests/e2e $(UNCOVERED))
 
 TEMPLATES := template.yaml network.yaml queries.yaml $(wildcard examples/*.yaml)
