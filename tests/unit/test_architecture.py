@@ -86,12 +86,12 @@ def test_only_the_environment_module_reads_the_environment(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=[str(f.relative_to(LAYER)) for f in FILES])
-def test_every_class_of_data_says_what_it_is(file: Path) -> None:
+def test_every_dataclass_has_a_docstring(file: Path) -> None:
     """Without a docstring, each start of a function would derive one from the signature of the class."""
     classes = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ClassDef)]
-    of_data = [node for node in classes if any("dataclass" in ast.unparse(each) for each in node.decorator_list)]
+    dataclasses = [node for node in classes if any("dataclass" in ast.unparse(each) for each in node.decorator_list)]
 
-    assert [node.name for node in of_data if ast.get_docstring(node) is None] == []
+    assert [node.name for node in dataclasses if ast.get_docstring(node) is None] == []
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
