@@ -49,6 +49,13 @@ def test_words_that_repeat_nothing_stay_as_they_are(words: str, codes: tuple[str
 
 
 @pytest.mark.parametrize(
+    "gap", ["\n", "\r\n", "\t", "\v", "\u00a0", "\u2028", " \n\n ", "\u200b \x00", "\\n", "\\r\\n", "%0A", "&#10;"]
+)
+def test_words_on_several_lines_become_one_line(gap: str) -> None:
+    assert redacted(f"Invalid{gap}Sender ID") == "Invalid Sender ID"
+
+
+@pytest.mark.parametrize(
     ("words", "expected"),
     [
         # Numbers, in every notation.
