@@ -15,7 +15,7 @@ export SAM_CLI_TELEMETRY := 0
 export __SAM_CLI_APP_DIR := $(CURDIR)/.local/sam
 export PIP_CACHE_DIR ?= $(CURDIR)/.local/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# Python keeps the modules that it compiled: dozens of short programs run here.
+# Python caches compiled modules also where the caller's environment turns that off: dozens of short programs run here.
 unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
@@ -51,7 +51,7 @@ test: $(DEV) $(EMULATOR) ## run every check and test that a merge needs
 UNCOVERED := $(addprefix tests/,canary chaos contract defects functional/test_follow_up_load.py fuzz iam simulation \
 	$(addprefix unit/,benchmarks cli local))
 
-# The output of this part is printed at its end, so that the parts can be told apart.
+# The output of each of the next two parts is printed at its end, so that the parts can be told apart.
 PRINT_AT_END = > .local/$@.log 2>&1; status=$$?; cat .local/$@.log; exit $$status
 
 test-end-to-end: $(DEV) $(EMULATOR) ## run a part of `make test`: the tests on the local stack

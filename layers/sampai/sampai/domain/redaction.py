@@ -222,10 +222,10 @@ def _unescape_json(text: str) -> str:
 
 def _normalize(text: str) -> str:
     """Return a text on one line, in compatibility form, with ASCII digits and without invisible characters."""
-    return " ".join(_SPECIAL.sub(_visible, unicodedata.normalize("NFKC", text)).split())
+    return " ".join(_SPECIAL.sub(_to_visible, unicodedata.normalize("NFKC", text)).split())
 
 
-def _visible(match: re.Match[str]) -> str:
+def _to_visible(match: re.Match[str]) -> str:
     character = match[0]
     if character.isspace():
         return " "

@@ -19,7 +19,7 @@ from sampai.services.ports.telemetry import Telemetry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Configured:
-    """A provider with its configuration."""
+    """A provider with its configuration, and the credentials that it lacks."""
 
     provider: Provider
     missing: tuple[str, ...]
